@@ -1,0 +1,43 @@
+"""Every error that textlrp raises on purpose.
+
+::
+
+    TextlrpError
+    ├── DataError (ValueError)         a text, a label, a file or a corpus cannot be read as given
+    ├── TargetError (ValueError)       the class to explain does not exist
+    ├── RuleError (ValueError)         a rule or composite does not fit the trace
+    ├── ModelError (ValueError)        a saved model is missing, damaged or from a newer version
+    ├── OptionError (ValueError)       an option of an estimator or a function is out of its range
+    └── MissingExtraError (ImportError)  an optional package is not installed
+
+Each message is one sentence or two that say what came, what was wanted and what to do.
+The command line prints the message alone and exits with code 2.
+"""
+
+
+class TextlrpError(Exception):
+    """The root of the tree; catch it to catch them all."""
+
+
+class DataError(TextlrpError, ValueError):
+    """A text, a label, a file or a corpus cannot be read as given."""
+
+
+class TargetError(TextlrpError, ValueError):
+    """The class to explain does not exist."""
+
+
+class RuleError(TextlrpError, ValueError):
+    """A rule or composite does not fit the trace."""
+
+
+class ModelError(TextlrpError, ValueError):
+    """A saved model is missing, damaged or from a newer version."""
+
+
+class OptionError(TextlrpError, ValueError):
+    """An option of an estimator or a function is out of its range."""
+
+
+class MissingExtraError(TextlrpError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""

@@ -1,0 +1,338 @@
+"""The frozen records that the layers hand to each other: numpy only.
+
+Letters in shapes: N documents, T tokens, C classes, K explained targets, S ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError, TargetError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Label = str | int | bool
+"""A class as the user wrote it in the labels of the training texts."""
+
+Target = int | tuple[int, int]
+"""A position in ``classes_``, or the contrast (why the first and not the second)."""
+
+Ranges = NDArray[np.int32]
+"""(S, 2) character offsets: start and end of each range, sorted and disjoint."""
+
+
+class Status(IntEnum):
+    """What became of a token on its way into the model."""
+
+    READ = 0
+    SKIPPED = 1
+    NOT_A_WORD = 2
+    UNKNOWN = 3
+    CUT_OFF = 4
+
+
+def no_ranges() -> Ranges:
+    """An empty (0, 2) array of ranges."""
+    return np.zeros((0, 2), dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A text with its name, its label and the ranges that a model is not to read.
+
+    ``text`` is never cut: ``skip`` (S, 2) marks character ranges instead.
+    Accepted wherever the estimators and ``explain`` take a string.
+    """
+
+    id: str
+    text: str
+    label: Label | None = None
+    skip: Ranges = field(default_factory=no_ranges)
+
+    def __repr__(self) -> str:
+        return f"Document(id={self.id!r}, label={self.label!r}, {len(self.text)} characters, {len(self.skip)} skipped ranges)"
+
+    def read_text(self) -> str:
+        """The text without its skipped ranges, for other tools; textlrp itself never cuts."""
+        pieces, position = [], 0
+        for start, end in self.skip.tolist():
+            pieces.append(self.text[position:start])
+            position = end
+        pieces.append(self.text[position:])
+        return "".join(pieces)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """The tokens of a text: ``spans`` (T, 2) int32 character offsets into the untouched ``text``.
+
+    ``forms`` (T,) are the normalised words the model looks up (lower-cased, say);
+    ``text[start:end]`` is the token as written. Tokens plus gaps rebuild the text.
+    """
+
+    text: str
+    spans: NDArray[np.int32]
+    forms: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def __iter__(self) -> Iterator[str]:
+        text = self.text
+        return (text[start:end] for start, end in self.spans.tolist())
+
+    def __repr__(self) -> str:
+        return f"Tokens({len(self)} tokens of {len(self.text)} characters)"
+
+
+class TokenRelevance(NamedTuple):
+    """One token of :meth:`Explanation.top`."""
+
+    token: str
+    relevance: float
+    start: int
+    end: int
+
+
+class WordRelevance(NamedTuple):
+    """One distinct word of :meth:`Explanation.words`: its summed relevance and how often it was read."""
+
+    word: str
+    relevance: float
+    occurrences: int
+
+
+class Phrase(NamedTuple):
+    """A window of a convolution that won a max-pool, with what it carries for each target (K,)."""
+
+    start: int
+    end: int
+    step: str
+    filter: int
+    relevance: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """Why a model gave a document its scores: one relevance per token and target.
+
+    The law: ``relevance.sum(axis=1) + absorbed == scores`` of the targets (for a contrast the
+    difference of two scores), with ``absorbed`` summed from the ledger.
+
+    | field | shape | what |
+    |---|---|---|
+    | ``document_id`` | | the document's name |
+    | ``tokens`` | T | all tokens of the text, read or not |
+    | ``labels`` | (C,) | the classes as text |
+    | ``scores`` | (C,) | pre-softmax scores |
+    | ``probabilities`` | (C,) or None | where the model has them |
+    | ``targets`` | K | explained classes: ``int``, or ``(int, int)`` for "why A and not B" |
+    | ``relevance`` | (K, T) | zero wherever ``seen`` is False |
+    | ``status`` | (T,) uint8 | see :class:`Status` |
+    | ``counts`` | (T,) int32 | training documents that contain the word |
+    | ``ledger`` | {(step, cause): (K,)} | relevance that reached no word, and why |
+    | ``phrases`` | | winning windows of a convolution, or empty |
+    | ``method``, ``rule`` | | how it was computed; ``rule`` can be pasted back |
+    | ``model`` | | fingerprint of the model's weights and settings |
+    | ``version`` | | of textlrp |
+    | ``gold`` | | the document's own label as text, where it has one |
+    """
+
+    document_id: str
+    tokens: Tokens
+    labels: tuple[str, ...]
+    scores: NDArray[np.floating[Any]]
+    targets: tuple[Target, ...]
+    relevance: NDArray[np.floating[Any]]
+    status: NDArray[np.uint8]
+    counts: NDArray[np.int32]
+    ledger: Mapping[tuple[str, str], NDArray[np.floating[Any]]]
+    probabilities: NDArray[np.floating[Any]] | None = None
+    phrases: tuple[Phrase, ...] = ()
+    method: str = "lrp"
+    rule: str = ""
+    model: str = ""
+    version: str = ""
+    gold: str | None = None
+
+    # ---- derived numbers
+
+    @property
+    def text(self) -> str:
+        """The document, untouched."""
+        return self.tokens.text
+
+    @property
+    def predicted(self) -> int:
+        """Position of the class with the highest score (the first of equals)."""
+        return int(np.argmax(self.scores))
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(T,) True where the model read the token."""
+        return self.status == Status.READ
+
+    @property
+    def absorbed(self) -> NDArray[np.floating[Any]]:
+        """(K,) relevance that reached no word: the sum of the ledger's entries."""
+        total = np.zeros(len(self.targets), dtype=self.scores.dtype)
+        for entry in self.ledger.values():
+            total = total + entry
+        return total
+
+    @property
+    def target_scores(self) -> NDArray[np.floating[Any]]:
+        """(K,) the score each target explains; for a contrast the difference of two."""
+        return np.array([self._score(target) for target in self.targets], dtype=self.scores.dtype)
+
+    def _score(self, target: Target) -> Any:
+        if isinstance(target, tuple):
+            return self.scores[target[0]] - self.scores[target[1]]
+        return self.scores[target]
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """(K,) the targets as text; a contrast reads ``A, not B``."""
+        return tuple(
+            f"{self.labels[t[0]]}, not {self.labels[t[1]]}" if isinstance(t, tuple) else self.labels[t]
+            for t in self.targets
+        )
+
+    def row(self, target: str | int | None = None) -> int:
+        """Position k of a target among the explained ones.
+
+        ``None`` is the predicted class if it was explained, else the first target; a string is
+        looked up in ``target_names``, an int counts rows. Raises :class:`TargetError`.
+        """
+        if target is None:
+            return self.targets.index(self.predicted) if self.predicted in self.targets else 0
+        if isinstance(target, str):
+            if target in self.target_names:
+                return self.target_names.index(target)
+            raise TargetError(
+                f"{target!r} was not explained; this explanation has {', '.join(self.target_names)}. "
+                "Pass it to explain(..., target=...)."
+            )
+        if -len(self.targets) <= target < len(self.targets):
+            return target % len(self.targets)
+        raise TargetError(f"row {target} does not exist; this explanation has {len(self.targets)} targets.")
+
+    def top(self, n: int = 10, *, target: str | int | None = None) -> list[TokenRelevance]:
+        """The ``n`` read tokens with the largest relevance for a target, most positive first."""
+        values = self.relevance[self.row(target)]
+        read = np.flatnonzero(self.seen)
+        order = read[np.argsort(-values[read], kind="stable")][:n]
+        spans = self.tokens.spans
+        return [
+            TokenRelevance(self.text[spans[t, 0] : spans[t, 1]], float(values[t]), int(spans[t, 0]), int(spans[t, 1]))
+            for t in order
+        ]
+
+    def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
+        """One row per distinct word read: summed relevance and occurrences, most positive first."""
+        values = self.relevance[self.row(target)]
+        sums: dict[str, tuple[float, int]] = {}
+        for t in np.flatnonzero(self.seen).tolist():
+            total, occurrences = sums.get(self.tokens.forms[t], (0.0, 0))
+            sums[self.tokens.forms[t]] = (total + float(values[t]), occurrences + 1)
+        rows = [WordRelevance(word, total, occurrences) for word, (total, occurrences) in sums.items()]
+        return sorted(rows, key=lambda row: (-row.relevance, row.word))
+
+    # ---- other shapes of the same data (late imports: the only exceptions of the layers' contract)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-ready data; :func:`from_dict` reads it back."""
+        return {
+            "document_id": self.document_id,
+            "text": self.text,
+            "spans": self.tokens.spans.tolist(),
+            "forms": list(self.tokens.forms),
+            "labels": list(self.labels),
+            "gold": self.gold,
+            "scores": self.scores.tolist(),
+            "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
+            "targets": [list(t) if isinstance(t, tuple) else t for t in self.targets],
+            "relevance": self.relevance.tolist(),
+            "status": self.status.tolist(),
+            "counts": self.counts.tolist(),
+            "ledger": [
+                {"step": step, "cause": cause, "relevance": entry.tolist()}
+                for (step, cause), entry in self.ledger.items()
+            ],
+            "phrases": [{**phrase._asdict(), "relevance": phrase.relevance.tolist()} for phrase in self.phrases],
+            "method": self.method,
+            "rule": self.rule,
+            "model": self.model,
+            "version": self.version,
+            "dtype": str(self.scores.dtype),
+        }
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """:meth:`to_dict` as JSON text."""
+        import json
+
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent, allow_nan=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A tidy table: one row per token and target (document, token, start, end, class, relevance, seen, ...)."""
+        from textlrp.reports.frame import to_frame
+
+        return to_frame(self)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """The explanation as one self-contained page; written to ``path`` too where one is given."""
+        from textlrp.reports.html import document_page
+
+        return document_page(self, path)
+
+    def _repr_html_(self) -> str:
+        from textlrp.reports.html import notebook_fragment
+
+        return notebook_fragment(self)
+
+    def __repr__(self) -> str:
+        row = self.row()
+        top = ", ".join(f"{t.token} {t.relevance:+.2f}" for t in self.top(5, target=row))
+        return (
+            f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
+            f" ({len(self.targets)} of {len(self.labels)} classes explained)"
+            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}>"
+        )
+
+
+def from_dict(data: Mapping[str, Any]) -> Explanation:
+    """The inverse of :meth:`Explanation.to_dict`; raises :class:`DataError` if a field is missing."""
+    try:
+        dtype = np.dtype(data["dtype"])
+        count = len(data["targets"])
+        probabilities = data["probabilities"]
+        return Explanation(
+            document_id=data["document_id"],
+            tokens=Tokens(
+                data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])
+            ),
+            labels=tuple(data["labels"]),
+            scores=np.array(data["scores"], dtype=dtype),
+            probabilities=None if probabilities is None else np.array(probabilities, dtype=dtype),
+            targets=tuple((t[0], t[1]) if isinstance(t, list) else t for t in data["targets"]),
+            relevance=np.array(data["relevance"], dtype=dtype).reshape(count, -1),
+            status=np.array(data["status"], dtype=np.uint8),
+            counts=np.array(data["counts"], dtype=np.int32),
+            ledger={(e["step"], e["cause"]): np.array(e["relevance"], dtype=dtype) for e in data["ledger"]},
+            phrases=tuple(Phrase(**{**p, "relevance": np.array(p["relevance"], dtype)}) for p in data["phrases"]),
+            method=data["method"],
+            rule=data["rule"],
+            model=data["model"],
+            version=data["version"],
+            gold=data["gold"],
+        )
+    except KeyError as missing:
+        raise DataError(f"this is not a stored explanation: the field {missing} is missing.") from None
