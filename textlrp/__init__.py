@@ -1,3 +1,78 @@
-"""textlrp: which words made a text classifier choose a category, by layer-wise relevance propagation."""
+"""textlrp: which words made a text classifier choose a category, by layer-wise relevance propagation.
+
+>>> import textlrp
+>>> model = textlrp.load("20newsgroups-cnn")
+>>> textlrp.explain(model, "The shuttle reached its orbit on Monday.")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textlrp.errors import TextlrpError
+    from textlrp.explainers.explain import explain
+    from textlrp.explainers.targets import Index
+    from textlrp.lrp.composite import Composite
+    from textlrp.lrp.rules import Epsilon, Zero
+    from textlrp.models.bow import BagOfWordsClassifier
+    from textlrp.models.bundle import load
+    from textlrp.models.cnn import CNNClassifier
+    from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+    from textlrp.records import Document, Explanation
+    from textlrp.reports.html import write_report
+    from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BagOfEmbeddingsClassifier",
+    "BagOfWordsClassifier",
+    "CNNClassifier",
+    "Composite",
+    "Document",
+    "Epsilon",
+    "Explanation",
+    "Index",
+    "TextlrpError",
+    "Zero",
+    "explain",
+    "load",
+    "load_20newsgroups",
+    "load_corpus",
+    "load_sample_posts",
+    "write_report",
+]
+
+_HOMES = {
+    "BagOfEmbeddingsClassifier": "models.embeddings",
+    "BagOfWordsClassifier": "models.bow",
+    "CNNClassifier": "models.cnn",
+    "Composite": "lrp.composite",
+    "Document": "records",
+    "Epsilon": "lrp.rules",
+    "Explanation": "records",
+    "Index": "explainers.targets",
+    "TextlrpError": "errors",
+    "Zero": "lrp.rules",
+    "explain": "explainers.explain",
+    "load": "models.bundle",
+    "load_20newsgroups": "text.datasets",
+    "load_corpus": "text.datasets",
+    "load_sample_posts": "text.datasets",
+    "write_report": "reports.html",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that ``import textlrp`` stays quick."""
+    if name in _HOMES:
+        value = getattr(import_module(f"textlrp.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'textlrp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

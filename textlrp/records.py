@@ -316,9 +316,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
         probabilities = data["probabilities"]
         return Explanation(
             document_id=data["document_id"],
-            tokens=Tokens(
-                data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])
-            ),
+            tokens=Tokens(data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])),
             labels=tuple(data["labels"]),
             scores=np.array(data["scores"], dtype=dtype),
             probabilities=None if probabilities is None else np.array(probabilities, dtype=dtype),

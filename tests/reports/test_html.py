@@ -1,0 +1,378 @@
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textlrp.errors import DataError, OptionError
+from textlrp.records import Explanation, Status, Tokens
+from textlrp.reports.html import document_page, list_page, notebook_fragment, write_report
+
+HOSTILE = (
+    "</style></title><script>alert(1)</script><img src=//x.example onerror=alert(1)>\"'><b onclick='x'>{{ 7*7 }}"
+)
+VOID = {"meta", "input", "br", "img", "link"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: tags with attribute names in order, attributes, and the text of each ``.text`` block."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, tuple[str, ...]]] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.words = ""
+        self.open: list[str] = []
+        self._inside = 0
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if dict(attrs).get("class") == "text":
+            self.texts.append("")
+            self._inside = len(self.open)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another tag"
+        if len(self.open) < self._inside:
+            self._inside = 0
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.texts[-1] += data
+        elif not self.open or self.open[-1] != "style":
+            self.words += data
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+    def said(self) -> str:
+        return " ".join(self.words.split())
+
+
+def every_page(explanation: Explanation, title: str = "A title") -> Iterator[str]:
+    yield document_page(explanation, title=title)
+    yield list_page([explanation, explanation], title=title)
+    yield notebook_fragment(explanation)
+
+
+def named(text: str) -> Explanation:
+    """An explanation that carries ``text`` in every place where a user's string can stand."""
+    labels = (f"{text}A", f"{text}B", f"{text}C")
+    explanation = make_explanation("doctor orbit", labels=labels, targets=(0, (1, 2)), document_id=text, gold=text)
+    return replace(
+        explanation,
+        tokens=replace(explanation.tokens, forms=(text, f"{text}2")),
+        ledger={(text, text): np.ones(2, np.float32)},
+        method=text,
+        rule=text,
+        model=text,
+        version=text,
+    )
+
+
+def test_hostile_strings_leave_the_structure_of_a_page_alone() -> None:
+    for tame, wild in zip(every_page(named("x"), "x"), every_page(named(HOSTILE), HOSTILE), strict=True):
+        assert Page(wild).tags == Page(tame).tags
+        assert HOSTILE in Page(wild).said()
+
+
+def test_hostile_text_is_shown_as_text() -> None:
+    for text in (HOSTILE, "a\n\n  b\tc ", "<!-- x", "&lt; &amp; &#0;", "\n\nfirst lines empty"):
+        for page in every_page(make_explanation(text, targets=(0, 1))):
+            parsed = Page(page)
+            assert parsed.texts
+            assert set(parsed.texts) == {text}
+            assert not {"script", "img", "link", "iframe", "svg"} & {tag for tag, _ in parsed.tags}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet=st.characters(), max_size=50))
+def test_any_text_can_be_shown_and_encoded(text: str) -> None:
+    for page in every_page(make_explanation(text, document_id=text, labels=(text, "b", "c"))):
+        page.encode("utf-8")
+        assert not re.search("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffe\uffff]", page)
+        shown = Page(page).texts[0]
+        assert len(shown) == len(text)
+        assert all(a == b for a, b in zip(shown, text, strict=True) if b.isalnum())
+
+
+def test_control_characters_become_visible() -> None:
+    (shown,) = Page(document_page(make_explanation("A\x00B\x1bC\x7fD\x85E\ud800F"))).texts
+    assert shown == "A␀B␛C␡D\ufffdE\ufffdF"
+
+
+def test_nothing_is_requested_and_nothing_runs() -> None:
+    for page in every_page(make_explanation(targets=(0, 1))):
+        parsed = Page(page)
+        names = {name for _, name, _ in parsed.attributes}
+        assert not names & {"src", "href", "action", "background", "srcset", "data", "formaction", "poster"}
+        assert not any(name.startswith("on") for name in names)
+        assert parsed.count("script") == 0
+        assert "url(" not in page
+        assert "@import" not in page
+    policy = next(value for _, name, value in parsed_policy() if name == "content" and "default-src" in value)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def parsed_policy() -> list[tuple[str, str, str]]:
+    return Page(document_page(make_explanation())).attributes
+
+
+def test_the_page_names_class_score_probability_and_label() -> None:
+    explanation = make_explanation(gold="sci.space", scores=np.array([3.25, 1.5, -1.0], np.float32))
+    explanation = replace(explanation, probabilities=np.array([0.84, 0.15, 0.01], np.float32))
+    said = Page(document_page(explanation)).said()
+    assert "The model’s answer is sci.med, with score 3.25 and probability 84.0 %." in said
+    assert "The document’s own label is sci.space: ✗ wrong." in said
+    assert "Why sci.med?" in said
+    assert "score before softmax, probability" in said
+    for label in explanation.labels:
+        assert label in said
+    for fact in (
+        "Epsilon(epsilon=1e-06)",
+        "cnn-0123abcd",
+        "layer-wise relevance propagation (lrp)",
+        "0.1.0",
+        "doc-1",
+    ):
+        assert fact in said
+
+
+def test_a_model_without_probabilities_is_not_given_any() -> None:
+    said = Page(document_page(make_explanation(probabilities=None))).said()
+    assert "score before softmax" in said
+    assert "probability" not in said
+
+
+def test_words_and_absorbed_sum_to_the_score_on_the_page() -> None:
+    explanation = make_explanation(
+        "good bad",
+        scores=np.array([4.0, 0.0, 0.0], np.float32),
+        relevance=np.array([[3.5, -0.5]], np.float32),
+        ledger={
+            ("conv", "bias"): np.array([0.75], np.float32),
+            ("out", "bias"): np.array([0.5], np.float32),
+            ("conv", "stabiliser"): np.array([-0.25], np.float32),
+            ("conv", "unread"): np.array([0.0], np.float32),
+        },
+    )
+    said = Page(document_page(explanation)).said()
+    assert "relevance on words+3.00" in said
+    assert "absorbed by the model’s bias+1.25" in said
+    assert "absorbed by the rule’s stabiliser−0.25" in said
+    assert "= score4.00" in said
+    assert "unread positions" not in said
+    assert "not accounted for" not in said
+    broken = replace(explanation, ledger={})
+    assert "not accounted for by this method+1.00" in Page(document_page(broken)).said()
+
+
+def test_top_words_stand_on_their_side() -> None:
+    explanation = make_explanation("good bad good", relevance=np.array([[1.0, -0.5, 0.5]], np.float32))
+    said = Page(document_page(explanation)).said()
+    assert re.search(r"Words for ?good ×2 ?\+1\.50 ?Words against ?bad ?−0\.50", said)
+
+
+def test_one_target_has_titles_and_no_switch() -> None:
+    parsed = Page(document_page(make_explanation("good bad", relevance=np.array([[2.0, -0.5]], np.float32))))
+    marks = [(name, value) for tag, name, value in parsed.attributes if tag == "b"]
+    assert marks == [("style", "--0:100"), ("title", "+2.00"), ("style", "--0:-25"), ("title", "−0.50")]
+    assert parsed.count("input") == parsed.count("fieldset") == 0
+
+
+def test_several_targets_have_one_text_and_a_switch_in_a_fieldset() -> None:
+    explanation = make_explanation("good bad", targets=(0, 1, (0, 1)), scores=np.array([0, 2, 1], np.float32))
+    explanation = replace(explanation, relevance=np.array([[2, 0], [-1, 0.5], [3, -0.5]], np.float32))
+    page = document_page(explanation)
+    parsed = Page(page)
+    assert parsed.texts == ["good bad"]
+    assert [value for tag, name, value in parsed.attributes if tag == "b"] == [
+        "--0:67;--1:-33;--2:100",
+        "--1:17;--2:-17",
+    ]
+    assert parsed.count("fieldset") == parsed.count("legend") == 1
+    assert parsed.count("input") == 3
+    (checked,) = re.findall(r"<input [^>]*checked>", page)
+    assert 'class="k1"' in checked
+    assert "Why sci.med, not sci.space?" in parsed.said()
+    for k in range(3):
+        assert f".doc:has(.k{k}:checked) b{{--r:var(--{k},0)}}" in page
+
+
+def test_unread_text_is_grey_and_says_why() -> None:
+    page = document_page(make_explanation("Head 42 word zzz last", status=[1, 2, 0, 3, 4]))
+    assert '<i title="not read: skipped range">Head</i>' in page
+    assert "<i>42</i>" in page
+    assert '<i class="unknown" title="not read: unknown word">zzz</i>' in page
+    assert 'the longest text the model reads">last</i>' in page
+    key = Page(page).said()
+    assert "grey: not read (skipped range; not a word; unknown word; cut off" in key
+    assert "grey: not read" not in Page(document_page(make_explanation("all words"))).said()
+
+
+def test_a_text_of_which_nothing_was_read_says_so() -> None:
+    for text in ("", "42 17 !!"):
+        for page in every_page(make_explanation(text, targets=(0, 1))):
+            assert "The model read no word of this text" in Page(page).said()
+    assert "read no word" not in Page(document_page(make_explanation())).said()
+
+
+def test_a_post_of_300_words_and_20_classes_stays_light() -> None:
+    random = np.random.default_rng(0)
+    words = ["".join(random.choice(list("abcdefghij"), size=6)) for _ in range(300)]
+    labels = tuple(f"group.of.some.length.{n}" for n in range(20))
+    explanation = make_explanation(" ".join(words), labels=labels, targets=range(20), seed=1)
+    # every word speaks in every class: heavier than any real document
+    page = document_page(explanation)
+    assert len(page.encode()) <= 120_000
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_text_of_five_megabytes_is_a_matter_of_seconds(count: int) -> None:
+    words = [f"w{n % 100_000:06d}" for n in range(660_000)]
+    base = make_explanation("x", targets=tuple(range(count)))
+    spans = np.arange(len(words), dtype=np.int32)[:, None] * 8 + np.array([0, 7], np.int32)
+    values = np.random.default_rng(0).laplace(size=(count, len(words))).astype(np.float32) ** 3
+    explanation = replace(
+        base,
+        tokens=Tokens(" ".join(words), spans, tuple(words)),
+        relevance=values,
+        status=np.zeros(len(words), np.uint8),
+        counts=np.zeros(len(words), np.int32),
+    )
+    begin = time.process_time()
+    page = document_page(explanation)
+    assert time.process_time() - begin < 15
+    assert len(page) > 5_000_000
+
+
+def test_a_list_counts_documents_and_names_right_and_wrong() -> None:
+    scores = np.array([3, 1, 0], np.float32)
+    several = [make_explanation(document_id=f"d{n}", scores=scores, gold=gold) for n, gold in enumerate(
+        ("sci.med", "sci.space", None, "sci.med")
+    )]  # fmt: skip
+    page = list_page(iter(several), title="My posts")
+    parsed = Page(page)
+    said = parsed.said()
+    assert "My posts" in said
+    assert "4 documents; 2 of the 3 with a label of their own are classified rightly (66.7 %)." in said
+    assert (said.count("✓ right"), said.count("✗ wrong")) == (2, 1)
+    assert "own label sci.space" in said
+    ids = [value for _, name, value in parsed.attributes if name == "id"]
+    assert len(ids) == len(set(ids)) == parsed.count("details") == 4
+    assert parsed.texts == [explanation.text for explanation in several]
+
+
+def test_a_list_without_labels_names_no_accuracy_and_may_be_empty() -> None:
+    said = Page(list_page([make_explanation()])).said()
+    assert "1 document." in said
+    assert "rightly" not in said
+    assert "0 documents." in Page(list_page([])).said()
+
+
+def test_each_document_of_a_list_switches_by_itself() -> None:
+    page = list_page(
+        [make_explanation(targets=(0, 1)), make_explanation(targets=(0, 1, 2), seed=1), make_explanation()]
+    )
+    assert re.findall(r'name="(d\d)"', page) == ["d1", "d1", "d2", "d2", "d2"]
+    assert page.count(" checked>") == 2
+    assert ".k2:checked" in page
+
+
+def test_a_list_is_read_one_explanation_at_a_time() -> None:
+    alive = 0
+
+    class Counted(str):
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def stream() -> Iterator[Explanation]:
+        nonlocal alive
+        for n in range(20):
+            alive += 1
+            yield make_explanation(model=Counted(n))
+            assert alive <= 2
+
+    assert "20 documents" in list_page(stream())
+
+
+def test_the_snippet_begins_where_reading_begins() -> None:
+    explanation = make_explanation("From me\n\nHello   dear\nfriend", status=[1, 1, 0, 0, 0])
+    assert '<span class="snippet"><bdi>Hello dear friend</bdi>' in list_page([explanation])
+    assert explanation.status[0] == Status.SKIPPED
+
+
+def test_a_fragment_styles_only_itself_and_switches_by_itself() -> None:
+    explanation = make_explanation(targets=(0, 1))
+    one, other = notebook_fragment(explanation), notebook_fragment(explanation)
+    assert set(re.findall(r'name="([^"]+)"', one)).isdisjoint(re.findall(r'name="([^"]+)"', other))
+    (style,) = re.findall(r"<style>(.*?)</style>", one, flags=re.DOTALL)
+    plain = re.sub(r"/\*.*?\*/|@(media|container|supports)[^{]*\{", "", style, flags=re.DOTALL)
+    for selectors in re.findall(r"([^{}]+)\{", plain):
+        for selector in selectors.split(","):
+            assert ".textlrp" in selector, selector
+    assert not {"html", "head", "body", "meta"} & {tag for tag, _ in Page(one).tags}
+
+
+def test_reports_are_written_whole_and_one_or_many(tmp_path: Path) -> None:
+    one, many = tmp_path / "one.html", tmp_path / "many.html"
+    assert write_report(make_explanation(), one, title="Mine") == one
+    assert "<details" not in one.read_text(encoding="utf-8")
+    assert "Mine" in one.read_text(encoding="utf-8")
+    write_report((make_explanation(seed=n) for n in range(3)), many)
+    assert many.read_text(encoding="utf-8").count("<details") == 3
+    explanation = make_explanation("é 👩‍⚕️ \r\n x")
+    assert explanation.to_html(one).encode() == one.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"one.html", "many.html"}
+
+
+def test_a_report_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    def breaks() -> Iterator[Explanation]:
+        yield make_explanation()
+        raise RuntimeError("the model broke")
+
+    path = tmp_path / "report.html"
+    path.write_text("before")
+    with pytest.raises(RuntimeError):
+        write_report(breaks(), path)
+    assert path.read_text() == "before"
+    with pytest.raises(DataError, match="does not exist"):
+        write_report(make_explanation(), tmp_path / "no" / "report.html")
+    with pytest.raises(DataError, match="got str"):
+        write_report(["a text"], path)  # type: ignore[list-item]
+    with pytest.raises(OptionError, match="palette 'pink'"):
+        write_report(make_explanation(), path, palette="pink")
+
+
+def test_the_same_explanation_is_the_same_page() -> None:
+    explanation = make_explanation(targets=(0, 1))
+    assert document_page(explanation) == document_page(explanation)
+    assert list_page([explanation]) == list_page([explanation])
+
+
+def test_colours_come_from_the_palette() -> None:
+    red, orange = document_page(make_explanation()), document_page(make_explanation(), palette="orange-purple")
+    assert red != orange
+    assert "orange, underlined" in list_page([make_explanation()], palette="orange-purple")
+
+
+@pytest.mark.parametrize("scores", [[0.0, 0.0, 0.0], [-1.0, -2.0, -0.5], [1e-30, 0.0, 0.0], [5.0, -5.0, 0.0]])
+def test_bars_stay_inside_the_chart(scores: list[float]) -> None:
+    page = document_page(make_explanation(scores=np.array(scores, np.float32)))
+    bars = re.findall(r"background-size:([\d.]+)% 100%;background-position:([\d.]+)% 0", page)
+    assert len(bars) == 3
+    assert all(0 <= float(number) <= 100 for bar in bars for number in bar)

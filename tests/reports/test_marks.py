@@ -1,0 +1,158 @@
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textlrp.records import Explanation, Status, Tokens
+from textlrp.reports.marks import REASONS, decimals, number, percentage, runs, shown_relevance, word_sums
+
+
+@st.composite
+def explanations(draw: st.DrawFn) -> Explanation:
+    """Any Unicode text, cut into any tokens, with any status and relevance."""
+    text = draw(st.text(alphabet=st.characters(), max_size=60))
+    edges = sorted(draw(st.sets(st.integers(0, len(text)), max_size=20)))
+    spans = [(a, b) for a, b in pairwise(edges) if draw(st.booleans())]
+    tokens = Tokens(text, np.array(spans, np.int32).reshape(-1, 2), tuple(text[a:b].lower() for a, b in spans))
+    size = len(spans)
+    status = np.array(draw(st.lists(st.integers(0, 4), min_size=size, max_size=size)), np.uint8)
+    values = draw(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=2 * size, max_size=2 * size))
+    base = make_explanation("a b")
+    return replace(
+        base,
+        tokens=tokens,
+        targets=(0, (1, 2)),
+        relevance=np.array(values, np.float32).reshape(2, size) * (status == 0),
+        status=status,
+        counts=np.zeros(size, np.int32),
+        ledger={},
+    )
+
+
+@settings(max_examples=150)
+@given(explanations(), st.sampled_from([(0,), (1,), (0, 1)]))
+def test_joined_runs_are_the_text(explanation: Explanation, rows: tuple[int, ...]) -> None:
+    assert "".join(run.text for run in runs(explanation, rows)) == explanation.text
+
+
+@settings(max_examples=150)
+@given(explanations())
+def test_shares_are_percents_of_the_largest_and_only_read_words_have_them(explanation: Explanation) -> None:
+    found = runs(explanation, (0, 1))
+    shares = [share for run in found for _, share in run.shares]
+    assert all(2 <= abs(share) <= 100 for share in shares)
+    assert all(run.text and (run.status == Status.READ) == bool(run.shares) for run in found)
+    if np.any(explanation.relevance):
+        assert max(map(abs, shares)) == 100
+
+
+def _by_text(
+    explanation: Explanation, *rows: int
+) -> dict[str, tuple[Status | None, tuple[tuple[int, int], ...], str]]:
+    return {run.text: run[1:] for run in runs(explanation, rows)}
+
+
+def test_a_mark_carries_its_share_and_its_number() -> None:
+    explanation = make_explanation("good bad tiny")
+    explanation = replace(explanation, relevance=np.array([[2.0, -0.5, 0.01]], np.float32))
+    found = _by_text(explanation, 0)
+    assert found["good"] == (Status.READ, ((0, 100),), "+2.00")
+    assert found["bad"] == (Status.READ, ((0, -25),), "−0.50")
+    assert found[" tiny"] == (None, (), "")
+
+
+def test_several_rows_share_one_scale_and_have_no_title() -> None:
+    explanation = make_explanation("good bad", targets=(0, 1))
+    explanation = replace(explanation, relevance=np.array([[2.0, 0.0], [-1.0, 0.02]], np.float32))
+    assert _by_text(explanation, 0, 1)["good"] == (Status.READ, ((0, 100), (1, -50)), "")
+    assert [run.text for run in runs(explanation, (0, 1))] == ["good", " bad"]
+
+
+def test_unread_neighbours_of_one_status_become_one_run_with_the_reason() -> None:
+    text = "From a b c\n\nread odd words end"
+    status = [1, 1, 1, 1, 0, 3, 3, 4]
+    found = runs(make_explanation(text, status=status), (0,))
+    assert [(run.text, run.status) for run in found if run.status] == [
+        ("From a b c", Status.SKIPPED),
+        ("odd words", Status.UNKNOWN),
+        ("end", Status.CUT_OFF),
+    ]
+    assert [run.title for run in found if run.status] == [
+        REASONS[s] for s in (Status.SKIPPED, Status.UNKNOWN, Status.CUT_OFF)
+    ]
+
+
+def test_what_is_not_a_number_or_not_read_is_not_shown() -> None:
+    explanation = make_explanation("a b c", status=[0, 0, 1])
+    explanation = replace(explanation, relevance=np.array([[np.nan, 1.0, 5.0]], np.float32))
+    assert shown_relevance(explanation, (0,)).tolist() == [[0.0, 1.0, 0.0]]
+
+
+def test_word_sums_are_those_of_the_record() -> None:
+    explanation = make_explanation("one two one three, two one", targets=(0, 2), seed=3)
+    sums = word_sums(explanation, (0, 1))
+    for k in (0, 1):
+        expected = {row.word: (row.relevance, row.occurrences) for row in explanation.words(target=k)}
+        assert set(sums.words) == set(expected)
+        for word, total, times in zip(sums.words, sums.sums[k], sums.times, strict=True):
+            assert total == pytest.approx(expected[word][0], abs=1e-6)
+            assert times == expected[word][1]
+
+
+def test_an_empty_text_has_no_run() -> None:
+    explanation = make_explanation("")
+    assert runs(explanation, (0,)) == []
+    assert word_sums(explanation, (0,)).sums.shape == (1, 0)
+
+
+def test_five_megabytes_and_100_000_words_are_linear() -> None:
+    text = " ".join(f"{chr(97 + n % 26)}{'abcdefghij'[n // 26 % 10]}" for n in range(1_700_000))
+    explanation = make_explanation("x")
+    spans = np.arange(1_700_000, dtype=np.int32)[:, None] * 3 + np.array([0, 2], np.int32)
+    values = np.zeros((1, len(spans)), np.float32)
+    values[0, ::17] = np.linspace(-1, 1, 100_000)
+    explanation = replace(
+        explanation,
+        tokens=Tokens(text, spans, ("w",) * len(spans)),
+        relevance=values,
+        status=np.zeros(len(spans), np.uint8),
+        counts=np.zeros(len(spans), np.int32),
+    )
+    assert len(text) > 5_000_000
+    begin = time.process_time()
+    found = runs(explanation, (0,))
+    assert time.process_time() - begin < 5
+    assert "".join(run.text for run in found) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "signed", "text"),
+    [
+        (1.234, 2, False, "1.23"),
+        (1.234, 2, True, "+1.23"),
+        (-0.001, 2, True, "0.00"),
+        (-2.0, 1, False, "−2.0"),
+        (-3.5e12, 2, False, "−3.50e+12"),
+    ],
+)
+def test_numbers_for_people(value: float, digits: int, signed: bool, text: str) -> None:
+    assert number(value, digits, signed=signed) == text
+
+
+def test_three_figures_whatever_the_size() -> None:
+    assert [decimals(x) for x in (0.0, 123.0, 1.2, 0.5, 0.05, 1e-40, float("inf"))] == [2, 2, 2, 3, 4, 12, 2]
+
+
+def test_percentages_do_not_claim_certainty() -> None:
+    assert [percentage(p) for p in (0.0, 1e-9, 0.5, 0.99999, 1.0)] == [
+        "0.0 %",
+        "< 0.1 %",
+        "50.0 %",
+        "> 99.9 %",
+        "100.0 %",
+    ]

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+from explanations import make_explanation, with_phrases
+
+from textlrp.errors import DataError, TargetError
+from textlrp.records import Document, Explanation, Status, from_dict
+
+
+def test_relevance_plus_absorbed_is_score() -> None:
+    explanation = make_explanation(targets=(0, 1, (0, 2)), dtype=np.float64)
+    total = explanation.relevance.sum(axis=1) + explanation.absorbed
+    np.testing.assert_allclose(total, explanation.target_scores, rtol=1e-12)
+
+
+def test_a_document_keeps_its_text_and_reads_without_the_skipped_ranges() -> None:
+    document = Document("d", "From: me\n\nHello you", skip=np.array([[0, 10], [15, 16]], np.int32))
+    assert document.read_text() == "Helloyou"
+    assert document.text.startswith("From")
+    assert repr(document) == "Document(id='d', label=None, 19 characters, 2 skipped ranges)"
+    assert Document("d", "all").read_text() == "all"
+
+
+def test_tokens_iterate_as_written() -> None:
+    explanation = make_explanation("The Doctor, said")
+    assert list(explanation.tokens) == ["The", "Doctor", ",", "said"]
+    assert explanation.tokens.forms[1] == "doctor"
+
+
+def test_top_and_words_count_read_tokens_only() -> None:
+    explanation = make_explanation("a b a 7", relevance=np.array([[1.0, -2.0, 0.5, 0.0]], np.float32))
+    assert [(t.token, t.relevance, t.start, t.end) for t in explanation.top(2)] == [
+        ("a", 1.0, 0, 1),
+        ("a", 0.5, 4, 5),
+    ]
+    assert explanation.words() == [("a", 1.5, 2), ("b", -2.0, 1)]
+    assert explanation.status[3] == Status.NOT_A_WORD
+
+
+def test_a_row_is_found_by_name_or_number_and_a_wrong_one_is_named() -> None:
+    explanation = make_explanation(targets=(1, (0, 2)))
+    assert explanation.target_names == ("sci.space", "sci.med, not rec.autos")
+    assert explanation.row("sci.med, not rec.autos") == 1
+    assert explanation.row(-1) == 1
+    with pytest.raises(TargetError, match=r"'rec\.autos' was not explained"):
+        explanation.row("rec.autos")
+    with pytest.raises(TargetError, match="row 2"):
+        explanation.row(2)
+
+
+def test_the_predicted_class_is_the_default_row() -> None:
+    explanation = make_explanation(targets=(0, 1, 2))
+    assert explanation.row() == explanation.predicted == int(np.argmax(explanation.scores))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_json_reads_back_the_same(dtype: type) -> None:
+    explanation = with_phrases(make_explanation("<b>é\x00\n", targets=(0, (1, 2)), dtype=dtype, gold="x"))
+    again = from_dict(json.loads(explanation.to_json()))
+    assert again.to_dict() == explanation.to_dict()
+    assert again.relevance.dtype == explanation.relevance.dtype
+    np.testing.assert_array_equal(again.relevance, explanation.relevance)
+
+
+def test_a_missing_field_is_named() -> None:
+    data = make_explanation().to_dict()
+    del data["scores"]
+    with pytest.raises(DataError, match="'scores' is missing"):
+        from_dict(data)
+
+
+def test_repr_says_class_score_and_words() -> None:
+    text = repr(make_explanation())
+    assert text.startswith("<Explanation of 'doc-1': sci.med scored")
+    assert "absorbed" in text
+    assert "no word read" in repr(make_explanation("42"))
+
+
+def test_the_other_shapes_are_one_call_away() -> None:
+    explanation: Explanation = make_explanation()
+    assert explanation.to_html().startswith("<!doctype html>")
+    assert explanation._repr_html_().startswith('<div class="textlrp">')
+    assert len(explanation.to_frame()) == len(explanation.tokens)

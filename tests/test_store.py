@@ -1,0 +1,273 @@
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from explanations import make_explanation, split, with_phrases
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from textlrp import store
+from textlrp.errors import DataError
+from textlrp.records import Explanation, Phrase, Tokens
+
+Write = Callable[[Iterable[Explanation] | Explanation, Path], Path]
+Read = Callable[[Path], Iterator[Explanation]]
+
+FORMATS = [
+    pytest.param(store.write_jsonl, store.read_jsonl, id="jsonl"),
+    pytest.param(store.write_parquet, store.read_parquet, id="parquet"),
+]
+
+
+def assert_same(one: object, other: object) -> None:
+    """Equal to the bit, type by type, all the way down."""
+    assert type(one) is type(other)
+    if isinstance(one, np.ndarray):
+        assert isinstance(other, np.ndarray)
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        assert one.tobytes() == other.tobytes()
+    elif isinstance(one, Explanation | Tokens):
+        for each in fields(one):
+            assert_same(getattr(one, each.name), getattr(other, each.name))
+    elif isinstance(one, dict):
+        assert isinstance(other, dict)
+        assert list(one) == list(other)
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, tuple):
+        assert isinstance(other, tuple)
+        assert len(one) == len(other)
+        for mine, theirs in zip(one, other, strict=True):
+            assert_same(mine, theirs)
+    else:
+        assert one == other
+
+
+def varied() -> list[Explanation]:
+    awkward = "A\x00B <b>&amp;</b>\r\n\u2028 👩‍⚕️ مرحبا עולם é e\u0301 \ufeff'\"\\"
+    return [
+        make_explanation(targets=(0, 1, 2), gold="sci.med"),
+        with_phrases(make_explanation(awkward, targets=(2, (0, 1)), document_id='<"id">\n', seed=1)),
+        make_explanation("", probabilities=None, labels=("no", "yes")),
+        make_explanation("42 17 !!", ledger={}, method="gradient", rule="", model="", version=""),
+    ]
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_what_is_read_is_what_was_written(tmp_path: Path, write: Write, read: Read) -> None:
+    path, originals = tmp_path / "out", varied()
+    assert write(iter(originals), path) == path
+    found = list(read(path))
+    assert len(found) == len(originals)
+    for original, stored in zip(originals, found, strict=True):
+        assert_same(stored, original)
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40),
+    values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=6),
+    name=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=8),
+)
+def test_any_text_and_any_float32_survive(
+    tmp_path: Path, write: Write, read: Read, text: str, values: list[float], name: str
+) -> None:
+    scores = np.array(values, np.float32)
+    explanation = make_explanation(
+        text,
+        labels=[f"{name}{n}" for n in range(len(values))],
+        document_id=name,
+        gold=name,
+        scores=scores,
+        ledger={(name, "bias"): scores[:1]},
+    )
+    relevance = np.resize(scores, len(explanation.tokens))[None] if len(explanation.tokens) else explanation.relevance
+    explanation = replace(explanation, relevance=relevance)
+    path = tmp_path / "out"
+    write(explanation, path)
+    (stored,) = read(path)
+    assert_same(stored, explanation)
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_stored_numbers_are_float32(tmp_path: Path, write: Write, read: Read) -> None:
+    original = with_phrases(make_explanation(dtype=np.float64))
+    write(original, tmp_path / "out")
+    (stored,) = read(tmp_path / "out")
+    for numbers in (stored.scores, stored.relevance, stored.phrases[0].relevance, *stored.ledger.values()):
+        assert numbers.dtype == np.float32
+    np.testing.assert_array_equal(stored.relevance, original.relevance.astype(np.float32))
+
+
+def test_a_lone_surrogate_is_kept_in_json_lines_and_refused_by_parquet(tmp_path: Path) -> None:
+    explanation = make_explanation("half \ud83d a character")
+    store.write_jsonl(explanation, tmp_path / "out.jsonl")
+    (stored,) = store.read_jsonl(tmp_path / "out.jsonl")
+    assert_same(stored, explanation)
+    with pytest.raises(DataError, match=r"surrogate.*\.jsonl"):
+        store.write_parquet(explanation, tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, write: Write, read: Read) -> None:
+    write([], tmp_path / "out")
+    assert list(read(tmp_path / "out")) == []
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_files_are_written_and_read_one_explanation_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Write, read: Read
+) -> None:
+    monkeypatch.setattr(store, "_GROUP_ROWS", 3)
+    write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / "out")
+    reader = read(tmp_path / "out")
+    assert iter(reader) is reader
+    assert [explanation.document_id for explanation in reader] == [str(n) for n in range(10)]
+    if write is store.write_parquet:
+        assert pq.ParquetFile(tmp_path / "out").num_row_groups == 4
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_a_failure_on_the_way_leaves_nothing_half_written(tmp_path: Path, write: Write, read: Read) -> None:
+    def breaks() -> Iterator[Explanation]:
+        yield make_explanation()
+        raise RuntimeError("the model broke")
+
+    write(make_explanation(document_id="old"), tmp_path / "out")
+    with pytest.raises(RuntimeError, match="the model broke"):
+        write(breaks(), tmp_path / "out")
+    assert [e.document_id for e in read(tmp_path / "out")] == ["old"]
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_what_cannot_be_stored_is_named(tmp_path: Path, write: Write, read: Read) -> None:
+    with pytest.raises(DataError, match=r"'doc-1'.*not finite"):
+        write(make_explanation(scores=np.array([1, np.inf, 0], np.float32)), tmp_path / "out")
+    with pytest.raises(DataError, match="not finite in float32"):
+        write(make_explanation(dtype=np.float64, scores=np.array([1e300, 0, 0])), tmp_path / "out")
+    with pytest.raises(DataError, match="got str"):
+        write(["text"], tmp_path / "out")  # type: ignore[list-item]
+    with pytest.raises(DataError, match="does not exist"):
+        write(make_explanation(), tmp_path / "no" / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("write", "read"), FORMATS)
+def test_a_missing_file_is_named_at_once(tmp_path: Path, write: Write, read: Read) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        read(tmp_path / "nothing")
+
+
+def test_write_chooses_by_the_end_of_the_name(tmp_path: Path) -> None:
+    store.write(make_explanation(), tmp_path / "a.jsonl")
+    store.write([make_explanation()], tmp_path / "b.PARQUET")
+    assert len(list(store.read_jsonl(tmp_path / "a.jsonl"))) == 1
+    assert len(list(store.read_parquet(tmp_path / "b.PARQUET"))) == 1
+    with pytest.raises(DataError, match=r"\.jsonl or \.parquet"):
+        store.write(make_explanation(), tmp_path / "c.txt")
+
+
+def test_a_cut_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    store.write_jsonl([make_explanation(), make_explanation()], path)
+    path.write_bytes(path.read_bytes()[:-30])
+    reader = store.read_jsonl(path)
+    next(reader)
+    with pytest.raises(DataError, match=r"line 2.*cut off"):
+        next(reader)
+
+
+def _without(name: str) -> Callable[[dict[str, Any]], object]:
+    return lambda data: {key: value for key, value in data.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _without("scores"),
+        lambda data: [data],
+        lambda data: 3,
+        lambda data: None,
+        lambda data: data | {"dtype": "nonsense"},
+        lambda data: data | {"dtype": "O"},
+        lambda data: data | {"dtype": "int64"},
+        lambda data: data | {"relevance": [[1.0]]},
+        lambda data: data | {"targets": [99]},
+        lambda data: data | {"targets": ["sci.med"]},
+        lambda data: data | {"targets": []},
+        lambda data: data | {"spans": [[0, 10_000]] * len(data["spans"])},
+        lambda data: data | {"spans": [[0, 2**40]] * len(data["spans"])},
+        lambda data: data | {"spans": data["spans"][::-1]},
+        lambda data: data | {"status": [9] * len(data["status"])},
+        lambda data: data | {"forms": ["a"]},
+        lambda data: data | {"text": 7},
+        lambda data: data | {"labels": [None, None, None]},
+        lambda data: data | {"scores": [float("nan")] * 3},
+        lambda data: data | {"ledger": [{"step": "a", "cause": "b", "relevance": [1.0, 2.0]}]},
+        lambda data: data | {"ledger": [1]},
+        lambda data: data | {"phrases": [{"nonsense": 1, "relevance": [1.0]}]},
+    ],
+)
+def test_a_foreign_or_spoiled_line_is_named(tmp_path: Path, spoil: Callable[[dict[str, Any]], object]) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(spoil(make_explanation().to_dict())), encoding="utf-8")
+    with pytest.raises(DataError, match="line 1"):
+        list(store.read_jsonl(path))
+
+
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b"\xff\xfe\x00binary\n")
+    with pytest.raises(DataError, match="line 1"):
+        list(store.read_jsonl(path))
+
+
+def test_a_cut_or_foreign_parquet_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    store.write_parquet([make_explanation(seed=n) for n in range(5)], path)
+    whole = path.read_bytes()
+    for bad in (b"", b"PAR1", whole[:-20], whole[: len(whole) // 2], b"text,label\n"):
+        path.write_bytes(bad)
+        with pytest.raises(DataError, match="not a Parquet file"):
+            store.read_parquet(path)
+    pq.write_table(pa.table({"text": ["a"], "label": ["b"]}), path)
+    with pytest.raises(DataError, match="not an explanation that textlrp stored"):
+        store.read_parquet(path)
+
+
+def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    store.write_parquet([make_explanation(seed=n) for n in range(5)], path)
+    data = bytearray(path.read_bytes())
+    data[4:300] = b"\x00" * 296
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"damaged|fit each other|not an explanation"):
+        list(store.read_parquet(path))
+
+
+def test_parts_that_do_not_fit_are_refused_from_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    store.write_parquet(make_explanation(status=np.zeros(3, np.uint8), text="a b c"), path)
+    assert len(list(store.read_parquet(path))) == 1
+    wrong = replace(make_explanation("a b c"), counts=np.zeros(2, np.int32))
+    store.write_parquet(wrong, path)
+    with pytest.raises(DataError, match=r"row 1.*do not fit"):
+        list(store.read_parquet(path))
+
+
+def test_phrases_come_back_as_phrases(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    store.write(with_phrases(make_explanation()), path)
+    (stored,) = store.read_parquet(path)
+    assert all(isinstance(phrase, Phrase) for phrase in stored.phrases)
+    assert split(stored.text).forms == stored.tokens.forms

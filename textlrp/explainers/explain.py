@@ -1,0 +1,206 @@
+"""Texts -> Explanations, lazily, all classes at once.
+
+Input is cut into fixed blocks by position, so local, resumed and distributed runs see the same batches
+and agree byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import textlrp
+from textlrp.errors import OptionError, TargetError
+from textlrp.explainers.targets import resolve_targets
+from textlrp.lrp.composite import Composite, as_composite
+from textlrp.lrp.rules import Rule
+from textlrp.lrp.trace import one_hot_seed, propagate
+from textlrp.models.base import DTYPES, TextClassifier
+from textlrp.models.inputs import check_texts
+from textlrp.records import Document, Explanation
+from textlrp.text.batches import Batch
+
+BLOCK = 64
+"""Documents explained together; fixed, so that results do not depend on who asks."""
+
+PADDED_WORDS = 1 << 16
+"""A block with long texts is split so that documents × longest stays below this, or one text is left."""
+
+
+@overload
+def explain(
+    model: TextClassifier,
+    texts: str | Document,
+    *,
+    target: Any = None,
+    targets: Iterable[Any] | None = None,
+    rule: str | Rule | Composite = "epsilon",
+    dtype: str | None = None,
+) -> Explanation: ...
+
+
+@overload
+def explain(
+    model: TextClassifier,
+    texts: Iterable[str | Document],
+    *,
+    target: Any = None,
+    targets: Iterable[Any] | None = None,
+    rule: str | Rule | Composite = "epsilon",
+    dtype: str | None = None,
+) -> Iterator[Explanation]: ...
+
+
+def explain(
+    model: TextClassifier,
+    texts: str | Document | Iterable[str | Document],
+    *,
+    target: Any = None,
+    targets: Iterable[Any] | None = None,
+    rule: str | Rule | Composite = "epsilon",
+    dtype: str | None = None,
+) -> Explanation | Iterator[Explanation]:
+    """Lead the score of a class back onto the words, by layer-wise relevance propagation.
+
+    ``texts``: one text or Document gives an :class:`Explanation`, an iterable of them an iterator.
+    ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B,
+    ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
+    ``rule``: "epsilon", "zero", "arras2017", a Rule, or a Composite. ``dtype``: "float32" or "float64";
+    the model's own unless given. The score explained is the pre-softmax one.
+
+    For each target, ``relevance.sum() + absorbed == score`` (Bach et al. 2015; Arras et al. 2017).
+    Raises :class:`TargetError` on an unknown class and :class:`RuleError` on an unknown rule.
+    """
+    if not isinstance(model, TextClassifier):
+        raise OptionError(
+            f"a {type(model).__name__} came as the model; a fitted textlrp classifier is wanted, or textlrp.load(...)."
+        )
+    if dtype is not None and dtype not in DTYPES:
+        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+    if target is not None and targets is not None:
+        raise TargetError(
+            "target= and targets= both came; target= is for all documents, targets= has one per document."
+        )
+    composite = as_composite(rule)
+    if isinstance(texts, (str, Document)):
+        own = None if targets is None else list(targets)
+        return next(_explain_block(model, [_named(texts, 1)], target, own, composite, dtype))
+    return _explain_stream(model, texts, target, targets, composite, dtype)
+
+
+def _explain_stream(
+    model: TextClassifier,
+    texts: Iterable[str | Document],
+    target: Any,
+    targets: Iterable[Any] | None,
+    composite: Composite,
+    dtype: str | None,
+) -> Iterator[Explanation]:
+    numbered = (_named(text, number) for number, text in enumerate(texts, start=1))
+    own_targets = None if targets is None else iter(targets)
+    while block := list(islice(numbered, BLOCK)):
+        own = None if own_targets is None else list(islice(own_targets, len(block)))
+        yield from _explain_block(model, block, target, own, composite, dtype)
+
+
+def _named(text: str | Document, number: int) -> Document:
+    """A plain string becomes a Document named by its position, counted from 1."""
+    if isinstance(text, Document):
+        return text
+    check_texts([text])
+    return Document(str(number), text)
+
+
+def _explain_block(
+    model: TextClassifier,
+    block: list[Document],
+    target: Any,
+    own: list[Any] | None,
+    composite: Composite,
+    dtype: str | None,
+) -> Iterator[Explanation]:
+    if own is not None and len(own) != len(block):
+        raise TargetError(
+            f"targets= ended early: {len(own)} came for {len(block)} documents; one per document is wanted."
+        )
+    batch = model.encode(block)
+    done: dict[int, Explanation] = {}
+    for rows in _pieces(batch.lengths):
+        piece = batch.select(rows)
+        documents = [block[row] for row in rows]
+        own_piece = None if own is None else [own[row] for row in rows]
+        done |= zip(rows, _explain_piece(model, documents, piece, target, own_piece, composite, dtype), strict=True)
+    for row in range(len(block)):
+        yield done.pop(row)
+
+
+def _pieces(lengths: NDArray[np.int32]) -> Iterator[list[int]]:
+    """Rows of a block, texts of like length together, few enough that padding stays small."""
+    piece: list[int] = []
+    for row in np.argsort(lengths, kind="stable").tolist():
+        if piece and (len(piece) + 1) * int(lengths[row]) > PADDED_WORDS:
+            yield piece
+            piece = []
+        piece.append(row)
+    yield piece
+
+
+def _explain_piece(
+    model: TextClassifier,
+    documents: list[Document],
+    batch: Batch,
+    target: Any,
+    own: list[Any] | None,
+    composite: Composite,
+    dtype: str | None,
+) -> list[Explanation]:
+    trace = model.trace(batch, dtype=dtype)
+    scores = trace.scores.numpy()
+    if own is None:
+        wanted = resolve_targets(target, model.classes_, scores)
+    else:
+        wanted = [resolve_targets(own[n], model.classes_, scores[n : n + 1])[0] for n in range(len(documents))]
+    most = max(len(targets) for targets in wanted)
+    seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
+    for n, targets in enumerate(wanted):
+        seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
+    relevance, ledger = propagate(trace, composite, seed)
+    probabilities = model.probabilities(scores)
+    labels = tuple(str(name) for name in model.classes_)
+    rule, fingerprint = printed(composite), model.fingerprint_
+    explanations = []
+    for n, document in enumerate(documents):
+        count = len(wanted[n])
+        reading = batch.readings[n]
+        on_tokens = np.zeros((count, len(reading.tokens)), dtype=scores.dtype)
+        on_tokens[:, reading.positions] = relevance[:count, n, : len(reading.positions)].numpy()
+        entries = {key: entry[:count, n].numpy() for key, entry in ledger.items()}
+        explanations.append(
+            Explanation(
+                document_id=document.id,
+                tokens=reading.tokens,
+                labels=labels,
+                scores=scores[n],
+                probabilities=None if probabilities is None else probabilities[n],
+                targets=wanted[n],
+                relevance=on_tokens,
+                status=batch.status[n],
+                counts=batch.counts[n],
+                ledger={key: entry for key, entry in entries.items() if entry.any()},
+                rule=rule,
+                model=fingerprint,
+                version=textlrp.__version__,
+                gold=None if document.label is None else str(document.label),
+            )
+        )
+    return explanations
+
+
+def printed(composite: Composite) -> str:
+    """A composite as it can be pasted back; a single rule for everything as that rule."""
+    return repr(composite) if composite.layers else repr(composite.default)

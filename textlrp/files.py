@@ -1,0 +1,49 @@
+"""Writing a file so that nobody ever meets half of one: standard library only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from textlrp.errors import DataError
+
+
+@contextmanager
+def written_beside(path: str | Path) -> Iterator[Path]:
+    """A temporary path in the folder of ``path``: renamed to ``path`` at the end, removed on any failure.
+
+    What stood at ``path`` before stays until the new file is whole. A link is followed; a device or
+    a pipe (``/dev/stdout``) is handed out itself, for it cannot be replaced.
+    Raises :class:`DataError` if the folder is missing, cannot be written to, or ``path`` is a folder.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise DataError(f"cannot write the file {str(path)!r}: it is a folder. Name a file in it.")
+    if not target.parent.is_dir():
+        raise DataError(
+            f"cannot write {str(path)!r}: the folder {str(target.parent)!r} does not exist. Make it first."
+        )
+    if target.exists() and not target.is_file():
+        yield target
+        return
+    # not named after the target: a name near the file system's limit must stay writable
+    beside = target.parent / f".textlrp-{os.getpid()}-{secrets.token_hex(4)}.part"
+    try:
+        beside.touch(exist_ok=False)
+    except OSError as reason:
+        raise DataError(f"cannot write {str(path)!r}: {reason.strerror}.") from None
+    try:
+        yield beside
+        _rename(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _rename(beside: Path, target: Path) -> None:
+    try:
+        beside.replace(target)
+    except OSError as reason:
+        raise DataError(f"cannot write {str(target)!r}: {reason.strerror}.") from None

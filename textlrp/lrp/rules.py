@@ -1,0 +1,109 @@
+"""Rules: how the relevance of an output is shared out among its inputs.
+
+A rule is a frozen value. It looks at a step's outputs ``z`` (N, ...) and says, for each output k,
+what fraction of its relevance R_k goes where:
+
+- *flows*: to the inputs, in proportion to a part of the products (input × weight);
+- *absorbed*: to nobody, with its cause (``bias``, ``stabiliser``, ``empty``).
+
+For every output the fractions sum to one; that is the law of conservation in one line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from textlrp.errors import RuleError
+
+
+class Part(Enum):
+    """Which product of input a_j and weight w_jk is shared out."""
+
+    WEIGHTED = "a_j w_jk"
+    EVEN = "1"
+
+
+class Flow(NamedTuple):
+    """Input j receives ``part_jk × factor_k × R_k`` from each output k."""
+
+    part: Part
+    factor: Tensor
+
+
+class Shares(NamedTuple):
+    """What a rule decided for one step: tensors of the outputs' shape (N, ...)."""
+
+    flows: tuple[Flow, ...]
+    absorbed: dict[str, Tensor]
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Anything that turns a linear step's outputs into shares."""
+
+    def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
+        """Shares of each output.
+
+        ``z`` (N, ...) = sum_j a_j w_jk + b_k; ``bias`` and ``fan_in`` (the number of inputs of an
+        output) broadcast against it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """LRP-0: share_jk = a_j w_jk / z_k; the bias absorbs b_k / z_k.
+
+    Conserves R_k up to the bias. An output z_k = 0 gives nothing and absorbs all of R_k as
+    ``empty``. On ReLU and max-pool nets it equals gradient × input (Shrikumar et al. 2016; Ancona
+    et al. 2018). Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.
+    """
+
+    def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
+        return _stabilised(z, bias, fan_in, epsilon=0.0, spread=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Epsilon:
+    """LRP-epsilon: share_jk = a_j w_jk / (z_k + ε sign z_k), with sign 0 = +1.
+
+    ``epsilon`` >= 0 keeps small z_k from blowing up relevance; it absorbs ε sign z_k of the
+    denominator (cause ``stabiliser``), the bias absorbs b_k (cause ``bias``). With
+    ``bias="spread"`` both are instead spread evenly over the inputs of the output, as
+    Arras et al. 2017 (eqs. 5 and 6) do: relevance is then conserved exactly, but words that an
+    output never looked at receive some. Source: Bach et al. 2015, eq. 58.
+
+    Raises :class:`RuleError` on a negative ``epsilon`` or an unknown ``bias``.
+    """
+
+    epsilon: float = 1e-6
+    bias: Literal["absorb", "spread"] = "absorb"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epsilon < float("inf"):
+            raise RuleError(f"epsilon={self.epsilon!r} came; a finite number >= 0 is wanted, such as Epsilon(1e-6).")
+        if self.bias not in ("absorb", "spread"):
+            raise RuleError(f"bias={self.bias!r} came; 'absorb' or 'spread' is wanted.")
+
+    def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
+        return _stabilised(z, bias, fan_in, epsilon=self.epsilon, spread=self.bias == "spread")
+
+
+def _stabilised(z: Tensor, bias: Tensor, fan_in: Tensor, *, epsilon: float, spread: bool) -> Shares:
+    """The shares of Zero and Epsilon: numerators a_j w_jk, b_k and ε sign z_k over z_k + ε sign z_k."""
+    stabiliser = torch.where(z >= 0, epsilon, -epsilon).to(z.dtype)
+    denominator = z + stabiliser
+    empty = denominator == 0
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, denominator))
+    absorbed = {"empty": empty.to(z.dtype)}
+    if spread:
+        even = (bias + stabiliser) * inverse / fan_in
+        return Shares((Flow(Part.WEIGHTED, inverse), Flow(Part.EVEN, even)), absorbed)
+    absorbed["bias"] = bias * inverse
+    absorbed["stabiliser"] = stabiliser * inverse
+    return Shares((Flow(Part.WEIGHTED, inverse),), absorbed)

@@ -1,0 +1,229 @@
+"""The tape of a forward pass, and the one walk back over it.
+
+A :class:`Trace` lists what a model did to a batch. Each step names the values it reads and the value
+it writes, and can lead the relevance (K, N, ...) of what it wrote back to what it read, together with
+what it absorbed on the way. :func:`propagate` walks the tape backwards, adds up relevance where a value
+was read more than once, and keeps the ledger.
+
+Letters: N documents, T tokens, C classes, K explained targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.maps import LinearMap
+from textlrp.lrp.rules import Part, Rule
+
+Absorbed = dict[str, Tensor]
+"""What a step absorbed: cause -> (K, N)."""
+
+
+class Step(Protocol):
+    """One entry of the tape."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def writes(self) -> str: ...
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        """Relevance (K, N, ...) of the written value -> that of each value read, and what was absorbed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """An affine step z = map(a) + bias: a rule decides how relevance splits.
+
+    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them.
+    """
+
+    name: str
+    kind: str
+    reads: tuple[str]
+    writes: str
+    map: LinearMap
+    bias: Tensor
+    outputs: Tensor
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        shares = rule.shares(self.outputs, self.bias, self.map.fan_in)
+        received = sum_tensors([self.map.pull(part, relevance * factor) for part, factor in shares.flows])
+        return [received], {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routing:
+    """Relevance only moves: the ReLU, the winner of a max-pool, dropout. ``move`` says where to."""
+
+    name: str
+    kind: str
+    reads: tuple[str]
+    writes: str
+    move: Callable[[Tensor], Tensor] = lambda relevance: relevance
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        return [self.move(relevance)], {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concat:
+    """Several values side by side along the last axis; ``sizes`` are their lengths there."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: str
+    sizes: tuple[int, ...]
+    kind: str = "concat"
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        return torch.split(relevance, self.sizes, dim=-1), {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sum:
+    """Several values added up: a linear step with weights 1 and no bias; ``inputs`` are those values."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: str
+    inputs: tuple[Tensor, ...]
+    kind: str = "sum"
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        total = sum_tensors(self.inputs)
+        shares = rule.shares(total, torch.zeros_like(total), total.new_tensor(float(len(self.inputs))))
+        received = [
+            sum_tensors(
+                [
+                    relevance * factor * (value if part is Part.WEIGHTED else torch.ones_like(value))
+                    for part, factor in shares.flows
+                ]
+            )
+            for value in self.inputs
+        ]
+        return received, {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """gate × source, read in this order: the source takes all (Arras et al. 2017, arXiv 1706.07206)."""
+
+    name: str
+    reads: tuple[str, str]
+    writes: str
+    kind: str = "product"
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        return [torch.zeros_like(relevance), relevance], {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """The way from word vectors (N, T) or (N, T, D) to words (N, T).
+
+    Sums over D where there is one. What lands where ``read`` (N, T) is False (padding, unknown words,
+    which are zero vectors) is absorbed as ``unread``.
+    """
+
+    name: str
+    reads: tuple[str]
+    writes: str
+    read: Tensor
+    kind: str = "lookup"
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        words = relevance if relevance.dim() == 3 else relevance.sum(dim=-1)
+        return [words * self.read], {"unread": (words * ~self.read).sum(dim=-1)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What a model did to a batch.
+
+    ``steps`` in forward order; ``scores`` (N, C) is the value named ``output``; relevance is wanted at
+    the value named ``input``. ``elements`` is the number of elements of the largest value in between
+    (documents included): it bounds the memory of the way back.
+    """
+
+    steps: tuple[Step, ...]
+    scores: Tensor
+    input: str = "words"
+    output: str = "scores"
+    elements: int = 1
+
+
+class Propagated(NamedTuple):
+    """``relevance`` (K, N, T) of the input, and the ``ledger`` {(step, cause): (K, N)}."""
+
+    relevance: Tensor
+    ledger: Mapping[tuple[str, str], Tensor]
+
+
+WAY_BACK_ELEMENTS = 1 << 25
+"""Targets are led back together while their largest value stays below this many elements."""
+
+
+def propagate(trace: Trace, composite: Composite, seed: Tensor) -> Propagated:
+    """Lead relevance from the scores back to the words.
+
+    ``seed`` (K, N, C) is the relevance of the scores: for one target class its score there and 0
+    elsewhere. Returns relevance (K, N, T) and ledger; for each target and document
+    ``relevance.sum() + ledger.sum() == seed.sum()``. Raises :class:`RuleError` if the composite names a
+    layer that the trace does not have.
+    """
+    composite.check((step.name, step.kind) for step in trace.steps)
+    together = max(1, WAY_BACK_ELEMENTS // max(1, trace.elements))
+    pieces = [_walk_back(trace, composite, piece) for piece in torch.split(seed, together)]
+    relevance = torch.cat([piece.relevance for piece in pieces])
+    ledger = {key: torch.cat([piece.ledger[key] for piece in pieces]) for key in pieces[0].ledger}
+    return Propagated(relevance, ledger)
+
+
+def _walk_back(trace: Trace, composite: Composite, seed: Tensor) -> Propagated:
+    relevance: dict[str, Tensor] = {trace.output: seed}
+    ledger: dict[tuple[str, str], Tensor] = {}
+    for step in reversed(trace.steps):
+        arriving = relevance.pop(step.writes, None)
+        if arriving is None:  # a value nobody used
+            continue
+        received, absorbed = step.back(arriving, composite.rule_for(step.name, step.kind))
+        for value, part in zip(step.reads, received, strict=True):
+            relevance[value] = relevance[value] + part if value in relevance else part
+        ledger.update({(step.name, cause): entry for cause, entry in absorbed.items()})
+    return Propagated(relevance[trace.input], ledger)
+
+
+def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Tensor:
+    """The seed (K, N, C) of K targets: the score at the target; for a contrast (A, B) +score_A and -score_B."""
+    seed = scores.new_zeros((len(targets), *scores.shape))
+    for k, target in enumerate(targets):
+        plus, minus = target if isinstance(target, tuple) else (target, None)
+        seed[k, :, plus] += scores[:, plus]
+        if minus is not None:
+            seed[k, :, minus] -= scores[:, minus]
+    return seed
+
+
+def sum_outputs(relevance: Tensor) -> Tensor:
+    """(K, N, ...) -> (K, N): summed over everything but target and document."""
+    return relevance.flatten(start_dim=2).sum(dim=-1)
+
+
+def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of one or more tensors."""
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total

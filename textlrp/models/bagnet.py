@@ -1,0 +1,94 @@
+"""The bag of embeddings: a TF-IDF-weighted sum of word vectors and one dense layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textlrp.lrp.maps import Dense, WordBag
+from textlrp.lrp.trace import Linear, Lookup, Trace
+from textlrp.models.packing import Packed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BagNet:
+    """``table`` (V + 1, D), ``idf`` (V + 1,) with 0 for the unknown word; ``weights``: ``output.weight`` (C, D),
+    ``output.bias`` (C,)."""
+
+    table: Tensor
+    weights: dict[str, Tensor]
+    idf: NDArray[np.float64]
+
+    @property
+    def features(self) -> int:
+        return self.table.shape[1]
+
+    def forward(self, vectors: Tensor, packed: Packed, drop: Tensor | None) -> Tensor:
+        bag = self._bag(vectors, packed)
+        if drop is not None:
+            bag = bag * drop
+        return bag @ self.weights["output.weight"].T + self.weights["output.bias"]
+
+    def _bag(self, vectors: Tensor, packed: Packed) -> Tensor:
+        mixing = np.zeros((len(packed), len(packed.distinct)))
+        np.add.at(
+            mixing, (np.repeat(np.arange(len(packed)), packed.lengths), packed.ids), self._occurrence_weights(packed)
+        )
+        return torch.from_numpy(mixing).to(vectors.dtype) @ vectors
+
+    def _occurrence_weights(self, packed: Packed) -> NDArray[np.float64]:
+        """(total words,) the weight of each occurrence: (1 + ln count) × idf, to unit L2 norm over the distinct
+        words of a text, shared equally among a word's occurrences."""
+        rows = np.repeat(np.arange(len(packed)), packed.lengths)
+        cells, cell_of, counts = np.unique(
+            rows * len(packed.distinct) + packed.ids, return_inverse=True, return_counts=True
+        )
+        weights = (1 + np.log(counts)) * self.idf[packed.distinct[cells % len(packed.distinct)]]
+        squares = np.bincount(cells // len(packed.distinct), weights=weights**2, minlength=len(packed))
+        norms = np.sqrt(np.where(squares > 0, squares, 1))
+        shared = weights / norms[cells // len(packed.distinct)] / counts
+        return np.asarray(shared[cell_of.reshape(-1)])
+
+    @torch.no_grad()
+    def trace(self, packed: Packed) -> Trace:
+        """The tape of a batch: lookup, bag, dense layer."""
+        vectors = self.table[torch.from_numpy(packed.distinct)]
+        grid = torch.from_numpy(packed.padded())
+        lengths = torch.from_numpy(packed.lengths)
+        weights = torch.zeros(grid.shape, dtype=vectors.dtype)
+        weights[torch.arange(grid.shape[1]) < lengths[:, None]] = torch.from_numpy(
+            self._occurrence_weights(packed)
+        ).to(vectors.dtype)
+        known = torch.from_numpy(packed.distinct)[grid] > 0
+        bag = self._bag(vectors, packed)
+        weight, bias = self.weights["output.weight"], self.weights["output.bias"]
+        scores = bag @ weight.T + bias
+        return Trace(
+            (
+                Lookup("embedding", ("words",), "vectors", known),
+                Linear(
+                    "bag",
+                    "bag",
+                    ("vectors",),
+                    "features",
+                    WordBag(vectors, grid, weights, lengths),
+                    bag.new_zeros(()),
+                    bag,
+                ),
+                Linear("output", "dense", ("features",), "scores", Dense(bag, weight), bias, scores),
+            ),
+            scores,
+            elements=grid.numel() * vectors.shape[1] // max(1, grid.shape[1]),
+        )
+
+
+def new_bag_weights(table: Tensor, *, classes: int, seed: int) -> dict[str, Tensor]:
+    """A dense layer drawn uniformly within 1 / sqrt(D), biases zero."""
+    noise = torch.Generator().manual_seed(seed)
+    draw = torch.rand((classes, table.shape[1]), generator=noise, dtype=table.dtype) * 2 - 1
+    return {"output.weight": draw / math.sqrt(table.shape[1]), "output.bias": table.new_zeros(classes)}

@@ -1,0 +1,221 @@
+"""What the three classifiers share: reading texts, labels, scikit-learn's face, and the fingerprint.
+
+Letters: N documents, T tokens, C classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import check_is_fitted
+
+from textlrp.errors import DataError, OptionError
+from textlrp.lrp.trace import Trace
+from textlrp.models.inputs import Texts, check_labels, check_texts
+from textlrp.models.packing import Ids
+from textlrp.text.batches import Batch, Reader, encode
+from textlrp.text.skip import make_skip
+from textlrp.text.tokens import make_tokenizer
+from textlrp.text.vocabulary import Vocabulary
+
+Skip = str | Sequence[str] | Callable[[str], Any]
+Tokenizing = str | Callable[[str], Any]
+ClassWeight = str | dict[Any, float] | None
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What ``explain`` asks of a model."""
+
+    classes_: NDArray[Any]
+
+    def encode(self, texts: Texts) -> Batch:
+        """Texts as ids (N, T), with the tokens they came from."""
+        ...
+
+    def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
+        ...
+
+    def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
+        """The tape of the forward pass."""
+        ...
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A scikit-learn classifier over strings or Documents; the nets and the bag of words fill in the rest.
+
+    Fitted attributes: ``classes_`` (C,), ``vocabulary_``, ``weights_`` {name: array}, ``n_documents_``.
+    """
+
+    kind: str
+    """The model's short name: "cnn", "boe" or "svm"."""
+
+    tokenizer: Tokenizing
+    lowercase: bool
+    skip: Skip
+    max_tokens: int | None
+    min_df: int
+    max_words: int | None
+    class_weight: ClassWeight
+    dtype: str
+    random_state: Any
+
+    classes_: NDArray[Any]
+    vocabulary_: Vocabulary
+    weights_: dict[str, NDArray[Any]]
+    n_documents_: int
+
+    # ---- for the subclasses
+
+    @abstractmethod
+    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+        """Set ``vocabulary_`` and ``weights_`` from the words of N texts and their classes (N,)."""
+
+    @abstractmethod
+    def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
+        """Pre-softmax scores (N, C)."""
+
+    @abstractmethod
+    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+        """The tape of the forward pass."""
+
+    @abstractmethod
+    def _check_options(self) -> None:
+        """Raise :class:`OptionError` on an option out of its range."""
+
+    # ---- scikit-learn's face
+
+    def fit(self, X: Texts, y: Any) -> Self:
+        """Train on N texts and their labels (N,).
+
+        Raises :class:`DataError` on rows without text or label, several labels a row or a single class,
+        and :class:`OptionError` on an option out of its range. Texts without a word are counted in one
+        warning; they are answered from the biases.
+        """
+        self._check_shared_options()
+        self._check_options()
+        documents = check_texts(X)
+        classes, codes = check_labels(y, len(documents))
+        reader = self._reader()
+        words = [reader.words(document) for document in documents]
+        empty = sum(not forms for forms in words)
+        if empty == len(words):
+            raise DataError(
+                f"none of the {len(words)} texts has a word to read (tokenizer {self.tokenizer!r}, skip {self.skip!r})."
+            )
+        if empty:
+            warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        self._fit_words(words, codes, classes, int(seed))
+        self.classes_, self.n_documents_ = classes, len(documents)
+        return self
+
+    def decision_function(self, X: Texts) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
+        check_is_fitted(self, "weights_")
+        scores = self._scores(list(self._read_ids(X)))
+        return self._margin(scores) if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Texts) -> NDArray[Any]:
+        """The class with the highest score for each text (N,); the first of equals."""
+        check_is_fitted(self, "weights_")
+        scores = self._scores(list(self._read_ids(X)))
+        return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(scores[:, 1] - scores[:, 0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    # ---- the Classifier protocol
+
+    def encode(self, texts: Texts) -> Batch:
+        """Texts as ids (N, T), with the tokens they came from."""
+        check_is_fitted(self, "weights_")
+        reader = self._reader()
+        readings = [reader.read(text, number) for number, text in enumerate(check_texts(texts))]
+        return encode(readings, self.vocabulary_)
+
+    def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
+        ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
+        return self._scores(_rows(ids, batch.lengths))
+
+    def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
+        """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
+        return self._trace(_rows(batch.ids, batch.lengths), dtype or self.dtype)
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
+        """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
+        return None
+
+    @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits of a hash over weights, vocabulary, classes and options."""
+        check_is_fitted(self, "weights_")
+        digest = hashlib.sha256()
+        for name in sorted(self.weights_):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(self.weights_[name]).tobytes())
+        digest.update("\n".join(self.vocabulary_.words).encode())
+        reading = [str(self.tokenizer), self.lowercase, str(self.skip), self.max_tokens]
+        digest.update(json.dumps([self.kind, [str(name) for name in self.classes_], reading]).encode())
+        return digest.hexdigest()[:12]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`."""
+        from textlrp.models.bundle import save_model  # late: the bundle knows every classifier
+
+        return save_model(self, path)
+
+    # ---- helpers
+
+    def _reader(self) -> Reader:
+        return Reader(make_tokenizer(self.tokenizer), self.lowercase, make_skip(self.skip), self.max_tokens)
+
+    def _read_ids(self, X: Texts) -> Iterator[Ids]:
+        reader = self._reader()
+        for document in check_texts(X):
+            yield self.vocabulary_.ids(reader.words(document))
+
+    def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
+        if self.class_weight is None:
+            return None
+        return np.asarray(
+            compute_class_weight(self.class_weight, classes=classes, y=classes[codes]), dtype=np.float64
+        )
+
+    def _check_shared_options(self) -> None:
+        if self.dtype not in DTYPES:
+            raise OptionError(f"dtype={self.dtype!r} came; 'float32' or 'float64' is wanted.")
+        for name in ("max_tokens", "max_words"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise OptionError(f"{name}={value!r} came; a whole number >= 1, or None for no limit, is wanted.")
+        if self.min_df < 1:
+            raise OptionError(f"min_df={self.min_df!r} came; a whole number of documents >= 1 is wanted.")
+
+
+def _rows(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[Ids]:
+    return [row[:length] for row, length in zip(ids, lengths.tolist(), strict=True)]

@@ -1,0 +1,196 @@
+"""The bag-of-words classifier: TF-IDF and a linear support vector machine, both scikit-learn's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.svm import LinearSVC
+from torch import Tensor
+
+from textlrp.errors import OptionError
+from textlrp.lrp.maps import Features
+from textlrp.lrp.trace import Linear, Routing, Trace
+from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
+from textlrp.models.ngrams import Occurrences, frequent_keys, occurrences
+from textlrp.models.packing import Ids
+from textlrp.text.vocabulary import Vocabulary
+
+
+class BagOfWordsClassifier(TextClassifier):
+    """Word n-grams, TF-IDF and a linear SVM (one against the rest).
+
+    A scikit-learn estimator over strings or Documents, built on scikit-learn's ``TfidfTransformer`` and
+    ``LinearSVC``; there is no ``predict_proba``. Its explanation is exact: an n-gram's relevance is shared
+    equally over its words, a repeated feature equally over its occurrences.
+
+    Parameters
+    ----------
+    ngrams : the longest word n-gram, 1 to 3. ``min_df_ngrams``: training documents a longer n-gram needs.
+    C, loss : of the SVM. ``sublinear_tf``: 1 + ln(count) in place of the count.
+
+    The others as in :class:`CNNClassifier`.
+    """
+
+    kind = "svm"
+
+    def __init__(
+        self,
+        *,
+        ngrams: int = 2,
+        min_df_ngrams: int = 2,
+        C: float = 1.0,
+        loss: str = "squared_hinge",
+        sublinear_tf: bool = True,
+        min_df: int = 1,
+        max_words: int | None = None,
+        max_tokens: int | None = None,
+        tokenizer: Tokenizing = "spacy",
+        lowercase: bool = True,
+        skip: Skip = ("headers",),
+        class_weight: ClassWeight = None,
+        dtype: str = "float32",
+        random_state: Any = 0,
+    ) -> None:
+        self.ngrams = ngrams
+        self.min_df_ngrams = min_df_ngrams
+        self.C = C
+        self.loss = loss
+        self.sublinear_tf = sublinear_tf
+        self.min_df = min_df
+        self.max_words = max_words
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.lowercase = lowercase
+        self.skip = skip
+        self.class_weight = class_weight
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @classmethod
+    def arras2017(cls, *, random_state: Any = 0) -> BagOfWordsClassifier:
+        """The paper's bag of words: lower-cased Treebank tokens (extra ``paper``), the first 400, raw counts."""
+        return cls(
+            ngrams=1,
+            sublinear_tf=False,
+            loss="hinge",
+            tokenizer="treebank",
+            max_tokens=400,
+            random_state=random_state,
+        )
+
+    def _check_options(self) -> None:
+        if self.ngrams not in (1, 2, 3):
+            raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
+        if self.min_df_ngrams < 1:
+            raise OptionError(
+                f"min_df_ngrams={self.min_df_ngrams!r} came; a whole number of documents >= 1 is wanted."
+            )
+        if not self.C > 0:
+            raise OptionError(f"C={self.C!r} came; a number above 0 is wanted.")
+        if self.loss not in ("hinge", "squared_hinge"):
+            raise OptionError(f"loss={self.loss!r} came; 'hinge' or 'squared_hinge' is wanted.")
+
+    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+        self.vocabulary_ = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
+        texts = [self.vocabulary_.ids(forms) for forms in words]
+        base = len(self.vocabulary_) + 1
+        self.weights_ = {
+            f"keys{n}": frequent_keys(texts, n, base, self.min_df_ngrams) for n in range(2, self.ngrams + 1)
+        }
+        counts = self._counts(occurrences(texts, self._tables(), base), len(texts))
+        tfidf = TfidfTransformer(sublinear_tf=self.sublinear_tf).fit(counts)
+        svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
+        svm.fit(tfidf.transform(counts), classes[codes])
+        coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
+        if len(classes) == 2:
+            coefficients, intercepts = (
+                np.concatenate([-coefficients, coefficients]),
+                np.concatenate([-intercepts, intercepts]),
+            )
+        self.weights_ |= {
+            "idf": tfidf.idf_.astype(self.dtype),
+            "output.weight": coefficients.astype(self.dtype),
+            "output.bias": intercepts.astype(self.dtype),
+        }
+
+    def _tables(self) -> list[NDArray[np.int64]]:
+        single = np.arange(1, len(self.vocabulary_) + 1)
+        return [single, *(self.weights_[f"keys{n}"] for n in range(2, self.ngrams + 1))]
+
+    def _counts(self, found: Occurrences, texts: int) -> Any:
+        columns = sum(len(table) for table in self._tables())
+        ones = np.ones(len(found.text))
+        counts = sparse.csr_matrix((ones, (found.text, found.column)), shape=(texts, columns))
+        counts.sum_duplicates()
+        return counts
+
+    def _features(self, texts: Sequence[Ids], dtype: str) -> tuple[Occurrences, Any]:
+        """Every feature's occurrences and the TF-IDF matrix (N, J)."""
+        found = occurrences(texts, self._tables(), len(self.vocabulary_) + 1)
+        values = self._counts(found, len(texts)).astype(dtype)
+        if self.sublinear_tf:
+            values.data = np.log(values.data) + 1
+        values.data *= self.weights_["idf"].astype(dtype)[values.indices]
+        norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
+        values.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(values.indptr))
+        return found, values
+
+    def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
+        values = self._features(texts, self.dtype)[1]
+        return np.asarray(values @ self.weights_["output.weight"].T + self.weights_["output.bias"])
+
+    def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(scores[:, 1])
+
+    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+        found, features = self._features(texts, dtype)
+        counts = np.diff(features.indptr)
+        inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
+        values = np.zeros(inside.shape, dtype=features.dtype)
+        values[inside] = features.data
+        weight = np.zeros((*inside.shape, len(self.classes_)), dtype=features.dtype)
+        weight[inside] = self.weights_["output.weight"].T[features.indices]
+        entries = torch.from_numpy(values)
+        entry_weights = torch.from_numpy(weight)
+        bias = torch.from_numpy(self.weights_["output.bias"]).to(DTYPES[dtype])
+        scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
+        route = _to_words(found, features, max(1, *(len(ids) for ids in texts)) if texts else 1)
+        return Trace(
+            (
+                Routing("ngrams", "features", ("words",), "features", route),
+                Linear("output", "linear", ("features",), "scores",
+                       Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64))), bias, scores),
+            ),
+            scores,
+            elements=weight.size // max(1, len(self.classes_)),
+        )  # fmt: skip
+
+
+class _to_words:
+    """Relevance (K, N, J) of features -> (K, N, T) of words: equal shares over occurrences and over their words."""
+
+    def __init__(self, found: Occurrences, features: Any, longest: int) -> None:
+        texts = features.shape[0]
+        order = np.lexsort((found.column, found.text))
+        cell = found.text[order] * features.shape[1] + found.column[order]
+        cells, cell_of, times = np.unique(cell, return_inverse=True, return_counts=True)
+        entry = np.arange(len(cells)) - np.asarray(features.indptr)[cells // features.shape[1]]
+        rows, starts, lengths = found.text[order], found.position[order], found.length[order]
+        repeat = np.repeat(np.arange(len(order)), lengths)
+        offset = np.arange(len(repeat)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        self.text = torch.from_numpy(rows[repeat])
+        self.entry = torch.from_numpy(entry[cell_of.reshape(-1)][repeat])
+        self.place = torch.from_numpy(rows[repeat] * longest + starts[repeat] + offset)
+        self.share = torch.from_numpy(1.0 / (lengths * times[cell_of.reshape(-1)])[repeat])
+        self.shape = (texts, longest)
+
+    def __call__(self, relevance: Tensor) -> Tensor:
+        landed = relevance.new_zeros((relevance.shape[0], self.shape[0] * self.shape[1]))
+        landed.index_add_(1, self.place, relevance[:, self.text, self.entry] * self.share.to(relevance.dtype))
+        return landed.reshape(relevance.shape[0], *self.shape)

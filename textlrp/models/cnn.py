@@ -1,0 +1,158 @@
+"""The convolutional classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch import Tensor
+
+from textlrp.errors import OptionError
+from textlrp.models.base import ClassWeight, Skip, Tokenizing
+from textlrp.models.convnet import ConvNet, Pooling, new_convnet
+from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.text.vocabulary import Vocabulary
+
+ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
+"""Width and filters of the three nets of Arras et al. 2017."""
+
+
+class CNNClassifier(NetClassifier):
+    """A convolutional net over word vectors: convolutions, ReLU, pooling over time, one dense layer.
+
+    A scikit-learn estimator over strings or Documents. Model as in Kim 2014 (arXiv 1408.5882) and
+    Arras et al. 2017.
+
+    Parameters
+    ----------
+    widths : window widths H, one convolution each; a single int for one.
+    filters : filters F per width, one number for all or one per width.
+    embedding_dim : D, for vectors that are made here; outside vectors bring their own.
+    pooling : "max" (the best window of each filter) or "mean" over time.
+    vectors : "ppmi" (from the training texts, see :mod:`textlrp.text.cooccurrence`), None (random), the
+        path of a word2vec, GloVe, fastText or npz file, a spaCy pipeline's name, or a ``Vectors``.
+    tune_vectors : whether training moves the word vectors.
+    max_epochs, batch_size, learning_rate, weight_decay : of AdamW under a one-cycle schedule.
+    dropout : share of the pooled features silenced in each training step.
+    word_dropout : share of the words silenced in each training step.
+    label_smoothing : mass spread over all classes (Szegedy et al. 2016).
+    train_tokens : words of a text read in training; ``max_tokens`` also limits prediction. None: all.
+    validation_fraction : share of each class held out to pick the best epoch; 0 trains on everything.
+    patience : epochs without a better held-out accuracy before training stops.
+    min_df, max_words : training documents a word needs to be known; size limit of the vocabulary.
+    tokenizer : "spacy", "spacy:<language>", "words", "treebank", or a callable.
+    lowercase : whether words are looked up in lower case.
+    skip : what the model does not read: "headers", "quotes", "footers", or a callable text -> (S, 2).
+    class_weight : None, "balanced" or {label: weight}, as in scikit-learn.
+    dtype : "float32" or "float64".
+    random_state : seed; the same seed on the same machine gives the same model byte for byte.
+    """
+
+    kind = "cnn"
+
+    def __init__(
+        self,
+        *,
+        widths: int | Sequence[int] = (1, 2, 3),
+        filters: int | Sequence[int] = 200,
+        embedding_dim: int = 200,
+        pooling: Pooling = "max",
+        vectors: VectorSource = "ppmi",
+        tune_vectors: bool = True,
+        max_epochs: int = 15,
+        batch_size: int = 32,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.01,
+        dropout: float = 0.5,
+        word_dropout: float = 0.4,
+        label_smoothing: float = 0.1,
+        train_tokens: int | None = 400,
+        validation_fraction: float = 0.05,
+        patience: int = 5,
+        min_df: int = 2,
+        max_words: int | None = None,
+        max_tokens: int | None = None,
+        tokenizer: Tokenizing = "spacy",
+        lowercase: bool = True,
+        skip: Skip = ("headers",),
+        class_weight: ClassWeight = None,
+        dtype: str = "float32",
+        random_state: Any = 0,
+    ) -> None:
+        self.widths = widths
+        self.filters = filters
+        self.embedding_dim = embedding_dim
+        self.pooling = pooling
+        self.vectors = vectors
+        self.tune_vectors = tune_vectors
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.label_smoothing = label_smoothing
+        self.train_tokens = train_tokens
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.min_df = min_df
+        self.max_words = max_words
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.lowercase = lowercase
+        self.skip = skip
+        self.class_weight = class_weight
+        self.dtype = dtype
+        self.random_state = random_state
+
+    @classmethod
+    def arras2017(
+        cls, net: Literal["CNN1", "CNN2", "CNN3"] = "CNN2", *, vectors: VectorSource = "ppmi", random_state: Any = 0
+    ) -> CNNClassifier:
+        """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), the first 400 words.
+
+        The paper took Google News vectors; give their path as ``vectors``.
+        """
+        if net not in ARRAS:
+            raise OptionError(f"no net of the paper is called {net!r}; there are {', '.join(ARRAS)}.")
+        width, filters = ARRAS[net]
+        return cls(
+            widths=(width,),
+            filters=filters,
+            embedding_dim=300,
+            vectors=vectors,
+            tune_vectors=False,
+            tokenizer="treebank",
+            lowercase=False,
+            max_tokens=400,
+            random_state=random_state,
+        )
+
+    def _shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Widths and filters per width."""
+        widths = (self.widths,) if isinstance(self.widths, int) else tuple(self.widths)
+        filters = (self.filters,) * len(widths) if isinstance(self.filters, int) else tuple(self.filters)
+        return widths, filters
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        widths, filters = self._shape()
+        if not widths or min(widths) < 1 or len(set(widths)) != len(widths):
+            raise OptionError(
+                f"widths={self.widths!r} came; distinct whole numbers >= 1 are wanted, such as (1, 2, 3)."
+            )
+        if len(filters) != len(widths) or min(filters) < 1:
+            raise OptionError(
+                f"filters={self.filters!r} came for {len(widths)} widths; one number >= 1, or one per width, is wanted."
+            )
+        if self.pooling not in ("max", "mean"):
+            raise OptionError(f"pooling={self.pooling!r} came; 'max' or 'mean' is wanted.")
+
+    def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
+        widths, filters = self._shape()
+        return new_convnet(
+            table, widths=widths, filters=filters, classes=classes, pooling=self.pooling, seed=seed
+        ).weights
+
+    def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
+        return ConvNet(table, weights, self._shape()[0], self.pooling)

@@ -1,0 +1,170 @@
+"""The convolutional net: word vectors, convolutions of one or more widths, pooling over time, one dense layer.
+
+The forward pass never forms the convolution: it adds per-word projections (see
+:mod:`textlrp.lrp.kernels`). The trace is written in closed form from the same projections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from textlrp.lrp import kernels
+from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows
+from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
+from textlrp.models.packing import Packed
+
+Pooling = Literal["max", "mean"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConvNet:
+    """``table`` (V + 1, D); ``weights``: ``conv{H}.weight`` (D, H × F), offset by offset, ``conv{H}.bias`` (F,),
+    ``output.weight`` (C, F × widths) and ``output.bias`` (C,)."""
+
+    table: Tensor
+    weights: dict[str, Tensor]
+    widths: tuple[int, ...]
+    pooling: Pooling
+
+    @property
+    def features(self) -> int:
+        return self.weights["output.weight"].shape[1]
+
+    def forward(self, vectors: Tensor, packed: Packed, drop: Tensor | None) -> Tensor:
+        pooled = torch.cat([self._pooled(vectors, packed, width) for width in self.widths], dim=1)
+        if drop is not None:
+            pooled = pooled * drop
+        return pooled @ self.weights["output.weight"].T + self.weights["output.bias"]
+
+    def _pooled(self, vectors: Tensor, packed: Packed, width: int) -> Tensor:
+        projections = vectors @ self.weights[f"conv{width}.weight"]
+        bias = self.weights[f"conv{width}.bias"]
+        if self.pooling == "mean":
+            return _WindowMean.apply(projections, bias, packed, width)  # type: ignore[no-untyped-call,no-any-return]
+        return torch.relu(_WindowMax.apply(projections, packed, width) + bias)  # type: ignore[no-untyped-call]
+
+    @torch.no_grad()
+    def trace(self, packed: Packed) -> Trace:
+        """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
+        vectors = self.table[torch.from_numpy(packed.distinct)]
+        grid = torch.from_numpy(packed.padded(at_least=max(self.widths)))
+        known = torch.from_numpy(packed.distinct)[grid] > 0
+        steps: list[Step] = [Lookup("embedding", ("words",), "vectors", known)]
+        branch = self._max_branch if self.pooling == "max" else self._mean_branch
+        pooled = []
+        elements = grid.numel()
+        for width in self.widths:
+            branch_steps, values, size = branch(vectors, packed, grid, width)
+            steps += branch_steps
+            pooled.append(values)
+            elements = max(elements, size)
+        sizes = tuple(values.shape[1] for values in pooled)
+        steps.append(Concat("concat", tuple(f"pooled{width}" for width in self.widths), "features", sizes))
+        features = torch.cat(pooled, dim=1)
+        weight, bias = self.weights["output.weight"], self.weights["output.bias"]
+        scores = features @ weight.T + bias
+        steps.append(Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores))
+        return Trace(tuple(steps), scores, elements=elements)
+
+    def _max_branch(
+        self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
+    ) -> tuple[list[Step], Tensor, int]:
+        projections = (vectors @ self.weights[f"conv{width}.weight"]).numpy()
+        _, where = kernels.winning_windows(projections, packed.ids, packed.starts, width)
+        shares = torch.from_numpy(kernels.winner_contributions(projections, where, packed.ids, packed.starts, width))
+        bias = self.weights[f"conv{width}.bias"]
+        z = shares.sum(dim=2) + bias
+        windows = WinningWindows(shares, torch.from_numpy(where).long(), grid.shape[1], vectors.shape[1])
+        steps: list[Step] = [
+            Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
+            Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
+        ]
+        return steps, torch.relu(z), z.numel() * width
+
+    def _mean_branch(
+        self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
+    ) -> tuple[list[Step], Tensor, int]:
+        flat = vectors @ self.weights[f"conv{width}.weight"]
+        projections = flat.reshape(len(vectors), width, -1)
+        bias = self.weights[f"conv{width}.bias"]
+        windows = grid.shape[1] - width + 1
+        z = bias + sum(projections[:, offset][grid[:, offset : offset + windows]] for offset in range(width))
+        counts = (torch.from_numpy(packed.lengths) - width + 1).clamp(min=1)
+        inside = torch.arange(windows) < counts[:, None]
+        active = torch.relu(z) * inside[:, :, None]
+        pooled = active.sum(dim=1) / counts[:, None]
+        steps: list[Step] = [
+            Linear(f"conv{width}", "convolution", ("vectors",), f"windows{width}",
+                   WordWindows(projections, grid, vectors.shape[1]), bias, z),
+            Routing(f"relu{width}", "relu", (f"windows{width}",), f"active{width}"),
+            Linear(f"mean{width}", "mean", (f"active{width}",), f"pooled{width}",
+                   Mean(active, counts), pooled.new_zeros(()), pooled),
+        ]  # fmt: skip
+        return steps, pooled, z.numel()
+
+
+def new_convnet(
+    table: Tensor, *, widths: Sequence[int], filters: Sequence[int], classes: int, pooling: Pooling, seed: int
+) -> ConvNet:
+    """A net with weights drawn uniformly within 1 / sqrt(fan-in), biases zero."""
+    noise = torch.Generator().manual_seed(seed)
+
+    def uniform(*shape: int, fan_in: int) -> Tensor:
+        return (torch.rand(shape, generator=noise, dtype=table.dtype) * 2 - 1) / math.sqrt(fan_in)
+
+    dimensions = table.shape[1]
+    weights: dict[str, Tensor] = {}
+    for width, count in zip(widths, filters, strict=True):
+        weights[f"conv{width}.weight"] = uniform(dimensions, width * count, fan_in=width * dimensions)
+        weights[f"conv{width}.bias"] = table.new_zeros(count)
+    weights["output.weight"] = uniform(classes, sum(filters), fan_in=sum(filters))
+    weights["output.bias"] = table.new_zeros(classes)
+    return ConvNet(table, weights, tuple(widths), pooling)
+
+
+def plain_weights(weights: Mapping[str, Tensor], width: int) -> Tensor:
+    """The convolution of ``width`` as :class:`torch.nn.Conv1d` lays it out: (F, D, H)."""
+    flat = weights[f"conv{width}.weight"]
+    return flat.reshape(flat.shape[0], width, -1).permute(2, 0, 1).contiguous()
+
+
+class _WindowMax(torch.autograd.Function):
+    """(U, H × F) projections -> (N, F) largest windows."""
+
+    @staticmethod
+    def forward(ctx: Any, projections: Tensor, packed: Packed, width: int) -> Tensor:
+        best, where = kernels.winning_windows(projections.detach().numpy(), packed.ids, packed.starts, width)
+        ctx.saved = (packed, width, where)
+        return torch.from_numpy(best)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        packed, width, where = ctx.saved
+        landed = kernels.scatter_winners(
+            gradients[0].contiguous().numpy(), where, packed.ids, packed.starts, width, len(packed.distinct)
+        )
+        return torch.from_numpy(landed), None, None
+
+
+class _WindowMean(torch.autograd.Function):
+    """(U, H × F) projections and (F,) bias -> (N, F) mean over time of the ReLU."""
+
+    @staticmethod
+    def forward(ctx: Any, projections: Tensor, bias: Tensor, packed: Packed, width: int) -> Tensor:
+        arrays = projections.detach().numpy(), bias.detach().numpy()
+        ctx.saved = (*arrays, packed, width)
+        return torch.from_numpy(kernels.mean_windows(*arrays, packed.ids, packed.starts, width))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        projections, bias, packed, width = ctx.saved
+        landed, bias_landed = kernels.scatter_means(
+            gradients[0].contiguous().numpy(), projections, bias, packed.ids, packed.starts, width
+        )
+        return torch.from_numpy(landed), torch.from_numpy(bias_landed), None, None

@@ -1,0 +1,80 @@
+"""The bag-of-embeddings classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from textlrp.models.bagnet import BagNet, new_bag_weights
+from textlrp.models.base import ClassWeight, Skip, Tokenizing
+from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.text.vocabulary import Vocabulary
+
+
+class BagOfEmbeddingsClassifier(NetClassifier):
+    """A weighted sum of word vectors and one dense layer: no word order, very fast.
+
+    A scikit-learn estimator over strings or Documents. Words weigh as in TF-IDF with sublinear counts, to
+    unit L2 norm per text (scikit-learn's ``TfidfVectorizer(sublinear_tf=True)``); the model is
+    Joulin et al. 2017 (arXiv 1607.01759) with that weighting. Parameters as in :class:`CNNClassifier`.
+    """
+
+    kind = "boe"
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int = 200,
+        vectors: VectorSource = "ppmi",
+        tune_vectors: bool = True,
+        max_epochs: int = 15,
+        batch_size: int = 32,
+        learning_rate: float = 5e-3,
+        weight_decay: float = 0.01,
+        dropout: float = 0.7,
+        word_dropout: float = 0.7,
+        label_smoothing: float = 0.1,
+        train_tokens: int | None = None,
+        validation_fraction: float = 0.05,
+        patience: int = 5,
+        min_df: int = 2,
+        max_words: int | None = None,
+        max_tokens: int | None = None,
+        tokenizer: Tokenizing = "spacy",
+        lowercase: bool = True,
+        skip: Skip = ("headers",),
+        class_weight: ClassWeight = None,
+        dtype: str = "float32",
+        random_state: Any = 0,
+    ) -> None:
+        self.embedding_dim = embedding_dim
+        self.vectors = vectors
+        self.tune_vectors = tune_vectors
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.label_smoothing = label_smoothing
+        self.train_tokens = train_tokens
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.min_df = min_df
+        self.max_words = max_words
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.lowercase = lowercase
+        self.skip = skip
+        self.class_weight = class_weight
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
+        return new_bag_weights(table, classes=classes, seed=seed)
+
+    def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
+        rarity = np.log((1 + vocabulary.documents) / (1 + vocabulary.counts)) + 1
+        return BagNet(table, weights, np.concatenate([[0.0], rarity]))

@@ -1,0 +1,84 @@
+"""What users hand to the estimators: texts and labels, checked row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError
+from textlrp.records import Document
+
+Texts = Iterable[str | Document]
+"""A list, tuple, numpy array, pandas Series or any other iterable of strings or Documents."""
+
+
+def check_texts(X: Texts) -> list[str | Document]:
+    """The texts as a list, each a string or a :class:`Document`.
+
+    Raises :class:`DataError` on a bare string, a table of several columns, and on the first row that is
+    no text (None, NaN, bytes, a number), which it names.
+    """
+    if isinstance(X, (str, bytes, Document)):
+        raise DataError(f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text].")
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] == 1:
+        X = np.asarray(X).ravel()
+    elif shape is not None and len(shape) != 1:
+        raise DataError(
+            f"a table of shape {tuple(shape)} came; one column of texts is wanted, such as frame['text']."
+        )
+    texts = list(X)
+    for row, text in enumerate(texts):
+        if not isinstance(text, (str, Document)):
+            what = "NaN" if isinstance(text, float) else repr(text) if text is None else f"a {type(text).__name__}"
+            raise DataError(f"row {row} holds {what}, not a text; drop such rows or write '' for an empty text.")
+    return texts
+
+
+def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Distinct labels (C,) sorted, and each row's position in them (N,).
+
+    Labels are all strings, all ints or all bools. Raises :class:`DataError` on several labels in a row,
+    missing ones (the row is named), mixed kinds, a single class, and where there are not ``rows`` of them.
+    """
+    labels = _flat_labels(y)
+    if len(labels) != rows:
+        raise DataError(f"{rows} texts but {len(labels)} labels came; each text needs exactly one.")
+    if not labels:
+        raise DataError("no texts came; at least two, of two classes, are wanted.")
+    for row, label in enumerate(labels):
+        if label is None or (isinstance(label, float) and label != label) or label == "":
+            raise DataError(f"row {row} has no label; drop unlabelled rows before fitting.")
+        if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
+            raise DataError(f"row {row} has several labels ({label!r}); one label a text is wanted.")
+        if not isinstance(label, (str, bool, int, np.bool_, np.integer)):
+            raise DataError(f"row {row} has the label {label!r}; a string, an int or a bool is wanted.")
+    kinds = sorted({_kind(label) for label in labels})
+    if len(kinds) > 1:
+        raise DataError(f"the labels mix {' and '.join(kinds)}; make them all of one kind, str(label) for instance.")
+    classes, codes = np.unique(np.array(labels), return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"all {rows} texts have the label {labels[0]!r}; a classifier needs at least two classes.")
+    return classes, codes.astype(np.int64)
+
+
+def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
+    shape = getattr(y, "shape", None)
+    if isinstance(y, str) or y is None:
+        raise DataError(f"y={y!r} came; a list with one label a text is wanted.")
+    if shape is not None and len(shape) == 2 and shape[1] == 1:
+        return list(np.asarray(y).ravel())
+    if shape is not None and len(shape) != 1:
+        raise DataError(
+            f"labels of shape {tuple(shape)} came: several labels a row; one label a text is wanted (no multi-label)."
+        )
+    return list(y)
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, str):
+        return "strings"
+    return "bools" if isinstance(label, (bool, np.bool_)) else "ints"

@@ -1,0 +1,155 @@
+"""What the two nets share: word vectors to start from, training, probabilities."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from textlrp.errors import OptionError
+from textlrp.lrp.trace import Trace
+from textlrp.models.base import DTYPES, TextClassifier
+from textlrp.models.inputs import Texts
+from textlrp.models.packing import Ids, Packed, pack
+from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.text.cooccurrence import ppmi_vectors
+from textlrp.text.vectors import Vectors, load_vectors
+from textlrp.text.vocabulary import Vocabulary
+
+VectorSource = str | Path | Vectors | None
+VECTOR_SCALE = 0.1
+"""Standard deviation that word vectors are brought to before training."""
+
+
+class TraceableNet(Net, Protocol):
+    """A net that can write its own tape."""
+
+    def trace(self, packed: Packed) -> Trace:
+        """The tape of a batch."""
+        ...
+
+
+class NetClassifier(TextClassifier):
+    """A classifier over word vectors, trained by :mod:`textlrp.models.training`."""
+
+    vectors: VectorSource
+    tune_vectors: bool
+    embedding_dim: int
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    word_dropout: float
+    label_smoothing: float
+    train_tokens: int | None
+    validation_fraction: float
+    patience: int
+
+    history_: History
+
+    @abstractmethod
+    def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
+        """Untrained weights of a net on a table (V + 1, D)."""
+
+    @abstractmethod
+    def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> TraceableNet:
+        """The net with these weights."""
+
+    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
+        vocabulary, start = self._starting_vectors(vocabulary, words, seed)
+        ids = [vocabulary.ids(forms) for forms in words]
+        table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
+        net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
+        balance = self._class_weights(classes, codes)
+        balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
+        self.history_ = train(net, ids, codes, balance_tensor, self._plan(), seed)
+        self.vocabulary_ = vocabulary
+        self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
+
+    def _starting_vectors(
+        self, vocabulary: Vocabulary, words: list[list[str]], seed: int
+    ) -> tuple[Vocabulary, NDArray[np.float32]]:
+        """The vocabulary and its table (V + 1, D) to start from.
+
+        Words that only outside vectors know join the vocabulary with 0 training documents.
+        """
+        if self.vectors is None:
+            table = np.random.default_rng(seed).normal(size=(len(vocabulary) + 1, self.embedding_dim))
+        elif self.vectors == "ppmi":
+            ids = [vocabulary.ids(forms) for forms in words]
+            table = ppmi_vectors(ids, len(vocabulary), dimensions=self.embedding_dim, random_state=seed)
+        else:
+            outside = self.vectors if isinstance(self.vectors, Vectors) else load_vectors(self.vectors)
+            vocabulary = vocabulary.extended(outside.words)
+            known, found = outside.lookup(vocabulary.words)
+            known[~found] = (
+                np.random.default_rng(seed).normal(size=(int((~found).sum()), known.shape[1])) * known.std()
+            )
+            table = np.concatenate([np.zeros((1, known.shape[1])), known])
+        table[0] = 0
+        spread = float(table[1:].std()) or 1.0
+        return vocabulary, (table * (VECTOR_SCALE / spread)).astype(np.float32)
+
+    def _plan(self) -> Plan:
+        return Plan(
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            dropout=self.dropout,
+            word_dropout=self.word_dropout,
+            label_smoothing=self.label_smoothing,
+            train_tokens=self.train_tokens,
+            validation_fraction=self.validation_fraction,
+            patience=self.patience,
+            tune_vectors=self.tune_vectors,
+        )
+
+    def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
+        return scores_of(self._fitted_net(self.dtype), texts)
+
+    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+        return self._fitted_net(dtype).trace(pack(texts))
+
+    def _fitted_net(self, dtype: str) -> TraceableNet:
+        weights = {name: torch.from_numpy(weight).to(DTYPES[dtype]) for name, weight in self.weights_.items()}
+        return self._net(weights.pop("embedding"), weights, self.vocabulary_)
+
+    def predict_proba(self, X: Texts) -> NDArray[Any]:
+        """Class probabilities (N, C): the softmax of the scores."""
+        check_is_fitted(self, "weights_")
+        return self.probabilities(self._scores(list(self._read_ids(X))))
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
+        """The softmax of scores (N, C)."""
+        return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
+
+    @property
+    def word_vectors_(self) -> Vectors:
+        """The tuned vectors of the vocabulary, for another classifier's ``vectors=``."""
+        check_is_fitted(self, "weights_")
+        return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
+
+    def _check_options(self) -> None:
+        at_least_one = ("embedding_dim", "max_epochs", "batch_size", "patience")
+        for name in at_least_one:
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name}={getattr(self, name)!r} came; a whole number >= 1 is wanted.")
+        for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise OptionError(
+                    f"{name}={getattr(self, name)!r} came; a number from 0 up to (not including) 1 is wanted."
+                )
+        if not self.learning_rate > 0:
+            raise OptionError(f"learning_rate={self.learning_rate!r} came; a number above 0 is wanted.")
+        if self.train_tokens is not None and self.train_tokens < 1:
+            raise OptionError(f"train_tokens={self.train_tokens!r} came; a whole number >= 1, or None, is wanted.")

@@ -1,0 +1,69 @@
+"""Word n-grams as integer keys, and the way from an n-gram back to its words.
+
+An n-gram of word ids (w1 ... wn), none unknown, has the key ((w1 B + w2) B + w3) ... with B = V + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.models.packing import Ids
+
+Keys = NDArray[np.int64]
+
+
+class Occurrences(NamedTuple):
+    """Where features occur: parallel arrays, one entry per occurrence."""
+
+    text: Keys
+    position: Keys
+    column: Keys
+    length: Keys
+
+
+def keys_of(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
+    """Keys and start positions of the n-grams of one text; those with an unknown word are left out."""
+    windows = len(ids) - n + 1
+    if windows < 1:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    key = ids[:windows].copy()
+    known = ids[:windows] > 0
+    for offset in range(1, n):
+        word = ids[offset : offset + windows]
+        key = key * base + word
+        known &= word > 0
+    positions = np.flatnonzero(known)
+    return key[positions], positions
+
+
+def frequent_keys(texts: Sequence[Ids], n: int, base: int, min_df: int) -> Keys:
+    """Sorted keys of the n-grams that occur in at least ``min_df`` of the texts."""
+    distinct = [np.unique(keys_of(ids, n, base)[0]) for ids in texts]
+    keys, documents = np.unique(np.concatenate(distinct), return_counts=True)
+    return np.asarray(keys[documents >= min_df])
+
+
+def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occurrences:
+    """Every occurrence of a feature; ``tables`` are the sorted keys of the 1-grams, 2-grams, ...
+
+    Columns count through the tables in this order.
+    """
+    found: list[tuple[Keys, Keys, Keys, Keys]] = []
+    offset = 0
+    for n, table in enumerate(tables, start=1):
+        for number, ids in enumerate(texts):
+            keys, positions = keys_of(ids, n, base)
+            places = np.searchsorted(table, keys)
+            hit = places < len(table)
+            hit[hit] = table[places[hit]] == keys[hit]
+            count = int(hit.sum())
+            found.append((np.full(count, number), positions[hit], places[hit] + offset, np.full(count, n)))
+        offset += len(table)
+    if not found:
+        return Occurrences(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
+    columns = zip(*found, strict=True)
+    return Occurrences(*(np.concatenate(parts).astype(np.int64) for parts in columns))

@@ -1,0 +1,258 @@
+"""The training loop of the nets: only the vectors of the words in a batch are touched.
+
+AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith & Topin 2019), word dropout (Iyyer et
+al. 2015), label smoothing, a moving average of the weights (Polyak & Juditsky 1992), early stopping on
+held-out training texts. Everything random comes from one seed.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from textlrp.lrp.kernels import adam_rows
+from textlrp.models.packing import Ids, Packed, blocks, pack
+
+
+class Net(Protocol):
+    """A net over word vectors: scores of packed texts, differentiable in vectors and weights."""
+
+    @property
+    def table(self) -> Tensor:
+        """(V + 1, D) word vectors; row 0 is zero."""
+        ...
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """Every other parameter."""
+        ...
+
+    def forward(self, vectors: Tensor, packed: Packed, drop: Tensor | None) -> Tensor:
+        """Scores (N, C). ``vectors`` (U, D) of the distinct words; ``drop`` (N, F) multiplies the pooled features."""
+        ...
+
+    @property
+    def features(self) -> int:
+        """F, the number of pooled features."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a net is trained; see the estimators for the meaning of each number."""
+
+    max_epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    dropout: float
+    word_dropout: float
+    label_smoothing: float
+    train_tokens: int | None
+    validation_fraction: float
+    patience: int
+    tune_vectors: bool
+    averaging: float = 0.998
+    vector_rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened: accuracy on held-out texts after each epoch (empty without any), and the epoch kept."""
+
+    held_out: int
+    accuracies: tuple[float, ...]
+    kept_epoch: int
+
+
+def train(
+    net: Net, texts: Sequence[Ids], codes: NDArray[np.int64], class_weights: Tensor | None, plan: Plan, seed: int
+) -> History:
+    """Train ``net`` in place and leave the best weights seen in it.
+
+    ``texts`` N of (L,) ids, ``codes`` (N,) classes. Ctrl-C ends the training and keeps the best so far.
+    """
+    loop = _Loop(net, texts, codes, class_weights, plan, seed)
+    accuracies: list[float] = []
+    best, kept, best_state = -1.0, 0, loop.averages
+    with _progress() as progress:
+        task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
+        try:
+            for epoch in range(1, plan.max_epochs + 1):
+                for _ in loop.epoch():
+                    progress.advance(task)
+                if not len(loop.held_out):
+                    kept, best_state = epoch, loop.averages
+                    continue
+                accuracies.append(loop.accuracy())
+                progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
+                if accuracies[-1] > best:
+                    best, kept, best_state = accuracies[-1], epoch, {k: v.clone() for k, v in loop.averages.items()}
+                elif epoch - kept >= plan.patience:
+                    break
+        except KeyboardInterrupt:
+            if kept == 0:
+                raise
+            warnings.warn(
+                f"training was interrupted; the weights of epoch {kept} are kept.", UserWarning, stacklevel=4
+            )
+    loop.put(best_state)
+    return History(len(loop.held_out), tuple(accuracies), kept)
+
+
+class _Loop:
+    """The state of one training run."""
+
+    def __init__(
+        self,
+        net: Net,
+        texts: Sequence[Ids],
+        codes: NDArray[np.int64],
+        class_weights: Tensor | None,
+        plan: Plan,
+        seed: int,
+    ) -> None:
+        self.net, self.plan, self.texts, self.codes = net, plan, texts, codes
+        self.class_weights = class_weights
+        self.rng = np.random.default_rng(seed)
+        self.noise = torch.Generator().manual_seed(seed)
+        self.training, self.held_out = hold_out(codes, plan.validation_fraction, self.rng)
+        self.steps_per_epoch = math.ceil(len(self.training) / plan.batch_size)
+        for weight in net.weights.values():
+            weight.requires_grad_(True)
+        self.optimizer = torch.optim.AdamW(
+            net.weights.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+        )
+        self.moments = (torch.zeros_like(net.table), torch.zeros_like(net.table))
+        self.averages = {name: value.detach().clone() for name, value in self._state().items()}
+        self.step = 0
+
+    def _state(self) -> dict[str, Tensor]:
+        return {"embedding": self.net.table, **self.net.weights}
+
+    def put(self, state: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._state().items():
+                value.copy_(state[name])
+        for weight in self.net.weights.values():
+            weight.requires_grad_(False)
+
+    def epoch(self) -> Iterator[None]:
+        order = self.rng.permutation(self.training)
+        for begin in range(0, len(order), self.plan.batch_size):
+            self._train_on(order[begin : begin + self.plan.batch_size])
+            yield
+        self._average(self.step % AVERAGE_EVERY or AVERAGE_EVERY)
+
+    def _train_on(self, rows: NDArray[np.int64]) -> None:
+        plan, net = self.plan, self.net
+        rate = plan.learning_rate * one_cycle(self.step / (plan.max_epochs * self.steps_per_epoch))
+        self.step += 1
+        packed = pack([self._drop_words(self.texts[row][: plan.train_tokens]) for row in rows])
+        vectors = net.table[torch.from_numpy(packed.distinct)].requires_grad_(plan.tune_vectors)
+        drop = None
+        if plan.dropout > 0:
+            kept = torch.rand((len(rows), net.features), generator=self.noise) >= plan.dropout
+            drop = kept.to(net.table.dtype) / (1 - plan.dropout)
+        loss = torch.nn.functional.cross_entropy(
+            net.forward(vectors, packed, drop),
+            torch.from_numpy(self.codes[rows]),
+            weight=self.class_weights,
+            label_smoothing=plan.label_smoothing,
+        )
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        if plan.tune_vectors and vectors.grad is not None:
+            self._update_table(packed.distinct[1:], vectors.grad[1:], rate * plan.vector_rate)
+        if self.step % AVERAGE_EVERY == 0:
+            self._average(AVERAGE_EVERY)
+
+    def _drop_words(self, ids: Ids) -> Ids:
+        if self.plan.word_dropout == 0:
+            return ids
+        return np.where(self.rng.random(len(ids)) < self.plan.word_dropout, 0, ids)
+
+    def _update_table(self, rows: Ids, gradient: Tensor, rate: float) -> None:
+        adam_rows(
+            self.net.table.numpy(), self.moments[0].numpy(), self.moments[1].numpy(), rows, gradient.numpy(),
+            rate, 1 - 0.9**self.step, 1 - 0.999**self.step,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def _average(self, steps: int) -> None:
+        memory = min(self.plan.averaging**steps, (1 + self.step) / (10 + self.step))
+        for name, value in self._state().items():
+            self.averages[name].lerp_(value, 1 - memory)
+
+    @torch.no_grad()
+    def accuracy(self) -> float:
+        """Accuracy of the averaged weights on the held-out texts."""
+        now = {name: value.clone() for name, value in self._state().items()}
+        self.put(self.averages)
+        texts = [self.texts[row] for row in self.held_out]
+        right = (scores_of(self.net, texts).argmax(axis=1) == self.codes[self.held_out]).mean()
+        self.put(now)
+        for weight in self.net.weights.values():
+            weight.requires_grad_(True)
+        return float(right)
+
+
+AVERAGE_EVERY = 4
+"""Steps between two updates of the moving average."""
+
+SCORING_BLOCK = 64
+"""Texts scored together."""
+
+
+@torch.no_grad()
+def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
+    """Scores (N, C) of texts, in blocks of like length."""
+    scores = np.zeros((len(texts), 0), dtype=net.table.numpy().dtype)
+    for rows in blocks(texts, SCORING_BLOCK):
+        packed = pack([texts[row] for row in rows])
+        block = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
+        if not scores.shape[1]:
+            scores = np.zeros((len(texts), block.shape[1]), dtype=block.dtype)
+        scores[rows] = block
+    return scores
+
+
+def one_cycle(done: float) -> float:
+    """The learning rate at a fraction ``done`` of the training, relative to its peak at 0.3."""
+    if done < 0.3:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
+    return (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
+
+
+def hold_out(
+    codes: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions to train on and positions held out, ``fraction`` of each class; a class keeps at least one."""
+    held: list[NDArray[np.int64]] = []
+    for code in np.unique(codes):
+        members = rng.permutation(np.flatnonzero(codes == code))
+        held.append(members[: min(round(len(members) * fraction), len(members) - 1)])
+    held_out = np.sort(np.concatenate(held)).astype(np.int64)
+    return np.setdiff1d(np.arange(len(codes)), held_out), held_out
+
+
+def _progress() -> Progress:
+    """A progress bar on standard error, silent where that is no terminal or notebook."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"), console=console, disable=not (console.is_terminal or console.is_jupyter),
+    )  # fmt: skip

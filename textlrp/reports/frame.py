@@ -1,0 +1,48 @@
+"""An explanation as a tidy table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from textlrp.records import Explanation, Status
+
+_NAMES = {
+    Status.READ: "read",
+    Status.SKIPPED: "skipped",
+    Status.NOT_A_WORD: "not a word",
+    Status.UNKNOWN: "unknown word",
+    Status.CUT_OFF: "cut off",
+}
+
+
+def to_frame(explanation: Explanation) -> pd.DataFrame:
+    """One row per target and token (K × T rows, target by target).
+
+    Columns: ``document``, ``token`` as written, ``start`` and ``end`` (characters), ``class`` (a contrast
+    reads ``A, not B``), ``relevance``, ``seen``, ``status`` in words, ``word`` (the form looked up) and
+    ``count`` (training documents with the word). What reached no word is in ``frame.attrs["ledger"]``,
+    a list of ``{"class", "step", "cause", "relevance"}``.
+    """
+    count, spans = len(explanation.targets), explanation.tokens.spans
+    statuses = [_NAMES[Status(status)] for status in explanation.status.tolist()]
+    frame = pd.DataFrame(
+        {
+            "document": explanation.document_id,
+            "token": list(explanation.tokens) * count,
+            "start": np.tile(spans[:, 0], count),
+            "end": np.tile(spans[:, 1], count),
+            "class": np.repeat(np.array(explanation.target_names, dtype=object), len(spans)),
+            "relevance": explanation.relevance.reshape(-1),
+            "seen": np.tile(explanation.seen, count),
+            "status": statuses * count,
+            "word": list(explanation.tokens.forms) * count,
+            "count": np.tile(explanation.counts, count),
+        }
+    )
+    frame.attrs["ledger"] = [
+        {"class": name, "step": step, "cause": cause, "relevance": float(value)}
+        for (step, cause), entry in explanation.ledger.items()
+        for name, value in zip(explanation.target_names, entry, strict=True)
+    ]
+    return frame

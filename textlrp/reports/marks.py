@@ -1,0 +1,137 @@
+"""An explanation as runs of text: what to mark, how strongly, and what was not read.
+
+The law: the runs' texts, joined, are the document. K' counts the rows (targets) shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.records import Explanation, Status
+
+SHOWN = 2
+"""Percent of the document's largest relevance below which a word is left unmarked."""
+
+REASONS = {
+    Status.SKIPPED: "not read: skipped range",
+    Status.NOT_A_WORD: "not read: not a word",
+    Status.UNKNOWN: "not read: unknown word",
+    Status.CUT_OFF: "not read: cut off, past the longest text the model reads",
+}
+"""Why a token was not read, in plain words."""
+
+_MARKED = 255  # beside the values of Status, in one array of token kinds
+
+
+class Run(NamedTuple):
+    """A stretch of the text that looks alike.
+
+    ``status`` is None for plain text (gaps, and words read whose relevance does not show), READ for
+    one marked word, else the reason why the stretch was not read. ``shares`` are (row, percent) of a
+    marked word, -100 to 100. ``title`` says the number or the reason.
+    """
+
+    text: str
+    status: Status | None
+    shares: tuple[tuple[int, int], ...]
+    title: str
+
+
+class WordSums(NamedTuple):
+    """The distinct words read (W), in order of first sight: ``sums`` (K', W) and ``times`` (W,)."""
+
+    words: list[str]
+    sums: NDArray[np.float64]
+    times: NDArray[np.int64]
+
+
+def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np.float64]:
+    """(K', T) the relevance of these rows in float64; 0 where it is unread or not a finite number."""
+    values = explanation.relevance[list(rows)].astype(np.float64)
+    values[~np.isfinite(values)] = 0.0
+    values[:, ~explanation.seen] = 0.0
+    return values
+
+
+def runs(explanation: Explanation, rows: Sequence[int]) -> list[Run]:
+    """The document's text cut into runs, in order; linear in the length of the text.
+
+    A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a
+    percent. A marked word's title is its relevance if there is one row, and empty if there are more.
+    """
+    values = shown_relevance(explanation, rows)
+    largest = float(np.abs(values).max(initial=0.0))
+    percents = np.rint(100.0 * (values / (largest or 1.0))).astype(np.int16)
+    kinds = explanation.status.astype(np.uint8)
+    kinds[(np.abs(percents) >= SHOWN).any(axis=0)] = _MARKED
+
+    text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
+    found: list[Run] = []
+    position = 0
+    for first, last in _groups(kinds):
+        start, end, kind = int(spans[first, 0]), int(spans[last, 1]), int(kinds[first])
+        if kind == Status.READ:
+            continue
+        if start > position:
+            found.append(Run(text[position:start], None, (), ""))
+        if kind == _MARKED:
+            column = percents[:, first].tolist()
+            shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= SHOWN)
+            title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
+            found.append(Run(text[start:end], Status.READ, shares, title))
+        else:
+            found.append(Run(text[start:end], Status(kind), (), REASONS[Status(kind)]))
+        position = end
+    if position < len(text):
+        found.append(Run(text[position:], None, (), ""))
+    return found
+
+
+def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """First and last token of each stretch of one kind; a marked word stands alone."""
+    if not len(kinds):
+        return []
+    begins = np.ones(len(kinds), dtype=np.bool_)
+    begins[1:] = (kinds[1:] != kinds[:-1]) | (kinds[1:] == _MARKED)
+    firsts = np.flatnonzero(begins)
+    lasts = np.append(firsts[1:], len(kinds)) - 1
+    return list(zip(firsts.tolist(), lasts.tolist(), strict=True))
+
+
+def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
+    """Relevance summed over the occurrences of each distinct word read."""
+    forms, index = explanation.tokens.forms, dict[str, int]()
+    read = np.flatnonzero(explanation.seen)
+    ids = np.array([index.setdefault(forms[t], len(index)) for t in read.tolist()], dtype=np.int64)
+    values = shown_relevance(explanation, rows)[:, read]
+    sums = np.array([np.bincount(ids, weights=row, minlength=len(index)) for row in values])
+    return WordSums(list(index), sums.reshape(len(rows), len(index)), np.bincount(ids, minlength=len(index)))
+
+
+def decimals(largest: float) -> int:
+    """Decimals that leave about three figures of a number of this size, at least two."""
+    if largest == 0.0 or not np.isfinite(largest):
+        return 2
+    return int(min(max(2, 2 - np.floor(np.log10(largest))), 12))
+
+
+def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
+    """A number for people: fixed decimals, a true minus sign, no ``-0.00``."""
+    # adding 0.0 turns the negative zero of rounding into zero
+    text = f"{value:+.2e}" if abs(value) >= 1e9 else f"{round(value, digits) + 0.0:+.{digits}f}"
+    if not signed or not any(figure in text for figure in "123456789"):
+        text = text.removeprefix("+")
+    return text.replace("-", "−")
+
+
+def percentage(probability: float) -> str:
+    """A probability for people: ``93.1 %``; the ends read ``< 0.1 %`` and ``> 99.9 %``."""
+    if 0.0 < probability < 0.001:
+        return "< 0.1 %"
+    if 0.999 < probability < 1.0:
+        return "> 99.9 %"
+    return f"{100.0 * probability:.1f} %"

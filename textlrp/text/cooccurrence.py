@@ -1,0 +1,62 @@
+"""First word vectors from the training texts alone: positive pointwise mutual information, then SVD.
+
+Levy, Goldberg, Dagan 2015 (TACL 3): PPMI with context smoothing 0.75, the factor U S^0.5. Repeatable: one
+seed, no racing threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+SMOOTHING = 0.75
+LONGEST_TEXT = 1000
+"""Words of a text that are counted; a few endless posts would otherwise dominate."""
+
+
+def ppmi_vectors(
+    texts: Sequence[NDArray[np.int64]], words: int, *, dimensions: int, window: int = 10, random_state: int = 0
+) -> NDArray[np.float64]:
+    """Word vectors (V + 1, D); row 0, the unknown word, is zero, as is that of a word without company.
+
+    ``texts`` N of (L,) ids 0..V with V = ``words``. Pairs up to ``window`` words apart count with
+    1 / sqrt(distance). Fewer than D dimensions of a small corpus are filled with zeros.
+    """
+    counts = cooccurrences(texts, words, window)
+    table = np.zeros((words + 1, dimensions))
+    rank = min(dimensions, words)
+    if counts.nnz and rank:
+        left, strengths, _ = randomized_svd(ppmi(counts), rank, n_iter=3, random_state=random_state)
+        table[:, :rank] = left * np.sqrt(strengths)
+    table[0] = 0
+    return table
+
+
+def cooccurrences(texts: Sequence[NDArray[np.int64]], words: int, window: int) -> Any:
+    """Symmetric weighted counts (V + 1, V + 1) as a sparse matrix; unknown words only keep the distance."""
+    gap = np.zeros(window, dtype=np.int64)
+    line = np.concatenate([part for ids in texts for part in (ids[:LONGEST_TEXT], gap)])
+    total = sparse.csr_matrix((words + 1, words + 1), dtype=np.float64)
+    for distance in range(1, window + 1):
+        left, right = line[:-distance], line[distance:]
+        known = (left > 0) & (right > 0)
+        weights = np.full(int(known.sum()), distance**-0.5)
+        total = total + sparse.csr_matrix((weights, (left[known], right[known])), shape=total.shape)
+    return (total + total.T).tocsr()
+
+
+def ppmi(counts: Any) -> Any:
+    """max(0, ln(p(w, c) / (p(w) p(c)^0.75))) of a sparse count matrix, the context's share smoothed."""
+    pairs = counts.tocoo()
+    sums = np.asarray(counts.sum(axis=1)).ravel()
+    contexts = sums**SMOOTHING
+    contexts /= contexts.sum()
+    information = np.log(pairs.data / (sums[pairs.row] * contexts[pairs.col]))
+    positive = information > 0
+    kept = information[positive].astype(np.float32)
+    return sparse.csr_matrix((kept, (pairs.row[positive], pairs.col[positive])), shape=pairs.shape)

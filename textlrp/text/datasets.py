@@ -1,0 +1,296 @@
+"""Corpora: 20 Newsgroups, the sample posts that come with textlrp, and the user's own files.
+
+Texts are never changed. What a model is not to read is marked in ``Document.skip``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import queue
+import re
+import socket
+import tarfile
+import threading
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from http.client import HTTPException
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from textlrp.errors import DataError, OptionError
+from textlrp.records import Document, Label, Ranges
+from textlrp.text.readers import FILE_TYPES, Columns, Record, read_folder, read_table
+from textlrp.text.skip import Skip, make_skip
+
+Subset = Literal["train", "test", "all"]
+
+NEWSGROUPS_VARIABLE = "TEXTLRP_20NEWS"
+
+_ARCHIVE = "20news-bydate.tar.gz"
+_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
+_DOWNLOAD = "https://ndownloader.figshare.com/files/5975967"  # where scikit-learn gets the archive from
+_PATIENCE = 10.0  # seconds until the first answer of that address
+_STALL = 30.0  # seconds without a byte, once it has answered
+
+
+class Corpus:
+    """Documents in a fixed order, with the short names that training needs.
+
+    Iterating streams the documents from their source, anew each time and in constant memory where
+    the source is a file; ``len`` counts them that way. The properties read all of them once and keep them.
+    """
+
+    def __init__(self, source: Callable[[], Iterator[Document]], *, name: str) -> None:
+        self.name = name
+        self._source = source
+        self._length: int | None = None
+
+    def __iter__(self) -> Iterator[Document]:
+        return self._source()
+
+    def __len__(self) -> int:
+        if self._length is None:
+            self._length = sum(1 for _ in self)
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+    @overload
+    def __getitem__(self, index: slice) -> Corpus: ...
+    def __getitem__(self, index: int | slice) -> Document | Corpus:
+        if isinstance(index, slice):
+            return Corpus(partial(iter, self.documents[index]), name=self.name)
+        return self.documents[index]
+
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """All N documents."""
+        documents = tuple(self._source())
+        self._length = len(documents)
+        return documents
+
+    @property
+    def texts(self) -> list[str]:
+        """The N texts, untouched."""
+        return [document.text for document in self.documents]
+
+    @property
+    def labels(self) -> list[Label | None]:
+        """The N labels; None where a document has none."""
+        return [document.label for document in self.documents]
+
+    @property
+    def ids(self) -> list[str]:
+        """The N names of the documents."""
+        return [document.id for document in self.documents]
+
+    @property
+    def label_names(self) -> list[Label]:
+        """The C distinct labels in scikit-learn's order; raises :class:`DataError` if they are of several kinds."""
+        labels = {type(label): label for label in self.labels if label is not None}
+        if len(labels) > 1:
+            some = " and ".join(repr(label) for label in labels.values())
+            raise DataError(f"the labels of {self.name} are of several kinds ({some}); make them all text.")
+        return sorted({label for label in self.labels if label is not None})
+
+    def __repr__(self) -> str:
+        count = "not counted yet" if self._length is None else f"{self._length} documents"
+        return f"<Corpus {self.name!r}: {count}>"
+
+
+def load_20newsgroups(subset: Subset = "train", path: str | Path | None = None, *, remove: Skip = ()) -> Corpus:
+    """20 Newsgroups, by-date version: 11,314 posts to train and 7,532 to test, sorted by group and number.
+
+    ``path`` is the official ``20news-bydate.tar.gz`` or the folder it unpacks to; without it
+    ``$TEXTLRP_20NEWS`` is taken, and without that scikit-learn's own cache or download (the one place
+    where a pickle is opened: by scikit-learn, of its own making). Ids read ``sci.med/59000``.
+    ``remove`` marks ``"headers"``, ``"footers"``, ``"quotes"`` or a function's ranges in ``Document.skip``;
+    the texts stay whole. Raises :class:`DataError` if the posts cannot be had.
+    """
+    parts, skip = _parts(subset), make_skip(remove)
+    given = path if path is not None else os.environ.get(NEWSGROUPS_VARIABLE) or None
+    if given is None:
+        posts = _scikit_learn_posts(subset)
+    else:
+        place = Path(given).expanduser()
+        folders = tuple(f"20news-bydate-{part}" for part in parts)
+        posts = list((_unpacked_posts if place.is_dir() else _archived_posts)(place, folders))
+        if not posts:
+            raise DataError(f"{place} holds no posts in {' and '.join(folders)}; {_WANTED}.")
+    return _corpus(partial(iter, sorted(posts, key=_group_and_number)), skip, f"20newsgroups-{subset}")
+
+
+def load_sample_posts(subset: Subset = "train", *, remove: Skip = ()) -> Corpus:
+    """A small corpus written for this project in the manner of 20 Newsgroups: the same 20 groups, a few posts each.
+
+    ``remove`` is that of :func:`load_20newsgroups`. Raises :class:`DataError` if the posts are not installed.
+    """
+    parts, skip = _parts(subset), make_skip(remove)
+    folder = _sample_folder()
+    posts = [post for part in parts for post in read_folder(folder / part, suffix=".txt")]
+    return _corpus(partial(iter, sorted(posts, key=_group_and_number)), skip, f"sample-posts-{subset}")
+
+
+def load_corpus(
+    path: str | Path,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str = "utf-8",
+    skip: Skip = (),
+) -> Corpus:
+    """A CSV, TSV, JSON lines or Parquet file (by suffix; the first three also ``.gz``), or a folder of class folders.
+
+    ``text``, ``label`` and ``id`` name columns. Left out, the text is the column ``text`` (else ``content``,
+    ``body``, ``message`` or the only one of strings), the label ``label`` (else ``category``, ``class``,
+    ``target``, else None), the id ``id`` (else the row's number from 1). In a folder each folder is a class,
+    each file a text. A missing label becomes None; labels of CSV stay strings. ``skip`` fills ``Document.skip``.
+    Iterating streams the file. Raises :class:`DataError` naming file and row for what cannot be read: at once
+    for the file, its columns and its first row, and on the way for the others.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DataError(f"{path} does not exist; a corpus is one of {FILE_TYPES}.")
+    if path.is_dir():
+        if text or label or id:
+            raise OptionError(f"{path} is a folder: it has no columns, so text=, label= and id= must be left out.")
+        records: Callable[[], Iterable[Record]] = partial(read_folder, path, encoding=encoding)
+    else:
+        records = partial(read_table, path, Columns(text, label, id), encoding=encoding)
+    corpus = _corpus(records, make_skip(skip), path.resolve().name)
+    if next(iter(corpus), None) is None:
+        raise DataError(f"{path} holds no texts; a corpus is one of {FILE_TYPES}.")
+    return corpus
+
+
+def _corpus(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges], name: str) -> Corpus:
+    return Corpus(partial(_documents, records, skip), name=name)
+
+
+def _documents(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges]) -> Iterator[Document]:
+    for id, text, label in records():
+        yield Document(id, text, label, skip(text))
+
+
+def _parts(subset: str) -> tuple[str, ...]:
+    if subset not in _PARTS:
+        raise OptionError(f"subset={subset!r} does not exist; choose 'train', 'test' or 'all'.")
+    return _PARTS[subset]
+
+
+def _group_and_number(post: Record) -> tuple[str, float, str]:
+    group, _, name = post.id.rpartition("/")
+    return group, int(name) if name.isdecimal() else float("inf"), name
+
+
+def _sample_folder() -> Path:
+    installed = Path(str(resources.files("textlrp"))) / "data" / "sample-posts"
+    checkout = Path(__file__).parents[2] / "data" / "sample-posts"
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
+    raise DataError(f"the sample posts are missing, neither {installed} nor {checkout} is there; reinstall textlrp.")
+
+
+# ---- the official archive
+
+_WANTED = (
+    f"wanted is {_ARCHIVE} or its unpacked folder, the one that holds 20news-bydate-train and 20news-bydate-test"
+)
+
+
+def _archived_posts(path: Path, folders: tuple[str, ...]) -> Iterator[Record]:
+    if not path.exists():
+        raise DataError(f"{path} does not exist; {_WANTED} (path= or ${NEWSGROUPS_VARIABLE}).")
+    try:
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r:") as archive:
+            for member in archive:
+                place = member.name.split("/")[-3:]
+                if member.isfile() and len(place) == 3 and place[0] in folders and not place[2].startswith("."):
+                    content = archive.extractfile(member)
+                    if content is not None:
+                        yield _post(place[1], place[2], content.read())
+            while packed.read(1 << 20):  # to the checksum: tarfile takes a damaged header for the end
+                pass
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{path} is not a whole {_ARCHIVE} ({error}); fetch it again.") from None
+
+
+def _unpacked_posts(path: Path, folders: tuple[str, ...]) -> Iterator[Record]:
+    for folder in folders:
+        if not (path / folder).is_dir():
+            raise DataError(f"{path} holds no folder {folder}; {_WANTED}.")
+        try:
+            for file in (path / folder).glob("*/[!.]*"):
+                if file.is_file():
+                    yield _post(file.parent.name, file.name, file.read_bytes())
+        except OSError as error:
+            raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from None
+
+
+def _post(group: str, name: str, content: bytes) -> Record:
+    return Record(f"{group}/{name}", content.decode("latin-1"), group)
+
+
+# ---- scikit-learn's cache or download
+
+
+def _scikit_learn_posts(subset: str) -> list[Record]:
+    from sklearn.datasets import fetch_20newsgroups  # a second to import
+
+    fetch = partial(fetch_20newsgroups, subset=subset, shuffle=False, n_retries=1)
+    try:
+        posts = fetch(download_if_missing=False)
+    except OSError:
+        posts = _download(fetch)
+    names = (re.split(r"[\\/]", name)[-2:] for name in posts.filenames)
+    return [Record("/".join(name), text, name[0]) for name, text in zip(names, posts.data, strict=True)]
+
+
+def _download(fetch: Callable[..., Any]) -> Any:
+    trouble = _why_unreachable(_DOWNLOAD)
+    if not trouble:
+        try:
+            with _socket_timeout(_STALL):
+                return fetch(download_if_missing=True)
+        except (OSError, HTTPException, EOFError, zlib.error, tarfile.TarError) as error:
+            trouble = str(error)
+    raise DataError(
+        f"20 Newsgroups is not on this machine and cannot be downloaded ({trouble}); set {NEWSGROUPS_VARIABLE} or "
+        f"path= to {_ARCHIVE} or its unpacked folder, or use load_sample_posts()."
+    )
+
+
+def _why_unreachable(url: str) -> str:
+    """Why the first bytes of an address do not come, or "" if they do; a thread, for looking up a name can hang."""
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=_PATIENCE):
+                answers.put("")
+        except (OSError, HTTPException, ValueError) as error:
+            answers.put(str(getattr(error, "reason", "") or error))
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return answers.get(timeout=_PATIENCE)
+    except queue.Empty:
+        return f"no answer in {_PATIENCE:.0f} seconds"
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """scikit-learn's download has no timeout of its own; this is the only way to give it one."""
+    usual = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(usual)

@@ -1,0 +1,228 @@
+"""Tokenizers with character offsets: the law is that tokens plus gaps rebuild the text.
+
+A tokenizer is a name that a saved model keeps and ``spans(text)``: (T, 2) int32 character offsets,
+sorted, disjoint and non-empty. Two kinds exist. A :class:`ChunkTokenizer` treats each stretch of text
+between gaps alone, so what it made of a stretch can be remembered; a :class:`WholeTokenizer` reads
+the text as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError, OptionError
+from textlrp.text.spacy_rules import chunk_pattern, load_spacy_tokenizer, spacy_rules
+from textlrp.text.treebank import treebank_spans
+
+Spans: TypeAlias = NDArray[np.int32]
+"""(T, 2) character offsets of the tokens: sorted, disjoint, non-empty."""
+
+Offsets: TypeAlias = tuple[tuple[int, int], ...]
+"""The same for one chunk, counted from its first character."""
+
+UserTokenizer: TypeAlias = Callable[[str], Iterable[str] | Iterable[tuple[int, int]]]
+
+REMEMBERED = 1 << 17
+"""Chunks whose tokens are remembered; the training posts of 20 Newsgroups have 210,000 different ones."""
+
+_JOINERS = frozenset("-.'\u2019\u2010\u2011\u200c\u200d")
+"""Hyphens, dot, apostrophes, and the two marks that join letters in Persian and Indic scripts."""
+
+
+class Tokenizer(Protocol):
+    """Anything with a ``name`` to save and ``spans(text)``."""
+
+    @property
+    def name(self) -> str:
+        """What a saved model keeps; ``make_tokenizer(name)`` restores all but a user's callable."""
+
+    def spans(self, text: str) -> Spans:
+        """(T, 2) int32 character offsets of the tokens of ``text``."""
+
+
+class ChunkTokenizer:
+    """Cuts a text into chunks with one regular expression and each chunk, by itself, into tokens.
+
+    ``chunks`` finds the chunks (all else is gap); ``split(chunk)`` gives the offsets of its tokens.
+    """
+
+    def __init__(self, name: str, chunks: re.Pattern[str], split: Callable[[str], Offsets]) -> None:
+        self.name = name
+        self.chunks = chunks
+        self.split = split
+        self._remembered = lru_cache(REMEMBERED)(split)
+
+    def spans(self, text: str) -> Spans:
+        """(T, 2) int32 character offsets of the tokens of ``text``."""
+        remembered = self._remembered
+        flat: list[int] = []
+        for match in self.chunks.finditer(text):
+            at = match.start()
+            for start, end in remembered(match[0]):
+                flat += (at + start, at + end)
+        return np.array(flat, dtype=np.int32).reshape(-1, 2)
+
+    def __repr__(self) -> str:
+        return f"make_tokenizer({self.name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return make_tokenizer, (self.name,)
+
+
+class WholeTokenizer:
+    """Reads a text as a whole; ``source`` is the name or the user's callable it was made from."""
+
+    def __init__(self, name: str, source: str | UserTokenizer, read: Callable[[str], Spans]) -> None:
+        self.name = name
+        self.source = source
+        self._read = read
+
+    def spans(self, text: str) -> Spans:
+        """(T, 2) int32 character offsets of the tokens of ``text``."""
+        return self._read(text)
+
+    def __repr__(self) -> str:
+        return f"make_tokenizer({self.source!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return make_tokenizer, (self.source,)
+
+
+def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
+    """The tokenizer of that name, or one around a callable.
+
+    - ``"spacy"``: the rules of ``spacy.blank("en")``; ``"spacy:de"`` those of any spaCy language.
+      The tokens are spaCy's own, less its whitespace tokens.
+    - ``"treebank"``: NLTK's Penn Treebank words, as in Arras et al. 2017 (extra ``paper``).
+    - ``"words"``: runs of letters, digits and their marks in any script, with inner hyphen, dot, apostrophe.
+    - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets.
+      Its name is its module and qualified name; it cannot be restored from that.
+
+    Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
+    """
+    if not isinstance(name, str):
+        if not callable(name):
+            raise OptionError(
+                f"tokenizer={name!r} is a {type(name).__name__}; pass a name such as 'spacy', or a callable."
+            )
+        return WholeTokenizer(_callable_name(name), name, _reader_of(name))
+    if name == "words":
+        return ChunkTokenizer(name, _word_pattern(), _whole_chunk)
+    if name == "treebank":
+        return WholeTokenizer(name, name, treebank_spans())
+    kind, _, language = name.partition(":")
+    if kind == "spacy":
+        return _spacy(name, language or "en")
+    if ":" in name:
+        raise OptionError(
+            f"the tokenizer {name!r} was a callable of the user's and cannot be restored from its name; "
+            "pass the callable itself as tokenizer=."
+        )
+    raise OptionError(
+        f"there is no tokenizer {name!r}; choose 'spacy', 'spacy:LANGUAGE' (such as 'spacy:de'), "
+        "'treebank' or 'words', or pass a callable."
+    )
+
+
+def is_word(token: str) -> bool:
+    """Whether a token counts as a word for the models, as in Arras et al. 2017.
+
+    Only letters of any script with their combining marks, hyphen, dot and apostrophe, and at least one letter.
+    """
+    if token.isalpha():
+        return True
+    return any(map(str.isalpha, token)) and all(
+        c.isalpha() or c in _JOINERS or unicodedata.category(c)[0] == "M" for c in token
+    )
+
+
+# ---- the kinds
+
+
+def _spacy(name: str, language: str) -> Tokenizer:
+    tokenizer = load_spacy_tokenizer(language)
+    rules = spacy_rules(tokenizer)
+    if rules is not None:
+        return ChunkTokenizer(name, chunk_pattern(rules.joins), rules.split)
+
+    # some languages (Chinese, Thai, ...) are segmented by other means, which see the whole text
+    def read(text: str) -> Spans:
+        return _array((t.idx, t.idx + len(t)) for t in tokenizer(text) if not t.is_space and len(t))
+
+    return WholeTokenizer(name, name, read)
+
+
+def _whole_chunk(chunk: str) -> Offsets:
+    return ((0, len(chunk)),)
+
+
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
+    inner = rf"(?:[^\W_]|[{marks}\u200c\u200d])"
+    return re.compile(rf"[^\W_]{inner}*(?:[-.'\u2019\u2010\u2011][^\W_]{inner}*)*")
+
+
+# ---- a user's callable
+
+
+def _callable_name(function: UserTokenizer) -> str:
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def _reader_of(function: UserTokenizer) -> Callable[[str], Spans]:
+    def read(text: str) -> Spans:
+        tokens: list[Any] = list(function(text))
+        if all(isinstance(token, str) for token in tokens):
+            return _array(_locate(tokens, text))
+        return _checked_pairs(tokens, text)
+
+    return read
+
+
+def _locate(tokens: list[str], text: str) -> Iterable[tuple[int, int]]:
+    position = 0
+    for number, token in enumerate(tokens, 1):
+        start = text.find(token, position)
+        if start < 0:
+            raise DataError(
+                f"token {number} of the callable tokenizer, {token!r}, does not occur in the text after character "
+                f"{position}; give the tokens as they are written, in order, or (start, end) offsets."
+            )
+        position = start + len(token)
+        if token:
+            yield start, position
+
+
+def _checked_pairs(pairs: list[Any], text: str) -> Spans:
+    try:
+        spans = np.array(pairs)
+    except ValueError:
+        spans = np.array(None)
+    if spans.ndim != 2 or spans.shape[1] != 2 or spans.dtype.kind not in "iu":
+        raise DataError(
+            "the callable tokenizer gave neither strings nor (start, end) pairs of whole numbers; "
+            f"its first token is {pairs[0]!r}."
+        )
+    edges = np.concatenate([[0], spans.reshape(-1), [len(text)]])
+    bad = np.flatnonzero((np.diff(edges)[1::2] <= 0) | (np.diff(edges)[:-1:2] < 0) | (spans[:, 1] > len(text)))
+    if len(bad):
+        raise DataError(
+            f"token {bad[0] + 1} of the callable tokenizer, {tuple(spans[bad[0]].tolist())}, is not a non-empty stretch "
+            f"after the token before it and inside the text of {len(text)} characters."
+        )
+    return spans.astype(np.int32)
+
+
+def _array(pairs: Iterable[tuple[int, int]]) -> Spans:
+    return np.fromiter(chain.from_iterable(pairs), dtype=np.int32).reshape(-1, 2)

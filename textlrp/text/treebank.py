@@ -1,0 +1,60 @@
+"""NLTK's Penn Treebank words with character offsets.
+
+Sentences come from NLTK's Punkt algorithm without a trained model (nothing is downloaded), which splits
+at sentence-ending dots, question and exclamation marks only: a final dot becomes a token only at a sentence's end.
+On the bodies of the by-date training posts of 20 Newsgroups this gives 70,639 different words
+in the first 400 of each post (70,631 in Arras et al. 2017), and 4,963 test posts of at least 100 words (4,963).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError, MissingExtraError
+
+
+def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
+    """A function text -> (T, 2) int32 offsets of its Treebank words.
+
+    Raises :class:`MissingExtraError` where NLTK is not installed.
+    """
+    try:
+        from nltk.tokenize.punkt import PunktSentenceTokenizer
+        from nltk.tokenize.treebank import TreebankWordTokenizer
+    except ImportError as error:
+        raise MissingExtraError(
+            "the tokenizer 'treebank' needs NLTK, which is not installed; run: pip install 'textlrp[paper]'"
+        ) from error
+    sentences = PunktSentenceTokenizer().span_tokenize
+    tokenize = TreebankWordTokenizer().tokenize
+
+    def read(text: str) -> NDArray[np.int32]:
+        flat: list[int] = []
+        for start, end in sentences(text):
+            for span in align(tokenize(text[start:end]), text, start):
+                flat += span
+        return np.array(flat, dtype=np.int32).reshape(-1, 2)
+
+    return read
+
+
+def align(tokens: Iterable[str], text: str, position: int) -> Iterator[tuple[int, int]]:
+    """(start, end) in ``text`` of each Treebank token from ``position`` on.
+
+    The tokenizer only puts spaces between characters and rewrites quotes (``"`` and ``''`` as ```` `` ```` or ``''``),
+    so each token starts at the next character that is not whitespace.
+    """
+    for token in tokens:
+        while text[position].isspace():
+            position += 1
+        if text.startswith(token, position):
+            end = position + len(token)
+        elif token in ("``", "''"):
+            end = position + (1 if text[position] == '"' else 2)
+        else:
+            raise DataError(f"the Treebank token {token!r} was not found at character {position} of the text.")
+        yield position, end
+        position = end
