@@ -58,7 +58,8 @@ class Document:
     skip: Ranges = field(default_factory=no_ranges)
 
     def __repr__(self) -> str:
-        return f"Document(id={self.id!r}, label={self.label!r}, {len(self.text)} characters, {len(self.skip)} skipped ranges)"
+        size = f"{len(self.text)} characters, {len(self.skip)} skipped ranges"
+        return f"Document(id={self.id!r}, label={self.label!r}, {size})"
 
     def read_text(self) -> str:
         """The text without its skipped ranges, for other tools; textlrp itself never cuts."""
@@ -178,7 +179,7 @@ class Explanation:
     @property
     def seen(self) -> NDArray[np.bool_]:
         """(T,) True where the model read the token."""
-        return self.status == Status.READ
+        return np.asarray(self.status == Status.READ)
 
     @property
     def absorbed(self) -> NDArray[np.floating[Any]]:

@@ -242,8 +242,11 @@ def test_a_host_that_refuses_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
         load_20newsgroups("train")
 
 
-@pytest.mark.slow
-def test_a_name_server_that_hangs_costs_less_than_fifteen_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("patience", [0.3, pytest.param(datasets._PATIENCE, marks=pytest.mark.slow)])
+def test_a_name_server_that_hangs_is_given_up_within_fifteen_seconds(
+    patience: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "_PATIENCE", patience)
     released = threading.Event()
 
     def hang(*args: object, **options: object) -> list[Any]:
@@ -253,9 +256,9 @@ def test_a_name_server_that_hangs_costs_less_than_fifteen_seconds(monkeypatch: p
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     started = time.monotonic()
     try:
-        with pytest.raises(DataError, match=r"no answer in 10 seconds.*load_sample_posts"):
+        with pytest.raises(DataError, match=r"no answer in \d+ seconds.*load_sample_posts"):
             load_20newsgroups("train")
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < patience + 4 < 15
     finally:
         released.set()
 

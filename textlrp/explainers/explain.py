@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -27,6 +27,16 @@ from textlrp.text.batches import Batch
 
 BLOCK = 64
 """Documents explained together; fixed, so that results do not depend on who asks."""
+
+
+class _How(NamedTuple):
+    """What is the same for every document of a call."""
+
+    composite: Composite
+    rule: str
+    fingerprint: str
+    dtype: str | None
+
 
 PADDED_WORDS = 1 << 16
 """A block with long texts is split so that documents × longest stays below this, or one text is left."""
@@ -87,10 +97,11 @@ def explain(
             "target= and targets= both came; target= is for all documents, targets= has one per document."
         )
     composite = as_composite(rule)
+    how = _How(composite, printed(composite), model.fingerprint_, dtype)
     if isinstance(texts, (str, Document)):
         own = None if targets is None else list(targets)
-        return next(_explain_block(model, [_named(texts, 1)], target, own, composite, dtype))
-    return _explain_stream(model, texts, target, targets, composite, dtype)
+        return next(_explain_block(model, [_named(texts, 1)], target, own, how))
+    return _explain_stream(model, texts, target, targets, how)
 
 
 def _explain_stream(
@@ -98,14 +109,13 @@ def _explain_stream(
     texts: Iterable[str | Document],
     target: Any,
     targets: Iterable[Any] | None,
-    composite: Composite,
-    dtype: str | None,
+    how: _How,
 ) -> Iterator[Explanation]:
     numbered = (_named(text, number) for number, text in enumerate(texts, start=1))
     own_targets = None if targets is None else iter(targets)
     while block := list(islice(numbered, BLOCK)):
         own = None if own_targets is None else list(islice(own_targets, len(block)))
-        yield from _explain_block(model, block, target, own, composite, dtype)
+        yield from _explain_block(model, block, target, own, how)
 
 
 def _named(text: str | Document, number: int) -> Document:
@@ -121,8 +131,7 @@ def _explain_block(
     block: list[Document],
     target: Any,
     own: list[Any] | None,
-    composite: Composite,
-    dtype: str | None,
+    how: _How,
 ) -> Iterator[Explanation]:
     if own is not None and len(own) != len(block):
         raise TargetError(
@@ -134,7 +143,7 @@ def _explain_block(
         piece = batch.select(rows)
         documents = [block[row] for row in rows]
         own_piece = None if own is None else [own[row] for row in rows]
-        done |= zip(rows, _explain_piece(model, documents, piece, target, own_piece, composite, dtype), strict=True)
+        done |= zip(rows, _explain_piece(model, documents, piece, target, own_piece, how), strict=True)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -156,10 +165,9 @@ def _explain_piece(
     batch: Batch,
     target: Any,
     own: list[Any] | None,
-    composite: Composite,
-    dtype: str | None,
+    how: _How,
 ) -> list[Explanation]:
-    trace = model.trace(batch, dtype=dtype)
+    trace = model.trace(batch, dtype=how.dtype)
     scores = trace.scores.numpy()
     if own is None:
         wanted = resolve_targets(target, model.classes_, scores)
@@ -169,10 +177,9 @@ def _explain_piece(
     seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
     for n, targets in enumerate(wanted):
         seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
-    relevance, ledger = propagate(trace, composite, seed)
+    relevance, ledger = propagate(trace, how.composite, seed)
     probabilities = model.probabilities(scores)
     labels = tuple(str(name) for name in model.classes_)
-    rule, fingerprint = printed(composite), model.fingerprint_
     explanations = []
     for n, document in enumerate(documents):
         count = len(wanted[n])
@@ -192,8 +199,8 @@ def _explain_piece(
                 status=batch.status[n],
                 counts=batch.counts[n],
                 ledger={key: entry for key, entry in entries.items() if entry.any()},
-                rule=rule,
-                model=fingerprint,
+                rule=how.rule,
+                model=how.fingerprint,
                 version=textlrp.__version__,
                 gold=None if document.label is None else str(document.label),
             )

@@ -191,7 +191,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ---- helpers
 
     def _reader(self) -> Reader:
-        return Reader(make_tokenizer(self.tokenizer), self.lowercase, make_skip(self.skip), self.max_tokens)
+        """The reader of the present options; kept, because it remembers the chunks it has seen."""
+        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
+        kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
+        if kept is None or kept[0] != options:
+            kept = (
+                options,
+                Reader(make_tokenizer(self.tokenizer), self.lowercase, make_skip(self.skip), self.max_tokens),
+            )
+            self.__dict__["_kept_reader"] = kept
+        return kept[1]
 
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
         reader = self._reader()

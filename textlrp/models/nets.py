@@ -95,6 +95,8 @@ class NetClassifier(TextClassifier):
                 np.random.default_rng(seed).normal(size=(int((~found).sum()), known.shape[1])) * known.std()
             )
             table = np.concatenate([np.zeros((1, known.shape[1])), known])
+        if self.vectors == "ppmi":
+            table = _rare_words_longer(table, vocabulary)
         table[0] = 0
         spread = float(table[1:].std()) or 1.0
         return vocabulary, (table * (VECTOR_SCALE / spread)).astype(np.float32)
@@ -153,3 +155,15 @@ class NetClassifier(TextClassifier):
             raise OptionError(f"learning_rate={self.learning_rate!r} came; a number above 0 is wanted.")
         if self.train_tokens is not None and self.train_tokens < 1:
             raise OptionError(f"train_tokens={self.train_tokens!r} came; a whole number >= 1, or None, is wanted.")
+
+
+def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> NDArray[np.float64]:
+    """Each vector at the length of its word's inverse document frequency, as TF-IDF weighs words.
+
+    SVD leaves rare words short vectors, though they tell classes apart best.
+    """
+    lengths = np.linalg.norm(table[1:], axis=1, keepdims=True)
+    rarity = np.log((1 + vocabulary.documents) / (1 + vocabulary.counts)) + 1
+    scaled = table.copy()
+    scaled[1:] *= rarity[:, None] / np.where(lengths > 0, lengths, 1)
+    return scaled

@@ -1,0 +1,89 @@
+"""Words and their ids, with how many training documents contain each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError, OptionError
+
+PADDING = 0
+"""The id of padding and of every unknown word."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """V words with ids 1..V; id 0 is padding and every unknown word.
+
+    ``counts`` (V,) int32 is the number of training documents that contain the word, ``documents`` how many
+    there were. Raises :class:`DataError` if a word occurs twice or the counts do not fit the words.
+    """
+
+    words: tuple[str, ...]
+    counts: NDArray[np.int32]
+    documents: int
+    _ids: dict[str, int] = field(init=False, repr=False)
+    _counts: NDArray[np.int32] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ids = {word: id for id, word in enumerate(self.words, 1)}
+        if len(ids) != len(self.words):
+            twice = next(word for id, word in enumerate(self.words, 1) if ids[word] != id)
+            raise DataError(f"the vocabulary has the word {twice!r} twice; each word has one id.")
+        counts = np.asarray(self.counts, dtype=np.int32)
+        if counts.shape != (len(self.words),):
+            raise DataError(f"a vocabulary of {len(self.words)} words came with counts of shape {counts.shape}.")
+        object.__setattr__(self, "counts", counts)
+        object.__setattr__(self, "_ids", ids)
+        object.__setattr__(self, "_counts", np.concatenate([np.zeros(1, dtype=np.int32), counts]))
+
+    @classmethod
+    def build(
+        cls, forms_of_documents: Iterable[Sequence[str]], *, min_df: int = 1, max_words: int | None = None
+    ) -> Vocabulary:
+        """The words of some documents, those in most documents first and equals in order of their characters.
+
+        ``min_df`` leaves out words of fewer documents; ``max_words`` keeps the first so many.
+        Raises :class:`OptionError` if either is below 1.
+        """
+        if min_df < 1 or (max_words is not None and max_words < 1):
+            raise OptionError(f"min_df and max_words start at 1; got min_df={min_df} and max_words={max_words}.")
+        frequencies: Counter[str] = Counter()
+        documents = 0
+        for documents, forms in enumerate(forms_of_documents, 1):  # noqa: B007
+            frequencies.update(set(forms))
+        kept = [(word, count) for word, count in frequencies.items() if count >= min_df]
+        kept.sort(key=lambda pair: (-pair[1], pair[0]))
+        kept = kept[:max_words]
+        return cls(tuple(word for word, _ in kept), np.array([count for _, count in kept], dtype=np.int32), documents)
+
+    def extended(self, words: Iterable[str]) -> Vocabulary:
+        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each."""
+        more = tuple(word for word in dict.fromkeys(words) if word not in self._ids)
+        return Vocabulary(self.words + more, np.append(self.counts, np.zeros(len(more), np.int32)), self.documents)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._ids
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self)} words of {self.documents} documents)"
+
+    def id(self, word: str) -> int:
+        """The id of a word, 1..V; 0 if it is unknown."""
+        return self._ids.get(word, PADDING)
+
+    def ids(self, forms: Iterable[str]) -> NDArray[np.int64]:
+        """(L,) int64 ids of words in order; 0 where unknown."""
+        return np.fromiter(map(self._ids.get, forms, repeat(PADDING)), dtype=np.int64)
+
+    def counts_of(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Training documents with each word, in the shape of ``ids``; 0 for id 0."""
+        return self._counts[ids]
