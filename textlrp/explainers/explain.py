@@ -6,7 +6,7 @@ and agree byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple, overload
 
@@ -43,7 +43,7 @@ PADDED_WORDS = 1 << 16
 
 
 @overload
-def explain(
+def explain(  # type: ignore[overload-overlap]  # a string is an iterable of strings too
     model: TextClassifier,
     texts: str | Document,
     *,
@@ -94,7 +94,7 @@ def explain(
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if target is not None and targets is not None:
         raise TargetError(
-            "target= and targets= both came; target= is for all documents, targets= has one per document."
+            "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
     composite = as_composite(rule)
     how = _How(composite, printed(composite), model.fingerprint_, dtype)

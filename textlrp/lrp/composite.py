@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from textlrp.errors import RuleError
 from textlrp.lrp.rules import Epsilon, Rule, Zero
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
+
+
+def is_rule(value: object) -> TypeGuard[Rule]:
+    """Whether this is a rule, and not a rule's class."""
+    return isinstance(value, Rule) and not isinstance(value, type)
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,17 @@ class Composite:
 
     layers: Mapping[str, Rule] = field(default_factory=dict)
     default: Rule = field(default_factory=Epsilon)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layers, Mapping):
+            raise RuleError(
+                f"layers={self.layers!r} came; a map from layers to rules is wanted, such as "
+                "Composite({'output': Zero()}); one rule for all is Composite(default=Zero())."
+            )
+        for rule in (*self.layers.values(), self.default):
+            if not is_rule(rule):
+                raise RuleError(f"{rule!r} came as a rule in a Composite; a Rule such as Zero() is wanted.")
+        object.__setattr__(self, "layers", dict(self.layers))
 
     def __repr__(self) -> str:
         return f"Composite({dict(self.layers)!r}, default={self.default!r})"
@@ -50,9 +67,7 @@ class Composite:
 PRESETS: Mapping[str, Composite] = {
     "zero": Composite(default=Zero()),
     "epsilon": Composite(default=Epsilon()),
-    "arras2017": Composite(
-        {kind: Epsilon(0.01, bias="spread") for kind in ("dense", "convolution", "linear")}, default=Epsilon(0.01)
-    ),
+    "arras2017": Composite(default=Epsilon(0.01, bias="spread")),
 }
 """Composites by name: LRP-0 everywhere, LRP-epsilon everywhere, and Arras et al. 2017."""
 
@@ -68,6 +83,6 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
         if rule in PRESETS:
             return PRESETS[rule]
         raise RuleError(f"no rule is called {rule!r}; there are {', '.join(map(repr, PRESETS))}.")
-    if isinstance(rule, Rule):
+    if is_rule(rule):
         return Composite(default=rule)
     raise RuleError(f"rule={rule!r} came; a name ({', '.join(PRESETS)}), a Rule or a Composite is wanted.")

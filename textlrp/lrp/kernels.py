@@ -59,7 +59,7 @@ def winner_contributions(
     return shares
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)
 def _winning_windows(projections, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
     filters = best.shape[1]
     for n in numba.prange(best.shape[0]):
@@ -84,7 +84,7 @@ def _winning_windows(projections, ids, starts, width, best, where):  # type: ign
                     where[n, f] = t if larger else where[n, f]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: ignore[no-untyped-def]
     filters = gradient.shape[1]
     for n in range(gradient.shape[0]):
@@ -99,7 +99,7 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
                         landed[word, h * filters + f] += value
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)
 def _winner_contributions(projections, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
     filters = shares.shape[1]
     for n in numba.prange(shares.shape[0]):
@@ -112,7 +112,7 @@ def _winner_contributions(projections, where, ids, starts, width, shares):  # ty
                     shares[n, f, h] = projections[word, h * filters + f]
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)
 def adam_rows(table, first, second, rows, gradient, rate, bias1, bias2, decay1=0.9, decay2=0.999, tiny=1e-8):  # type: ignore[no-untyped-def]
     """One Adam step (Kingma & Ba 2015, algorithm 1) on the ``rows`` of ``table`` that a batch used, in place.
 
@@ -147,7 +147,7 @@ def scatter_means(
     return landed, bias_landed
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(inline="always")
 def _window(projections, bias, ids, begin, length, t, width, window):  # type: ignore[no-untyped-def]
     filters = len(bias)
     window[:] = bias
@@ -159,7 +159,7 @@ def _window(projections, bias, ids, begin, length, t, width, window):  # type: i
                 window[f] += row[f]
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(parallel=True, cache=True)
 def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore[no-untyped-def]
     filters = len(bias)
     for n in numba.prange(means.shape[0]):
@@ -175,7 +175,7 @@ def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore
             means[n, f] /= count
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed):  # type: ignore[no-untyped-def]
     filters = len(bias)
     window = np.empty(filters, projections.dtype)

@@ -62,7 +62,7 @@ class Features:
 
     @property
     def fan_in(self) -> Tensor:
-        return self.counts.clamp(min=1).to(self.values.dtype)[:, None]
+        return self.counts.to(self.values.dtype)[:, None]
 
     def pull(self, part: Part, factor: Tensor) -> Tensor:
         if part is Part.EVEN:
@@ -85,7 +85,7 @@ class WordBag:
 
     @property
     def fan_in(self) -> Tensor:
-        return self.lengths.clamp(min=1).to(self.weights.dtype)[:, None]
+        return self.lengths.to(self.weights.dtype)[:, None]
 
     def pull(self, part: Part, factor: Tensor) -> Tensor:
         if part is Part.EVEN:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Real
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -50,7 +51,7 @@ class Rule(Protocol):
         """Shares of each output.
 
         ``z`` (N, ...) = sum_j a_j w_jk + b_k; ``bias`` and ``fan_in`` (the number of inputs of an
-        output) broadcast against it.
+        output, 0 where there are none) broadcast against it.
         """
         ...
 
@@ -59,8 +60,8 @@ class Rule(Protocol):
 class Zero:
     """LRP-0: share_jk = a_j w_jk / z_k; the bias absorbs b_k / z_k.
 
-    Conserves R_k up to the bias. An output z_k = 0 gives nothing and absorbs all of R_k as
-    ``empty``. On ReLU and max-pool nets it equals gradient × input (Shrikumar et al. 2016; Ancona
+    Conserves R_k up to the bias. An output z_k = 0 (or too small to divide by) gives nothing and
+    absorbs all of R_k as ``empty``. On ReLU and max-pool nets it equals gradient × input (Shrikumar et al. 2016; Ancona
     et al. 2018). Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.
     """
 
@@ -76,7 +77,7 @@ class Epsilon:
     denominator (cause ``stabiliser``), the bias absorbs b_k (cause ``bias``). With
     ``bias="spread"`` both are instead spread evenly over the inputs of the output, as
     Arras et al. 2017 (eqs. 5 and 6) do: relevance is then conserved exactly, but words that an
-    output never looked at receive some. Source: Bach et al. 2015, eq. 58.
+    output never looked at receive some. Where there is no input they are absorbed after all. Source: Bach et al. 2015, eq. 58.
 
     Raises :class:`RuleError` on a negative ``epsilon`` or an unknown ``bias``.
     """
@@ -85,7 +86,7 @@ class Epsilon:
     bias: Literal["absorb", "spread"] = "absorb"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon < float("inf"):
+        if not (isinstance(self.epsilon, Real) and 0 <= self.epsilon < float("inf")):
             raise RuleError(f"epsilon={self.epsilon!r} came; a finite number >= 0 is wanted, such as Epsilon(1e-6).")
         if self.bias not in ("absorb", "spread"):
             raise RuleError(f"bias={self.bias!r} came; 'absorb' or 'spread' is wanted.")
@@ -98,12 +99,12 @@ def _stabilised(z: Tensor, bias: Tensor, fan_in: Tensor, *, epsilon: float, spre
     """The shares of Zero and Epsilon: numerators a_j w_jk, b_k and ε sign z_k over z_k + ε sign z_k."""
     stabiliser = torch.where(z >= 0, epsilon, -epsilon).to(z.dtype)
     denominator = z + stabiliser
-    empty = denominator == 0
+    empty = denominator.abs() < torch.finfo(z.dtype).tiny  # the inverse of anything smaller may be infinite
     inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, denominator))
-    absorbed = {"empty": empty.to(z.dtype)}
-    if spread:
-        even = (bias + stabiliser) * inverse / fan_in
-        return Shares((Flow(Part.WEIGHTED, inverse), Flow(Part.EVEN, even)), absorbed)
-    absorbed["bias"] = bias * inverse
-    absorbed["stabiliser"] = stabiliser * inverse
-    return Shares((Flow(Part.WEIGHTED, inverse),), absorbed)
+    weighted = Flow(Part.WEIGHTED, inverse)
+    absorbed = {"empty": empty.to(z.dtype), "bias": bias * inverse, "stabiliser": stabiliser * inverse}
+    if not spread:
+        return Shares((weighted,), absorbed)
+    alone = fan_in == 0
+    even = Flow(Part.EVEN, torch.where(alone, 0, (bias + stabiliser) * inverse / fan_in.clamp(min=1)))
+    return Shares((weighted, even), absorbed | {cause: absorbed[cause] * alone for cause in ("bias", "stabiliser")})

@@ -88,7 +88,7 @@ class Concat:
     kind: str = "concat"
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        return torch.split(relevance, self.sizes, dim=-1), {}
+        return torch.split(relevance, list(self.sizes), dim=-1), {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

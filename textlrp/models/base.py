@@ -110,12 +110,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._check_options()
         documents = check_texts(X)
         classes, codes = check_labels(y, len(documents))
-        reader = self._reader()
+        reader = self.reader()
         words = [reader.words(document) for document in documents]
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
-                f"none of the {len(words)} texts has a word to read (tokenizer {self.tokenizer!r}, skip {self.skip!r})."
+                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r}, skip={self.skip!r}."
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
@@ -152,7 +152,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        reader = self._reader()
+        reader = self.reader()
         readings = [reader.read(text, number) for number, text in enumerate(check_texts(texts))]
         return encode(readings, self.vocabulary_)
 
@@ -190,7 +190,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # ---- helpers
 
-    def _reader(self) -> Reader:
+    def reader(self) -> Reader:
         """The reader of the present options; kept, because it remembers the chunks it has seen."""
         options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
         kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
@@ -203,7 +203,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return kept[1]
 
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        reader = self._reader()
+        reader = self.reader()
         for document in check_texts(X):
             yield self.vocabulary_.ids(reader.words(document))
 

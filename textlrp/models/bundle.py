@@ -132,7 +132,8 @@ def _folder(path: str | Path) -> Path:
     if folder.exists():
         raise ModelError(f"{folder} is a file; a model is a folder with config.json and model.safetensors.")
     raise ModelError(
-        f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote, or one of {', '.join(bundled())}."
+        f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote, "
+        f"or one of {', '.join(bundled())}."
     )
 
 
@@ -205,7 +206,7 @@ def _plain(value: Any) -> Any:
         return [_plain(entry) for entry in value]
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Vectors) or isinstance(value, np.random.RandomState):
+    if isinstance(value, (Vectors, np.random.RandomState)):
         return None
     if callable(value):
         return {"callable": f"{value.__module__}:{getattr(value, '__qualname__', type(value).__qualname__)}"}

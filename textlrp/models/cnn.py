@@ -109,7 +109,7 @@ class CNNClassifier(NetClassifier):
     def arras2017(
         cls, net: Literal["CNN1", "CNN2", "CNN3"] = "CNN2", *, vectors: VectorSource = "ppmi", random_state: Any = 0
     ) -> CNNClassifier:
-        """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), the first 400 words.
+        """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), 400 of them.
 
         The paper took Google News vectors; give their path as ``vectors``.
         """
@@ -128,7 +128,7 @@ class CNNClassifier(NetClassifier):
             random_state=random_state,
         )
 
-    def _shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Widths and filters per width."""
         widths = (self.widths,) if isinstance(self.widths, int) else tuple(self.widths)
         filters = (self.filters,) * len(widths) if isinstance(self.filters, int) else tuple(self.filters)
@@ -136,23 +136,23 @@ class CNNClassifier(NetClassifier):
 
     def _check_options(self) -> None:
         super()._check_options()
-        widths, filters = self._shape()
+        widths, filters = self.shape()
         if not widths or min(widths) < 1 or len(set(widths)) != len(widths):
             raise OptionError(
                 f"widths={self.widths!r} came; distinct whole numbers >= 1 are wanted, such as (1, 2, 3)."
             )
         if len(filters) != len(widths) or min(filters) < 1:
             raise OptionError(
-                f"filters={self.filters!r} came for {len(widths)} widths; one number >= 1, or one per width, is wanted."
+                f"filters={self.filters!r} came for {len(widths)} widths; a number >= 1, or one per width, is wanted."
             )
         if self.pooling not in ("max", "mean"):
             raise OptionError(f"pooling={self.pooling!r} came; 'max' or 'mean' is wanted.")
 
     def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
-        widths, filters = self._shape()
+        widths, filters = self.shape()
         return new_convnet(
             table, widths=widths, filters=filters, classes=classes, pooling=self.pooling, seed=seed
         ).weights
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
-        return ConvNet(table, weights, self._shape()[0], self.pooling)
+        return ConvNet(table, weights, self.shape()[0], self.pooling)

@@ -71,7 +71,7 @@ class NetClassifier(TextClassifier):
         net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
         balance = self._class_weights(classes, codes)
         balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
-        self.history_ = train(net, ids, codes, balance_tensor, self._plan(), seed)
+        self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
 
@@ -101,7 +101,7 @@ class NetClassifier(TextClassifier):
         spread = float(table[1:].std()) or 1.0
         return vocabulary, (table * (VECTOR_SCALE / spread)).astype(np.float32)
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
         return Plan(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,

@@ -101,10 +101,10 @@ class Reader:
         tokens, words = self._tokens(text)
         status = np.where(words, Status.READ, Status.NOT_A_WORD).astype(np.uint8)
         for ranges in self._ranges(document):
-            # skipped ranges are sorted and disjoint: a start lies inside one if it passed more starts than ends
-            starts = tokens.spans[:, 0]
-            passed = np.searchsorted(ranges[:, 0], starts, "right") > np.searchsorted(ranges[:, 1], starts, "right")
-            status[passed] = Status.SKIPPED
+            # a place lies inside a range where more ranges have started than ended
+            starts, (opened, closed) = tokens.spans[:, 0], np.sort(ranges, axis=0).T
+            inside = np.searchsorted(opened, starts, "right") > np.searchsorted(closed, starts, "right")
+            status[inside] = Status.SKIPPED
         positions = np.flatnonzero(status == Status.READ).astype(np.int32)
         if self.max_tokens is not None:
             status[positions[self.max_tokens :]] = Status.CUT_OFF

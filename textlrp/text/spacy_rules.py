@@ -39,7 +39,7 @@ def load_spacy_tokenizer(language: str) -> Any:
 
 def spacy_rules(tokenizer: Any) -> SpacyRules | None:
     """The rules of a spaCy tokenizer, or None where the language is not cut by rules (Chinese, Thai, ...)."""
-    from spacy.symbols import ORTH
+    from spacy.attrs import ORTH, intify_attrs
     from spacy.tokenizer import Tokenizer
 
     if type(tokenizer) is not Tokenizer:
@@ -53,7 +53,9 @@ def spacy_rules(tokenizer: Any) -> SpacyRules | None:
         token_match=tokenizer.token_match,
         url_match=tokenizer.url_match,
     )
-    cases = {text: tuple(len(token[ORTH]) for token in tokens) for text, tokens in tokenizer.rules.items()}
+    cases = {
+        text: tuple(len(intify_attrs(token)[ORTH]) for token in tokens) for text, tokens in tokenizer.rules.items()
+    }
     sequences = [
         [token.text for token in plain(text) if not token.is_space]
         for text in cases

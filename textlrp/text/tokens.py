@@ -218,8 +218,8 @@ def _checked_pairs(pairs: list[Any], text: str) -> Spans:
     bad = np.flatnonzero((np.diff(edges)[1::2] <= 0) | (np.diff(edges)[:-1:2] < 0) | (spans[:, 1] > len(text)))
     if len(bad):
         raise DataError(
-            f"token {bad[0] + 1} of the callable tokenizer, {tuple(spans[bad[0]].tolist())}, is not a non-empty stretch "
-            f"after the token before it and inside the text of {len(text)} characters."
+            f"token {bad[0] + 1} of the callable tokenizer, {tuple(spans[bad[0]].tolist())}, is not a non-empty "
+            f"stretch after the token before it and inside the text of {len(text)} characters."
         )
     return spans.astype(np.int32)
 

@@ -8,12 +8,16 @@ in the first 400 of each post (70,631 in Arras et al. 2017), and 4,963 test post
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, MissingExtraError
+
+# NLTK gives up on a text that takes it more than five seconds
+_PIECE = re.compile(r".{1,50000}(?=\s|\Z)|.{1,50000}", re.DOTALL)
 
 
 def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
@@ -33,9 +37,10 @@ def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
 
     def read(text: str) -> NDArray[np.int32]:
         flat: list[int] = []
-        for start, end in sentences(text):
-            for span in align(tokenize(text[start:end]), text, start):
-                flat += span
+        for piece in _PIECE.finditer(text):
+            for start, end in sentences(piece[0]):
+                for span in align(tokenize(piece[0][start:end]), text, piece.start() + start):
+                    flat += span
         return np.array(flat, dtype=np.int32).reshape(-1, 2)
 
     return read
@@ -44,8 +49,8 @@ def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
 def align(tokens: Iterable[str], text: str, position: int) -> Iterator[tuple[int, int]]:
     """(start, end) in ``text`` of each Treebank token from ``position`` on.
 
-    The tokenizer only puts spaces between characters and rewrites quotes (``"`` and ``''`` as ```` `` ```` or ``''``),
-    so each token starts at the next character that is not whitespace.
+    The tokenizer only puts spaces between characters and rewrites quotes (``"`` or two single ones) as two
+    single ones or two backquotes, so each token starts at the next character that is not whitespace.
     """
     for token in tokens:
         while text[position].isspace():
