@@ -97,7 +97,8 @@ class Epsilon:
 
 def _stabilised(z: Tensor, bias: Tensor, fan_in: Tensor, *, epsilon: float, spread: bool) -> Shares:
     """The shares of Zero and Epsilon: numerators a_j w_jk, b_k and ε sign z_k over z_k + ε sign z_k."""
-    stabiliser = torch.where(z >= 0, epsilon, -epsilon).to(z.dtype)
+    step = z.new_tensor(epsilon)  # two plain numbers in torch.where would make it float32
+    stabiliser = torch.where(z >= 0, step, -step)
     denominator = z + stabiliser
     empty = denominator.abs() < torch.finfo(z.dtype).tiny  # the inverse of anything smaller may be infinite
     inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, denominator))

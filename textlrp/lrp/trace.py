@@ -201,7 +201,9 @@ def _walk_back(trace: Trace, composite: Composite, seed: Tensor) -> Propagated:
         received, absorbed = step.back(arriving, composite.rule_for(step.name, step.kind))
         for value, part in zip(step.reads, received, strict=True):
             relevance[value] = relevance[value] + part if value in relevance else part
-        ledger.update({(step.name, cause): entry for cause, entry in absorbed.items()})
+        for cause, entry in absorbed.items():
+            key = (step.name, cause)  # a layer that was used twice has two steps
+            ledger[key] = ledger[key] + entry if key in ledger else entry
     return Propagated(relevance[trace.input], ledger)
 
 

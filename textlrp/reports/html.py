@@ -53,7 +53,7 @@ def list_page(
     for position, explanation in enumerate(explanations):
         doc = view(_checked(explanation))
         # the heading needs the totals, so the finished parts wait as text; the explanations do not
-        parts.append(Markup(_render("item.html", doc=doc, uid=f"d{position + 1}")))
+        parts.append(Markup(_render("item.html", doc=doc, uid=f"d{position + 1}", first=position == 0)))
         total, targets = total + 1, max(targets, len(doc.targets))
         labelled, right = labelled + (doc.right is not None), right + (doc.right is True)
     page = _render(

@@ -168,8 +168,8 @@ def _whole_chunk(chunk: str) -> Offsets:
 @cache
 def _word_pattern() -> re.Pattern[str]:
     marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
-    inner = rf"(?:[^\W_]|[{marks}\u200c\u200d])"
-    return re.compile(rf"[^\W_]{inner}*(?:[-.'\u2019\u2010\u2011][^\W_]{inner}*)*")
+    run = rf"[^\W_]+(?:[{marks}\u200c\u200d]+[^\W_]*)*"
+    return re.compile(rf"{run}(?:[-.'\u2019\u2010\u2011]{run})*")
 
 
 # ---- a user's callable

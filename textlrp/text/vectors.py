@@ -116,7 +116,8 @@ def load_vectors(source: str | Path | Language, *, words: Collection[str] | None
 
 def _from_npz(path: Path, wanted: frozenset[str] | None) -> Vectors:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, since numpy leaves a broken archive open
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             missing = {"words", "vectors"} - set(archive.files)
             if missing:
                 raise DataError(

@@ -1,0 +1,189 @@
+"""The fused loops against plain ones, and their ways back against torch's autograd."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textlrp.lrp import kernels
+
+WORDS, D, F = 5, 3, 4
+
+
+class Case(NamedTuple):
+    """Texts of word numbers 0..WORDS - 1 end to end, with vectors (0 unknown), a convolution and its projections."""
+
+    texts: list[list[int]]
+    width: int
+    vectors: NDArray[Any]
+    layer: nn.Conv1d
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        return np.array([word for text in self.texts for word in text], dtype=np.int64)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        return np.cumsum([0, *map(len, self.texts)]).astype(np.int64)
+
+    @property
+    def bias(self) -> NDArray[Any]:
+        return self.layer.bias.detach().numpy()  # type: ignore[union-attr]
+
+    @property
+    def projections(self) -> NDArray[Any]:
+        """(WORDS, width × F), offset by offset."""
+        weight = self.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).numpy()
+        return np.ascontiguousarray(self.vectors @ weight)
+
+
+def make_case(texts: list[list[int]], width: int, seed: int) -> Case:
+    """Vectors and weights of whole numbers, so that sums are exact and ties are frequent."""
+    draw = np.random.default_rng(seed)
+    vectors = draw.integers(-2, 3, size=(WORDS, D)).astype(np.float64)
+    vectors[0] = 0
+    layer = nn.Conv1d(D, F, width, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(draw.integers(-2, 3, size=(F, D, width))))
+        layer.bias.copy_(torch.tensor(draw.integers(-2, 3, size=F)))  # type: ignore[union-attr]
+    return Case(texts, width, vectors, layer)
+
+
+texts_of_ids = st.lists(st.lists(st.integers(0, WORDS - 1), max_size=7), min_size=1, max_size=4)
+cases = st.builds(make_case, texts_of_ids, st.integers(1, 3), st.integers(0, 99))
+REPEATED = make_case([[1, 2, 1, 2, 1, 2], [], [0, 0], [3], [1, 2]], 2, 1)
+
+
+def windows_of(case: Case, text: list[int]) -> NDArray[Any]:
+    """(windows, F) values without bias, product by product."""
+    weight = case.layer.weight.detach().numpy()
+    values = np.zeros((max(len(text) - case.width + 1, 1), F))
+    for t in range(len(values)):
+        for f in range(F):
+            for h in range(min(case.width, len(text) - t)):
+                for d in range(D):
+                    values[t, f] += case.vectors[text[t + h], d] * weight[f, d, h]
+    return values
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+@example(case=REPEATED)
+def test_the_winner_is_the_first_of_the_largest_windows(case: Case) -> None:
+    best, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+    assert best.dtype == np.float64
+    for n, text in enumerate(case.texts):
+        values = windows_of(case, text)
+        assert best[n].tolist() == values.max(axis=0).tolist()
+        assert where[n].tolist() == values.argmax(axis=0).tolist()  # numpy, too, takes the first of equals
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+@example(case=REPEATED)
+def test_contributions_are_those_of_the_winning_window(case: Case) -> None:
+    best, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+    shares = kernels.winner_contributions(case.projections, where, case.ids, case.starts, case.width)
+    assert shares.shape == (len(case.texts), F, case.width)
+    np.testing.assert_array_equal(shares.sum(axis=2), best)
+    for n, text in enumerate(case.texts):
+        for f in range(F):
+            for h in range(case.width):
+                t = where[n, f] + h
+                expected = 0.0 if t >= len(text) else case.projections[text[t], h * F + f] * (text[t] > 0)
+                assert shares[n, f, h] == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+@example(case=REPEATED)
+def test_means_are_those_of_plain_loops(case: Case) -> None:
+    means = kernels.mean_windows(case.projections, case.bias, case.ids, case.starts, case.width)
+    for n, text in enumerate(case.texts):
+        expected = np.maximum(windows_of(case, text) + case.bias, 0).mean(axis=0)
+        np.testing.assert_allclose(means[n], expected, rtol=1e-14)
+
+
+def convolved(case: Case, vectors: Tensor, text: list[int]) -> Tensor:
+    """(windows, F) by torch's own convolution, without the bias."""
+    row = vectors[torch.tensor(text, dtype=torch.int64)]
+    padded = nn.functional.pad(row, (0, 0, 0, max(0, case.width - len(text))))
+    return nn.functional.conv1d(padded.T, case.layer.weight).T
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts=texts_of_ids, width=st.integers(1, 3), seed=st.integers(0, 99))
+def test_scatter_winners_is_the_adjoint_of_winning_windows(texts: list[list[int]], width: int, seed: int) -> None:
+    case = make_case(texts, width, seed)
+    gradient = np.random.default_rng(seed).normal(size=(len(texts), F))
+    vectors = torch.tensor(case.vectors, requires_grad=True)
+    _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+    total = torch.zeros((), dtype=torch.float64)
+    for n, text in enumerate(texts):
+        total = total + (convolved(case, vectors, text)[where[n], range(F)] * torch.tensor(gradient[n])).sum()
+    total.backward()
+    landed = kernels.scatter_winners(gradient, where, case.ids, case.starts, width, WORDS)
+    assert not landed[0].any()
+    back = torch.tensor(landed) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
+    assert vectors.grad is not None
+    torch.testing.assert_close(back[1:], vectors.grad[1:], rtol=1e-12, atol=1e-12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts=texts_of_ids, width=st.integers(1, 3), seed=st.integers(0, 99))
+def test_scatter_means_is_the_adjoint_of_mean_windows(texts: list[list[int]], width: int, seed: int) -> None:
+    case = make_case(texts, width, seed)
+    gradient = np.random.default_rng(seed).normal(size=(len(texts), F))
+    vectors = torch.tensor(case.vectors, requires_grad=True)
+    bias = torch.tensor(case.bias, requires_grad=True)
+    total = torch.zeros((), dtype=torch.float64)
+    for n, text in enumerate(texts):
+        active = torch.relu(convolved(case, vectors, text) + bias)
+        total = total + (active.mean(dim=0) * torch.tensor(gradient[n])).sum()
+    total.backward()
+    landed, bias_landed = kernels.scatter_means(
+        gradient, case.projections, case.bias, case.ids, case.starts, case.width
+    )
+    assert not landed[0].any()
+    back = torch.tensor(landed) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
+    assert vectors.grad is not None
+    assert bias.grad is not None
+    torch.testing.assert_close(back[1:], vectors.grad[1:], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(torch.tensor(bias_landed), bias.grad, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kernels_keep_the_dtype(dtype: Any) -> None:
+    case = REPEATED
+    projections, bias = case.projections.astype(dtype), case.bias.astype(dtype)
+    best, where = kernels.winning_windows(projections, case.ids, case.starts, case.width)
+    landed = kernels.scatter_winners(best, where, case.ids, case.starts, case.width, WORDS)
+    shares = kernels.winner_contributions(projections, where, case.ids, case.starts, case.width)
+    means = kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
+    back, bias_back = kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
+    assert {array.dtype for array in (best, landed, shares, means, back, bias_back)} == {np.dtype(dtype)}
+
+
+def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
+    draw = np.random.default_rng(0)
+    table = draw.normal(size=(6, D))
+    gradient = draw.normal(size=(6, D))
+    rows = np.array([1, 4])
+    before = table.copy()
+    theirs = torch.tensor(table, requires_grad=True)
+    optimizer = torch.optim.Adam([theirs], lr=0.1)
+    moments = np.zeros_like(table), np.zeros_like(table)
+    for step in (1, 2, 3):
+        kernels.adam_rows(table, *moments, rows, gradient[rows], 0.1, 1 - 0.9**step, 1 - 0.999**step)
+        theirs.grad = torch.tensor(gradient)
+        optimizer.step()
+    np.testing.assert_allclose(table[rows], theirs.detach().numpy()[rows], rtol=1e-12)
+    others = [0, 2, 3, 5]
+    np.testing.assert_array_equal(table[others], before[others])

@@ -1,0 +1,433 @@
+"""The tape and the walk back over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from reference import Recipe, enter, gap, share
+from torch import Tensor
+
+from textlrp.errors import RuleError
+from textlrp.lrp import trace as trace_module
+from textlrp.lrp.composite import PRESETS, Composite, as_composite
+from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordBag, WordWindows
+from textlrp.lrp.rules import Epsilon, Rule, Shares, Zero
+from textlrp.lrp.trace import (
+    Concat,
+    Linear,
+    Lookup,
+    Product,
+    Propagated,
+    Routing,
+    Step,
+    Sum,
+    Trace,
+    one_hot_seed,
+    propagate,
+)
+
+N, T, D, M, C, H, WORDS = 3, 6, 4, 3, 3, 2, 6
+LAW_1 = {torch.float64: 1e-13, torch.float32: 5e-6}
+COMPOSITES = {
+    "zero": as_composite("zero"),
+    "epsilon": as_composite("epsilon"),
+    "arras2017": as_composite("arras2017"),
+    "bag": Composite({"bag": Epsilon(0.1)}, default=Epsilon(0.1)),
+    "spread bag": Composite({"bag": Epsilon(0.1, bias="spread")}, default=Epsilon(0.1, bias="spread")),
+}
+
+
+class Tape:
+    """Writes a trace step by step over a random batch, and a random net as it goes."""
+
+    def __init__(self, seed: int, dtype: torch.dtype = torch.float64) -> None:
+        self.draw = np.random.default_rng(seed)
+        self.dtype = dtype
+        self.lengths = torch.tensor([T, T - 2, 1])
+        inside = torch.arange(T) < self.lengths[:, None]
+        self.ids = torch.tensor(self.draw.integers(0, WORDS, size=(N, T))) * inside
+        self.table = self.noise(WORDS, D)
+        self.table[0] = 0
+        self.values: dict[str, Tensor] = {"vectors": self.table[self.ids]}
+        self.steps: list[Step] = [Lookup("embedding", ("words",), "vectors", self.ids > 0)]
+
+    def noise(self, *shape: int) -> Tensor:
+        return torch.tensor(self.draw.normal(size=shape), dtype=self.dtype)
+
+    def write(self, step: Step, value: Tensor) -> str:
+        self.steps.append(step)
+        self.values[step.writes] = value
+        return step.writes
+
+    def name(self, kind: str) -> str:
+        return f"{kind}{len(self.steps)}"
+
+    # ---- from words
+
+    def bag(self) -> str:
+        inside = torch.arange(T) < self.lengths[:, None]
+        weights = self.noise(N, T) * inside
+        value = torch.einsum("nt,ntd->nd", weights, self.values["vectors"])
+        mapped = WordBag(self.table, self.ids, weights, self.lengths)
+        name = self.name("bag")
+        return self.write(Linear(name, "bag", ("vectors",), name, mapped, value.new_zeros(()), value), value)
+
+    def max_conv(self) -> str:
+        z, projections, bias = self._windows()
+        start = z.argmax(dim=1)
+        rows = torch.arange(N)[:, None]
+        shares = torch.stack(
+            [projections[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2
+        )
+        value = z.amax(dim=1)
+        name = self.name("conv")
+        mapped = WinningWindows(shares, start, T, D)
+        return self.write(Linear(name, "convolution", ("vectors",), name, mapped, bias, value), value)
+
+    def mean_conv(self) -> str:
+        z, projections, bias = self._windows()
+        name = self.name("conv")
+        windows = self.write(
+            Linear(name, "convolution", ("vectors",), name, WordWindows(projections, self.ids, D), bias, z), z
+        )
+        active = torch.relu(z)
+        relu = self.name("relu")
+        self.write(Routing(relu, "relu", (windows,), relu), active)
+        counts = (self.lengths - H + 1).clamp(min=1)
+        active = active * (torch.arange(z.shape[1]) < counts[:, None])[:, :, None]
+        value = active.sum(dim=1) / counts[:, None]
+        mean = self.name("mean")
+        return self.write(
+            Linear(mean, "mean", (relu,), mean, Mean(active, counts), value.new_zeros(()), value), value
+        )
+
+    def _windows(self) -> tuple[Tensor, Tensor, Tensor]:
+        projections, bias = self.noise(WORDS, H, M), self.noise(M)
+        projections[0] = 0
+        spans = T - H + 1
+        return bias + sum(projections[self.ids[:, h : h + spans], h] for h in range(H)), projections, bias
+
+    # ---- from features
+
+    def dense(self, read: str, outputs: int = M, name: str | None = None, writes: str | None = None) -> str:
+        inputs = self.values[read]
+        weight, bias = self.noise(outputs, inputs.shape[1]), self.noise(outputs)
+        name = name or self.name("dense")
+        value = inputs @ weight.T + bias
+        return self.write(Linear(name, "dense", (read,), writes or name, Dense(inputs, weight), bias, value), value)
+
+    def relu(self, read: str) -> str:
+        name = self.name("relu")
+        return self.write(Routing(name, "relu", (read,), name), torch.relu(self.values[read]))
+
+    def concat(self, *reads: str) -> str:
+        values = [self.values[read] for read in reads]
+        name = self.name("concat")
+        return self.write(Concat(name, reads, name, tuple(v.shape[1] for v in values)), torch.cat(values, dim=1))
+
+    def sum(self, *reads: str) -> str:
+        values = tuple(self.values[read] for read in reads)
+        name = self.name("sum")
+        return self.write(Sum(name, reads, name, values), sum(values[1:], values[0]))
+
+    def product(self, gate: str, source: str) -> str:
+        name = self.name("product")
+        return self.write(Product(name, (gate, source), name), self.values[gate] * self.values[source])
+
+    def trace(self, read: str) -> Trace:
+        self.dense(read, C, name="output", writes="scores")
+        return Trace(tuple(self.steps), self.values["scores"], elements=N * T * M)
+
+
+def law_1(trace: Trace, found: Propagated, targets: Sequence[int]) -> float:
+    """How far relevance + ledger are from the scores, at worst."""
+    worst = 0.0
+    for k, target in enumerate(targets):
+        for n in range(len(trace.scores)):
+            relevance = found.relevance[k, n].numpy()
+            entries = [float(entry[k, n]) for entry in found.ledger.values()]
+            missing = relevance.sum(dtype=np.float64) + sum(entries) - float(trace.scores[n, target])
+            worst = max(worst, gap(missing, relevance, entries))
+    return worst
+
+
+def lead_back(trace: Trace, composite: Composite, targets: Sequence[int] = range(C)) -> Propagated:
+    return propagate(trace, composite, one_hot_seed(trace.scores, targets))
+
+
+# ---- first of all: two branches
+
+
+def by_hand(
+    inputs: NDArray[Any], step: Any, relevance: NDArray[Any], recipe: Recipe, ledger: dict[tuple[str, str], float]
+) -> NDArray[Any]:
+    """One dense step of one document, led back by plain loops."""
+    weight, bias = step.map.weight.numpy(), step.bias.numpy()
+    received = np.zeros(len(inputs))
+    for k in range(len(bias)):
+        fractions, causes = share([float(w * x) for w, x in zip(weight[k], inputs, strict=True)], float(bias[k]), recipe)
+        enter(ledger, step.name, causes, float(relevance[k]))
+        received += np.array(fractions) * relevance[k]
+    return received
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe(), Recipe(1e-6), Recipe(0.1), Recipe(0.1, spread=True)], ids=["zero", "1e-6", "0.1", "spread"]
+)
+def test_two_branches_a_value_read_twice_concat_and_sum(recipe: Recipe) -> None:
+    tape = Tape(seed=5)
+    bag = tape.bag()
+    left = tape.relu(tape.dense(bag))
+    right = tape.dense(bag)
+    both, total = tape.concat(left, right), tape.sum(left, right)
+    trace = tape.trace(tape.concat(both, total))
+    steps: dict[str, Any] = {step.name: step for step in trace.steps}
+    rule = Epsilon(recipe.epsilon, bias="spread" if recipe.spread else "absorb")
+    found = lead_back(trace, Composite({"sum": rule, "bag": Zero()}, default=rule))
+    for n in range(N):
+        values = {name: value[n].numpy() for name, value in tape.values.items()}
+        for target in range(C):
+            ledger: dict[tuple[str, str], float] = {}
+            seed = np.zeros(C)
+            seed[target] = values["scores"][target]
+            head = by_hand(values[steps["output"].reads[0]], steps["output"], seed, recipe, ledger)
+            on_left, on_right = head[:M].copy(), head[M : 2 * M].copy()
+            for m in range(M):
+                fractions, causes = share([values[left][m], values[right][m]], 0.0, recipe)
+                enter(ledger, total, causes, head[2 * M + m])
+                on_left[m] += fractions[0] * head[2 * M + m]
+                on_right[m] += fractions[1] * head[2 * M + m]
+            on_bag = by_hand(values[bag], steps[steps[left].reads[0]], on_left, recipe, ledger)
+            on_bag = on_bag + by_hand(values[bag], steps[right], on_right, recipe, ledger)
+            weights = steps[bag].map.weights[n].numpy()
+            words = np.zeros(T)
+            for d in range(D):
+                products = [float(weights[t] * values["vectors"][t, d]) for t in range(int(tape.lengths[n]))]
+                fractions, causes = share(products, 0.0, Recipe())
+                enter(ledger, bag, causes, on_bag[d])
+                words[: len(fractions)] += np.array(fractions) * on_bag[d]
+            relevance = found.relevance[target, n].numpy()
+            assert gap(relevance - words, words, ledger.values()) < 1e-13
+            for key, entry in found.ledger.items():
+                assert gap(float(entry[target, n]) - ledger.get(key, 0.0), words, ledger.values()) < 1e-13
+    assert law_1(trace, found, range(C)) < 1e-13
+
+
+def test_of_a_product_the_source_takes_all() -> None:
+    tape = Tape(seed=1)
+    bag = tape.bag()
+    gate, source = tape.dense(bag), tape.dense(bag)
+    trace = tape.trace(tape.product(gate, source))
+    found = lead_back(trace, PRESETS["epsilon"])
+    without_gate = replace(trace, steps=tuple(step for step in trace.steps if step.name != gate))
+    alone = lead_back(without_gate, PRESETS["epsilon"])
+    assert not found.ledger[gate, "bias"].any()
+    assert torch.equal(found.relevance, alone.relevance)
+    assert law_1(trace, found, range(C)) < 1e-13
+
+
+@pytest.mark.parametrize("dimensions", [(), (D,)])
+def test_a_lookup_books_what_lands_on_nothing_as_unread(dimensions: tuple[int, ...]) -> None:
+    read = torch.tensor([[True, False, True], [False, False, False]])
+    step = Lookup("embedding", ("words",), "vectors", read)
+    arriving = torch.tensor(np.random.default_rng(0).normal(size=(C, 2, 3, *dimensions)))
+    (relevance,), absorbed = step.back(arriving, Zero())
+    whole = arriving.sum(dim=-1) if dimensions else arriving
+    assert torch.equal(relevance, torch.where(read, whole, 0.0))
+    torch.testing.assert_close(relevance.sum(dim=-1) + absorbed["unread"], whole.sum(dim=-1))
+
+
+# ---- law 1, over random nets
+
+
+class Wrapped:
+    """A step that does something beside."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.step, name)
+
+
+class Watched(Wrapped):
+    """A step that remembers how much relevance passed it: sum |relevance|, (K, N)."""
+
+    passed: Tensor
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
+        self.passed = relevance.flatten(start_dim=2).abs().sum(dim=-1)
+        return self.step.back(relevance, rule)
+
+
+def law_1_of_a_random_net(trace: Trace, composite: Composite) -> float:
+    """As :func:`law_1`, relative also to the most relevance that passed any step.
+
+    A sum that nearly cancels sends huge relevance of both signs into its branches; where these meet again
+    it cancels, and only its rounding errors are left at the words.
+    """
+    steps = [Watched(step) for step in trace.steps]
+    found = lead_back(replace(trace, steps=tuple(steps)), composite)
+    most = torch.stack([step.passed for step in steps if hasattr(step, "passed")]).amax(dim=0)
+    missing = found.relevance.sum(dim=-1) + sum(found.ledger.values()) - trace.scores.T
+    assert found.relevance.dtype == trace.scores.dtype
+    assert {entry.dtype for entry in found.ledger.values()} == {trace.scores.dtype}
+    return float((missing.abs() / torch.where(most > 0, most, 1)).max())
+
+
+def random_trace(seed: int, plan: Sequence[tuple[str, int, int]], dtype: torch.dtype) -> Trace:
+    """A net of drawn steps; numbers choose among the values there are."""
+    tape = Tape(seed, dtype)
+    features = [tape.bag()]
+    for kind, first, second in plan:
+        one, other = features[first % len(features)], features[second % len(features)]
+        if kind in ("bag", "max_conv", "mean_conv"):
+            features.append(getattr(tape, kind)())
+        elif kind in ("dense", "relu"):
+            features.append(getattr(tape, kind)(one))
+        elif kind == "concat" or tape.values[one].shape == tape.values[other].shape:
+            features.append(getattr(tape, kind)(one, other))
+    return tape.trace(tape.concat(*features[-2:]))
+
+
+kinds = st.sampled_from(["bag", "max_conv", "mean_conv", "dense", "relu", "concat", "sum", "product"])
+plans = st.lists(st.tuples(kinds, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.mark.parametrize("dtype", LAW_1, ids=str)
+@pytest.mark.parametrize("composite", COMPOSITES.values(), ids=COMPOSITES)
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, plan=plans)
+def test_relevance_plus_absorbed_is_score(
+    composite: Composite, dtype: torch.dtype, seed: int, plan: list[tuple[str, int, int]]
+) -> None:
+    assert law_1_of_a_random_net(random_trace(seed, plan, dtype), composite) < LAW_1[dtype]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, plan=plans)
+def test_a_contrast_is_the_difference_of_two_maps(seed: int, plan: list[tuple[str, int, int]]) -> None:
+    trace = random_trace(seed, [step for step in plan if step[0] != "sum"], torch.float64)
+    alone = lead_back(trace, PRESETS["epsilon"], [0, 1])
+    contrast = propagate(trace, PRESETS["epsilon"], one_hot_seed(trace.scores, [(0, 1)]))
+    for n in range(N):
+        size = [entry[:, n].numpy() for entry in alone.ledger.values()]
+        difference = contrast.relevance[0, n] - (alone.relevance[0, n] - alone.relevance[1, n])
+        assert gap(difference.numpy(), alone.relevance[:, n].numpy(), size) < 1e-13
+        for key, entry in contrast.ledger.items():
+            both = alone.ledger[key]
+            assert gap(float(entry[0, n] - (both[0, n] - both[1, n])), alone.relevance[:, n].numpy(), size) < 1e-13
+
+
+# ---- the law can fail
+
+
+@dataclass(frozen=True)
+class Forgetful:
+    """A rule that absorbs, but does not say so, for one cause."""
+
+    rule: Rule
+    cause: str
+
+    def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
+        shares = self.rule.shares(z, bias, fan_in)
+        return Shares(shares.flows, {k: v for k, v in shares.absorbed.items() if k != self.cause})
+
+
+class ForgetfulStep(Wrapped):
+    """A step whose entry in the ledger is lost."""
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
+        return self.step.back(relevance, rule)[0], {}
+
+
+def two_layers() -> Trace:
+    tape = Tape(seed=3)
+    return tape.trace(tape.relu(tape.dense(tape.max_conv())))
+
+
+@pytest.mark.parametrize("cause", ["bias", "stabiliser"])
+def test_a_forgotten_cause_breaks_the_law(cause: str) -> None:
+    rule = Epsilon(0.1)
+    assert law_1(two_layers(), lead_back(two_layers(), Composite(default=rule)), range(C)) < 1e-13
+    assert law_1(two_layers(), lead_back(two_layers(), Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
+
+
+def test_a_forgotten_empty_output_breaks_the_law() -> None:
+    tape = Tape(seed=3)
+    tape.values["nothing"] = torch.zeros(N, M, dtype=torch.float64)  # spreading sends relevance to it
+    trace = tape.trace(tape.concat(tape.bag(), tape.sum("nothing", "nothing")))
+    spread = Epsilon(0.1, bias="spread")
+    kept, lost = Composite(default=spread), Composite({"sum": Forgetful(Zero(), "empty")}, default=spread)
+    assert law_1(trace, lead_back(trace, kept), range(C)) < 1e-13
+    assert law_1(trace, lead_back(trace, lost), range(C)) > 1e-3
+
+
+def test_a_forgotten_unread_breaks_the_law() -> None:
+    trace = two_layers()
+    lost = replace(trace, steps=(ForgetfulStep(trace.steps[0]), *trace.steps[1:]))
+    arras = PRESETS["arras2017"]
+    assert law_1(trace, lead_back(trace, arras), range(C)) < 1e-13
+    assert law_1(trace, lead_back(lost, arras), range(C)) > 1e-3
+
+
+def test_steps_of_one_name_share_their_entries() -> None:
+    tape = Tape(seed=4)
+    first = tape.dense(tape.bag(), name="shared", writes="first")
+    second = tape.dense(first, name="shared", writes="second")
+    trace = tape.trace(second)
+    found = lead_back(trace, Composite(default=Epsilon(0.1)))
+    assert law_1(trace, found, range(C)) < 1e-13
+
+
+# ---- the walk
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = two_layers()
+    targets = [0, 1, 2, (0, 1), (2, 0)]
+    whole = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
+    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", together * trace.elements)
+    walks: list[int] = []
+    walk: Callable[..., Propagated] = trace_module._walk_back
+    monkeypatch.setattr(trace_module, "_walk_back", lambda t, c, seed: walks.append(len(seed)) or walk(t, c, seed))
+    pieces = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
+    assert sum(walks) == 5
+    assert max(walks) == together
+    torch.testing.assert_close(pieces.relevance, whole.relevance, rtol=1e-13, atol=1e-14)
+    assert pieces.ledger.keys() == whole.ledger.keys()
+    for key, entry in whole.ledger.items():
+        torch.testing.assert_close(pieces.ledger[key], entry, rtol=1e-13, atol=1e-14)
+
+
+def test_a_value_that_nobody_used_is_passed_over() -> None:
+    tape = Tape(seed=2)
+    bag = tape.bag()
+    tape.relu(tape.dense(bag))
+    trace = tape.trace(bag)
+    found = lead_back(trace, PRESETS["epsilon"])
+    assert law_1(trace, found, range(C)) < 1e-13
+    assert {step for step, _ in found.ledger} == {"output", bag, "embedding"}
+
+
+def test_an_unknown_layer_is_refused_before_anything_runs() -> None:
+    with pytest.raises(RuleError, match="no layer 'conv9' in this model; it has 'embedding'"):
+        lead_back(two_layers(), Composite({"conv9": Zero()}))
+
+
+def test_a_seed_has_the_score_at_the_target() -> None:
+    scores = torch.tensor([[1.0, -2.0, 3.0], [4.0, 5.0, 6.0]])
+    assert one_hot_seed(scores, [1, (2, 0)]).tolist() == [
+        [[0.0, -2.0, 0.0], [0.0, 5.0, 0.0]],
+        [[-1.0, 0.0, 3.0], [-4.0, 0.0, 6.0]],
+    ]

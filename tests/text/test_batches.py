@@ -1,0 +1,256 @@
+"""Laws of reading: the quick way gives the words of the full way, and every token has its status."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import tarfile
+import time
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textlrp.errors import OptionError
+from textlrp.records import Document, Ranges, Status, no_ranges
+from textlrp.text.batches import Batch, Reader, bucket, encode, pad
+from textlrp.text.tokens import Tokenizer, is_word, make_tokenizer
+from textlrp.text.vocabulary import Vocabulary
+
+SHARDS = [
+    ":)",
+    ":",
+    ")",
+    "'",
+    "a.m.",
+    "he",
+    "'s",
+    "don't",
+    "12",
+    "-",
+    "Word",
+    "wörd",
+    "\n",
+    " ",
+    "  ",
+    "\n\n",
+    "\t",
+    "🙂",
+]
+texts = st.one_of(st.text(max_size=40), st.lists(st.sampled_from(SHARDS), max_size=25).map("".join))
+
+
+def nothing(text: str) -> Ranges:
+    return no_ranges()
+
+
+def first_line(text: str) -> Ranges:
+    return np.array([[0, text.find("\n") + 1]], dtype=np.int32)
+
+
+def in_brackets(text: str) -> Ranges:
+    return np.array([m.span() for m in re.finditer(r"\([^)]*\)", text)], dtype=np.int32).reshape(-1, 2)
+
+
+def cut(text: str) -> Iterable[str]:
+    return text.split()
+
+
+@cache
+def tokenizer(name: str) -> Tokenizer:
+    return make_tokenizer(cut if name == "cut" else name)
+
+
+def reader(name: str = "spacy", *, lowercase: bool = True, skip=nothing, max_tokens: int | None = None) -> Reader:
+    return Reader(tokenizer(name), lowercase, skip, max_tokens)
+
+
+@st.composite
+def skipping_documents(draw: st.DrawFn) -> Document:
+    text = draw(texts)
+    edges = sorted(draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pairs = list(zip(edges[::2], edges[1::2], strict=False))
+    return Document("d", text, skip=np.array(pairs, dtype=np.int32).reshape(-1, 2))
+
+
+# ---- laws
+
+
+@pytest.mark.parametrize("name", ["spacy", "words", "cut", "spacy:zh"])
+@given(document=skipping_documents(), lowercase=st.booleans(), limit=st.sampled_from([None, 1, 3]))
+@settings(max_examples=200, deadline=None)
+def test_words_are_the_forms_of_read(name: str, document: Document, lowercase: bool, limit: int | None) -> None:
+    mine = reader(name, lowercase=lowercase, max_tokens=limit, skip=first_line)
+    for given_text in (document, document.text):
+        reading = mine.read(given_text, 0)
+        assert mine.words(given_text) == list(reading.forms)
+        assert mine.words(given_text) == [reading.tokens.forms[t] for t in reading.positions]
+
+
+@pytest.mark.parametrize("name", ["spacy", "words", "cut"])
+@given(document=skipping_documents(), limit=st.sampled_from([None, 1, 3]))
+@settings(max_examples=200, deadline=None)
+def test_every_token_has_the_status_its_place_and_letters_give_it(
+    name: str, document: Document, limit: int | None
+) -> None:
+    reading = reader(name, max_tokens=limit).read(document, 0)
+    assert reading.tokens.spans.tolist() == tokenizer(name).spans(document.text).tolist()
+    assert reading.status.dtype == np.uint8
+    assert reading.positions.dtype == np.int32
+    expected, read = [], []
+    for t, (start, end) in enumerate(reading.tokens.spans.tolist()):
+        token = document.text[start:end]
+        assert reading.tokens.forms[t] == token.lower()
+        if any(first <= start < last for first, last in document.skip.tolist()):
+            expected.append(Status.SKIPPED)
+        elif not is_word(token):
+            expected.append(Status.NOT_A_WORD)
+        elif limit is not None and len(read) == limit:
+            expected.append(Status.CUT_OFF)
+        else:
+            expected.append(Status.READ)
+            read.append(t)
+    assert reading.status.tolist() == expected
+    assert reading.positions.tolist() == read
+
+
+@given(some=st.lists(texts, max_size=5), known=st.lists(texts, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str]) -> None:
+    mine = reader()
+    vocabulary = Vocabulary.build(mine.words(text) for text in known)
+    readings = [mine.read(text, number) for number, text in enumerate(some)]
+    batch = encode(readings, vocabulary)
+    assert len(batch) == len(some)
+    assert batch.ids.shape == (len(some), max((len(r.positions) for r in readings), default=0))
+    for n, reading in enumerate(readings):
+        alone = vocabulary.ids(reading.forms)
+        assert batch.lengths[n] == len(alone)
+        assert batch.ids[n, : len(alone)].tolist() == alone.tolist()
+        assert not batch.ids[n, len(alone) :].any()
+        changed = np.flatnonzero(batch.status[n] != reading.status)
+        assert changed.tolist() == reading.positions[alone == 0].tolist()
+        assert (batch.status[n][changed] == Status.UNKNOWN).all()
+        frequencies = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+        assert batch.counts[n].tolist() == [frequencies.get(form, 0) for form in reading.tokens.forms]
+        assert batch.counts[n].dtype == np.int32
+
+
+# ---- reading
+
+
+def test_reading_a_post_marks_what_is_not_read() -> None:
+    text = "From: me\nDoctors don't agree :-) 12 xyz (aside here) end one two"
+    mine = reader(skip=first_line, max_tokens=6)
+    document = Document("post 7", text, skip=in_brackets(text))
+    reading = mine.read(document, 3)
+    assert reading.document_id == "post 7"
+    assert mine.read(text, 3).document_id == "3"
+    assert reading.forms == ("doctors", "do", "n't", "agree", "xyz", "end")
+    batch = encode([reading], Vocabulary.build([["doctors", "agree"], ["agree", "aside"]]))
+    named = dict(zip(reading.tokens, (Status(s).name for s in batch.status[0]), strict=True))
+    assert named["From"] == named["aside"] == named["("] == "SKIPPED"
+    assert named[":-)"] == named["12"] == "NOT_A_WORD"
+    assert named["Doctors"] == named["agree"] == "READ"
+    assert named["xyz"] == named["end"] == "UNKNOWN"
+    assert named["one"] == named["two"] == "CUT_OFF"
+    assert batch.ids.tolist() == [[3, 0, 0, 1, 0, 0]]
+    counts = dict(zip(reading.tokens, batch.counts[0].tolist(), strict=True))
+    assert (counts["agree"], counts["Doctors"], counts["aside"], counts["xyz"]) == (2, 1, 1, 0)
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "12 !? 🙂"])
+def test_a_text_without_a_word_has_none(text: str) -> None:
+    reading = reader().read(text, 0)
+    assert reading.positions.tolist() == []
+    assert reading.forms == ()
+    batch = encode([reading], Vocabulary.build([["a"]]))
+    assert batch.ids.shape == (1, 0)
+    assert batch.lengths.tolist() == [0]
+
+
+def test_ranges_out_of_order_skip_the_same() -> None:
+    skip = np.array([[8, 12], [0, 2]], dtype=np.int32)
+    document = Document("d", "aa bb cc dd ee", skip=skip)
+    assert reader().words(document) == ["bb", "cc", "ee"]
+    assert reader().read(document, 0).forms == ("bb", "cc", "ee")
+
+
+def test_a_reader_survives_a_pickle() -> None:
+    mine = reader("words", skip=first_line, max_tokens=2)
+    again = pickle.loads(pickle.dumps(mine))
+    assert again.words("x\na B c") == mine.words("x\na B c") == ["a", "b"]
+
+
+def test_a_reader_reads_at_least_one_word() -> None:
+    with pytest.raises(OptionError, match="max_tokens=0"):
+        reader(max_tokens=0)
+
+
+# ---- batches
+
+
+def some_batch() -> Batch:
+    mine = reader("words")
+    readings = [mine.read(text, n) for n, text in enumerate(["a b c d", "", "b x"])]
+    return encode(readings, Vocabulary.build([["a", "b", "c", "d"]]))
+
+
+@pytest.mark.parametrize(("rows", "width"), [([2, 1], 2), ([1], 0), ([], 0), ([0, 2], 4)])
+def test_selected_rows_are_those_of_the_batch(rows: list[int], width: int) -> None:
+    batch = some_batch()
+    piece = batch.select(rows)
+    assert [r.document_id for r in piece.readings] == [str(row) for row in rows]
+    assert piece.ids.shape == (len(rows), width)
+    assert piece.ids.tolist() == batch.ids[rows, :width].tolist()
+    assert piece.lengths.tolist() == batch.lengths[rows].tolist()
+    assert all(piece.status[n] is batch.status[row] for n, row in enumerate(rows))
+    assert all(piece.counts[n] is batch.counts[row] for n, row in enumerate(rows))
+
+
+@given(lengths=st.lists(st.integers(0, 9), max_size=30))
+def test_padding_keeps_each_row_and_fills_with_zero(lengths: list[int]) -> None:
+    rows = [np.arange(1, length + 1) for length in lengths]
+    matrix, counted = pad(rows)
+    assert matrix.dtype == np.int64
+    assert counted.dtype == np.int32
+    assert counted.tolist() == lengths
+    assert matrix.tolist() == [[*row, *[0] * (max(lengths) - len(row))] for row in rows]
+
+
+@given(lengths=st.lists(st.integers(0, 9), max_size=50), size=st.integers(1, 12))
+def test_buckets_hold_every_document_once_sorted_and_stable(lengths: list[int], size: int) -> None:
+    buckets = bucket(lengths, size)
+    order = [n for positions in buckets for n in positions.tolist()]
+    assert order == sorted(range(len(lengths)), key=lambda n: lengths[n])
+    assert all(len(positions) == size for positions in buckets[:-1])
+    assert all(0 < len(positions) <= size for positions in buckets)
+
+
+def test_a_bucket_holds_at_least_one() -> None:
+    with pytest.raises(OptionError, match="batch_size=0"):
+        bucket([1], 0)
+
+
+# ---- the corpus
+
+
+@pytest.mark.corpus
+@pytest.mark.slow
+@pytest.mark.skipif("TEXTLRP_20NEWS" not in os.environ, reason="TEXTLRP_20NEWS is not set")
+def test_the_posts_are_read_in_seconds_and_alike_both_ways() -> None:
+    from textlrp.text.skip import make_skip
+
+    with tarfile.open(os.environ["TEXTLRP_20NEWS"]) as archive:
+        files = (archive.extractfile(member) for member in archive if member.isfile() and "-train/" in member.name)
+        posts = [file.read().decode("latin-1") for file in files if file]
+    assert len(posts) == 11_314
+    mine = reader(skip=make_skip(("headers",)), max_tokens=400)
+    before = time.process_time()
+    words = [mine.words(post) for post in posts]
+    assert time.process_time() - before < 20
+    assert all(list(mine.read(post, 0).forms) == found for post, found in zip(posts[::5], words[::5], strict=True))
