@@ -315,8 +315,9 @@ class PlainBag(nn.Module):
         _put(self.output, weight, bias)
 
     def forward(self, ids: Sequence[int]) -> Tensor:
-        weights = torch.tensor([occurrence_weights(ids, self.idf)], dtype=torch.float64)
-        bag = self.bag(torch.tensor([list(ids)]), per_sample_weights=weights)
+        read = [*ids, 0]  # EmbeddingBag takes no empty bag; the unknown word is the zero vector
+        weights = torch.tensor([[*occurrence_weights(ids, self.idf), 0.0]], dtype=torch.float64)
+        bag = self.bag(torch.tensor([read]), per_sample_weights=weights)
         scores: Tensor = self.output(bag)[0]
         return scores
 

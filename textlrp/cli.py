@@ -22,6 +22,7 @@ from typer.main import get_command
 import textlrp
 from textlrp.errors import DataError, OptionError, TextlrpError
 from textlrp.records import Document
+from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation, printable
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def predict(
     else:
         _say(f"wrote {corpus.write_predictions(predictions, output)}")
     if labelled := outcomes[True] + outcomes[False]:
-        print(f"accuracy: {outcomes[True] / labelled:.1%} of {labelled:,} labelled texts", file=sys.stderr)
+        print(f"accuracy: {percentage(outcomes[True] / labelled)} of {labelled:,} labelled texts", file=sys.stderr)
 
 
 @app.command()

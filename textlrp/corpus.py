@@ -26,6 +26,7 @@ from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.records import Document, Explanation, Label
 from textlrp.reports.html import write_report
+from textlrp.reports.marks import percentage
 from textlrp.store import write
 from textlrp.text.datasets import (
     NEWSGROUPS_VARIABLE,
@@ -156,19 +157,20 @@ def train_corpus(
     check_model_folder(path)
     corpus = open_corpus(source, "train", text=text, label=label, id=id, encoding=encoding)
     check_labelled(corpus)
-    say(f"read {len(corpus):,} texts of {len(corpus.label_names)} classes from {corpus.name}")
+    classes = len(corpus.label_names)
+    say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
     model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
     if held_out is not None:
-        say(f"accuracy on held-out texts of these: {held_out:.1%}")
+        say(f"accuracy on held-out texts of these: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
         tested = _accuracy(test, predict(model, test))
-        say(f"accuracy on the {len(test):,} test posts: {tested:.1%}")
+        say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
     card = {
         "corpus": corpus.name,
         "documents": len(corpus),
@@ -177,7 +179,7 @@ def train_corpus(
         "test_accuracy": tested,
     }
     folder = save_model(model, path, card=card)
-    say(f"saved to {folder} ({_megabytes(folder):.1f} MB)")
+    say(f"saved to {folder} ({_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested)
 
 
@@ -209,8 +211,9 @@ def _held_out_accuracy(model: TextClassifier) -> float | None:
     return model.history_.accuracies[model.history_.kept_epoch - 1]
 
 
-def _megabytes(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+def _size(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 # ---- predicting
@@ -291,7 +294,7 @@ def explain_corpus(
     names: list[Any] = [class_named(model, name) for name in targets]
     if versus is not None:
         if not names:
-            raise OptionError("a contrast needs both classes; name the one that speaks against this one as target.")
+            raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
         other = class_named(model, versus)
         names = [(name, other) for name in names]
     return explain(model, documents, target=names or None, rule=rule)
@@ -316,14 +319,18 @@ def write_explanations(explanations: Iterable[Explanation], path: str | Path, *,
 
 def check_output(path: str | Path, suffixes: Sequence[str]) -> str:
     """The suffix of a file to write; else :class:`DataError`: another suffix, or no such folder."""
-    place = Path(path)
-    if place.suffix.lower() not in suffixes:
-        raise DataError(f"cannot tell the format of {str(path)!r}; end the name in {', '.join(suffixes)}.")
-    if not place.parent.is_dir():
-        raise DataError(
-            f"cannot write {str(path)!r}: the folder {str(place.parent)!r} does not exist. Make it first."
-        )
-    return place.suffix.lower()
+    suffix, folder = check_suffix(path, suffixes), Path(path).parent
+    if not folder.is_dir():
+        raise DataError(f"cannot write {str(path)!r}: the folder {str(folder)!r} does not exist. Make it first.")
+    return suffix
+
+
+def check_suffix(path: str | Path, suffixes: Sequence[str]) -> str:
+    """The suffix of a file to write; raises :class:`DataError` if it is none of these."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        raise DataError(f"cannot tell the format of {str(path)!r}; end the name in {' or '.join(suffixes)}.")
+    return suffix
 
 
 # ---- the demo
@@ -358,8 +365,8 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
     Where 20 Newsgroups cannot be had and ``$TEXTLRP_20NEWS`` is not set, the sample posts stand in, with the
     bundled model's word vectors. The folder of ``path`` is made. Raises :class:`DataError`.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    check_output(path, (".html",))
+    check_suffix(path, (".html",))
+    _make_folder(Path(path).parent)
     started = time.perf_counter()
     train, test, model, posts = _demo_parts(seed, say)
     say(f"training a CNN on {len(train):,} {posts}, {len(train.label_names)} groups ...")
@@ -367,7 +374,7 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
     seconds = time.perf_counter() - started
     predictions = list(predict(model, test))
     accuracy = _accuracy(test, predictions)
-    say(f"test accuracy: {accuracy:.1%} of {len(test):,} posts, after {seconds:.0f} s")
+    say(f"test accuracy: {percentage(accuracy)} of {len(test):,} posts, after {seconds:.0f} s")
     chosen = choose_posts(test.documents, predictions)
     whys = explain(
         model,
@@ -375,10 +382,8 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
         # a wrong answer is explained beside the right one
         targets=[list(dict.fromkeys((predictions[n].predicted, predictions[n].gold))) for n in chosen],
     )
-    title = (
-        f"{len(chosen)} of {len(test):,} {posts} that were not trained on (accuracy on all of them: {accuracy:.1%})"
-    )
-    page = write_report(whys, path, title=title)
+    named = f"the model names {percentage(accuracy)} of them rightly"
+    page = write_report(whys, path, title=f"{len(chosen)} of {len(test):,} {posts} kept for the test; {named}")
     say(f"explained {len(chosen)} of them: {page}")
     return Demo(page, test.name, accuracy, seconds, tuple(predictions[n] for n in chosen))
 
@@ -422,6 +427,13 @@ def choose_posts(documents: Sequence[Document], predictions: Sequence[Prediction
         [others[k * len(others) // DEMO_RIGHT] for k in range(DEMO_RIGHT)] if len(others) > DEMO_RIGHT else others
     )
     return sorted([*wrong.values(), *(right[group][len(right[group]) // 2] for group in groups)])
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DataError(f"cannot make the folder {str(folder)!r}: {problem.strerror}.") from None
 
 
 def _accuracy(corpus: Corpus, predictions: Iterable[Prediction]) -> float:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
 from textlrp.text.batches import Batch, Reader, bucket, encode, pad
-from textlrp.text.tokens import Tokenizer, is_word, make_tokenizer
+from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
 SHARDS = [
@@ -178,6 +178,13 @@ def test_ranges_out_of_order_skip_the_same() -> None:
     document = Document("d", "aa bb cc dd ee", skip=skip)
     assert reader().words(document) == ["bb", "cc", "ee"]
     assert reader().read(document, 0).forms == ("bb", "cc", "ee")
+
+
+def test_a_range_that_ends_inside_a_token_over_a_blank_skips_it_whole() -> None:
+    towns = ChunkTokenizer("towns", re.compile(r"New York|\S+"), lambda chunk: ((0, len(chunk)),))
+    document = Document("d", "in New York now", skip=np.array([[3, 7]], dtype=np.int32))
+    mine = Reader(towns, False, nothing, None)
+    assert mine.words(document) == list(mine.read(document, 0).forms) == ["in", "now"]
 
 
 def test_a_reader_survives_a_pickle() -> None:

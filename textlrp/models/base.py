@@ -10,6 +10,7 @@ import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -24,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.inputs import Texts, check_labels, check_texts
+from textlrp.models.options import check_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.text.batches import Batch, Reader, encode
 from textlrp.text.skip import make_skip
@@ -33,6 +35,8 @@ from textlrp.text.vocabulary import Vocabulary
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
+SCORING_OPTIONS = ("tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf")
+"""Options that a fitted model's scores still depend on."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -95,7 +99,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _check_options(self) -> None:
-        """Raise :class:`OptionError` on an option out of its range."""
+        """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
 
     # ---- scikit-learn's face
 
@@ -106,10 +110,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         and :class:`OptionError` on an option out of its range. Texts without a word are counted in one
         warning; they are answered from the biases.
         """
-        self._check_shared_options()
-        self._check_options()
+        self.check_options()
+        seed = self._seed()
         documents = check_texts(X)
         classes, codes = check_labels(y, len(documents))
+        self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = [reader.words(document) for document in documents]
         empty = sum(not forms for forms in words)
@@ -119,10 +124,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        seed = self.random_state
-        if not isinstance(seed, (int, np.integer)):
-            seed = check_random_state(seed).randint(2**31 - 1)
-        self._fit_words(words, codes, classes, int(seed))
+        self._fit_words(words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
 
@@ -171,15 +173,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits of a hash over weights, vocabulary, classes and options."""
+        """Twelve hexadecimal digits of a hash over weights, vocabulary, classes and the options that scores depend on."""
         check_is_fitted(self, "weights_")
         digest = hashlib.sha256()
         for name in sorted(self.weights_):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(self.weights_[name]).tobytes())
         digest.update("\n".join(self.vocabulary_.words).encode())
-        reading = [str(self.tokenizer), self.lowercase, str(self.skip), self.max_tokens]
-        digest.update(json.dumps([self.kind, [str(name) for name in self.classes_], reading]).encode())
+        options = {name: plain_option(value) for name, value in self.get_params().items() if name in SCORING_OPTIONS}
+        digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
         return digest.hexdigest()[:12]
 
     def save(self, path: str | Path) -> Path:
@@ -211,19 +213,46 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
         if self.class_weight is None:
             return None
-        return np.asarray(
-            compute_class_weight(self.class_weight, classes=classes, y=classes[codes]), dtype=np.float64
-        )
+        try:
+            weights = compute_class_weight(self.class_weight, classes=classes, y=classes[codes])
+        except (ValueError, TypeError):
+            raise OptionError(
+                f"class_weight={self.class_weight!r} came; None, 'balanced' or {{label: weight}} with labels out of "
+                f"{', '.join(map(repr, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''} is wanted."
+            ) from None
+        return np.asarray(weights, dtype=np.float64)
 
-    def _check_shared_options(self) -> None:
-        if self.dtype not in DTYPES:
+    def _build_vocabulary(self, words: list[list[str]]) -> Vocabulary:
+        """The words of the training texts; raises :class:`DataError` where ``min_df`` leaves none."""
+        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
+        if not len(vocabulary):
+            raise DataError(
+                f"no word is in min_df={self.min_df} of the {len(words)} texts; lower min_df or bring more texts."
+            )
+        return vocabulary
+
+    def _seed(self) -> int:
+        """``random_state`` as a number; from None or a ``RandomState`` one is drawn."""
+        state = self.random_state
+        if isinstance(state, Integral) and 0 <= state < 2**32:
+            return int(state)
+        if state is None or isinstance(state, np.random.RandomState):
+            return int(check_random_state(state).randint(2**31 - 1))
+        raise OptionError(f"random_state={state!r} came; a whole number from 0 to 2**32 - 1, or None, is wanted.")
+
+    def check_options(self) -> None:
+        """Raise :class:`OptionError` on an option out of its range."""
+        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
             raise OptionError(f"dtype={self.dtype!r} came; 'float32' or 'float64' is wanted.")
+        check_whole("min_df", self.min_df)
         for name in ("max_tokens", "max_words"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name}={value!r} came; a whole number >= 1, or None for no limit, is wanted.")
-        if self.min_df < 1:
-            raise OptionError(f"min_df={self.min_df!r} came; a whole number of documents >= 1 is wanted.")
+            check_whole(name, getattr(self, name), none="no limit")
+        if not isinstance(self.lowercase, (bool, np.bool_)):
+            raise OptionError(f"lowercase={self.lowercase!r} came; True or False is wanted.")
+        if not callable(self.skip) and not isinstance(self.skip, (str, Sequence)):
+            raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
+        self.reader()
+        self._check_options()
 
 
 def _rows(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[Ids]:

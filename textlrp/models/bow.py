@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from textlrp.lrp.maps import Features
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
 from textlrp.models.ngrams import Occurrences, frequent_keys, occurrences
+from textlrp.models.options import check_positive, check_whole
 from textlrp.models.packing import Ids
 from textlrp.text.vocabulary import Vocabulary
 
@@ -87,23 +88,18 @@ class BagOfWordsClassifier(TextClassifier):
     def _check_options(self) -> None:
         if self.ngrams not in (1, 2, 3):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
-        if self.min_df_ngrams < 1:
-            raise OptionError(
-                f"min_df_ngrams={self.min_df_ngrams!r} came; a whole number of documents >= 1 is wanted."
-            )
-        if not self.C > 0:
-            raise OptionError(f"C={self.C!r} came; a number above 0 is wanted.")
+        check_whole("min_df_ngrams", self.min_df_ngrams)
+        check_positive("C", self.C)
         if self.loss not in ("hinge", "squared_hinge"):
             raise OptionError(f"loss={self.loss!r} came; 'hinge' or 'squared_hinge' is wanted.")
 
     def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
-        self.vocabulary_ = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
-        texts = [self.vocabulary_.ids(forms) for forms in words]
-        base = len(self.vocabulary_) + 1
-        self.weights_ = {
-            f"keys{n}": frequent_keys(texts, n, base, self.min_df_ngrams) for n in range(2, self.ngrams + 1)
-        }
-        counts = self._counts(occurrences(texts, self._tables(), base), len(texts))
+        vocabulary = self._build_vocabulary(words)
+        texts = [vocabulary.ids(forms) for forms in words]
+        base = len(vocabulary) + 1
+        keys = {f"keys{n}": frequent_keys(texts, n, base, self.min_df_ngrams) for n in range(2, self.ngrams + 1)}
+        tables = _tables(vocabulary, keys, self.ngrams)
+        counts = _counts(occurrences(texts, tables, base), len(texts), tables)
         tfidf = TfidfTransformer(sublinear_tf=self.sublinear_tf).fit(counts)
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
         svm.fit(tfidf.transform(counts), classes[codes])
@@ -113,27 +109,18 @@ class BagOfWordsClassifier(TextClassifier):
                 np.concatenate([-coefficients, coefficients]),
                 np.concatenate([-intercepts, intercepts]),
             )
-        self.weights_ |= {
+        self.vocabulary_ = vocabulary
+        self.weights_ = keys | {
             "idf": tfidf.idf_.astype(self.dtype),
             "output.weight": coefficients.astype(self.dtype),
             "output.bias": intercepts.astype(self.dtype),
         }
 
-    def _tables(self) -> list[NDArray[np.int64]]:
-        single = np.arange(1, len(self.vocabulary_) + 1)
-        return [single, *(self.weights_[f"keys{n}"] for n in range(2, self.ngrams + 1))]
-
-    def _counts(self, found: Occurrences, texts: int) -> Any:
-        columns = sum(len(table) for table in self._tables())
-        ones = np.ones(len(found.text))
-        counts = sparse.csr_matrix((ones, (found.text, found.column)), shape=(texts, columns))
-        counts.sum_duplicates()
-        return counts
-
     def _features(self, texts: Sequence[Ids], dtype: str) -> tuple[Occurrences, Any]:
         """Every feature's occurrences and the TF-IDF matrix (N, J)."""
-        found = occurrences(texts, self._tables(), len(self.vocabulary_) + 1)
-        values = self._counts(found, len(texts)).astype(dtype)
+        tables = _tables(self.vocabulary_, self.weights_, self.ngrams)
+        found = occurrences(texts, tables, len(self.vocabulary_) + 1)
+        values = _counts(found, len(texts), tables).astype(dtype)
         if self.sublinear_tf:
             values.data = np.log(values.data) + 1
         values.data *= self.weights_["idf"].astype(dtype)[values.indices]
@@ -170,6 +157,20 @@ class BagOfWordsClassifier(TextClassifier):
             scores,
             elements=weight.size // max(1, len(self.classes_)),
         )  # fmt: skip
+
+
+def _tables(vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]], ngrams: int) -> list[NDArray[np.int64]]:
+    """Sorted keys of the 1-grams, 2-grams, ..., in the order of the columns."""
+    return [np.arange(1, len(vocabulary) + 1), *(weights[f"keys{n}"] for n in range(2, ngrams + 1))]
+
+
+def _counts(found: Occurrences, texts: int, tables: Sequence[NDArray[np.int64]]) -> Any:
+    """(N, columns) how often each feature occurs."""
+    ones = np.ones(len(found.text))
+    shape = (texts, sum(len(table) for table in tables))
+    counts = sparse.csr_matrix((ones, (found.text, found.column)), shape=shape)
+    counts.sum_duplicates()
+    return counts
 
 
 class _to_words:

@@ -6,6 +6,7 @@ The vocabulary lies in the tensors too, as UTF-8 bytes. Saved small (``compress=
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,15 +22,17 @@ from safetensors.numpy import load_file, save_file
 from sklearn.utils.validation import check_is_fitted
 
 import textlrp
-from textlrp.errors import ModelError
+from textlrp.errors import ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.options import plain_option
 from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
 
 FORMAT = 1
+CONFIG, TENSORS = "config.json", "model.safetensors"
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
@@ -55,25 +58,32 @@ def save_model(
         "format": FORMAT,
         "textlrp": textlrp.__version__,
         "kind": model.kind,
-        "options": {name: _plain(value) for name, value in model.get_params(deep=False).items()},
+        "options": {name: _stored(value) for name, value in model.get_params(deep=False).items()},
         "classes": model.classes_.tolist(),
         "documents": model.n_documents_,
         "vocabulary_documents": model.vocabulary_.documents,
         "shapes": {name: list(weight.shape) for name, weight in model.weights_.items()},
         "card": dict(card or {}),
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()}, beside / "model.safetensors"
-        )
-        (beside / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
+    except (OSError, SafetensorError) as reason:
+        raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
+    return target
+
+
+def _write(target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
+    """Both files in a folder beside ``target``, which then takes its place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".textlrp-", dir=target.parent))
+    try:
+        save_file(tensors, beside / TENSORS)
+        config |= {"sha256": _checksum(beside / TENSORS)}
+        (beside / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         beside.chmod(0o755)
         _swap(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return target
 
 
 def load(
@@ -91,23 +101,35 @@ def load(
     config = _config(folder)
     model = _from_options(folder, config, tokenizer, skip)
     try:
-        tensors = load_file(folder / "model.safetensors")
+        if config.get("sha256") not in (None, _checksum(folder / TENSORS)):
+            raise ModelError(f"{folder / TENSORS} is not the file that was saved; copy or save the model again.")
+        tensors = load_file(folder / TENSORS)
     except FileNotFoundError:
-        raise ModelError(
-            f"{folder} has no model.safetensors; the folder is incomplete, save the model again."
-        ) from None
+        raise ModelError(f"{folder} has no {TENSORS}; the folder is incomplete, save the model again.") from None
     except (SafetensorError, OSError) as broken:
-        raise ModelError(f"{folder / 'model.safetensors'} is damaged ({broken}); save the model again.") from None
+        raise ModelError(f"{folder / TENSORS} is damaged ({broken}); save the model again.") from None
     try:
-        words = bytes(tensors.pop("vocabulary.words")).decode().split("\n")
-        counts = tensors.pop("vocabulary.counts")
-        model.vocabulary_ = Vocabulary(tuple(words if counts.size else ()), counts, config["vocabulary_documents"])
-        model.weights_ = _expanded(tensors, config["shapes"], model.dtype)
-        model.classes_ = np.array(config["classes"])
-        model.n_documents_ = config["documents"]
+        _restore(model, config, tensors)
     except KeyError as missing:
         raise ModelError(f"{folder} lacks {missing}; the folder is incomplete, save the model again.") from None
+    except (ValueError, TypeError, AttributeError) as broken:
+        raise ModelError(f"{folder} is damaged ({broken}); save the model again.") from None
     return model
+
+
+def _restore(model: TextClassifier, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    """Put the fitted attributes back; what does not fit together raises a KeyError, ValueError or TypeError."""
+    words = bytes(tensors.pop("vocabulary.words")).decode().split("\n")
+    counts = tensors.pop("vocabulary.counts")
+    vocabulary = Vocabulary(tuple(words if counts.size else ()), counts, config["vocabulary_documents"])
+    weights = _expanded(tensors, config["shapes"], model.dtype)
+    classes = np.array(config["classes"])
+    if classes.shape != weights["output.bias"].shape or len(set(classes.tolist())) != len(classes):
+        raise ValueError(f"{len(weights['output.bias'])} distinct classes are wanted, not {config['classes']}")
+    if "embedding" in weights and len(weights["embedding"]) != len(vocabulary) + 1:
+        raise ValueError(f"{len(weights['embedding'])} vectors for {len(vocabulary)} words")
+    model.vocabulary_, model.weights_, model.classes_ = vocabulary, weights, classes
+    model.n_documents_ = int(config["documents"])
 
 
 def card(path: str | Path) -> dict[str, Any]:
@@ -139,13 +161,13 @@ def _folder(path: str | Path) -> Path:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelError(f"{folder} is no textlrp model: it has no config.json.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as broken:
-        raise ModelError(f"{folder / 'config.json'} is damaged ({broken}); save the model again.") from None
-    if not isinstance(config, dict) or "format" not in config or "kind" not in config:
-        raise ModelError(f"{folder} is no textlrp model: its config.json names no format and kind.")
+        raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
+    except (ValueError, OSError) as broken:
+        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "kind" not in config:
+        raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
     if config["format"] > FORMAT:
         raise ModelError(
             f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
@@ -157,9 +179,12 @@ def _config(folder: Path) -> dict[str, Any]:
 def _from_options(
     folder: Path, config: dict[str, Any], tokenizer: Callable[[str], Any] | None, skip: Callable[[str], Any] | None
 ) -> TextClassifier:
-    if config["kind"] not in KINDS:
+    if config["kind"] not in list(KINDS):
         raise ModelError(f"{folder} holds a model of kind {config['kind']!r}; this version knows {', '.join(KINDS)}.")
-    options = dict(config.get("options", {}))
+    options = config.get("options")
+    if not isinstance(options, dict):
+        raise ModelError(f"{folder / CONFIG} has no options; save the model again.")
+    options = {name: _option(stored) for name, stored in options.items()}
     for name, given in (("tokenizer", tokenizer), ("skip", skip)):
         stored = options.get(name)
         if given is not None:
@@ -169,50 +194,69 @@ def _from_options(
                 f"{folder} was trained with the function {stored['callable']} as its {name}; "
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
-        elif isinstance(stored, list):
-            options[name] = tuple(stored)
     try:
-        return KINDS[config["kind"]](**options)
+        model = KINDS[config["kind"]](**options)
+        model.check_options()
     except TypeError as unknown:
-        raise ModelError(f"{folder / 'config.json'} has options this version does not know ({unknown}).") from None
+        raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None
+    except OptionError as broken:
+        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+    return model
 
 
 def _check_replaceable(target: Path) -> None:
-    if target.is_dir() and not (target / "config.json").is_file() and any(target.iterdir()):
-        raise ModelError(f"{target} is a folder with other things in it; name a new folder or an older model.")
+    """Refuse to write where something else than a model of ours would be lost."""
     if target.exists() and not target.is_dir():
         raise ModelError(f"{target} is a file; name a folder for the model.")
+    others = sorted({entry.name for entry in target.iterdir()} - {CONFIG, TENSORS}) if target.is_dir() else []
+    if others:
+        raise ModelError(
+            f"{target} is a folder with other things in it, such as {others[0]!r}; name a new folder or an older model."
+        )
+    if target.is_dir() and any(target.iterdir()):
+        try:
+            _config(target)
+        except ModelError as foreign:
+            raise ModelError(f"{target} is not replaced, for it may hold something else. ({foreign})") from None
 
 
 def _swap(beside: Path, target: Path) -> None:
-    """Put ``beside`` in the place of ``target``."""
+    """Put ``beside`` in the place of ``target``; on a failure what was there stays."""
     if not target.exists():
         beside.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    os.replace(target, old / "model")
-    beside.rename(target)
-    shutil.rmtree(old)
+    old = Path(tempfile.mkdtemp(prefix=".textlrp-old-", dir=target.parent))
+    try:
+        os.replace(target, old / "model")
+        try:
+            beside.rename(target)
+        except OSError:
+            os.replace(old / "model", target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # ---- values
 
 
-def _plain(value: Any) -> Any:
-    """An option as JSON can hold it; functions by name, generators and given vectors by kind."""
+def _stored(value: Any) -> Any:
+    """An option as JSON can hold it; a generator and given vectors are left out."""
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, (tuple, list)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (Vectors, np.random.RandomState)):
-        return None
-    if callable(value):
-        return {"callable": f"{value.__module__}:{getattr(value, '__qualname__', type(value).__qualname__)}"}
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    return value
+    return None if isinstance(value, (Vectors, np.random.RandomState)) else plain_option(value)
+
+
+def _option(stored: Any) -> Any:
+    """The inverse of :func:`_stored`; a function stays as its name in a dict."""
+    if isinstance(stored, dict) and "pairs" in stored:
+        return {_option(key): _option(value) for key, value in stored["pairs"]}
+    return tuple(_option(entry) for entry in stored) if isinstance(stored, list) else stored
 
 
 def _compressed(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, Literal
 
 from torch import Tensor
@@ -11,6 +12,7 @@ from textlrp.errors import OptionError
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.options import check_whole
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
@@ -60,8 +62,8 @@ class CNNClassifier(NetClassifier):
         vectors: VectorSource = "ppmi",
         tune_vectors: bool = True,
         max_epochs: int = 15,
-        batch_size: int = 32,
-        learning_rate: float = 2e-3,
+        batch_size: int = 64,
+        learning_rate: float = 3e-3,
         weight_decay: float = 0.01,
         dropout: float = 0.5,
         word_dropout: float = 0.4,
@@ -130,18 +132,20 @@ class CNNClassifier(NetClassifier):
 
     def shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Widths and filters per width."""
-        widths = (self.widths,) if isinstance(self.widths, int) else tuple(self.widths)
-        filters = (self.filters,) * len(widths) if isinstance(self.filters, int) else tuple(self.filters)
+        widths = _whole_numbers("widths", self.widths)
+        filters = _whole_numbers("filters", self.filters)
+        if isinstance(self.filters, Integral):
+            filters *= len(widths)
         return widths, filters
 
     def _check_options(self) -> None:
         super()._check_options()
         widths, filters = self.shape()
-        if not widths or min(widths) < 1 or len(set(widths)) != len(widths):
+        if not widths or len(set(widths)) != len(widths):
             raise OptionError(
                 f"widths={self.widths!r} came; distinct whole numbers >= 1 are wanted, such as (1, 2, 3)."
             )
-        if len(filters) != len(widths) or min(filters) < 1:
+        if len(filters) != len(widths):
             raise OptionError(
                 f"filters={self.filters!r} came for {len(widths)} widths; a number >= 1, or one per width, is wanted."
             )
@@ -156,3 +160,14 @@ class CNNClassifier(NetClassifier):
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
         return ConvNet(table, weights, self.shape()[0], self.pooling)
+
+
+def _whole_numbers(name: str, value: Any) -> tuple[int, ...]:
+    """One whole number >= 1 or several; raises :class:`OptionError` on anything else."""
+    several = (value,) if isinstance(value, Integral) else value
+    if isinstance(several, (str, bytes)) or not isinstance(several, Iterable):
+        raise OptionError(f"{name}={value!r} came; a whole number >= 1, or several in a tuple, is wanted.")
+    numbers = tuple(several)
+    for number in numbers:
+        check_whole(name, number)
+    return tuple(map(int, numbers))

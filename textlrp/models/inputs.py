@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ def check_texts(X: Texts) -> list[str | Document]:
     """
     if isinstance(X, (str, bytes, Document)):
         raise DataError(f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text].")
+    if isinstance(X, Mapping) or not isinstance(X, Iterable):
+        raise DataError(f"{'None' if X is None else f'a {type(X).__name__}'} came where a list of texts is wanted.")
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         X = np.asarray(X).ravel()
@@ -33,7 +36,9 @@ def check_texts(X: Texts) -> list[str | Document]:
     texts = list(X)
     for row, text in enumerate(texts):
         if not isinstance(text, (str, Document)):
-            what = "NaN" if isinstance(text, float) else repr(text) if text is None else f"a {type(text).__name__}"
+            what = f"a {type(text).__name__}"
+            if _is_missing(text):
+                what = "NaN" if isinstance(text, Real) else repr(text)
             raise DataError(f"row {row} holds {what}, not a text; drop such rows or write '' for an empty text.")
     return texts
 
@@ -50,7 +55,7 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
     if not labels:
         raise DataError("no texts came; at least two, of two classes, are wanted.")
     for row, label in enumerate(labels):
-        if label is None or (isinstance(label, float) and label != label) or label == "":
+        if _is_missing(label):
             raise DataError(f"row {row} has no label; drop unlabelled rows before fitting.")
         if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
             raise DataError(f"row {row} has several labels ({label!r}); one label a text is wanted.")
@@ -67,7 +72,7 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
 
 def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
     shape = getattr(y, "shape", None)
-    if isinstance(y, str) or y is None:
+    if isinstance(y, (str, bytes)) or not isinstance(y, Iterable):
         raise DataError(f"y={y!r} came; a list with one label a text is wanted.")
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         return list(np.asarray(y).ravel())
@@ -76,6 +81,13 @@ def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
             f"labels of shape {tuple(shape)} came: several labels a row; one label a text is wanted (no multi-label)."
         )
     return list(y)
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, Real):
+        return value != value
+    # pandas' own signs for missing values, without loading pandas
+    return value is None or (isinstance(value, str) and value == "") or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _kind(label: Any) -> str:

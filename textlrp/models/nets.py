@@ -17,6 +17,7 @@ from textlrp.errors import OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
+from textlrp.models.options import check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.training import History, Net, Plan, scores_of, train
 from textlrp.text.cooccurrence import ppmi_vectors
@@ -64,7 +65,7 @@ class NetClassifier(TextClassifier):
         """The net with these weights."""
 
     def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
-        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
+        vocabulary = self._build_vocabulary(words)
         vocabulary, start = self._starting_vectors(vocabulary, words, seed)
         ids = [vocabulary.ids(forms) for forms in words]
         table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
@@ -142,19 +143,18 @@ class NetClassifier(TextClassifier):
         return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
 
     def _check_options(self) -> None:
-        at_least_one = ("embedding_dim", "max_epochs", "batch_size", "patience")
-        for name in at_least_one:
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name}={getattr(self, name)!r} came; a whole number >= 1 is wanted.")
+        for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
+            check_whole(name, getattr(self, name))
         for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):
-            if not 0 <= getattr(self, name) < 1:
-                raise OptionError(
-                    f"{name}={getattr(self, name)!r} came; a number from 0 up to (not including) 1 is wanted."
-                )
-        if not self.learning_rate > 0:
-            raise OptionError(f"learning_rate={self.learning_rate!r} came; a number above 0 is wanted.")
-        if self.train_tokens is not None and self.train_tokens < 1:
-            raise OptionError(f"train_tokens={self.train_tokens!r} came; a whole number >= 1, or None, is wanted.")
+            check_share(name, getattr(self, name))
+        check_positive("learning_rate", self.learning_rate)
+        check_positive("weight_decay", self.weight_decay, zero=True)
+        check_whole("train_tokens", self.train_tokens, none="all words")
+        if self.vectors is not None and not isinstance(self.vectors, (str, Path, Vectors)):
+            raise OptionError(
+                f"vectors= came as a {type(self.vectors).__name__}; 'ppmi', None, the path of a file of word vectors, "
+                "a spaCy pipeline's name or Vectors is wanted."
+            )
 
 
 def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ class Net(Protocol):
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Every other parameter."""
+        """Every other parameter; ``output.bias`` (C,) among them."""
         ...
 
     def forward(self, vectors: Tensor, packed: Packed, drop: Tensor | None) -> Tensor:
@@ -92,12 +92,12 @@ def train(
                 for _ in loop.epoch():
                     progress.advance(task)
                 if not len(loop.held_out):
-                    kept, best_state = epoch, loop.averages
+                    kept, best_state = epoch, loop.averaged()
                     continue
                 accuracies.append(loop.accuracy())
                 progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
                 if accuracies[-1] > best:
-                    best, kept, best_state = accuracies[-1], epoch, {k: v.clone() for k, v in loop.averages.items()}
+                    best, kept, best_state = accuracies[-1], epoch, loop.averaged()
                 elif epoch - kept >= plan.patience:
                     break
         except KeyboardInterrupt:
@@ -139,6 +139,10 @@ class _Loop:
 
     def _state(self) -> dict[str, Tensor]:
         return {"embedding": self.net.table, **self.net.weights}
+
+    def averaged(self) -> dict[str, Tensor]:
+        """A copy of the averaged weights."""
+        return {name: value.clone() for name, value in self.averages.items()}
 
     def put(self, state: dict[str, Tensor]) -> None:
         with torch.no_grad():
@@ -220,13 +224,10 @@ SCORING_BLOCK = 64
 @torch.no_grad()
 def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
     """Scores (N, C) of texts, in blocks of like length."""
-    scores = np.zeros((len(texts), 0), dtype=net.table.numpy().dtype)
+    scores = np.zeros((len(texts), len(net.weights["output.bias"])), dtype=net.table.numpy().dtype)
     for rows in blocks(texts, SCORING_BLOCK):
         packed = pack([texts[row] for row in rows])
-        block = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
-        if not scores.shape[1]:
-            scores = np.zeros((len(texts), block.shape[1]), dtype=block.dtype)
-        scores[rows] = block
+        scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
     return scores
 
 

@@ -23,9 +23,12 @@ def print_explanation(explanation: Explanation, console: Console, *, top_k: int 
     console.print(_heading(explanation), soft_wrap=True)
     if not explanation.seen.any():
         console.print("the model read no word of this text; it answers from its biases", highlight=False)
-    console.print(
-        _for_one(explanation, top_k or 10) if len(explanation.targets) == 1 else _for_several(explanation, top_k or 4)
-    )
+    elif len(explanation.targets) == 1:
+        console.print(_for_one(explanation, top_k or 10))
+    else:
+        console.print(_for_several(explanation, top_k or 4))
+    if len(explanation.targets) == 1:
+        console.print(_balance(explanation), style="dim", highlight=False, soft_wrap=True)
     console.print()
 
 
@@ -43,16 +46,19 @@ def _heading(explanation: Explanation) -> Text:
     return line
 
 
-def _for_one(explanation: Explanation, count: int) -> Table:
-    """Words with their relevance, and how relevance and score fit together."""
-    digits = decimals(float(abs(explanation.relevance).max(initial=0)))
-    words, absorbed = explanation.relevance.sum(), float(explanation.absorbed[0])
-    name, score = printable(explanation.target_names[0]), float(explanation.target_scores[0])
-    table = _table(
-        f"for {name}",
-        f"against {name}",
-        caption=f"words {number(float(words))} and absorbed {number(absorbed)} make the score {number(score)}",
+def _balance(explanation: Explanation) -> str:
+    words, absorbed = float(explanation.relevance[0].sum()), float(explanation.absorbed[0])
+    return (
+        f"words {number(words)} and absorbed {number(absorbed)} "
+        f"make the score {number(float(explanation.target_scores[0]))}"
     )
+
+
+def _for_one(explanation: Explanation, count: int) -> Table:
+    """Words with their relevance, side by side."""
+    digits = decimals(float(abs(explanation.relevance).max(initial=0)))
+    name = printable(explanation.target_names[0])
+    table = _table(f"for {name}", f"against {name}")
     sides = [
         [(number(word.relevance, digits, signed=True), word) for word in side]
         for side in _sides(explanation, 0, count)
@@ -83,8 +89,8 @@ def _for_several(explanation: Explanation, count: int) -> Table:
     return table
 
 
-def _table(*headings: str, caption: str | None = None) -> Table:
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", caption=caption, caption_justify="left")
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for heading in headings:
         table.add_column(heading, no_wrap=heading in ("class", "score"), overflow="fold")
     return table

@@ -1,0 +1,234 @@
+"""What the estimators refuse, each with one clear sentence, and what they do not."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from toys import KINDS, LABELS, TEXTS, small
+
+from textlrp.errors import DataError, OptionError, TextlrpError
+from textlrp.records import Document
+
+pytestmark = pytest.mark.parametrize("kind", KINDS)
+
+
+def refusal(kind: str, X: Any, y: Any, **options: Any) -> str:
+    """The sentence with which ``fit`` refuses."""
+    with pytest.raises(TextlrpError) as caught:
+        small(kind, **options).fit(X, y)
+    sentence = str(caught.value)
+    assert sentence.endswith((".", ").")), sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 250
+    return sentence
+
+
+def with_row(values: list[Any], row: int, value: Any) -> list[Any]:
+    return [*values[:row], value, *values[row + 1 :]]
+
+
+# ---- labels
+
+
+def test_a_single_class(kind: str) -> None:
+    assert refusal(kind, TEXTS, ["med"] * 24) == (
+        "all 24 texts have the label 'med'; a classifier needs at least two classes."
+    )
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        with_row(LABELS, 3, ["med", "space"]),
+        with_row(LABELS, 3, ("med", "space")),
+        with_row(LABELS, 3, {"med"}),
+        with_row(LABELS, 3, np.array(["med", "space"])),
+    ],
+    ids=["list", "tuple", "set", "array"],
+)
+def test_several_labels_in_a_row(kind: str, labels: list[Any]) -> None:
+    assert refusal(kind, TEXTS, labels).startswith("row 3 has several labels (")
+
+
+def test_a_table_of_labels(kind: str) -> None:
+    wanted = "labels of shape (24, 3) came: several labels a row; one label a text is wanted (no multi-label)."
+    assert refusal(kind, TEXTS, np.zeros((24, 3))) == wanted
+    assert refusal(kind, TEXTS, pd.DataFrame(np.zeros((24, 3)))) == wanted
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan"), "", pd.NA, pd.NaT], ids=repr)
+def test_a_missing_label(kind: str, missing: Any) -> None:
+    assert refusal(kind, TEXTS, with_row(LABELS, 5, missing)) == (
+        "row 5 has no label; drop unlabelled rows before fitting."
+    )
+    with_index = pd.Series(with_row(LABELS, 5, missing), index=range(100, 124), dtype=object)
+    assert refusal(kind, TEXTS, with_index).startswith("row 5 has no label;")
+
+
+def test_labels_of_two_kinds(kind: str) -> None:
+    assert refusal(kind, TEXTS, with_row(LABELS, 0, 1)).startswith("the labels mix ints and strings;")
+    assert refusal(kind, TEXTS, [True, 1] * 12).startswith("the labels mix bools and ints;")
+
+
+@pytest.mark.parametrize("label", [1.5, b"med", object()], ids=["float", "bytes", "object"])
+def test_a_label_of_no_kind(kind: str, label: Any) -> None:
+    assert refusal(kind, TEXTS, with_row(LABELS, 7, label)).startswith("row 7 has the label ")
+
+
+@pytest.mark.parametrize("labels", [None, "med", 5, LABELS[:-1], [*LABELS, "med"], []], ids=repr)
+def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
+    sentence = refusal(kind, TEXTS, labels)
+    if isinstance(labels, list):
+        assert sentence == f"24 texts but {len(labels)} labels came; each text needs exactly one."
+    else:
+        assert sentence == f"y={labels!r} came; a list with one label a text is wanted."
+
+
+# ---- texts
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a int"), (b"the", "a bytes"),
+     (["the"], "a list")],
+    ids=str,
+)  # fmt: skip
+def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
+    bad = with_row(TEXTS, 4, text)
+    assert refusal(kind, bad, LABELS) == (
+        f"row 4 holds {what}, not a text; drop such rows or write '' for an empty text."
+    )
+    frame = pd.Series(bad, index=range(100, 124), dtype=object)
+    model = small(kind).fit(TEXTS, LABELS)
+    for call in (model.predict, model.decision_function, model.encode):
+        for X in (bad, frame, np.array(bad, dtype=object)):
+            with pytest.raises(DataError, match="^row 4 holds "):
+                call(X)
+
+
+@pytest.mark.parametrize("X", ["a text", b"a text", Document("1", "a text")], ids=["str", "bytes", "Document"])
+def test_a_bare_text(kind: str, X: Any) -> None:
+    wanted = f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text]."
+    assert refusal(kind, X, ["a"]) == wanted
+    with pytest.raises(DataError, match=re.escape(wanted)):
+        small(kind).fit(TEXTS, LABELS).predict(X)
+
+
+@pytest.mark.parametrize("X", [None, 5, object()], ids=["None", "int", "object"])
+def test_what_is_no_list_of_texts(kind: str, X: Any) -> None:
+    assert "came where a list of texts is wanted" in refusal(kind, X, LABELS)
+
+
+def test_tables_and_maps_of_texts(kind: str) -> None:
+    table = pd.DataFrame({"text": TEXTS, "more": TEXTS})
+    assert refusal(kind, table, LABELS) == (
+        "a table of shape (24, 2) came; one column of texts is wanted, such as frame['text']."
+    )
+    assert refusal(kind, np.array(TEXTS).reshape(12, 2), LABELS[:12]).startswith("a table of shape (12, 2)")
+    assert refusal(kind, np.array("the text"), ["a"]).startswith("a table of shape ()")
+    assert "a list of texts is wanted" in refusal(kind, {"text": TEXTS}, ["a"])
+
+
+def test_nothing_at_all(kind: str) -> None:
+    assert refusal(kind, [], []) == "no texts came; at least two, of two classes, are wanted."
+
+
+def test_texts_without_a_single_word(kind: str) -> None:
+    assert refusal(kind, ["", "42"], ["a", "b"]).startswith("none of the 2 texts has a word to read")
+
+
+def test_no_word_in_enough_documents(kind: str) -> None:
+    sentence = refusal(kind, ["one", "two", "three"], ["a", "b", "a"], min_df=2)
+    assert sentence == "no word is in min_df=2 of the 3 texts; lower min_df or bring more texts."
+
+
+def test_a_failed_fit_leaves_no_half_fitted_model(kind: str) -> None:
+    model = small(kind)
+    with pytest.raises(DataError):
+        model.fit(TEXTS, ["med"] * 24)
+    assert not hasattr(model, "classes_")
+    assert not hasattr(model, "weights_")
+
+
+# ---- options
+
+SHARED = [
+    {"min_df": 0}, {"min_df": 1.5}, {"min_df": "two"}, {"min_df": None}, {"max_tokens": 0}, {"max_tokens": 2.5},
+    {"max_words": -1}, {"dtype": "float16"}, {"dtype": np.float32}, {"tokenizer": "nothing"}, {"tokenizer": 5},
+    {"skip": "headers"}, {"skip": ("signatures",)}, {"skip": None}, {"class_weight": "even"},
+    {"class_weight": {"astro": 2.0}}, {"class_weight": 3}, {"random_state": -1}, {"random_state": "lucky"},
+    {"lowercase": "yes"},
+]  # fmt: skip
+NET = [
+    {"embedding_dim": 0}, {"embedding_dim": "big"}, {"max_epochs": 0}, {"max_epochs": 2.5}, {"batch_size": 0},
+    {"patience": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"word_dropout": 1}, {"label_smoothing": 1},
+    {"validation_fraction": 1.0}, {"validation_fraction": float("nan")}, {"dropout": "half"}, {"learning_rate": 0},
+    {"learning_rate": float("inf")}, {"weight_decay": -1}, {"train_tokens": 0}, {"vectors": 5},
+    {"vectors": "no/such/vectors.txt"},
+]  # fmt: skip
+CNN = [
+    {"widths": ()}, {"widths": 0}, {"widths": (1, 1)}, {"widths": (1, 2.5)}, {"widths": "two"}, {"widths": None},
+    {"filters": 0}, {"filters": (1, 2)}, {"filters": 2.5}, {"filters": (1, 2, 0)}, {"pooling": "median"},
+]  # fmt: skip
+SVM = [
+    {"ngrams": 0}, {"ngrams": 4}, {"ngrams": "all"}, {"min_df_ngrams": 0}, {"min_df_ngrams": 0.1}, {"C": 0}, {"C": "much"},
+    {"C": float("nan")}, {"loss": "log"},
+]  # fmt: skip
+OWN = {"cnn": SHARED + NET + CNN, "boe": SHARED + NET, "svm": SHARED + SVM}
+
+
+def test_options_out_of_range_are_named(kind: str) -> None:
+    for options in OWN[kind]:
+        (name, value), = options.items()
+        with pytest.raises(TextlrpError) as caught:
+            small(kind, **options).fit(TEXTS, LABELS)
+        assert isinstance(caught.value, (OptionError, DataError)), options
+        words = (name, str(value), *(value if isinstance(value, tuple) else ()))
+        assert any(str(word) in str(caught.value) for word in words), f"{options}: {caught.value}"
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers(kind: str) -> None:
+    options: dict[str, Any] = {"min_df": np.int64(1), "max_tokens": np.int32(9)}
+    if kind == "cnn":
+        options |= {"widths": np.array([1, 2]), "filters": np.int64(3)}
+    model = small(kind, **options).fit(TEXTS, LABELS)
+    assert model.predict(TEXTS[:1]).shape == (1,)
+    assert len(model.fingerprint_) == 12
+
+
+# ---- what is no error
+
+
+def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
+    texts, labels = [*TEXTS, "", "42 %", " \n"], [*LABELS, "med", "space", "med"]
+    with pytest.warns(UserWarning, match="^3 of 27 texts have no word to read.$") as caught:
+        small(kind).fit(texts, labels)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("text", ["", " ", "42", "xylophone", "\u0000", "🚀", "ראשון", "\ud800"], ids=ascii)
+def test_texts_without_a_known_word_are_answered_from_the_biases(kind: str, text: str) -> None:
+    model = small(kind).fit(TEXTS, LABELS)
+    if kind != "cnn":  # a convolution's own biases speak, too
+        np.testing.assert_allclose(model.decision_function([text])[0], model.weights_["output.bias"])
+    np.testing.assert_array_equal(model.decision_function([text]), model.decision_function([""]))
+    assert model.predict([text]).shape == (1,)
+
+
+def test_large_and_strange_texts(kind: str) -> None:
+    letters = "abcdefghijklmnopqrst"
+    different = " ".join(a + b + c + d for a in letters for b in letters for c in letters for d in letters[:3])
+    assert len(set(different.split())) > 20_000
+    long = ("the doctor gave me a pill. " * 40_000)[:1_000_000]
+    strange = "🚀🚀 שלום עולם الطريق طويل नमस्ते दुनिया e\u0301tude \u202ereversed\u202c zero\u200dwidth \x00 \x07"
+    texts = [different, long, strange]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = small(kind, **({} if kind == "svm" else {"max_epochs": 1})).fit(TEXTS + texts, [*LABELS, *LABELS[-3:]])
+        assert np.isfinite(model.decision_function(texts)).all()

@@ -1,0 +1,361 @@
+"""Save and load: the same model comes back, damage is named, and nothing is ever half-written or lost."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from toys import KINDS, LABELS, READ, TEXTS, VARIANTS, fitted, small
+
+from textlrp.errors import ModelError
+from textlrp.models import bundle
+from textlrp.models.base import TextClassifier
+from textlrp.models.bundle import bundled, card, load, save_model
+from textlrp.text.vectors import Vectors
+
+
+def last_letters(text: str) -> list[str]:
+    """A tokenizer of the user's own."""
+    return re.findall(r"\w+", text)
+
+
+def first_word(text: str) -> list[tuple[int, int]]:
+    """A skip of the user's own."""
+    return [(0, min(4, len(text)))]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change the config of a saved model; None removes an entry."""
+    config = json.loads((folder / "config.json").read_text())
+    config |= changes
+    (folder / "config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+
+
+@pytest.fixture(params=KINDS)
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A saved model of each kind."""
+    variant = {"cnn": "cnn-max"}.get(request.param, request.param)
+    return fitted(variant).save(tmp_path / "model")
+
+
+# ---- there and back
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_same_model_comes_back(variant: str, dtype: str, classes: int, tmp_path: Path) -> None:
+    model = fitted(variant, dtype, classes)
+    assert model.save(tmp_path / "new" / "model") == tmp_path / "new" / "model"
+    assert sorted(contents(tmp_path / "new" / "model")) == ["config.json", "model.safetensors"]
+    again = load(tmp_path / "new" / "model")
+    assert type(again) is type(model)
+    assert again.get_params() == model.get_params()
+    assert again.fingerprint_ == model.fingerprint_
+    assert again.decision_function(READ).tobytes() == model.decision_function(READ).tobytes()
+    assert again.predict(READ).tolist() == model.predict(READ).tolist()
+    assert again.classes_.dtype == model.classes_.dtype
+    assert again.n_documents_ == model.n_documents_
+    assert again.vocabulary_.counts.tolist() == model.vocabulary_.counts.tolist()
+    assert {n: w.dtype for n, w in again.weights_.items()} == {n: w.dtype for n, w in model.weights_.items()}
+    assert again.fit(TEXTS, LABELS).predict(TEXTS).shape == (24,)
+
+
+@pytest.mark.parametrize(
+    "names", [[3, -1, 20], [False, True], ["ä b", "\U0001f680", "</script>"]], ids=["ints", "bools", "strings"]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_keep_their_kind(kind: str, names: list[Any], tmp_path: Path) -> None:
+    texts, labels = TEXTS[: 8 * len(names)], [name for name in names for _ in range(8)]
+    model = small(kind).fit(texts, labels)
+    again = load(model.save(tmp_path / "model"))
+    assert again.classes_.dtype == model.classes_.dtype
+    assert again.predict(texts).tolist() == model.predict(texts).tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_options_of_all_kinds_come_back(kind: str, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "class_weight": {"autos": 1.0, "med": np.float32(2.0), "space": 1}, "skip": ["headers", "quotes"],
+        "max_tokens": np.int64(7), "random_state": np.random.RandomState(1),
+    }  # fmt: skip
+    if kind != "svm":
+        options["vectors"] = Vectors(("moon",), np.ones((1, 3), dtype=np.float32))
+    if kind == "cnn":
+        options["widths"] = np.array([1, 2])
+    model = small(kind, **options).fit(TEXTS, LABELS)
+    again = load(model.save(tmp_path / "model"))
+    assert again.class_weight == {"autos": 1.0, "med": 2.0, "space": 1}
+    assert (again.skip, again.max_tokens) == (("headers", "quotes"), 7)
+    assert again.fingerprint_ == model.fingerprint_
+    assert again.decision_function(READ).tobytes() == model.decision_function(READ).tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_that_are_numbers_keep_their_class_weights(kind: str, tmp_path: Path) -> None:
+    model = small(kind, class_weight={0: 1.0, 5: 2.0}).fit(TEXTS[:16], [0] * 8 + [5] * 8)
+    assert load(model.save(tmp_path / "model")).class_weight == {0: 1.0, 5: 2.0}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_compressed_model_predicts_nearly_the_same(variant: str, tmp_path: Path) -> None:
+    model = fitted(variant)
+    save_model(model, tmp_path / "small", compress=True)
+    model.save(tmp_path / "full")
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("small", "full")]
+    assert sizes[0] < sizes[1]
+    scores, expected = load(tmp_path / "small").decision_function(READ), model.decision_function(READ)
+    assert scores.dtype == expected.dtype
+    assert not np.array_equal(scores, expected)
+    np.testing.assert_allclose(scores, expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_a_card_is_kept(tmp_path: Path) -> None:
+    about = {"command": "train", "seed": 0, "accuracy": 0.83}
+    folder = save_model(fitted("boe"), tmp_path / "model", card=about)
+    assert card(folder) == about
+    assert card(fitted("boe").save(tmp_path / "plain")) == {}
+
+
+def test_fingerprints_tell_models_apart() -> None:
+    models = [fitted(variant, seed=seed) for variant in VARIANTS for seed in (0, 1)]
+    assert len({model.fingerprint_ for model in models}) == len(models)
+    model = pickle.loads(pickle.dumps(fitted("cnn-max")))
+    before = model.fingerprint_
+    assert model.set_params(pooling="mean").fingerprint_ != before
+    assert model.set_params(pooling="max", lowercase=False).fingerprint_ != before
+
+
+# ---- the user's own functions
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_functions_are_asked_for_again(kind: str, tmp_path: Path) -> None:
+    model = small(kind, tokenizer=last_letters, skip=first_word).fit(TEXTS, LABELS)
+    folder = model.save(tmp_path / "model")
+    with pytest.raises(ModelError, match=rf"{__name__}:last_letters as its tokenizer; pass it again: .*tokenizer=last_let"):
+        load(folder)
+    with pytest.raises(ModelError, match=rf"{__name__}:first_word as its skip; pass it again: .*skip=first_word\)\."):
+        load(folder, tokenizer=last_letters)
+    again = load(folder, tokenizer=last_letters, skip=first_word)
+    assert again.fingerprint_ == model.fingerprint_
+    assert again.decision_function(READ).tobytes() == model.decision_function(READ).tobytes()
+
+
+def test_a_function_without_a_name_of_its_own_can_be_saved_too(tmp_path: Path) -> None:
+    class Splitter:
+        def __call__(self, text: str) -> list[str]:
+            return text.split()
+
+    model = small("boe", tokenizer=Splitter()).fit(TEXTS, LABELS)
+    folder = model.save(tmp_path / "model")
+    with pytest.raises(ModelError, match="Splitter as its tokenizer"):
+        load(folder)
+    assert load(folder, tokenizer=Splitter()).fingerprint_ == model.fingerprint_
+
+
+# ---- damage
+
+
+def refusal(path: Path | str) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith((".", ").", ".)"))
+    return sentence
+
+
+def test_no_such_model(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "nothing").startswith(f"no model at {str(tmp_path / 'nothing')!r}; give a folder")
+    assert refusal("20newsgroups-cmm").startswith("no model at '20newsgroups-cmm'; give a folder")
+    (tmp_path / "file").touch()
+    assert refusal(tmp_path / "file") == (
+        f"{tmp_path / 'file'} is a file; a model is a folder with config.json and model.safetensors."
+    )
+
+
+def test_a_missing_file(saved: Path) -> None:
+    (saved / "model.safetensors").unlink()
+    assert refusal(saved) == (
+        f"{saved} has no model.safetensors; the folder is incomplete, save the model again."
+    )
+    (saved / "config.json").unlink()
+    assert refusal(saved) == f"{saved} is no textlrp model: it has no config.json."
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["checksum", "no checksum"])
+@pytest.mark.parametrize("kept", [0, 1, 7, 8, 100, 0.5, 0.99, -1])
+def test_truncated_tensors(kept: float, checked: bool, saved: Path) -> None:
+    whole = (saved / "model.safetensors").read_bytes()
+    (saved / "model.safetensors").write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
+    if not checked:
+        edit(saved, sha256=None)
+    sentence = refusal(saved)
+    assert "model.safetensors is " in sentence
+    assert "again" in sentence
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b'{"format": "one", "kind": "cnn"}'])
+def test_a_config_that_is_none(text: bytes, saved: Path) -> None:
+    (saved / "config.json").write_bytes(text)
+    assert re.search(r"config\.json is damaged|is no textlrp model", refusal(saved))
+
+
+def test_a_newer_format(saved: Path) -> None:
+    edit(saved, format=2, textlrp="9.0")
+    assert refusal(saved) == (
+        f"{saved} was saved by textlrp 9.0 in format 2; this version reads up to format 1. Upgrade textlrp."
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "transformer"}, {"kind": ["cnn"]}, {"options": None}, {"options": []}, {"options": {"colour": "red"}},
+        {"options": {"min_df": 0}}, {"options": {"tokenizer": "none"}}, {"classes": None}, {"classes": ["a", "b"]},
+        {"classes": [["a"], ["b"]]}, {"classes": ["a", "a", "b"]}, {"classes": 3}, {"documents": None}, {"documents": "x"},
+        {"vocabulary_documents": None}, {"shapes": None}, {"shapes": {}}, {"shapes": {"output.bias": [7]}},
+        {"shapes": {"more": [1]}}, {"shapes": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_config_that_does_not_fit(changes: dict[str, Any], saved: Path) -> None:
+    edit(saved, **changes)
+    assert str(saved) in refusal(saved) or "save the model again" in refusal(saved)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(["config.json", "model.safetensors"]), place=st.integers(0, 10**6), byte=st.integers(0, 255))
+def test_any_wrong_byte_is_found_or_harmless(name: str, place: int, byte: int, saved: Path) -> None:
+    whole = (saved / name).read_bytes()
+    place %= min(len(whole), 4000)  # the head of the tensors' file is where it says what is where
+    config = (saved / "config.json").read_bytes()
+    (saved / name).write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+    try:
+        if name == "model.safetensors":
+            edit(saved, sha256=None)
+        load(saved)
+    except ModelError:
+        pass
+    finally:
+        (saved / name).write_bytes(whole)
+        (saved / "config.json").write_bytes(config)
+
+
+def test_a_wrong_weight_is_found(saved: Path) -> None:
+    whole = bytearray((saved / "model.safetensors").read_bytes())
+    whole[-1] ^= 1
+    (saved / "model.safetensors").write_bytes(whole)
+    assert refusal(saved) == (
+        f"{saved / 'model.safetensors'} is not the file that was saved; copy or save the model again."
+    )
+
+
+# ---- nothing lost, nothing half-written
+
+
+def test_an_older_model_is_replaced(saved: Path) -> None:
+    other = fitted("boe", seed=9)
+    other.save(saved)
+    assert load(saved).fingerprint_ == other.fingerprint_
+    assert [entry.name for entry in saved.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"thesis.txt": "years of work"},
+        {"config.json": "{}"},
+        {"config.json": '{"architectures": ["Bert"]}', "model.safetensors": "weights of another library"},
+        {"model.safetensors": "weights"},
+    ],
+    ids=str,
+)
+def test_a_folder_with_other_things_is_left_alone(files: dict[str, str], tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    before = contents(tmp_path)
+    with pytest.raises(ModelError, match="folder with other things in it|may hold something else"):
+        fitted("boe").save(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_model_with_other_things_beside_it_is_left_alone(saved: Path) -> None:
+    (saved / "notes.txt").write_text("about this model")
+    before = contents(saved)
+    with pytest.raises(ModelError, match="folder with other things in it, such as 'notes.txt'"):
+        fitted("boe").save(saved)
+    assert contents(saved) == before
+
+
+def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("years of work")
+    with pytest.raises(ModelError, match="is a file; name a folder for the model"):
+        fitted("boe").save(tmp_path / "model")
+    with pytest.raises(ModelError, match="cannot write the model to"):
+        fitted("boe").save(tmp_path / "model" / "inner")
+    assert (tmp_path / "model").read_text() == "years of work"
+
+
+def break_save_file(*args: Any) -> None:
+    Path(args[1]).write_bytes(b"half a mod")
+    raise OSError(28, "No space left on device")
+
+
+def break_config(text: str, *args: Any, **options: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def interrupt(*args: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def break_rename(self: Path, target: Path) -> None:
+    raise OSError(18, "Invalid cross-device link")
+
+
+FAILURES: dict[str, tuple[Any, str, Callable[..., Any], type[BaseException]]] = {
+    "tensors": (bundle, "save_file", break_save_file, ModelError),
+    "config": (Path, "write_text", break_config, ModelError),
+    "Ctrl-C": (bundle, "save_file", interrupt, KeyboardInterrupt),
+    "rename": (Path, "rename", break_rename, ModelError),
+}
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["new", "replaced"])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_save_that_fails_leaves_what_was_there(
+    failure: str, older: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "model"
+    if older:
+        fitted("boe").save(target)
+    before = contents(target) if older else {}
+    place, name, broken, error = FAILURES[failure]
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, broken)
+        with pytest.raises(error):
+            fitted("boe", seed=9).save(target)
+    assert [entry.name for entry in tmp_path.iterdir()] == (["model"] if older else [])
+    assert not older or contents(target) == before
+
+
+def test_bundled_models_load_by_name_and_explain_themselves() -> None:
+    for name in bundled():
+        model = load(name)
+        assert isinstance(model, TextClassifier)
+        assert len(model.classes_) == 20
+        assert card(name)

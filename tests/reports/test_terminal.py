@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from textlrp.records import Explanation, Status
+from textlrp.reports.terminal import print_explanation, printable
+
+
+def shown(explanation: Explanation, *, top_k: int | None = None, colours: bool = False) -> str:
+    file = io.StringIO()
+    print_explanation(
+        explanation, Console(file=file, width=100, force_terminal=colours, no_color=not colours), top_k=top_k
+    )
+    return file.getvalue()
+
+
+@given(st.text())
+def test_printable_is_one_line_without_anything_a_terminal_obeys(text: str) -> None:
+    line = printable(text)
+    assert line.isprintable()
+    assert [c for c in line if c != "\ufffd"] == [
+        c for c in " ".join(text.split()) if c.isprintable() and c != "\ufffd"
+    ]
+
+
+def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
+    why = make_explanation("alpha beta beta gamma", targets=(1,), gold="sci.space", scores=np.float32([0, 2, 1]))
+    text = shown(why)
+    for word in why.words():
+        times = f" ×{word.occurrences}" if word.occurrences > 1 else ""
+        assert re.search(rf"[+−]\d+\.\d+ {word.word}{times}", text)
+    assert "doc-1: sci.space, score 2.00" in text
+    assert "✓" in text
+    assert f"and absorbed {float(why.absorbed[0]):.2f}".replace("-", "−") in text
+    assert "make the score 2.00" in text
+
+
+def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
+    why = make_explanation(" ".join("abcdefghijkl"), targets=(0,))
+    lines = shown(why, top_k=3).splitlines()[2:5]
+    expected = [word.word for word in why.words() if word.relevance > 0][:3]
+    against = [word.word for word in reversed(why.words()) if word.relevance < 0][:3]
+    assert re.findall(r"\+\S+ (\w)", "\n".join(lines)) == expected
+    assert re.findall(r"−\S+ (\w)", "\n".join(lines)) == against
+
+
+def test_several_targets_take_a_row_each() -> None:
+    why = make_explanation(targets=(0, 1, (2, 0)), gold="rec.autos", scores=np.float32([3, 2, 1]))
+    text = shown(why)
+    assert re.search(r"^sci\.med +3\.00", text, re.MULTILINE)
+    assert re.search(r"^rec\.autos, not sci\.med +−2\.00", text, re.MULTILINE)
+    assert "✗ its own label is rec.autos" in text
+
+
+def test_a_text_without_a_word_says_so() -> None:
+    why = make_explanation("12 34", targets=(0,))
+    assert not (why.status == Status.READ).any()
+    assert "the model read no word of this text" in shown(why)
+    assert "make the score" in shown(why)
+
+
+def test_no_escape_sequence_passes_from_a_text_or_a_name() -> None:
+    why = make_explanation("alpha", labels=("\x1b[31mred", "b"), targets=(0,), document_id="\x1b]0;x\x07")
+    assert "\x1b" not in shown(why)
+
+
+def test_markup_in_a_word_is_text() -> None:
+    why = make_explanation("alpha", labels=("[bold]a[/bold]", "b"), targets=(0, 1))
+    assert "[bold]a[/bold]" in shown(why)
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_colour_obeys_no_color(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    console = Console(file=file, force_terminal=True, color_system="standard")
+    print_explanation(make_explanation("alpha beta gamma delta", targets=(0,)), console)
+    assert ("\x1b[31m" in file.getvalue()) is not no_color

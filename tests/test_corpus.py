@@ -1,0 +1,414 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import textlrp
+from textlrp import corpus
+from textlrp.errors import DataError, ModelError, OptionError, TargetError
+from textlrp.models.base import TextClassifier
+from textlrp.models.bundle import card
+from textlrp.models.cnn import CNNClassifier
+from textlrp.records import Document, Explanation
+from textlrp.store import read_jsonl, read_parquet
+from textlrp.text.datasets import Corpus
+from textlrp.text.vectors import Vectors
+
+CARS = ["the car has a loud engine", "an old engine in a new car", "brakes and wheels of the car"]
+DOCTORS = ["the doctor gave me a pill", "ask a doctor about the fever", "a pill against the fever"]
+POSTS = [Document(f"d{n}", text, n % 2) for n, text in enumerate(itertools.chain(*zip(CARS, DOCTORS, strict=True)))]
+
+
+def tiny(**options: object) -> CNNClassifier:
+    settings = {"widths": (2,), "filters": 4, "embedding_dim": 5, "max_epochs": 2, "min_df": 1, "vectors": None}
+    return CNNClassifier(**{**settings, **options})
+
+
+@pytest.fixture(scope="module")
+def cnn() -> TextClassifier:
+    return tiny().fit(POSTS, [post.label for post in POSTS])
+
+
+@pytest.fixture(scope="module")
+def svm() -> TextClassifier:
+    return corpus.new_model("svm").fit(POSTS, [post.label for post in POSTS])
+
+
+def write_table(path: Path, rows: int = 20) -> Path:
+    lines = [f"{'a car engine' if n % 2 else 'my doctor'} number {n},{'x' if n % 2 else 'y'}" for n in range(rows)]
+    path.write_text("\n".join(["text,label", *lines]) + "\n")
+    return path
+
+
+# ---- reading
+
+
+def test_a_corpus_comes_by_name_or_from_a_path(tmp_path: Path) -> None:
+    assert len(corpus.open_corpus("sample", "test")) == 80
+    assert len(corpus.open_corpus(write_table(tmp_path / "some.csv"), "test")) == 20
+
+
+def test_a_name_stands_before_a_path_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sample" / "x").mkdir(parents=True)
+    (tmp_path / "sample" / "x" / "1").write_text("a car")
+    monkeypatch.chdir(tmp_path)
+    assert len(corpus.open_corpus("sample", "train")) == 180
+    assert [document.text for document in corpus.open_corpus("./sample", "train")] == ["a car"]
+
+
+def test_a_corpus_with_a_name_takes_no_columns() -> None:
+    with pytest.raises(OptionError, match=r"sample is read as it is.*\./sample"):
+        corpus.open_corpus("sample", "train", label="group")
+
+
+def test_a_missing_corpus_names_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no file or folder.*\.parquet.*20newsgroups and sample"):
+        corpus.open_corpus(tmp_path / "nowhere.csv", "train")
+
+
+@given(total=st.integers(1, 60), limit=st.integers(1, 80))
+def test_spread_is_even_in_order_and_never_more_than_asked(total: int, limit: int) -> None:
+    documents = Corpus(lambda: (Document(str(n), "") for n in range(total)), name="numbers")
+    taken = [int(document.id) for document in corpus.spread(documents, limit)]
+    assert len(taken) == min(total, limit)
+    steps = np.diff(taken)
+    assert taken[0] == 0
+    assert (steps > 0).all()
+    assert not len(steps) or steps.max() - steps.min() <= 1
+
+
+# ---- training
+
+
+@pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
+def test_a_new_model_is_the_default_one_with_its_seed_and_skip(kind: str) -> None:
+    model = corpus.new_model(kind, seed=7, skip=("quotes",))
+    default = type(model)(skip=("quotes",), random_state=7)
+    assert model.kind == kind
+    assert model.get_params() == default.get_params()
+
+
+def test_epochs_and_vectors_reach_the_nets_alone() -> None:
+    model = corpus.new_model("boe", epochs=3, vectors="some.vec")
+    assert (model.get_params()["max_epochs"], model.get_params()["vectors"]) == (3, "some.vec")
+    for options in ({"epochs": 3}, {"vectors": "some.vec"}):
+        with pytest.raises(OptionError, match="svm has neither"):
+            corpus.new_model("svm", **options)
+
+
+def test_vectors_may_be_those_of_a_bundled_model(
+    cnn: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = cnn.save(tmp_path / "m")
+    monkeypatch.setattr(corpus, "bundled", lambda: [str(folder)])
+    vectors = corpus.new_model("cnn", vectors=str(folder)).get_params()["vectors"]
+    assert isinstance(vectors, Vectors)
+    assert vectors.words == cnn.vocabulary_.words
+
+
+def test_a_bag_of_words_has_no_vectors(svm: TextClassifier, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="bag of words"):
+        corpus.vectors_of(str(svm.save(tmp_path / "m")))
+
+
+def test_an_unknown_kind_names_the_three() -> None:
+    with pytest.raises(OptionError, match="'rnn'; there are cnn, boe, svm"):
+        corpus.new_model("rnn")
+
+
+def test_training_saves_a_model_that_answers_the_same_and_a_card(tmp_path: Path) -> None:
+    lines: list[str] = []
+    done = corpus.train_corpus(
+        write_table(tmp_path / "some.csv", 40),
+        tmp_path / "deep" / "m",
+        model=tiny(validation_fraction=0.2, random_state=3),
+        say=lines.append,
+    )
+    texts = [CARS[0], DOCTORS[0]]
+    loaded = textlrp.load(tmp_path / "deep" / "m")
+    np.testing.assert_array_equal(loaded.decision_function(texts), done.model.decision_function(texts))
+    assert (done.documents, done.test_accuracy) == (40, None)
+    assert done.held_out_accuracy == max(done.model.history_.accuracies)
+    assert card(done.path) == {
+        "corpus": "some.csv",
+        "documents": 40,
+        "seed": 3,
+        "held_out_accuracy": done.held_out_accuracy,
+        "test_accuracy": None,
+    }
+    assert lines[0] == "read 40 texts of 2 classes from some.csv"
+    assert [line.split()[0] for line in lines] == ["read", "trained", "accuracy", "saved"]
+
+
+def test_a_corpus_with_a_test_part_is_measured_on_it(tmp_path: Path) -> None:
+    done = corpus.train_corpus("sample", tmp_path / "m", model=corpus.new_model("svm"))
+    test = textlrp.load_sample_posts("test")
+    assert done.held_out_accuracy is None
+    assert done.test_accuracy == pytest.approx(done.model.score(test.documents, test.labels))
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("text\na\nb\n", "has no labels to train on"),
+        ("text,label\na,x\nb,\nc,y\n", "document '2' has no label"),
+        ("text,label\na,x\nb,\nc,\n", r"document '2' \(and 1 more\) has no label"),
+        ("text,label\na,x\nb,x\n", "at least two classes"),
+    ],
+)
+def test_labels_that_are_missing_or_all_the_same(tmp_path: Path, rows: str, sentence: str) -> None:
+    (tmp_path / "some.csv").write_text(rows)
+    with pytest.raises(DataError, match=sentence):
+        corpus.train_corpus(tmp_path / "some.csv", tmp_path / "m", model=tiny())
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_place_that_cannot_hold_a_model_is_found_out_before_the_training(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    for place in ("full", "full/letter.txt", "full/letter.txt/m"):
+        with pytest.raises(ModelError, match=r"other things in it|is a file"):
+            corpus.train_corpus(tmp_path / "not read", tmp_path / place, model=tiny())
+
+
+def test_a_folder_without_permission_is_found_out_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ModelError, match="cannot be written to"):
+        corpus.check_model_folder(tmp_path / "m")
+
+
+# ---- predicting
+
+
+@pytest.mark.parametrize("name", ["cnn", "svm"])
+def test_predictions_are_the_models_own(name: str, request: pytest.FixtureRequest) -> None:
+    model = request.getfixturevalue(name)
+    documents = [*POSTS, Document("empty", ""), Document("unknown", "xyzzy", 1)]
+    found = list(corpus.predict(model, documents))
+    assert [p.id for p in found] == [d.id for d in documents]
+    assert [p.predicted for p in found] == model.predict(documents).tolist()
+    assert [p.gold for p in found] == [d.label for d in documents]
+    if name == "cnn":
+        assert np.allclose([p.probability for p in found], model.predict_proba(documents).max(axis=1))
+    else:
+        assert {p.probability for p in found} == {None}
+    whys = list(textlrp.explain(model, documents))
+    assert [p.score for p in found] == pytest.approx([float(why.scores.max()) for why in whys], rel=1e-6)
+
+
+def test_predicting_is_lazy(cnn: TextClassifier) -> None:
+    endless = (Document(str(n), "the car") for n in itertools.count())
+    assert [p.id for p in itertools.islice(corpus.predict(cnn, endless), 3)] == ["0", "1", "2"]
+
+
+def test_right_compares_as_text() -> None:
+    assert corpus.Prediction("a", 3, 0.0, None, "3").right is True
+    assert corpus.Prediction("a", "x", 0.0, None, "y").right is False
+    assert corpus.Prediction("a", "x", 0.0, None, None).right is None
+
+
+def test_prediction_files(cnn: TextClassifier, svm: TextClassifier, tmp_path: Path) -> None:
+    odd = [Document('a,"b"\nc', "the car")]
+    corpus.write_predictions(corpus.predict(svm, odd), tmp_path / "p.csv")
+    header, row = (tmp_path / "p.csv").read_text().split("\n", 1)
+    assert header == "id,predicted,score,probability"
+    assert row.startswith('"a,""b""\nc",0,')
+    assert row.endswith(",\n")
+    corpus.write_predictions(corpus.predict(cnn, odd), tmp_path / "p.jsonl")
+    assert (tmp_path / "p.jsonl").read_text().startswith('{"id": "a,\\"b\\"\\nc", "predicted": 0, "score": ')
+    with pytest.raises(DataError, match=r"\.jsonl or \.csv"):
+        corpus.write_predictions([], tmp_path / "p.xml")
+
+
+def test_nothing_is_left_of_predictions_that_break_off(cnn: TextClassifier, tmp_path: Path) -> None:
+    def broken() -> Iterator[corpus.Prediction]:
+        yield from corpus.predict(cnn, POSTS[:1])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        corpus.write_predictions(broken(), tmp_path / "p.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- explaining
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "meant"),
+    [([1, 2], "2", 2), ([False, True], "True", True), (["x", "y"], "y", "y"), (["all", "y"], "all", "all")],
+)
+def test_classes_are_found_as_they_are_written(labels: list[object], name: str, meant: object) -> None:
+    model = corpus.new_model("svm").fit(POSTS, labels * 3)
+    assert corpus.class_named(model, name) == meant
+    (why,) = corpus.explain_corpus(model, POSTS[:1], targets=[name])
+    assert [why.labels[int(str(target))] for target in why.targets] == [str(meant)]
+
+
+def test_targets_and_the_contrast(cnn: TextClassifier) -> None:
+    def targets(*names: str, versus: str | None = None) -> tuple[object, ...]:
+        (why,) = corpus.explain_corpus(cnn, POSTS[:1], targets=names, versus=versus)
+        return why.targets
+
+    assert targets() == (cnn.predict(POSTS[:1])[0],)
+    assert targets("1") == (1,)
+    assert targets("1", "0") == (1, 0)
+    assert targets("all") == (0, 1)
+    assert targets("1", versus="0") == ((1, 0),)
+    with pytest.raises(OptionError, match="versus '0' needs a target"):
+        targets(versus="0")
+    with pytest.raises(TargetError, match="no class '7'"):
+        targets("7")
+
+
+def test_the_rule_is_handed_on(cnn: TextClassifier) -> None:
+    (zero,) = corpus.explain_corpus(cnn, POSTS[:1], rule="zero")
+    assert zero.rule == "Zero()"
+
+
+def test_one_document_becomes_its_page_and_several_a_list(cnn: TextClassifier, tmp_path: Path) -> None:
+    def page(documents: list[Document]) -> str:
+        return corpus.write_explanations(corpus.explain_corpus(cnn, documents), tmp_path / "w.html").read_text()
+
+    assert page(POSTS[:1]).count("<details") < page(POSTS).count("<details") == len(POSTS)
+    assert page([]).count("<details") == 0
+    assert all(post.text.split()[1] in page(POSTS) for post in POSTS)
+
+
+def test_explanation_files(cnn: TextClassifier, tmp_path: Path) -> None:
+    def ids(explanations: Iterator[Explanation]) -> list[str]:
+        return [why.document_id for why in explanations]
+
+    for name, read in (("w.jsonl", read_jsonl), ("w.parquet", read_parquet)):
+        assert ids(read(corpus.write_explanations(corpus.explain_corpus(cnn, POSTS), tmp_path / name))) == [
+            post.id for post in POSTS
+        ]
+    with pytest.raises(DataError, match=r"\.html or \.jsonl or \.parquet"):
+        corpus.write_explanations([], tmp_path / "w.pdf")
+    with pytest.raises(DataError, match="does not exist"):
+        corpus.write_explanations([], tmp_path / "no" / "w.html")
+
+
+# ---- the demo
+
+
+@pytest.fixture
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo without 20 Newsgroups, on a quarter of the sample posts, with a tiny net."""
+
+    def nothing(subset: str) -> Corpus:
+        raise DataError("20 Newsgroups is not on this machine")
+
+    def quarter(subset: str) -> Corpus:
+        return textlrp.load_sample_posts(subset)[::4]  # type: ignore[arg-type]
+
+    words = Vectors(("god", "car", "doctor"), np.eye(3, 5, dtype=np.float32))
+    monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
+    monkeypatch.setattr(corpus, "load_20newsgroups", nothing)
+    monkeypatch.setattr(corpus, "load_sample_posts", quarter)
+    monkeypatch.setattr(corpus, "starting_vectors", lambda: words)
+    monkeypatch.setattr(corpus, "SAMPLE_SETTINGS", {"filters": 3, "max_epochs": 1, "min_df": 1})
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_without_20_newsgroups_the_demo_takes_the_sample_posts_and_says_so(tmp_path: Path) -> None:
+    lines: list[str] = []
+    done = corpus.demo(tmp_path / "new" / "page.html", say=lines.append)
+    assert lines[0].startswith("20 Newsgroups is not on this machine and cannot be downloaded, so this demo runs on")
+    assert lines[-1].endswith(str(done.path))
+    page = done.path.read_text()
+    assert "of 20 sample posts kept for the test" in page
+    assert page.count("<details") == len(done.shown) > 0
+    assert all(prediction.id in page for prediction in done.shown)
+    assert 0 <= done.accuracy <= 1
+
+
+@pytest.mark.usefixtures("small_demo")
+def test_the_demo_repeats_itself(tmp_path: Path) -> None:
+    first, second = (corpus.demo(tmp_path / f"{n}.html", seed=5) for n in range(2))
+    assert first.shown == second.shown
+    assert first.path.read_bytes() == second.path.read_bytes()
+
+
+def test_a_wrong_answer_is_explained_beside_the_right_one(
+    small_demo: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Explanation] = []
+
+    def watched(explanations: Iterator[Explanation], path: Path, **options: object) -> Path:
+        seen.extend(explanations)
+        return path
+
+    monkeypatch.setattr(corpus, "write_report", watched)
+    done = corpus.demo(tmp_path / "page.html")
+    assert not all(prediction.right for prediction in done.shown)
+    for why, prediction in zip(seen, done.shown, strict=True):
+        names = (
+            [str(prediction.predicted)] + []
+            if prediction.right
+            else [str(prediction.predicted), str(prediction.gold)]
+        )
+        assert list(why.target_names) == names
+
+
+def test_an_archive_that_was_asked_for_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path / "nowhere.tar.gz"))
+    with pytest.raises(DataError, match="nowhere.tar.gz does not exist"):
+        corpus.demo(tmp_path / "page.html")
+
+
+def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, numbers in (("train", range(12)), ("test", range(12, 16))):
+        for group, text in (("rec.autos", CARS[0]), ("sci.med", DOCTORS[0])):
+            folder = tmp_path / f"20news-bydate-{part}" / group
+            folder.mkdir(parents=True)
+            for number in numbers:
+                (folder / str(number)).write_text(f"From: me\n\n{' '.join([text] * 25)} {number}\n")
+    monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path))
+    monkeypatch.setattr(corpus, "CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2))
+    lines: list[str] = []
+    done = corpus.demo(tmp_path / "page.html", say=lines.append)
+    assert lines[0] == "training a CNN on 24 posts of 20 Newsgroups, 2 groups ..."
+    assert done.corpus == "20newsgroups-test"
+
+
+def test_the_demo_finds_out_a_bad_place_first(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot make the folder"):
+        corpus.demo(tmp_path / "file" / "page.html")
+    with pytest.raises(DataError, match="end the name in .html"):
+        corpus.demo(tmp_path / "new" / "page.pdf")
+    assert not (tmp_path / "new").exists()
+
+
+@given(
+    posts=st.lists(
+        st.tuples(st.integers(0, 15), st.booleans(), st.floats(0, 1), st.sampled_from([10, 800, 4000])), max_size=60
+    )
+)
+def test_chosen_posts_are_readable_each_of_another_group_and_right_ones_first_of_all(
+    posts: list[tuple[int, bool, float, int]],
+) -> None:
+    documents = [Document(str(n), "x" * length, group) for n, (group, _, _, length) in enumerate(posts)]
+    predictions = [
+        corpus.Prediction(str(n), group if right else group + 1, 0.0, sureness, group)
+        for n, (group, right, sureness, _) in enumerate(posts)
+    ]
+    chosen = corpus.choose_posts(documents, predictions)
+    groups = [posts[n][0] for n in chosen]
+    wrong = [n for n in chosen if not posts[n][1]]
+    assert chosen == sorted(set(chosen))
+    assert len(groups) == len(set(groups)) <= 12
+    assert all(posts[n][3] == 800 for n in chosen)
+    assert len(wrong) == min(3, len({group for group, right, _, length in posts if not right and length == 800}))
+    if wrong:
+        surest = max(p for _, right, p, length in posts if not right and length == 800)
+        assert max(posts[n][2] for n in wrong) == surest
