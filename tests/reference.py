@@ -65,7 +65,10 @@ def share(parts: Sequence[float], bias: float, recipe: Recipe) -> tuple[list[flo
     if recipe.spread and parts:
         even = (bias + stabiliser) / len(parts)
         return [(part + even) / denominator for part in parts], {}
-    return [part / denominator for part in parts], {"bias": bias / denominator, "stabiliser": stabiliser / denominator}
+    return [part / denominator for part in parts], {
+        "bias": bias / denominator,
+        "stabiliser": stabiliser / denominator,
+    }
 
 
 def enter(ledger: Ledger, step: str, causes: Mapping[str, float], relevance: float) -> None:
@@ -245,7 +248,8 @@ def bag_of_words(
 ) -> Explained:
     """A text of T word ``ids`` through TF-IDF and a linear layer over the n-grams that occur in it."""
     places = [
-        [t for t in range(len(ids) - len(f.words) + 1) if tuple(ids[t : t + len(f.words)]) == f.words] for f in features
+        [t for t in range(len(ids) - len(f.words) + 1) if tuple(ids[t : t + len(f.words)]) == f.words]
+        for f in features
     ]
     present = [j for j, found in enumerate(places) if found]
     values = []
@@ -281,9 +285,7 @@ def gap(difference: Any, relevance: Any, ledger: Any) -> float:
 class PlainCNN(nn.Module):
     """torch's own Conv1d and Linear; a text (T, D) -> scores (C,)."""
 
-    def __init__(
-        self, convolutions: Mapping[int, Convolution], weight: Array, bias: Array, pooling: str
-    ) -> None:
+    def __init__(self, convolutions: Mapping[int, Convolution], weight: Array, bias: Array, pooling: str) -> None:
         super().__init__()
         self.pooling = pooling
         self.convolutions = nn.ModuleList()
@@ -299,7 +301,9 @@ class PlainCNN(nn.Module):
         for layer in self.convolutions:
             missing = max(0, layer.kernel_size[0] - len(vectors))
             active = torch.relu(layer(nn.functional.pad(vectors, (0, 0, 0, missing)).T))
-            pooled.append(active.amax(dim=1) if self.pooling == "max" else active.mean(dim=1))
+            # the first of equals takes all (amax would share), also where only rounding makes them differ
+            first = active.gather(1, active.detach().round(decimals=9).argmax(dim=1, keepdim=True))[:, 0]
+            pooled.append(first if self.pooling == "max" else active.mean(dim=1))
         scores: Tensor = self.output(torch.cat(pooled))
         return scores
 

@@ -64,7 +64,7 @@ READ: tuple[str | Document, ...] = (
     "🚀 שלום الطريق the rocket\u200d\u0301 naïve café\x00the orbit",
     " ".join(SENTENCES["space"] + SENTENCES["med"]),
 )
-"""Texts with repeated phrases, none or one word, words that no model knows, skipped ranges, and all kinds of characters."""
+"""Texts with repeated phrases, none or one word, unknown words, skipped ranges, and all kinds of characters."""
 
 KINDS = ("cnn", "boe", "svm")
 VARIANTS = ("cnn-max", "cnn-mean", "boe", "svm")

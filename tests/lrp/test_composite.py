@@ -38,7 +38,9 @@ def test_an_unknown_layer_is_named_with_those_there_are() -> None:
     Composite({"conv2": Zero(), "dense": Zero()}).check(STEPS)
 
 
-@pytest.mark.parametrize("composite", [*PRESETS.values(), Composite({"output": Epsilon(0.25, bias="spread")})], ids=repr)
+@pytest.mark.parametrize(
+    "composite", [*PRESETS.values(), Composite({"output": Epsilon(0.25, bias="spread")})], ids=repr
+)
 def test_repr_pastes_back(composite: Composite) -> None:
     assert eval(repr(composite), {"Composite": Composite, "Zero": Zero, "Epsilon": Epsilon}) == composite
 
@@ -58,7 +60,7 @@ def test_a_rule_or_a_name_becomes_a_composite() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:
-    with pytest.raises(RuleError, match="^no rule is called 'gama'; there are 'zero', 'epsilon', 'arras2017'.$"):
+    with pytest.raises(RuleError, match=r"^no rule is called 'gama'; there are 'zero', 'epsilon', 'arras2017'.$"):
         as_composite("gama")
 
 
@@ -69,10 +71,12 @@ def test_what_is_no_rule_is_refused(rule: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "default"), [(Epsilon(), Epsilon()), ({"output": "zero"}, Epsilon()), ({}, "zero"), ({}, Epsilon)], ids=repr
+    ("layers", "default"),
+    [(Epsilon(), Epsilon()), ({"output": "zero"}, Epsilon()), ({}, "zero"), ({}, Epsilon)],
+    ids=repr,
 )
 def test_a_composite_of_something_else_than_rules_is_refused(layers: Any, default: Any) -> None:
-    with pytest.raises(RuleError, match="wanted"):
+    with pytest.raises(RuleError, match=r"wanted"):
         Composite(layers, default=default)
 
 

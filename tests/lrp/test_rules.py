@@ -61,7 +61,9 @@ eighths = st.integers(-32, 32).map(lambda n: n / 8)  # their sums are exact
     epsilon=st.sampled_from([0.0, 1e-6, 0.01, 0.5]),
     spread=st.booleans(),
 )
-def test_shares_are_those_of_the_plain_loops(products: list[float], bias: float, epsilon: float, spread: bool) -> None:
+def test_shares_are_those_of_the_plain_loops(
+    products: list[float], bias: float, epsilon: float, spread: bool
+) -> None:
     row = torch.tensor([products], dtype=torch.float64)
     rule = Epsilon(epsilon, bias="spread" if spread else "absorb")
     shares = shares_of(rule, row, torch.tensor([bias], dtype=torch.float64))
@@ -117,10 +119,12 @@ def test_rules_are_frozen() -> None:
 
 @pytest.mark.parametrize("epsilon", [-1e-9, float("nan"), float("inf"), "much", None])
 def test_an_epsilon_out_of_range_is_refused(epsilon: float) -> None:
-    with pytest.raises(RuleError, match=r"^epsilon=.* came; a finite number >= 0 is wanted, such as Epsilon\(1e-6\)\.$"):
+    with pytest.raises(
+        RuleError, match=r"^epsilon=.* came; a finite number >= 0 is wanted, such as Epsilon\(1e-6\)\.$"
+    ):
         Epsilon(epsilon)
 
 
 def test_an_unknown_bias_is_refused() -> None:
-    with pytest.raises(RuleError, match="^bias='even' came; 'absorb' or 'spread' is wanted.$"):
+    with pytest.raises(RuleError, match=r"^bias='even' came; 'absorb' or 'spread' is wanted.$"):
         Epsilon(bias="even")  # type: ignore[arg-type]

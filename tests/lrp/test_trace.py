@@ -84,9 +84,7 @@ class Tape:
         z, projections, bias = self._windows()
         start = z.argmax(dim=1)
         rows = torch.arange(N)[:, None]
-        shares = torch.stack(
-            [projections[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2
-        )
+        shares = torch.stack([projections[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2)
         value = z.amax(dim=1)
         name = self.name("conv")
         mapped = WinningWindows(shares, start, T, D)
@@ -173,7 +171,9 @@ def by_hand(
     weight, bias = step.map.weight.numpy(), step.bias.numpy()
     received = np.zeros(len(inputs))
     for k in range(len(bias)):
-        fractions, causes = share([float(w * x) for w, x in zip(weight[k], inputs, strict=True)], float(bias[k]), recipe)
+        fractions, causes = share(
+            [float(w * x) for w, x in zip(weight[k], inputs, strict=True)], float(bias[k]), recipe
+        )
         enter(ledger, step.name, causes, float(relevance[k]))
         received += np.array(fractions) * relevance[k]
     return received
@@ -421,7 +421,7 @@ def test_a_value_that_nobody_used_is_passed_over() -> None:
 
 
 def test_an_unknown_layer_is_refused_before_anything_runs() -> None:
-    with pytest.raises(RuleError, match="no layer 'conv9' in this model; it has 'embedding'"):
+    with pytest.raises(RuleError, match=r"no layer 'conv9' in this model; it has 'embedding'"):
         lead_back(two_layers(), Composite({"conv9": Zero()}))
 
 

@@ -94,8 +94,8 @@ def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a int"), (b"the", "a bytes"),
-     (["the"], "a list")],
+    [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a int"),
+     (b"the", "a bytes"), (["the"], "a list")],
     ids=str,
 )  # fmt: skip
 def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
@@ -107,7 +107,7 @@ def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
     model = small(kind).fit(TEXTS, LABELS)
     for call in (model.predict, model.decision_function, model.encode):
         for X in (bad, frame, np.array(bad, dtype=object)):
-            with pytest.raises(DataError, match="^row 4 holds "):
+            with pytest.raises(DataError, match=r"^row 4 holds "):
                 call(X)
 
 
@@ -176,15 +176,15 @@ CNN = [
     {"filters": 0}, {"filters": (1, 2)}, {"filters": 2.5}, {"filters": (1, 2, 0)}, {"pooling": "median"},
 ]  # fmt: skip
 SVM = [
-    {"ngrams": 0}, {"ngrams": 4}, {"ngrams": "all"}, {"min_df_ngrams": 0}, {"min_df_ngrams": 0.1}, {"C": 0}, {"C": "much"},
-    {"C": float("nan")}, {"loss": "log"},
+    {"ngrams": 0}, {"ngrams": 4}, {"ngrams": "all"}, {"min_df_ngrams": 0}, {"min_df_ngrams": 0.1}, {"C": 0},
+    {"C": "much"}, {"C": float("nan")}, {"loss": "log"},
 ]  # fmt: skip
 OWN = {"cnn": SHARED + NET + CNN, "boe": SHARED + NET, "svm": SHARED + SVM}
 
 
 def test_options_out_of_range_are_named(kind: str) -> None:
     for options in OWN[kind]:
-        (name, value), = options.items()
+        ((name, value),) = options.items()
         with pytest.raises(TextlrpError) as caught:
             small(kind, **options).fit(TEXTS, LABELS)
         assert isinstance(caught.value, (OptionError, DataError)), options
@@ -206,7 +206,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers(kind: str) -> None:
 
 def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
     texts, labels = [*TEXTS, "", "42 %", " \n"], [*LABELS, "med", "space", "med"]
-    with pytest.warns(UserWarning, match="^3 of 27 texts have no word to read.$") as caught:
+    with pytest.warns(UserWarning, match=r"^3 of 27 texts have no word to read.$") as caught:
         small(kind).fit(texts, labels)
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -230,5 +230,7 @@ def test_large_and_strange_texts(kind: str) -> None:
     texts = [different, long, strange]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = small(kind, **({} if kind == "svm" else {"max_epochs": 1})).fit(TEXTS + texts, [*LABELS, *LABELS[-3:]])
+        model = small(kind, **({} if kind == "svm" else {"max_epochs": 1})).fit(
+            TEXTS + texts, [*LABELS, *LABELS[-3:]]
+        )
         assert np.isfinite(model.decision_function(texts)).all()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from toys import KINDS, LABELS, READ, TEXTS, VARIANTS, fitted, small
 
 from textlrp.errors import ModelError
-from textlrp.models import bundle
+from textlrp.models import folder
 from textlrp.models.base import TextClassifier
 from textlrp.models.bundle import bundled, card, load, save_model
 from textlrp.text.vectors import Vectors
@@ -145,7 +145,9 @@ def test_fingerprints_tell_models_apart() -> None:
 def test_functions_are_asked_for_again(kind: str, tmp_path: Path) -> None:
     model = small(kind, tokenizer=last_letters, skip=first_word).fit(TEXTS, LABELS)
     folder = model.save(tmp_path / "model")
-    with pytest.raises(ModelError, match=rf"{__name__}:last_letters as its tokenizer; pass it again: .*tokenizer=last_let"):
+    with pytest.raises(
+        ModelError, match=rf"{__name__}:last_letters as its tokenizer; pass it again: .*tokenizer=last_let"
+    ):
         load(folder)
     with pytest.raises(ModelError, match=rf"{__name__}:first_word as its skip; pass it again: .*skip=first_word\)\."):
         load(folder, tokenizer=last_letters)
@@ -161,7 +163,7 @@ def test_a_function_without_a_name_of_its_own_can_be_saved_too(tmp_path: Path) -
 
     model = small("boe", tokenizer=Splitter()).fit(TEXTS, LABELS)
     folder = model.save(tmp_path / "model")
-    with pytest.raises(ModelError, match="Splitter as its tokenizer"):
+    with pytest.raises(ModelError, match=r"Splitter as its tokenizer"):
         load(folder)
     assert load(folder, tokenizer=Splitter()).fingerprint_ == model.fingerprint_
 
@@ -189,9 +191,7 @@ def test_no_such_model(tmp_path: Path) -> None:
 
 def test_a_missing_file(saved: Path) -> None:
     (saved / "model.safetensors").unlink()
-    assert refusal(saved) == (
-        f"{saved} has no model.safetensors; the folder is incomplete, save the model again."
-    )
+    assert refusal(saved) == (f"{saved} has no model.safetensors; the folder is incomplete, save the model again.")
     (saved / "config.json").unlink()
     assert refusal(saved) == f"{saved} is no textlrp model: it has no config.json."
 
@@ -208,7 +208,9 @@ def test_truncated_tensors(kept: float, checked: bool, saved: Path) -> None:
     assert "again" in sentence
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b'{"format": "one", "kind": "cnn"}'])
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b'{"format": "one", "kind": "cnn"}']
+)
 def test_a_config_that_is_none(text: bytes, saved: Path) -> None:
     (saved / "config.json").write_bytes(text)
     assert re.search(r"config\.json is damaged|is no textlrp model", refusal(saved))
@@ -224,11 +226,11 @@ def test_a_newer_format(saved: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": "transformer"}, {"kind": ["cnn"]}, {"options": None}, {"options": []}, {"options": {"colour": "red"}},
-        {"options": {"min_df": 0}}, {"options": {"tokenizer": "none"}}, {"classes": None}, {"classes": ["a", "b"]},
-        {"classes": [["a"], ["b"]]}, {"classes": ["a", "a", "b"]}, {"classes": 3}, {"documents": None}, {"documents": "x"},
-        {"vocabulary_documents": None}, {"shapes": None}, {"shapes": {}}, {"shapes": {"output.bias": [7]}},
-        {"shapes": {"more": [1]}}, {"shapes": 5},
+        {"kind": "transformer"}, {"kind": ["cnn"]}, {"options": None}, {"options": []},
+        {"options": {"colour": "red"}}, {"options": {"min_df": 0}}, {"options": {"tokenizer": "none"}},
+        {"classes": None}, {"classes": ["a", "b"]}, {"classes": [["a"], ["b"]]}, {"classes": ["a", "a", "b"]},
+        {"classes": 3}, {"documents": None}, {"documents": "x"}, {"vocabulary_documents": None},
+        {"shapes": None}, {"shapes": {}}, {"shapes": {"output.bias": [7]}}, {"shapes": {"more": [1]}}, {"shapes": 5},
     ],
     ids=str,
 )  # fmt: skip
@@ -238,7 +240,9 @@ def test_a_config_that_does_not_fit(changes: dict[str, Any], saved: Path) -> Non
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.sampled_from(["config.json", "model.safetensors"]), place=st.integers(0, 10**6), byte=st.integers(0, 255))
+@given(
+    name=st.sampled_from(["config.json", "model.safetensors"]), place=st.integers(0, 10**6), byte=st.integers(0, 255)
+)
 def test_any_wrong_byte_is_found_or_harmless(name: str, place: int, byte: int, saved: Path) -> None:
     whole = (saved / name).read_bytes()
     place %= min(len(whole), 4000)  # the head of the tensors' file is where it says what is where
@@ -288,7 +292,7 @@ def test_a_folder_with_other_things_is_left_alone(files: dict[str, str], tmp_pat
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     before = contents(tmp_path)
-    with pytest.raises(ModelError, match="folder with other things in it|may hold something else"):
+    with pytest.raises(ModelError, match=r"folder with other things in it|may hold something else"):
         fitted("boe").save(tmp_path)
     assert contents(tmp_path) == before
 
@@ -296,16 +300,16 @@ def test_a_folder_with_other_things_is_left_alone(files: dict[str, str], tmp_pat
 def test_a_model_with_other_things_beside_it_is_left_alone(saved: Path) -> None:
     (saved / "notes.txt").write_text("about this model")
     before = contents(saved)
-    with pytest.raises(ModelError, match="folder with other things in it, such as 'notes.txt'"):
+    with pytest.raises(ModelError, match=r"folder with other things in it, such as 'notes.txt'"):
         fitted("boe").save(saved)
     assert contents(saved) == before
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "model").write_text("years of work")
-    with pytest.raises(ModelError, match="is a file; name a folder for the model"):
+    with pytest.raises(ModelError, match=r"is a file; name a folder for the model"):
         fitted("boe").save(tmp_path / "model")
-    with pytest.raises(ModelError, match="cannot write the model to"):
+    with pytest.raises(ModelError, match=r"cannot write the model to"):
         fitted("boe").save(tmp_path / "model" / "inner")
     assert (tmp_path / "model").read_text() == "years of work"
 
@@ -328,9 +332,9 @@ def break_rename(self: Path, target: Path) -> None:
 
 
 FAILURES: dict[str, tuple[Any, str, Callable[..., Any], type[BaseException]]] = {
-    "tensors": (bundle, "save_file", break_save_file, ModelError),
+    "tensors": (folder, "save_file", break_save_file, ModelError),
     "config": (Path, "write_text", break_config, ModelError),
-    "Ctrl-C": (bundle, "save_file", interrupt, KeyboardInterrupt),
+    "Ctrl-C": (folder, "save_file", interrupt, KeyboardInterrupt),
     "rename": (Path, "rename", break_rename, ModelError),
 }
 

@@ -14,13 +14,13 @@ from reference import Convolution, PlainBag, PlainCNN
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
-from toys import LABELS, READ, TEXTS, fitted, scrambled, small
 from torch import Tensor, nn
+from toys import LABELS, READ, TEXTS, fitted, scrambled, small
 
+from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
-from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.ngrams import frequent_keys, keys_of, occurrences
 from textlrp.models.packing import blocks, pack
 
@@ -112,7 +112,9 @@ def test_gradients_of_training_are_those_of_the_plain_module(kind: Any) -> None:
         scores = torch.stack([plain(plain_table[torch.from_numpy(ids)]) for ids in texts])
         weights = {f"conv{layer.kernel_size[0]}": layer.weight for layer in plain.convolutions}  # type: ignore[union-attr]
         biases = {f"conv{layer.kernel_size[0]}.bias": layer.bias for layer in plain.convolutions}  # type: ignore[union-attr]
-        expected = gradients((scores * mix).sum(), {"table": plain_table, "output": plain.output.weight, **weights, **biases})  # type: ignore[dict-item]
+        expected = gradients(
+            (scores * mix).sum(), {"table": plain_table, "output": plain.output.weight, **weights, **biases}
+        )  # type: ignore[dict-item]
     for weight in net.weights.values():
         weight.requires_grad_()
     (net.forward(vectors, packed, None) * mix).sum().backward()
@@ -199,7 +201,10 @@ def test_ngrams_are_those_of_plain_loops(texts: list[list[int]], n: int, min_df:
     placed = occurrences(arrays, [np.arange(0), table], 5)
     if n == 2:
         expected = [(k, t, sorted(kept).index(g)) for k, found in enumerate(grams) for t, g in found if g in kept]
-        assert sorted(zip(placed.text.tolist(), placed.position.tolist(), placed.column.tolist(), strict=True)) == expected
+        assert (
+            sorted(zip(placed.text.tolist(), placed.position.tolist(), placed.column.tolist(), strict=True))
+            == expected
+        )
 
 
 # ---- packing

@@ -82,7 +82,7 @@ def test_class_weight_moves_the_model(kind: str, weights: Any) -> None:
     texts, labels = TEXTS[2:], LABELS[2:]  # classes of 6, 8 and 8
     plain = small(kind).fit(texts, labels)
     weighted = small(kind, class_weight=weights).fit(texts, labels)
-    even = small(kind, class_weight={name: 1.0 for name in NAMES}).fit(texts, labels)
+    even = small(kind, class_weight=dict.fromkeys(NAMES, 1.0)).fit(texts, labels)
     assert not same_weights(plain, weighted)
     np.testing.assert_allclose(even.decision_function(texts), plain.decision_function(texts), rtol=1e-3, atol=1e-5)
 

@@ -119,7 +119,7 @@ def test_ctrl_c_keeps_the_best_so_far(kind: str, fraction: float, monkeypatch: p
     steps = 3  # 24 or 18 texts in batches of 8
     Interrupted(at=2 * steps).install(monkeypatch)
     model: Any = small(kind, max_epochs=5, validation_fraction=fraction)
-    with pytest.warns(UserWarning, match="^training was interrupted; the weights of epoch 1 are kept.$"):
+    with pytest.warns(UserWarning, match=r"^training was interrupted; the weights of epoch 1 are kept.$"):
         model.fit(TEXTS, LABELS)
     assert model.history_.kept_epoch == 1
     assert len(kept) == 1

@@ -6,7 +6,7 @@ and agree byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any, NamedTuple, overload
 
@@ -21,7 +21,7 @@ from textlrp.lrp.composite import Composite, as_composite
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.base import DTYPES, TextClassifier
-from textlrp.models.inputs import check_texts
+from textlrp.models.inputs import check_container, check_text
 from textlrp.records import Document, Explanation
 from textlrp.text.batches import Batch
 
@@ -88,7 +88,8 @@ def explain(
     """
     if not isinstance(model, TextClassifier):
         raise OptionError(
-            f"a {type(model).__name__} came as the model; a fitted textlrp classifier is wanted, or textlrp.load(...)."
+            f"a {type(model).__name__} came as the model; a fitted textlrp classifier is wanted, "
+            "or textlrp.load(...)."
         )
     if dtype is not None and dtype not in DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
@@ -98,44 +99,54 @@ def explain(
         )
     composite = as_composite(rule)
     how = _How(composite, printed(composite), model.fingerprint_, dtype)
+    resolve_targets(target, model.classes_, np.zeros((0, len(model.classes_))))  # refuses a wrong one at once
+    own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        own = None if targets is None else list(targets)
-        return next(_explain_block(model, [_named(texts, 1)], target, own, how))
-    return _explain_stream(model, texts, target, targets, how)
+        return next(_explain_block(model, [_named(texts, 0)], target, own, how))
+    return _explain_stream(model, check_container(texts), target, own, how)
+
+
+def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
+    """``targets``, after a look at how many there are where both sides can be counted."""
+    if isinstance(targets, str) or not isinstance(targets, Iterable):
+        raise TargetError(f"targets={targets!r} came; one target per document is wanted. Did you mean target=?")
+    documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
+    if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
+        raise TargetError(f"targets= holds {len(targets)} for {documents} documents; one for each is wanted.")
+    return targets
 
 
 def _explain_stream(
     model: TextClassifier,
-    texts: Iterable[str | Document],
+    texts: Iterable[Any],
     target: Any,
     targets: Iterable[Any] | None,
     how: _How,
 ) -> Iterator[Explanation]:
-    numbered = (_named(text, number) for number, text in enumerate(texts, start=1))
+    named = (_named(text, row) for row, text in enumerate(texts))
     own_targets = None if targets is None else iter(targets)
-    while block := list(islice(numbered, BLOCK)):
-        own = None if own_targets is None else list(islice(own_targets, len(block)))
+    while block := list(islice(named, BLOCK)):
+        own = None if own_targets is None else islice(own_targets, len(block))
         yield from _explain_block(model, block, target, own, how)
 
 
-def _named(text: str | Document, number: int) -> Document:
+def _named(text: Any, row: int) -> Document:
     """A plain string becomes a Document named by its position, counted from 1."""
-    if isinstance(text, Document):
-        return text
-    check_texts([text])
-    return Document(str(number), text)
+    checked = check_text(text, row)
+    return checked if isinstance(checked, Document) else Document(str(row + 1), checked)
 
 
 def _explain_block(
     model: TextClassifier,
     block: list[Document],
     target: Any,
-    own: list[Any] | None,
+    targets: Iterable[Any] | None,
     how: _How,
 ) -> Iterator[Explanation]:
+    own = None if targets is None else list(targets)
     if own is not None and len(own) != len(block):
         raise TargetError(
-            f"targets= ended early: {len(own)} came for {len(block)} documents; one per document is wanted."
+            f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
         )
     batch = model.encode(block)
     done: dict[int, Explanation] = {}

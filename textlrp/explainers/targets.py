@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import TargetError
+from textlrp.models.options import is_whole
 from textlrp.records import Target
 
 
@@ -51,15 +52,15 @@ def one_target(target: Any, classes: NDArray[Any]) -> Target:
 def position_of(label: Any, classes: NDArray[Any]) -> int:
     """The position of one label; raises :class:`TargetError` with the closest label there is."""
     if isinstance(label, Index):
-        if -len(classes) <= label.position < len(classes):
-            return label.position % len(classes)
+        if is_whole(label.position) and -len(classes) <= label.position < len(classes):
+            return int(label.position) % len(classes)
         raise TargetError(
             f"{label!r} came; this model has {len(classes)} classes, Index(0) to Index({len(classes) - 1})."
         )
     known: Sequence[Any] = classes.tolist()
     value = label.item() if isinstance(label, np.generic) else label
     for position, name in enumerate(known):
-        if name == value and isinstance(name, bool) == isinstance(value, bool):
+        if isinstance(value, type(name)) and name == value and isinstance(name, bool) == isinstance(value, bool):
             return position
     names = [str(name) for name in known]
     close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from numbers import Real
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -61,8 +60,8 @@ class Zero:
     """LRP-0: share_jk = a_j w_jk / z_k; the bias absorbs b_k / z_k.
 
     Conserves R_k up to the bias. An output z_k = 0 (or too small to divide by) gives nothing and
-    absorbs all of R_k as ``empty``. On ReLU and max-pool nets it equals gradient × input (Shrikumar et al. 2016; Ancona
-    et al. 2018). Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.
+    absorbs all of R_k as ``empty``. On ReLU and max-pool nets it equals gradient × input
+    (Shrikumar et al. 2016; Ancona et al. 2018). Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.
     """
 
     def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
@@ -77,7 +76,8 @@ class Epsilon:
     denominator (cause ``stabiliser``), the bias absorbs b_k (cause ``bias``). With
     ``bias="spread"`` both are instead spread evenly over the inputs of the output, as
     Arras et al. 2017 (eqs. 5 and 6) do: relevance is then conserved exactly, but words that an
-    output never looked at receive some. Where there is no input they are absorbed after all. Source: Bach et al. 2015, eq. 58.
+    output never looked at receive some. Where there is no input they are absorbed after all.
+    Source: Bach et al. 2015, eq. 58.
 
     Raises :class:`RuleError` on a negative ``epsilon`` or an unknown ``bias``.
     """
@@ -86,7 +86,7 @@ class Epsilon:
     bias: Literal["absorb", "spread"] = "absorb"
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.epsilon, Real) and 0 <= self.epsilon < float("inf")):
+        if not (isinstance(self.epsilon, (int, float)) and 0 <= self.epsilon < float("inf")):
             raise RuleError(f"epsilon={self.epsilon!r} came; a finite number >= 0 is wanted, such as Epsilon(1e-6).")
         if self.bias not in ("absorb", "spread"):
             raise RuleError(f"bias={self.bias!r} came; 'absorb' or 'spread' is wanted.")

@@ -83,7 +83,7 @@ class BagNet:
                 Linear("output", "dense", ("features",), "scores", Dense(bag, weight), bias, scores),
             ),
             scores,
-            elements=grid.numel() * vectors.shape[1] // max(1, grid.shape[1]),
+            elements=len(packed) * max(len(vectors), vectors.shape[1], grid.shape[1]),
         )
 
 

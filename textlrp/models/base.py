@@ -10,7 +10,6 @@ import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -25,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.inputs import Texts, check_labels, check_texts
-from textlrp.models.options import check_whole, plain_option
+from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.text.batches import Batch, Reader, encode
 from textlrp.text.skip import make_skip
@@ -120,7 +119,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
-                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r}, skip={self.skip!r}."
+                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
+                f"and skip={self.skip!r}."
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
@@ -173,7 +173,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits of a hash over weights, vocabulary, classes and the options that scores depend on."""
+        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and the options that scores depend on."""
         check_is_fitted(self, "weights_")
         digest = hashlib.sha256()
         for name in sorted(self.weights_):
@@ -234,7 +234,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _seed(self) -> int:
         """``random_state`` as a number; from None or a ``RandomState`` one is drawn."""
         state = self.random_state
-        if isinstance(state, Integral) and 0 <= state < 2**32:
+        if is_whole(state) and 0 <= state < 2**32:
             return int(state)
         if state is None or isinstance(state, np.random.RandomState):
             return int(check_random_state(state).randint(2**31 - 1))

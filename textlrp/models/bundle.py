@@ -6,11 +6,6 @@ The vocabulary lies in the tensors too, as UTF-8 bytes. Saved small (``compress=
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from sklearn.utils.validation import check_is_fitted
 
 import textlrp
@@ -27,12 +22,11 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, checksum, read_config, write_folder
 from textlrp.models.options import plain_option
 from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
 
-FORMAT = 1
-CONFIG, TENSORS = "config.json", "model.safetensors"
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
@@ -50,7 +44,7 @@ def save_model(
     """
     check_is_fitted(model, "weights_")
     target = Path(path)
-    _check_replaceable(target)
+    check_replaceable(target)
     tensors = _compressed(model.weights_) if compress else dict(model.weights_)
     tensors["vocabulary.words"] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
     tensors["vocabulary.counts"] = model.vocabulary_.counts
@@ -66,24 +60,10 @@ def save_model(
         "card": dict(card or {}),
     }
     try:
-        _write(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
+        write_folder(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
     except (OSError, SafetensorError) as reason:
         raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
     return target
-
-
-def _write(target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
-    """Both files in a folder beside ``target``, which then takes its place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".textlrp-", dir=target.parent))
-    try:
-        save_file(tensors, beside / TENSORS)
-        config |= {"sha256": _checksum(beside / TENSORS)}
-        (beside / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        beside.chmod(0o755)
-        _swap(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def load(
@@ -98,10 +78,10 @@ def load(
     Raises :class:`ModelError` where the folder is missing, damaged, from a newer version or no model.
     """
     folder = _folder(path)
-    config = _config(folder)
+    config = read_config(folder)
     model = _from_options(folder, config, tokenizer, skip)
     try:
-        if config.get("sha256") not in (None, _checksum(folder / TENSORS)):
+        if config.get("sha256") not in (None, checksum(folder / TENSORS)):
             raise ModelError(f"{folder / TENSORS} is not the file that was saved; copy or save the model again.")
         tensors = load_file(folder / TENSORS)
     except FileNotFoundError:
@@ -134,7 +114,7 @@ def _restore(model: TextClassifier, config: dict[str, Any], tensors: dict[str, N
 
 def card(path: str | Path) -> dict[str, Any]:
     """The card a model was saved with; raises :class:`ModelError` like :func:`load`."""
-    return dict(_config(_folder(path)).get("card", {}))
+    return dict(read_config(_folder(path)).get("card", {}))
 
 
 def bundled() -> list[str]:
@@ -157,23 +137,6 @@ def _folder(path: str | Path) -> Path:
         f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote, "
         f"or one of {', '.join(bundled())}."
     )
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
-    except (ValueError, OSError) as broken:
-        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "kind" not in config:
-        raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
-    if config["format"] > FORMAT:
-        raise ModelError(
-            f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
-            f"reads up to format {FORMAT}. Upgrade textlrp."
-        )
-    return config
 
 
 def _from_options(
@@ -202,44 +165,6 @@ def _from_options(
     except OptionError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
     return model
-
-
-def _check_replaceable(target: Path) -> None:
-    """Refuse to write where something else than a model of ours would be lost."""
-    if target.exists() and not target.is_dir():
-        raise ModelError(f"{target} is a file; name a folder for the model.")
-    others = sorted({entry.name for entry in target.iterdir()} - {CONFIG, TENSORS}) if target.is_dir() else []
-    if others:
-        raise ModelError(
-            f"{target} is a folder with other things in it, such as {others[0]!r}; name a new folder or an older model."
-        )
-    if target.is_dir() and any(target.iterdir()):
-        try:
-            _config(target)
-        except ModelError as foreign:
-            raise ModelError(f"{target} is not replaced, for it may hold something else. ({foreign})") from None
-
-
-def _swap(beside: Path, target: Path) -> None:
-    """Put ``beside`` in the place of ``target``; on a failure what was there stays."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=".textlrp-old-", dir=target.parent))
-    try:
-        os.replace(target, old / "model")
-        try:
-            beside.rename(target)
-        except OSError:
-            os.replace(old / "model", target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 # ---- values

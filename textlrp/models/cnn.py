@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from numbers import Integral
 from typing import Any, Literal
 
 from torch import Tensor
@@ -12,7 +11,7 @@ from textlrp.errors import OptionError
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
-from textlrp.models.options import check_whole
+from textlrp.models.options import check_whole, is_whole
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
@@ -134,7 +133,7 @@ class CNNClassifier(NetClassifier):
         """Widths and filters per width."""
         widths = _whole_numbers("widths", self.widths)
         filters = _whole_numbers("filters", self.filters)
-        if isinstance(self.filters, Integral):
+        if is_whole(self.filters):
             filters *= len(widths)
         return widths, filters
 
@@ -164,7 +163,7 @@ class CNNClassifier(NetClassifier):
 
 def _whole_numbers(name: str, value: Any) -> tuple[int, ...]:
     """One whole number >= 1 or several; raises :class:`OptionError` on anything else."""
-    several = (value,) if isinstance(value, Integral) else value
+    several = (value,) if is_whole(value) else value
     if isinstance(several, (str, bytes)) or not isinstance(several, Iterable):
         raise OptionError(f"{name}={value!r} came; a whole number >= 1, or several in a tuple, is wanted.")
     numbers = tuple(several)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
+from textlrp.models.options import is_number
 from textlrp.records import Document
 
 Texts = Iterable[str | Document]
@@ -22,25 +22,33 @@ def check_texts(X: Texts) -> list[str | Document]:
     Raises :class:`DataError` on a bare string, a table of several columns, and on the first row that is
     no text (None, NaN, bytes, a number), which it names.
     """
+    return [check_text(text, row) for row, text in enumerate(check_container(X))]
+
+
+def check_container(X: Texts) -> Iterable[Any]:
+    """What to iterate over; raises :class:`DataError` on anything but one series of values. Reads nothing yet."""
     if isinstance(X, (str, bytes, Document)):
         raise DataError(f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text].")
     if isinstance(X, Mapping) or not isinstance(X, Iterable):
         raise DataError(f"{'None' if X is None else f'a {type(X).__name__}'} came where a list of texts is wanted.")
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) == 2 and shape[1] == 1:
-        X = np.asarray(X).ravel()
-    elif shape is not None and len(shape) != 1:
+        return np.asarray(X).ravel()
+    if shape is not None and len(shape) != 1:
         raise DataError(
             f"a table of shape {tuple(shape)} came; one column of texts is wanted, such as frame['text']."
         )
-    texts = list(X)
-    for row, text in enumerate(texts):
-        if not isinstance(text, (str, Document)):
-            what = f"a {type(text).__name__}"
-            if _is_missing(text):
-                what = "NaN" if isinstance(text, Real) else repr(text)
-            raise DataError(f"row {row} holds {what}, not a text; drop such rows or write '' for an empty text.")
-    return texts
+    return X
+
+
+def check_text(text: Any, row: int) -> str | Document:
+    """The text itself; raises :class:`DataError`, which names the row, where it is none."""
+    if isinstance(text, (str, Document)):
+        return text
+    what = f"a {type(text).__name__}"
+    if _is_missing(text):
+        what = "NaN" if is_number(text) else repr(text)
+    raise DataError(f"row {row} holds {what}, not a text; drop such rows or write '' for an empty text.")
 
 
 def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -84,8 +92,8 @@ def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    if isinstance(value, Real):
-        return value != value
+    if is_number(value):
+        return bool(value != value)
     # pandas' own signs for missing values, without loading pandas
     return value is None or (isinstance(value, str) and value == "") or type(value).__name__ in ("NAType", "NaTType")
 

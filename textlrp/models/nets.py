@@ -152,8 +152,8 @@ class NetClassifier(TextClassifier):
         check_whole("train_tokens", self.train_tokens, none="all words")
         if self.vectors is not None and not isinstance(self.vectors, (str, Path, Vectors)):
             raise OptionError(
-                f"vectors= came as a {type(self.vectors).__name__}; 'ppmi', None, the path of a file of word vectors, "
-                "a spaCy pipeline's name or Vectors is wanted."
+                f"vectors= came as a {type(self.vectors).__name__}; 'ppmi', None, the path of a file of word "
+                "vectors, a spaCy pipeline's name or Vectors is wanted."
             )
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from textlrp.errors import OptionError
 
 
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether this is a whole number, Python's or numpy's."""
+    return isinstance(value, (int, np.integer))
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a real number, Python's or numpy's."""
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
 def check_whole(name: str, value: Any, *, none: str | None = None) -> None:
-    """Raise :class:`OptionError` unless ``value`` is a whole number >= 1, or None where ``none`` says what it means."""
-    if (none and value is None) or (isinstance(value, Integral) and value >= 1):
+    """Raise :class:`OptionError` unless this is a whole number >= 1, or None where ``none`` says what that means."""
+    if (none and value is None) or (is_whole(value) and value >= 1):
         return
     otherwise = f", or None for {none}," if none else ""
     raise OptionError(f"{name}={value!r} came; a whole number >= 1{otherwise} is wanted.")
@@ -20,13 +31,13 @@ def check_whole(name: str, value: Any, *, none: str | None = None) -> None:
 
 def check_share(name: str, value: Any) -> None:
     """Raise :class:`OptionError` unless 0 <= ``value`` < 1."""
-    if not (isinstance(value, Real) and 0 <= value < 1):
+    if not (is_number(value) and 0 <= value < 1):
         raise OptionError(f"{name}={value!r} came; a number from 0 up to (not including) 1 is wanted.")
 
 
 def check_positive(name: str, value: Any, *, zero: bool = False) -> None:
     """Raise :class:`OptionError` unless ``value`` is finite and above 0 (or 0, where ``zero``)."""
-    if not (isinstance(value, Real) and math.isfinite(value) and (value > 0 or (zero and value == 0))):
+    if not (is_number(value) and math.isfinite(value) and (value > 0 or (zero and value == 0))):
         raise OptionError(f"{name}={value!r} came; a finite number {'>= 0' if zero else 'above 0'} is wanted.")
 
 

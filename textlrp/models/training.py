@@ -96,7 +96,7 @@ def train(
                     continue
                 accuracies.append(loop.accuracy())
                 progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
-                if accuracies[-1] > best:
+                if accuracies[-1] >= best:  # of equals the later: the schedule has cooled further
                     best, kept, best_state = accuracies[-1], epoch, loop.averaged()
                 elif epoch - kept >= plan.patience:
                     break

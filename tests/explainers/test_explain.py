@@ -1,0 +1,329 @@
+"""``explain``: what goes in, what comes out, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from toys import LABELS, READ, TEXTS, VARIANTS, fitted, small
+
+import textlrp
+from textlrp.errors import DataError, OptionError, RuleError, TargetError, TextlrpError
+from textlrp.explainers import explain as explain_module
+from textlrp.explainers.explain import explain
+from textlrp.explainers.targets import Index
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.rules import Epsilon, Zero
+from textlrp.records import Document, Explanation
+
+TEXT = "the doctor gave me a pill"
+
+
+def model_of(labels: list[Any]) -> Any:
+    """A bag of embeddings over these classes."""
+    return small("boe").fit(TEXTS[: 8 * len(labels)], [label for label in labels for _ in range(8)])
+
+
+# ---- targets
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("med", (1,)),
+        (np.str_("med"), (1,)),
+        (Index(2), (2,)),
+        (Index(-1), (2,)),
+        (Index(np.int64(1)), (1,)),
+        (("space", "autos"), ((2, 0),)),
+        ((Index(0), "med"), ((0, 1),)),
+        ("all", (0, 1, 2)),
+        (["space", "med"], (2, 1)),
+        (["med", ("med", "space"), Index(0), "all"], (1, (1, 2), 0, 0, 1, 2)),
+        (["med", "med"], (1, 1)),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_of_target(variant: str, target: Any, expected: tuple[Any, ...]) -> None:
+    alone = explain(fitted(variant), TEXT, target=target)
+    assert alone.targets == expected
+    assert alone.relevance.shape == (len(expected), 6)
+    for explanation in explain(fitted(variant), READ, target=target):
+        assert explanation.targets == expected
+        assert all(entry.shape == (len(expected),) for entry in explanation.ledger.values())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_a_target_the_predicted_class_is_explained(variant: str) -> None:
+    model = fitted(variant)
+    predicted = model.predict(READ).tolist()
+    for explanation, name in zip(explain(model, READ), predicted, strict=True):
+        assert explanation.target_names == (name,)
+        assert explanation.targets == (explanation.predicted,)
+    mixed = list(explain(model, READ, target=[None, "med"]))
+    assert [e.target_names for e in mixed] == [(name, "med") for name in predicted]
+
+
+def test_one_target_per_document() -> None:
+    model = fitted("cnn-max")
+    wanted = [None, "med", "all", ("med", "space"), Index(0), ["autos", "space"]]
+    found = list(explain(model, READ[:6], targets=wanted))
+    assert [e.targets for e in found] == [(found[0].predicted,), (1,), (0, 1, 2), ((1, 2),), (0,), (0, 2)]
+    for explanation, text, target in zip(found, READ, wanted, strict=False):
+        alone = explain(model, text, target=target)
+        np.testing.assert_allclose(explanation.relevance, alone.relevance, atol=1e-5)
+        assert explanation.relevance.shape == alone.relevance.shape
+    assert explain(model, TEXT, targets=["space"]).targets == (2,)
+    endless = explain(model, READ, targets=repeat("med"))
+    assert {e.targets for e in endless} == {(1,)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "target", "expected"),
+    [
+        ([3, 7, 9], 7, 1),
+        ([3, 7, 9], np.int64(9), 2),
+        ([0, 1, 2], 2, 2),
+        ([2, 1, 0], 2, 2),
+        ([False, True], True, 1),
+        ([False, True], np.bool_(False), 0),
+        ([3, 7, 9], Index(1), 1),
+        (["all", "some"], "all", 0),
+    ],
+    ids=str,
+)
+def test_a_target_is_looked_up_among_the_labels_first(labels: list[Any], target: Any, expected: int) -> None:
+    assert explain(model_of(labels), TEXT, target=target).targets == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "target", "message"),
+    [
+        (
+            ["sci.med", "sci.space"],
+            "sci.mad",
+            "the model knows no class 'sci.mad'; the closest of its 2 is 'sci.med'.",
+        ),
+        (["med", "space"], 1, "no class 1; the closest of its 2 is .* Index\\(1\\) asks for a position."),
+        ([3, 7], "7", "no class '7'; the closest of its 2 is '7'."),
+        ([3, 7], True, "no class True; the closest"),
+        ([3, 7], 7.0, "no class 7.0; the closest of its 2 is '7'."),
+        ([False, True], 1, "no class 1; the closest"),
+        (["a", "b"], Index(2), r"Index\(position=2\) came; this model has 2 classes, Index\(0\) to Index\(1\)"),
+        (["a", "b"], Index("a"), "came; this model has 2 classes"),  # type: ignore[arg-type]
+        (["a", "b"], ("a", "b", "a"), r"a pair \(A, B\) asks why A and not B, a list names several classes"),
+        (["a", "b"], ("a",), "a pair"),
+        (["a", "b"], ("a", "c"), "no class 'c'"),
+        (["a", "b"], ["a", "c"], "no class 'c'"),
+        (["a", "b"], [], r"target=\[\] came; name at least one class"),
+        (["a", "b"], np.array(["a", "b"]), "no class"),
+        (["a", "b"], {"a"}, "no class"),
+        (["a", "b"], ("a", None), "no class None"),
+    ],
+    ids=str,
+)
+def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], target: Any, message: str) -> None:
+    with pytest.raises(TargetError, match=message) as caught:
+        explain(model_of(labels), iter([TEXT]), target=target)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TargetError, match=message):
+        explain(model_of(labels), TEXT, target=target)
+
+
+def test_targets_that_do_not_fit_the_documents() -> None:
+    model = fitted("boe")
+    with pytest.raises(TargetError, match=r"^target= and targets= both came;"):
+        explain(model, [TEXT], target="med", targets=["med"])
+    with pytest.raises(TargetError, match=r"^targets= holds 3 for 2 documents; one for each is wanted.$"):
+        explain(model, [TEXT, TEXT], targets=["med"] * 3)
+    with pytest.raises(TargetError, match=r"^targets= holds 2 for 1 documents;"):
+        explain(model, TEXT, targets=["med", "space"])
+    with pytest.raises(TargetError, match=r"Did you mean target="):
+        explain(model, [TEXT] * 3, targets="med")
+    with pytest.raises(
+        TargetError, match=r"^targets= ended before the documents did; one for each is wanted, '2' has none"
+    ):
+        list(explain(model, iter([TEXT, TEXT]), targets=iter(["med"])))
+    with pytest.raises(TargetError, match=r"no class 'mad'"):
+        list(explain(model, [TEXT], targets=["mad"]))
+
+
+# ---- texts
+
+
+def test_one_text_gives_an_explanation_and_several_an_iterator() -> None:
+    model = fitted("boe")
+    assert isinstance(explain(model, TEXT), Explanation)
+    assert isinstance(explain(model, Document("d", TEXT)), Explanation)
+    several = explain(model, [TEXT])
+    assert isinstance(several, Iterator)
+    assert len(list(several)) == 1
+    assert list(explain(model, [])) == []
+
+
+@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series, iter, lambda x: pd.DataFrame({"text": x})])
+def test_kinds_of_containers(container: Any) -> None:
+    found = list(explain(fitted("boe"), container([TEXT, "the car"])))
+    assert [e.text for e in found] == [TEXT, "the car"]
+
+
+def test_documents_keep_their_names_and_labels() -> None:
+    texts = [TEXT, Document("posts/7", "the car", "autos"), Document("x", "the moon", 3), "the probe"]
+    found = list(explain(fitted("boe"), texts))
+    assert [e.document_id for e in found] == ["1", "posts/7", "x", "4"]
+    assert [e.gold for e in found] == [None, "autos", "3", None]
+
+
+def test_texts_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain_module, "BLOCK", 3)
+    read: list[int] = []
+
+    def texts() -> Iterator[str]:
+        for number in range(10**9):
+            read.append(number)
+            yield TEXTS[number % 24]
+
+    stream = explain(fitted("boe"), texts())
+    assert read == []
+    assert next(stream).document_id == "1"
+    assert len(read) == 3
+    assert [next(stream).document_id for _ in range(3)] == ["2", "3", "4"]
+    assert len(read) == 6
+
+
+def test_many_texts_come_out_in_order() -> None:
+    texts = [TEXTS[n % 24] + " the" * (n % 7) for n in range(150)]
+    found = list(explain(fitted("cnn-max"), texts))
+    assert [e.text for e in found] == texts
+    assert [e.document_id for e in found] == [str(n) for n in range(1, 151)]
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), b"the", 5, ["the"]], ids=repr)
+def test_a_row_without_a_text_is_named(bad: Any) -> None:
+    stream = explain(fitted("boe"), [*TEXTS, bad])
+    with pytest.raises(DataError, match=r"^row 24 holds "):
+        list(stream)
+
+
+@pytest.mark.parametrize(
+    "texts", [None, 5, b"the", {"text": TEXT}, np.zeros((2, 2)), pd.DataFrame({"a": [""], "b": [""]})]
+)
+def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
+    with pytest.raises(DataError, match=r"is wanted"):
+        explain(fitted("boe"), texts)
+
+
+# ---- models, rules, dtypes
+
+
+@pytest.mark.parametrize("model", [None, "cnn", object()], ids=["None", "str", "object"])
+def test_what_is_no_model_is_refused(model: Any) -> None:
+    with pytest.raises(
+        OptionError, match=f"^a {type(model).__name__} came as the model; a fitted textlrp classifier"
+    ):
+        explain(model, TEXT)
+
+
+def test_an_unfitted_model_is_scikit_learns_own_error() -> None:
+    with pytest.raises(NotFittedError):
+        explain(small("cnn"), TEXT)
+
+
+@pytest.mark.parametrize("rule", ["gamma", 0.01, None, Epsilon], ids=repr)
+def test_what_is_no_rule_is_refused_at_once(rule: Any) -> None:
+    with pytest.raises(RuleError):
+        explain(fitted("boe"), [TEXT], rule=rule)
+
+
+def test_a_layer_that_the_model_does_not_have_is_refused() -> None:
+    with pytest.raises(RuleError, match=r"no layer 'conv9' in this model; it has 'embedding'"):
+        explain(fitted("cnn-max"), TEXT, rule=Composite({"conv9": Zero()}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "written"),
+    [
+        ("zero", "Zero()"),
+        ("epsilon", "Epsilon(epsilon=1e-06, bias='absorb')"),
+        ("arras2017", "Epsilon(epsilon=0.01, bias='spread')"),
+        (Epsilon(0.5), "Epsilon(epsilon=0.5, bias='absorb')"),
+        (
+            Composite({"output": Zero()}),
+            "Composite({'output': Zero()}, default=Epsilon(epsilon=1e-06, bias='absorb'))",
+        ),
+    ],
+    ids=str,
+)
+def test_the_rule_can_be_pasted_back(rule: Any, written: str) -> None:
+    model = fitted("cnn-mean")
+    explanation = explain(model, TEXT, rule=rule)
+    assert explanation.rule == written
+    pasted = eval(written, {"Zero": Zero, "Epsilon": Epsilon, "Composite": Composite})
+    assert explain(model, TEXT, rule=pasted).relevance.tobytes() == explanation.relevance.tobytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_rules_make_a_difference(variant: str) -> None:
+    maps = [explain(fitted(variant), TEXT, rule=rule, target="all") for rule in ("zero", Epsilon(0.3), "arras2017")]
+    assert not np.allclose(maps[0].relevance, maps[1].relevance, rtol=1e-3)
+    assert not np.allclose(maps[0].relevance, maps[2].relevance, rtol=1e-3)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
+    model = fitted(variant)
+    fine, coarse = explain(model, TEXT, dtype="float64"), explain(model, TEXT)
+    assert (coarse.relevance.dtype, fine.relevance.dtype) == (np.float32, np.float64)
+    assert {entry.dtype for entry in fine.ledger.values()} == {np.dtype(np.float64)}
+    np.testing.assert_allclose(coarse.relevance, fine.relevance, rtol=1e-3, atol=1e-4)
+    assert abs(fine.relevance.sum() + fine.absorbed[0] - fine.target_scores[0]) < 1e-12
+    with pytest.raises(OptionError, match=r"^dtype='float16' came; 'float32' or 'float64' is wanted.$"):
+        explain(model, TEXT, dtype="float16")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_an_explanation_says_about_its_model(variant: str) -> None:
+    model = fitted(variant)
+    explanation = explain(model, "The doctor, 42 zebras", target="all")
+    assert explanation.labels == ("autos", "med", "space")
+    assert explanation.method == "lrp"
+    assert explanation.model == model.fingerprint_
+    assert explanation.version == textlrp.__version__
+    assert explanation.phrases == ()
+    expected = [[model.vocabulary_.counts[model.vocabulary_.id(word) - 1] for word in ("the", "doctor")] + [0, 0]]
+    assert [explanation.counts.tolist()] == expected
+    np.testing.assert_allclose(explanation.scores, model.scores(model.encode([explanation.text]))[0], rtol=1e-5)
+    if variant == "svm":
+        assert explanation.probabilities is None
+    else:
+        assert explanation.probabilities is not None
+        np.testing.assert_allclose(explanation.probabilities, model.predict_proba([explanation.text])[0], rtol=1e-5)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
+@pytest.mark.parametrize("labels", [[3, -1], [True, False]], ids=["ints", "bools"])
+def test_labels_of_other_kinds_are_written_as_text(kind: str, labels: list[Any]) -> None:
+    model = small(kind).fit(TEXTS[:16], [label for label in labels for _ in range(8)])
+    explanation = explain(model, TEXT, target=labels[0])
+    assert explanation.labels == tuple(str(name) for name in sorted(labels))
+    assert explanation.target_names == (str(labels[0]),)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_long_text_is_a_matter_of_seconds(variant: str) -> None:
+    text = " ".join(TEXTS) * 100
+    explanation = explain(fitted(variant), text, target="all")
+    assert explanation.relevance.shape[1] > 15_000
+    assert np.isfinite(explanation.relevance).all()
+
+
+def test_every_refusal_is_of_the_tree() -> None:
+    for error in (DataError, OptionError, RuleError, TargetError):
+        assert issubclass(error, TextlrpError)
+    assert len(LABELS) == len(TEXTS)

@@ -1,0 +1,314 @@
+"""The laws of an explanation, for all models, both poolings, all rules, in both precisions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from reference import (
+    RECIPES,
+    Convolution,
+    Explained,
+    Feature,
+    PlainCNN,
+    bag_of_embeddings,
+    bag_of_words,
+    cnn,
+    gap,
+    gradient_times_input,
+)
+from toys import READ, VARIANTS, fitted, scrambled
+
+from textlrp.explainers import explain as explain_module
+from textlrp.explainers.explain import explain
+from textlrp.lrp import trace as trace_module
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.rules import Epsilon
+from textlrp.models.base import TextClassifier
+from textlrp.records import Explanation, Status
+
+LAW_1 = {"float32": 5e-6, "float64": 1e-13}
+RULES = ("zero", "epsilon", "arras2017")
+
+each_variant = pytest.mark.parametrize("variant", VARIANTS)
+each_rule = pytest.mark.parametrize("rule", RULES)
+each_dtype = pytest.mark.parametrize("dtype", LAW_1)
+
+
+def explanations(variant: str, rule: Any, dtype: str = "float64", target: Any = "all") -> list[Explanation]:
+    return list(explain(fitted(variant, dtype), READ, rule=rule, target=target))
+
+
+def entries(explanation: Explanation, k: int) -> list[float]:
+    return [float(entry[k]) for entry in explanation.ledger.values()]
+
+
+def largest_gap(one: Explanation, other: Explanation) -> float:
+    """Between two explanations of the same document and targets: relevance, ledger and scores."""
+    assert one.targets == other.targets
+    worst = 0.0
+    for k in range(len(one.targets)):
+        size = other.relevance[k], entries(other, k)
+        worst = max(worst, gap(one.relevance[k] - other.relevance[k], *size))
+        nothing = np.zeros(len(one.targets))
+        for key in one.ledger.keys() | other.ledger.keys():
+            difference = one.ledger.get(key, nothing)[k] - other.ledger.get(key, nothing)[k]
+            worst = max(worst, gap(difference, *size))
+    assert np.abs(one.scores - other.scores).max() <= 1e-5 * np.abs(other.scores).max()
+    return worst
+
+
+def bytes_of(explanation: Explanation) -> tuple[Any, ...]:
+    ledger = {key: entry.tobytes() for key, entry in explanation.ledger.items()}
+    return explanation.scores.tobytes(), explanation.relevance.tobytes(), ledger, explanation.targets
+
+
+# ---- law 1
+
+
+@each_variant
+@each_rule
+@each_dtype
+def test_relevance_plus_absorbed_is_score(variant: str, rule: str, dtype: str) -> None:
+    for model in (scrambled(fitted(variant, dtype), seed) for seed in range(6)):
+        for explanation in explain(model, READ, rule=rule, target="all"):
+            assert explanation.relevance.dtype == explanation.scores.dtype == dtype
+            assert {entry.dtype for entry in explanation.ledger.values()} <= {np.dtype(dtype)}
+            for k in range(3):
+                missing = explanation.relevance[k].sum(dtype=np.float64) + sum(entries(explanation, k))
+                missing -= float(explanation.scores[k])
+                assert gap(missing, explanation.relevance[k], entries(explanation, k)) < LAW_1[dtype]
+
+
+@each_variant
+@pytest.mark.parametrize("bias", ["absorb", "spread"])
+def test_relevance_plus_absorbed_is_score_with_a_rule_on_every_layer(variant: str, bias: Any) -> None:
+    kinds = {"boe": ["bag"], "cnn-mean": ["mean"]}.get(variant, [])
+    rule = Composite({kind: Epsilon(0.3, bias=bias) for kind in kinds}, default=Epsilon(0.3, bias=bias))
+    for explanation in explanations(variant, rule):
+        for k in range(3):
+            missing = explanation.relevance[k].sum() + sum(entries(explanation, k)) - explanation.scores[k]
+            assert gap(missing, explanation.relevance[k], entries(explanation, k)) < 1e-13
+
+
+@each_variant
+def test_with_the_bias_spread_nothing_is_absorbed_but_by_what_was_not_read(variant: str) -> None:
+    for explanation in explanations(variant, "arras2017"):
+        if explanation.seen.any():
+            causes = {cause for _, cause in explanation.ledger}
+            assert causes <= {"unread"} | ({"empty"} if variant == "cnn-mean" else set())
+
+
+# ---- law 3
+
+
+@each_variant
+@each_rule
+@each_dtype
+def test_a_batch_gives_what_single_documents_give(variant: str, rule: str, dtype: str) -> None:
+    model = fitted(variant, dtype)
+    for text, together in zip(READ, explanations(variant, rule, dtype), strict=True):
+        alone = explain(model, text, target="all", rule=rule)
+        assert largest_gap(together, alone) < LAW_1[dtype]
+
+
+@each_variant
+@each_dtype
+def test_the_order_of_a_batch_changes_nothing(variant: str, dtype: str) -> None:
+    forward = explanations(variant, "arras2017", dtype)
+    backward = list(explain(fitted(variant, dtype), READ[::-1], target="all", rule="arras2017"))[::-1]
+    for one, other in zip(forward, backward, strict=True):
+        assert largest_gap(one, other) < LAW_1[dtype]
+
+
+@each_variant
+def test_pieces_of_a_block_and_of_the_targets_change_nothing(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = explanations(variant, "arras2017")
+    monkeypatch.setattr(explain_module, "PADDED_WORDS", 20)
+    monkeypatch.setattr(explain_module, "BLOCK", 5)
+    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", 1)
+    for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):
+        assert largest_gap(one, other) < 1e-13
+
+
+@each_variant
+def test_one_target_or_all_makes_no_difference(variant: str) -> None:
+    model = fitted(variant, "float64")
+    for k, name in enumerate(model.classes_):
+        for alone, together in zip(explain(model, READ, target=name), explanations(variant, "epsilon"), strict=True):
+            assert (
+                gap(alone.relevance[0] - together.relevance[k], together.relevance[k], entries(together, k)) < 1e-13
+            )
+
+
+# ---- law 4: the plain loops
+
+
+def plain(model: Any, ids: list[int], target: int, rule: str) -> Explained:
+    """The same model by the loops of ``reference``."""
+    weights = model.weights_
+    output = weights["output.weight"], weights["output.bias"]
+    if model.kind == "cnn":
+        vectors = weights["embedding"][np.array(ids, dtype=np.int64)]
+        return cnn(vectors, [i > 0 for i in ids], convolutions(model), *output, model.pooling, target, RECIPES[rule])
+    documents, counts = model.vocabulary_.documents, model.vocabulary_.counts
+    if model.kind == "boe":
+        idf = [0.0, *(np.log((1 + documents) / (1 + counts)) + 1).tolist()]
+        return bag_of_embeddings(ids, weights["embedding"], idf, *output, target, RECIPES[rule])
+    return bag_of_words(ids, features(model), output[1], model.sublinear_tf, target, RECIPES[rule])
+
+
+def convolutions(model: Any) -> dict[int, Convolution]:
+    """Each width's weights (F, D, H), undone by hand from (D, H × F)."""
+    found = {}
+    for width in model.widths:
+        flat, bias = model.weights_[f"conv{width}.weight"], model.weights_[f"conv{width}.bias"]
+        weight = np.zeros((len(bias), flat.shape[0], width))
+        for f in range(len(bias)):
+            for h in range(width):
+                weight[f, :, h] = flat[:, h * len(bias) + f]
+        found[width] = Convolution(weight, bias)
+    return found
+
+
+def features(model: Any) -> list[Feature]:
+    words: list[tuple[int, ...]] = [(word,) for word in range(1, len(model.vocabulary_) + 1)]
+    base = len(model.vocabulary_) + 1
+    words += [divmod(key, base) for key in model.weights_["keys2"].tolist()]
+    columns = zip(words, model.weights_["idf"].tolist(), model.weights_["output.weight"].T, strict=True)
+    return [Feature(*column) for column in columns]
+
+
+def ids_of(model: TextClassifier) -> Iterator[list[int]]:
+    batch = model.encode(READ)
+    for ids, length in zip(batch.ids, batch.lengths, strict=True):
+        yield ids[:length].tolist()
+
+
+@each_variant
+@each_rule
+def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
+    model = fitted(variant, "float64")
+    batch = model.encode(READ)
+    for n, (ids, found) in enumerate(zip(ids_of(model), explanations(variant, rule), strict=True)):
+        for k in range(3):
+            expected = plain(model, ids, k, rule)
+            np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-12, atol=1e-12)
+            size = expected.relevance, list(expected.ledger.values())
+            on_words = found.relevance[k, batch.readings[n].positions]
+            assert gap(on_words - expected.relevance, *size) < 1e-12
+            for key in expected.ledger.keys() | found.ledger.keys():
+                entry = found.ledger[key][k] if key in found.ledger else 0.0
+                assert gap(entry - expected.ledger.get(key, 0.0), *size) < 1e-12, key
+
+
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+def test_lrp_0_is_gradient_times_input(pooling: str) -> None:
+    model: Any = fitted(f"cnn-{pooling}", "float64")
+    net = PlainCNN(convolutions(model), model.weights_["output.weight"], model.weights_["output.bias"], pooling)
+    batch = model.encode(READ)
+    for n, (ids, found) in enumerate(zip(ids_of(model), explanations(f"cnn-{pooling}", "zero"), strict=True)):
+        for k in range(3):
+            expected = gradient_times_input(net, model.weights_["embedding"][np.array(ids, dtype=np.int64)], k)
+            on_words = found.relevance[k, batch.readings[n].positions]
+            assert gap(on_words - expected, expected, entries(found, k)) < 1e-10
+
+
+def test_repeated_phrases_are_won_by_their_first_occurrence() -> None:
+    model = fitted("cnn-max", "float64")
+    found = explain(model, "the probe the probe the probe the probe", rule="zero", target="all")
+    words = found.relevance.reshape(3, 4, 2)
+    assert words[:, 0].any()
+    assert not words[:, 2:].any()  # a window of width 3 reaches into the second phrase, not beyond
+
+
+# ---- law 5 and 6
+
+
+@each_variant
+@each_rule
+def test_a_model_is_the_same_before_and_after(variant: str, rule: str) -> None:
+    model = copy.deepcopy(fitted(variant))
+    model.predict(READ)
+    before = {name: weight.tobytes() for name, weight in model.weights_.items()}
+    attributes = {name: id(value) for name, value in vars(model).items()}
+    fingerprint, counts = model.fingerprint_, model.vocabulary_.counts.tobytes()
+    list(explain(model, READ, rule=rule, target="all"))
+    explain(model, READ[0], rule=rule, dtype="float64")
+    assert {name: weight.tobytes() for name, weight in model.weights_.items()} == before
+    assert {name: id(value) for name, value in vars(model).items()} == attributes
+    assert (model.fingerprint_, model.vocabulary_.counts.tobytes()) == (fingerprint, counts)
+
+
+@each_variant
+@each_dtype
+def test_the_same_call_gives_the_same_bytes(variant: str, dtype: str) -> None:
+    first = [bytes_of(e) for e in explanations(variant, "epsilon", dtype)]
+    again = [bytes_of(e) for e in explain(copy.deepcopy(fitted(variant, dtype)), iter(READ), target="all")]
+    assert first == again
+
+
+# ---- what is not read
+
+
+@each_variant
+@each_rule
+def test_what_is_not_read_has_no_relevance(variant: str, rule: str) -> None:
+    statuses: set[int] = set()
+    for explanation in explanations(variant, rule):
+        assert not explanation.relevance[:, ~explanation.seen].any()
+        statuses |= set(explanation.status.tolist())
+    assert statuses == {Status.READ, Status.SKIPPED, Status.NOT_A_WORD, Status.UNKNOWN}
+
+
+@each_variant
+@each_rule
+@each_dtype
+@pytest.mark.parametrize("text", ["", "   ", "42 %", "xylophone zebra", "From: a\nSubject: b\n\n"])
+def test_without_a_known_word_the_score_is_absorbed(variant: str, rule: str, dtype: str, text: str) -> None:
+    explanation = explain(fitted(variant, dtype), text, rule=rule, target="all")
+    assert not explanation.seen.any()
+    assert not explanation.relevance.any()
+    np.testing.assert_allclose(explanation.absorbed, explanation.scores, rtol=1e-5 if dtype == "float32" else 1e-12)
+
+
+@each_variant
+def test_words_beyond_the_limit_are_cut_off(variant: str) -> None:
+    model = copy.deepcopy(fitted(variant)).set_params(max_tokens=3)
+    cut = explain(model, "the doctor gave me a pill", target="all")
+    assert cut.status.tolist() == [0, 0, 0, 4, 4, 4]
+    whole = explain(fitted(variant), "the doctor gave", target="all")
+    assert cut.relevance[:, :3].tobytes() == whole.relevance.tobytes()
+
+
+# ---- contrasts
+
+
+@each_variant
+@each_rule
+@each_dtype
+def test_a_contrast_is_the_difference_of_two_maps(variant: str, rule: str, dtype: str) -> None:
+    both = explanations(variant, rule, dtype, target=["med", "space"])
+    for contrast, alone in zip(explanations(variant, rule, dtype, ("med", "space")), both, strict=True):
+        size = alone.relevance, [alone.ledger[key] for key in alone.ledger]
+        assert contrast.targets == ((1, 2),)
+        assert gap(contrast.relevance[0] - (alone.relevance[0] - alone.relevance[1]), *size) < LAW_1[dtype]
+        for key in alone.ledger.keys() | contrast.ledger.keys():
+            expected = alone.ledger[key][0] - alone.ledger[key][1]
+            assert gap(contrast.ledger.get(key, np.zeros(1))[0] - expected, *size) < LAW_1[dtype]
+        missing = contrast.relevance.sum() + contrast.absorbed[0] - (contrast.scores[1] - contrast.scores[2])
+        assert gap(missing, *size) < LAW_1[dtype]
+        assert contrast.target_scores[0] == contrast.scores[1] - contrast.scores[2]
+
+
+@each_variant
+def test_two_classes(variant: str) -> None:
+    model = fitted(variant, "float64", 2)
+    for explanation in explain(model, READ, target="all"):
+        assert explanation.scores.shape == (2,)
+        for k in range(2):
+            missing = explanation.relevance[k].sum() + explanation.absorbed[k] - explanation.scores[k]
+            assert gap(missing, explanation.relevance[k], entries(explanation, k)) < 1e-13

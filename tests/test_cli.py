@@ -1,0 +1,558 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+
+import textlrp
+from textlrp import cli, corpus
+from textlrp.models.nets import NetClassifier
+from textlrp.records import Explanation
+from textlrp.store import read_jsonl, read_parquet
+
+ROWS = [
+    ("the car has a loud engine", "auto"),
+    ("the doctor gave me a pill", "med"),
+    ("an old engine in a new car", "auto"),
+    ("ask a doctor about the fever", "med"),
+]
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+def make_table(name: str = "some.csv", rows: list[tuple[str, str]] = ROWS, encoding: str = "utf-8") -> str:
+    with open(name, "w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    return name
+
+
+@pytest.fixture(scope="session")
+def folder_of_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny bag of embeddings ``boe`` and an ``svm``, and one of whole numbers, ``numbers``."""
+    folder = tmp_path_factory.mktemp("models")
+    texts, labels = zip(*ROWS, strict=True)
+    net = textlrp.BagOfEmbeddingsClassifier(embedding_dim=4, max_epochs=2, min_df=1, vectors=None)
+    net.fit(texts, labels).save(folder / "boe")
+    textlrp.BagOfWordsClassifier().fit(texts, labels).save(folder / "svm")
+    textlrp.BagOfWordsClassifier().fit(texts, [3, 5, 3, 5]).save(folder / "numbers")
+    return folder
+
+
+@pytest.fixture
+def boe(folder_of_models: Path) -> Path:
+    return folder_of_models / "boe"
+
+
+@pytest.fixture
+def svm(folder_of_models: Path) -> Path:
+    return folder_of_models / "svm"
+
+
+def refused(outcome: Outcome, *fragments: str) -> None:
+    """One sentence on standard error, exit code 2, no traceback and nothing on standard output."""
+    assert outcome.code == 2
+    assert re.fullmatch(r"textlrp: [^\n]+[.\w]\n", outcome.err), outcome.err
+    for fragment in fragments:
+        assert fragment in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+# ---- the program
+
+
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"textlrp {textlrp.__version__}\n", "")
+
+
+def test_without_a_command_it_helps(run: Run) -> None:
+    assert run().code == 0
+    assert run().out.strip() == run("--help").out.strip()
+    for command in ("demo", "train", "predict", "explain", "report"):
+        assert command in run().out
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "explain", "report"])
+def test_each_help_has_examples(command: str, run: Run) -> None:
+    outcome = run(command, "--help")
+    assert outcome.code == 0
+    assert re.search(rf"Examples\W+textlrp {command} ", outcome.out)
+
+
+def test_help_loads_no_heavy_library() -> None:
+    heavy = "torch", "spacy", "sklearn", "scipy", "pandas", "pyarrow", "numba", "nltk"
+    script = (
+        "import sys; from textlrp.cli import main\n"
+        "main(['--help']); main(['explain', '--help']); main(['explain', 'm'])\n"
+        f"sys.exit(' '.join(set({heavy}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines() == [
+        "textlrp: no text came; give an INPUT, - for standard input, or --text TEXT.",
+        "",
+    ]
+
+
+def test_it_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "textlrp", "--nothing"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "textlrp: No such option: --nothing. See textlrp --help.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["nothing"], "'nothing'"),
+        (["train"], "CORPUS"),
+        (["train", "some.csv"], "--output"),
+        (["train", "some.csv", "-o", "m", "--model", "rnn"], "'rnn'"),
+        (["train", "some.csv", "-o", "m", "--epochs", "0"], "--epochs"),
+        (["train", "some.csv", "-o", "m", "--seed", "x"], "--seed"),
+        (["explain", "m", "--text", "x", "--top-k", "0"], "--top-k"),
+        (["explain", "m", "--txet", "x"], "--txet"),
+        (["predict"], "MODEL"),
+        (["report", "m", "some.csv"], "--output"),
+    ],
+)
+def test_a_wrong_command_line(arguments: list[str], fragment: str, run: Run) -> None:
+    outcome = run(*arguments)
+    refused(outcome, fragment, "--help")
+    assert outcome.out == ""
+
+
+# ---- train
+
+
+@pytest.mark.parametrize("kind", ["boe", "svm"])
+def test_train_says_what_it_does_and_saves_a_model(kind: str, run: Run) -> None:
+    epochs = [] if kind == "svm" else ["--epochs", "1"]
+    outcome = run("train", make_table(rows=ROWS * 10), "--model", kind, "-o", "m", *epochs)
+    lines = outcome.out.splitlines()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert lines[0] == "read 40 texts of 2 classes from some.csv"
+    assert re.fullmatch(r"saved to m \(\d+\.\d [kM]B\)", lines[-1])
+    assert any("held-out" in line for line in lines) is (kind == "boe")
+    assert textlrp.load("m").kind == kind
+
+
+def test_train_options_reach_the_model(run: Run) -> None:
+    Path("vectors.txt").write_text("car 1 0 0\ndoctor 0 1 0\n")
+    arguments = "--model boe --epochs 2 --seed 4 --vectors vectors.txt --skip quotes --skip footers"
+    assert run("train", make_table(), "-o", "m", *arguments.split()).code == 0
+    options = textlrp.load("m").get_params()
+    assert (options["max_epochs"], options["random_state"], options["vectors"]) == (2, 4, "vectors.txt")
+    assert tuple(options["skip"]) == ("quotes", "footers")
+
+
+def test_train_skips_headers_unless_told_otherwise(run: Run) -> None:
+    make_table()
+    for arguments, skip in (([], ("headers",)), (["--skip", "none"], ())):
+        assert run("train", "some.csv", "--model", "svm", "-o", "m", *arguments).code == 0
+        assert tuple(textlrp.load("m").get_params()["skip"]) == skip
+
+
+def test_the_same_seed_gives_the_same_model(run: Run) -> None:
+    make_table()
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert run("train", "some.csv", "--model", "boe", "--epochs", "1", "--seed", seed, "-o", name).code == 0
+    weights = {name: Path(name, "model.safetensors").read_bytes() for name in ("a", "b", "c")}
+    assert weights["a"] == weights["b"] != weights["c"]
+
+
+def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
+    outcome = run("train", "sample", "--model", "svm", "-o", "m")
+    assert outcome.code == 0
+    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d %$", outcome.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
+def test_train_on_odd_encodings(encoding: str, run: Run) -> None:
+    make_table(rows=[*ROWS, ("die Ärzte müssen fiebern", "med")], encoding=encoding)
+    wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
+    refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='latin-1'")
+    assert not Path("m").exists()
+    assert run("train", "some.csv", "--model", "svm", "--encoding", encoding, "-o", "m").code == 0
+    assert "müssen" in textlrp.load("m").vocabulary_
+
+
+def test_columns_of_other_names(run: Run) -> None:
+    Path("t.csv").write_text("no,review,stars,other\na,good car,1,q\nb,bad doctor,2,q\n")
+    refused(run("train", "t.csv", "-o", "m"), "'text'", "--column=", "'no', 'review', 'stars', 'other'")
+    refused(run("train", "t.csv", "--text", "tekst", "-o", "m"), "no column 'tekst'", "'review'")
+    refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label=")
+    for option in ("--text", "--column"):
+        assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
+    outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
+    assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
+    assert outcome.err == "accuracy: 100.0 % of 2 labelled texts\n"
+
+
+BAD_FILES: dict[str, tuple[str, bytes, str]] = {
+    "one class": ("t.csv", b"text,label\na car,x\nb car,x\n", "at least two classes"),
+    "a label missing": ("t.csv", b"text,label\na,x\nb,\nc,y\n", "document '2' has no label"),
+    "no labels": ("t.csv", b"text\na\nb\n", "has no labels to train on"),
+    "a label null": (
+        "t.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": "b", "label": null}\n',
+        "document '2' has no label",
+    ),
+    "several labels": ("t.jsonl", b'{"text": "a", "label": ["x", "y"]}\n', "line 1 has several labels"),
+    "a text null": (
+        "t.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": null, "label": 2}\n',
+        "line 2 has nothing for a text",
+    ),
+    "a text NaN": (
+        "t.jsonl",
+        b'{"text": "a", "label": 1}\n{"text": NaN, "label": 2}\n',
+        "line 2 has nothing for a text",
+    ),
+    "a text of numbers": ("t.jsonl", b'{"text": 7, "label": 1}\n', "line 1 has 7 (int) for a text"),
+    "a broken line": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b",\n', "t.jsonl, line 2 is not valid JSON"),
+    "mixed labels": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', "kind"),
+    "a short row": ("t.csv", b"text,label\na,x\nb\n", "row 2"),
+    "no words": ("t.csv", b"text,label\n12,x\n13,y\n", "has a word to read"),
+    "nothing": ("t.csv", b"", "holds no texts"),
+    "not Parquet": ("t.parquet", b"PAR1 not really", "not a readable Parquet file"),
+    "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .jsonl"),
+    "not UTF-8": ("t.csv", b"text,label\na,x\n\xe9,y\n", "t.csv, line 3 is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_file_that_cannot_be_trained_on(case: str, run: Run) -> None:
+    name, content, fragment = BAD_FILES[case]
+    Path(name).write_bytes(content)
+    refused(run("train", name, "--model", "svm", "-o", "m"), fragment)
+    assert [path.name for path in Path().iterdir()] == [name]
+
+
+def test_missing_and_empty_corpora(run: Run) -> None:
+    Path("empty").mkdir()
+    refused(run("train", "empty", "-o", "m"), "empty holds no texts")
+    refused(run("train", "nowhere.csv", "-o", "m"), "'nowhere.csv'", "20newsgroups and sample")
+    refused(run("train", "sample", "--label", "x", "-o", "m"), "sample is read as it is")
+    refused(run("train", make_table(), "--encoding", "klingon", "-o", "m"), "--encoding='klingon' is not known")
+
+
+def test_options_that_do_not_fit(run: Run) -> None:
+    make_table()
+    refused(run("train", "some.csv", "--model", "svm", "--epochs", "2", "-o", "m"), "svm has neither")
+    refused(run("train", "some.csv", "--skip", "sigs", "-o", "m"), "'sigs'", "'headers', 'footers' and 'quotes'")
+    refused(run("train", "some.csv", "--vectors", "nowhere.vec", "-o", "m"), "nowhere.vec")
+    assert not Path("m").exists()
+
+
+def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
+    make_table()
+    Path("full").mkdir()
+    Path("full", "letter.txt").write_text("dear")
+    refused(run("train", "some.csv", "-o", "full"), "other things in it")
+    refused(run("train", "some.csv", "-o", "some.csv"), "some.csv is a file")
+    assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
+
+
+# ---- predict
+
+
+def test_predict_prints_a_line_a_document(boe: Path, run: Run) -> None:
+    outcome = run("predict", boe, make_table())
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert rows[0] == ["id", "predicted", "score", "probability"]
+    assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
+    assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
+    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labelled texts\n", outcome.err)
+
+
+def test_predict_files_hold_what_is_printed(boe: Path, svm: Path, run: Run) -> None:
+    make_table()
+    for model in (boe, svm):
+        printed = [line.split("\t") for line in run("predict", model, "some.csv").out.splitlines()]
+        for name in ("p.csv", "p.jsonl"):
+            assert run("predict", model, "some.csv", "-o", name).out == f"wrote {name}\n"
+        with open("p.csv", newline="") as file:
+            assert list(csv.reader(file)) == printed
+        lines = [json.loads(line) for line in Path("p.jsonl").read_text().splitlines()]
+        assert [list(line) for line in lines] == [printed[0]] * 4
+        assert [line["predicted"] for line in lines] == [row[1] for row in printed[1:]]
+        assert ([line["probability"] for line in lines] == [None] * 4) is (model == svm)
+
+
+def test_predict_one_text_or_standard_input(svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("predict", svm, "--text", "the doctor").out.splitlines()[1].startswith("text\tmed\t")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("a car\nan engine, très\n".encode("latin-1"))))
+    outcome = run("predict", svm, "-", "--encoding", "latin-1")
+    assert outcome.out.splitlines()[1].startswith("standard input\tauto\t")
+    assert len(outcome.out.splitlines()) == 2
+    assert outcome.err == ""
+
+
+def test_predict_the_test_part_of_the_sample(svm: Path, run: Run) -> None:
+    outcome = run("predict", svm, "sample")
+    assert len(outcome.out.splitlines()) == 81
+    assert outcome.err == "accuracy: 0.0 % of 80 labelled texts\n"
+
+
+def test_predict_a_folder(svm: Path, run: Run) -> None:
+    Path("f/auto").mkdir(parents=True)
+    Path("f/auto/1.txt").write_text("a car")
+    assert run("predict", svm, "f").out.splitlines()[1].startswith("auto/1.txt\tauto")
+
+
+# ---- input that several commands share
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_input_and_text(command: str, run: Run, monkeypatch: pytest.MonkeyPatch, svm: Path) -> None:
+    refused(run(command, svm), "no text came")
+    refused(run(command, svm, "some.csv", "--text", "x"), "both INPUT (some.csv) and --text came")
+    refused(run(command, svm, "nowhere.jsonl"), "'nowhere.jsonl'")
+    refused(run(command, svm, make_table(), "--column", "tekst"), "no column 'tekst'", "'text', 'label'")
+    for encoding, fragment in (("utf-8", "standard input is not UTF-8"), ("klingon", "'klingon' is not known")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\xff")))
+        refused(run(command, svm, "-", "--encoding", encoding), fragment, "--encoding=")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize("text", ["", "   \n", "xyzzy 42", "👩‍🔬 مرحبا \x00 \udcff"])
+def test_a_text_without_a_known_word_is_answered(command: str, text: str, boe: Path, run: Run) -> None:
+    outcome = run(command, boe, "--text", text)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert ("the model read no word" in outcome.out) is (command == "explain")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "report"])
+def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None:
+    rest = [make_table(), "-o", {"predict": "p.csv", "explain": "w.html", "report": "r.html"}[command]]
+    Path("empty").mkdir()
+    refused(run(command, "nowhere", *rest), "no model at 'nowhere'")
+    refused(run(command, "empty", *rest), "is no textlrp model")
+    refused(run(command, "some.csv", *rest), "is a file; a model is a folder")
+    for name, damage, fragment in (
+        ("truncated", lambda f: (f / "model.safetensors").write_bytes(b"1234"), "truncated/model.safetensors"),
+        ("halved", lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
+        ("scribbled", lambda f: (f / "config.json").write_text("{"), "config.json is damaged"),
+        ("newer", lambda f: (f / "config.json").write_text('{"format": 99, "kind": "cnn"}'), "Upgrade"),
+        ("foreign", lambda f: (f / "config.json").write_text('{"format": 1, "kind": "rnn"}'), "'rnn'"),
+    ):
+        shutil.copytree(svm, name)
+        damage(Path(name))
+        refused(run(command, name, *rest), fragment)
+    assert not Path(rest[-1]).exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [("predict", ".jsonl or .csv"), ("explain", ".html or .jsonl or .parquet"), ("report", ".html")],
+)
+def test_places_that_cannot_be_written_to(command: str, named: str, svm: Path, run: Run) -> None:
+    suffix = named.split()[0]
+    make_table()
+    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f"end the name in {named}.")
+    refused(run(command, svm, "some.csv", "-o", f"no/out{suffix}"), "the folder 'no' does not exist")
+    Path(f"out{suffix}").mkdir()
+    refused(run(command, svm, "some.csv", "-o", f"out{suffix}"), "it is a folder")
+
+
+def test_an_error_of_the_system_is_one_sentence(svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(28, "No space left on device", "out.html")
+
+    monkeypatch.setattr(corpus, "write_report", full)
+    refused(run("explain", svm, "--text", "car", "-o", "out.html"), "out.html: No space left on device")
+
+
+# ---- explain and report
+
+
+def test_explain_prints_the_words_of_the_predicted_class(svm: Path, run: Run) -> None:
+    outcome = run("explain", svm, "--text", "The doctor drove a car, said the doctor.")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("text: med, score ")
+    assert re.search(r"\+\d\.\d+ doctor ×2 +−\d\.\d+ car", outcome.out)
+    assert "\x1b" not in outcome.out
+
+
+def test_explain_prints_a_table_a_document(svm: Path, run: Run) -> None:
+    out = run("explain", svm, make_table(), "--top-k", "1").out
+    assert re.findall(r"^(\d): (\w+), score .* \(✓ its own label\)$", out, re.MULTILINE) == [
+        ("1", "auto"), ("2", "med"), ("3", "auto"), ("4", "med"),
+    ]  # fmt: skip
+
+
+def test_explain_files(boe: Path, run: Run) -> None:
+    make_table()
+    for name, read in (("w.jsonl", read_jsonl), ("w.parquet", read_parquet)):
+        assert run("explain", boe, "some.csv", "--target", "all", "-o", name) == (0, f"wrote {name}\n", "")
+        whys = list(read(name))
+        assert [why.document_id for why in whys] == ["1", "2", "3", "4"]
+        assert {why.targets for why in whys} == {(0, 1)}
+        assert {why.gold for why in whys} == {"auto", "med"}
+    assert run("explain", boe, "--text", "a <b>car</b>", "-o", "w.html").code == 0
+    assert "<b>car</b>" not in Path("w.html").read_text()
+
+
+def targets_of(run: Run, *arguments: object) -> list[tuple[str, ...]]:
+    outcome = run("explain", *arguments, "-o", "w.jsonl")
+    assert outcome.code == 0, outcome.err
+    return [why.target_names for why in read_jsonl("w.jsonl")]
+
+
+def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
+    numbers = folder_of_models / "numbers"
+    assert targets_of(run, svm, "--text", "car", "--target", "med") == [("med",)]
+    assert targets_of(run, svm, "--text", "car", "--target", "med", "--target", "auto") == [("med", "auto")]
+    assert targets_of(run, svm, "--text", "car", "--target", "all") == [("auto", "med")]
+    assert targets_of(run, svm, "--text", "car", "--target", "med", "--versus", "auto") == [("med, not auto",)]
+    assert targets_of(run, numbers, "--text", "car", "--target", "5", "--versus", "3") == [("5, not 3",)]
+    refused(run("explain", svm, "--text", "car", "--target", "mad"), "no class 'mad'", "'med'")
+    refused(run("explain", numbers, "--text", "car", "--target", "4"), "no class '4'")
+    refused(run("explain", svm, "--text", "car", "--versus", "med"), "needs a target")
+    refused(run("explain", svm, "--text", "car", "--target", "mad", "-o", "x.html"), "'mad'")
+    assert not Path("x.html").exists()
+
+
+def test_explain_rules(boe: Path, run: Run) -> None:
+    rules = {}
+    for rule in ("epsilon", "zero", "arras2017"):
+        assert run("explain", boe, "--text", "car", "--rule", rule, "-o", "w.jsonl").code == 0
+        rules[rule] = next(read_jsonl("w.jsonl")).rule
+    assert len(set(rules.values())) == 3
+    refused(run("explain", boe, "--text", "car", "--rule", "gamma"), "'gamma'", "'zero', 'epsilon', 'arras2017'")
+
+
+def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
+    outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
+    assert outcome.out.startswith("taking 20 of the 80 texts, evenly spaced; --limit takes more\n")
+    assert len({why.gold for why in read_jsonl("w.jsonl")}) == 20
+    assert "taking" not in run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out
+
+
+def test_report_lists_documents(svm: Path, run: Run) -> None:
+    outcome = run("report", svm, make_table(rows=ROWS * 30), "-o", "r.html")
+    assert outcome == (0, "taking 100 of the 120 texts, evenly spaced; --limit takes more\nwrote r.html\n", "")
+    assert Path("r.html").read_text().count("<details") == 100
+    assert run("report", svm, "some.csv", "--limit", "1", "-o", "r.html").code == 0
+    assert Path("r.html").read_text().count("<details") == 1
+
+
+# ---- demo
+
+
+def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say: (say("a\nb"), called.append((path, seed))))
+    assert run("demo") == (0, "a b\n", "")
+    assert run("demo", "-o", "x.html", "--seed", "3").code == 0
+    assert called == [(Path("demo/report.html"), 0), (Path("x.html"), 3)]
+
+
+def test_demo_with_an_archive_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTLRP_20NEWS", "nowhere.tar.gz")
+    refused(run("demo"), "nowhere.tar.gz does not exist")
+
+
+# ---- warnings, interruptions, pipes
+
+
+def test_a_warning_is_one_line_and_no_error(run: Run) -> None:
+    outcome = run("train", make_table(rows=[*ROWS, ("12 34", "med")]), "--model", "svm", "-o", "m")
+    assert outcome.code == 0
+    assert outcome.err == "textlrp: warning: 1 of 5 texts have no word to read.\n"
+
+
+def test_warnings_between_libraries_are_not_shown(svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def warning(*_: object, **__: object) -> Iterator[Explanation]:
+        for category in (DeprecationWarning, FutureWarning, RuntimeWarning):
+            warnings.warn("a matter between libraries", category, stacklevel=1)
+        return iter([])
+
+    monkeypatch.setattr(corpus, "explain_corpus", warning)
+    assert run("explain", svm, "--text", "car") == (0, "", "")
+
+
+def interrupt(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_training_saves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NetClassifier, "_fit_words", interrupt)
+    outcome = run("train", make_table(), "--model", "boe", "-o", "m")
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
+    assert not Path("m").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("predict", "o.csv"), ("explain", "o.html"), ("explain", "o.parquet"), ("report", "o.html")]
+)
+def test_ctrl_c_while_writing_leaves_what_was_there(
+    command: str, name: str, svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any, **options: Any) -> Iterator[Any]:
+        yield next(iter(whole(*arguments, **options)))
+        raise KeyboardInterrupt
+
+    function = "predict" if command == "predict" else "explain_corpus"
+    whole = getattr(corpus, function)
+    monkeypatch.setattr(corpus, function, broken)
+    make_table()
+    Path(name).write_text("old")
+    outcome = run(command, svm, "some.csv", "-o", name)
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
+    assert sorted(path.name for path in Path().iterdir()) == [name, "some.csv"]
+    assert Path(name).read_text() == "old"
+
+
+def program_with(command: str) -> list[str]:
+    """A process whose ``textlrp extra`` runs a line of Python."""
+    script = f"import sys; from textlrp import cli\n@cli.app.command()\ndef extra():\n    {command}\n"
+    return [sys.executable, "-c", script + "sys.exit(cli.main(['extra']))"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = program_with("[print('drop') for _ in range(100000)]")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "drop\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+def test_letters_a_terminal_cannot_show_are_no_error() -> None:
+    done = subprocess.run(
+        program_with("cli._say(chr(233))"), capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")

@@ -1,0 +1,95 @@
+"""The door of the package: few names, sorted, each of them there, and light to open."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import types
+
+import pytest
+
+import textlrp
+
+NAMES = [
+    "BagOfEmbeddingsClassifier",
+    "BagOfWordsClassifier",
+    "CNNClassifier",
+    "Composite",
+    "Document",
+    "Epsilon",
+    "Explanation",
+    "Index",
+    "TextlrpError",
+    "Zero",
+    "explain",
+    "load",
+    "load_20newsgroups",
+    "load_corpus",
+    "load_sample_posts",
+    "write_report",
+]
+
+
+def test_the_public_names_are_exactly_these() -> None:
+    assert textlrp.__all__ == NAMES
+    assert sorted(NAMES) == NAMES
+    assert len(NAMES) <= 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_loads_and_says_what_it_is(name: str) -> None:
+    value = getattr(textlrp, name)
+    assert callable(value)
+    assert (value.__doc__ or "").strip()
+    assert name in dir(textlrp)
+
+
+def test_from_import_star_brings_them_all() -> None:
+    found: dict[str, object] = {}
+    exec("from textlrp import *", found)
+    assert set(NAMES) <= found.keys()
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'textlrp' has no attribute 'explian'$"):
+        _ = textlrp.explian
+
+
+def all_modules() -> list[str]:
+    return [info.name for info in pkgutil.walk_packages(textlrp.__path__, "textlrp.") if "__main__" not in info.name]
+
+
+def test_no_public_name_is_hidden_by_a_module_of_that_name() -> None:
+    modules = [importlib.import_module(name) for name in all_modules()]
+    assert len(modules) > 30
+    for name in NAMES:
+        assert not isinstance(getattr(textlrp, name), types.ModuleType), name
+    for package in (module for module in modules if hasattr(module, "__path__")):
+        inside = {info.name for info in pkgutil.iter_modules(package.__path__)}
+        functions = {name for name, value in vars(package).items() if callable(value)}
+        assert not inside & functions, package.__name__
+    assert not {info.name for info in pkgutil.iter_modules(textlrp.__path__)} & set(NAMES)
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
+
+
+HEAVY = ("torch", "spacy", "sklearn", "scipy", "numba", "pyarrow", "pandas", "numpy")
+
+
+def test_import_is_light() -> None:
+    assert run(f"import sys, textlrp; dir(textlrp); print([name for name in {HEAVY} if name in sys.modules])") == "[]"
+
+
+def test_a_first_name_does_not_hide_later_ones() -> None:
+    code = "import textlrp; textlrp.explain; textlrp.load; import textlrp.explainers.explain"
+    assert run(f"{code}; print(callable(textlrp.explain))") == "True"
+
+
+def test_reading_an_explanation_needs_no_torch() -> None:
+    code = "import sys, textlrp; textlrp.Explanation, textlrp.Document, textlrp.write_report, textlrp.load_corpus"
+    assert run(f"{code}; print('torch' in sys.modules)") == "False"
