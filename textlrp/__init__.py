@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from textlrp.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from textlrp.errors import TextlrpError
     from textlrp.explainers.explain import explain
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from textlrp.records import Document, Explanation
     from textlrp.reports.html import write_report
     from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BagOfEmbeddingsClassifier",

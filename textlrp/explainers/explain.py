@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import textlrp
 from textlrp.errors import OptionError, TargetError
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite, as_composite
@@ -24,6 +23,7 @@ from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import check_container, check_text
 from textlrp.records import Document, Explanation
 from textlrp.text.batches import Batch
+from textlrp.version import __version__
 
 BLOCK = 64
 """Documents explained together; fixed, so that results do not depend on who asks."""
@@ -212,7 +212,7 @@ def _explain_piece(
                 ledger={key: entry for key, entry in entries.items() if entry.any()},
                 rule=how.rule,
                 model=how.fingerprint,
-                version=textlrp.__version__,
+                version=__version__,
                 gold=None if document.label is None else str(document.label),
             )
         )

@@ -16,7 +16,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from sklearn.utils.validation import check_is_fitted
 
-import textlrp
 from textlrp.errors import ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
@@ -26,6 +25,7 @@ from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, ch
 from textlrp.models.options import plain_option
 from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
+from textlrp.version import __version__
 
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
@@ -50,7 +50,7 @@ def save_model(
     tensors["vocabulary.counts"] = model.vocabulary_.counts
     config = {
         "format": FORMAT,
-        "textlrp": textlrp.__version__,
+        "textlrp": __version__,
         "kind": model.kind,
         "options": {name: _stored(value) for name, value in model.get_params(deep=False).items()},
         "classes": model.classes_.tolist(),
