@@ -67,6 +67,7 @@ READ: tuple[str | Document, ...] = (
 """Texts with repeated phrases, none or one word, unknown words, skipped ranges, and all kinds of characters."""
 
 KINDS = ("cnn", "boe", "svm")
+VARIANT_OF = {"cnn": "cnn-max", "boe": "boe", "svm": "svm"}
 VARIANTS = ("cnn-max", "cnn-mean", "boe", "svm")
 
 
@@ -85,7 +86,7 @@ def small(kind: str, **options: Any) -> TextClassifier:
 
 def learner(kind: str, **options: Any) -> TextClassifier:
     """As :func:`small`, but with enough epochs to learn the toy texts."""
-    net = {"max_epochs": 40, "learning_rate": 0.05, "dropout": 0.0, "word_dropout": 0.0, "label_smoothing": 0.0}
+    net = {"max_epochs": 15, "learning_rate": 0.1, "dropout": 0.0, "word_dropout": 0.0, "label_smoothing": 0.0}
     return small(kind, **((net if kind != "svm" else {}) | options))
 
 

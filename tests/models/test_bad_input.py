@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from toys import KINDS, LABELS, TEXTS, small
+from toys import KINDS, LABELS, TEXTS, VARIANT_OF, fitted, small
 
 from textlrp.errors import DataError, OptionError, TextlrpError
 from textlrp.records import Document
@@ -104,7 +104,7 @@ def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
         f"row 4 holds {what}, not a text; drop such rows or write '' for an empty text."
     )
     frame = pd.Series(bad, index=range(100, 124), dtype=object)
-    model = small(kind).fit(TEXTS, LABELS)
+    model = fitted(VARIANT_OF[kind])
     for call in (model.predict, model.decision_function, model.encode):
         for X in (bad, frame, np.array(bad, dtype=object)):
             with pytest.raises(DataError, match=r"^row 4 holds "):
@@ -116,7 +116,7 @@ def test_a_bare_text(kind: str, X: Any) -> None:
     wanted = f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text]."
     assert refusal(kind, X, ["a"]) == wanted
     with pytest.raises(DataError, match=re.escape(wanted)):
-        small(kind).fit(TEXTS, LABELS).predict(X)
+        fitted(VARIANT_OF[kind]).predict(X)
 
 
 @pytest.mark.parametrize("X", [None, 5, object()], ids=["None", "int", "object"])
@@ -214,7 +214,7 @@ def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "42", "xylophone", "\u0000", "🚀", "ראשון", "\ud800"], ids=ascii)
 def test_texts_without_a_known_word_are_answered_from_the_biases(kind: str, text: str) -> None:
-    model = small(kind).fit(TEXTS, LABELS)
+    model = fitted(VARIANT_OF[kind])
     if kind != "cnn":  # a convolution's own biases speak, too
         np.testing.assert_allclose(model.decision_function([text])[0], model.weights_["output.bias"])
     np.testing.assert_array_equal(model.decision_function([text]), model.decision_function([""]))

@@ -55,7 +55,7 @@ def ppmi(counts: Any) -> Any:
     pairs = counts.tocoo()
     sums = np.asarray(counts.sum(axis=1)).ravel()
     contexts = sums**SMOOTHING
-    contexts /= contexts.sum()
+    contexts /= contexts.sum() or 1.0
     information = np.log(pairs.data / (sums[pairs.row] * contexts[pairs.col]))
     positive = information > 0
     kept = information[positive].astype(np.float32)
