@@ -1,8 +1,6 @@
-"""For all tests: a progress bar on a terminal would only be in the way."""
+"""For all tests: one thread each, since tiny nets only wait for threads; set before torch and numba are loaded."""
 
-import pytest
+import os
 
-
-@pytest.fixture(autouse=True)
-def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "dumb")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")

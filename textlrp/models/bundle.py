@@ -133,10 +133,8 @@ def _folder(path: str | Path) -> Path:
         return PRETRAINED / str(path)
     if folder.exists():
         raise ModelError(f"{folder} is a file; a model is a folder with config.json and model.safetensors.")
-    raise ModelError(
-        f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote, "
-        f"or one of {', '.join(bundled())}."
-    )
+    names = f", or one of {', '.join(bundled())}" if bundled() else ""
+    raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
 
 
 def _from_options(
