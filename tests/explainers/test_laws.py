@@ -156,7 +156,7 @@ def plain(model: Any, ids: list[int], target: int, rule: str) -> Explained:
         return cnn(vectors, [i > 0 for i in ids], convolutions(model), *output, model.pooling, target, RECIPES[rule])
     documents, counts = model.vocabulary_.documents, model.vocabulary_.counts
     if model.kind == "boe":
-        idf = [0.0, *(np.log((1 + documents) / (1 + counts)) + 1).tolist()]
+        idf = [0.0, *((np.log((1 + documents) / (1 + counts)) + 1) ** model.idf_power).tolist()]
         return bag_of_embeddings(ids, weights["embedding"], idf, *output, target, RECIPES[rule])
     return bag_of_words(ids, features(model), output[1], model.sublinear_tf, target, RECIPES[rule])
 

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Convolution, PlainBag, PlainCNN
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 from toys import LABELS, READ, TEXTS, fitted, scrambled, small
@@ -41,7 +42,8 @@ def plain_cnn(model: Any) -> PlainCNN:
 
 def rarity(model: Any) -> list[float]:
     counts = model.vocabulary_.counts
-    return [0.0, *(np.log((1 + model.vocabulary_.documents) / (1 + counts)) + 1).tolist()]
+    idf = np.log((1 + model.vocabulary_.documents) / (1 + counts)) + 1
+    return [0.0, *(idf**model.idf_power).tolist()]
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
@@ -65,7 +67,7 @@ def test_the_bag_of_embeddings_is_embedding_bag_and_linear() -> None:
 
 
 def test_the_weights_of_the_bag_are_scikit_learns_tfidf() -> None:
-    model = fitted("boe", "float64")
+    model = small("boe", dtype="float64", idf_power=1.0).fit(TEXTS, LABELS)
     theirs = TfidfVectorizer(
         tokenizer=model.reader().words, lowercase=False, token_pattern=None, sublinear_tf=True,
         vocabulary=model.vocabulary_.words,
@@ -157,7 +159,7 @@ def feature_names(model: BagOfWordsClassifier) -> list[str]:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_bag_of_words_is_scikit_learns_own(classes: int, options: dict[str, Any]) -> None:
     texts, labels = [*TEXTS[: 8 * classes], "the car the car the car"], [*LABELS[: 8 * classes], "autos"]
-    model = small("svm", dtype="float64", **options).fit(texts, labels)
+    model = small("svm", dtype="float64", idf_power=1.0, **options).fit(texts, labels)
     assert isinstance(model, BagOfWordsClassifier)
     pipeline = make_pipeline(
         TfidfVectorizer(
@@ -180,6 +182,17 @@ def test_the_bag_of_words_is_scikit_learns_own(classes: int, options: dict[str, 
         ngram_range=(1, model.ngrams), min_df=model.min_df,
     ).fit(texts)  # fmt: skip
     assert sorted(feature_names(model)) == sorted(own.get_feature_names_out())
+
+
+def test_the_power_of_the_inverse_document_frequency_is_a_power() -> None:
+    model = small("svm", dtype="float64", ngrams=1, idf_power=2.5).fit(TEXTS, LABELS)
+    counts = CountVectorizer(
+        tokenizer=model.reader().words, lowercase=False, token_pattern=None, vocabulary=feature_names(model)
+    ).transform(TEXTS)  # fmt: skip
+    once = TfidfTransformer(sublinear_tf=True, norm=None).fit(counts)
+    weighted = normalize(once.transform(counts).multiply(once.idf_**1.5))
+    expected = LinearSVC(C=model.C, random_state=0).fit(weighted, LABELS).decision_function(weighted)
+    np.testing.assert_allclose(model.decision_function(TEXTS), expected, rtol=1e-12, atol=1e-12)
 
 
 words = st.lists(st.integers(0, 4), max_size=9)

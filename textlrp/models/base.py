@@ -34,7 +34,7 @@ from textlrp.text.vocabulary import Vocabulary
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-SCORING_OPTIONS = ("tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf")
+SCORING_OPTIONS = ("tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf", "idf_power")
 """Options that a fitted model's scores still depend on."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 

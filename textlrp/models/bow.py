@@ -34,6 +34,7 @@ class BagOfWordsClassifier(TextClassifier):
     ----------
     ngrams : the longest word n-gram, 1 to 3. ``min_df_ngrams``: training documents a longer n-gram needs.
     C, loss : of the SVM. ``sublinear_tf``: 1 + ln(count) in place of the count.
+    idf_power : the inverse document frequency to this power; 1 is TF-IDF, 2 leans on rare words more.
 
     The others as in :class:`CNNClassifier`.
     """
@@ -43,11 +44,12 @@ class BagOfWordsClassifier(TextClassifier):
     def __init__(
         self,
         *,
-        ngrams: int = 2,
+        ngrams: int = 1,
         min_df_ngrams: int = 2,
-        C: float = 1.0,
+        C: float = 0.5,
         loss: str = "squared_hinge",
         sublinear_tf: bool = True,
+        idf_power: float = 2.0,
         min_df: int = 1,
         max_words: int | None = None,
         max_tokens: int | None = None,
@@ -63,6 +65,7 @@ class BagOfWordsClassifier(TextClassifier):
         self.C = C
         self.loss = loss
         self.sublinear_tf = sublinear_tf
+        self.idf_power = idf_power
         self.min_df = min_df
         self.max_words = max_words
         self.max_tokens = max_tokens
@@ -79,6 +82,8 @@ class BagOfWordsClassifier(TextClassifier):
         return cls(
             ngrams=1,
             sublinear_tf=False,
+            idf_power=1.0,
+            C=1.0,
             loss="hinge",
             tokenizer="treebank",
             max_tokens=400,
@@ -90,6 +95,7 @@ class BagOfWordsClassifier(TextClassifier):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
         check_whole("min_df_ngrams", self.min_df_ngrams)
         check_positive("C", self.C)
+        check_positive("idf_power", self.idf_power, zero=True)
         if self.loss not in ("hinge", "squared_hinge"):
             raise OptionError(f"loss={self.loss!r} came; 'hinge' or 'squared_hinge' is wanted.")
 
@@ -100,9 +106,9 @@ class BagOfWordsClassifier(TextClassifier):
         keys = {f"keys{n}": frequent_keys(texts, n, base, self.min_df_ngrams) for n in range(2, self.ngrams + 1)}
         tables = _tables(vocabulary, keys, self.ngrams)
         counts = _counts(occurrences(texts, tables, base), len(texts), tables)
-        tfidf = TfidfTransformer(sublinear_tf=self.sublinear_tf).fit(counts)
+        idf = TfidfTransformer().fit(counts).idf_ ** self.idf_power
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
-        svm.fit(tfidf.transform(counts), classes[codes])
+        svm.fit(_weighted(counts, idf, self.sublinear_tf), classes[codes])
         coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
         if len(classes) == 2:
             coefficients, intercepts = (
@@ -111,7 +117,7 @@ class BagOfWordsClassifier(TextClassifier):
             )
         self.vocabulary_ = vocabulary
         self.weights_ = keys | {
-            "idf": tfidf.idf_.astype(self.dtype),
+            "idf": idf.astype(self.dtype),
             "output.weight": coefficients.astype(self.dtype),
             "output.bias": intercepts.astype(self.dtype),
         }
@@ -120,13 +126,8 @@ class BagOfWordsClassifier(TextClassifier):
         """Every feature's occurrences and the TF-IDF matrix (N, J)."""
         tables = _tables(self.vocabulary_, self.weights_, self.ngrams)
         found = occurrences(texts, tables, len(self.vocabulary_) + 1)
-        values = _counts(found, len(texts), tables).astype(dtype)
-        if self.sublinear_tf:
-            values.data = np.log(values.data) + 1
-        values.data *= self.weights_["idf"].astype(dtype)[values.indices]
-        norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
-        values.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(values.indptr))
-        return found, values
+        counts = _counts(found, len(texts), tables).astype(dtype)
+        return found, _weighted(counts, self.weights_["idf"].astype(dtype), self.sublinear_tf)
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         values = self._features(texts, self.dtype)[1]
@@ -171,6 +172,17 @@ def _counts(found: Occurrences, texts: int, tables: Sequence[NDArray[np.int64]])
     counts = sparse.csr_matrix((ones, (found.text, found.column)), shape=shape)
     counts.sum_duplicates()
     return counts
+
+
+def _weighted(counts: Any, idf: NDArray[Any], sublinear: bool) -> Any:
+    """Counts (N, J) as TF-IDF with the powers ``idf`` (J,), each text to unit L2 norm."""
+    values = counts.copy()
+    if sublinear:
+        values.data = np.log(values.data) + 1
+    values.data *= idf[values.indices]
+    norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
+    values.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(values.indptr))
+    return values
 
 
 class _to_words:

@@ -10,6 +10,7 @@ from torch import Tensor
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.options import check_positive
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -17,8 +18,9 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     """A weighted sum of word vectors and one dense layer: no word order, very fast.
 
     A scikit-learn estimator over strings or Documents. Words weigh as in TF-IDF with sublinear counts, to
-    unit L2 norm per text (scikit-learn's ``TfidfVectorizer(sublinear_tf=True)``); the model is
-    Joulin et al. 2017 (arXiv 1607.01759) with that weighting. Parameters as in :class:`CNNClassifier`.
+    unit L2 norm per text, the inverse document frequency taken to the power ``idf_power`` (1 is scikit-learn's
+    ``TfidfVectorizer(sublinear_tf=True)``; 2 leans on rare words more). The model is Joulin et al. 2017
+    (arXiv 1607.01759) with that weighting. The other parameters as in :class:`CNNClassifier`.
     """
 
     kind = "boe"
@@ -35,11 +37,12 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         weight_decay: float = 0.01,
         dropout: float = 0.85,
         word_dropout: float = 0.3,
+        idf_power: float = 2.0,
         label_smoothing: float = 0.1,
         train_tokens: int | None = None,
         validation_fraction: float = 0.05,
         patience: int = 5,
-        min_df: int = 2,
+        min_df: int = 1,
         max_words: int | None = None,
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "spacy",
@@ -58,6 +61,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.word_dropout = word_dropout
+        self.idf_power = idf_power
         self.label_smoothing = label_smoothing
         self.train_tokens = train_tokens
         self.validation_fraction = validation_fraction
@@ -76,5 +80,8 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         return new_bag_weights(table, classes=classes, seed=seed)
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
-        rarity = np.log((1 + vocabulary.documents) / (1 + vocabulary.counts)) + 1
-        return BagNet(table, weights, np.concatenate([[0.0], rarity]))
+        return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_positive("idf_power", self.idf_power, zero=True)

@@ -158,12 +158,11 @@ class NetClassifier(TextClassifier):
 
 
 def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> NDArray[np.float64]:
-    """Each vector at the length of its word's inverse document frequency, as TF-IDF weighs words.
+    """Each vector at the length of its word's inverse document frequency, squared.
 
     SVD leaves rare words short vectors, though they tell classes apart best.
     """
     lengths = np.linalg.norm(table[1:], axis=1, keepdims=True)
-    rarity = np.log((1 + vocabulary.documents) / (1 + vocabulary.counts)) + 1
     scaled = table.copy()
-    scaled[1:] *= rarity[:, None] / np.where(lengths > 0, lengths, 1)
+    scaled[1:] *= vocabulary.inverse_frequencies()[:, None] ** 2 / np.where(lengths > 0, lengths, 1)
     return scaled

@@ -84,6 +84,10 @@ class Vocabulary:
         """(L,) int64 ids of words in order; 0 where unknown."""
         return np.fromiter(map(self._ids.get, forms, repeat(PADDING)), dtype=np.int64)
 
+    def inverse_frequencies(self) -> NDArray[np.float64]:
+        """(V,) the inverse document frequency ln((1 + N) / (1 + df)) + 1 of each word, as scikit-learn smooths it."""
+        return np.asarray(np.log((1 + self.documents) / (1 + self.counts)) + 1)
+
     def counts_of(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
         """Training documents with each word, in the shape of ``ids``; 0 for id 0."""
         return self._counts[ids]
