@@ -1,6 +1,6 @@
 """Train and write the models that come with the package, each with its card.
 
-    python benchmarks/pretrained.py [--seed 0]
+    python benchmarks/pretrained.py [--seed 0] [--models NAME ...]
 
 The training posts are the by-date ones of 20 Newsgroups, headers unread. Vocabulary and vectors are kept
 small so that both models together stay below 10 MB.
@@ -22,7 +22,7 @@ from textlrp.text.datasets import Corpus
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "20newsgroups-cnn": {"kind": "cnn", "min_df": 3, "embedding_dim": 200, "filters": 200},
-    "20newsgroups-boe": {"kind": "boe", "min_df": 3, "embedding_dim": 100},
+    "20newsgroups-boe": {"kind": "boe", "min_df": 3, "embedding_dim": 90},
 }
 
 
@@ -37,9 +37,11 @@ def data_hash(corpus: Corpus) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", nargs="+", choices=sorted(SETTINGS), default=sorted(SETTINGS))
     options = parser.parse_args()
     train, test = textlrp.load_20newsgroups("train"), textlrp.load_20newsgroups("test")
-    for name, settings in SETTINGS.items():
+    for name in options.models:
+        settings = SETTINGS[name]
         own = {key: value for key, value in settings.items() if key != "kind"}
         model: TextClassifier = KINDS[settings["kind"]](random_state=options.seed, **own)
         model.fit(train.texts, train.labels)

@@ -55,7 +55,7 @@ class CNNClassifier(NetClassifier):
         self,
         *,
         widths: int | Sequence[int] = (1, 2, 3),
-        filters: int | Sequence[int] = 300,
+        filters: int | Sequence[int] = 600,
         embedding_dim: int = 300,
         pooling: Pooling = "max",
         vectors: VectorSource = "ppmi",

@@ -43,6 +43,7 @@ def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[st
     beside = Path(tempfile.mkdtemp(prefix=".textlrp-", dir=target.parent))
     try:
         save_file(tensors, beside / TENSORS)
+        (beside / TENSORS).chmod(0o644)  # safetensors lets nobody else read it
         config |= {"sha256": checksum(beside / TENSORS)}
         (beside / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         beside.chmod(0o755)
