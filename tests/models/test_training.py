@@ -177,10 +177,9 @@ def test_outside_vectors_stay_as_they_are_unless_tuned(kind: str) -> None:
     static: Any = small(kind, tune_vectors=False, **options).fit(TEXTS, LABELS)
     tuned: Any = small(kind, tune_vectors=True, **options).fit(TEXTS, LABELS)
     assert static.weights_["embedding"].shape[1] == 4  # the outside vectors' own, not embedding_dim
-    vocabulary, start = static._starting_vectors(
-        static._build_vocabulary(words := [text.split() for text in TEXTS]), words, seed=0
-    )
+    vocabulary = static._build_vocabulary([text.split() for text in TEXTS]).extended(OUTSIDE.words)
     assert vocabulary.words == static.vocabulary_.words
+    start = static._starting_vectors(vocabulary, [], OUTSIDE, seed=0)
     np.testing.assert_array_equal(static.weights_["embedding"], start)
     assert not np.array_equal(rows_of(tuned, ("doctor",)), rows_of(static, ("doctor",)))
     known = rows_of(static, OUTSIDE.words)

@@ -65,9 +65,12 @@ class NetClassifier(TextClassifier):
         """The net with these weights."""
 
     def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+        outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
-        vocabulary, start = self._starting_vectors(vocabulary, words, seed)
+        if outside is not None:  # words that only they know join with 0 training documents
+            vocabulary = vocabulary.extended(outside.words)
         ids = [vocabulary.ids(forms) for forms in words]
+        start = self._starting_vectors(vocabulary, ids, outside, seed)
         table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
         net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
         balance = self._class_weights(classes, codes)
@@ -76,31 +79,29 @@ class NetClassifier(TextClassifier):
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
 
-    def _starting_vectors(
-        self, vocabulary: Vocabulary, words: list[list[str]], seed: int
-    ) -> tuple[Vocabulary, NDArray[np.float32]]:
-        """The vocabulary and its table (V + 1, D) to start from.
+    def _outside_vectors(self) -> Vectors | None:
+        """The vectors that were given or are read from a file; None where they are made here."""
+        if self.vectors is None or self.vectors == "ppmi":
+            return None
+        return self.vectors if isinstance(self.vectors, Vectors) else load_vectors(self.vectors)
 
-        Words that only outside vectors know join the vocabulary with 0 training documents.
-        """
-        if self.vectors is None:
-            table = np.random.default_rng(seed).normal(size=(len(vocabulary) + 1, self.embedding_dim))
-        elif self.vectors == "ppmi":
-            ids = [vocabulary.ids(forms) for forms in words]
-            table = ppmi_vectors(ids, len(vocabulary), dimensions=self.embedding_dim, random_state=seed)
-        else:
-            outside = self.vectors if isinstance(self.vectors, Vectors) else load_vectors(self.vectors)
-            vocabulary = vocabulary.extended(outside.words)
+    def _starting_vectors(
+        self, vocabulary: Vocabulary, ids: Sequence[Ids], outside: Vectors | None, seed: int
+    ) -> NDArray[np.float32]:
+        """The table (V + 1, D) to start from, its numbers brought to one spread."""
+        noise = np.random.default_rng(seed)
+        if outside is not None:
             known, found = outside.lookup(vocabulary.words)
-            known[~found] = (
-                np.random.default_rng(seed).normal(size=(int((~found).sum()), known.shape[1])) * known.std()
-            )
+            known[~found] = noise.normal(size=(int((~found).sum()), known.shape[1])) * known.std()
             table = np.concatenate([np.zeros((1, known.shape[1])), known])
-        if self.vectors == "ppmi":
-            table = _rare_words_longer(table, vocabulary)
+        elif self.vectors == "ppmi":
+            made = ppmi_vectors(ids, len(vocabulary), dimensions=self.embedding_dim, random_state=seed)
+            table = _rare_words_longer(made, vocabulary)
+        else:
+            table = noise.normal(size=(len(vocabulary) + 1, self.embedding_dim))
         table[0] = 0
         spread = float(table[1:].std()) or 1.0
-        return vocabulary, (table * (VECTOR_SCALE / spread)).astype(np.float32)
+        return (table * (VECTOR_SCALE / spread)).astype(np.float32)
 
     def plan(self) -> Plan:
         return Plan(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +48,3 @@ def pack(texts: Sequence[Ids]) -> Packed:
     flat = np.concatenate([np.zeros(1, dtype=np.int64), *texts])
     distinct, positions = np.unique(flat, return_inverse=True)
     return Packed(distinct, positions[1:].astype(np.int64), starts)
-
-
-def blocks(texts: Sequence[Ids], size: int) -> Iterator[NDArray[np.int64]]:
-    """Positions of the texts in blocks of ``size``, texts of like length together (stable)."""
-    order = np.argsort([len(ids) for ids in texts], kind="stable")
-    for begin in range(0, len(order), size):
-        yield order[begin : begin + size]

@@ -21,7 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from textlrp.lrp.kernels import adam_rows
-from textlrp.models.packing import Ids, Packed, blocks, pack
+from textlrp.models.packing import Ids, Packed, pack
+from textlrp.text.batches import bucket
 
 
 class Net(Protocol):
@@ -62,8 +63,6 @@ class Plan:
     validation_fraction: float
     patience: int
     tune_vectors: bool
-    averaging: float = 0.998
-    vector_rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ class _Loop:
             group["lr"] = rate
         self.optimizer.step()
         if plan.tune_vectors and vectors.grad is not None:
-            self._update_table(packed.distinct[1:], vectors.grad[1:], rate * plan.vector_rate)
+            self._update_table(packed.distinct[1:], vectors.grad[1:], rate)
         if self.step % AVERAGE_EVERY == 0:
             self._average(AVERAGE_EVERY)
 
@@ -197,7 +196,7 @@ class _Loop:
 
     @torch.no_grad()
     def _average(self, steps: int) -> None:
-        memory = min(self.plan.averaging**steps, (1 + self.step) / (10 + self.step))
+        memory = min(MEMORY**steps, (1 + self.step) / (10 + self.step))
         for name, value in self._state().items():
             self.averages[name].lerp_(value, 1 - memory)
 
@@ -214,6 +213,9 @@ class _Loop:
         return float(right)
 
 
+MEMORY = 0.998
+"""What the moving average keeps of itself at each step."""
+
 AVERAGE_EVERY = 4
 """Steps between two updates of the moving average."""
 
@@ -225,7 +227,7 @@ SCORING_BLOCK = 64
 def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
     """Scores (N, C) of texts, in blocks of like length."""
     scores = np.zeros((len(texts), len(net.weights["output.bias"])), dtype=net.table.numpy().dtype)
-    for rows in blocks(texts, SCORING_BLOCK):
+    for rows in bucket([len(ids) for ids in texts], SCORING_BLOCK):
         packed = pack([texts[row] for row in rows])
         scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
     return scores
