@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError
 from textlrp.explainers.targets import resolve_targets
-from textlrp.lrp.composite import Composite, as_composite
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.base import DTYPES, TextClassifier
@@ -188,7 +189,7 @@ def _explain_piece(
     seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
     for n, targets in enumerate(wanted):
         seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
-    relevance, ledger = propagate(trace, how.composite, seed)
+    relevance, ledger, _ = propagate(trace, how.composite, seed)
     probabilities = model.probabilities(scores)
     labels = tuple(str(name) for name in model.classes_)
     explanations = []

@@ -1,16 +1,37 @@
-"""Composites: which step of a trace gets which rule."""
+"""Composites: which layer of a model gets which rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError
 from textlrp.lrp.rules import Epsilon, Rule, Zero
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
+
+KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
+"""The kinds of layers that take a rule."""
+
+
+class Layer(NamedTuple):
+    """A layer as a composite sees it; ``depth`` and ``height`` are None for the kinds that only add up.
+
+    ``depth``: weighted layers between it and the words; ``height``: between it and the scores.
+    """
+
+    name: str
+    kind: str
+    depth: int | None
+    height: int | None
+
+    @property
+    def keys(self) -> tuple[str | int, ...]:
+        """What it may be called in a composite, the first that is there counts."""
+        places = () if self.depth is None or self.height is None else (self.depth, -1 - self.height)
+        return (self.name, *places, self.kind)
 
 
 def is_rule(value: object) -> TypeGuard[Rule]:
@@ -20,16 +41,19 @@ def is_rule(value: object) -> TypeGuard[Rule]:
 
 @dataclass(frozen=True)
 class Composite:
-    """A map from steps to rules, looked up by the step's name, then its kind, then ``default``.
+    """A map from layers to rules.
 
-    ``layers`` maps a name ("conv2", "output") or a kind ("convolution", "dense", "mean") to a rule.
-    Averages, sums and embedding bags take :class:`Zero` unless named.
+    A key of ``layers`` is a layer's name ("conv2", "output"), its position, or its kind ("convolution", "dense",
+    "recurrent", "norm", "mean", "sum", "bag"), and they count in this order; every other layer takes ``default``.
+    Position 0 is every weighted layer that reads the words themselves, 1 those behind it, -1 the layer that writes
+    the scores, -2 those before it. Averages, sums and embedding bags have no position and take :class:`Zero` unless
+    named (Montavon et al. 2019, section 10.3, on choosing rules by depth).
 
     >>> Composite({"output": Zero()}, default=Epsilon(0.01))
     Composite({'output': Zero()}, default=Epsilon(epsilon=0.01, bias='absorb'))
     """
 
-    layers: Mapping[str, Rule] = field(default_factory=dict)
+    layers: Mapping[str | int, Rule] = field(default_factory=dict)
     default: Rule = field(default_factory=Epsilon)
 
     def __post_init__(self) -> None:
@@ -41,48 +65,36 @@ class Composite:
         for rule in (*self.layers.values(), self.default):
             if not is_rule(rule):
                 raise RuleError(f"{rule!r} came as a rule in a Composite; a Rule such as Zero() is wanted.")
+        for key in self.layers:
+            if isinstance(key, bool) or not isinstance(key, (str, int)):
+                raise RuleError(f"{key!r} came as a layer in a Composite; a name, a kind or a position is wanted.")
         object.__setattr__(self, "layers", dict(self.layers))
 
     def __repr__(self) -> str:
         return f"Composite({dict(self.layers)!r}, default={self.default!r})"
 
-    def rule_for(self, name: str, kind: str) -> Rule:
-        """The rule of the step ``name`` of this ``kind``."""
-        for key in (name, kind):
+    def rule_for(self, layer: Layer) -> Rule:
+        """The rule of a layer."""
+        for key in layer.keys:
             if key in self.layers:
                 return self.layers[key]
-        return UNWEIGHTED.get(kind, self.default)
+        return UNWEIGHTED.get(layer.kind, self.default)
 
-    def check(self, steps: Iterable[tuple[str, str]]) -> None:
-        """Raise :class:`RuleError` if a key of ``layers`` fits none of the (name, kind) ``steps``."""
-        names = [name for pair in steps for name in pair]
+    def check(self, layers: Sequence[Layer]) -> None:
+        """Raise :class:`RuleError` if a key fits none of the ``layers`` and is no kind."""
+        known = {key for layer in layers for key in layer.keys} | set(KINDS)
         for key in self.layers:
-            if key not in names:
-                known = ", ".join(repr(name) for name in dict.fromkeys(names))
+            if key not in known:
                 raise RuleError(
-                    f"no layer {key!r} in this model; it has {known}. Name one of these in Composite({{...}})."
+                    f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these in Composite({{...}})."
                 )
 
 
-PRESETS: Mapping[str, Composite] = {
-    "zero": Composite(default=Zero()),
-    "epsilon": Composite(default=Epsilon()),
-    "arras2017": Composite(default=Epsilon(0.01, bias="spread")),
-}
-"""Composites by name: LRP-0 everywhere, LRP-epsilon everywhere, and Arras et al. 2017."""
-
-
-def as_composite(rule: str | Rule | Composite) -> Composite:
-    """A preset's name, a rule for every weighted layer, or a composite, as a composite.
-
-    Raises :class:`RuleError` on anything else.
-    """
-    if isinstance(rule, Composite):
-        return rule
-    if isinstance(rule, str):
-        if rule in PRESETS:
-            return PRESETS[rule]
-        raise RuleError(f"no rule is called {rule!r}; there are {', '.join(map(repr, PRESETS))}.")
-    if is_rule(rule):
-        return Composite(default=rule)
-    raise RuleError(f"rule={rule!r} came; a name ({', '.join(PRESETS)}), a Rule or a Composite is wanted.")
+def _listed(layers: Iterable[Layer]) -> str:
+    """Each layer once: its name, and its position and kind in brackets."""
+    return ", ".join(
+        dict.fromkeys(
+            f"{layer.name!r} ({layer.kind})" if layer.depth is None else f"{layer.name!r} ({layer.depth}, {layer.kind})"
+            for layer in layers
+        )
+    )

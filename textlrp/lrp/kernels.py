@@ -193,3 +193,30 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias
                 if word > 0:
                     for f in range(filters):
                         landed[word, h * filters + f] += window[f]
+
+
+def signed_contributions(
+    vectors: Floats, weight: Floats, words: NDArray[np.int64], where: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """(N, F, H) twice: the positive and the negative products of each word of the winning windows, each summed over D.
+
+    ``vectors`` (U, D), ``weight`` (F, H, D), ``words`` (N, T) rows of ``vectors``, ``where`` (N, F) first positions.
+    """
+    positive = np.zeros((*where.shape, weight.shape[1]), dtype=vectors.dtype)
+    negative = np.zeros_like(positive)
+    _signed_contributions(vectors, weight, words, where, positive, negative)
+    return positive, negative
+
+
+@numba.njit(parallel=True, cache=True)
+def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
+    filters, width, dimensions = weight.shape
+    for n in numba.prange(where.shape[0]):
+        for f in range(filters):
+            for h in range(width):
+                word = words[n, where[n, f] + h]
+                if word > 0:
+                    for d in range(dimensions):
+                        product = vectors[word, d] * weight[f, h, d]
+                        positive[n, f, h] += max(product, 0)
+                        negative[n, f, h] += min(product, 0)

@@ -1,7 +1,11 @@
 """Linear maps bound to their inputs, and how relevance is pulled back through them.
 
-Each map knows the products part_jk of its inputs and weights (see :class:`textlrp.lrp.rules.Part`) and can
-pull a factor s_k per output back: received_j = sum_k part_jk s_k. Nothing else is needed for any rule.
+Every part of the products (:class:`textlrp.lrp.rules.Part`) is a sum of one or two products of an *input side* and a
+*weight side*: (a w)⁺, say, is a⁺ w⁺ + a⁻ w⁻ (:func:`sides`). So a map needs only to apply itself to such a pair, and
+its adjoint; each rule follows. A map answers two questions about a part:
+
+- ``total(part)``: sum_j part_jk of each output k;
+- ``pull(part, factor)``: received_j = sum_k part_jk factor_k.
 
 Letters: N documents, T tokens, D embedding dimensions, F filters, H window width, U distinct words of
 the batch, J inputs, O outputs, K targets.
@@ -9,24 +13,68 @@ the batch, J inputs, O outputs, K targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from textlrp.lrp.rules import Part
+from textlrp.lrp import kernels
+from textlrp.lrp.rules import Box, Part
+
+
+class Side(NamedTuple):
+    """A factor for the inputs and one for the weights."""
+
+    inputs: Tensor
+    weight: Tensor
+
+
+def sides(part: Part | Box, inputs: Tensor, weight: Tensor) -> tuple[Side, ...]:
+    """The pairs whose products add up to ``part``; each has the shapes of ``inputs`` and ``weight``."""
+    if isinstance(part, Box):
+        return (
+            Side(inputs - part.low, weight.clamp(min=0)),
+            Side(inputs - part.high, weight.clamp(max=0)),
+        )
+    match part:
+        case Part.PRODUCT:
+            return (Side(inputs, weight),)
+        case Part.POSITIVE:
+            return (
+                Side(inputs.clamp(min=0), weight.clamp(min=0)),
+                Side(inputs.clamp(max=0), weight.clamp(max=0)),
+            )
+        case Part.NEGATIVE:
+            return (
+                Side(inputs.clamp(min=0), weight.clamp(max=0)),
+                Side(inputs.clamp(max=0), weight.clamp(min=0)),
+            )
+        case Part.SQUARE:
+            return (Side(torch.ones_like(inputs), weight.square()),)
+        case Part.EVEN:
+            return (Side(torch.ones_like(inputs), torch.ones_like(weight)),)
+
+
+Bounds = Callable[[], Box]
+"""Bounds that are worked out only when a rule asks for them."""
 
 
 class LinearMap(Protocol):
     """The linear part of a step, bound to the inputs of one batch."""
 
     @property
-    def fan_in(self) -> Tensor:
-        """The number of inputs that feed an output; broadcasts against the outputs (N, ...)."""
+    def box(self) -> Bounds | None:
+        """Tells where the inputs are known to lie, 0 included; None where nothing is known."""
         ...
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
+    def total(self, part: Part | Box) -> Tensor:
+        """sum_j part_jk of each output k; broadcasts against the outputs (N, ...)."""
+        ...
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         """(K, N, outputs...) -> (K, N, inputs...): sum over the outputs k of part_jk × factor_k."""
         ...
 
@@ -37,20 +85,35 @@ class Dense:
 
     inputs: Tensor
     weight: Tensor
+    box: Bounds | None = None
 
-    @property
-    def fan_in(self) -> Tensor:
-        return self.inputs.new_tensor(float(self.inputs.shape[1]))
+    def total(self, part: Part | Box) -> Tensor:
+        return _sum([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
-        if part is Part.EVEN:
-            return factor.sum(dim=-1, keepdim=True).expand(*factor.shape[:-1], self.inputs.shape[1])
-        return (factor @ self.weight) * self.inputs
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return _sum([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """z = sum_j a_j, elementwise: ``inputs`` (N, ..., J), all weights 1."""
+
+    inputs: Tensor
+    box: Bounds | None = None
+
+    def total(self, part: Part | Box) -> Tensor:
+        return self._part(part).sum(dim=-1)
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return factor[..., None] * self._part(part)
+
+    def _part(self, part: Part | Box) -> Tensor:
+        return _sum([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """A dense layer over the non-zero entries of a sparse row.
+    """A dense layer over the non-zero entries of a sparse row: no rule sees the others.
 
     ``values`` (N, J) are the entries of each document, padded with zeros; ``weight`` (N, J, O) the
     weights that meet them; ``counts`` (N,) how many entries are real.
@@ -59,40 +122,50 @@ class Features:
     values: Tensor
     weight: Tensor
     counts: Tensor
+    box: Bounds | None = None
 
-    @property
-    def fan_in(self) -> Tensor:
-        return self.counts.to(self.values.dtype)[:, None]
+    def _sides(self, part: Part | Box) -> list[Side]:
+        real = (torch.arange(self.values.shape[1]) < self.counts[:, None]).to(self.values.dtype)
+        return [Side(side.inputs * real, side.weight) for side in sides(part, self.values, self.weight)]
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
-        if part is Part.EVEN:
-            real = torch.arange(self.values.shape[1]) < self.counts[:, None]
-            return factor.sum(dim=-1, keepdim=True) * real
-        return torch.einsum("kno,njo->knj", factor, self.weight) * self.values
+    def total(self, part: Part | Box) -> Tensor:
+        return _sum([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return _sum([torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordBag:
     """z_d = sum_t g_t v_td: a weighted sum of word vectors, led back to whole words.
 
-    ``vectors`` (U, D) of the distinct words, ``ids`` (N, T) rows of it, ``weights`` (N, T) the g_t.
+    ``vectors`` (U, D) of the distinct words, ``ids`` (N, T) rows of it, ``weights`` (N, T) the g_t >= 0, ``lengths``
+    (N,) how many of them are real.
     """
 
     vectors: Tensor
     ids: Tensor
     weights: Tensor
     lengths: Tensor
+    box: Bounds | None = None
 
-    @property
-    def fan_in(self) -> Tensor:
-        return self.lengths.to(self.weights.dtype)[:, None]
+    def _sides(self, part: Part | Box) -> list[Side]:
+        real = (torch.arange(self.ids.shape[1]) < self.lengths[:, None]).to(self.weights.dtype)
+        return [Side(side.inputs, side.weight * real) for side in sides(part, self.vectors, self.weights)]
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
-        if part is Part.EVEN:
-            inside = torch.arange(self.ids.shape[1]) < self.lengths[:, None]
-            return factor.sum(dim=-1, keepdim=True) * inside
-        met = factor @ self.vectors.T
-        return met.gather(2, self.ids.expand(factor.shape[0], *self.ids.shape)) * self.weights
+    def total(self, part: Part | Box) -> Tensor:
+        documents, words = len(self.ids), len(self.vectors)
+        row = torch.arange(documents)[:, None]
+        return _sum(
+            [
+                weight.new_zeros(documents, words).index_put_((row, self.ids), weight, accumulate=True) @ inputs
+                for inputs, weight in self._sides(part)
+            ]
+        )
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        ids = self.ids.expand(factor.shape[0], *self.ids.shape)
+        return _sum([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,72 +174,118 @@ class Mean:
 
     inputs: Tensor
     lengths: Tensor
+    box: Bounds | None = None
 
-    @property
-    def fan_in(self) -> Tensor:
-        return self.lengths.to(self.inputs.dtype)[:, None]
+    def _sides(self, part: Part | Box) -> list[Side]:
+        inside = (torch.arange(self.inputs.shape[1]) < self.lengths[:, None]).to(self.inputs.dtype)[:, :, None]
+        weight = 1 / self.lengths.to(self.inputs.dtype)[:, None, None]
+        return [Side(side.inputs, side.weight * inside) for side in sides(part, self.inputs, weight)]
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
-        if part is Part.EVEN:
-            inside = torch.arange(self.inputs.shape[1]) < self.lengths[:, None]
-            return factor[:, :, None, :] * inside[:, :, None]
-        return (factor / self.fan_in)[:, :, None, :] * self.inputs
+    def total(self, part: Part | Box) -> Tensor:
+        return _sum([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WinningWindows:
-    """A convolution followed by a max over time, led back to whole words: winning windows only.
-
-    ``contributions`` (N, F, H): what each word of the winning window adds to its filter, already summed
-    over the D dimensions of its vector; ``start`` (N, F) where that window begins; ``tokens`` T;
-    ``fan_in`` H × D, since the inputs of the convolution are the dimensions.
-    """
-
-    contributions: Tensor
-    start: Tensor
-    tokens: int
-    dimensions: int
-
-    @property
-    def fan_in(self) -> Tensor:
-        return self.contributions.new_tensor(float(self.contributions.shape[2] * self.dimensions))
-
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
-        targets, documents, filters = factor.shape
-        width = self.contributions.shape[2]
-        landed = factor.new_zeros((documents * self.tokens, targets))
-        row = torch.arange(documents)[:, None] * self.tokens + self.start
-        for offset in range(width):
-            share = self.contributions[:, :, offset] if part is Part.WEIGHTED else float(self.dimensions)
-            values = (factor * share).permute(1, 2, 0).reshape(documents * filters, targets)
-            landed.index_add_(0, (row + offset).reshape(-1), values)
-        return landed.reshape(documents, self.tokens, targets).permute(2, 0, 1)
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return _sum([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordWindows:
     """A convolution at every position, led back to whole words.
 
-    ``projections`` (U, H, F): what each distinct word adds to each filter at each offset; ``ids`` (N, T)
-    rows of it. The outputs are (N, T - H + 1, F).
+    ``vectors`` (U, D) of the distinct words; ``weight`` (D, H × F), offset by offset; ``ids`` (N, T) rows of
+    ``vectors``. The outputs are (N, T - H + 1, F).
     """
 
-    projections: Tensor
+    vectors: Tensor
+    weight: Tensor
     ids: Tensor
-    dimensions: int
+    width: int
+    box: Bounds | None = None
 
-    @property
-    def fan_in(self) -> Tensor:
-        return self.projections.new_tensor(float(self.projections.shape[1] * self.dimensions))
+    def projections(self, part: Part | Box) -> Tensor:
+        """(U, H, F): part_j of each distinct word at each offset, summed over its dimensions."""
+        summed = _sum([inputs @ weight for inputs, weight in sides(part, self.vectors, self.weight)])
+        return summed.reshape(len(self.vectors), self.width, -1)
 
-    def pull(self, part: Part, factor: Tensor) -> Tensor:
+    def total(self, part: Part | Box) -> Tensor:
+        windows = self.ids.shape[1] - self.width + 1
+        met = self.projections(part)
+        return _sum([met[:, h][self.ids[:, h : h + windows]] for h in range(self.width)])
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         targets, documents, windows, _ = factor.shape
         landed = factor.new_zeros((targets, documents, self.ids.shape[1]))
-        for offset in range(self.projections.shape[1]):
-            if part is Part.EVEN:
-                piece = factor.sum(dim=-1) * self.dimensions
-            else:
-                met = self.projections[:, offset][self.ids[:, offset : offset + windows]]
-                piece = torch.einsum("kntf,ntf->knt", factor, met)
-            landed[:, :, offset : offset + windows] += piece
+        met = self.projections(part)
+        for offset in range(self.width):
+            landed[:, :, offset : offset + windows] += torch.einsum(
+                "kntf,ntf->knt", factor, met[:, offset][self.ids[:, offset : offset + windows]]
+            )
         return landed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WinningWindows:
+    """A convolution followed by a max over time, led back to whole words: winning windows only.
+
+    ``products`` (N, F, H): what each word of the winning window adds to its filter, summed over the D dimensions of
+    its vector; ``start`` (N, F) where that window begins; ``words`` (N, T) the rows of ``vectors`` (U, D) that the
+    documents read, row 0 being the zero vector; ``weight`` (D, H × F), offset by offset.
+    """
+
+    products: Tensor
+    start: Tensor
+    words: Tensor
+    vectors: Tensor
+    weight: Tensor
+    box: Bounds | None = None
+    _made: dict[Part, Tensor] = field(default_factory=dict, repr=False)
+
+    def contributions(self, part: Part | Box) -> Tensor:
+        """(N, F, H), or broadcast against it: part_j of each word of the winning windows."""
+        filters, width = self.products.shape[1:]
+        if isinstance(part, Box):
+            ends = part.low[..., None] * self.weight.clamp(min=0) + part.high[..., None] * self.weight.clamp(max=0)
+            return self.products - ends.sum(dim=0).reshape(width, filters).T
+        match part:
+            case Part.PRODUCT:
+                return self.products
+            case Part.SQUARE:
+                return self.weight.square().sum(dim=0).reshape(width, filters).T.expand_as(self.products)
+            case Part.EVEN:
+                return self.products.new_tensor(float(len(self.weight))).expand_as(self.products)
+        if not self._made:
+            signed = kernels.signed_contributions(
+                self.vectors.numpy(),
+                np.ascontiguousarray(self.weight.numpy().reshape(-1, width, filters).transpose(2, 1, 0)),
+                self.words.numpy(),
+                self.start.numpy(),
+            )
+            for side, found in zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True):
+                self._made[side] = torch.from_numpy(found)
+        return self._made[part]
+
+    def total(self, part: Part | Box) -> Tensor:
+        return self.contributions(part).sum(dim=2)
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        targets, documents, filters = factor.shape
+        tokens = self.words.shape[1]
+        contributions = self.contributions(part)
+        landed = factor.new_zeros((documents * tokens, targets))
+        row = torch.arange(documents)[:, None] * tokens + self.start
+        for offset in range(self.products.shape[2]):
+            values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
+            landed.index_add_(0, (row + offset).reshape(-1), values)
+        return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
+
+
+def table_bounds(table: Tensor) -> Box:
+    """The smallest and the largest value of each dimension of a table (V + 1, D) of word vectors, 0 included."""
+    return Box(table.amin(dim=0).clamp(max=0), table.amax(dim=0).clamp(min=0))
+
+
+def _sum(tensors: list[Tensor]) -> Tensor:
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from textlrp.lrp.composite import Composite
-from textlrp.lrp.maps import LinearMap
-from textlrp.lrp.rules import Part, Rule
+from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
+from textlrp.lrp.maps import Added, LinearMap
+from textlrp.lrp.rules import Box, Part, Rule
 
 Absorbed = dict[str, Tensor]
 """What a step absorbed: cause -> (K, N)."""
 
 
 class Step(Protocol):
-    """One entry of the tape."""
+    """One entry of the tape; ``ruled`` says whether a rule decides anything in it."""
+
+    ruled: ClassVar[bool]
 
     @property
     def name(self) -> str: ...
@@ -56,9 +58,17 @@ class Linear:
     map: LinearMap
     bias: Tensor
     outputs: Tensor
+    ruled: ClassVar[bool] = True
+
+    @property
+    def bounds(self) -> Box | None:
+        return None if self.map.box is None else self.map.box()
+
+    def total(self, part: Part | Box) -> Tensor:
+        return self.map.total(part)
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        shares = rule.shares(self.outputs, self.bias, self.map.fan_in)
+        shares = rule.shares(self)
         received = sum_tensors([self.map.pull(part, relevance * factor) for part, factor in shares.flows])
         return [received], {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
 
@@ -72,6 +82,7 @@ class Routing:
     reads: tuple[str]
     writes: str
     move: Callable[[Tensor], Tensor] = lambda relevance: relevance
+    ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         return [self.move(relevance)], {}
@@ -86,6 +97,7 @@ class Concat:
     writes: str
     sizes: tuple[int, ...]
     kind: str = "concat"
+    ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         return torch.split(relevance, list(self.sizes), dim=-1), {}
@@ -93,27 +105,23 @@ class Concat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sum:
-    """Several values added up: a linear step with weights 1 and no bias; ``inputs`` are those values."""
+    """Several values of one shape added up: a linear step with weights 1 and no bias; ``inputs`` are those values."""
 
     name: str
     reads: tuple[str, ...]
     writes: str
     inputs: tuple[Tensor, ...]
     kind: str = "sum"
+    ruled: ClassVar[bool] = True
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        total = sum_tensors(self.inputs)
-        shares = rule.shares(total, torch.zeros_like(total), total.new_tensor(float(len(self.inputs))))
-        received = [
-            sum_tensors(
-                [
-                    relevance * factor * (value if part is Part.WEIGHTED else torch.ones_like(value))
-                    for part, factor in shares.flows
-                ]
-            )
-            for value in self.inputs
-        ]
-        return received, {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
+        side_by_side = torch.stack(self.inputs, dim=-1)
+        outputs = side_by_side.sum(dim=-1)
+        added = Linear(
+            self.name, self.kind, ("",), "", Added(side_by_side), outputs.new_zeros((1,) * outputs.dim()), outputs
+        )
+        (received,), absorbed = added.back(relevance, rule)
+        return received.unbind(dim=-1), absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +132,7 @@ class Product:
     reads: tuple[str, str]
     writes: str
     kind: str = "product"
+    ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         return [torch.zeros_like(relevance), relevance], {}
@@ -142,6 +151,7 @@ class Lookup:
     writes: str
     read: Tensor
     kind: str = "lookup"
+    ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         words = relevance if relevance.dim() == 3 else relevance.sum(dim=-1)
@@ -165,46 +175,85 @@ class Trace:
 
 
 class Propagated(NamedTuple):
-    """``relevance`` (K, N, T) of the input, and the ``ledger`` {(step, cause): (K, N)}."""
+    """``relevance`` (K, N, T) of the input, the ``ledger`` {(step, cause): (K, N)}, and the values to ``watch``."""
 
     relevance: Tensor
     ledger: Mapping[tuple[str, str], Tensor]
+    watched: Mapping[str, Tensor]
 
 
 WAY_BACK_ELEMENTS = 1 << 25
 """Targets are led back together while their largest value stays below this many elements."""
 
 
-def propagate(trace: Trace, composite: Composite, seed: Tensor) -> Propagated:
+def propagate(trace: Trace, composite: Composite, seed: Tensor, *, watch: Sequence[str] = ()) -> Propagated:
     """Lead relevance from the scores back to the words.
 
     ``seed`` (K, N, C) is the relevance of the scores: for one target class its score there and 0
     elsewhere. Returns relevance (K, N, T) and ledger; for each target and document
-    ``relevance.sum() + ledger.sum() == seed.sum()``. Raises :class:`RuleError` if the composite names a
-    layer that the trace does not have.
+    ``relevance.sum() + ledger.sum() == seed.sum()``. The relevance (K, N, ...) that arrived at the values named in
+    ``watch`` is kept too. Raises :class:`RuleError` if the composite names a layer that the trace does not have, or
+    a rule cannot apply where it was put.
     """
-    composite.check((step.name, step.kind) for step in trace.steps)
+    layers = layers_of(trace)
+    composite.check([layer for layer in layers if layer is not None])
     together = max(1, WAY_BACK_ELEMENTS // max(1, trace.elements))
-    pieces = [_walk_back(trace, composite, piece) for piece in torch.split(seed, together)]
-    relevance = torch.cat([piece.relevance for piece in pieces])
+    pieces = [_walk_back(trace, layers, composite, piece, watch) for piece in torch.split(seed, together)]
     ledger = {key: torch.cat([piece.ledger[key] for piece in pieces]) for key in pieces[0].ledger}
-    return Propagated(relevance, ledger)
+    watched = {key: torch.cat([piece.watched[key] for piece in pieces]) for key in pieces[0].watched}
+    return Propagated(torch.cat([piece.relevance for piece in pieces]), ledger, watched)
 
 
-def _walk_back(trace: Trace, composite: Composite, seed: Tensor) -> Propagated:
+def layers_of(trace: Trace) -> list[Layer | None]:
+    """Where each step stands: its name, kind, and the weighted layers between it and the words and the scores.
+
+    None for the steps that no rule decides.
+    """
+    below: dict[str, int] = {}
+    for step in trace.steps:
+        depth = max((below.get(value, 0) for value in step.reads), default=0)
+        below[step.writes] = max(below.get(step.writes, 0), depth + _weighted(step))
+    above: dict[str, int] = {}
+    for step in reversed(trace.steps):
+        height = above.get(step.writes, 0) + _weighted(step)
+        for value in step.reads:
+            above[value] = max(above.get(value, 0), height)
+    return [
+        Layer(
+            step.name,
+            step.kind,
+            max((below.get(value, 0) for value in step.reads), default=0) if _weighted(step) else None,
+            above.get(step.writes, 0) if _weighted(step) else None,
+        )
+        if step.ruled
+        else None
+        for step in trace.steps
+    ]
+
+
+def _weighted(step: Step) -> bool:
+    return step.ruled and step.kind not in UNWEIGHTED
+
+
+def _walk_back(
+    trace: Trace, layers: Sequence[Layer | None], composite: Composite, seed: Tensor, watch: Sequence[str]
+) -> Propagated:
     relevance: dict[str, Tensor] = {trace.output: seed}
     ledger: dict[tuple[str, str], Tensor] = {}
-    for step in reversed(trace.steps):
+    watched: dict[str, Tensor] = {}
+    for step, layer in zip(reversed(trace.steps), reversed(layers), strict=True):
         arriving = relevance.pop(step.writes, None)
         if arriving is None:  # a value nobody used
             continue
-        received, absorbed = step.back(arriving, composite.rule_for(step.name, step.kind))
+        if step.writes in watch:
+            watched[step.writes] = arriving
+        received, absorbed = step.back(arriving, composite.default if layer is None else composite.rule_for(layer))
         for value, part in zip(step.reads, received, strict=True):
             relevance[value] = relevance[value] + part if value in relevance else part
         for cause, entry in absorbed.items():
             key = (step.name, cause)  # a layer that was used twice has two steps
             ledger[key] = ledger[key] + entry if key in ledger else entry
-    return Propagated(relevance[trace.input], ledger)
+    return Propagated(relevance[trace.input], ledger, watched)
 
 
 def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Tensor:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textlrp.lrp.maps import Dense, WordBag
+from textlrp.lrp.maps import Dense, WordBag, table_bounds
+from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Lookup, Trace
 from textlrp.models.packing import Packed
 
@@ -54,6 +55,9 @@ class BagNet:
         shared = weights / norms[cells // len(packed.distinct)] / counts
         return np.asarray(shared[cell_of.reshape(-1)])
 
+    def _box(self) -> Box:
+        return table_bounds(self.table)
+
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
         """The tape of a batch: lookup, bag, dense layer."""
@@ -68,6 +72,13 @@ class BagNet:
         bag = self._bag(vectors, packed)
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = bag @ weight.T + bias
+
+        def bag_box() -> Box:
+            """A weighted sum lies within the weighted sums of the bounds."""
+            low, high = self._box()
+            heavy = weights.sum(dim=1, keepdim=True)
+            return Box(low * heavy, high * heavy)
+
         return Trace(
             (
                 Lookup("embedding", ("words",), "vectors", known),
@@ -76,11 +87,11 @@ class BagNet:
                     "bag",
                     ("vectors",),
                     "features",
-                    WordBag(vectors, grid, weights, lengths),
+                    WordBag(vectors, grid, weights, lengths, self._box),
                     bag.new_zeros(()),
                     bag,
                 ),
-                Linear("output", "dense", ("features",), "scores", Dense(bag, weight), bias, scores),
+                Linear("output", "dense", ("features",), "scores", Dense(bag, weight, bag_box), bias, scores),
             ),
             scores,
             elements=len(packed) * max(len(vectors), vectors.shape[1], grid.shape[1]),

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from textlrp.errors import OptionError
 from textlrp.lrp.maps import Features
+from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
 from textlrp.models.ngrams import Occurrences, frequent_keys, occurrences
@@ -152,12 +153,18 @@ class BagOfWordsClassifier(TextClassifier):
         return Trace(
             (
                 Routing("ngrams", "features", ("words",), "features", route),
-                Linear("output", "linear", ("features",), "scores",
-                       Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64))), bias, scores),
+                Linear("output", "dense", ("features",), "scores",
+                       Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box),
+                       bias, scores),
             ),
             scores,
             elements=weight.size // max(1, len(self.classes_)),
         )  # fmt: skip
+
+
+def _unit_box() -> Box:
+    """TF-IDF lies in [0, 1]."""
+    return Box(torch.tensor(0.0), torch.tensor(1.0))
 
 
 def _tables(vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]], ngrams: int) -> list[NDArray[np.int64]]:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp import kernels
-from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows
+from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
+from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
 from textlrp.models.packing import Packed
 
@@ -72,6 +73,9 @@ class ConvNet:
         steps.append(Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores))
         return Trace(tuple(steps), scores, elements=elements)
 
+    def _box(self) -> Box:
+        return table_bounds(self.table)
+
     def _max_branch(
         self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
     ) -> tuple[list[Step], Tensor, int]:
@@ -80,7 +84,8 @@ class ConvNet:
         shares = torch.from_numpy(kernels.winner_contributions(projections, where, packed.ids, packed.starts, width))
         bias = self.weights[f"conv{width}.bias"]
         z = shares.sum(dim=2) + bias
-        windows = WinningWindows(shares, torch.from_numpy(where).long(), grid.shape[1], vectors.shape[1])
+        start, weight = torch.from_numpy(where).long(), self.weights[f"conv{width}.weight"]
+        windows = WinningWindows(shares, start, grid, vectors, weight, self._box)
         steps: list[Step] = [
             Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
             Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
@@ -101,7 +106,7 @@ class ConvNet:
         pooled = active.sum(dim=1) / counts[:, None]
         steps: list[Step] = [
             Linear(f"conv{width}", "convolution", ("vectors",), f"windows{width}",
-                   WordWindows(projections, grid, vectors.shape[1]), bias, z),
+                   WordWindows(vectors, self.weights[f"conv{width}.weight"], grid, width, self._box), bias, z),
             Routing(f"relu{width}", "relu", (f"windows{width}",), f"active{width}"),
             Linear(f"mean{width}", "mean", (f"active{width}",), f"pooled{width}",
                    Mean(active, counts), pooled.new_zeros(()), pooled),

@@ -1,0 +1,89 @@
+"""Composites by name: the ones users of other toolkits know, under the names they have there.
+
+Sources: the registries of iNNvestigate 2.1 (names that begin with ``lrp.`` or ``deep_taylor``) and of Zennit 0.5.1.
+Two things are the same in all of them: averages, sums and embedding bags follow LRP-0, and position 0 means every
+weighted layer that reads the words.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from textlrp.errors import RuleError
+from textlrp.lrp.composite import Composite, is_rule
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+
+ALPHA_1_BETA_0 = AlphaBeta(1.0, 0.0)
+ALPHA_2_BETA_1 = AlphaBeta(2.0, 1.0)
+
+
+def _same(rule: Rule) -> Composite:
+    return Composite(default=rule)
+
+
+def _layered(convolution: Rule, first: Rule | None = None) -> Composite:
+    """Epsilon but on convolutions and, where one is given, on the layer that reads the words."""
+    return Composite({"convolution": convolution} if first is None else {0: first, "convolution": convolution})
+
+
+PRESETS: Mapping[str, Composite] = MappingProxyType(
+    {
+        "zero": _same(Zero()),
+        "epsilon": _same(Epsilon()),
+        "gamma": _same(Gamma()),
+        "alpha1-beta0": _same(ALPHA_1_BETA_0),
+        "alpha2-beta1": _same(ALPHA_2_BETA_1),
+        "z-plus": _same(ZPlus()),
+        "w-square": _same(WSquare()),
+        "flat": _same(Flat()),
+        "arras2017": _same(Epsilon(0.01, bias="spread")),
+        "epsilon-gamma": _layered(Gamma()),
+        "epsilon-gamma-box": _layered(Gamma(), ZBox()),
+        "epsilon-plus": _layered(ALPHA_1_BETA_0),
+        "epsilon-plus-flat": _layered(ALPHA_1_BETA_0, Flat()),
+        "epsilon-alpha2-beta1": _layered(ALPHA_2_BETA_1),
+        "epsilon-alpha2-beta1-flat": _layered(ALPHA_2_BETA_1, Flat()),
+        "excitation-backprop": _same(ZPlus()),
+        "lrp.z": _same(Zero()),
+        "lrp.epsilon": _same(Epsilon(1e-7)),
+        "lrp.w_square": _same(WSquare()),
+        "lrp.flat": _same(Flat()),
+        "lrp.alpha_beta": _same(ALPHA_2_BETA_1),
+        "lrp.alpha_2_beta_1": _same(ALPHA_2_BETA_1),
+        "lrp.alpha_2_beta_1_IB": _same(AlphaBeta(2.0, 1.0, bias="ignore")),
+        "lrp.alpha_1_beta_0": _same(ALPHA_1_BETA_0),
+        "lrp.alpha_1_beta_0_IB": _same(AlphaBeta(1.0, 0.0, bias="ignore")),
+        "lrp.z_plus": _same(ZPlus()),
+        "lrp.z_plus_fast": _same(ZPlus()),
+        "lrp.sequential_preset_a": _layered(ALPHA_1_BETA_0),
+        "lrp.sequential_preset_b": _layered(ALPHA_2_BETA_1),
+        "lrp.sequential_preset_a_flat": _layered(ALPHA_1_BETA_0, Flat()),
+        "lrp.sequential_preset_b_flat": _layered(ALPHA_2_BETA_1, Flat()),
+        "deep_taylor": Composite({0: WSquare()}, default=ZPlus()),
+        "deep_taylor.bounded": Composite({0: ZBox()}, default=ZPlus()),
+    }
+)
+"""Each name and what it stands for."""
+
+
+def as_composite(rule: str | Rule | Composite) -> Composite:
+    """A preset's name, a rule for every weighted layer, or a composite, as a composite.
+
+    Zennit's names may be written with underscores, as it writes them. Raises :class:`RuleError` on anything else.
+    """
+    if isinstance(rule, Composite):
+        return rule
+    if isinstance(rule, str):
+        for name in (rule, rule.replace("_", "-")):
+            if name in PRESETS:
+                return PRESETS[name]
+        close = difflib.get_close_matches(rule, PRESETS, n=1, cutoff=0.0)
+        raise RuleError(
+            f"no rule is called {rule!r}; the closest name is {close[0]!r}, and 'textlrp rules' lists all "
+            f"{len(PRESETS)}."
+        )
+    if is_rule(rule):
+        return Composite(default=rule)
+    raise RuleError(f"rule={rule!r} came; a name such as 'epsilon', a Rule such as Epsilon(), or a Composite is wanted.")
