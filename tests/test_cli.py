@@ -390,7 +390,7 @@ def test_an_error_of_the_system_is_one_sentence(svm: Path, run: Run, monkeypatch
     def full(*_: object, **__: object) -> NoReturn:
         raise OSError(28, "No space left on device", "out.html")
 
-    monkeypatch.setattr(corpus, "write_report", full)
+    monkeypatch.setattr("textlrp.corpus.explaining.write_report", full)
     refused(run("explain", svm, "--text", "car", "-o", "out.html"), "out.html: No space left on device")
 
 
@@ -450,7 +450,32 @@ def test_explain_rules(boe: Path, run: Run) -> None:
         assert run("explain", boe, "--text", "car", "--rule", rule, "-o", "w.jsonl").code == 0
         rules[rule] = next(read_jsonl("w.jsonl")).rule
     assert len(set(rules.values())) == 3
-    refused(run("explain", boe, "--text", "car", "--rule", "gamma"), "'gamma'", "'zero', 'epsilon', 'arras2017'")
+    refused(run("explain", boe, "--text", "car", "--rule", "gama"), "'gama'", "'gamma'", "textlrp rules")
+    refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "belongs to LRP")
+    refused(run("explain", boe, "--text", "car", "--method", "lima"), "'lima'", "'lime'")
+
+
+def test_explain_by_another_method(boe: Path, run: Run) -> None:
+    assert run("explain", boe, "--text", "car and pill", "--method", "occlusion", "-o", "w.jsonl").code == 0
+    why = next(read_jsonl("w.jsonl"))
+    assert (why.method, why.rule) == ("occlusion", "Occlusion()")
+    assert "car" in run("explain", boe, "--text", "car", "--method", "gradient-x-input").out
+
+
+def test_rules_lists_rules_composites_and_methods(run: Run) -> None:
+    out = run("rules").out
+    for word in ("Gamma(gamma=0.25, stabiliser=0.0)", "epsilon-gamma-box", "lrp.alpha_2_beta_1_IB", "deep_taylor"):
+        assert word in out
+    for word in ("lime", "shap", "occlusion", "what its scores sum to"):
+        assert word in out
+
+
+def test_phrases_and_filters_of_a_cnn(svm: Path, run: Run) -> None:
+    out = run("explain", "20newsgroups-cnn", "--text", "the shuttle reached its orbit", "--phrases", "3").out
+    assert re.search(r"\+\d+\.\d+ .*orbit +conv\d \d+", out)
+    listed = run("filters", "20newsgroups-cnn", "sample", "--limit", "40", "--most", "3").out
+    assert len(re.findall(r"^conv\d \d+ +\S+ \+\d", listed, re.MULTILINE)) == 3
+    refused(run("filters", svm, "sample"), "winning windows")
 
 
 def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
@@ -553,6 +578,6 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 def test_letters_a_terminal_cannot_show_are_no_error() -> None:
     done = subprocess.run(
-        program_with("cli._say(chr(233))"), capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"}
+        program_with("from textlrp.cli.inputs import say; say(chr(233))"), capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"}
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")

@@ -110,7 +110,7 @@ def test_vectors_may_be_those_of_a_bundled_model(
     cnn: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = cnn.save(tmp_path / "m")
-    monkeypatch.setattr(corpus, "bundled", lambda: [str(folder)])
+    monkeypatch.setattr("textlrp.corpus.training.bundled", lambda: [str(folder)])
     vectors = corpus.new_model("cnn", vectors=str(folder)).get_params()["vectors"]
     assert isinstance(vectors, Vectors)
     assert vectors.words == cnn.vocabulary_.words
@@ -326,10 +326,10 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
     words = Vectors(("god", "car", "doctor"), np.eye(3, 5, dtype=np.float32))
     monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
-    monkeypatch.setattr(corpus, "load_20newsgroups", nothing)
-    monkeypatch.setattr(corpus, "load_sample_posts", quarter)
-    monkeypatch.setattr(corpus, "starting_vectors", lambda: words)
-    monkeypatch.setattr(corpus, "SAMPLE_SETTINGS", {"filters": 3, "max_epochs": 1, "min_df": 1})
+    monkeypatch.setattr("textlrp.corpus.showing.load_20newsgroups", nothing)
+    monkeypatch.setattr("textlrp.corpus.showing.load_sample_posts", quarter)
+    monkeypatch.setattr("textlrp.corpus.showing.starting_vectors", lambda: words)
+    monkeypatch.setattr("textlrp.corpus.showing.SAMPLE_SETTINGS", {"filters": 3, "max_epochs": 1, "min_df": 1})
 
 
 @pytest.mark.usefixtures("small_demo")
@@ -361,7 +361,7 @@ def test_a_wrong_answer_is_explained_beside_the_right_one(
         seen.extend(explanations)
         return path
 
-    monkeypatch.setattr(corpus, "write_report", watched)
+    monkeypatch.setattr("textlrp.corpus.showing.write_report", watched)
     done = corpus.demo(tmp_path / "page.html")
     assert not all(prediction.right for prediction in done.shown)
     for why, prediction in zip(seen, done.shown, strict=True):
@@ -383,7 +383,7 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
             for number in numbers:
                 (folder / str(number)).write_text(f"From: me\n\n{' '.join([text] * 25)} {number}\n")
     monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path))
-    monkeypatch.setattr(corpus, "CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2))
+    monkeypatch.setattr("textlrp.corpus.showing.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2))
     lines: list[str] = []
     done = corpus.demo(tmp_path / "page.html", say=lines.append)
     assert lines[0] == "training a CNN on 24 posts of 20 Newsgroups, 2 groups ..."

@@ -111,8 +111,20 @@ class WordRelevance(NamedTuple):
     occurrences: int
 
 
+class Listing(NamedTuple):
+    """A titled table of text, for a terminal or a page."""
+
+    title: str
+    note: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 class Phrase(NamedTuple):
-    """A window of a convolution that won a max-pool, with what it carries for each target (K,)."""
+    """A window of a convolution that won a max-pool: ``text[start:end]``, which ``step`` and ``filter`` saw it.
+
+    ``relevance`` (K,) is what its words receive through that filter, for each target.
+    """
 
     start: int
     end: int
@@ -282,11 +294,14 @@ class Explanation:
 
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent, allow_nan=False)
 
-    def to_frame(self) -> pd.DataFrame:
-        """A tidy table: one row per token and target (document, token, start, end, class, relevance, seen, ...)."""
+    def to_frame(self, *, ledger: bool = False) -> pd.DataFrame:
+        """A tidy table: one row per token and target (document, token, start, end, class, relevance, seen, ...).
+
+        With ``ledger=True`` what was absorbed follows as rows without a token.
+        """
         from textlrp.reports.frame import to_frame
 
-        return to_frame(self)
+        return to_frame(self, ledger=ledger)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """The explanation as one self-contained page; written to ``path`` too where one is given."""

@@ -36,3 +36,15 @@ def test_a_text_without_tokens_has_an_empty_table() -> None:
     frame = make_explanation("").to_frame()
     assert len(frame) == 0
     assert "relevance" in frame
+
+
+def test_with_the_ledger_as_rows_each_class_sums_to_its_score() -> None:
+    explanation = make_explanation(targets=(0, 1, (1, 2)))
+    frame = explanation.to_frame(ledger=True)
+    sums = frame.groupby("class")["relevance"].sum()
+    for name, score in zip(explanation.target_names, explanation.target_scores, strict=True):
+        np.testing.assert_allclose(sums[name], score, rtol=1e-5)
+    absorbed = frame[frame["start"] < 0]
+    assert set(absorbed["status"]) == {"conv: bias", "out: stabiliser"}
+    assert not absorbed["seen"].any()
+    assert frame.dtypes.equals(explanation.to_frame().dtypes)

@@ -6,105 +6,152 @@ and agree byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from textlrp.errors import OptionError, TargetError
+from textlrp.errors import OptionError, RuleError, TargetError
+from textlrp.explainers.blocks import How, explain_block
+from textlrp.explainers.methods import Method, as_method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import Rule
-from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.base import DTYPES, TextClassifier
+from textlrp.models.adapt import as_classifier
+from textlrp.models.base import DTYPES, Classifier
 from textlrp.models.inputs import check_container, check_text
+from textlrp.models.options import is_whole
 from textlrp.records import Document, Explanation
-from textlrp.text.batches import Batch
-from textlrp.version import __version__
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+    from torch import nn
 
 BLOCK = 64
 """Documents explained together; fixed, so that results do not depend on who asks."""
 
 
-class _How(NamedTuple):
-    """What is the same for every document of a call."""
-
-    composite: Composite
-    rule: str
-    fingerprint: str
-    dtype: str | None
-
-
-PADDED_WORDS = 1 << 16
-"""A block with long texts is split so that documents × longest stays below this, or one text is left."""
-
-
 @overload
 def explain(  # type: ignore[overload-overlap]  # a string is an iterable of strings too
-    model: TextClassifier,
+    model: Classifier | nn.Module | Pipeline,
     texts: str | Document,
     *,
     target: Any = None,
     targets: Iterable[Any] | None = None,
-    rule: str | Rule | Composite = "epsilon",
+    rule: str | Rule | Composite | None = None,
+    method: str | Method = "lrp",
+    phrases: int = 0,
     dtype: str | None = None,
+    tokenizer: str | Callable[[str], Any] | None = None,
+    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
+    unknown: int | None = None,
+    classes: Sequence[Any] | None = None,
+    lengths: bool | str | None = None,
+    batch: bool = False,
+    padding: int = 0,
 ) -> Explanation: ...
 
 
 @overload
 def explain(
-    model: TextClassifier,
+    model: Classifier | nn.Module | Pipeline,
     texts: Iterable[str | Document],
     *,
     target: Any = None,
     targets: Iterable[Any] | None = None,
-    rule: str | Rule | Composite = "epsilon",
+    rule: str | Rule | Composite | None = None,
+    method: str | Method = "lrp",
+    phrases: int = 0,
     dtype: str | None = None,
+    tokenizer: str | Callable[[str], Any] | None = None,
+    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
+    unknown: int | None = None,
+    classes: Sequence[Any] | None = None,
+    lengths: bool | str | None = None,
+    batch: bool = False,
+    padding: int = 0,
 ) -> Iterator[Explanation]: ...
 
 
 def explain(
-    model: TextClassifier,
+    model: Classifier | nn.Module | Pipeline,
     texts: str | Document | Iterable[str | Document],
     *,
     target: Any = None,
     targets: Iterable[Any] | None = None,
-    rule: str | Rule | Composite = "epsilon",
+    rule: str | Rule | Composite | None = None,
+    method: str | Method = "lrp",
+    phrases: int = 0,
     dtype: str | None = None,
+    tokenizer: str | Callable[[str], Any] | None = None,
+    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
+    unknown: int | None = None,
+    classes: Sequence[Any] | None = None,
+    lengths: bool | str | None = None,
+    batch: bool = False,
+    padding: int = 0,
 ) -> Explanation | Iterator[Explanation]:
     """Lead the score of a class back onto the words, by layer-wise relevance propagation.
 
-    ``texts``: one text or Document gives an :class:`Explanation`, an iterable of them an iterator.
-    ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B,
-    ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
-    ``rule``: "epsilon", "zero", "arras2017", a Rule, or a Composite. ``dtype``: "float32" or "float64";
-    the model's own unless given. The score explained is the pre-softmax one.
+    ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model, or
+    a ``torch.nn.Module`` that reads token ids. ``texts``: one text or Document gives an :class:`Explanation`, an
+    iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
+    why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
+    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
+    another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a CNN with
+    max pooling, how many winning windows to list, those with the largest relevance. ``dtype``: "float32" or
+    "float64"; the model's own unless given. The score explained is the pre-softmax one.
 
-    For each target, ``relevance.sum() + absorbed == score`` (Bach et al. 2015; Arras et al. 2017).
-    Raises :class:`TargetError` on an unknown class and :class:`RuleError` on an unknown rule.
+    The rest is for a ``torch.nn.Module``. ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings
+    (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.
+    ``unknown``: the id of words that it does not have; without it they are left out. ``classes``: the C labels.
+    ``lengths``: True or a keyword's name if ``forward`` wants lengths (N,) too. The module gets (1, T) int64 ids, one
+    text a call; with ``batch=True`` (N, T) ids, padded at the right with ``padding``.
+
+    For each target, ``relevance.sum() + absorbed == score`` with LRP (Bach et al. 2015; Arras et al. 2017); what
+    other methods sum to is said by ``textlrp rules``.
+    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method, and
+    :class:`ModelError` on a model with an operation that cannot be led back.
     """
-    if not isinstance(model, TextClassifier):
-        raise OptionError(
-            f"a {type(model).__name__} came as the model; a fitted textlrp classifier is wanted, "
-            "or textlrp.load(...)."
-        )
-    if dtype is not None and dtype not in DTYPES:
-        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+    classifier = as_classifier(
+        model,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        unknown=unknown,
+        classes=classes,
+        lengths=lengths,
+        batch=batch,
+        padding=padding,
+    )
     if target is not None and targets is not None:
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    composite = as_composite(rule)
-    how = _How(composite, printed(composite), model.fingerprint_, dtype)
-    resolve_targets(target, model.classes_, np.zeros((0, len(model.classes_))))  # refuses a wrong one at once
+    how = _how(classifier, rule, method, dtype, phrases)
+    # refuses a wrong target at once
+    resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(_explain_block(model, [_named(texts, 0)], target, own, how))
-    return _explain_stream(model, check_container(texts), target, own, how)
+        return next(explain_block(classifier, [_named(texts, 0)], target, own, how))
+    return _explain_stream(classifier, check_container(texts), target, own, how)
+
+
+def _how(
+    model: Classifier, rule: str | Rule | Composite | None, method: str | Method, dtype: str | None, phrases: int
+) -> How:
+    if dtype is not None and dtype not in DTYPES:
+        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+    if not (is_whole(phrases) and phrases >= 0):
+        raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
+    composite = as_composite("epsilon" if rule is None else rule)
+    if method == "lrp":
+        return How(None, composite, "lrp", printed(composite), model.fingerprint_, dtype, phrases)
+    if rule is not None:
+        raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
+    rival = as_method(method)
+    return How(rival, composite, rival.name, repr(rival), model.fingerprint_, dtype, 0)
 
 
 def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
@@ -118,106 +165,23 @@ def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
 
 
 def _explain_stream(
-    model: TextClassifier,
+    model: Classifier,
     texts: Iterable[Any],
     target: Any,
     targets: Iterable[Any] | None,
-    how: _How,
+    how: How,
 ) -> Iterator[Explanation]:
     named = (_named(text, row) for row, text in enumerate(texts))
     own_targets = None if targets is None else iter(targets)
     while block := list(islice(named, BLOCK)):
         own = None if own_targets is None else islice(own_targets, len(block))
-        yield from _explain_block(model, block, target, own, how)
+        yield from explain_block(model, block, target, own, how)
 
 
 def _named(text: Any, row: int) -> Document:
     """A plain string becomes a Document named by its position, counted from 1."""
     checked = check_text(text, row)
     return checked if isinstance(checked, Document) else Document(str(row + 1), checked)
-
-
-def _explain_block(
-    model: TextClassifier,
-    block: list[Document],
-    target: Any,
-    targets: Iterable[Any] | None,
-    how: _How,
-) -> Iterator[Explanation]:
-    own = None if targets is None else list(targets)
-    if own is not None and len(own) != len(block):
-        raise TargetError(
-            f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
-        )
-    batch = model.encode(block)
-    done: dict[int, Explanation] = {}
-    for rows in _pieces(batch.lengths):
-        piece = batch.select(rows)
-        documents = [block[row] for row in rows]
-        own_piece = None if own is None else [own[row] for row in rows]
-        done |= zip(rows, _explain_piece(model, documents, piece, target, own_piece, how), strict=True)
-    for row in range(len(block)):
-        yield done.pop(row)
-
-
-def _pieces(lengths: NDArray[np.int32]) -> Iterator[list[int]]:
-    """Rows of a block, texts of like length together, few enough that padding stays small."""
-    piece: list[int] = []
-    for row in np.argsort(lengths, kind="stable").tolist():
-        if piece and (len(piece) + 1) * int(lengths[row]) > PADDED_WORDS:
-            yield piece
-            piece = []
-        piece.append(row)
-    yield piece
-
-
-def _explain_piece(
-    model: TextClassifier,
-    documents: list[Document],
-    batch: Batch,
-    target: Any,
-    own: list[Any] | None,
-    how: _How,
-) -> list[Explanation]:
-    trace = model.trace(batch, dtype=how.dtype)
-    scores = trace.scores.numpy()
-    if own is None:
-        wanted = resolve_targets(target, model.classes_, scores)
-    else:
-        wanted = [resolve_targets(own[n], model.classes_, scores[n : n + 1])[0] for n in range(len(documents))]
-    most = max(len(targets) for targets in wanted)
-    seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
-    for n, targets in enumerate(wanted):
-        seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
-    relevance, ledger, _ = propagate(trace, how.composite, seed)
-    probabilities = model.probabilities(scores)
-    labels = tuple(str(name) for name in model.classes_)
-    explanations = []
-    for n, document in enumerate(documents):
-        count = len(wanted[n])
-        reading = batch.readings[n]
-        on_tokens = np.zeros((count, len(reading.tokens)), dtype=scores.dtype)
-        on_tokens[:, reading.positions] = relevance[:count, n, : len(reading.positions)].numpy()
-        entries = {key: entry[:count, n].numpy() for key, entry in ledger.items()}
-        explanations.append(
-            Explanation(
-                document_id=document.id,
-                tokens=reading.tokens,
-                labels=labels,
-                scores=scores[n],
-                probabilities=None if probabilities is None else probabilities[n],
-                targets=wanted[n],
-                relevance=on_tokens,
-                status=batch.status[n],
-                counts=batch.counts[n],
-                ledger={key: entry for key, entry in entries.items() if entry.any()},
-                rule=how.rule,
-                model=how.fingerprint,
-                version=__version__,
-                gold=None if document.label is None else str(document.label),
-            )
-        )
-    return explanations
 
 
 def printed(composite: Composite) -> str:

@@ -86,7 +86,7 @@ class Composite:
         for key in self.layers:
             if key not in known:
                 raise RuleError(
-                    f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these in Composite({{...}})."
+                    f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these."
                 )
 
 
@@ -94,7 +94,9 @@ def _listed(layers: Iterable[Layer]) -> str:
     """Each layer once: its name, and its position and kind in brackets."""
     return ", ".join(
         dict.fromkeys(
-            f"{layer.name!r} ({layer.kind})" if layer.depth is None else f"{layer.name!r} ({layer.depth}, {layer.kind})"
+            f"{layer.name!r} ({layer.kind})"
+            if layer.depth is None
+            else f"{layer.name!r} ({layer.depth}, {layer.kind})"
             for layer in layers
         )
     )

@@ -198,7 +198,7 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias
 def signed_contributions(
     vectors: Floats, weight: Floats, words: NDArray[np.int64], where: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """(N, F, H) twice: the positive and the negative products of each word of the winning windows, each summed over D.
+    """(N, F, H) twice: the positive and the negative products of each word of the winning windows, summed over D.
 
     ``vectors`` (U, D), ``weight`` (F, H, D), ``words`` (N, T) rows of ``vectors``, ``where`` (N, F) first positions.
     """
@@ -208,15 +208,19 @@ def signed_contributions(
     return positive, negative
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(parallel=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
 def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
+    nothing = vectors.dtype.type(0)
     for n in numba.prange(where.shape[0]):
         for f in range(filters):
             for h in range(width):
                 word = words[n, where[n, f] + h]
                 if word > 0:
+                    above, below = nothing, nothing
                     for d in range(dimensions):
                         product = vectors[word, d] * weight[f, h, d]
-                        positive[n, f, h] += max(product, 0)
-                        negative[n, f, h] += min(product, 0)
+                        above += product if product > nothing else nothing
+                        below += product if product < nothing else nothing
+                    positive[n, f, h] = above
+                    negative[n, f, h] = below

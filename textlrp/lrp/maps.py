@@ -267,6 +267,13 @@ class WinningWindows:
     def total(self, part: Part | Box) -> Tensor:
         return self.contributions(part).sum(dim=2)
 
+    def read_total(self, part: Part | Box) -> Tensor:
+        """(N, F): as :meth:`total`, over the words alone that were read."""
+        width = self.products.shape[2]
+        row = torch.arange(len(self.words))[:, None, None]
+        words = self.words[row, self.start[:, :, None] + torch.arange(width)]
+        return (self.contributions(part) * (words > 0)).sum(dim=2)
+
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         targets, documents, filters = factor.shape
         tokens = self.words.shape[1]

@@ -86,4 +86,6 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
         )
     if is_rule(rule):
         return Composite(default=rule)
-    raise RuleError(f"rule={rule!r} came; a name such as 'epsilon', a Rule such as Epsilon(), or a Composite is wanted.")
+    raise RuleError(
+        f"rule={rule!r} came; a name such as 'epsilon', a Rule such as Epsilon(), or a Composite is wanted."
+    )

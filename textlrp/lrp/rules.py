@@ -179,8 +179,8 @@ class AlphaBeta:
     """LRP-alpha-beta: share_j = α (a_j w_j)⁺ / (P + b⁺) - β (a_j w_j)⁻ / (N + b⁻), with α - β = 1.
 
     P and N are the sums of the positive and of the negative products. The bias absorbs α b⁺ / (P + b⁺) -
-    β b⁻ / (N + b⁻); with ``bias="ignore"`` (iNNvestigate's ``IB``) b is left out everywhere. A side with nothing in it
-    absorbs its α or -β as ``empty``: an output whose inputs all agree in sign conserves only through that entry.
+    β b⁻ / (N + b⁻); with ``bias="ignore"`` (iNNvestigate's ``IB``) b is left out everywhere. A side with nothing in
+    it absorbs its α or -β as ``empty``: an output whose inputs all agree in sign conserves only through that entry.
     It applies to word vectors; α = 2, β = 1 doubles contradictions, so relevance of one layer may exceed its score.
     Captum's Alpha1_Beta0_Rule does not split negative inputs and leaves the bias as it is: it is AlphaBeta(1, 0) on
     inputs >= 0 without bias, with stabiliser 1e-9. Source: Bach et al. 2015, eq. 60.
@@ -302,9 +302,9 @@ class ZBox:
             return Box(step.outputs.new_tensor(self.low), step.outputs.new_tensor(self.high))
         if step.bounds is None:
             raise RuleError(
-                f"ZBox needs to know between which bounds the inputs of layer {step.name!r} lie, and only word vectors "
-                "and TF-IDF have known ones; name them, ZBox(low=..., high=...), or use it at the first layer alone: "
-                "Composite({0: ZBox()})."
+                f"ZBox needs to know between which bounds the inputs of layer {step.name!r} lie, and only word "
+                "vectors and TF-IDF have known ones; name them, ZBox(low=..., high=...), or use it at the first "
+                "layer alone: Composite({0: ZBox()})."
             )
         return step.bounds
 

@@ -26,6 +26,7 @@ from textlrp.lrp.trace import Trace
 from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
+from textlrp.models.points import Point
 from textlrp.text.batches import Batch, Reader, encode
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -41,20 +42,38 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 @runtime_checkable
 class Classifier(Protocol):
-    """What ``explain`` asks of a model."""
+    """What ``explain`` asks of a model: ours, or an adapter around the user's own."""
 
     classes_: NDArray[Any]
 
+    @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits that change with anything the scores depend on."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """How many texts one trace may hold at most."""
+        ...
+
     def encode(self, texts: Texts) -> Batch:
-        """Texts as ids (N, T), with the tokens they came from."""
+        """Texts as ids (N, L), with the tokens they came from."""
         ...
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
+        """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
         ...
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass."""
+        """The tape of the forward pass, in the model's own dtype unless another is given."""
+        ...
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
+        """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
+        ...
+
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+        """Text ``n`` as gradient methods need it."""
         ...
 
 
@@ -66,6 +85,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     kind: str
     """The model's short name: "cnn", "boe" or "svm"."""
+    together = 64
+    """How many texts one trace holds at most."""
 
     tokenizer: Tokenizing
     lowercase: bool
@@ -95,6 +116,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
         """The tape of the forward pass."""
+
+    @abstractmethod
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+        """Text ``n`` as gradient methods need it."""
 
     @abstractmethod
     def _check_options(self) -> None:

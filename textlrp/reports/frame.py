@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,13 +19,15 @@ _NAMES = {
 }
 
 
-def to_frame(explanation: Explanation) -> pd.DataFrame:
+def to_frame(explanation: Explanation, *, ledger: bool = False) -> pd.DataFrame:
     """One row per target and token (K × T rows, target by target).
 
     Columns: ``document``, ``token`` as written, ``start`` and ``end`` (characters), ``class`` (a contrast
     reads ``A, not B``), ``relevance``, ``seen``, ``status`` in words, ``word`` (the form looked up) and
-    ``count`` (training documents with the word). What reached no word is in ``frame.attrs["ledger"]``,
-    a list of ``{"class", "step", "cause", "relevance"}``.
+    ``count`` (training documents with the word, -1 where that is not known). What reached no word is in
+    ``frame.attrs["ledger"]``, a list of ``{"class", "step", "cause", "relevance"}``; with ``ledger=True`` also as
+    rows behind the words, with an empty token, ``start`` and ``end`` -1 and the step and cause as ``status``, so
+    that the relevance of a class sums to its score.
     """
     count, spans = len(explanation.targets), explanation.tokens.spans
     statuses = [_NAMES[Status(status)] for status in explanation.status.tolist()]
@@ -40,9 +45,30 @@ def to_frame(explanation: Explanation) -> pd.DataFrame:
             "count": np.tile(explanation.counts, count),
         }
     )
-    frame.attrs["ledger"] = [
+    entries = [
         {"class": name, "step": step, "cause": cause, "relevance": float(value)}
         for (step, cause), entry in explanation.ledger.items()
         for name, value in zip(explanation.target_names, entry, strict=True)
     ]
+    if ledger and entries:
+        frame = pd.concat([frame, _ledger_rows(explanation, entries)], ignore_index=True)
+    frame.attrs["ledger"] = entries
     return frame
+
+
+def _ledger_rows(explanation: Explanation, entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per class and ledger entry, with the columns of the words."""
+    return pd.DataFrame(
+        {
+            "document": explanation.document_id,
+            "token": "",
+            "start": np.int32(-1),
+            "end": np.int32(-1),
+            "class": [entry["class"] for entry in entries],
+            "relevance": np.array([entry["relevance"] for entry in entries], dtype=explanation.relevance.dtype),
+            "seen": False,
+            "status": [f"{entry['step']}: {entry['cause']}" for entry in entries],
+            "word": "",
+            "count": np.int32(-1),
+        }
+    )

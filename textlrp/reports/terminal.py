@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textlrp.records import Explanation, WordRelevance
+from textlrp.records import Explanation, Listing, WordRelevance
+from textlrp.reports.balance import balances
 from textlrp.reports.marks import decimals, number, percentage
 
 
@@ -27,9 +28,42 @@ def print_explanation(explanation: Explanation, console: Console, *, top_k: int 
         console.print(_for_one(explanation, top_k or 10))
     else:
         console.print(_for_several(explanation, top_k or 4))
+    if explanation.phrases:
+        console.print(_phrases(explanation, top_k or 10))
     if len(explanation.targets) == 1:
-        console.print(_balance(explanation), style="dim", highlight=False, soft_wrap=True)
+        console.print(f"score {balances(explanation)[0].line}", style="dim", highlight=False, soft_wrap=True)
     console.print()
+
+
+def print_listing(listing: Listing, console: Console) -> None:
+    """A table under its title; the first column is never cut."""
+    console.print(Text(listing.title, style="bold"))
+    if listing.note:
+        console.print(Text(listing.note, style="dim"))
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
+    for position, heading in enumerate(listing.headings):
+        table.add_column(heading, no_wrap=position == 0, overflow="fold")
+    for row in listing.rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+    console.print()
+
+
+def _phrases(explanation: Explanation, count: int) -> Table:
+    """The winning windows with the largest relevance for the first target, and the filter that saw each."""
+    row = explanation.row()
+    table = _table(f"phrases for {printable(explanation.target_names[row])}", "filter")
+    digits = decimals(max(abs(float(phrase.relevance[row])) for phrase in explanation.phrases))
+    for phrase in sorted(explanation.phrases, key=lambda phrase: -abs(float(phrase.relevance[row])))[:count]:
+        value = float(phrase.relevance[row])
+        table.add_row(
+            Text.assemble(
+                (number(value, digits, signed=True), "red" if value > 0 else "blue"),
+                f" {printable(explanation.text[phrase.start : phrase.end])}",
+            ),
+            Text(f"{phrase.step} {phrase.filter}", style="dim"),
+        )
+    return table
 
 
 def _heading(explanation: Explanation) -> Text:
@@ -44,14 +78,6 @@ def _heading(explanation: Explanation) -> Text:
         right = explanation.gold == explanation.labels[best]
         line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.gold)})")
     return line
-
-
-def _balance(explanation: Explanation) -> str:
-    words, absorbed = float(explanation.relevance[0].sum()), float(explanation.absorbed[0])
-    return (
-        f"words {number(words)} and absorbed {number(absorbed)} "
-        f"make the score {number(float(explanation.target_scores[0]))}"
-    )
 
 
 def _for_one(explanation: Explanation, count: int) -> Table:

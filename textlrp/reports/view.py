@@ -8,19 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from textlrp.records import Explanation, Status
+from textlrp.reports.balance import Balance, Part, balances
 from textlrp.reports.marks import REASONS, Run, decimals, number, percentage, runs, shown_relevance, word_sums
 
 TOP = 8
 """Words listed for and against a class."""
-
-_CAUSES = {
-    "bias": "the model’s bias",
-    "stabiliser": "the rule’s stabiliser",
-    "empty": "parts with nothing to share",
-    "unread": "unread positions",
-}
-
-_TOLERANCE = 1e-4  # of sum |relevance| + sum |ledger|: float32 sums of long documents stay far below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +26,19 @@ class TopWord:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A row of "where the score went"."""
+class PhraseView:
+    """A phrase that filters saw: its words, its relevance over all of them as text, and how many they are."""
 
-    name: str
+    words: str
     value: str
+    share: int
+    filters: int
+    against: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One explained class or contrast; ``left_over`` is None where the parts sum to the score."""
+    """One explained class or contrast."""
 
     row: int
     name: str
@@ -52,9 +47,8 @@ class TargetView:
     probability: str | None
     speaks_for: tuple[TopWord, ...]
     speaks_against: tuple[TopWord, ...]
-    on_words: str
-    absorbed: tuple[Part, ...]
-    left_over: str | None
+    balance: Balance
+    phrases: tuple[PhraseView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,40 +124,43 @@ def _probability(explanation: Explanation, position: int) -> str | None:
 
 
 def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
-    rows = range(len(explanation.targets))
-    sums = word_sums(explanation, rows)
-    scores, ledger = explanation.target_scores.astype(np.float64), _by_cause(explanation)
-    on_words = shown_relevance(explanation, rows)
-    views = []
-    for row, target in enumerate(explanation.targets):
-        words, score = float(on_words[row].sum()), float(scores[row])
-        parts = {cause: float(entry[row]) for cause, entry in ledger.items()}
-        left_over = score - words - sum(parts.values())
-        whole = float(np.abs(on_words[row]).sum()) + sum(abs(part) for part in parts.values())
-        views.append(
-            TargetView(
-                row=row,
-                name=explanation.labels[target[0] if isinstance(target, tuple) else target],
-                against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
-                score=number(score, digits),
-                probability=None if isinstance(target, tuple) else _probability(explanation, target),
-                speaks_for=_top(sums.words, sums.sums[row], sums.times, 1.0),
-                speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
-                on_words=number(words, digits, signed=True),
-                absorbed=tuple(Part(_CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
-                left_over=number(left_over, digits, signed=True) if abs(left_over) > _TOLERANCE * whole else None,
-            )
+    sums = word_sums(explanation, range(len(explanation.targets)))
+    return tuple(
+        TargetView(
+            row=row,
+            name=explanation.labels[target[0] if isinstance(target, tuple) else target],
+            against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
+            score=number(float(explanation.target_scores[row]), digits),
+            probability=None if isinstance(target, tuple) else _probability(explanation, target),
+            speaks_for=_top(sums.words, sums.sums[row], sums.times, 1.0),
+            speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
+            balance=balance,
+            phrases=_phrases(explanation, row),
         )
-    return tuple(views)
+        for row, (target, balance) in enumerate(zip(explanation.targets, balances(explanation), strict=True))
+    )
 
 
-def _by_cause(explanation: Explanation) -> dict[str, np.ndarray]:
-    """The ledger summed over steps, causes in their usual order; causes that took nothing are left out."""
-    sums: dict[str, np.ndarray] = {}
-    for (_, cause), entry in explanation.ledger.items():
-        sums[cause] = sums.get(cause, np.zeros(len(explanation.targets))) + entry
-    order = [*(cause for cause in _CAUSES if cause in sums), *(cause for cause in sums if cause not in _CAUSES)]
-    return {cause: sums[cause] for cause in order if np.any(sums[cause] != 0.0)}
+def _phrases(explanation: Explanation, row: int) -> tuple[PhraseView, ...]:
+    """The phrases with the largest relevance for one target, summed over the filters that saw the same words."""
+    seen: dict[str, tuple[float, int]] = {}
+    for phrase in explanation.phrases:
+        words = " ".join(explanation.text[phrase.start : phrase.end].split())
+        total, filters = seen.get(words, (0.0, 0))
+        seen[words] = (total + float(phrase.relevance[row]), filters + 1)
+    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:TOP]
+    largest = abs(order[0][1][0]) if order else 0.0
+    return tuple(
+        PhraseView(
+            words,
+            number(total, decimals(largest), signed=True),
+            round(100 * abs(total) / largest),
+            filters,
+            total < 0,
+        )
+        for words, (total, filters) in order
+        if total
+    )
 
 
 def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopWord, ...]:

@@ -1,0 +1,50 @@
+"""Three models of people who never read our docs, each trained and explained from token ids by its own script."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from textlrp.records import Explanation
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def explanations_of(name: str, **options: Any) -> list[Explanation]:
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return list(script.main(**options))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("branches", {"epochs": 1}), ("bilstm", {}), ("residual", {})], ids=lambda value: str(value)
+)
+def test_a_module_by_somebody_else_is_explained_with_one_call(name: str, options: dict[str, Any]) -> None:
+    lines = (SCRIPTS / f"{name}.py").read_text().splitlines()
+    assert len(lines) < 60
+    whys = explanations_of(name, **options)
+    assert len(whys) >= 3
+    for why in whys:
+        size = np.abs(why.relevance).sum() + sum(np.abs(entry).sum() for entry in why.ledger.values())
+        assert abs(why.relevance.sum() + why.absorbed[0] - why.target_scores[0]) < 1e-5 * size
+        assert np.abs(why.relevance).max() > 0
+        assert "".join(why.tokens)
+
+
+def test_what_the_scripts_learned_is_what_the_words_say() -> None:
+    sums: dict[str, dict[str, float]] = {}
+    for name in ("bilstm", "residual"):
+        for why in explanations_of(name):
+            named = why.labels[why.predicted]
+            for row in why.words():
+                sums.setdefault(named, {})[row.word] = sums.get(named, {}).get(row.word, 0.0) + row.relevance
+    assert max(sums["cooking"], key=lambda word: sums["cooking"][word]) in {"fry", "onions", "evening", "boil"}
+    assert max(sums["good"], key=lambda word: sums["good"][word]) in {"warm", "film"}
+    assert max(sums["bad"], key=lambda word: sums["bad"][word]) in {"yawned", "dull", "good", "not"}

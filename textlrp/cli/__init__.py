@@ -1,0 +1,88 @@
+"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import typer
+from typer.main import get_command
+
+from textlrp.cli.commands import app
+from textlrp.errors import TextlrpError
+from textlrp.reports.terminal import printable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0 done, 2 something in it is wrong, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_letter(stream)
+    with warnings.catch_warnings():
+        # what textlrp warns of is a UserWarning; the rest is between libraries
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _warn
+        try:
+            code = _run(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # python flushes once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except OSError as problem:
+            return _complain(f"{problem.filename or 'the system'}: {problem.strerror or problem}.")
+    return code
+
+
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What the parser raises on a wrong option; typer has no public name for it."""
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = get_command(app).main(arguments, prog_name="textlrp", standalone_mode=False)
+    except TextlrpError as problem:
+        return _complain(_OPTION.sub(_as_option, str(problem)))
+    except USAGE_ERROR as problem:
+        wrong: Any = problem
+        command = wrong.ctx.command_path if wrong.ctx else "textlrp"
+        return _complain(f"{wrong.format_message().rstrip('.')}. See {command} --help.")
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:
+        return _complain("stopped; nothing was written.", code=130)
+    return code if isinstance(code, int) else 0
+
+
+_OPTION = re.compile(r"\b(encoding|text|label|id)=")
+
+
+def _as_option(match: re.Match[str]) -> str:
+    """A function's option as the command line writes it; the text's column is ``--column`` in every command."""
+    return f"--{match[1].replace('text', 'column')}="
+
+
+def _complain(sentence: str, *, code: int = 2) -> int:
+    print(f"textlrp: {printable(sentence)}", file=sys.stderr)
+    return code
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"textlrp: warning: {printable(str(message))}", file=sys.stderr)
+
+
+def _never_fail_on_a_letter(stream: object) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")

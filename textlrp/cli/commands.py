@@ -1,0 +1,283 @@
+"""The commands. Each is a public function of :mod:`textlrp.corpus` with words around it.
+
+That module brings torch, so it is imported only when a command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+import textlrp
+from textlrp.cli.inputs import check_input, counted, documents_of, say
+from textlrp.cli.options import Column, Encoding, Id, Input, Label, Literally, Model, Seed
+from textlrp.reports.marks import percentage
+from textlrp.reports.terminal import print_explanation, print_listing
+
+app = typer.Typer(
+    name="textlrp",
+    help="Which words made a text classifier choose a category? Train one, or take a bundled one, and see.",
+    epilog="Begin with: textlrp demo. Each command has its own --help, with examples.",
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        print(f"textlrp {textlrp.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write; its folder is made.")
+    ] = Path("demo/report.html"),
+    seed: Seed = 0,
+) -> None:
+    """Train a classifier, explain some texts it has not seen, and write one page to look at.
+
+    It takes 20 Newsgroups from $TEXTLRP_20NEWS (20news-bydate.tar.gz or its unpacked folder) or through
+    scikit-learn; where it cannot be had, the sample posts that come with textlrp.
+    """
+    from textlrp import corpus
+
+    corpus.demo(output, seed=seed, say=say)
+
+
+@app.command()
+def train(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="A .csv, .tsv, .jsonl or .parquet file, a folder of class folders, 20newsgroups, or sample.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
+    model: Annotated[
+        Literal["cnn", "boe", "svm"],
+        typer.Option(help="A convolutional net, a bag of embeddings, or a bag of words with a linear SVM."),
+    ] = "cnn",
+    text: Annotated[
+        str | None, typer.Option("--text", "--column", metavar="NAME", help="The column that holds the text.")
+    ] = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|NAME",
+            help="Word vectors to start from: a word2vec, GloVe, fastText or npz file, a spaCy pipeline, or a "
+            "bundled model. Without it they are made from the training texts.",
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="What the model does not read: headers, quotes, footers or none; may be repeated. Else headers.",
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Train a classifier on texts that have a class each, and save it.
+
+    Ctrl-C ends the training and keeps the best so far.
+
+    [bold]Examples[/bold]
+
+    textlrp train reviews.csv --text review --label stars -o reviews-model
+
+    textlrp train 20newsgroups --model boe -o news-model
+    """
+    from textlrp import corpus
+
+    skipped = [name for name in skip or ["headers"] if name != "none"]
+    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped)
+    corpus.train_corpus(source, output, model=untrained, text=text, label=label, id=id, encoding=encoding, say=say)
+
+
+@app.command()
+def predict(
+    model: Model,
+    source: Input = None,
+    text: Literally = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, or - for the terminal.")
+    ] = "-",
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
+
+    The score is the one before the softmax. Where the texts have classes of their own, the accuracy follows.
+
+    [bold]Examples[/bold]
+
+    textlrp predict 20newsgroups-cnn --text "The shuttle reached its orbit."
+
+    textlrp predict reviews-model new.csv --column review -o predicted.csv
+    """
+    check_input(source, text)
+    from textlrp import corpus
+
+    if output != "-":
+        corpus.check_output(output, corpus.PREDICTION_FILES)
+    classifier = textlrp.load(model)
+    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
+    outcomes: Counter[bool | None] = Counter()
+    predictions = counted(corpus.predict(classifier, documents), outcomes)
+    if output == "-":
+        corpus.stream_table(predictions, sys.stdout, delimiter="\t")
+    else:
+        say(f"wrote {corpus.write_predictions(predictions, output)}")
+    if labelled := outcomes[True] + outcomes[False]:
+        print(f"accuracy: {percentage(outcomes[True] / labelled)} of {labelled:,} labelled texts", file=sys.stderr)
+
+
+@app.command()
+def explain(
+    model: Model,
+    source: Input = None,
+    text: Literally = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
+    ] = None,
+    versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
+    ] = "lrp",
+    phrases: Annotated[
+        int,
+        typer.Option(min=0, help="Winning windows to list, of a CNN with max pooling: the phrases its filters saw."),
+    ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A .html, .jsonl or .parquet file, not the terminal."),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Words on each side in the terminal: 10, or 4 with several targets.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Show which words speak for a class and which against it.
+
+    [bold]Examples[/bold]
+
+    textlrp explain 20newsgroups-cnn --text "My doctor says the vaccine is safe."
+
+    textlrp explain 20newsgroups-cnn - --target sci.med --versus sci.space < post.txt
+
+    textlrp explain reviews-model new.csv --target all -o why.html
+
+    textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
+    """
+    check_input(source, text)
+    from textlrp import corpus
+
+    if output is not None:
+        corpus.check_output(output, corpus.EXPLANATION_FILES)
+    classifier = textlrp.load(model)
+    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    whys = corpus.explain_corpus(
+        classifier, documents, targets=target or (), versus=versus, rule=rule, method=method, phrases=phrases
+    )
+    if output is not None:
+        say(f"wrote {corpus.write_explanations(whys, output)}")
+        return
+    console = Console()
+    for why in whys:
+        print_explanation(why, console, top_k=top_k)
+
+
+@app.command()
+def report(
+    model: Model,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="A file, a folder, -, 20newsgroups or sample; see textlrp explain."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write.")],
+    limit: Annotated[int, typer.Option(min=1, help="The most texts on the page, evenly spaced.")] = 100,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Write a page that lists texts, each with the words that made the model choose its class.
+
+    [bold]Examples[/bold]
+
+    textlrp report 20newsgroups-cnn sample -o report.html
+
+    textlrp report reviews-model new.csv --column review --limit 500 -o report.html
+    """
+    from textlrp import corpus
+
+    corpus.check_output(output, (".html",))
+    classifier = textlrp.load(model)
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    page = textlrp.write_report(corpus.explain_corpus(classifier, documents), output, title=Path(source).name)
+    say(f"wrote {page}")
+
+
+@app.command()
+def rules() -> None:
+    """List the rules of LRP, the composites under their names, and the methods to compare it with."""
+    from textlrp.explainers.catalogue import catalogue
+
+    for listing in catalogue():
+        print_listing(listing, Console())
+
+
+@app.command()
+def filters(
+    model: Model,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="The texts to look through; see textlrp explain.")],
+    top_k: Annotated[int, typer.Option(min=1, help="Phrases of each filter.")] = 5,
+    most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
+
+    [bold]Examples[/bold]
+
+    textlrp filters 20newsgroups-cnn sample --most 10
+    """
+    from textlrp import corpus
+
+    classifier = textlrp.load(model)
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())

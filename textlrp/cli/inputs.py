@@ -1,0 +1,67 @@
+"""What the commands read, and what they say."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from textlrp.errors import DataError, OptionError
+from textlrp.records import Document
+from textlrp.reports.terminal import printable
+
+if TYPE_CHECKING:
+    from textlrp.corpus import Prediction
+
+
+def check_input(source: str | None, text: str | None) -> None:
+    if source is not None and text is not None:
+        raise OptionError(f"both INPUT ({source}) and --text came; give one of them.")
+    if source is None and text is None:
+        raise OptionError("no text came; give an INPUT, - for standard input, or --text TEXT.")
+
+
+def documents_of(
+    source: str | None,
+    text: str | None,
+    *,
+    column: str | None,
+    label: str | None,
+    id: str | None,
+    encoding: str | None,
+    limit: int | None = None,
+) -> Iterable[Document]:
+    if text is not None:
+        return [Document("text", text)]
+    if source is None or source == "-":
+        return [Document("standard input", _standard_input(encoding or "utf-8"))]
+    from textlrp import corpus
+
+    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding)
+    if limit is None:
+        return opened
+    if len(opened) > limit:
+        say(f"taking {limit:,} of the {len(opened):,} texts, evenly spaced; --limit takes more")
+    return corpus.spread(opened, limit)
+
+
+def _standard_input(encoding: str) -> str:
+    try:
+        return sys.stdin.buffer.read().decode(encoding)
+    except LookupError:
+        raise OptionError(f"encoding={encoding!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from None
+    except UnicodeError:
+        raise DataError(
+            f"standard input is not {encoding.upper()}; pass the right encoding=, latin-1 for instance."
+        ) from None
+
+
+def counted(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -> Iterator[Prediction]:
+    for prediction in predictions:
+        outcomes[prediction.right] += 1
+        yield prediction
+
+
+def say(line: str) -> None:
+    print(printable(line), flush=True)

@@ -1,0 +1,35 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A folder that 'textlrp train' wrote, or a bundled model: 20newsgroups-cnn or 20newsgroups-boe.",
+    ),
+]
+Input = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="A .csv, .tsv, .jsonl or .parquet file, a folder of texts, - for one text from standard input, "
+        "or the test posts of 20newsgroups or sample.",
+    ),
+]
+Literally = Annotated[
+    str | None, typer.Option("--text", metavar="TEXT", help="One text, written here in place of INPUT.")
+]
+Column = Annotated[str | None, typer.Option("--column", metavar="NAME", help="The column that holds the text.")]
+Label = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The column that holds the class.")]
+Id = Annotated[str | None, typer.Option("--id", metavar="NAME", help="The column that names the documents.")]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of files that are not UTF-8, such as latin-1 or cp1252.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
+]

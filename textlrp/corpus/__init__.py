@@ -1,0 +1,60 @@
+"""Whole-corpus runs: what the commands of the command line do, as functions.
+
+Functions that take a while tell how far they are through ``say``, which gets one line of text at a time.
+"""
+
+from textlrp.corpus.explaining import (
+    EXPLANATION_FILES,
+    class_named,
+    explain_corpus,
+    strongest_filters,
+    write_explanations,
+)
+from textlrp.corpus.predicting import (
+    PREDICTION_COLUMNS,
+    PREDICTION_FILES,
+    Prediction,
+    predict,
+    stream_table,
+    write_predictions,
+)
+from textlrp.corpus.reading import NAMED, check_output, check_suffix, open_corpus, spread
+from textlrp.corpus.showing import SAMPLE_SETTINGS, Demo, choose_posts, demo, starting_vectors
+from textlrp.corpus.training import (
+    Training,
+    check_labelled,
+    check_model_folder,
+    new_model,
+    train_corpus,
+    vectors_of,
+)
+
+__all__ = [
+    "EXPLANATION_FILES",
+    "NAMED",
+    "PREDICTION_COLUMNS",
+    "PREDICTION_FILES",
+    "SAMPLE_SETTINGS",
+    "Demo",
+    "Prediction",
+    "Training",
+    "check_labelled",
+    "check_model_folder",
+    "check_output",
+    "check_suffix",
+    "choose_posts",
+    "class_named",
+    "demo",
+    "explain_corpus",
+    "new_model",
+    "open_corpus",
+    "predict",
+    "spread",
+    "starting_vectors",
+    "stream_table",
+    "strongest_filters",
+    "train_corpus",
+    "vectors_of",
+    "write_explanations",
+    "write_predictions",
+]

@@ -1,0 +1,81 @@
+"""Explain the documents of a corpus, and look into the filters of a net."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from textlrp.corpus.reading import check_output
+from textlrp.errors import OptionError
+from textlrp.explainers.explain import explain
+from textlrp.explainers.phrases import filter_phrases
+from textlrp.models.base import Classifier, TextClassifier
+from textlrp.records import Document, Explanation, Label, Listing
+from textlrp.reports.html import write_report
+from textlrp.reports.marks import number
+from textlrp.store import write
+
+EXPLANATION_FILES = (".html", ".jsonl", ".parquet")
+
+
+def explain_corpus(
+    model: TextClassifier,
+    documents: Iterable[Document],
+    *,
+    targets: Sequence[str] = (),
+    versus: str | None = None,
+    rule: str | None = None,
+    method: str = "lrp",
+    phrases: int = 0,
+) -> Iterator[Explanation]:
+    """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
+
+    ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
+    Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
+    be compared with.
+    """
+    names: list[Any] = [class_named(model, name) for name in targets]
+    if versus is not None:
+        if not names:
+            raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
+        other = class_named(model, versus)
+        names = [(name, other) for name in names]
+    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases)
+
+
+def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
+    """The ``most`` filters of a CNN with the largest activation in a corpus: their phrases and their class.
+
+    Raises :class:`ModelError` for a model without winning windows; see :func:`filter_phrases`.
+    """
+    filters = [found for found in filter_phrases(model, documents, top=top) if found.phrases]
+    filters.sort(key=lambda found: -found.phrases[0].activation)
+    rows = tuple(
+        (
+            f"{found.step} {found.number}",
+            f"{found.classes[0][0]} {number(found.classes[0][1], 2, signed=True)}",
+            ", ".join(f"{phrase.words} {phrase.activation:.2f}" for phrase in found.phrases),
+        )
+        for found in filters[:most]
+    )
+    note = "Each filter with the class it speaks for (weight) and the phrases that excite it most (activation)."
+    return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
+
+
+def class_named(model: TextClassifier, name: str) -> Label:
+    """The class that is written ``name``, or ``name`` itself where there is none."""
+    return next((label for label in model.classes_.tolist() if str(label) == name), name)
+
+
+def write_explanations(explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None) -> Path:
+    """Write to ``.html``, ``.jsonl`` or ``.parquet``: the page of one document, or a list of several.
+
+    Raises :class:`DataError` for any other name, and where the place cannot be written to.
+    """
+    if check_output(path, EXPLANATION_FILES) != ".html":
+        return write(explanations, path)
+    rest = iter(explanations)
+    first = list(islice(rest, 2))
+    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title)

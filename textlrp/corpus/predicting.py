@@ -1,0 +1,75 @@
+"""Predict the class of each document of a corpus."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from textlrp.corpus.reading import check_output
+from textlrp.explainers.explain import BLOCK
+from textlrp.files import written_beside
+from textlrp.models.base import TextClassifier
+from textlrp.records import Document, Label
+from textlrp.text.datasets import Corpus
+
+
+class Prediction(NamedTuple):
+    """The class a model names for a document; ``score`` is pre-softmax, ``gold`` the document's own label."""
+
+    id: str
+    predicted: Label
+    score: float
+    probability: float | None
+    gold: Label | None
+
+    @property
+    def right(self) -> bool | None:
+        """Whether it is the document's own label, compared as text; None where there is none."""
+        return None if self.gold is None else str(self.gold) == str(self.predicted)
+
+
+def predict(model: TextClassifier, documents: Iterable[Document]) -> Iterator[Prediction]:
+    """The predicted class of each document, lazily and in order."""
+    rest = iter(documents)
+    classes = model.classes_.tolist()
+    while block := list(islice(rest, BLOCK)):
+        scores = model.scores(model.encode(block))
+        probabilities = model.probabilities(scores)
+        for n, document in enumerate(block):
+            best = int(scores[n].argmax())
+            probability = None if probabilities is None else float(probabilities[n, best])
+            yield Prediction(document.id, classes[best], float(scores[n, best]), probability, document.label)
+
+
+PREDICTION_COLUMNS = ("id", "predicted", "score", "probability")
+PREDICTION_FILES = (".jsonl", ".csv")
+
+
+def write_predictions(predictions: Iterable[Prediction], path: str | Path) -> Path:
+    """Write to ``.jsonl`` or ``.csv``, one document a line; raises :class:`DataError`."""
+    suffix = check_output(path, PREDICTION_FILES)
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        if suffix == ".csv":
+            stream_table(predictions, file)
+        else:
+            for prediction in predictions:
+                values = dict(zip(PREDICTION_COLUMNS, prediction, strict=False))
+                file.write(json.dumps(values) + "\n")
+    return Path(path)
+
+
+def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter: str = ",") -> None:
+    """Write a header line and one line a document, as they come."""
+    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    table.writerow(PREDICTION_COLUMNS)
+    for id, predicted, score, probability, _ in predictions:
+        table.writerow([id, predicted, f"{score:.6g}", "" if probability is None else f"{probability:.6g}"])
+
+
+def accuracy(corpus: Corpus, predictions: Iterable[Prediction]) -> float:
+    """The share of a corpus whose own label was predicted."""
+    return sum(bool(prediction.right) for prediction in predictions) / len(corpus)

@@ -1,0 +1,72 @@
+"""Corpora by name or path, and the files that results go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from textlrp.errors import DataError, OptionError
+from textlrp.records import Document
+from textlrp.text.datasets import Corpus, Subset, load_20newsgroups, load_corpus, load_sample_posts
+
+NAMED = {"20newsgroups": load_20newsgroups, "sample": load_sample_posts}
+"""Corpora that are asked for by name; ``./sample`` is a path."""
+
+Say = Callable[[str], object]
+"""What gets one line of text at a time from a function that takes a while."""
+
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def open_corpus(
+    source: str | Path,
+    subset: Subset,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+) -> Corpus:
+    """A corpus by name (``20newsgroups`` or ``sample``: its ``subset``) or from a path (all of it).
+
+    The options are those of :func:`textlrp.load_corpus`. Raises :class:`DataError` where there is none,
+    :class:`OptionError` where a corpus with a name comes with options of files.
+    """
+    if str(source) in NAMED:
+        if text or label or id or encoding:
+            raise OptionError(
+                f"{source} is read as it is; columns and encodings belong to files "
+                f"(a folder of that name is ./{source})."
+            )
+        return NAMED[str(source)](subset)
+    if not Path(source).expanduser().exists():
+        raise DataError(
+            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .jsonl or .parquet file, "
+            f"a folder of class folders, or one of the names {' and '.join(NAMED)}."
+        )
+    return load_corpus(source, text=text, label=label, id=id, encoding=encoding or "utf-8")
+
+
+def spread(corpus: Corpus, limit: int) -> Iterator[Document]:
+    """At most ``limit`` documents, evenly spaced: corpora are often sorted by class."""
+    total = len(corpus)
+    wanted = {position * total // limit for position in range(limit)} if limit < total else range(total)
+    return (document for position, document in enumerate(corpus) if position in wanted)
+
+
+def check_output(path: str | Path, suffixes: Sequence[str]) -> str:
+    """The suffix of a file to write; else :class:`DataError`: another suffix, or no such folder."""
+    suffix, folder = check_suffix(path, suffixes), Path(path).parent
+    if not folder.is_dir():
+        raise DataError(f"cannot write {str(path)!r}: the folder {str(folder)!r} does not exist. Make it first.")
+    return suffix
+
+
+def check_suffix(path: str | Path, suffixes: Sequence[str]) -> str:
+    """The suffix of a file to write; raises :class:`DataError` if it is none of these."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in suffixes:
+        raise DataError(f"cannot tell the format of {str(path)!r}; end the name in {' or '.join(suffixes)}.")
+    return suffix

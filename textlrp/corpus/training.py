@@ -1,0 +1,148 @@
+"""Train a classifier on a corpus and save it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textlrp.corpus.predicting import accuracy, predict
+from textlrp.corpus.reading import NAMED, Say, open_corpus, silent
+from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.models.base import TextClassifier
+from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.bundle import KINDS, bundled, load, save_model
+from textlrp.models.cnn import CNNClassifier
+from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.reports.marks import percentage
+from textlrp.text.datasets import Corpus
+from textlrp.text.vectors import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What :func:`train_corpus` did: the saved model, and its accuracies where there are any."""
+
+    model: TextClassifier
+    path: Path
+    documents: int
+    seconds: float
+    held_out_accuracy: float | None
+    test_accuracy: float | None
+
+
+def new_model(
+    kind: str,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    vectors: VectorSource = None,
+    skip: Sequence[str] = ("headers",),
+) -> TextClassifier:
+    """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
+
+    ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
+    """
+    if kind not in KINDS:
+        raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
+    skip = tuple(skip)
+    if kind == BagOfWordsClassifier.kind:
+        if epochs is not None or vectors is not None:
+            raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
+        return BagOfWordsClassifier(skip=skip, random_state=seed)
+    net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
+    model: TextClassifier = net(skip=skip, random_state=seed)
+    if epochs is not None:
+        model.set_params(max_epochs=epochs)
+    if vectors is not None:
+        model.set_params(vectors=vectors_of(str(vectors)) if str(vectors) in bundled() else vectors)
+    return model
+
+
+def vectors_of(name: str) -> Vectors:
+    """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
+    model = load(name)
+    if not isinstance(model, NetClassifier):
+        raise ModelError(f"{name} is a bag of words and has no word vectors; name a cnn or boe.")
+    return model.word_vectors_
+
+
+def train_corpus(
+    source: str | Path,
+    path: str | Path,
+    *,
+    model: TextClassifier,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+    say: Say = silent,
+) -> Training:
+    """Train ``model`` on a corpus and save it to the folder ``path``.
+
+    A corpus with a name is trained on its train part and measured on its test part; see :func:`open_corpus`.
+    Raises as the estimators do, and :class:`ModelError` before the training if ``path`` cannot be taken.
+    """
+    check_model_folder(path)
+    corpus = open_corpus(source, "train", text=text, label=label, id=id, encoding=encoding)
+    check_labelled(corpus)
+    classes = len(corpus.label_names)
+    say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
+    started = time.perf_counter()
+    model.fit(corpus.documents, corpus.labels)
+    seconds = time.perf_counter() - started
+    say(f"trained in {seconds:.1f} s")
+    held_out = _held_out_accuracy(model)
+    if held_out is not None:
+        say(f"accuracy on held-out texts of these: {percentage(held_out)}")
+    tested = None
+    if str(source) in NAMED:
+        test = open_corpus(source, "test")
+        tested = accuracy(test, predict(model, test))
+        say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
+    card = {
+        "corpus": corpus.name,
+        "documents": len(corpus),
+        "seed": model.random_state,
+        "held_out_accuracy": held_out,
+        "test_accuracy": tested,
+    }
+    folder = save_model(model, path, card=card)
+    say(f"saved to {folder} ({_size(folder)})")
+    return Training(model, folder, len(corpus), seconds, held_out, tested)
+
+
+def check_labelled(corpus: Corpus) -> None:
+    """Raise :class:`DataError` for the first document without a label."""
+    bare = [document.id for document in corpus.documents if document.label is None]
+    if len(bare) == len(corpus):
+        raise DataError(f"{corpus.name} has no labels to train on; name their column with label=.")
+    if bare:
+        others = f" (and {len(bare) - 1:,} more)" if len(bare) > 1 else ""
+        raise DataError(f"{corpus.name}: document {bare[0]!r}{others} has no label; remove it or give it one.")
+
+
+def check_model_folder(path: str | Path) -> None:
+    """Raise :class:`ModelError` if a model cannot be saved here: found out before the training, not after it."""
+    target = Path(path)
+    if target.is_dir() and any(target.iterdir()) and not (target / "config.json").is_file():
+        raise ModelError(f"{target} is a folder with other things in it; name a new folder or an older model.")
+    standing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
+    if not standing.is_dir():
+        raise ModelError(f"{standing} is a file; a model is saved as a folder.")
+    if not os.access(standing, os.W_OK):
+        raise ModelError(f"the folder {standing} cannot be written to; name another place for the model.")
+
+
+def _held_out_accuracy(model: TextClassifier) -> float | None:
+    if not isinstance(model, NetClassifier) or not model.history_.accuracies:
+        return None
+    return model.history_.accuracies[model.history_.kept_epoch - 1]
+
+
+def _size(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

@@ -1,0 +1,163 @@
+"""One block of documents -> their Explanations, by LRP or by another method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from textlrp.errors import TargetError
+from textlrp.explainers.methods import Method
+from textlrp.explainers.phrases import window_values, winning_phrases
+from textlrp.explainers.rivals import attribute
+from textlrp.explainers.targets import resolve_targets
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.trace import one_hot_seed, propagate
+from textlrp.models.base import Classifier
+from textlrp.records import Document, Explanation, Phrase, Target
+from textlrp.text.batches import Batch
+from textlrp.version import __version__
+
+PADDED_WORDS = 1 << 16
+"""A block with long texts is split so that documents × longest stays below this, or one text is left."""
+
+Numbers = NDArray[Any]
+
+
+class How(NamedTuple):
+    """What is the same for every document of a call; ``method`` is None for LRP by the ``composite``."""
+
+    method: Method | None
+    composite: Composite
+    name: str
+    printed: str
+    fingerprint: str
+    dtype: str | None
+    phrases: int
+
+
+class Led(NamedTuple):
+    """What a method found out about one document: relevance (K, L) of the words read, and the ledger."""
+
+    scores: Numbers
+    targets: tuple[Target, ...]
+    relevance: Numbers
+    ledger: Mapping[tuple[str, str], Numbers]
+    phrases: tuple[Phrase, ...] = ()
+
+
+def explain_block(
+    model: Classifier, block: list[Document], target: Any, targets: Iterable[Any] | None, how: How
+) -> Iterator[Explanation]:
+    """The explanations of a block, in order; ``targets`` holds one target per document where it is given."""
+    own = None if targets is None else list(targets)
+    if own is not None and len(own) != len(block):
+        raise TargetError(
+            f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
+        )
+    batch = model.encode(block)
+    lead = _by_lrp if how.method is None else _by_rival
+    done: dict[int, Explanation] = {}
+    for rows in _pieces(batch.lengths, model.together):
+        piece = batch.select(rows)
+        own_piece = None if own is None else [own[row] for row in rows]
+        led = lead(model, piece, target, own_piece, how)
+        probabilities = model.probabilities(np.stack([each.scores for each in led]))
+        for place, row in enumerate(rows):
+            own_probabilities = None if probabilities is None else probabilities[place]
+            done[row] = _explanation(model, block[row], piece, place, led[place], own_probabilities, how)
+    for row in range(len(block)):
+        yield done.pop(row)
+
+
+def _pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
+    """Rows of a block, texts of like length together, few enough that padding stays small."""
+    piece: list[int] = []
+    for row in np.argsort(lengths, kind="stable").tolist():
+        if piece and (len(piece) == most or (len(piece) + 1) * int(lengths[row]) > PADDED_WORDS):
+            yield piece
+            piece = []
+        piece.append(row)
+    yield piece
+
+
+def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
+    trace = model.trace(batch, dtype=how.dtype)
+    scores = trace.scores.numpy()
+    wanted = _wanted(target, own, model.classes_, scores)
+    most = max(len(targets) for targets in wanted)
+    seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
+    for n, targets in enumerate(wanted):
+        seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
+    watch = window_values(trace) if how.phrases else ()
+    propagated = propagate(trace, how.composite, seed, watch=watch)
+    led = []
+    for n, targets in enumerate(wanted):
+        count, words = len(targets), int(batch.lengths[n])
+        entries = {key: entry[:count, n].numpy() for key, entry in propagated.ledger.items()}
+        phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
+        led.append(Led(scores[n], targets, propagated.relevance[:count, n, :words].numpy(), entries, phrases))
+    return led
+
+
+def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
+    assert how.method is not None
+    scores = model.scores(batch)
+    dtype = np.dtype(how.dtype or scores.dtype)
+    wanted = _wanted(target, own, model.classes_, scores)
+    led = []
+    for n, targets in enumerate(wanted):
+        classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
+        found = attribute(model, batch, n, classes, how.method, dtype=how.dtype)
+        entries = {key: _of_targets(entry, classes, targets, dtype) for key, entry in found.ledger.items()}
+        relevance = _of_targets(found.relevance, classes, targets, dtype)
+        led.append(Led(scores[n].astype(dtype), targets, relevance, entries))
+    return led
+
+
+def _of_targets(maps: Numbers, classes: Sequence[int], targets: Sequence[Target], dtype: Any) -> Numbers:
+    """Maps (classes, ...) -> (K, ...): a contrast is the difference of its two maps."""
+    row = {c: maps[k] for k, c in enumerate(classes)}
+    chosen = [row[t[0]] - row[t[1]] if isinstance(t, tuple) else row[t] for t in targets]
+    return np.stack(chosen).astype(dtype, copy=False)
+
+
+def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:
+    if own is None:
+        return resolve_targets(target, classes, scores)
+    return [resolve_targets(own[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
+
+
+def _explanation(
+    model: Classifier,
+    document: Document,
+    batch: Batch,
+    n: int,
+    led: Led,
+    probabilities: Numbers | None,
+    how: How,
+) -> Explanation:
+    reading = batch.readings[n]
+    on_tokens = np.zeros((len(led.targets), len(reading.tokens)), dtype=led.relevance.dtype)
+    on_tokens[:, reading.positions] = led.relevance
+    return Explanation(
+        document_id=document.id,
+        tokens=reading.tokens,
+        labels=tuple(str(name) for name in model.classes_),
+        scores=led.scores,
+        probabilities=probabilities,
+        targets=led.targets,
+        relevance=on_tokens,
+        status=batch.status[n],
+        counts=batch.counts[n],
+        ledger={key: entry for key, entry in led.ledger.items() if entry.any()},
+        phrases=led.phrases,
+        method=how.name,
+        rule=how.printed,
+        model=how.fingerprint,
+        version=__version__,
+        gold=None if document.label is None else str(document.label),
+    )

@@ -1,0 +1,173 @@
+"""The n-grams a convolutional net looks at: winning windows as phrases, and what each filter is after.
+
+Letters: K targets, N documents, F filters, H width, L words read of one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textlrp.errors import ModelError
+from textlrp.lrp.composite import Composite, Layer
+from textlrp.lrp.maps import WinningWindows
+from textlrp.lrp.trace import Linear, Propagated, Trace, layers_of
+from textlrp.models.base import Classifier
+from textlrp.models.cnn import CNNClassifier
+from textlrp.records import Document, Phrase
+from textlrp.text.batches import Batch, Reading
+
+Numbers = NDArray[Any]
+
+
+class _Windows(NamedTuple):
+    """A step of winning windows, with its map and its place in the trace."""
+
+    step: Linear
+    map: WinningWindows
+    place: int
+
+
+def _windows(trace: Trace) -> list[_Windows]:
+    found = []
+    for place, step in enumerate(trace.steps):
+        if isinstance(step, Linear) and isinstance(step.map, WinningWindows):
+            found.append(_Windows(step, step.map, place))
+    return found
+
+
+def window_values(trace: Trace) -> tuple[str, ...]:
+    """The values of a trace that hold one winning window per filter, for ``propagate(watch=...)``."""
+    return tuple(windows.step.writes for windows in _windows(trace))
+
+
+def winning_phrases(
+    trace: Trace, propagated: Propagated, composite: Composite, batch: Batch, n: int, targets: int, most: int
+) -> tuple[Phrase, ...]:
+    """The ``most`` winning windows of document ``n`` with the largest relevance, over its first ``targets`` targets.
+
+    A phrase's relevance is what its words receive from its filter: over all filters of all widths these sum to the
+    relevance of the words. Largest first; offsets are those of the text.
+    """
+    layers = layers_of(trace)
+    found: list[tuple[float, Phrase]] = []
+    spans = batch.readings[n].tokens.spans[batch.readings[n].positions]
+    for step, windows, place in _windows(trace):
+        layer, arrived = layers[place], propagated.watched.get(step.writes)
+        if layer is None or arrived is None or not len(spans):
+            continue
+        carried = _carried(step, windows, composite, layer, arrived)[:targets, n].numpy()
+        largest = np.abs(carried).max(axis=0)
+        start, width = windows.start[n].numpy(), windows.products.shape[2]
+        for f in np.argsort(-largest, kind="stable")[:most].tolist():
+            if largest[f] == 0:
+                break
+            first, last = int(start[f]), min(int(start[f]) + width, len(spans)) - 1
+            phrase = Phrase(int(spans[first, 0]), int(spans[last, 1]), step.name, f, carried[:, f].copy())
+            found.append((float(largest[f]), phrase))
+    found.sort(key=lambda pair: -pair[0])
+    return tuple(phrase for _, phrase in found[:most])
+
+
+def _carried(step: Linear, windows: WinningWindows, composite: Composite, layer: Layer, arrived: Tensor) -> Tensor:
+    """(K, N, F): the relevance that each winning window hands to words that were read."""
+    shares = composite.rule_for(layer).shares(step)
+    total = torch.zeros_like(arrived)
+    for part, factor in shares.flows:
+        total += arrived * factor * windows.read_total(part)
+    return total
+
+
+# ---- what each filter is after
+
+
+class FilterPhrase(NamedTuple):
+    """A phrase that won in a filter: its words, the filter's activation there, and how many documents hold it."""
+
+    words: str
+    activation: float
+    documents: int
+
+
+class Filter(NamedTuple):
+    """One filter of a convolution: the phrases that excite it most, and the classes it speaks for and against.
+
+    ``classes`` are pairs of label and output weight, the largest weight first.
+    """
+
+    step: str
+    number: int
+    phrases: tuple[FilterPhrase, ...]
+    classes: tuple[tuple[str, float], ...]
+
+
+def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, top: int = 10) -> list[Filter]:
+    """Per filter of a CNN with max pooling, the ``top`` phrases of a corpus that excite it most, and its classes.
+
+    A phrase counts once for each document where it is the filter's winning window; equal words are one phrase.
+    Raises :class:`ModelError` for any other model.
+    """
+    if not isinstance(model, CNNClassifier) or model.pooling != "max":
+        raise ModelError(
+            f"a {type(model).__name__} came; only a CNNClassifier with pooling='max' has winning windows."
+        )
+    tallies: dict[str, _Tally] = {}
+    for batch in _batches(model, documents):
+        for step, windows, _ in _windows(model.trace(batch)):
+            tally = tallies.setdefault(step.name, _Tally(step.outputs.shape[1], top))
+            tally.add(step.outputs.numpy(), windows.start.numpy(), windows.products.shape[2], batch.readings)
+    weight, classes = model.weights_["output.weight"], [str(name) for name in model.classes_]
+    found, column = [], 0
+    for step_name, tally in tallies.items():
+        for number, phrases in enumerate(tally.best()):
+            order = np.argsort(-weight[:, column], kind="stable").tolist()
+            speaks_for = tuple((classes[c], float(weight[c, column])) for c in order)
+            found.append(Filter(step_name, number, phrases, speaks_for))
+            column += 1
+    return found
+
+
+def _batches(model: CNNClassifier, documents: Iterable[str | Document]) -> Iterator[Batch]:
+    rest = iter(documents)
+    while block := list(islice(rest, model.together)):
+        batch = model.encode(block)
+        if rows := np.flatnonzero(batch.lengths).tolist():
+            yield batch.select(rows)
+
+
+class _Tally:
+    """The phrases that excite each filter of one convolution most, so far.
+
+    A phrase has one activation wherever it stands, so one that ends among the first ``top`` is among them from its
+    first document on, and its count is complete.
+    """
+
+    def __init__(self, filters: int, top: int) -> None:
+        self.top = top
+        self.phrases: list[dict[str, FilterPhrase]] = [{} for _ in range(filters)]
+        self.least = np.zeros(filters)
+
+    def add(self, values: Numbers, start: Numbers, width: int, readings: Sequence[Reading]) -> None:
+        """Count the winning windows of some documents: ``values`` and ``start`` (N, F)."""
+        # activations of one phrase differ in their last digits between batches
+        for n, f in np.argwhere((values > 0) & (values >= self.least * (1 - 1e-5))).tolist():
+            words = " ".join(readings[n].forms[start[n, f] : start[n, f] + width])
+            phrases = self.phrases[f]
+            known = phrases.get(words, FilterPhrase(words, float(values[n, f]), 0))
+            phrases[words] = known._replace(documents=known.documents + 1)
+            if len(phrases) > 2 * self.top:
+                self.phrases[f] = {phrase.words: phrase for phrase in self._first(phrases)}
+                self.least[f] = min(phrase.activation for phrase in self.phrases[f].values())
+
+    def best(self) -> list[tuple[FilterPhrase, ...]]:
+        """Per filter, its phrases, the strongest first."""
+        return [tuple(self._first(phrases)) for phrases in self.phrases]
+
+    def _first(self, phrases: dict[str, FilterPhrase]) -> list[FilterPhrase]:
+        return sorted(phrases.values(), key=lambda phrase: (-phrase.activation, phrase.words))[: self.top]

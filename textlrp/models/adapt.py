@@ -1,0 +1,68 @@
+"""From what users bring to what ``explain`` reads: a fitted estimator, a scikit-learn Pipeline, or a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+from textlrp.errors import OptionError
+from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.foreign import TorchTextModel, torch_model
+from textlrp.models.pipelines import PipelineModel, pipeline_model
+
+
+def as_classifier(
+    model: Any,
+    *,
+    tokenizer: str | Callable[[str], Any] | None = None,
+    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
+    unknown: int | None = None,
+    classes: Sequence[Any] | None = None,
+    lengths: bool | str | None = None,
+    batch: bool = False,
+    padding: int = 0,
+) -> Classifier:
+    """The model behind the :class:`Classifier` protocol.
+
+    The options belong to a ``torch.nn.Module``, which needs ``tokenizer`` and ``vocabulary``; see
+    :func:`textlrp.explain`. Raises :class:`OptionError` where they are missing, or came with another model, or the
+    model is none of these.
+    """
+    if isinstance(model, nn.Module):
+        if tokenizer is None or vocabulary is None:
+            raise OptionError(
+                f"a {type(model).__name__} came without tokenizer= or vocabulary=; both are wanted for a torch "
+                "module: explain(module, text, tokenizer=str.split, vocabulary={'word': 1, ...})."
+            )
+        return torch_model(
+            model,
+            tokenizer=tokenizer,
+            vocabulary=vocabulary,
+            unknown=unknown,
+            classes=classes,
+            lengths=lengths,
+            batch=batch,
+            padding=padding,
+        )
+    given = {
+        "tokenizer": tokenizer, "vocabulary": vocabulary, "unknown": unknown, "classes": classes, "lengths": lengths,
+    }  # fmt: skip
+    surplus = [name for name, value in given.items() if value is not None]
+    if surplus or batch:
+        raise OptionError(
+            f"{(surplus or ['batch'])[0]}= came with a {type(model).__name__}; it belongs to a torch.nn.Module, "
+            "other models know it themselves."
+        )
+    if isinstance(model, Pipeline):
+        return pipeline_model(model)
+    if isinstance(model, (TextClassifier, TorchTextModel, PipelineModel)):
+        return model
+    hint = " Put it behind its vectorizer in a Pipeline." if isinstance(model, BaseEstimator) else ""
+    raise OptionError(
+        f"a {type(model).__name__} came as the model; a fitted textlrp classifier, textlrp.load(...), a scikit-learn "
+        f"Pipeline or a torch.nn.Module is wanted.{hint}"
+    )
