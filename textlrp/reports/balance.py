@@ -43,8 +43,9 @@ class Balance:
 
     @property
     def line(self) -> str:
-        """All of it on one line."""
-        parts = [Part("on the words", self.on_words), *self.absorbed]
+        """All of it on one line, without what rounds to nothing."""
+        absorbed = (part for part in self.absorbed if any(figure in part.value for figure in "123456789"))
+        parts = [Part("on the words", self.on_words), *absorbed]
         if self.left_over is not None:
             parts.append(Part("not accounted for by this method", self.left_over))
         return f"{self.score} = " + ", ".join(f"{part.value} {part.name}" for part in parts)
