@@ -24,24 +24,79 @@ Ledger = dict[tuple[str, str], float]
 
 
 class Recipe(NamedTuple):
-    """LRP-epsilon of one layer; epsilon 0 is LRP-0. ``spread`` hands bias and epsilon to the inputs, evenly."""
+    """One rule and its numbers.
+
+    ``rule``: "epsilon" (which with epsilon 0 is LRP-0), "gamma", "alpha-beta", "z-plus", "w-square", "flat" or
+    "z-box". ``epsilon`` is the stabiliser of whichever rule it is. ``spread`` hands bias and epsilon to the inputs,
+    evenly; ``ignore_bias`` is alpha-beta without one.
+    """
 
     epsilon: float = 0.0
     spread: bool = False
+    rule: str = "epsilon"
+    gamma: float = 0.25
+    alpha: float = 2.0
+    beta: float = 1.0
+    ignore_bias: bool = False
 
 
 class Recipes(NamedTuple):
-    """Which layer follows which recipe."""
+    """Which layer follows which recipe; ``first``, where there is one, is for the layer that reads the words."""
 
-    top: Recipe
+    dense: Recipe
     convolution: Recipe
+    first: Recipe | None = None
     adding: Recipe = Recipe()
 
 
-ZERO = Recipes(Recipe(), Recipe())
-EPSILON = Recipes(Recipe(1e-6), Recipe(1e-6))
-ARRAS = Recipes(Recipe(0.01, spread=True), Recipe(0.01, spread=True))
-RECIPES = {"zero": ZERO, "epsilon": EPSILON, "arras2017": ARRAS}
+def everywhere(recipe: Recipe) -> Recipes:
+    """The same recipe for every layer but those that only add up."""
+    return Recipes(recipe, recipe)
+
+
+LRP_0, LRP_EPSILON = Recipe(), Recipe(1e-6)
+ARRAS = Recipe(0.01, spread=True)
+GAMMA, Z_PLUS = Recipe(rule="gamma"), Recipe(rule="z-plus")
+W_SQUARE, FLAT, Z_BOX = Recipe(rule="w-square"), Recipe(rule="flat"), Recipe(rule="z-box")
+ALPHA_1 = Recipe(rule="alpha-beta", alpha=1.0, beta=0.0)
+ALPHA_2 = Recipe(rule="alpha-beta", alpha=2.0, beta=1.0)
+
+RECIPES: dict[str, Recipes] = {
+    "zero": everywhere(LRP_0),
+    "epsilon": everywhere(LRP_EPSILON),
+    "gamma": everywhere(GAMMA),
+    "alpha1-beta0": everywhere(ALPHA_1),
+    "alpha2-beta1": everywhere(ALPHA_2),
+    "z-plus": everywhere(Z_PLUS),
+    "w-square": everywhere(W_SQUARE),
+    "flat": everywhere(FLAT),
+    "arras2017": everywhere(ARRAS),
+    "epsilon-gamma": Recipes(LRP_EPSILON, GAMMA),
+    "epsilon-gamma-box": Recipes(LRP_EPSILON, GAMMA, first=Z_BOX),
+    "epsilon-plus": Recipes(LRP_EPSILON, ALPHA_1),
+    "epsilon-plus-flat": Recipes(LRP_EPSILON, ALPHA_1, first=FLAT),
+    "epsilon-alpha2-beta1": Recipes(LRP_EPSILON, ALPHA_2),
+    "epsilon-alpha2-beta1-flat": Recipes(LRP_EPSILON, ALPHA_2, first=FLAT),
+    "excitation-backprop": everywhere(Z_PLUS),
+    "lrp.z": everywhere(LRP_0),
+    "lrp.epsilon": everywhere(Recipe(1e-7)),
+    "lrp.w_square": everywhere(W_SQUARE),
+    "lrp.flat": everywhere(FLAT),
+    "lrp.alpha_beta": everywhere(ALPHA_2),
+    "lrp.alpha_2_beta_1": everywhere(ALPHA_2),
+    "lrp.alpha_2_beta_1_IB": everywhere(ALPHA_2._replace(ignore_bias=True)),
+    "lrp.alpha_1_beta_0": everywhere(ALPHA_1),
+    "lrp.alpha_1_beta_0_IB": everywhere(ALPHA_1._replace(ignore_bias=True)),
+    "lrp.z_plus": everywhere(Z_PLUS),
+    "lrp.z_plus_fast": everywhere(Z_PLUS),
+    "lrp.sequential_preset_a": Recipes(LRP_EPSILON, ALPHA_1),
+    "lrp.sequential_preset_b": Recipes(LRP_EPSILON, ALPHA_2),
+    "lrp.sequential_preset_a_flat": Recipes(LRP_EPSILON, ALPHA_1, first=FLAT),
+    "lrp.sequential_preset_b_flat": Recipes(LRP_EPSILON, ALPHA_2, first=FLAT),
+    "deep_taylor": Recipes(Z_PLUS, Z_PLUS, first=W_SQUARE),
+    "deep_taylor.bounded": Recipes(Z_PLUS, Z_PLUS, first=Z_BOX),
+}
+"""What the known names stand for, from iNNvestigate's and Zennit's own lists."""
 
 
 class Explained(NamedTuple):
@@ -52,23 +107,88 @@ class Explained(NamedTuple):
     ledger: Ledger
 
 
-def share(parts: Sequence[float], bias: float, recipe: Recipe) -> tuple[list[float], dict[str, float]]:
-    """Which fraction of one output's relevance goes to each input, and which is absorbed why.
+# ---- one output
 
-    ``parts`` are the products input × weight. The fractions sum to one.
-    """
-    z = math.fsum([*parts, bias])
-    stabiliser = recipe.epsilon if z >= 0 else -recipe.epsilon
-    denominator = z + stabiliser
+
+Fractions = tuple[list[float], dict[str, float]]
+"""Which fraction of an output's relevance goes to each input, and which is absorbed why; they sum to one."""
+
+Bounds = Sequence[tuple[float, float]]
+"""The smallest and the largest value that each input could take, 0 included."""
+
+
+def share(
+    inputs: Sequence[float], weights: Sequence[float], bias: float, recipe: Recipe, bounds: Bounds = ()
+) -> Fractions:
+    """The fractions of one output that has these ``inputs`` with their ``weights``, and this ``bias``."""
+    terms = [(float(a), float(w)) for a, w in zip(inputs, weights, strict=True)]
+    products = [a * w for a, w in terms]
+    match recipe.rule:
+        case "epsilon" if recipe.spread:
+            return divide_and_spread(products, bias, recipe.epsilon)
+        case "epsilon":
+            return divide(products, bias, recipe.epsilon)
+        case "gamma":
+            return gamma(terms, bias, recipe)
+        case "alpha-beta":
+            return alpha_beta(products, 0.0 if recipe.ignore_bias else bias, recipe)
+        case "z-plus":
+            return divide([product if product > 0 else 0.0 for product in products], 0.0, recipe.epsilon)
+        case "w-square":
+            return divide([w**2 for _, w in terms], 0.0, recipe.epsilon)
+        case "flat":
+            return divide([1.0 for _ in terms], 0.0, recipe.epsilon)
+        case "z-box":
+            boxed = [
+                a * w - (low * w if w > 0 else high * w) for (a, w), (low, high) in zip(terms, bounds, strict=True)
+            ]
+            return divide(boxed, 0.0, recipe.epsilon)
+    raise AssertionError(recipe.rule)
+
+
+def divide(parts: Sequence[float], bias: float, epsilon: float) -> Fractions:
+    """Each part over the sum of all with the bias, pushed away from 0 by epsilon; 0 counts as positive."""
+    total = math.fsum([*parts, bias])
+    pushed = epsilon if total >= 0 else -epsilon
+    denominator = total + pushed
     if denominator == 0:
         return [0.0] * len(parts), {"empty": 1.0}
-    if recipe.spread and parts:
-        even = (bias + stabiliser) / len(parts)
-        return [(part + even) / denominator for part in parts], {}
-    return [part / denominator for part in parts], {
-        "bias": bias / denominator,
-        "stabiliser": stabiliser / denominator,
+    return [part / denominator for part in parts], {"bias": bias / denominator, "stabiliser": pushed / denominator}
+
+
+def divide_and_spread(products: Sequence[float], bias: float, epsilon: float) -> Fractions:
+    """As :func:`divide`, but every input also gets an equal piece of what bias and epsilon would absorb."""
+    fractions, causes = divide(products, bias, epsilon)
+    if not products or "empty" in causes:
+        return fractions, causes
+    even = math.fsum(causes.values()) / len(products)
+    return [fraction + even for fraction in fractions], {}
+
+
+def gamma(terms: Sequence[tuple[float, float]], bias: float, recipe: Recipe) -> Fractions:
+    """Generalised LRP-gamma, its two cases spelled out in inputs and weights."""
+    g = recipe.gamma
+    z = math.fsum([*(a * w for a, w in terms), bias])
+    if z == 0:
+        return [0.0] * len(terms), {"empty": 1.0}
+    parts = []
+    for a, w in terms:
+        above, below = w + g * max(w, 0.0), w + g * min(w, 0.0)
+        parts.append(
+            max(a, 0.0) * above + min(a, 0.0) * below if z > 0 else max(a, 0.0) * below + min(a, 0.0) * above
+        )
+    return divide(parts, bias + g * (max(bias, 0.0) if z > 0 else min(bias, 0.0)), recipe.epsilon)
+
+
+def alpha_beta(products: Sequence[float], bias: float, recipe: Recipe) -> Fractions:
+    """Alpha times the positive side less beta times the negative one."""
+    for_it, causes_for = divide([max(product, 0.0) for product in products], max(bias, 0.0), recipe.epsilon)
+    against, causes_against = divide([min(product, 0.0) for product in products], min(bias, 0.0), recipe.epsilon)
+    causes = {
+        cause: recipe.alpha * causes_for.get(cause, 0.0) - recipe.beta * causes_against.get(cause, 0.0)
+        for cause in ("bias", "stabiliser", "empty")
     }
+    return [recipe.alpha * up - recipe.beta * down for up, down in zip(for_it, against, strict=True)], causes
 
 
 def enter(ledger: Ledger, step: str, causes: Mapping[str, float], relevance: float) -> None:
@@ -77,13 +197,14 @@ def enter(ledger: Ledger, step: str, causes: Mapping[str, float], relevance: flo
         ledger[step, cause] = ledger.get((step, cause), 0.0) + fraction * relevance
 
 
-def dense(features: Array, weight: Array, bias: Array, target: int, recipe: Recipe) -> tuple[Array, Array, Ledger]:
+def dense(
+    features: Array, weight: Array, bias: Array, target: int, recipe: Recipe, bounds: Bounds = ()
+) -> tuple[Array, Array, Ledger]:
     """Scores (C,), the relevance (J,) of the features for one class, and the ledger of the step ``output``."""
     scores = np.array([math.fsum([*(w * x for w, x in zip(weight[c], features, strict=True)), bias[c]])
                        for c in range(len(bias))])  # fmt: skip
     ledger: Ledger = {}
-    fractions, causes = share([float(w * x) for w, x in zip(weight[target], features, strict=True)],
-                              float(bias[target]), recipe)  # fmt: skip
+    fractions, causes = share(features.tolist(), weight[target].tolist(), float(bias[target]), recipe, bounds)
     enter(ledger, "output", causes, scores[target])
     return scores, np.array(fractions) * scores[target], ledger
 
@@ -98,6 +219,11 @@ def to_words(received: Array, known: Sequence[bool], ledger: Ledger, step: str =
         else:
             enter(ledger, step, {"unread": 1.0}, relevance)
     return words
+
+
+def table_bounds(table: Array) -> list[tuple[float, float]]:
+    """The smallest and the largest value in each of the D columns of a ``table`` (V + 1, D), 0 included."""
+    return [(min(0.0, *column), max(0.0, *column)) for column in table.T.tolist()]
 
 
 # ---- the convolutional net
@@ -119,15 +245,17 @@ def cnn(
     pooling: str,
     target: int,
     recipes: Recipes,
+    bounds: Bounds = (),
 ) -> Explained:
     """A text of T word ``vectors`` (T, D), the unknown ones zero, through convolutions of several widths.
 
-    A text shorter than a window is padded with zero vectors to one window of that width.
+    A text shorter than a window is padded with zero vectors to one window of that width. ``bounds`` (D) are those
+    of the word vectors.
     """
     pre_activations = {width: convolve(vectors, conv, width) for width, conv in convolutions.items()}
     pooled = {width: pool(z, pooling) for width, z in pre_activations.items()}
     features = np.concatenate([pooled[width] for width in convolutions])
-    scores, arriving, ledger = dense(features, weight, bias, target, recipes.top)
+    scores, arriving, ledger = dense(features, weight, bias, target, recipes.dense)
     longest = max(len(vectors), *convolutions)
     received = np.zeros((longest, vectors.shape[1]))
     begin = 0
@@ -135,7 +263,12 @@ def cnn(
         z = pre_activations[width]
         for f in range(len(conv.bias)):
             for t, relevance in unpool(z[:, f], arriving[begin + f], pooling, recipes.adding, ledger, f"mean{width}"):
-                lead_window_back(vectors, conv, width, f, t, relevance, recipes.convolution, received, ledger)
+                inputs, weights = window_terms(vectors, conv, width, f, t)
+                recipe = recipes.first or recipes.convolution
+                fractions, causes = share(inputs, weights, float(conv.bias[f]), recipe, [*bounds] * width)
+                enter(ledger, f"conv{width}", causes, relevance)
+                for place, fraction in enumerate(fractions):  # offset by offset
+                    received[t + place // vectors.shape[1], place % vectors.shape[1]] += fraction * relevance
         begin += len(conv.bias)
     return Explained(scores, to_words(received, known, ledger), ledger)
 
@@ -146,18 +279,19 @@ def convolve(vectors: Array, conv: Convolution, width: int) -> Array:
     z = np.zeros((windows, len(conv.bias)))
     for t in range(windows):
         for f in range(len(conv.bias)):
-            z[t, f] = math.fsum([*window_parts(vectors, conv, width, f, t), conv.bias[f]])
+            inputs, weights = window_terms(vectors, conv, width, f, t)
+            z[t, f] = math.fsum([*(a * w for a, w in zip(inputs, weights, strict=True)), conv.bias[f]])
     return z
 
 
-def window_parts(vectors: Array, conv: Convolution, width: int, f: int, t: int) -> list[float]:
-    """The H × D products of filter ``f`` at position ``t``, offset by offset; beyond the text they are zero."""
-    parts = []
+def window_terms(vectors: Array, conv: Convolution, width: int, f: int, t: int) -> tuple[list[float], list[float]]:
+    """The H × D inputs and weights of filter ``f`` at position ``t``, offset by offset; zeros beyond the text."""
+    inputs: list[float] = []
+    weights: list[float] = []
     for h in range(width):
-        for d in range(vectors.shape[1]):
-            x = vectors[t + h, d] if t + h < len(vectors) else 0.0
-            parts.append(float(x * conv.weight[f, d, h]))
-    return parts
+        inputs += vectors[t + h].tolist() if t + h < len(vectors) else [0.0] * vectors.shape[1]
+        weights += conv.weight[f, :, h].tolist()
+    return inputs, weights
 
 
 def pool(z: Array, pooling: str) -> Array:
@@ -179,28 +313,9 @@ def unpool(
             if z[t] > z[winner]:
                 winner = t
         return [(winner, relevance)]
-    fractions, causes = share([max(float(value), 0.0) / len(z) for value in z], 0.0, recipe)
+    fractions, causes = share([max(float(value), 0.0) for value in z], [1 / len(z)] * len(z), 0.0, recipe)
     enter(ledger, step, causes, relevance)
     return [(t, fraction * relevance) for t, fraction in enumerate(fractions)]
-
-
-def lead_window_back(
-    vectors: Array,
-    conv: Convolution,
-    width: int,
-    f: int,
-    t: int,
-    relevance: float,
-    recipe: Recipe,
-    received: Array,
-    ledger: Ledger,
-) -> None:
-    """Add the relevance of one filter at one position to the (T, D) that it came from."""
-    fractions, causes = share(window_parts(vectors, conv, width, f, t), float(conv.bias[f]), recipe)
-    enter(ledger, f"conv{width}", causes, relevance)
-    for h in range(width):
-        for d in range(vectors.shape[1]):
-            received[t + h, d] += fractions[h * vectors.shape[1] + d] * relevance
 
 
 # ---- the bag of embeddings
@@ -213,11 +328,20 @@ def bag_of_embeddings(
     parts = occurrence_weights(ids, idf)
     dimensions = table.shape[1]
     bag = np.array([math.fsum(g * table[w, d] for g, w in zip(parts, ids, strict=True)) for d in range(dimensions)])
-    scores, arriving, ledger = dense(bag, weight, bias, target, recipes.top)
+    limits = table_bounds(table)
+    heavy = math.fsum(parts)
+    scores, arriving, ledger = dense(
+        bag,
+        weight,
+        bias,
+        target,
+        recipes.first or recipes.dense,
+        [(low * heavy, high * heavy) for low, high in limits],
+    )
     received = np.zeros((len(ids), dimensions))
     for d in range(dimensions):
-        products = [float(g * table[w, d]) for g, w in zip(parts, ids, strict=True)]
-        fractions, causes = share(products, 0.0, recipes.adding)
+        inputs = [float(table[w, d]) for w in ids]
+        fractions, causes = share(inputs, parts, 0.0, recipes.adding, [limits[d]] * len(ids))
         enter(ledger, "bag", causes, arriving[d])
         for t, fraction in enumerate(fractions):
             received[t, d] += fraction * arriving[d]
@@ -259,7 +383,9 @@ def bag_of_words(
     norm = math.sqrt(math.fsum(value**2 for value in values)) or 1.0
     inputs = np.array([value / norm for value in values])
     weight = np.array([features[j].weight for j in present]).reshape(len(present), len(bias)).T
-    scores, arriving, ledger = dense(inputs, weight, bias, target, recipes.top)
+    scores, arriving, ledger = dense(
+        inputs, weight, bias, target, recipes.first or recipes.dense, [(0.0, 1.0)] * len(inputs)
+    )
     words = np.zeros(len(ids))
     for j, relevance in zip(present, arriving, strict=True):
         for t in places[j]:

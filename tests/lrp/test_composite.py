@@ -1,87 +1,203 @@
-"""Composites: which step gets which rule."""
+"""Composites: which layer gets which rule."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
+import torch
 
 from textlrp.errors import RuleError
-from textlrp.lrp.composite import PRESETS, Composite, as_composite
-from textlrp.lrp.rules import Epsilon, Zero
+from textlrp.lrp.composite import KINDS, UNWEIGHTED, Composite, Layer, is_rule
+from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, Zero, ZPlus
+from textlrp.lrp.trace import Step, Trace, layers_of
 
-STEPS = [("embedding", "lookup"), ("conv2", "convolution"), ("output", "dense")]
-
-
-def test_a_name_comes_before_a_kind_and_a_kind_before_the_default() -> None:
-    composite = Composite({"conv2": Zero(), "convolution": Epsilon(0.5)}, default=Epsilon(0.1))
-    assert composite.rule_for("conv2", "convolution") == Zero()
-    assert composite.rule_for("conv3", "convolution") == Epsilon(0.5)
-    assert composite.rule_for("output", "dense") == Epsilon(0.1)
+CONVOLUTION, OUTPUT = Layer("conv2", "convolution", 0, 1), Layer("output", "dense", 1, 0)
+NAMES: dict[str, Any] = {kind.__name__: kind for kind in RULES} | {"Composite": Composite}
 
 
-@pytest.mark.parametrize("kind", ["mean", "sum", "bag"])
+# ---- precedence
+
+
+def test_a_name_comes_before_a_position_before_a_kind_before_the_default() -> None:
+    rules: dict[str | int, Rule] = {"conv2": Zero(), 0: Flat(), -2: ZPlus(), "convolution": Gamma()}
+    for key in list(rules):
+        assert Composite(rules).rule_for(CONVOLUTION) == rules.pop(key)
+    assert Composite(rules).rule_for(CONVOLUTION) == Epsilon()
+    assert Composite(rules, default=Epsilon(0.1)).rule_for(CONVOLUTION) == Epsilon(0.1)
+
+
+def test_a_key_counts_for_its_layer_alone() -> None:
+    composite = Composite({"conv2": Zero(), 1: Flat(), "recurrent": Gamma()}, default=Epsilon(0.1))
+    assert composite.rule_for(CONVOLUTION) == Zero()
+    assert composite.rule_for(CONVOLUTION._replace(name="conv3")) == Epsilon(0.1)
+    assert composite.rule_for(OUTPUT) == Flat()
+    assert composite.rule_for(Layer("lstm", "recurrent", 0, 1)) == Gamma()
+
+
+@pytest.mark.parametrize("kind", UNWEIGHTED)
 def test_what_only_adds_up_takes_zero_unless_named(kind: str) -> None:
-    assert Composite(default=Epsilon(0.1)).rule_for("step", kind) == Zero()
-    assert Composite({kind: Epsilon(0.2)}).rule_for("step", kind) == Epsilon(0.2)
-    assert Composite({"step": Epsilon(0.3)}).rule_for("step", kind) == Epsilon(0.3)
+    layer = Layer("step", kind, None, None)
+    assert Composite(default=Epsilon(0.1)).rule_for(layer) == Zero()
+    assert Composite({0: Flat(), -1: Flat()}).rule_for(layer) == Zero()
+    assert Composite({kind: Epsilon(0.2)}).rule_for(layer) == Epsilon(0.2)
+    assert Composite({"step": Epsilon(0.3), kind: Epsilon(0.2)}).rule_for(layer) == Epsilon(0.3)
 
 
-def test_an_unknown_layer_is_named_with_those_there_are() -> None:
-    composite = Composite({"conv7": Zero()})
-    with pytest.raises(RuleError) as refusal:
-        composite.check(STEPS)
-    assert str(refusal.value) == (
-        "no layer 'conv7' in this model; it has 'embedding', 'lookup', 'conv2', 'convolution', 'output', 'dense'. "
-        "Name one of these in Composite({...})."
+# ---- positions
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A step that only says where it stands."""
+
+    name: str
+    kind: str
+    reads: tuple[str, ...]
+    writes: str
+    ruled: bool = True
+
+
+def places(*steps: Stand) -> dict[str, tuple[int | None, int | None]]:
+    trace = Trace(cast(tuple[Step, ...], steps), torch.zeros(1, 1))
+    return {layer.name: (layer.depth, layer.height) for layer in layers_of(trace) if layer is not None}
+
+
+LOOKUP = Stand("embedding", "lookup", ("words",), "vectors", ruled=False)
+
+
+def test_positions_in_a_chain() -> None:
+    assert places(
+        LOOKUP,
+        Stand("a", "convolution", ("vectors",), "one"),
+        Stand("relu", "relu", ("one",), "two", ruled=False),
+        Stand("mean", "mean", ("two",), "three"),
+        Stand("b", "norm", ("three",), "four"),
+        Stand("c", "dense", ("four",), "scores"),
+    ) == {"a": (0, 2), "mean": (None, None), "b": (1, 1), "c": (2, 0)}
+
+
+def test_positions_in_branches_of_different_depth() -> None:
+    found = places(
+        LOOKUP,
+        Stand("short", "convolution", ("vectors",), "left"),
+        Stand("long1", "recurrent", ("vectors",), "right1"),
+        Stand("long2", "dense", ("right1",), "right2"),
+        Stand("bag", "bag", ("vectors",), "middle"),
+        Stand("late", "dense", ("middle",), "right3"),
+        Stand("sum", "sum", ("right2", "right3"), "right"),
+        Stand("concat", "concat", ("left", "right"), "features", ruled=False),
+        Stand("hidden", "dense", ("features",), "hidden"),
+        Stand("output", "dense", ("hidden",), "scores"),
     )
-    Composite({"conv2": Zero(), "dense": Zero()}).check(STEPS)
+    assert found == {
+        "short": (0, 2),
+        "long1": (0, 3),
+        "long2": (1, 2),
+        "bag": (None, None),
+        "late": (0, 2),  # nothing but a bag lies between it and the words
+        "sum": (None, None),
+        "hidden": (2, 1),  # the longest way counts
+        "output": (3, 0),
+    }
+    composite = Composite({0: Flat(), 1: Gamma(), -1: Zero(), -2: ZPlus()}, default=Epsilon(0.5))
+    rules = {
+        name: composite.rule_for(Layer(name, "dense", depth, height))
+        for name, (depth, height) in found.items()
+        if depth is not None
+    }
+    assert rules == {
+        "short": Flat(),
+        "long1": Flat(),
+        "long2": Gamma(),
+        "late": Flat(),
+        "hidden": ZPlus(),
+        "output": Zero(),
+    }
 
 
-@pytest.mark.parametrize(
-    "composite", [*PRESETS.values(), Composite({"output": Epsilon(0.25, bias="spread")})], ids=repr
-)
-def test_repr_pastes_back(composite: Composite) -> None:
-    assert eval(repr(composite), {"Composite": Composite, "Zero": Zero, "Epsilon": Epsilon}) == composite
+def test_a_position_from_the_words_comes_before_one_from_the_scores() -> None:
+    composite = Composite({-1: Zero(), 0: Flat()})
+    assert composite.rule_for(Layer("output", "dense", 0, 0)) == Flat()
+    assert composite.rule_for(Layer("output", "dense", 1, 0)) == Zero()
 
 
-def test_presets_are_what_their_names_say() -> None:
-    assert PRESETS["zero"].rule_for("output", "dense") == Zero()
-    assert PRESETS["epsilon"].rule_for("output", "dense") == Epsilon(1e-6)
-    for kind in ("dense", "convolution", "linear"):
-        assert PRESETS["arras2017"].rule_for("step", kind) == Epsilon(0.01, bias="spread")
+def test_a_value_read_twice_and_a_layer_used_twice() -> None:
+    assert places(
+        LOOKUP,
+        Stand("a", "dense", ("vectors",), "one"),
+        Stand("b", "dense", ("one",), "two"),
+        Stand("residual", "sum", ("one", "two"), "three"),
+        Stand("c", "dense", ("three",), "scores"),
+    ) == {"a": (0, 2), "b": (1, 1), "residual": (None, None), "c": (2, 0)}
 
 
-def test_a_rule_or_a_name_becomes_a_composite() -> None:
-    composite = Composite({"output": Zero()})
-    assert as_composite(composite) is composite
-    assert as_composite(Zero()) == Composite(default=Zero())
-    assert as_composite("zero") == PRESETS["zero"]
+# ---- what does not fit
 
 
-def test_an_unknown_name_is_answered_with_the_names() -> None:
-    with pytest.raises(RuleError, match=r"^no rule is called 'gama'; there are 'zero', 'epsilon', 'arras2017'.$"):
-        as_composite("gama")
+@pytest.mark.parametrize("key", ["conv7", 2, -3, "lookup", "relu"])
+def test_an_unknown_layer_is_named_with_those_there_are(key: str | int) -> None:
+    with pytest.raises(RuleError) as refusal:
+        Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT, OUTPUT])
+    assert str(refusal.value) == (
+        f"no layer {key!r} in this model; it has 'conv2' (0, convolution), 'mean2' (mean), 'output' (1, dense). "
+        "Name one of these."
+    )
 
 
-@pytest.mark.parametrize("rule", [None, 0.01, Epsilon, {"output": Zero()}], ids=repr)
-def test_what_is_no_rule_is_refused(rule: Any) -> None:
-    with pytest.raises(RuleError, match=r"^rule=.* came; a name \(zero, epsilon, arras2017\), a Rule or a Composite"):
-        as_composite(rule)
+@pytest.mark.parametrize("key", ["conv2", "mean2", 0, 1, -1, -2, *KINDS])
+def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
+    Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT])
 
 
 @pytest.mark.parametrize(
     ("layers", "default"),
-    [(Epsilon(), Epsilon()), ({"output": "zero"}, Epsilon()), ({}, "zero"), ({}, Epsilon)],
+    [
+        (Epsilon(), Epsilon()),
+        ([("output", Zero())], Epsilon()),
+        ({"output": "zero"}, Epsilon()),
+        ({"output": Zero}, Epsilon()),
+        ({}, "zero"),
+        ({}, Epsilon),
+        ({True: Zero()}, Epsilon()),
+        ({0.0: Zero()}, Epsilon()),
+        ({None: Zero()}, Epsilon()),
+    ],
     ids=repr,
 )
 def test_a_composite_of_something_else_than_rules_is_refused(layers: Any, default: Any) -> None:
-    with pytest.raises(RuleError, match=r"wanted"):
+    with pytest.raises(RuleError, match=r"came.*wanted"):
         Composite(layers, default=default)
 
 
+@pytest.mark.parametrize("rule", [kind() for kind in RULES], ids=repr)
+def test_a_rule_is_one_and_its_class_is_not(rule: Rule) -> None:
+    assert is_rule(rule)
+    assert not is_rule(type(rule))
+    assert not is_rule("epsilon")
+
+
+# ---- values
+
+
+@pytest.mark.parametrize(
+    "composite",
+    [*PRESETS.values(), Composite({"output": Epsilon(0.25, bias="spread"), -2: AlphaBeta(1.0, 0.0)})],
+    ids=repr,
+)
+def test_repr_pastes_back(composite: Composite) -> None:
+    assert eval(repr(composite), dict(NAMES)) == composite
+
+
 def test_a_composite_keeps_its_rules_when_the_map_it_was_given_changes() -> None:
-    layers = {"output": Zero()}
+    layers: dict[str | int, Rule] = {"output": Zero()}
     composite = Composite(layers)
-    layers["output"] = Epsilon()  # type: ignore[assignment]
-    assert composite.rule_for("output", "dense") == Zero()
+    layers["output"] = Epsilon()
+    assert composite.rule_for(OUTPUT) == Zero()
+
+
+def test_a_composite_is_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Composite().default = Zero()  # type: ignore[misc]

@@ -101,6 +101,30 @@ def test_contributions_are_those_of_the_winning_window(case: Case) -> None:
                 assert shares[n, f, h] == expected
 
 
+def padded(case: Case) -> NDArray[np.int64]:
+    """(N, T) the texts one under the other, filled with the unknown word; T is at least the width."""
+    longest = max(case.width, *map(len, case.texts))
+    return np.array([text + [0] * (longest - len(text)) for text in case.texts], dtype=np.int64)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases)
+@example(case=REPEATED)
+def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
+    _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+    weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy())
+    words = padded(case)
+    positive, negative = kernels.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
+    shares = kernels.winner_contributions(case.projections, where, case.ids, case.starts, case.width)
+    np.testing.assert_array_equal(positive + negative, shares)
+    for n in range(len(case.texts)):
+        for f in range(F):
+            for h in range(case.width):
+                products = [case.vectors[words[n, where[n, f] + h], d] * weight[f, h, d] for d in range(D)]
+                assert positive[n, f, h] == sum(product for product in products if product > 0)
+                assert negative[n, f, h] == sum(product for product in products if product < 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(case=cases)
 @example(case=REPEATED)
@@ -168,7 +192,9 @@ def test_kernels_keep_the_dtype(dtype: Any) -> None:
     shares = kernels.winner_contributions(projections, where, case.ids, case.starts, case.width)
     means = kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
     back, bias_back = kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
-    assert {array.dtype for array in (best, landed, shares, means, back, bias_back)} == {np.dtype(dtype)}
+    weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy().astype(dtype))
+    signed = kernels.signed_contributions(case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64))
+    assert {array.dtype for array in (best, landed, shares, means, back, bias_back, *signed)} == {np.dtype(dtype)}
 
 
 def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:

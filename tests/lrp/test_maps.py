@@ -1,103 +1,264 @@
-"""Linear maps: what they pull back is the sum over outputs of part × factor, written out."""
+"""Linear maps: totals and what is pulled back, as plain loops over every product of an input and a weight."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from textlrp.lrp.maps import Dense, Features, LinearMap, Mean, WinningWindows, WordBag, WordWindows
-from textlrp.lrp.rules import Part
+from textlrp.lrp import kernels
+from textlrp.lrp.maps import (
+    Added,
+    Dense,
+    Features,
+    LinearMap,
+    Mean,
+    WinningWindows,
+    WordBag,
+    WordWindows,
+    sides,
+    table_bounds,
+)
+from textlrp.lrp.rules import Box, Part
 
-K, N, T, D, F, C, H = 2, 3, 6, 4, 5, 3, 2
+K, N, T, D, F, C, H, WORDS = 2, 3, 6, 4, 5, 3, 2, 7
+
+
+class Term(NamedTuple):
+    """One product of document ``n``: from which input to which output, and its place along a box of bounds."""
+
+    n: int
+    source: tuple[int, ...]
+    output: tuple[int, ...]
+    value: float
+    weight: float
+    place: int
 
 
 class Case(NamedTuple):
-    """A map with its products (N, inputs..., outputs...) and how many inputs stand behind each of them."""
+    """A map, its terms, and the shapes (without N) of its inputs and outputs; boxes have ``width`` bounds."""
 
     map: LinearMap
-    products: Tensor
-    inputs: Tensor
+    terms: list[Term]
+    inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    width: int
 
 
-def noise(*shape: int) -> Tensor:
-    return torch.tensor(np.random.default_rng(sum(shape)).normal(size=shape))
+def noise(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.tensor(np.random.default_rng(sum(shape)).normal(size=shape), dtype=dtype)
 
 
-def dense() -> Case:
-    inputs, weight = noise(N, D), noise(C, D)
-    return Case(Dense(inputs, weight), inputs[:, :, None] * weight.T, torch.ones(N, D, C), (C,))
+def dense(dtype: torch.dtype = torch.float64) -> Case:
+    inputs, weight = noise(N, D, dtype=dtype), noise(C, D, dtype=dtype)
+    terms = [
+        Term(n, (j,), (k,), float(inputs[n, j]), float(weight[k, j]), j)
+        for n in range(N)
+        for j in range(D)
+        for k in range(C)
+    ]
+    return Case(Dense(inputs, weight), terms, (D,), (C,), D)
 
 
-def features() -> Case:
-    counts = torch.tensor([T, 2, 0])
-    real = (torch.arange(T) < counts[:, None]).double()
-    values, weight = noise(N, T) * real, noise(N, T, C)
-    return Case(Features(values, weight, counts), values[:, :, None] * weight, real[:, :, None].expand(N, T, C), (C,))
+def added(dtype: torch.dtype = torch.float64) -> Case:
+    inputs = noise(N, F, 2, dtype=dtype)
+    terms = [
+        Term(n, (f, j), (f,), float(inputs[n, f, j]), 1.0, j) for n in range(N) for f in range(F) for j in range(2)
+    ]
+    return Case(Added(inputs), terms, (F, 2), (F,), 2)
 
 
-def word_bag() -> Case:
-    lengths = torch.tensor([T, 1, 0])
-    inside = (torch.arange(T) < lengths[:, None]).double()
-    vectors, ids, weights = noise(7, D), torch.arange(N * T).reshape(N, T) % 7, noise(N, T) * inside
-    products = weights[:, :, None] * vectors[ids]
-    return Case(WordBag(vectors, ids, weights, lengths), products, inside[:, :, None].expand(N, T, D), (D,))
+def features(dtype: torch.dtype = torch.float64) -> Case:
+    counts = [T, 2, 0]
+    values, weight = noise(N, T, dtype=dtype), noise(N, T, C, dtype=dtype)
+    values[torch.arange(T) >= torch.tensor(counts)[:, None]] = 0
+    terms = [
+        Term(n, (j,), (k,), float(values[n, j]), float(weight[n, j, k]), j)
+        for n in range(N)
+        for j in range(counts[n])
+        for k in range(C)
+    ]
+    return Case(Features(values, weight, torch.tensor(counts)), terms, (T,), (C,), T)
 
 
-def mean() -> Case:
-    lengths = torch.tensor([T, 3, 1])
-    inside = (torch.arange(T) < lengths[:, None]).double()
-    inputs = noise(N, T, F) * inside[:, :, None]
-    products, count = torch.zeros(N, T, F, F).double(), torch.zeros(N, T, F, F)
-    for f in range(F):
-        products[:, :, f, f] = inputs[:, :, f] / lengths[:, None]
-        count[:, :, f, f] = inside
-    return Case(Mean(inputs, lengths), products, count, (F,))
+def word_bag(dtype: torch.dtype = torch.float64) -> Case:
+    lengths = [T, 1, 0]
+    vectors, ids, weights = word_vectors(dtype), word_ids(), noise(N, T, dtype=dtype).abs()
+    weights[torch.arange(T) >= torch.tensor(lengths)[:, None]] = 0
+    terms = [
+        Term(n, (t,), (d,), float(vectors[ids[n, t], d]), float(weights[n, t]), d)
+        for n in range(N)
+        for t in range(lengths[n])
+        for d in range(D)
+    ]
+    return Case(WordBag(vectors, ids, weights, torch.tensor(lengths)), terms, (T,), (D,), D)
 
 
-def winning_windows() -> Case:
-    contributions, start = noise(N, F, H), torch.arange(N * F).reshape(N, F) % (T - H + 1)
-    products, count = torch.zeros(N, T, F).double(), torch.zeros(N, T, F)
-    for n in range(N):
-        for f in range(F):
-            for h in range(H):
-                products[n, start[n, f] + h, f] = contributions[n, f, h]
-                count[n, start[n, f] + h, f] = D
-    return Case(WinningWindows(contributions, start, T, D), products, count, (F,))
+def mean(dtype: torch.dtype = torch.float64) -> Case:
+    lengths = [T, 3, 1]
+    inputs = noise(N, T, F, dtype=dtype)
+    inputs[torch.arange(T) >= torch.tensor(lengths)[:, None]] = 0
+    terms = [
+        Term(n, (t, f), (f,), float(inputs[n, t, f]), 1 / lengths[n], f)
+        for n in range(N)
+        for t in range(lengths[n])
+        for f in range(F)
+    ]
+    return Case(Mean(inputs, torch.tensor(lengths)), terms, (T, F), (F,), F)
 
 
-def word_windows() -> Case:
-    projections, ids, windows = noise(7, H, F), torch.arange(N * T).reshape(N, T) % 7, T - H + 1
-    products, count = torch.zeros(N, T, windows, F).double(), torch.zeros(N, T, windows, F)
-    for t in range(windows):
-        for h in range(H):
-            products[:, t + h, t] = projections[ids[:, t + h], h]
-            count[:, t + h, t] = D
-    return Case(WordWindows(projections, ids, D), products, count, (windows, F))
+def word_windows(dtype: torch.dtype = torch.float64) -> Case:
+    vectors, ids, weight, windows = word_vectors(dtype), word_ids(), noise(D, H * F, dtype=dtype), T - H + 1
+    terms = [
+        Term(n, (t + h,), (t, f), float(vectors[ids[n, t + h], d]), float(weight[d, h * F + f]), d)
+        for n in range(N)
+        for t in range(windows)
+        for f in range(F)
+        for h in range(H)
+        for d in range(D)
+    ]
+    return Case(WordWindows(vectors, weight, ids, H), terms, (T,), (windows, F), D)
 
 
-CASES = [dense, features, word_bag, mean, winning_windows, word_windows]
+def winning_windows(dtype: torch.dtype = torch.float64) -> Case:
+    vectors, ids, weight = word_vectors(dtype), word_ids(), noise(D, H * F, dtype=dtype)
+    starts = np.arange(N + 1, dtype=np.int64) * T
+    start = torch.arange(N * F).reshape(N, F) * 3 % (T - H + 1)
+    products = kernels.winner_contributions(
+        (vectors @ weight).numpy(), start.int().numpy(), ids.reshape(-1).numpy(), starts, H
+    )
+    terms = [
+        Term(n, (t + h,), (f,), float(vectors[ids[n, t + h], d]), float(weight[d, h * F + f]), d)
+        for n in range(N)
+        for f in range(F)
+        for t in [int(start[n, f])]
+        for h in range(H)
+        for d in range(D)
+    ]
+    return Case(WinningWindows(torch.from_numpy(products), start, ids, vectors, weight), terms, (T,), (F,), D)
 
 
-@pytest.mark.parametrize("make", CASES)
-@pytest.mark.parametrize("part", Part)
-def test_pull_sums_part_times_factor(make: Callable[[], Case], part: Part) -> None:
+def word_vectors(dtype: torch.dtype) -> Tensor:
+    """Row 0 is the unknown word."""
+    vectors = noise(WORDS, D, dtype=dtype)
+    vectors[0] = 0
+    return vectors
+
+
+def word_ids() -> Tensor:
+    return torch.arange(N * T).reshape(N, T) * 3 % WORDS
+
+
+CASES = [dense, added, features, word_bag, mean, word_windows, winning_windows]
+BOXES = ("box of numbers", "box of vectors")
+
+each_case = pytest.mark.parametrize("make", CASES)
+each_part = pytest.mark.parametrize("part", [*Part, *BOXES], ids=str)
+
+
+def box_of(case: Case, name: str, dtype: torch.dtype = torch.float64) -> Box:
+    if name == "box of numbers":
+        return Box(torch.tensor(-1.5, dtype=dtype), torch.tensor(2.5, dtype=dtype))
+    return Box(-noise(case.width, dtype=dtype).abs() - 1, noise(case.width, 2, dtype=dtype)[:, 0].abs() + 1)
+
+
+def value_of(term: Term, part: Part | Box) -> float:
+    """One part of one product, from its definition."""
+    a, w = term.value, term.weight
+    if isinstance(part, Box):
+        low, high = (float(bound[term.place]) if bound.dim() else float(bound) for bound in part)
+        return a * w - low * max(w, 0.0) - high * min(w, 0.0)
+    match part:
+        case Part.PRODUCT:
+            return a * w
+        case Part.POSITIVE:
+            return max(a * w, 0.0)
+        case Part.NEGATIVE:
+            return min(a * w, 0.0)
+        case Part.SQUARE:
+            return w**2
+        case Part.EVEN:
+            return 1.0
+
+
+@each_case
+@each_part
+def test_total_and_pull_are_those_of_plain_loops(make: Callable[[], Case], part: Any) -> None:
     case = make()
+    if isinstance(part, str):
+        part = box_of(case, part)
     factor = noise(K, N, *case.outputs)
-    parts = (case.products if part is Part.WEIGHTED else case.inputs.double()).reshape(N, -1, factor[0, 0].numel())
-    expected = torch.einsum("njo,kno->knj", parts, factor.reshape(K, N, -1))
-    found = case.map.pull(part, factor)
-    assert found.dtype == torch.float64
-    torch.testing.assert_close(found.reshape(K, N, -1), expected, rtol=1e-12, atol=1e-12)
+    total, pulled = np.zeros((N, *case.outputs)), np.zeros((K, N, *case.inputs))
+    for term in case.terms:
+        value = value_of(term, part)
+        total[term.n, *term.output] += value
+        for k in range(K):
+            pulled[k, term.n, *term.source] += value * float(factor[k, term.n, *term.output])
+    found = case.map.total(part)
+    np.testing.assert_allclose(found.expand(N, *case.outputs), total, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(case.map.pull(part, factor), pulled, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("make", CASES)
-def test_fan_in_counts_the_inputs_of_each_output(make: Callable[[], Case]) -> None:
-    case = make()
-    expected = case.inputs.double().reshape(N, -1, *case.outputs).sum(dim=1)
-    assert torch.equal(case.map.fan_in.expand(N, *case.outputs), expected)
+@each_case
+@each_part
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_maps_keep_the_dtype(make: Callable[..., Case], part: Any, dtype: torch.dtype) -> None:
+    case = make(dtype)
+    if isinstance(part, str):
+        part = box_of(case, part, dtype)
+    factor = noise(K, N, *case.outputs, dtype=dtype)
+    assert case.map.total(part).dtype == case.map.pull(part, factor).dtype == dtype
+
+
+@each_case
+def test_a_part_may_be_asked_for_again_and_in_any_order(make: Callable[[], Case]) -> None:
+    case, other = make(), make()
+    once = {part: case.map.total(part) for part in Part}
+    for part in reversed(Part):
+        assert torch.equal(other.map.total(part), once[part])
+        assert torch.equal(case.map.total(part), once[part])
+
+
+def pairs() -> Iterator[tuple[float, float]]:
+    for a in (-2.0, -0.5, 0.0, 1.5):
+        for w in (-1.5, 0.0, 0.5, 2.0):
+            yield a, w
+
+
+@each_part
+def test_sides_add_up_to_their_part(part: Any) -> None:
+    if isinstance(part, str):
+        part = Box(torch.tensor(-2.0), torch.tensor(1.5))
+    for a, w in pairs():
+        found = sum(
+            float(side.inputs * side.weight)
+            for side in sides(part, torch.tensor(a, dtype=torch.float64), torch.tensor(w, dtype=torch.float64))
+        )
+        assert found == value_of(Term(0, (0,), (0,), a, w, 0), part)
+
+
+@each_part
+def test_the_total_over_words_that_were_read_leaves_out_the_others(part: Any) -> None:
+    case = winning_windows()
+    if isinstance(part, str):
+        part = box_of(case, part)
+    ids, expected = word_ids(), np.zeros((N, F))
+    for term in case.terms:
+        if ids[term.n, term.source[0]] > 0:
+            expected[term.n, *term.output] += value_of(term, part)
+    assert isinstance(case.map, WinningWindows)
+    np.testing.assert_allclose(case.map.read_total(part), expected, rtol=1e-12, atol=1e-12)
+    if part is Part.EVEN:
+        assert (case.map.read_total(part) < case.map.total(part)).any()
+
+
+def test_bounds_of_a_table_include_zero() -> None:
+    table = torch.tensor([[1.0, -2.0, 3.0], [2.0, -1.0, -4.0]], dtype=torch.float64)
+    low, high = table_bounds(table)
+    assert low.tolist() == [0.0, -2.0, -4.0]
+    assert high.tolist() == [2.0, 0.0, 3.0]
+    assert low.dtype == high.dtype == torch.float64

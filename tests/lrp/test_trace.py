@@ -17,9 +17,10 @@ from torch import Tensor
 
 from textlrp.errors import RuleError
 from textlrp.lrp import trace as trace_module
-from textlrp.lrp.composite import PRESETS, Composite, as_composite
-from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordBag, WordWindows
-from textlrp.lrp.rules import Epsilon, Rule, Shares, Zero
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.maps import Bounds, Dense, Mean, WinningWindows, WordBag, WordWindows, table_bounds
+from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Outputs, Rule, Shares, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.trace import (
     Concat,
     Linear,
@@ -36,13 +37,27 @@ from textlrp.lrp.trace import (
 
 N, T, D, M, C, H, WORDS = 3, 6, 4, 3, 3, 2, 6
 LAW_1 = {torch.float64: 1e-13, torch.float32: 5e-6}
-COMPOSITES = {
-    "zero": as_composite("zero"),
-    "epsilon": as_composite("epsilon"),
-    "arras2017": as_composite("arras2017"),
-    "bag": Composite({"bag": Epsilon(0.1)}, default=Epsilon(0.1)),
-    "spread bag": Composite({"bag": Epsilon(0.1, bias="spread")}, default=Epsilon(0.1, bias="spread")),
-}
+EVERYWHERE = (
+    Zero(),
+    Epsilon(0.1),
+    Epsilon(0.1, bias="spread"),
+    Gamma(0.5),
+    Gamma(stabiliser=0.1),
+    AlphaBeta(2.0, 1.0),
+    AlphaBeta(1.0, 0.0, stabiliser=0.1),
+    AlphaBeta(2.0, 1.0, bias="ignore"),
+    ZPlus(),
+    WSquare(),
+    Flat(),
+    ZBox(),
+)
+COMPOSITES: dict[str, Composite] = {}
+for _name, _preset in PRESETS.items():
+    if _preset not in COMPOSITES.values():
+        COMPOSITES[_name] = _preset
+for _rule in EVERYWHERE:
+    _sum = Zero() if isinstance(_rule, ZBox) else _rule  # nobody knows the bounds of a sum
+    COMPOSITES[f"{_rule!r} everywhere"] = Composite({"bag": _rule, "mean": _rule, "sum": _sum}, default=_rule)
 
 
 class Tape:
@@ -74,28 +89,28 @@ class Tape:
 
     def bag(self) -> str:
         inside = torch.arange(T) < self.lengths[:, None]
-        weights = self.noise(N, T) * inside
+        weights = self.noise(N, T).abs() * inside
         value = torch.einsum("nt,ntd->nd", weights, self.values["vectors"])
-        mapped = WordBag(self.table, self.ids, weights, self.lengths)
+        mapped = WordBag(self.table, self.ids, weights, self.lengths, self.table_box())
         name = self.name("bag")
         return self.write(Linear(name, "bag", ("vectors",), name, mapped, value.new_zeros(()), value), value)
 
     def max_conv(self) -> str:
-        z, projections, bias = self._windows()
+        z, weight, bias = self._windows()
         start = z.argmax(dim=1)
         rows = torch.arange(N)[:, None]
-        shares = torch.stack([projections[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2)
-        value = z.amax(dim=1)
+        met = (self.table @ weight).reshape(WORDS, H, M)
+        shares = torch.stack([met[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2)
+        value = shares.sum(dim=2) + bias
         name = self.name("conv")
-        mapped = WinningWindows(shares, start, T, D)
+        mapped = WinningWindows(shares, start, self.ids, self.table, weight, self.table_box())
         return self.write(Linear(name, "convolution", ("vectors",), name, mapped, bias, value), value)
 
     def mean_conv(self) -> str:
-        z, projections, bias = self._windows()
+        z, weight, bias = self._windows()
         name = self.name("conv")
-        windows = self.write(
-            Linear(name, "convolution", ("vectors",), name, WordWindows(projections, self.ids, D), bias, z), z
-        )
+        mapped = WordWindows(self.table, weight, self.ids, H, self.table_box())
+        windows = self.write(Linear(name, "convolution", ("vectors",), name, mapped, bias, z), z)
         active = torch.relu(z)
         relu = self.name("relu")
         self.write(Routing(relu, "relu", (windows,), relu), active)
@@ -103,15 +118,26 @@ class Tape:
         active = active * (torch.arange(z.shape[1]) < counts[:, None])[:, :, None]
         value = active.sum(dim=1) / counts[:, None]
         mean = self.name("mean")
+        box = self.own_box(active.reshape(-1, M))
         return self.write(
-            Linear(mean, "mean", (relu,), mean, Mean(active, counts), value.new_zeros(()), value), value
+            Linear(mean, "mean", (relu,), mean, Mean(active, counts, box), value.new_zeros(()), value), value
         )
 
     def _windows(self) -> tuple[Tensor, Tensor, Tensor]:
-        projections, bias = self.noise(WORDS, H, M), self.noise(M)
-        projections[0] = 0
-        spans = T - H + 1
-        return bias + sum(projections[self.ids[:, h : h + spans], h] for h in range(H)), projections, bias
+        """Pre-activations (N, windows, M), weight (D, H × M) and bias."""
+        weight, bias = self.noise(D, H * M), self.noise(M)
+        met, spans = (self.table @ weight).reshape(WORDS, H, M), T - H + 1
+        z = bias.expand(N, spans, M)
+        for h in range(H):
+            z = z + met[:, h][self.ids[:, h : h + spans]]
+        return z, weight, bias
+
+    def table_box(self) -> Bounds:
+        return lambda: table_bounds(self.table)
+
+    def own_box(self, values: Tensor) -> Bounds:
+        """Some bounds for values (..., J): those of the batch itself."""
+        return lambda: table_bounds(values)
 
     # ---- from features
 
@@ -120,7 +146,8 @@ class Tape:
         weight, bias = self.noise(outputs, inputs.shape[1]), self.noise(outputs)
         name = name or self.name("dense")
         value = inputs @ weight.T + bias
-        return self.write(Linear(name, "dense", (read,), writes or name, Dense(inputs, weight), bias, value), value)
+        mapped = Dense(inputs, weight, self.own_box(inputs))
+        return self.write(Linear(name, "dense", (read,), writes or name, mapped, bias, value), value)
 
     def relu(self, read: str) -> str:
         name = self.name("relu")
@@ -169,20 +196,33 @@ def by_hand(
 ) -> NDArray[Any]:
     """One dense step of one document, led back by plain loops."""
     weight, bias = step.map.weight.numpy(), step.bias.numpy()
+    bounds = list(zip(*(bound.tolist() for bound in step.map.box()), strict=True))
     received = np.zeros(len(inputs))
     for k in range(len(bias)):
-        fractions, causes = share(
-            [float(w * x) for w, x in zip(weight[k], inputs, strict=True)], float(bias[k]), recipe
-        )
+        fractions, causes = share(inputs.tolist(), weight[k].tolist(), float(bias[k]), recipe, bounds)
         enter(ledger, step.name, causes, float(relevance[k]))
         received += np.array(fractions) * relevance[k]
     return received
 
 
-@pytest.mark.parametrize(
-    "recipe", [Recipe(), Recipe(1e-6), Recipe(0.1), Recipe(0.1, spread=True)], ids=["zero", "1e-6", "0.1", "spread"]
-)
-def test_two_branches_a_value_read_twice_concat_and_sum(recipe: Recipe) -> None:
+TWO_BRANCHES: dict[Rule, Recipe] = {
+    Zero(): Recipe(),
+    Epsilon(1e-6): Recipe(1e-6),
+    Epsilon(0.1): Recipe(0.1),
+    Epsilon(0.1, bias="spread"): Recipe(0.1, spread=True),
+    Gamma(0.5): Recipe(rule="gamma", gamma=0.5),
+    Gamma(stabiliser=0.1): Recipe(0.1, rule="gamma"),
+    AlphaBeta(2.0, 1.0): Recipe(rule="alpha-beta"),
+    AlphaBeta(1.0, 0.0, bias="ignore"): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0, ignore_bias=True),
+    ZPlus(): Recipe(rule="z-plus"),
+    WSquare(): Recipe(rule="w-square"),
+    Flat(): Recipe(rule="flat"),
+}
+
+
+@pytest.mark.parametrize("rule", TWO_BRANCHES, ids=repr)
+def test_two_branches_a_value_read_twice_concat_and_sum(rule: Rule) -> None:
+    recipe = TWO_BRANCHES[rule]
     tape = Tape(seed=5)
     bag = tape.bag()
     left = tape.relu(tape.dense(bag))
@@ -190,7 +230,6 @@ def test_two_branches_a_value_read_twice_concat_and_sum(recipe: Recipe) -> None:
     both, total = tape.concat(left, right), tape.sum(left, right)
     trace = tape.trace(tape.concat(both, total))
     steps: dict[str, Any] = {step.name: step for step in trace.steps}
-    rule = Epsilon(recipe.epsilon, bias="spread" if recipe.spread else "absorb")
     found = lead_back(trace, Composite({"sum": rule, "bag": Zero()}, default=rule))
     for n in range(N):
         values = {name: value[n].numpy() for name, value in tape.values.items()}
@@ -201,7 +240,7 @@ def test_two_branches_a_value_read_twice_concat_and_sum(recipe: Recipe) -> None:
             head = by_hand(values[steps["output"].reads[0]], steps["output"], seed, recipe, ledger)
             on_left, on_right = head[:M].copy(), head[M : 2 * M].copy()
             for m in range(M):
-                fractions, causes = share([values[left][m], values[right][m]], 0.0, recipe)
+                fractions, causes = share([values[left][m], values[right][m]], [1.0, 1.0], 0.0, recipe)
                 enter(ledger, total, causes, head[2 * M + m])
                 on_left[m] += fractions[0] * head[2 * M + m]
                 on_right[m] += fractions[1] * head[2 * M + m]
@@ -210,8 +249,9 @@ def test_two_branches_a_value_read_twice_concat_and_sum(recipe: Recipe) -> None:
             weights = steps[bag].map.weights[n].numpy()
             words = np.zeros(T)
             for d in range(D):
-                products = [float(weights[t] * values["vectors"][t, d]) for t in range(int(tape.lengths[n]))]
-                fractions, causes = share(products, 0.0, Recipe())
+                length = int(tape.lengths[n])
+                inputs = values["vectors"][:length, d].tolist()
+                fractions, causes = share(inputs, weights[:length].tolist(), 0.0, Recipe())
                 enter(ledger, bag, causes, on_bag[d])
                 words[: len(fractions)] += np.array(fractions) * on_bag[d]
             relevance = found.relevance[target, n].numpy()
@@ -338,8 +378,8 @@ class Forgetful:
     rule: Rule
     cause: str
 
-    def shares(self, z: Tensor, bias: Tensor, fan_in: Tensor) -> Shares:
-        shares = self.rule.shares(z, bias, fan_in)
+    def shares(self, step: Outputs) -> Shares:
+        shares = self.rule.shares(step)
         return Shares(shares.flows, {k: v for k, v in shares.absorbed.items() if k != self.cause})
 
 
@@ -350,16 +390,38 @@ class ForgetfulStep(Wrapped):
         return self.step.back(relevance, rule)[0], {}
 
 
-def two_layers() -> Trace:
+def two_layers(*, one_sided: bool = False) -> Trace:
+    """A convolution under a dense layer and the output; ``one_sided``: some outputs have products < 0 alone."""
     tape = Tape(seed=3)
-    return tape.trace(tape.relu(tape.dense(tape.max_conv())))
+    hidden = tape.relu(tape.dense(tape.max_conv()))
+    if one_sided:
+        tape.values[hidden][:, 1:] = 0
+    return tape.trace(hidden)
 
 
-@pytest.mark.parametrize("cause", ["bias", "stabiliser"])
-def test_a_forgotten_cause_breaks_the_law(cause: str) -> None:
-    rule = Epsilon(0.1)
-    assert law_1(two_layers(), lead_back(two_layers(), Composite(default=rule)), range(C)) < 1e-13
-    assert law_1(two_layers(), lead_back(two_layers(), Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        (Zero(), "bias"),
+        (Epsilon(0.1), "bias"),
+        (Epsilon(0.1), "stabiliser"),
+        (Gamma(), "bias"),
+        (Gamma(stabiliser=0.1), "stabiliser"),
+        (AlphaBeta(2.0, 1.0), "bias"),
+        (AlphaBeta(2.0, 1.0, stabiliser=0.1), "stabiliser"),
+        (AlphaBeta(2.0, 1.0, bias="ignore"), "empty"),
+        (ZPlus(0.1), "stabiliser"),
+        (ZPlus(), "empty"),
+        (WSquare(0.1), "stabiliser"),
+        (Flat(0.1), "stabiliser"),
+        (ZBox(stabiliser=0.1), "stabiliser"),
+    ],
+    ids=repr,
+)
+def test_a_forgotten_cause_breaks_the_law(rule: Rule, cause: str) -> None:
+    trace = two_layers(one_sided=cause == "empty")
+    assert law_1(trace, lead_back(trace, Composite(default=rule)), range(C)) < 1e-13
+    assert law_1(trace, lead_back(trace, Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
 
 
 def test_a_forgotten_empty_output_breaks_the_law() -> None:
@@ -392,6 +454,28 @@ def test_steps_of_one_name_share_their_entries() -> None:
 # ---- the walk
 
 
+def test_relevance_that_passes_a_watched_value_is_kept() -> None:
+    trace = two_layers()
+    value = trace.steps[1].writes
+    seed = one_hot_seed(trace.scores, [0, (1, 2)])
+    found = propagate(trace, PRESETS["epsilon"], seed, watch=[value, "scores"])
+    assert found.watched.keys() == {value, "scores"}
+    assert torch.equal(found.watched["scores"], seed)
+    absorbed = sum(
+        entry for (step, _), entry in found.ledger.items() if step not in (trace.steps[1].name, "embedding")
+    )
+    assert torch.allclose(found.watched[value].sum(dim=-1) + absorbed, seed.sum(dim=-1))
+    assert not propagate(trace, PRESETS["epsilon"], seed).watched
+
+
+def test_a_rule_that_cannot_apply_names_the_layer() -> None:
+    tape = Tape(seed=6)
+    bag = tape.bag()
+    total = tape.sum(bag, bag)
+    with pytest.raises(RuleError, match=f"bounds the inputs of layer '{total}' lie"):
+        lead_back(tape.trace(total), Composite({"sum": ZBox()}))
+
+
 @pytest.mark.parametrize("together", [1, 2, 5])
 def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = two_layers()
@@ -400,7 +484,12 @@ def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: py
     monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", together * trace.elements)
     walks: list[int] = []
     walk: Callable[..., Propagated] = trace_module._walk_back
-    monkeypatch.setattr(trace_module, "_walk_back", lambda t, c, seed: walks.append(len(seed)) or walk(t, c, seed))
+
+    def counted(tape: Any, layers: Any, composite: Any, seed: Tensor, watch: Any) -> Propagated:
+        walks.append(len(seed))
+        return walk(tape, layers, composite, seed, watch)
+
+    monkeypatch.setattr(trace_module, "_walk_back", counted)
     pieces = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
     assert sum(walks) == 5
     assert max(walks) == together
@@ -421,7 +510,9 @@ def test_a_value_that_nobody_used_is_passed_over() -> None:
 
 
 def test_an_unknown_layer_is_refused_before_anything_runs() -> None:
-    with pytest.raises(RuleError, match=r"no layer 'conv9' in this model; it has 'embedding'"):
+    with pytest.raises(
+        RuleError, match=r"no layer 'conv9' in this model; it has 'conv1' \(0, convolution\), 'dense2'"
+    ):
         lead_back(two_layers(), Composite({"conv9": Zero()}))
 
 

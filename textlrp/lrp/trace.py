@@ -269,7 +269,7 @@ def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Te
 
 def sum_outputs(relevance: Tensor) -> Tensor:
     """(K, N, ...) -> (K, N): summed over everything but target and document."""
-    return relevance.flatten(start_dim=2).sum(dim=-1)
+    return relevance if relevance.dim() == 2 else relevance.flatten(start_dim=2).sum(dim=-1)
 
 
 def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:

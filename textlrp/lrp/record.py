@@ -1,0 +1,232 @@
+"""The trace of a foreign torch module: its own forward pass, watched from the token ids on.
+
+Nothing is put on the module: no hooks, no attributes. Names come from the identity of its parameters, so that the
+step of a convolution is called as the module calls that convolution. What each operation means is said in
+:mod:`textlrp.lrp.operations`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from textlrp.errors import ModelError
+from textlrp.lrp.maps import Bounds, table_bounds
+from textlrp.lrp.operations import Call, handler_of
+from textlrp.lrp.recorded import Applied, Fold, TokenLookup
+from textlrp.lrp.rules import Box
+from textlrp.lrp.trace import Linear, Routing, Step, Trace
+from textlrp.lrp.watching import Lookups, Watch, tensors_in
+
+WORDS, SCORES = "words", "scores"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Value:
+    """A tensor that depends on the word vectors: its name on the tape, and the version of its numbers."""
+
+    name: str
+    version: int
+
+
+class Recorder(Watch):
+    """Writes a step for every operation on values that depend on the word vectors."""
+
+    def __init__(self, module: nn.Module, ids: Tensor) -> None:
+        super().__init__(ids)
+        self.words = ids.numel()
+        self.steps: list[Step] = []
+        self.values: dict[int, _Value] = {}
+        self.boxes: dict[str, Bounds] = {}
+        self.gates: set[str] = set()
+        self.before_squash: dict[str, str] = {}
+        self.numbers: dict[str, Tensor] = {}
+        self.folds: dict[str, Fold] = {}
+        self.counted: Counter[str] = Counter()
+        self.elements = self.words
+        self.modules = {id(part): name for name, part in module.named_modules()}
+        self.layers = {
+            id(tensor): name
+            for name, part in module.named_modules(remove_duplicate=False)
+            for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False))
+        }
+
+    # ---- what the mode tells
+
+    def looked_up(self, vectors: Tensor, positions: Tensor, call: Callable[..., Any], arguments: Lookups) -> Any:
+        if arguments.max_norm is not None:
+            raise ModelError("an embedding with max_norm changes its weights when it is read; set max_norm=None.")
+        name = self.layers.get(id(arguments.table), "embedding")
+        read = positions >= 0
+        if arguments.padding is not None:
+            read = read & (arguments.ids != arguments.padding)
+        self.write(vectors, "embedding")
+        value = self.values[id(vectors)].name
+        table = arguments.table.detach()
+        self.boxes[value] = lambda: _everywhere(table_bounds(table), vectors)
+        self.steps.append(TokenLookup(name, (WORDS,), value, positions, read, self.words))
+        if not arguments.bag:
+            return vectors
+        return self.other("bag", _bag, (vectors, arguments), {})
+
+    def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        tracked = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.values]
+        if not tracked:
+            return function(*args, **kwargs)
+        for tensor in tracked:
+            if tensor._version != self.values[id(tensor)].version:
+                raise ModelError(
+                    f"a value was changed in place through a view of it before {self.place(operation)}; "
+                    "write the result to a new tensor."
+                )
+        before = {id(tensor): tensor.detach().clone() for tensor in tracked}
+        names = {id(tensor): self.values[id(tensor)].name for tensor in tracked}
+        result = function(*args, **kwargs)
+        outputs = [tensor for tensor in tensors_in(result) if tensor.is_floating_point()]
+        if outputs or operation in ("setitem", "copy", "index_put", "index_add", "scatter", "scatter_add"):
+            call = Call(self, operation, function, args, kwargs, result, before, names)
+            handler_of(call)(call)
+        return result
+
+    # ---- what the operations tell
+
+    def write(self, tensor: Tensor, operation: str) -> str:
+        """Name a new value."""
+        self.counted["value"] += 1
+        name = f"{operation}#{self.counted['value']}"
+        self.alive.append(tensor)
+        self.values[id(tensor)] = _Value(name, tensor._version)
+        self.elements = max(self.elements, tensor.numel())
+        return name
+
+    def step_name(self, operation: str, *parameters: Tensor | None) -> str:
+        """What the module calls the layer with one of these parameters; else the operation, numbered from 2 on."""
+        for parameter in parameters:
+            if parameter is not None and self.layers.get(id(parameter)):
+                return self.layers[id(parameter)]
+        self.counted[operation] += 1
+        return operation if self.counted[operation] == 1 else f"{operation}_{self.counted[operation]}"
+
+    def place(self, operation: str) -> str:
+        """An operation and the innermost named module whose forward is running."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            owner = frame.f_locals.get("self")
+            if isinstance(owner, nn.Module) and id(owner) in self.modules:
+                name = self.modules[id(owner)]
+                return f"{operation!r} in {f'module {name!r} ({type(owner).__name__})' if name else type(owner).__name__}"
+            frame = frame.f_back  # type: ignore[assignment]
+        return repr(operation)
+
+
+def _bag(vectors: Tensor, arguments: Lookups) -> Tensor:
+    """(1, D) what an embedding bag makes of the vectors of a single text."""
+    rows = vectors.reshape(-1, vectors.shape[-1])
+    if arguments.mode == "max":
+        return rows.amax(dim=0, keepdim=True)
+    return arguments.bag_weights().to(rows.dtype)[None] @ rows
+
+
+def _everywhere(box: Box, vectors: Tensor) -> Box:
+    """Bounds (D,) for every vector (..., D)."""
+    return Box(box.low.expand_as(vectors), box.high.expand_as(vectors))
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients; each submodule's own mode is put back."""
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] | None = None) -> Trace:
+    """The trace of a module's forward pass on the token ids (1, T) of one text.
+
+    ``forward`` calls the module where ``module(ids)`` is not enough. Scores are (1, C); for a module with a single
+    output f they are (-f, f). A softmax or sigmoid at the very end is left out: scores are pre-softmax. The module is
+    in eval mode meanwhile and unchanged afterwards. Raises :class:`ModelError` on an operation that cannot be led
+    back, and on an output that is no vector of scores or does not depend on the ids.
+    """
+    recorder = Recorder(module, ids)
+    with evaluating(module):
+        with recorder:
+            result = (forward or module)(ids)
+        return _trace(recorder, result)
+
+
+def _trace(recorder: Recorder, result: Any) -> Trace:
+    found = next((tensor for tensor in tensors_in(result) if tensor.is_floating_point()), None)
+    if found is None or id(found) not in recorder.values:
+        raise ModelError(
+            "the module's output does not depend on the vectors of the token ids it was given; "
+            "textlrp reads a torch.nn.Embedding or EmbeddingBag of the ids themselves."
+        )
+    name = recorder.values[id(found)].name
+    while name in recorder.before_squash:
+        name = recorder.before_squash[name]
+        found = recorder.numbers[name]
+    if found.numel() != max(found.shape, default=1):
+        raise ModelError(
+            f"the module's output has the shape {tuple(found.shape)} for one text; (1, C) scores of C classes are wanted."
+        )
+    single, shape = found.numel() == 1, found.shape
+    flat = found.detach().reshape(1, -1)
+
+    def to_output(relevance: Tensor) -> Tensor:
+        """(K, 1, C) -> (K, 1, *output): the two scores of a single output are the same number, negated."""
+        whole = relevance.sum(dim=-1, keepdim=True) if single else relevance
+        return whole.reshape(*relevance.shape[:2], *shape)
+
+    steps = [*_folded(recorder), Routing("scores", "scores", (name,), SCORES, to_output)]
+    scores = torch.cat([-flat, flat], dim=1) if single else flat.clone()
+    return Trace(tuple(steps), scores, WORDS, SCORES, recorder.elements)
+
+
+def _folded(recorder: Recorder) -> list[Step]:
+    """The steps, with each scaling and shifting made part of the weighted step it alone reads (BatchNorm, a bias)."""
+    readers = Counter(value for step in recorder.steps for value in step.reads)
+    written: dict[str, int] = {}
+    steps: list[Step] = []
+    for step in recorder.steps:
+        fold = recorder.folds.get(step.writes)
+        place = written.get(step.reads[0]) if fold is not None else None
+        target = steps[place] if place is not None else None
+        if (
+            fold is not None
+            and place is not None
+            and isinstance(target, Linear)
+            and isinstance(step, Linear)
+            and isinstance(target.map, Applied)
+            and target.kind in ("dense", "convolution")
+            and readers[step.reads[0]] == 1
+        ):
+            steps[place] = _merged(target, target.map, fold, step)
+            written[step.writes] = place
+        else:
+            written[step.writes] = len(steps)
+            steps.append(step)
+    return steps
+
+
+def _merged(linear: Linear, mapped: Applied, fold: Fold, after: Linear) -> Linear:
+    weight, bias = mapped.weight, linear.bias
+    if fold.scale is not None:
+        weight = weight * fold.scale.reshape(-1, *(1 for _ in weight.shape[1:]))  # (F, ...)
+        bias = bias * fold.scale.reshape(fold.shift.shape)
+    return replace(
+        linear, writes=after.writes, map=replace(mapped, weight=weight), bias=bias + fold.shift, outputs=after.outputs
+    )
+

@@ -1,0 +1,204 @@
+"""A fitted linear model of scikit-learn as weights, biases and probabilities.
+
+Letters: N documents, J features, C classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import logsumexp
+from sklearn.linear_model import (
+    LogisticRegression,
+    PassiveAggressiveClassifier,
+    Perceptron,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    SGDClassifier,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+from sklearn.preprocessing import binarize
+from sklearn.svm import LinearSVC
+
+from textlrp.errors import ModelError
+
+Array = NDArray[Any]
+
+LINEAR = (
+    LinearSVC,
+    LogisticRegression,
+    SGDClassifier,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    Perceptron,
+    PassiveAggressiveClassifier,
+)
+"""Linear models whose scores are those of ``decision_function``."""
+BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
+"""Linear models whose scores are those of ``predict_joint_log_proba``."""
+SUPPORTED = (
+    "LinearSVC, LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron, PassiveAggressiveClassifier, "
+    "OneVsRestClassifier of these, MultinomialNB, ComplementNB and BernoulliNB"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """scores (N, C) = features (N, J) @ ``weight``.T + ``bias``, with ``weight`` (C, J) and ``bias`` (C,).
+
+    ``absent`` (C, J), where there is one, is what each feature adds where it is *not* there, log(1 - p).
+    ``threshold``: features above it become 1, the others 0. ``probabilities``: scores (N, C) -> (N, C).
+    """
+
+    classes: Array
+    weight: Array
+    bias: Array
+    absent: Array | None = None
+    threshold: float | None = None
+    probabilities: Callable[[Array], Array] | None = None
+
+    def prepare(self, features: Any) -> Any:
+        """The features (N, J), CSR, as the linear step meets them: non-zero entries only."""
+        if self.threshold is not None and features.nnz:
+            features = sparse.csr_matrix(binarize(features, threshold=self.threshold))
+        features.eliminate_zeros()
+        features.sort_indices()
+        return features
+
+    def scores(self, features: Any, dtype: str) -> Array:
+        """Scores (N, C) of prepared features (N, J)."""
+        weight, bias = self.as_linear()
+        return np.asarray(features.astype(dtype) @ weight.T.astype(dtype, copy=False) + bias.astype(dtype))
+
+    def as_linear(self) -> tuple[Array, Array]:
+        """Weights (C, J) and biases (C,) with the absent features worked in: all that is linear in the features."""
+        if self.absent is None:
+            return self.weight, self.bias
+        return self.weight - self.absent, self.bias + self.absent.sum(axis=1)
+
+    def missing(self, features: Any) -> Array:
+        """(N, C): what the features that are absent add to the scores."""
+        if self.absent is None:
+            return np.zeros((features.shape[0], len(self.classes)))
+        return np.asarray(self.absent.sum(axis=1) - features @ self.absent.T)
+
+
+def linear_head(estimator: Any, name: str) -> Head:
+    """The weights of a fitted linear model; raises :class:`ModelError` where it is not one, or not fitted.
+
+    ``name`` is what its step is called, for messages.
+    """
+    kind = type(estimator).__name__
+    supported = (*LINEAR, *BAYES, OneVsRestClassifier)
+    if not isinstance(estimator, supported):
+        raise ModelError(
+            f"the last step, {name!r}, is a {kind}, which cannot be explained exactly; {SUPPORTED} are supported."
+        )
+    if not hasattr(estimator, "classes_"):
+        raise ModelError(f"the {kind} {name!r} is not fitted; call pipeline.fit(texts, labels) first.")
+    if isinstance(estimator, OneVsRestClassifier):
+        return _one_vs_rest(estimator, name)
+    if isinstance(estimator, BAYES):
+        return _bayes(estimator)
+    weight, bias = _weights(estimator)
+    _check_single_label(estimator, len(weight), name)
+    probabilities = _probabilities_of(estimator) if hasattr(estimator, "predict_proba") else None
+    return Head(estimator.classes_, *_both_sides(weight, bias), probabilities=probabilities)
+
+
+# ---- the kinds
+
+
+def _weights(estimator: Any) -> tuple[Array, Array]:
+    """Weights and biases as the model keeps them: one row where there are two classes."""
+    weight = estimator.coef_
+    weight = np.atleast_2d(weight.toarray() if sparse.issparse(weight) else weight)
+    bias = np.broadcast_to(np.asarray(estimator.intercept_), (len(weight),))
+    return weight.astype(np.float64, copy=False), bias.astype(np.float64)
+
+
+def _both_sides(weight: Array, bias: Array) -> tuple[Array, Array]:
+    """For two classes, of which a model keeps the second one's row alone, the rows of both: (-f, f)."""
+    if len(weight) > 1:
+        return weight, bias
+    return np.concatenate([-weight, weight]), np.concatenate([-bias, bias])
+
+
+def _check_single_label(estimator: Any, rows: int, name: str) -> None:
+    if getattr(estimator, "multilabel_", False) or rows != (
+        1 if len(estimator.classes_) == 2 else len(estimator.classes_)
+    ):
+        raise ModelError(
+            f"the {type(estimator).__name__} {name!r} was fitted with several labels a text; one label a text is "
+            "wanted."
+        )
+
+
+def _one_vs_rest(estimator: Any, name: str) -> Head:
+    rows = []
+    for each in estimator.estimators_:
+        if isinstance(each, LINEAR):
+            rows.append(_weights(each))
+        elif hasattr(each, "y_"):  # a label that all texts had, or none: the score is that constant
+            rows.append((np.zeros((1, 0)), np.asarray(each.y_, dtype=np.float64)[:1]))
+        else:
+            raise ModelError(
+                f"the OneVsRestClassifier {name!r} is made of {type(each).__name__}s; inside it, LinearSVC, "
+                "LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron or PassiveAggressiveClassifier is "
+                "wanted."
+            )
+    _check_single_label(estimator, len(rows), name)
+    width = max(weight.shape[1] for weight, _ in rows)
+    weight = np.concatenate([row if row.shape[1] else np.zeros((1, width)) for row, _ in rows])
+    bias = np.concatenate([each for _, each in rows])
+    probabilities = _one_vs_rest_probabilities(estimator) if hasattr(estimator, "predict_proba") else None
+    return Head(estimator.classes_, *_both_sides(weight, bias), probabilities=probabilities)
+
+
+def _bayes(estimator: Any) -> Head:
+    classes, present = estimator.classes_, estimator.feature_log_prob_.astype(np.float64, copy=False)
+    prior = np.asarray(estimator.class_log_prior_, dtype=np.float64)
+    if isinstance(estimator, ComplementNB):  # which looks at the prior only where there is a single class
+        prior = prior if len(classes) == 1 else np.zeros_like(prior)
+    if not isinstance(estimator, BernoulliNB):
+        return Head(classes, present, prior, probabilities=_normalised)
+    absent = np.log(1 - np.exp(present))
+    return Head(classes, present, prior, absent, estimator.binarize, _normalised)
+
+
+# ---- probabilities, by scikit-learn itself
+
+
+def _normalised(scores: Array) -> Array:
+    return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
+
+
+def _probabilities_of(estimator: Any) -> Callable[[Array], Array]:
+    """``predict_proba`` of a copy whose features are its scores."""
+    rows = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
+    reader = _score_reader(estimator, rows)
+    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
+
+
+def _one_vs_rest_probabilities(estimator: Any) -> Callable[[Array], Array]:
+    rows = len(estimator.estimators_)
+    reader = copy.copy(estimator)
+    reader.estimators_ = [_score_reader(each, rows, place) for place, each in enumerate(estimator.estimators_)]
+    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
+
+
+def _score_reader(estimator: Any, features: int, place: int | None = None) -> Any:
+    """A copy that takes scores for features: all of them, or the one at ``place``."""
+    reader = copy.copy(estimator)
+    reader.n_features_in_ = features
+    if hasattr(reader, "coef_"):
+        reader.coef_ = np.eye(features) if place is None else np.eye(features)[place : place + 1]
+        reader.intercept_ = np.zeros(len(reader.coef_))
+    return reader
