@@ -1,9 +1,10 @@
-"""The laws of an explanation, for all models, both poolings, all rules, in both precisions."""
+"""The laws of an explanation, for all models, both poolings, all presets, in both precisions."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,27 +15,40 @@ from reference import (
     Explained,
     Feature,
     PlainCNN,
+    Recipe,
+    Recipes,
     bag_of_embeddings,
     bag_of_words,
     cnn,
     gap,
     gradient_times_input,
+    table_bounds,
 )
-from toys import READ, VARIANTS, fitted, scrambled
+from toys import READ, TEXTS, VARIANTS, fitted, scrambled
 
+from textlrp.explainers import blocks as blocks_module
 from textlrp.explainers import explain as explain_module
 from textlrp.explainers.explain import explain
 from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Epsilon
+from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
 from textlrp.models.base import TextClassifier
 from textlrp.records import Explanation, Status
 
 LAW_1 = {"float32": 5e-6, "float64": 1e-13}
-RULES = ("zero", "epsilon", "arras2017")
+DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]
+"""The presets that differ from each other; the other names stand for one of these."""
+FEW = ("zero", "epsilon", "arras2017", "alpha2-beta1", "epsilon-gamma-box", "flat")
 
 each_variant = pytest.mark.parametrize("variant", VARIANTS)
-each_rule = pytest.mark.parametrize("rule", RULES)
+each_rule = pytest.mark.parametrize("rule", DISTINCT)
+few_rules = pytest.mark.parametrize("rule", FEW)
+each_rule_and_dtype = pytest.mark.parametrize(
+    ("rule", "dtype"),
+    [(rule, "float64") for rule in DISTINCT]
+    + [pytest.param(rule, "float32", marks=[] if rule in FEW else pytest.mark.slow) for rule in DISTINCT],
+)
 each_dtype = pytest.mark.parametrize("dtype", LAW_1)
 
 
@@ -69,29 +83,78 @@ def bytes_of(explanation: Explanation) -> tuple[Any, ...]:
 # ---- law 1
 
 
+def law_1(explanation: Explanation, *, without: tuple[str, str] | None = None) -> float:
+    """How far relevance + absorbed are from the scores at worst, ``without`` one entry of the ledger."""
+    worst = 0.0
+    for k in range(len(explanation.targets)):
+        kept = [float(entry[k]) for key, entry in explanation.ledger.items() if key != without]
+        missing = explanation.relevance[k].sum(dtype=np.float64) + sum(kept) - float(explanation.target_scores[k])
+        worst = max(worst, gap(missing, explanation.relevance[k], entries(explanation, k)))
+    return worst
+
+
+WORDS = sorted({word for text in TEXTS for word in text.split()} | {"zebra", "quux"})
+
+
+@cache
+def random_texts(seed: int, count: int) -> list[str]:
+    """Texts of up to 30 words, known and unknown ones, with repeated phrases."""
+    draw = np.random.default_rng(seed)
+    texts = []
+    for length in draw.integers(0, 31, size=count):
+        words = list(draw.choice(WORDS, size=length))
+        if length > 6:
+            words[length // 2 : length // 2 + 3] = words[:3]
+        texts.append(" ".join(words))
+    return texts
+
+
 @each_variant
-@each_rule
-@each_dtype
+@each_rule_and_dtype
 def test_relevance_plus_absorbed_is_score(variant: str, rule: str, dtype: str) -> None:
-    for model in (scrambled(fitted(variant, dtype), seed) for seed in range(6)):
-        for explanation in explain(model, READ, rule=rule, target="all"):
+    for seed in range(5):  # 10 texts for each of 5 nets of 4 kinds: 200 for every preset
+        model = scrambled(fitted(variant, dtype), seed)
+        for explanation in explain(model, random_texts(seed, 10), rule=rule, target="all"):
             assert explanation.relevance.dtype == explanation.scores.dtype == dtype
             assert {entry.dtype for entry in explanation.ledger.values()} <= {np.dtype(dtype)}
-            for k in range(3):
-                missing = explanation.relevance[k].sum(dtype=np.float64) + sum(entries(explanation, k))
-                missing -= float(explanation.scores[k])
-                assert gap(missing, explanation.relevance[k], entries(explanation, k)) < LAW_1[dtype]
+            assert law_1(explanation) < LAW_1[dtype]
 
 
 @each_variant
-@pytest.mark.parametrize("bias", ["absorb", "spread"])
-def test_relevance_plus_absorbed_is_score_with_a_rule_on_every_layer(variant: str, bias: Any) -> None:
-    kinds = {"boe": ["bag"], "cnn-mean": ["mean"]}.get(variant, [])
-    rule = Composite({kind: Epsilon(0.3, bias=bias) for kind in kinds}, default=Epsilon(0.3, bias=bias))
-    for explanation in explanations(variant, rule):
-        for k in range(3):
-            missing = explanation.relevance[k].sum() + sum(entries(explanation, k)) - explanation.scores[k]
-            assert gap(missing, explanation.relevance[k], entries(explanation, k)) < 1e-13
+@each_rule_and_dtype
+def test_relevance_plus_absorbed_is_score_for_texts_of_all_kinds(variant: str, rule: str, dtype: str) -> None:
+    assert max(map(law_1, explanations(variant, rule, dtype))) < LAW_1[dtype]
+
+
+@each_variant
+@each_rule
+def test_every_entry_of_the_ledger_counts(variant: str, rule: str) -> None:
+    found = explanations(variant, rule)
+    for key in {key for explanation in found for key in explanation.ledger}:
+        assert max(law_1(explanation, without=key) for explanation in found) > 1e-9, key
+
+
+ON_EVERY_LAYER: dict[Rule, Recipe] = {
+    Epsilon(0.3): Recipe(0.3),
+    Epsilon(0.3, bias="spread"): Recipe(0.3, spread=True),
+    Gamma(0.5, stabiliser=0.1): Recipe(0.1, rule="gamma", gamma=0.5),
+    AlphaBeta(2.0, 1.0): Recipe(rule="alpha-beta"),
+    AlphaBeta(2.0, 1.0, bias="ignore", stabiliser=0.1): Recipe(0.1, rule="alpha-beta", ignore_bias=True),
+    ZPlus(0.1): Recipe(0.1, rule="z-plus"),
+    WSquare(0.1): Recipe(0.1, rule="w-square"),
+    Flat(0.1): Recipe(0.1, rule="flat"),
+}
+"""Rules for all layers, those included that only add up."""
+
+
+@each_variant
+@pytest.mark.parametrize("rule", ON_EVERY_LAYER, ids=repr)
+def test_with_a_rule_on_every_layer_too(variant: str, rule: Rule) -> None:
+    recipe = ON_EVERY_LAYER[rule]
+    kinds: dict[str | int, Rule] = dict.fromkeys({"boe": ["bag"], "cnn-mean": ["mean"]}.get(variant, []), rule)
+    composite = Composite(kinds, default=rule)
+    assert max(map(law_1, explanations(variant, composite))) < 1e-13
+    assert_plain(variant, composite, Recipes(recipe, recipe, adding=recipe), target=1)
 
 
 @each_variant
@@ -106,8 +169,7 @@ def test_with_the_bias_spread_nothing_is_absorbed_but_by_what_was_not_read(varia
 
 
 @each_variant
-@each_rule
-@each_dtype
+@each_rule_and_dtype
 def test_a_batch_gives_what_single_documents_give(variant: str, rule: str, dtype: str) -> None:
     model = fitted(variant, dtype)
     for text, together in zip(READ, explanations(variant, rule, dtype), strict=True):
@@ -127,7 +189,7 @@ def test_the_order_of_a_batch_changes_nothing(variant: str, dtype: str) -> None:
 @each_variant
 def test_pieces_of_a_block_and_of_the_targets_change_nothing(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = explanations(variant, "arras2017")
-    monkeypatch.setattr(explain_module, "PADDED_WORDS", 20)
+    monkeypatch.setattr(blocks_module, "PADDED_WORDS", 20)
     monkeypatch.setattr(explain_module, "BLOCK", 5)
     monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", 1)
     for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):
@@ -147,18 +209,21 @@ def test_one_target_or_all_makes_no_difference(variant: str) -> None:
 # ---- law 4: the plain loops
 
 
-def plain(model: Any, ids: list[int], target: int, rule: str) -> Explained:
+def plain(model: Any, ids: list[int], target: int, recipes: Recipes) -> Explained:
     """The same model by the loops of ``reference``."""
     weights = model.weights_
     output = weights["output.weight"], weights["output.bias"]
     if model.kind == "cnn":
         vectors = weights["embedding"][np.array(ids, dtype=np.int64)]
-        return cnn(vectors, [i > 0 for i in ids], convolutions(model), *output, model.pooling, target, RECIPES[rule])
+        bounds = table_bounds(weights["embedding"])
+        return cnn(
+            vectors, [i > 0 for i in ids], convolutions(model), *output, model.pooling, target, recipes, bounds
+        )
     documents, counts = model.vocabulary_.documents, model.vocabulary_.counts
     if model.kind == "boe":
         idf = [0.0, *((np.log((1 + documents) / (1 + counts)) + 1) ** model.idf_power).tolist()]
-        return bag_of_embeddings(ids, weights["embedding"], idf, *output, target, RECIPES[rule])
-    return bag_of_words(ids, features(model), output[1], model.sublinear_tf, target, RECIPES[rule])
+        return bag_of_embeddings(ids, weights["embedding"], idf, *output, target, recipes)
+    return bag_of_words(ids, features(model), output[1], model.sublinear_tf, target, recipes)
 
 
 def convolutions(model: Any) -> dict[int, Convolution]:
@@ -188,21 +253,41 @@ def ids_of(model: TextClassifier) -> Iterator[list[int]]:
         yield ids[:length].tolist()
 
 
+def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int) -> None:
+    """The closed form of one class is that of the loops, word by word and cause by cause."""
+    model = fitted(variant, "float64")
+    batch = model.encode(READ)
+    found_all = explanations(variant, rule, target=model.classes_[target])
+    for n, (ids, found) in enumerate(zip(ids_of(model), found_all, strict=True)):
+        expected = plain(model, ids, target, recipes)
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-12, atol=1e-12)
+        size = expected.relevance, list(expected.ledger.values())
+        on_words = found.relevance[0, batch.readings[n].positions]
+        assert gap(on_words - expected.relevance, *size) < 1e-12
+        for key in expected.ledger.keys() | found.ledger.keys():
+            entry = found.ledger[key][0] if key in found.ledger else 0.0
+            assert gap(entry - expected.ledger.get(key, 0.0), *size) < 1e-12, key
+
+
 @each_variant
 @each_rule
 def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
-    model = fitted(variant, "float64")
-    batch = model.encode(READ)
-    for n, (ids, found) in enumerate(zip(ids_of(model), explanations(variant, rule), strict=True)):
-        for k in range(3):
-            expected = plain(model, ids, k, rule)
-            np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-12, atol=1e-12)
-            size = expected.relevance, list(expected.ledger.values())
-            on_words = found.relevance[k, batch.readings[n].positions]
-            assert gap(on_words - expected.relevance, *size) < 1e-12
-            for key in expected.ledger.keys() | found.ledger.keys():
-                entry = found.ledger[key][k] if key in found.ledger else 0.0
-                assert gap(entry - expected.ledger.get(key, 0.0), *size) < 1e-12, key
+    assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [0, 1, 2])
+@each_variant
+@each_rule
+def test_the_closed_form_of_every_class_is_that_of_the_plain_loops(variant: str, rule: str, target: int) -> None:
+    assert_plain(variant, rule, RECIPES[rule], target)
+
+
+def test_every_preset_has_its_loops_and_equal_presets_have_equal_ones() -> None:
+    assert RECIPES.keys() == PRESETS.keys()
+    for name, composite in PRESETS.items():
+        for other, recipes in RECIPES.items():
+            assert (composite == PRESETS[other]) == (RECIPES[name] == recipes), (name, other)
 
 
 @pytest.mark.parametrize("pooling", ["max", "mean"])
@@ -229,7 +314,7 @@ def test_repeated_phrases_are_won_by_their_first_occurrence() -> None:
 
 
 @each_variant
-@each_rule
+@few_rules
 def test_a_model_is_the_same_before_and_after(variant: str, rule: str) -> None:
     model = copy.deepcopy(fitted(variant))
     model.predict(READ)
@@ -265,7 +350,7 @@ def test_what_is_not_read_has_no_relevance(variant: str, rule: str) -> None:
 
 
 @each_variant
-@each_rule
+@few_rules
 @each_dtype
 @pytest.mark.parametrize("text", ["", "   ", "42 %", "xylophone zebra", "From: a\nSubject: b\n\n"])
 def test_without_a_known_word_the_score_is_absorbed(variant: str, rule: str, dtype: str, text: str) -> None:
@@ -288,8 +373,7 @@ def test_words_beyond_the_limit_are_cut_off(variant: str) -> None:
 
 
 @each_variant
-@each_rule
-@each_dtype
+@each_rule_and_dtype
 def test_a_contrast_is_the_difference_of_two_maps(variant: str, rule: str, dtype: str) -> None:
     both = explanations(variant, rule, dtype, target=["med", "space"])
     for contrast, alone in zip(explanations(variant, rule, dtype, ("med", "space")), both, strict=True):

@@ -345,7 +345,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 @pytest.mark.parametrize("dtype", LAW_1, ids=str)
 @pytest.mark.parametrize("composite", COMPOSITES.values(), ids=COMPOSITES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=seeds, plan=plans)
 def test_relevance_plus_absorbed_is_score(
     composite: Composite, dtype: torch.dtype, seed: int, plan: list[tuple[str, int, int]]

@@ -85,9 +85,7 @@ class Composite:
         known = {key for layer in layers for key in layer.keys} | set(KINDS)
         for key in self.layers:
             if key not in known:
-                raise RuleError(
-                    f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these."
-                )
+                raise RuleError(f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these.")
 
 
 def _listed(layers: Iterable[Layer]) -> str:

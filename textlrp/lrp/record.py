@@ -12,20 +12,39 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from types import FrameType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError
+from textlrp.lrp import layers as layers  # they fill the table of operations
+from textlrp.lrp import operations as operations
+from textlrp.lrp.calls import Call, handler_of
 from textlrp.lrp.maps import Bounds, table_bounds
-from textlrp.lrp.operations import Call, handler_of
 from textlrp.lrp.recorded import Applied, Fold, TokenLookup
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Step, Trace
 from textlrp.lrp.watching import Lookups, Watch, tensors_in
 
 WORDS, SCORES = "words", "scores"
+
+
+class Squash(NamedTuple):
+    """The softmax or sigmoid at the end of a module: its ordinal among all of the forward pass, and its name."""
+
+    ordinal: int
+    operation: str
+
+
+class Recording(NamedTuple):
+    """A trace with pre-softmax scores (1, C), the squash that was left out for it, and whether one output stands for
+    two classes."""
+
+    trace: Trace
+    squash: Squash | None
+    single: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,15 +58,14 @@ class _Value:
 class Recorder(Watch):
     """Writes a step for every operation on values that depend on the word vectors."""
 
-    def __init__(self, module: nn.Module, ids: Tensor) -> None:
-        super().__init__(ids)
+    def __init__(self, module: nn.Module, ids: Tensor, skip: int | None = None) -> None:
+        super().__init__(ids, skip)
         self.words = ids.numel()
         self.steps: list[Step] = []
         self.values: dict[int, _Value] = {}
         self.boxes: dict[str, Bounds] = {}
         self.gates: set[str] = set()
-        self.before_squash: dict[str, str] = {}
-        self.numbers: dict[str, Tensor] = {}
+        self.squashed: dict[str, Squash] = {}
         self.folds: dict[str, Fold] = {}
         self.counted: Counter[str] = Counter()
         self.elements = self.words
@@ -74,7 +92,7 @@ class Recorder(Watch):
         self.steps.append(TokenLookup(name, (WORDS,), value, positions, read, self.words))
         if not arguments.bag:
             return vectors
-        return self.other("bag", _bag, (vectors, arguments), {})
+        return self.other("bag", _bag_of, (vectors, arguments), {})
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         tracked = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.values]
@@ -98,13 +116,22 @@ class Recorder(Watch):
     # ---- what the operations tell
 
     def write(self, tensor: Tensor, operation: str) -> str:
-        """Name a new value."""
-        self.counted["value"] += 1
-        name = f"{operation}#{self.counted['value']}"
+        """Name the value of a tensor."""
+        name = self.new_value(operation)
         self.alive.append(tensor)
         self.values[id(tensor)] = _Value(name, tensor._version)
         self.elements = max(self.elements, tensor.numel())
         return name
+
+    def new_value(self, operation: str) -> str:
+        """A name that no value has yet."""
+        self.counted["value"] += 1
+        return f"{operation}#{self.counted['value']}"
+
+    def squash(self, value: str, operation: str) -> None:
+        """A value came from a softmax or sigmoid: it may be a gate, or the probabilities at the end."""
+        self.gates.add(value)
+        self.squashed[value] = Squash(self.squashes - 1, operation)
 
     def step_name(self, operation: str, *parameters: Tensor | None) -> str:
         """What the module calls the layer with one of these parameters; else the operation, numbered from 2 on."""
@@ -116,22 +143,19 @@ class Recorder(Watch):
 
     def place(self, operation: str) -> str:
         """An operation and the innermost named module whose forward is running."""
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             owner = frame.f_locals.get("self")
             if isinstance(owner, nn.Module) and id(owner) in self.modules:
                 name = self.modules[id(owner)]
-                return f"{operation!r} in {f'module {name!r} ({type(owner).__name__})' if name else type(owner).__name__}"
-            frame = frame.f_back  # type: ignore[assignment]
+                kind = type(owner).__name__
+                return f"{operation!r} in module {name!r} ({kind})" if name else f"{operation!r} in {kind}"
+            frame = frame.f_back
         return repr(operation)
 
 
-def _bag(vectors: Tensor, arguments: Lookups) -> Tensor:
-    """(1, D) what an embedding bag makes of the vectors of a single text."""
-    rows = vectors.reshape(-1, vectors.shape[-1])
-    if arguments.mode == "max":
-        return rows.amax(dim=0, keepdim=True)
-    return arguments.bag_weights().to(rows.dtype)[None] @ rows
+def _bag_of(vectors: Tensor, lookups: Lookups) -> Tensor:
+    return lookups.bag_of(vectors)
 
 
 def _everywhere(box: Box, vectors: Tensor) -> Box:
@@ -141,12 +165,11 @@ def _everywhere(box: Box, vectors: Tensor) -> Box:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; each submodule's own mode is put back."""
+    """Eval mode; each submodule's own mode is put back."""
     modes = [(part, part.training) for part in module.modules()]
     try:
         module.eval()
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for part, training in modes:
             part.training = training
@@ -160,39 +183,64 @@ def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] |
     in eval mode meanwhile and unchanged afterwards. Raises :class:`ModelError` on an operation that cannot be led
     back, and on an output that is no vector of scores or does not depend on the ids.
     """
-    recorder = Recorder(module, ids)
-    with evaluating(module):
-        with recorder:
-            result = (forward or module)(ids)
-        return _trace(recorder, result)
+    return recording(module, ids, forward or module).trace
 
 
-def _trace(recorder: Recorder, result: Any) -> Trace:
+def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> Recording:
+    """:func:`record`, with what it found at the end of the module."""
+    squash: Squash | None = None
+    while True:
+        recorder = Recorder(module, ids, None if squash is None else squash.ordinal)
+        with evaluating(module), torch.no_grad():
+            with recorder:
+                output = single_output(output_of(forward(ids)))
+            value = recorder.values.get(id(output))
+            if value is None:
+                raise ModelError(
+                    "the module's output does not depend on the vectors of the token ids it was given; textlrp "
+                    "follows the ids to a torch.nn.Embedding or EmbeddingBag."
+                )
+            if value.name not in recorder.squashed:
+                trace = Trace(
+                    (*_folded(recorder), _at_the_end(output, value.name)), scores_of(output), WORDS, SCORES,
+                    recorder.elements,
+                )  # fmt: skip
+                return Recording(trace, squash, output.numel() == 1)
+            squash = recorder.squashed[value.name]
+
+
+def output_of(result: Any) -> Tensor:
+    """The scores in what a module returned, its first tensor of numbers; raises :class:`ModelError`."""
     found = next((tensor for tensor in tensors_in(result) if tensor.is_floating_point()), None)
-    if found is None or id(found) not in recorder.values:
+    if found is None:
+        raise ModelError(f"the module returned a {type(result).__name__} without scores; (1, C) of them are wanted.")
+    return found
+
+
+def single_output(output: Tensor) -> Tensor:
+    """The same, if it is one vector or number as it should be for one text; raises :class:`ModelError`."""
+    if output.numel() != max(output.shape, default=1):
         raise ModelError(
-            "the module's output does not depend on the vectors of the token ids it was given; "
-            "textlrp reads a torch.nn.Embedding or EmbeddingBag of the ids themselves."
+            f"the module's output for one text has the shape {tuple(output.shape)}; (1, C) scores are wanted."
         )
-    name = recorder.values[id(found)].name
-    while name in recorder.before_squash:
-        name = recorder.before_squash[name]
-        found = recorder.numbers[name]
-    if found.numel() != max(found.shape, default=1):
-        raise ModelError(
-            f"the module's output has the shape {tuple(found.shape)} for one text; (1, C) scores of C classes are wanted."
-        )
-    single, shape = found.numel() == 1, found.shape
-    flat = found.detach().reshape(1, -1)
+    return output
+
+
+def scores_of(output: Tensor) -> Tensor:
+    """(1, C) of a module's output for one text: a single number f stands for two classes, (-f, f)."""
+    flat = output.reshape(1, -1)
+    return torch.cat([-flat, flat], dim=1) if output.numel() == 1 else flat.clone()
+
+
+def _at_the_end(output: Tensor, name: str) -> Step:
+    """The way from scores (1, C) to the module's own output."""
+    single, shape = output.numel() == 1, output.shape
 
     def to_output(relevance: Tensor) -> Tensor:
-        """(K, 1, C) -> (K, 1, *output): the two scores of a single output are the same number, negated."""
         whole = relevance.sum(dim=-1, keepdim=True) if single else relevance
         return whole.reshape(*relevance.shape[:2], *shape)
 
-    steps = [*_folded(recorder), Routing("scores", "scores", (name,), SCORES, to_output)]
-    scores = torch.cat([-flat, flat], dim=1) if single else flat.clone()
-    return Trace(tuple(steps), scores, WORDS, SCORES, recorder.elements)
+    return Routing("scores", "scores", (name,), SCORES, to_output)
 
 
 def _folded(recorder: Recorder) -> list[Step]:
@@ -229,4 +277,3 @@ def _merged(linear: Linear, mapped: Applied, fold: Fold, after: Linear) -> Linea
     return replace(
         linear, writes=after.writes, map=replace(mapped, weight=weight), bias=bias + fold.shift, outputs=after.outputs
     )
-

@@ -16,15 +16,32 @@ from torch.overrides import TorchFunctionMode, resolve_name
 NOWHERE = -1
 """The position of an id that was made up on the way: padding."""
 
-_SHAPE_ONLY = {"zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones"}
+SQUASHES = frozenset({"softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid"})
+"""Operations that make probabilities of scores, where they stand at the end."""
+
+_SHAPE_ONLY = {
+    "zeros_like",
+    "ones_like",
+    "empty_like",
+    "full_like",
+    "rand_like",
+    "randn_like",
+    "new_zeros",
+    "new_ones",
+}
 _BORROWS_A_SHAPE = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
 
 
 class Watch(TorchFunctionMode):
-    """Follows the ids (1, T); subclasses say what becomes of looked-up vectors and of all other operations."""
+    """Follows the ids (1, T); subclasses say what becomes of looked-up vectors and of all other operations.
 
-    def __init__(self, ids: Tensor) -> None:
+    ``skip`` is the ordinal of a softmax or sigmoid that is left out, so that its input is what it would have given.
+    """
+
+    def __init__(self, ids: Tensor, skip: int | None = None) -> None:
         super().__init__()
+        self.skip = skip
+        self.squashes = 0
         self.alive: list[Tensor] = [ids]  # an id() names a tensor only while it lives
         self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel()).reshape(ids.shape)}
 
@@ -41,6 +58,10 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         operation = operation_of(func)
+        if operation in SQUASHES:
+            self.squashes += 1
+            if self.squashes - 1 == self.skip:
+                return args[0] if args else kwargs["input"]
         if operation in ("embedding", "embedding_bag"):
             arguments = Lookups(operation, args, kwargs)
             positions = self.positions.get(id(arguments.ids))
@@ -104,27 +125,46 @@ class Lookups:
         self.max_norm: float | None = given.get("max_norm")
 
     def bag_weights(self) -> Tensor:
-        """(T,) what each id of a single bag counts."""
-        counted = torch.ones(self.ids.numel(), dtype=self.table.dtype)
+        """(N, T) what each id counts in its bag."""
+        ids = self.ids if self.ids.dim() == 2 else self.ids[None]
+        counted = torch.ones(ids.shape, dtype=self.table.dtype)
         if self.padding is not None:
-            counted = counted * (self.ids.reshape(-1) != self.padding)
+            counted = counted * (ids != self.padding)
         if self.weights is not None:
-            return counted * self.weights.reshape(-1)
-        return counted / counted.sum().clamp(min=1) if self.mode == "mean" else counted
+            return counted * self.weights.reshape(ids.shape)
+        return counted / counted.sum(dim=1, keepdim=True).clamp(min=1) if self.mode == "mean" else counted
+
+    def bag_of(self, vectors: Tensor) -> Tensor:
+        """(N, D) what the embedding bag makes of the vectors (N, T, D), or (T, D) of a single bag."""
+        if self.mode == "max":
+            return (vectors if vectors.dim() == 3 else vectors[None]).amax(dim=1)
+        return weighted_sum(vectors, self.bag_weights().to(vectors.dtype))
+
+
+def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
+    """(N, T, D), or (T, D) with N = 1, and weights (N, T) -> (N, D)."""
+    return (weights[..., None] * vectors).sum(dim=-2)
+
+
+def names(listed: str) -> list[str]:
+    """Names that are separated by blanks."""
+    return listed.split()
 
 
 MOVES = frozenset(
-    "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze unsqueeze "
-    "expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select gather "
-    "take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip roll view_as "
-    "reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold".split()
+    names(
+        "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze "
+        "unsqueeze expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select "
+        "gather take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip "
+        "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold"
+    )
 )
 """Operations that only move numbers about, or put constants between them."""
 
 
 def operation_of(function: Callable[..., Any]) -> str:
     """The plain name of a torch function, method or property: ``relu`` for F.relu, Tensor.relu_ and torch.relu."""
-    name = resolve_name(function) or getattr(function, "__name__", str(function))
+    name: str = resolve_name(function) or getattr(function, "__name__", str(function))
     parts = name.split(".")
     last = parts[-2] if parts[-1] in ("__get__", "__set__") and len(parts) > 1 else parts[-1]
     plain = last.strip("_")

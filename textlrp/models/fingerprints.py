@@ -11,7 +11,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from textlrp.models.linear_models import Head
-from textlrp.models.options import callable_name
 from textlrp.models.vectorizers import TextVectorizer
 
 
@@ -20,7 +19,8 @@ def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[A
     content = hashlib.sha256()
     _add(content, pipeline)
     for reader in readers:
-        _add(content, getattr(reader.vectorizer, "vocabulary_", reader.width))
+        vocabulary = getattr(reader.vectorizer, "vocabulary_", {})
+        _add(content, [reader.width, "\0".join(sorted(vocabulary, key=vocabulary.__getitem__))])
         _add(content, getattr(getattr(reader.vectorizer, "_tfidf", None), "idf_", None))
     _add(content, [*learned, head.classes, head.weight, head.bias])
     return content.hexdigest()[:12]
@@ -46,7 +46,9 @@ def _add(content: Any, value: Any) -> None:
     elif isinstance(value, (str, bytes, int, float, bool, np.generic, type(None))):
         content.update(f"{value!r};".encode("utf-8", "surrogatepass"))
     else:
-        content.update(f"{callable_name(value) if callable(value) else type(value).__name__};".encode())
+        named = value if hasattr(value, "__qualname__") else type(value)
+        # methods of built-in types, such as str.split, have no module
+        content.update(f"{getattr(named, '__module__', '')}:{named.__qualname__};".encode())
 
 
 def _add_all(content: Any, kind: str, values: Any) -> None:

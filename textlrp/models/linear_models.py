@@ -74,14 +74,18 @@ class Head:
 
     def scores(self, features: Any, dtype: str) -> Array:
         """Scores (N, C) of prepared features (N, J)."""
-        weight, bias = self.as_linear()
-        return np.asarray(features.astype(dtype) @ weight.T.astype(dtype, copy=False) + bias.astype(dtype))
+        columns, place = np.unique(features.indices, return_inverse=True)  # of a million hashed ones, few occur
+        weight, bias = self.as_linear(columns)
+        met = sparse.csr_matrix(
+            (features.data.astype(dtype), place, features.indptr), shape=(features.shape[0], len(columns))
+        )
+        return np.asarray(met @ weight.T.astype(dtype) + bias.astype(dtype))
 
-    def as_linear(self) -> tuple[Array, Array]:
-        """Weights (C, J) and biases (C,) with the absent features worked in: all that is linear in the features."""
+    def as_linear(self, columns: Array) -> tuple[Array, Array]:
+        """Weights (C, columns) and biases (C,), absent features worked in: all that is linear in the features."""
         if self.absent is None:
-            return self.weight, self.bias
-        return self.weight - self.absent, self.bias + self.absent.sum(axis=1)
+            return self.weight[:, columns], self.bias
+        return (self.weight - self.absent)[:, columns], self.bias + self.absent.sum(axis=1)
 
     def missing(self, features: Any) -> Array:
         """(N, C): what the features that are absent add to the scores."""
@@ -132,8 +136,12 @@ def _both_sides(weight: Array, bias: Array) -> tuple[Array, Array]:
 
 
 def _check_single_label(estimator: Any, rows: int, name: str) -> None:
-    if getattr(estimator, "multilabel_", False) or rows != (
-        1 if len(estimator.classes_) == 2 else len(estimator.classes_)
+    classes = len(estimator.classes_)
+    kind = str(getattr(getattr(estimator, "_label_binarizer", None), "y_type_", ""))  # of a ridge classifier
+    if (
+        getattr(estimator, "multilabel_", False)
+        or kind.startswith("multilabel")
+        or rows != (1 if classes == 2 else classes)
     ):
         raise ModelError(
             f"the {type(estimator).__name__} {name!r} was fitted with several labels a text; one label a text is "
@@ -144,20 +152,16 @@ def _check_single_label(estimator: Any, rows: int, name: str) -> None:
 def _one_vs_rest(estimator: Any, name: str) -> Head:
     rows = []
     for each in estimator.estimators_:
-        if isinstance(each, LINEAR):
-            rows.append(_weights(each))
-        elif hasattr(each, "y_"):  # a label that all texts had, or none: the score is that constant
-            rows.append((np.zeros((1, 0)), np.asarray(each.y_, dtype=np.float64)[:1]))
-        else:
+        if not isinstance(each, LINEAR):
             raise ModelError(
                 f"the OneVsRestClassifier {name!r} is made of {type(each).__name__}s; inside it, LinearSVC, "
                 "LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron or PassiveAggressiveClassifier is "
                 "wanted."
             )
+        rows.append(_weights(each))
     _check_single_label(estimator, len(rows), name)
-    width = max(weight.shape[1] for weight, _ in rows)
-    weight = np.concatenate([row if row.shape[1] else np.zeros((1, width)) for row, _ in rows])
-    bias = np.concatenate([each for _, each in rows])
+    weight = np.concatenate([weights for weights, _ in rows])
+    bias = np.concatenate([biases for _, biases in rows])
     probabilities = _one_vs_rest_probabilities(estimator) if hasattr(estimator, "predict_proba") else None
     return Head(estimator.classes_, *_both_sides(weight, bias), probabilities=probabilities)
 
@@ -198,7 +202,6 @@ def _score_reader(estimator: Any, features: int, place: int | None = None) -> An
     """A copy that takes scores for features: all of them, or the one at ``place``."""
     reader = copy.copy(estimator)
     reader.n_features_in_ = features
-    if hasattr(reader, "coef_"):
-        reader.coef_ = np.eye(features) if place is None else np.eye(features)[place : place + 1]
-        reader.intercept_ = np.zeros(len(reader.coef_))
+    reader.coef_ = np.eye(features) if place is None else np.eye(features)[place : place + 1]
+    reader.intercept_ = np.zeros(len(reader.coef_))
     return reader

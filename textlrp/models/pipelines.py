@@ -161,8 +161,8 @@ class PipelineModel:
         """
         batch, dtype = _own(batch), dtype or self.dtype
         row = batch.features[[n]].astype(dtype)
-        all_weights, biases = self.head.as_linear()
-        weight = torch.from_numpy(np.ascontiguousarray(all_weights[:, row.indices].T.astype(dtype)))
+        weights, biases = self.head.as_linear(row.indices)
+        weight = torch.from_numpy(np.ascontiguousarray(weights.T.astype(dtype)))
         bias = torch.from_numpy(biases.astype(dtype))
         words = self._shares(batch.select([n]))[0][:, :-1].astype(dtype)
 

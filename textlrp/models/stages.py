@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import MaxAbsScaler, Normalizer
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer
 from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import ModelError
@@ -62,7 +62,7 @@ def make_stage(
     parts of the other steps that values depend on to ``features``. Raises :class:`ModelError` on a step that is not
     supported, or not fitted.
     """
-    if step is None or (isinstance(step, str) and step == "passthrough"):
+    if _does_nothing(step):
         return before
     if isinstance(step, Pipeline):
         for inner, each in step.steps:
@@ -80,6 +80,12 @@ def make_stage(
             "TfidfVectorizer and HashingVectorizer can be traced there: give them what it does as preprocessor=."
         )
     return _features(step, name, before, features)
+
+
+def _does_nothing(step: Any) -> bool:
+    """Whether a step hands on what it gets; a fitted FeatureUnion has a FunctionTransformer for 'passthrough'."""
+    named = step is None or (isinstance(step, str) and step == "passthrough")
+    return named or (type(step) is FunctionTransformer and step.func is None)
 
 
 # ---- the kinds

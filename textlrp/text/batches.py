@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, Tokens
+from textlrp.text.skip import inside
 from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Tokenizer, is_word
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
@@ -101,10 +102,7 @@ class Reader:
         tokens, words = self._tokens(text)
         status = np.where(words, Status.READ, Status.NOT_A_WORD).astype(np.uint8)
         for ranges in self._ranges(document):
-            # a place lies inside a range where more ranges have started than ended
-            starts, (opened, closed) = tokens.spans[:, 0], np.sort(ranges, axis=0).T
-            inside = np.searchsorted(opened, starts, "right") > np.searchsorted(closed, starts, "right")
-            status[inside] = Status.SKIPPED
+            status[inside(tokens.spans[:, 0], ranges)] = Status.SKIPPED
         positions = np.flatnonzero(status == Status.READ).astype(np.int32)
         if self.max_tokens is not None:
             status[positions[self.max_tokens :]] = Status.CUT_OFF

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -159,3 +160,10 @@ def _ranges(pairs: list[tuple[int, int]]) -> Ranges:
         else:
             kept.append((low, high))
     return np.array(kept, dtype=np.int32).reshape(-1, 2)
+
+
+def inside(places: NDArray[np.integer[Any]], ranges: Ranges) -> NDArray[np.bool_]:
+    """(T,) whether each place (T,) lies inside one of the ranges (S, 2)."""
+    # that is where more ranges have started than ended
+    opened, closed = np.sort(ranges, axis=0).T
+    return np.asarray(np.searchsorted(opened, places, "right") > np.searchsorted(closed, places, "right"))

@@ -1,0 +1,111 @@
+"""Class activation maps of our convolutional net.
+
+Letters: K classes to explain, L words read, F filters, H width, W windows of that width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import ModelError
+from textlrp.explainers.attribution import Attribution, Case, Numbers
+from textlrp.lrp.maps import WinningWindows
+from textlrp.lrp.trace import Linear
+from textlrp.models.base import Classifier
+from textlrp.models.cnn import CNNClassifier
+
+
+class _Branch(NamedTuple):
+    """One convolution: its width, the activations A (W, F), and the weights (K, F) that they meet.
+
+    With max-pooling the W = F rows hold the winning windows alone, which begin at ``start`` (F,).
+    """
+
+    width: int
+    active: Numbers
+    weight: Numbers
+    start: NDArray[np.int64] | None
+
+
+def cam(case: Case) -> Attribution:
+    """Each window's part of the score, shared equally over its known words."""
+    model = _cnn(case.model, "cam")
+    if model.pooling != "mean":
+        raise ModelError(
+            "method 'cam' needs a CNNClassifier with pooling='mean', this one has pooling='max'; 'grad-cam' is the "
+            "method for it."
+        )
+    relevance = np.zeros((len(case.classes), len(case.known)))
+    unread = np.zeros(len(case.classes))
+    for branch in _branches(model, case):
+        windows = branch.weight @ branch.active.T / len(branch.active)
+        landed, lost = _on_words(windows, branch.width, case.known)
+        relevance += landed
+        unread += lost
+    bias = model.weights_["output.bias"][list(case.classes)].astype(np.float64)
+    return Attribution(relevance, {("output", "bias"): bias, ("embedding", "unread"): unread}, exact=True)
+
+
+def grad_cam(case: Case) -> Attribution:
+    """What speaks for the class in each window: of the winners with max-pooling, of all with mean pooling."""
+    model = _cnn(case.model, "grad-cam")
+    relevance = np.zeros((len(case.classes), len(case.known)))
+    for branch in _branches(model, case):
+        if branch.start is None:
+            windows = branch.weight @ branch.active.T / len(branch.active)
+            relevance += _on_words(np.maximum(windows, 0), branch.width, case.known)[0]
+        else:
+            relevance += _on_winners(branch, branch.start, len(case.known)) * case.known
+    return Attribution(relevance)
+
+
+def _cnn(model: Classifier, name: str) -> CNNClassifier:
+    if not isinstance(model, CNNClassifier):
+        raise ModelError(
+            f"method {name!r} needs a CNNClassifier, a {type(model).__name__} came; its windows are what a class "
+            "activation map shows."
+        )
+    return model
+
+
+def _branches(model: CNNClassifier, case: Case) -> Iterator[_Branch]:
+    """The convolutions of the net on one text, from the trace of its forward pass."""
+    trace = model.trace(case.batch.select([case.n]), dtype=case.dtype)
+    steps = {step.name: step for step in trace.steps}
+    weight = model.weights_["output.weight"][list(case.classes)].astype(np.float64)
+    begin = 0
+    for width, filters in zip(*model.shape(), strict=True):
+        step = steps[f"conv{width}"]
+        assert isinstance(step, Linear)
+        active = np.maximum(step.outputs[0].double().numpy(), 0)
+        own = weight[:, begin : begin + filters]
+        begin += filters
+        if isinstance(step.map, WinningWindows):
+            yield _Branch(width, active[:, None], own, step.map.start[0].numpy())
+        else:  # the trace goes on to the longest width, which may be more than this one's windows
+            yield _Branch(width, active[: max(1, len(case.known) - width + 1)], own, None)
+
+
+def _on_words(windows: Numbers, width: int, known: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+    """Values (K, W) of windows shared equally over their known words (K, L), and what had none (K,)."""
+    relevance, lost = np.zeros((len(windows), len(known))), np.zeros(len(windows))
+    for t, values in enumerate(windows.T):
+        words = t + np.flatnonzero(known[t : t + width])
+        if len(words):
+            relevance[:, words] += values[:, None] / len(words)
+        else:
+            lost += values
+    return relevance, lost
+
+
+def _on_winners(branch: _Branch, start: NDArray[np.int64], length: int) -> Numbers:
+    """max(0, gradient) × pooled feature, (K, F), given to each of the H words of its winning window: (K, L)."""
+    values = np.maximum(branch.weight, 0) * branch.active[:, 0]
+    relevance = np.zeros((len(values), length + branch.width))
+    for offset in range(branch.width):
+        np.add.at(relevance.T, start + offset, values.T)
+    return relevance[:, :length]

@@ -1,0 +1,201 @@
+"""One operation of a module under way, and the words to say what it means for relevance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from textlrp.errors import ModelError
+from textlrp.lrp.recorded import Applied, Bilinear, Moved, Passed, Stopped
+from textlrp.lrp.rules import Box
+from textlrp.lrp.trace import Linear, Product, Sum
+from textlrp.lrp.watching import operation_of, replayed, tensors_in
+
+if TYPE_CHECKING:
+    from textlrp.lrp.record import Recorder
+
+Handler = Callable[["Call"], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """One operation on values that depend on the words, and the ways to say what it means for relevance.
+
+    ``args``, ``kwargs`` and ``result`` are those of the call; ``before`` and ``names`` hold, by id(), the numbers
+    that the tracked tensors had before it, and the values they are on the tape.
+    """
+
+    recorder: Recorder
+    operation: str
+    function: Callable[..., Any]
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
+    result: Any
+    before: dict[int, Tensor]
+    names: dict[int, str]
+
+    # ---- looking
+
+    def argument(self, place: int, name: str, default: Any = None) -> Any:
+        """An argument by its place or its name."""
+        return self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
+
+    def tracks(self, value: Any) -> bool:
+        """Whether this depends on the words."""
+        return isinstance(value, Tensor) and id(value) in self.names
+
+    def numbers(self, tensor: Tensor) -> Tensor:
+        """The numbers of a tensor as they were before the call."""
+        return self.before.get(id(tensor), tensor)
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The floating-point tensors of the result."""
+        return [tensor for tensor in tensors_in(self.result) if tensor.is_floating_point()]
+
+    def gate(self, tensor: Tensor) -> bool:
+        """Whether a value came from a sigmoid or softmax."""
+        return self.names[id(tensor)] in self.recorder.gates
+
+    # ---- saying
+
+    def passes(self, *, blocked: Tensor | None = None, of: Tensor | None = None) -> str:
+        """Relevance passes through an elementwise operation, but not where ``blocked``."""
+        source = of if of is not None else next(t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t))
+        name = self.recorder.step_name(self.operation)
+        value = self._write(self.outputs[0])
+        read = self.names[id(source)]
+        self.recorder.steps.append(Passed(name, self.operation, (read,), value, blocked))
+        if read in self.recorder.gates:
+            self.recorder.gates.add(value)
+        return value
+
+    def moves(self, *, constants: bool = False) -> None:
+        """Numbers change places; with ``constants`` some of the result may come from none of the inputs."""
+        tracked = list({id(t): t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t)}.values())
+        inputs = tuple(self.before[id(tensor)] for tensor in tracked)
+        name = self.recorder.step_name(self.operation)
+        keys = [id(tensor) for tensor in tracked]
+        for place, output in enumerate(self.outputs):
+
+            def again(leaves: Sequence[Tensor], place: int = place) -> Tensor:
+                result = replayed(self.function, self.args, self.kwargs, dict(zip(keys, leaves, strict=True)))
+                return [tensor for tensor in tensors_in(result) if tensor.is_floating_point()][place]
+
+            reached = None
+            if constants:
+                ones, zeros = ([filled(value) for value in inputs] for filled in (torch.ones_like, torch.zeros_like))
+                reached = again(ones) - again(zeros)
+                reached = None if bool((reached == 1).all()) else reached
+            value = self._write(output)
+            reads = tuple(self.names[key] for key in keys)
+            self.recorder.steps.append(Moved(name, reads, value, again, inputs, reached))
+            if all(read in self.recorder.gates for read in reads):
+                self.recorder.gates.add(value)
+            if len(reads) == 1 and reads[0] in self.recorder.squashed:
+                self.recorder.squashed[value] = self.recorder.squashed[reads[0]]
+            if len(reads) == 1 and reads[0] in self.recorder.boxes:
+                box = self.recorder.boxes[reads[0]]
+                self.recorder.boxes[value] = lambda again=again, box=box: Box(*(again([end]) for end in box()))
+
+    def linear(
+        self,
+        kind: str,
+        inputs: Tensor,
+        weight: Tensor,
+        apply: Bilinear,
+        *,
+        bias: Tensor | None = None,
+        layer: Sequence[Tensor | None] = (),
+        connected: Tensor | None = None,
+        scale: Tensor | None = None,
+    ) -> str:
+        """z = scale × apply(inputs, weight) + bias, linear in inputs and in weight; a rule decides.
+
+        ``layer`` are the parameters that name the step.
+        """
+        z = self.outputs[0]
+        read = self.names[id(inputs)]
+        name = self.recorder.step_name(self.operation, *layer)
+        value = self._write(z)
+        box = self.recorder.boxes.get(read)
+        mapped = Applied(self.numbers(inputs), weight.detach(), apply, box, connected, scale)
+        added = z.new_zeros(()) if bias is None else bias.detach()
+        self.recorder.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
+        if box is not None and kind in ("mean", "sum", "bag") and bias is None and bool((weight >= 0).all()):
+            self.recorder.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
+        return value
+
+    def sums(self, tensors: Sequence[Tensor], signs: Sequence[int]) -> None:
+        """Several values added up, some of them with a minus."""
+        spread = [self.spread(tensor) for tensor in tensors]
+        name = self.recorder.step_name(self.operation)
+        value = self._write(self.outputs[0])
+        inputs = tuple(sign * numbers[None] for (_, numbers), sign in zip(spread, signs, strict=True))
+        self.recorder.steps.append(Sum(name, tuple(read for read, _ in spread), value, inputs))
+
+    def product(self, gate: Tensor, source: Tensor) -> None:
+        """gate × source: the source takes all."""
+        (gated, _), (read, _) = self.spread(gate), self.spread(source)
+        name = self.recorder.step_name(self.operation)
+        self.recorder.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
+
+    def spread(self, tensor: Tensor) -> tuple[str, Tensor]:
+        """A value and its numbers, expanded to the shape of the result."""
+        numbers, shape = self.before[id(tensor)], self.outputs[0].shape
+        if numbers.shape == shape:
+            return self.names[id(tensor)], numbers
+        value = self.recorder.new_value("expand")
+        self.recorder.steps.append(
+            Moved("expand", (self.names[id(tensor)],), value, lambda leaves: leaves[0].expand(shape), (numbers,))
+        )
+        return value, numbers.expand(shape)
+
+    def stops(self, why: str) -> str:
+        """Nothing may be led back from here on; ``why`` is raised if relevance arrives."""
+        source = next(t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t))
+        value = self._write(self.outputs[0])
+        self.recorder.steps.append(Stopped(self.operation, (self.names[id(source)],), value, why))
+        return value
+
+    def refuse(self, why: str) -> ModelError:
+        """The error that says what cannot be led back, and where it stands."""
+        return ModelError(f"{self.recorder.place(self.operation)} cannot be led back: {why}")
+
+    def _write(self, tensor: Tensor) -> str:
+        return self.recorder.write(tensor, self.operation)
+
+
+# ---- the table
+
+_HANDLERS: dict[str, Handler] = {}
+
+
+def register(*functions: Callable[..., Any] | str) -> Callable[[Handler], Handler]:
+    """Say what torch operations mean for relevance; see the module's text for examples.
+
+    ``functions`` are torch functions (``torch.erf`` also covers ``Tensor.erf``) or their plain names. The function
+    decorated gets a :class:`Call`.
+    """
+
+    def keep(handler: Handler) -> Handler:
+        for function in functions:
+            _HANDLERS[function if isinstance(function, str) else operation_of(function)] = handler
+        return handler
+
+    return keep
+
+
+def handler_of(call: Call) -> Handler:
+    """What to do for an operation; raises :class:`ModelError` if nobody has said."""
+    if call.operation in _HANDLERS:
+        return _HANDLERS[call.operation]
+    raise ModelError(
+        f"no rule for the operation {call.recorder.place(call.operation)}. If relevance passes through it unchanged, "
+        f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "
+        "call.linear(...); see textlrp.register."
+    )

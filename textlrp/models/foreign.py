@@ -1,0 +1,339 @@
+"""A torch module of the user's own, with a tokenizer and a vocabulary, behind the Classifier protocol.
+
+Letters: N documents, T tokens, L words the module reads, C classes, D dimensions.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
+from textlrp.lrp.record import Recording, recording
+from textlrp.lrp.swap import looked_up_vectors, swapped, swapped_scores
+from textlrp.lrp.trace import Trace
+from textlrp.models.base import DTYPES
+from textlrp.models.inputs import Texts, check_texts
+from textlrp.models.options import is_whole
+from textlrp.models.points import Point
+from textlrp.records import Document, Status, Tokens
+from textlrp.text.batches import Batch, Reading
+from textlrp.text.skip import inside
+from textlrp.text.tokens import Tokenizer, make_tokenizer
+
+Vocabulary = Mapping[str, int] | Callable[[str], int | None]
+
+PROBES = (16, 64, 256, 1024)
+"""Words of the made-up texts that tell how many classes a module has."""
+
+FORWARD_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class TorchTextModel:
+    """A ``torch.nn.Module`` that reads token ids, with what turns a text into them; made by :func:`torch_model`."""
+
+    together = 1
+
+    def __init__(
+        self,
+        module: nn.Module,
+        tokenizer: Tokenizer,
+        vocabulary: Vocabulary,
+        *,
+        unknown: int | None,
+        classes: NDArray[Any] | None,
+        lengths: bool | str | None,
+        batch: bool,
+        padding: int,
+    ) -> None:
+        self.module = module
+        self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+        self.unknown = unknown
+        self.lengths = lengths
+        self.batch = batch
+        self.padding = padding
+        self._classes = classes
+        self._copies: dict[str, nn.Module] = {}
+        self._end: Recording | None = None
+
+    # ---- the Classifier protocol
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """(C,) labels; positions where none were given."""
+        if self._classes is None:
+            self._classes = np.arange(self._ends().trace.scores.shape[1])
+        return self._classes
+
+    @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits: a hash of the module's class, its weights and the classes."""
+        digest = hashlib.sha256(f"{type(self.module).__module__}.{type(self.module).__qualname__}".encode())
+        for name, tensor in self.module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(repr(self.classes_.tolist()).encode())
+        return digest.hexdigest()[:12]
+
+    def encode(self, texts: Texts) -> Batch:
+        """The texts as the module reads them: ids (N, L), padded at the right with ``padding``."""
+        readings, rows, statuses = [], [], []
+        for number, document in enumerate(check_texts(texts)):
+            reading, ids, status = self._read(document, number)
+            readings.append(reading)
+            rows.append(ids)
+            statuses.append(status)
+        lengths = np.array([len(ids) for ids in rows], dtype=np.int32)
+        grid = np.full((len(rows), int(lengths.max(initial=0))), self.padding, dtype=np.int64)
+        for row, ids in enumerate(rows):
+            grid[row, : len(ids)] = ids
+        counts = tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings)
+        return Batch(tuple(readings), grid, lengths, tuple(statuses), counts)
+
+    def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
+        with torch.no_grad():
+            if self.batch and len(batch):
+                return self._together(batch, keep).numpy()
+            rows = [
+                self._swapped(self.module, batch, n, _keeping(None if keep is None else keep[n]))
+                for n in range(len(batch))
+            ]
+        return torch.cat(rows).numpy()
+
+    def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
+        """The recorded tape of one text's forward pass."""
+        (n,) = range(len(batch))
+        module = self._in(dtype)
+        ids, forward = self._call(module, batch, n)
+        with self._explained(batch, n):
+            found = recording(module, ids, forward)
+        self._check_classes(found.trace.scores.shape[1])
+        self._end = self._end or found
+        return found.trace
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
+        """Class probabilities (N, C) where the module itself ends in a softmax or sigmoid, else None."""
+        if self._end is None or self._end.squash is None:
+            return None
+        values = torch.from_numpy(scores)
+        if self._end.squash.operation in ("softmax", "log_softmax"):
+            return torch.softmax(values, dim=1).numpy()
+        return torch.sigmoid(values).numpy() if self._end.single else None
+
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+        """The vectors (L, D) of one text where its embeddings answer; those of several embeddings side by side."""
+        module = self._in(dtype)
+        ids, forward = self._call(module, batch, n)
+        with self._explained(batch, n):
+            tables = looked_up_vectors(module, ids, forward)
+        sizes = [table.shape[1] for table in tables]
+
+        def scores(alternatives: Tensor) -> Tensor:
+            return torch.cat([self._swapped(module, batch, n, _instead(each, sizes)) for each in alternatives])
+
+        return Point(torch.cat(tables, dim=1), scores)
+
+    # ---- reading
+
+    def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
+        text = document if isinstance(document, str) else document.text
+        spans = self.tokenizer.spans(text)
+        forms = tuple(text[start:end] for start, end in spans.tolist())
+        skipped = inside(spans[:, 0], document.skip) if isinstance(document, Document) else np.zeros(len(spans), bool)
+        status = np.where(skipped, Status.SKIPPED, Status.READ).astype(np.uint8)
+        ids: list[int] = []
+        for place in np.flatnonzero(~skipped).tolist():
+            found = self._id(forms[place])
+            if found is None:
+                status[place] = Status.UNKNOWN
+            else:
+                ids.append(found)
+        positions = np.flatnonzero(status == Status.READ).astype(np.int32)
+        read = tuple(forms[place] for place in positions.tolist())
+        name = str(number) if isinstance(document, str) else document.id
+        return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
+
+    def _id(self, word: str) -> int | None:
+        """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""
+        vocabulary: Any = self.vocabulary
+        look_up = vocabulary.__getitem__ if hasattr(vocabulary, "__getitem__") else vocabulary
+        try:
+            found = look_up(word)
+        except KeyError:
+            found = None
+        if found is None:
+            return self.unknown
+        if not is_whole(found) or found < 0:
+            raise OptionError(
+                f"the vocabulary gave {found!r} for the word {word!r}; an id, a whole number >= 0, is wanted."
+            )
+        return int(found)
+
+    # ---- calling
+
+    def _in(self, dtype: str | None) -> nn.Module:
+        """The module itself, or a copy of it in another dtype."""
+        if dtype is None or all(p.dtype == DTYPES[dtype] for p in self.module.parameters() if p.is_floating_point()):
+            return self.module
+        if dtype not in self._copies:
+            self._copies[dtype] = copy.deepcopy(self.module).to(DTYPES[dtype])
+        return self._copies[dtype]
+
+    def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
+        """The ids (1, L) of a text and the call of the module with them."""
+        length = int(batch.lengths[n])
+        return torch.from_numpy(batch.ids[n : n + 1, :length].copy()), self._forward(module, length)
+
+    def _forward(self, module: nn.Module, *lengths_of_texts: int) -> Callable[[Tensor], Any]:
+        if not self.lengths:
+            return module
+        lengths = torch.tensor(lengths_of_texts)
+        if self.lengths is True:
+            return lambda ids: module(ids, lengths)
+        keyword = self.lengths
+        return lambda ids: module(ids, **{keyword: lengths})
+
+    def _swapped(
+        self, module: nn.Module, batch: Batch, n: int, change: Callable[[int, Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        squash = self._ends(batch, n).squash
+        ids, forward = self._call(module, batch, n)
+        with self._explained(batch, n):
+            return swapped_scores(module, ids, forward, change, None if squash is None else squash.ordinal)
+
+    def _together(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
+        """(N, C) scores of all texts by one call of the module on (N, L) ids."""
+        squash = self._ends(batch).squash
+        ids = torch.from_numpy(batch.ids)
+        forward = self._forward(self.module, *batch.lengths.tolist())
+        change = _keeping(None if keep is None else keep.reshape(-1))
+        with self._explained(batch, int(batch.lengths.argmin())):
+            output = swapped(self.module, ids, forward, change, None if squash is None else squash.ordinal)
+        scores = output.reshape(len(batch), -1)
+        return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
+
+    def _ends(self, batch: Batch | None = None, n: int = 0) -> Recording:
+        """How the module ends: learned from the first text it reads, or from made-up ones."""
+        if self._end is None and batch is not None:
+            ids, forward = self._call(self.module, batch, n)
+            with self._explained(batch, n):
+                self._end = recording(self.module, ids, forward)
+            self._check_classes(self._end.trace.scores.shape[1])
+        for length in PROBES if self._end is None else ():
+            ids = torch.full((1, length), self.padding)
+            try:
+                self._end = recording(self.module, ids, self._forward(self.module, length))
+                break
+            except FORWARD_ERRORS:
+                continue
+        if self._end is None:
+            raise OptionError(
+                "how many classes the module has cannot be found out by trying; pass their labels, classes=."
+            )
+        return self._end
+
+    def _check_classes(self, scores: int) -> None:
+        if self._classes is not None and len(self._classes) != scores:
+            raise OptionError(
+                f"classes= holds {len(self._classes)} labels, but the module gives {scores} scores (a single output "
+                "counts as two classes); one label for each is wanted."
+            )
+
+    @contextmanager
+    def _explained(self, batch: Batch, n: int) -> Iterator[None]:
+        """What goes wrong inside the user's forward, in one sentence with the text it was about."""
+        name, length = batch.readings[n].document_id, int(batch.lengths[n])
+        try:
+            yield
+        except TextlrpError:
+            raise
+        except FORWARD_ERRORS as problem:
+            if not length:
+                raise DataError(
+                    f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; "
+                    "leave it out, or give unknown= an id."
+                ) from problem
+            said = str(problem).strip().split("\n")[0]
+            raise ModelError(
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: "
+                f"{type(problem).__name__}: {said}"
+            ) from problem
+
+
+def _instead(own: Tensor, sizes: Sequence[int]) -> Callable[[int, Tensor, Tensor], Tensor]:
+    """Other vectors (L, D) for the words of a text; D is that of all embeddings together, ``sizes`` of each."""
+    tables = torch.split(own, list(sizes), dim=1)
+
+    def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
+        return torch.where((positions >= 0)[..., None], tables[number][positions.clamp(min=0)], vectors)
+
+    return change
+
+
+def _keeping(keep: NDArray[np.bool_] | None) -> Callable[[int, Tensor, Tensor], Tensor]:
+    def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
+        if keep is None:
+            return vectors
+        gone = torch.from_numpy(~keep)[positions.clamp(min=0)] & (positions >= 0)
+        return vectors.masked_fill(gone[..., None], 0)
+
+    return change
+
+
+def torch_model(
+    module: nn.Module,
+    *,
+    tokenizer: str | Callable[[str], Any],
+    vocabulary: Vocabulary,
+    unknown: int | None = None,
+    classes: Sequence[Any] | None = None,
+    lengths: bool | str | None = None,
+    batch: bool = False,
+    padding: int = 0,
+) -> TorchTextModel:
+    """A torch module as a classifier that can be explained; the options are those of :func:`textlrp.explain`.
+
+    Raises :class:`OptionError` on an option that is none.
+    """
+    if not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
+        raise OptionError(
+            f"vocabulary= came as a {type(vocabulary).__name__}; a mapping or a callable, word -> id, is wanted."
+        )
+    for name, value in (("unknown", unknown), ("padding", padding)):
+        if value is not None and not (is_whole(value) and value >= 0):
+            raise OptionError(f"{name}={value!r} came; an id, a whole number >= 0, is wanted.")
+    if lengths not in (None, False, True) and not isinstance(lengths, str):
+        raise OptionError(f"lengths={lengths!r} came; True (the second argument) or the name of a keyword is wanted.")
+    labels = None
+    if classes is not None:
+        labels = np.array(list(classes))
+        if labels.ndim != 1 or len(labels) < 2 or len(set(labels.tolist())) != len(labels):
+            raise OptionError(f"classes={classes!r} came; a list of different labels, one for each score, is wanted.")
+    return TorchTextModel(
+        module,
+        make_tokenizer(tokenizer),
+        vocabulary,
+        unknown=unknown,
+        classes=labels,
+        lengths=lengths,
+        batch=batch,
+        padding=padding,
+    )
