@@ -368,6 +368,12 @@ def test_z_box_without_bounds_is_refused_by_the_layers_name(kind: str) -> None:
         case(0, kind).back(ZBox())
 
 
+def test_relevance_that_outgrows_its_dtype_is_refused() -> None:
+    given = case(0, "gru", lengths=(500,), dtype=torch.float32)
+    with pytest.raises(RuleError, match=r"outgrew float32 .* 500 positions of layer 'layer'.*float64"):
+        given.back(AlphaBeta(4.0, 3.0))
+
+
 def test_other_layers_are_refused() -> None:
     with pytest.raises(ModelError, match="'quasi' came as layer 'layer'"):
         case(0, "lstm")._replace(kind="quasi").run()

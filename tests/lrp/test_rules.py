@@ -302,7 +302,8 @@ def test_without_inputs_there_is_nobody_to_spread_the_bias_over() -> None:
 
 def test_zero_is_epsilon_without_epsilon_and_gamma_without_gamma() -> None:
     draw = np.random.default_rng(0)
-    step = Neurons(*(torch.tensor(draw.normal(size=shape)) for shape in ((7, 3), (7, 3), (7,))))
+    inputs, weight, bias = (torch.tensor(draw.normal(size=shape)) for shape in ((7, 3), (7, 3), (7,)))
+    step = Neurons(inputs, weight, bias)
     zero = step.received(Zero().shares(step))
     assert torch.equal(zero, step.received(Epsilon(0.0).shares(step)))
     torch.testing.assert_close(zero, step.received(Gamma(0.0).shares(step)), rtol=1e-14, atol=0)

@@ -19,6 +19,16 @@ from textlrp.errors import OptionError, RuleError
 from textlrp.models.options import check_positive, check_whole, is_whole
 
 
+def _check_seed(seed: Any) -> None:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
+        raise OptionError(f"seed={seed!r} came; a whole number from 0 to 2**32 - 1 is wanted.")
+
+
+def _check_samples(samples: Any, *, least: int) -> None:
+    if not is_whole(samples) or samples < least:
+        raise OptionError(f"samples={samples!r} came; a whole number >= {least} is wanted.")
+
+
 @dataclass(frozen=True, slots=True)
 class SquaredGradient:
     """Sensitivity analysis: R_t = sum_d (∂f_c / ∂x_td)².
@@ -260,13 +270,3 @@ def as_method(method: str | Method) -> Method:
     raise RuleError(
         f"no method is called {method!r}; the closest name is {close[0]!r}, and there are lrp, {', '.join(METHODS)}."
     )
-
-
-def _check_seed(seed: Any) -> None:
-    if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise OptionError(f"seed={seed!r} came; a whole number from 0 to 2**32 - 1 is wanted.")
-
-
-def _check_samples(samples: Any, *, least: int) -> None:
-    if not is_whole(samples) or samples < least:
-        raise OptionError(f"samples={samples!r} came; a whole number >= {least} is wanted.")

@@ -75,7 +75,7 @@ def lime(case: Case, method: Lime) -> Attribution:
 
 
 def _thinned(words: int, samples: int, draw: Any) -> Masks:
-    """The whole text, and ``samples`` - 1 times one with 1 to J words left out, drawn as lime's text explainer does."""
+    """The text, and ``samples`` - 1 times one with 1 to J words left out, drawn as lime's text explainer does."""
     masks = np.ones((samples, words), dtype=bool)
     for row, size in enumerate(draw.randint(1, words + 1, samples - 1), start=1):
         masks[row, draw.choice(range(words), size, replace=False)] = False

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
+from textlrp.lrp.maps import Bounds
 from textlrp.lrp.recorded import Applied, Bilinear, Moved, Passed, Stopped
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Product, Sum
@@ -98,9 +99,8 @@ class Call:
                 self.recorder.gates.add(value)
             if len(reads) == 1 and reads[0] in self.recorder.squashed:
                 self.recorder.squashed[value] = self.recorder.squashed[reads[0]]
-            if len(reads) == 1 and reads[0] in self.recorder.boxes:
-                box = self.recorder.boxes[reads[0]]
-                self.recorder.boxes[value] = lambda again=again, box=box: Box(*(again([end]) for end in box()))
+            if all(read in self.recorder.boxes for read in reads):
+                self.recorder.boxes[value] = _moved_box([self.recorder.boxes[read] for read in reads], again, reached)
 
     def linear(
         self,
@@ -168,6 +168,26 @@ class Call:
 
     def _write(self, tensor: Tensor) -> str:
         return self.recorder.write(tensor, self.operation)
+
+
+def _moved_box(
+    boxes: Sequence[Bounds], again: Callable[[Sequence[Tensor]], Tensor], reached: Tensor | None
+) -> Bounds:
+    """Bounds that moved with their numbers; padding has those of what it was put beside."""
+
+    def moved() -> Box:
+        ends = list(zip(*(box() for box in boxes), strict=True))
+        return Box(*(_beside(list(end), again(end), reached) for end in ends))
+
+    return moved
+
+
+def _beside(before: Sequence[Tensor], after: Tensor, reached: Tensor | None) -> Tensor:
+    if reached is None or len(before) > 1 or before[0].dim() != after.dim():
+        return after
+    grown = [axis for axis in range(after.dim()) if before[0].shape[axis] != after.shape[axis]]
+    edge = before[0].narrow(grown[0], 0, 1) if len(grown) == 1 else torch.zeros((), dtype=after.dtype)
+    return torch.where(reached == 0, edge, after)
 
 
 # ---- the table

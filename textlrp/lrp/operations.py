@@ -30,12 +30,17 @@ from textlrp.lrp.watching import MOVES, names, weighted_sum
     *names(
         "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign hardtanh "
         "hardswish threshold clamp clamp_min clip neg negative positive dropout alpha_dropout feature_dropout "
-        "feature_alpha_dropout dropout1d dropout2d contiguous clone detach data to float double type type_as "
+        "feature_alpha_dropout dropout1d dropout2d contiguous clone to float double type type_as "
         "requires_grad alias identity"
     )
 )
 def _(call: Call) -> None:
     call.passes()
+
+
+@register("detach", "data")
+def _(call: Call) -> None:
+    """What a module cuts off from its gradient is a constant for relevance too."""
 
 
 @register("sigmoid", "hardsigmoid", "logsigmoid")
@@ -221,7 +226,7 @@ def _(call: Call) -> None:
 
 def _pair(call: Call) -> tuple[Any, Any]:
     left, right = call.argument(0, "input"), call.argument(1, "other")
-    return (right, left) if call.operation in ("radd", "rsub", "rmul", "rsubtract") else (left, right)
+    return (right, left) if call.operation in ("radd", "rsub", "rmul", "rdiv", "rtruediv") else (left, right)
 
 
 @register("add", "radd", "sub", "subtract", "rsub")
@@ -246,7 +251,7 @@ def _(call: Call) -> None:
     return None
 
 
-@register("mul", "rmul", "multiply", "div", "truediv", "divide", "true_divide")
+@register("mul", "rmul", "multiply", "div", "truediv", "divide", "true_divide", "rdiv", "rtruediv")
 def _(call: Call) -> None:
     left, right = _pair(call)
     dividing = "div" in call.operation

@@ -69,8 +69,8 @@ class Recorder(Watch):
         self.folds: dict[str, Fold] = {}
         self.counted: Counter[str] = Counter()
         self.elements = self.words
-        self.modules = {id(part): name for name, part in module.named_modules()}
-        self.layers = {
+        self.modules: dict[int, str] = {id(part): name for name, part in module.named_modules()}
+        self.layers: dict[int, str] = {
             id(tensor): name
             for name, part in module.named_modules(remove_duplicate=False)
             for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False))
@@ -136,8 +136,8 @@ class Recorder(Watch):
     def step_name(self, operation: str, *parameters: Tensor | None) -> str:
         """What the module calls the layer with one of these parameters; else the operation, numbered from 2 on."""
         for parameter in parameters:
-            if parameter is not None and self.layers.get(id(parameter)):
-                return self.layers[id(parameter)]
+            if parameter is not None and (name := self.layers.get(id(parameter))):
+                return name
         self.counted[operation] += 1
         return operation if self.counted[operation] == 1 else f"{operation}_{self.counted[operation]}"
 

@@ -26,8 +26,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from textlrp.errors import ModelError
-from textlrp.lrp.cells import CELLS, Unrolled
+from textlrp.errors import ModelError, RuleError
+from textlrp.lrp.cells import CELLS, Pair, Unrolled
 from textlrp.lrp.maps import Added, sides
 from textlrp.lrp.rules import Rule, Shares
 from textlrp.lrp.trace import Absorbed, Linear, sum_outputs, sum_tensors
@@ -42,6 +42,9 @@ class Recurrent:
 
     ``order`` (N, T) says which position the layer read when, and is its own inverse; ``inside`` (N, T) where a
     document has words. What lands elsewhere or on the states before the first word is absorbed as ``unread``.
+
+    With ``AlphaBeta`` and β > 0 relevance grows with the number of positions, because α and β count at each anew;
+    :class:`RuleError` is raised where it outgrows its dtype.
     """
 
     name: str
@@ -63,6 +66,12 @@ class Recurrent:
         absorbed = {cause: torch.einsum("ktnh,tnh->kn", met, share) for cause, share in split.absorbed.items()}
         absorbed["unread"] = outside + sum_outputs(initial)
         received = sum_tensors([((met * factor) @ weight) * side for factor, side, weight in split.inputs])
+        if relevance.isfinite().all() and not (received.isfinite().all() and initial.isfinite().all()):
+            raise RuleError(
+                f"relevance outgrew {str(relevance.dtype).removeprefix('torch.')} on its way through the "
+                f"{self.order.shape[1]} positions of layer {self.name!r}, because {rule!r} lets it grow at each; use "
+                "float64, or a rule that does not, such as Epsilon(0.01) or AlphaBeta(1, 0)."
+            )
         return [received.transpose(1, 2)[:, row, self.order]], absorbed
 
 
@@ -84,38 +93,44 @@ def recurrent_steps(
     LSTM, None for zeros. ``lengths`` (N,): how many words are real; the states beyond are zero. ``reverse``: each
     document is read from its own last word to its first.
 
-    Raises :class:`ModelError` on another kind or on an LSTM with projections.
+    Raises :class:`ModelError` on another kind, and on an LSTM with projections.
     """
     if kind not in CELLS:
         raise ModelError(f"{kind!r} came as layer {name!r}; one of {', '.join(CELLS)} is wanted.")
+    cell, gates = CELLS[kind]
+    order, inside = _reading_order(inputs.shape[1], lengths.to(inputs.device), reverse)
+    row = torch.arange(len(inputs), device=inputs.device)[:, None]
+    h, c = initial
+    with torch.no_grad():
+        unrolled = cell(
+            inputs.detach()[row, order].transpose(0, 1),
+            (h.detach(), torch.zeros_like(h) if c is None else c.detach()),
+            *_parameters(name, weights, gates),
+        )
+        states = unrolled.states.transpose(0, 1)[row, order] * inside[:, :, None, None]
+    return Recurrent(name, (reads,), writes, unrolled, order, inside), states
+
+
+def _parameters(name: str, weights: Weights, gates: int) -> tuple[Pair, Pair]:
+    """The two weights and the two biases, zeros where there are none."""
     w_ih, w_hh, b_ih, b_hh = (None if weight is None else weight.detach() for weight in weights)
     assert w_ih is not None
     assert w_hh is not None
-    cell, gates = CELLS[kind]
     if len(w_hh) != gates * w_hh.shape[1]:
         raise ModelError(
             f"layer {name!r} projects its {len(w_hh) // gates} units to {w_hh.shape[1]}, and relevance is not led "
             "through projections; use a layer without proj_size."
         )
-    time = torch.arange(inputs.shape[1], device=inputs.device)
-    inside = time < lengths.to(inputs.device)[:, None]
-    order = (
-        torch.where(inside, lengths.to(inputs.device)[:, None] - 1 - time, time)
-        if reverse
-        else time.expand_as(inside)
-    )
-    row = torch.arange(len(inputs), device=inputs.device)[:, None]
-    with torch.no_grad():
-        none = inputs.new_zeros(len(w_hh))
-        h, c = initial
-        unrolled = cell(
-            inputs.detach()[row, order].transpose(0, 1),
-            (h.detach(), torch.zeros_like(h) if c is None else c.detach()),
-            (w_ih, w_hh),
-            (none if b_ih is None else b_ih, none if b_hh is None else b_hh),
-        )
-        states = unrolled.states.transpose(0, 1)[row, order] * inside[:, :, None, None]
-    return Recurrent(name, (reads,), writes, unrolled, order, inside), states
+    none = w_hh.new_zeros(len(w_hh))
+    return (w_ih, w_hh), (none if b_ih is None else b_ih, none if b_hh is None else b_hh)
+
+
+def _reading_order(tokens: int, lengths: Tensor, reverse: bool) -> Pair:
+    """Which position each document reads when (N, T), and where it has words (N, T)."""
+    time = torch.arange(tokens, device=lengths.device)
+    inside = time < lengths[:, None]
+    back_to_front = torch.where(inside, lengths[:, None] - 1 - time, time)
+    return back_to_front if reverse else time.expand_as(inside), inside
 
 
 # ---- the way back

@@ -13,23 +13,24 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
+from textlrp.errors import ModelError
+
 NOWHERE = -1
 """The position of an id that was made up on the way: padding."""
 
 SQUASHES = frozenset({"softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid"})
 """Operations that make probabilities of scores, where they stand at the end."""
 
-_SHAPE_ONLY = {
-    "zeros_like",
-    "ones_like",
-    "empty_like",
-    "full_like",
-    "rand_like",
-    "randn_like",
-    "new_zeros",
-    "new_ones",
-}
-_BORROWS_A_SHAPE = {"expand_as", "view_as", "reshape_as", "type_as", "to"}
+_FILLED = (torch.ones_like, torch.zeros_like)
+"""What does not differ between the two comes from none of the ids."""
+
+_FRESH = frozenset(
+    "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor".split()
+)
+"""Operations that take no more than a shape or a type from their first argument."""
+
+_LIKE = frozenset("expand_as view_as reshape_as type_as to".split())
+"""Operations that take no more than that from their second argument."""
 
 
 class Watch(TorchFunctionMode):
@@ -62,36 +63,47 @@ class Watch(TorchFunctionMode):
             self.squashes += 1
             if self.squashes - 1 == self.skip:
                 return args[0] if args else kwargs["input"]
-        if operation in ("embedding", "embedding_bag"):
-            arguments = Lookups(operation, args, kwargs)
-            positions = self.positions.get(id(arguments.ids))
-            if positions is not None:
-                vectors = nn.functional.embedding(arguments.ids, arguments.table)
-                return self.looked_up(vectors, positions, func, arguments)
-        if not any(id(tensor) in self.positions for tensor in tensors_in((args, kwargs))):
+        arguments = self._lookups(operation, args, kwargs)
+        positions = None if arguments is None else self.positions.get(id(arguments.ids))
+        if arguments is not None and positions is not None:
+            _check_range(arguments, positions)
+            vectors = nn.functional.embedding(arguments.ids, arguments.table)
+            return self.looked_up(vectors, positions, func, arguments)
+        read = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.positions]
+        if not read or (operation in _LIKE and id(args[0]) not in self.positions):
             return self.other(operation, func, args, kwargs)
         result = func(*args, **kwargs)
-        self._follow(operation, func, args, kwargs, result)
+        if operation not in _FRESH:
+            self._follow(operation, func, args, kwargs, result)
         return result
+
+    def _lookups(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Lookups | None:
+        """The arguments of an embedding, or of ``table[ids]`` with a parameter as the table."""
+        if operation in ("embedding", "embedding_bag"):
+            return Lookups(operation, args, kwargs)
+        if operation == "getitem" and isinstance(args[0], nn.Parameter) and id(args[1]) in self.positions:
+            return Lookups("embedding", (args[1], args[0]), {})
+        return None
 
     def _follow(
         self, operation: str, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], result: Any
     ) -> None:
         """Note where the ids went: whole numbers that are ids moved about, or changed one by one."""
-        if operation in _SHAPE_ONLY or (operation in _BORROWS_A_SHAPE and id(args[0]) not in self.positions):
-            return
-        whole = [t for t in tensors_in(result) if not t.is_floating_point() and t.dtype != torch.bool]
-        if not whole:
-            return
-        read = [t for t in tensors_in((args, kwargs)) if id(t) in self.positions]
-        same = [t for t in whole if t.shape == read[0].shape]
-        if operation not in MOVES and len(whole) == 1 and same:
-            self.follow(whole[0], self.positions[id(read[0])])
-        elif operation in MOVES:
-            moved = replayed(func, args, kwargs, {id(t): self.positions[id(t)] for t in read}, others=NOWHERE)
-            for found, positions in zip(tensors_in(result), tensors_in(moved), strict=True):
-                if any(found is t for t in whole):
-                    self.follow(found, positions)
+        found = list(tensors_in(result))
+        if any(tensor.is_floating_point() for tensor in found):
+            raise ModelError(
+                f"the operation {operation!r} makes numbers of the token ids themselves; textlrp follows them to a "
+                "torch.nn.Embedding or EmbeddingBag (a mask may be made by comparing them)."
+            )
+        whole = [tensor for tensor in found if tensor.dtype != torch.bool]
+        read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
+        if operation in MOVES:
+            moved = replayed(func, args, kwargs, read, others=NOWHERE)
+            for ids, positions in zip(found, tensors_in(moved), strict=True):
+                if any(ids is tensor for tensor in whole):
+                    self.follow(ids, positions)
+        elif len(whole) == 1 and whole[0].shape == next(iter(read.values())).shape:
+            self.follow(whole[0], next(iter(read.values())))
 
     def follow(self, ids: Tensor, positions: Tensor) -> None:
         """From now on these are ids, of these positions."""
@@ -137,8 +149,24 @@ class Lookups:
     def bag_of(self, vectors: Tensor) -> Tensor:
         """(N, D) what the embedding bag makes of the vectors (N, T, D), or (T, D) of a single bag."""
         if self.mode == "max":
-            return (vectors if vectors.dim() == 3 else vectors[None]).amax(dim=1)
+            counted = self.bag_weights() > 0
+            whole = vectors if vectors.dim() == 3 else vectors[None]
+            largest = whole.masked_fill(~counted[..., None], -torch.inf).max(dim=1).values
+            return torch.where(counted.any(dim=1, keepdim=True), largest, 0)
         return weighted_sum(vectors, self.bag_weights().to(vectors.dtype))
+
+
+def _check_range(arguments: Lookups, positions: Tensor) -> None:
+    """Raise :class:`ModelError` on an id that the table does not have."""
+    ids, rows = arguments.ids, len(arguments.table)
+    outside = (ids < 0) | (ids >= rows)
+    if outside.any():
+        word = int(positions[outside][0])
+        place = f"word {word + 1} has" if word >= 0 else "padding has"
+        raise ModelError(
+            f"{place} the id {int(ids[outside][0])}, and the module's embedding has {rows} rows; ids from 0 to "
+            f"{rows - 1} are wanted of the vocabulary."
+        )
 
 
 def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
@@ -146,18 +174,13 @@ def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
     return (weights[..., None] * vectors).sum(dim=-2)
 
 
-def names(listed: str) -> list[str]:
-    """Names that are separated by blanks."""
-    return listed.split()
-
-
 MOVES = frozenset(
-    names(
-        "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze "
-        "unsqueeze expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select "
-        "gather take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip "
-        "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold"
-    )
+    """
+    view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze unsqueeze
+    expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select gather
+    take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip roll view_as
+    reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold diagonal
+    """.split()
 )
 """Operations that only move numbers about, or put constants between them."""
 
@@ -187,25 +210,13 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def replayed(
-    function: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    instead: dict[int, Tensor],
-    *,
-    others: float | None = None,
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], instead: dict[int, Tensor]
 ) -> Any:
-    """The result of an operation with some tensors, by id(), replaced.
-
-    With ``others`` every other tensor of the same kind of number is filled with that value.
-    """
-    floating = next(iter(instead.values())).is_floating_point() if instead else False
+    """The result of an operation with some tensors, by id(), replaced."""
 
     def put(value: Any) -> Any:
         if isinstance(value, Tensor):
-            if id(value) in instead:
-                return instead[id(value)]
-            alike = value.is_floating_point() == floating and value.dtype != torch.bool
-            return torch.full_like(value, others) if others is not None and alike else value
+            return instead.get(id(value), value)
         if isinstance(value, dict):
             return {name: put(part) for name, part in value.items()}
         if isinstance(value, (tuple, list)):
@@ -213,4 +224,4 @@ def replayed(
             return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
         return value
 
-    return function(*put(tuple(args)), **put(dict(kwargs)))
+    return function(*put(tuple(args)), **put({name: value for name, value in kwargs.items() if name != "out"}))

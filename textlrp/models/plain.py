@@ -41,7 +41,8 @@ class PlainConvNet(nn.Module):
     def __init__(self, net: ConvNet) -> None:
         super().__init__()
         self.widths, self.pooling = net.widths, net.pooling
-        self.embedding = nn.Embedding(*net.table.shape, padding_idx=0, _weight=net.table.clone(), _freeze=True)
+        table = net.table.clone()
+        self.embedding = nn.Embedding.from_pretrained(table, padding_idx=0)  # type: ignore[no-untyped-call]
         for width in net.widths:
             layer = nn.Conv1d(net.table.shape[1], len(net.weights[f"conv{width}.bias"]), width, device="meta")
             self.add_module(
@@ -98,7 +99,7 @@ class PlainBagNet(nn.Module):
 
     def __init__(self, net: BagNet) -> None:
         super().__init__()
-        self.bag = nn.EmbeddingBag(*net.table.shape, mode="sum", padding_idx=0, _weight=net.table.clone())
+        self.bag = nn.EmbeddingBag.from_pretrained(net.table.clone(), mode="sum", padding_idx=0)
         self.output = _linear(net.weights["output.weight"], net.weights["output.bias"])
         self.register_buffer("idf", torch.from_numpy(net.idf.copy()))
 

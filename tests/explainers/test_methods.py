@@ -1,0 +1,83 @@
+"""The methods as values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from textlrp.errors import OptionError, RuleError
+from textlrp.explainers import methods
+from textlrp.explainers.methods import METHODS, IntegratedGradients, Lime, Random, Shap, SmoothGrad, as_method
+
+NAMES = [
+    "squared-gradient", "gradient-x-input", "integrated-gradients", "smoothgrad", "deconvnet", "guided-backprop",
+    "occlusion", "cam", "grad-cam", "random", "lime", "shap",
+]  # fmt: skip
+
+
+def test_there_are_twelve_methods_and_each_says_what_it_sums_to() -> None:
+    assert list(METHODS) == NAMES
+    for name, (value, what, sums_to) in METHODS.items():
+        assert value.name == name
+        assert what
+        assert sums_to
+        documented = (type(value).__doc__ or "").lower()
+        assert "sum" in documented or name == "random"
+        assert "arxiv" in documented or name == "random"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_is_a_frozen_value_whose_print_can_be_pasted(name: str) -> None:
+    method = METHODS[name].value
+    assert eval(repr(method), vars(methods)) == method
+    assert hash(method) == hash(type(method)())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.name = "lrp"  # type: ignore[misc]
+    assert as_method(method) is method
+    assert as_method(name) == as_method(name.replace("-", "_")) == method
+
+
+def test_options_are_part_of_the_value() -> None:
+    assert repr(Lime(samples=50, seed=3)) == "Lime(samples=50, seed=3)"
+    assert Random(1) != Random(2)
+    assert as_method("input_t_gradient").name == "gradient-x-input"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("gradcam", r"no method is called 'gradcam'; the closest name is 'grad-cam', and there are lrp, squared"),
+        ("LRP2", r"the closest name is 'lrp'"),
+        ("", r"no method is called ''"),
+        (Lime, r"method=<class .*Lime'> came; a name such as 'lime', or a method such as Lime\(\), is wanted\."),
+        (None, r"method=None came"),
+    ],
+)
+def test_an_unknown_method_is_refused_with_the_closest_name(wanted: Any, message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        as_method(wanted)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (IntegratedGradients, {"steps": 0}),
+        (IntegratedGradients, {"steps": 2.5}),
+        (SmoothGrad, {"samples": 0}),
+        (SmoothGrad, {"noise": -0.1}),
+        (SmoothGrad, {"noise": float("nan")}),
+        (SmoothGrad, {"seed": -1}),
+        (Random, {"seed": 2**32}),
+        (Random, {"seed": "0"}),
+        (Lime, {"samples": 1}),
+        (Lime, {"seed": None}),
+        (Shap, {"samples": 3}),
+        (Shap, {"seed": 0.5}),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused(kind: Any, options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(OptionError, match=rf"^{name}=.* came; .* is wanted\.$"):
+        kind(**options)

@@ -1,0 +1,62 @@
+"""The same numbers as Captum's LRP where its definition is the same, from the word vectors on.
+
+Its stabiliser is 1e-9. Its gamma and alpha1-beta0 rules do not split negative inputs, leave the bias as it is (or
+out) and have no form for z < 0: they agree on inputs >= 0 without bias (or with it left out), gamma where z > 0.
+"""
+
+from __future__ import annotations
+
+import outside
+import pytest
+from outside import CAPTUM, CAPTUM_EPSILON, LAYERS, C, N, Subject
+from reference import gap
+
+from textlrp.lrp.rules import Epsilon, Gamma, Rule, Zero
+
+TOLERANCE = 1e-10
+SEEDS = range(3)
+
+each_net = pytest.mark.parametrize("net", LAYERS)
+each_rule = pytest.mark.parametrize("rule", CAPTUM, ids=repr)
+
+
+def largest_gap(chosen: Subject, rule: Rule, *, recorded: bool = False) -> tuple[float, int]:
+    """The largest difference, and for how many classes and texts (for gamma those with a score > 0) it was asked."""
+    composite = outside.composite_of(rule, CAPTUM_EPSILON)
+    trace = outside.closed_trace(chosen)
+    found = outside.recorded(chosen, composite) if recorded else [outside.lead_back(trace, composite)] * N
+    theirs = outside.captum_relevance(chosen, outside.captum_rule(rule))
+    gaps = []
+    for n, ours in enumerate(found):
+        row = 0 if recorded else n
+        for k in range(C):
+            if trace.scores[n, k] > 0 or not isinstance(rule, Gamma):
+                entries = [entry[k, row] for entry in ours.ledger.values()]
+                relevance = ours.relevance[k, row]
+                gaps.append(gap(relevance - theirs[k, n], relevance, entries))
+    return max(gaps, default=0.0), len(gaps)
+
+
+@each_net
+@each_rule
+def test_a_rule_is_that_of_captum_where_it_means_the_same(net: str, rule: Rule) -> None:
+    asked = 0
+    for seed in SEEDS:
+        worst, count = largest_gap(outside.captum_subject(net, seed, rule), rule)
+        assert worst < TOLERANCE
+        asked += count
+    assert asked >= N * C
+
+
+@each_net
+@each_rule
+def test_the_recorded_trace_is_that_of_captum(net: str, rule: Rule) -> None:
+    worst, count = largest_gap(outside.captum_subject(net, 0, rule), rule, recorded=True)
+    assert worst < TOLERANCE
+    assert count
+
+
+@pytest.mark.parametrize("rule", [rule for rule in CAPTUM if not isinstance(rule, (Zero, Epsilon))], ids=repr)
+def test_elsewhere_they_differ(rule: Rule) -> None:
+    """If this ever fails, what the docstrings say of Captum is out of date."""
+    assert largest_gap(outside.subject("max", 0), rule)[0] > 1e-3
