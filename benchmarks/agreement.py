@@ -13,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -105,7 +105,8 @@ def plain_loops(row: Row, seed: int) -> float | str:
 
 def by_loops(chosen: Subject, n: int, target: int, recipes: Recipes) -> Explained:
     """One text and class by the plain loops."""
-    convolution, output = chosen.net[0], chosen.net[-1]
+    convolution: Any = chosen.net[0]
+    output: Any = chosen.net[-1]
     return reference.cnn(
         chosen.table[chosen.ids[n]].numpy(),
         [True] * chosen.ids.shape[1],
@@ -194,10 +195,11 @@ FOOTNOTES = {
 }
 NOTES = """\
 Plain loops and recorded trace: no stabiliser, ledger by cause included.
-Zennit: stabiliser 1e-6 on both sides, seed one-hot × score, `zero_params='bias'` for WSquare, ZPlus and AlphaBeta with
-bias="ignore".
-Captum: stabiliser 1e-9 on both sides; Zero and Epsilon anywhere; AlphaBeta(1, 0) and Gamma on inputs >= 0 without bias,
-Gamma where the score is > 0; ZPlus and AlphaBeta(1, 0, bias="ignore") on inputs >= 0 with `set_bias_to_zero`."""
+Zennit: stabiliser 1e-6 on both sides, seed one-hot × score, `zero_params='bias'` for WSquare, ZPlus and AlphaBeta
+with bias="ignore".
+Captum: stabiliser 1e-9 on both sides; Zero and Epsilon anywhere; AlphaBeta(1, 0) and Gamma on inputs >= 0 without
+bias, Gamma where the score is > 0; ZPlus and AlphaBeta(1, 0, bias="ignore") on inputs >= 0 with `set_bias_to_zero`.
+"""
 
 
 # ---- measure and print
@@ -247,7 +249,7 @@ def main() -> None:
         cells = [cell(column, row, seeds) for column in OPINIONS]
         used |= {each[-2] for each in cells if each.endswith(")")}
         print(f"| {row.label} | " + " | ".join(cells) + " |", flush=True)
-    print(f"\n{NOTES}\n")
+    print(f"\n{NOTES}")
     for note in sorted(used):
         print(f"({note}) {FOOTNOTES[note]}")
 

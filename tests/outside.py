@@ -23,7 +23,6 @@ from torch import Tensor, nn
 
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordBag, WordWindows, table_bounds
-from textlrp.lrp.record import record
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.trace import Linear, Lookup, Propagated, Routing, Step, Trace, one_hot_seed, propagate
 
@@ -75,10 +74,11 @@ def subject(name: str, seed: int, *, positive: bool = False, bias: bool = True) 
     """One of :data:`LAYERS` with random weights; ``positive``: inputs >= 0."""
     noise = torch.Generator().manual_seed(seed)
     net = nn.Sequential(*LAYERS[name](bias)).double().eval().requires_grad_(False)
-    for parameter in net.parameters():
-        parameter.copy_(torch.randn(parameter.shape, generator=noise, dtype=torch.float64))
+    for weight in net.parameters():
+        weight.copy_(torch.randn(weight.shape, generator=noise, dtype=torch.float64))
     table = torch.randn(N * T + 1, D, generator=noise, dtype=torch.float64)
-    table = table.abs() if positive else table
+    if positive:
+        table.abs_()
     table[0] = 0
     return Subject(name, net, table)
 
@@ -158,6 +158,8 @@ class FromIds(nn.Module):
 
 def recorded(chosen: Subject, composite: Composite) -> list[Propagated]:
     """Each text's relevance (C, 1, T) and ledger, by the trace that is recorded from the net itself."""
+    from textlrp.lrp.record import record  # late: the other comparisons need none of it
+
     module = FromIds(chosen)
     return [lead_back(record(module, chosen.ids[n : n + 1]), composite) for n in range(N)]
 

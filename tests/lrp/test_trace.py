@@ -479,7 +479,7 @@ def test_a_rule_that_cannot_apply_names_the_layer() -> None:
 @pytest.mark.parametrize("together", [1, 2, 5])
 def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = two_layers()
-    targets = [0, 1, 2, (0, 1), (2, 0)]
+    targets: list[int | tuple[int, int]] = [0, 1, 2, (0, 1), (2, 0)]
     whole = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
     monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", together * trace.elements)
     walks: list[int] = []

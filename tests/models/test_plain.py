@@ -148,7 +148,7 @@ def test_the_inputs_of_a_net_are_the_vectors_of_its_words(variant: str) -> None:
     batch = model.encode(READ)
     for n in range(len(batch)):
         point = model.point(batch, n)
-        np.testing.assert_array_equal(point.inputs, model.weights_["embedding"][ids_of(batch, n)[0]])
+        np.testing.assert_array_equal(point.inputs, model.weights_["embedding"][ids_of(batch, n)[0].numpy()])
         numbers = torch.rand(2, len(point.inputs))
         assert torch.equal(point.to_words(numbers), numbers)
 

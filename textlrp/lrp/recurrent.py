@@ -187,7 +187,7 @@ def _add(terms: Tensor, name: str, rule: Rule, fraction: Tensor, absorbed: Absor
 def _absorb(absorbed: Absorbed, shares: Shares, fraction: Tensor) -> None:
     """Add what a rule absorbs of ``fraction`` (T, N, H) of the relevance."""
     for cause, share in shares.absorbed.items():
-        absorbed[cause] = absorbed[cause] + fraction * share if cause in absorbed else fraction * share
+        absorbed[cause] = absorbed.get(cause, torch.zeros_like(fraction)) + fraction * share
 
 
 def _through_time(arriving: Tensor, split: Split) -> tuple[Tensor, Tensor]:

@@ -88,20 +88,21 @@ class Watch(TorchFunctionMode):
     def _follow(
         self, operation: str, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], result: Any
     ) -> None:
-        """Note where the ids went: whole numbers that are ids moved about, or changed one by one."""
+        """Note where the ids went: whole numbers that are ids moved about, or changed one by one.
+
+        A mask or a count made of them is a constant.
+        """
         found = list(tensors_in(result))
-        if any(tensor.is_floating_point() for tensor in found):
-            raise ModelError(
-                f"the operation {operation!r} makes numbers of the token ids themselves; textlrp follows them to a "
-                "torch.nn.Embedding or EmbeddingBag (a mask may be made by comparing them)."
-            )
-        whole = [tensor for tensor in found if tensor.dtype != torch.bool]
+        whole = [tensor for tensor in found if not tensor.is_floating_point() and tensor.dtype != torch.bool]
         read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
         if operation in MOVES:
-            moved = replayed(func, args, kwargs, read, others=NOWHERE)
-            for ids, positions in zip(found, tensors_in(moved), strict=True):
+            moved, ones, zeros = (
+                list(tensors_in(replayed(func, args, kwargs, filled)))
+                for filled in (read, *({key: fill(positions) for key, positions in read.items()} for fill in _FILLED))
+            )
+            for ids, positions, one, zero in zip(found, moved, ones, zeros, strict=True):
                 if any(ids is tensor for tensor in whole):
-                    self.follow(ids, positions)
+                    self.follow(ids, torch.where(one != zero, positions, NOWHERE))
         elif len(whole) == 1 and whole[0].shape == next(iter(read.values())).shape:
             self.follow(whole[0], next(iter(read.values())))
 
@@ -172,6 +173,11 @@ def _check_range(arguments: Lookups, positions: Tensor) -> None:
 def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
     """(N, T, D), or (T, D) with N = 1, and weights (N, T) -> (N, D)."""
     return (weights[..., None] * vectors).sum(dim=-2)
+
+
+def names(listed: str) -> list[str]:
+    """Names that are separated by blanks."""
+    return listed.split()
 
 
 MOVES = frozenset(

@@ -21,6 +21,9 @@ from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Token
 from textlrp.models.ngrams import Occurrences, frequent_keys, occurrences
 from textlrp.models.options import check_positive, check_whole
 from textlrp.models.packing import Ids
+from textlrp.models.plain import bow_point
+from textlrp.models.points import Point
+from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -136,6 +139,10 @@ class BagOfWordsClassifier(TextClassifier):
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1])
+
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+        """The TF-IDF values (J, 1) of text ``n`` that are not zero, and the linear layer over them."""
+        return bow_point(self, batch, n, dtype=dtype)
 
     def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
         found, features = self._features(texts, dtype)

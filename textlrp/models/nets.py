@@ -19,7 +19,10 @@ from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
 from textlrp.models.options import check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
+from textlrp.models.plain import net_point
+from textlrp.models.points import Point
 from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vectors import Vectors, load_vectors
 from textlrp.text.vocabulary import Vocabulary
@@ -123,6 +126,10 @@ class NetClassifier(TextClassifier):
 
     def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
         return self._fitted_net(dtype).trace(pack(texts))
+
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+        """The word vectors (L, D) of text ``n``, and the net over them, as plain torch layers."""
+        return net_point(self, batch, n, dtype=dtype)
 
     def _fitted_net(self, dtype: str) -> TraceableNet:
         weights = {name: torch.from_numpy(weight).to(DTYPES[dtype]) for name, weight in self.weights_.items()}
