@@ -578,6 +578,9 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 def test_letters_a_terminal_cannot_show_are_no_error() -> None:
     done = subprocess.run(
-        program_with("from textlrp.cli.inputs import say; say(chr(233))"), capture_output=True, check=False, env={"PYTHONIOENCODING": "ascii"}
+        program_with("from textlrp.cli.inputs import say; say(chr(233))"),
+        capture_output=True,
+        check=False,
+        env={"PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")

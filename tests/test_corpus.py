@@ -383,7 +383,9 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
             for number in numbers:
                 (folder / str(number)).write_text(f"From: me\n\n{' '.join([text] * 25)} {number}\n")
     monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path))
-    monkeypatch.setattr("textlrp.corpus.showing.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2))
+    monkeypatch.setattr(
+        "textlrp.corpus.showing.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2)
+    )
     lines: list[str] = []
     done = corpus.demo(tmp_path / "page.html", say=lines.append)
     assert lines[0] == "training a CNN on 24 posts of 20 Newsgroups, 2 groups ..."

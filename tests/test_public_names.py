@@ -13,6 +13,7 @@ import pytest
 import textlrp
 
 NAMES = [
+    "AlphaBeta",
     "BagOfEmbeddingsClassifier",
     "BagOfWordsClassifier",
     "CNNClassifier",
@@ -20,14 +21,17 @@ NAMES = [
     "Document",
     "Epsilon",
     "Explanation",
+    "Gamma",
     "Index",
     "TextlrpError",
     "Zero",
     "explain",
+    "filter_phrases",
     "load",
     "load_20newsgroups",
     "load_corpus",
     "load_sample_posts",
+    "register",
     "write_report",
 ]
 

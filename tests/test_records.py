@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from explanations import make_explanation, with_phrases
 
 from textlrp.errors import DataError, TargetError
-from textlrp.records import Document, Explanation, Status, from_dict
+from textlrp.records import Document, Explanation, Status, Tokens, from_dict
 
 
 def test_relevance_plus_absorbed_is_score() -> None:
@@ -82,3 +83,18 @@ def test_the_other_shapes_are_one_call_away() -> None:
     assert explanation.to_html().startswith("<!doctype html>")
     assert explanation._repr_html_().startswith('<div class="textlrp">')
     assert len(explanation.to_frame()) == len(explanation.tokens)
+
+
+def test_where_every_character_is_a_token_words_are_runs_of_letters() -> None:
+    text = "The oil, the OIL"
+    spans = np.array([(t, t + 1) for t in range(len(text))], dtype=np.int32)
+    tokens = Tokens(text, spans, tuple(text.lower()))
+    words, word_of = tokens.words()
+    assert words == ("the", " ", "oil", ",", " ", "the", " ", "oil")
+    assert "".join(words[w][0] for w in dict.fromkeys(word_of.tolist())) == "t o, t o"
+    relevance = np.arange(len(text), dtype=float)[None]
+    status = np.zeros(len(text), dtype=np.uint8)
+    why = replace(make_explanation(targets=(0,)), tokens=tokens, relevance=relevance, status=status)
+    sums = {row.word: (row.relevance, row.occurrences) for row in why.words()}
+    assert sums["oil"] == (4 + 5 + 6 + 13 + 14 + 15, 2)
+    assert sum(total for total, _ in sums.values()) == relevance.sum()

@@ -15,9 +15,11 @@ from textlrp.version import __version__ as __version__
 if TYPE_CHECKING:
     from textlrp.errors import TextlrpError
     from textlrp.explainers.explain import explain
+    from textlrp.explainers.phrases import filter_phrases
     from textlrp.explainers.targets import Index
+    from textlrp.lrp.calls import register
     from textlrp.lrp.composite import Composite
-    from textlrp.lrp.rules import Epsilon, Zero
+    from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
     from textlrp.models.bow import BagOfWordsClassifier
     from textlrp.models.bundle import load
     from textlrp.models.cnn import CNNClassifier
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
 
 __all__ = [
+    "AlphaBeta",
     "BagOfEmbeddingsClassifier",
     "BagOfWordsClassifier",
     "CNNClassifier",
@@ -34,18 +37,22 @@ __all__ = [
     "Document",
     "Epsilon",
     "Explanation",
+    "Gamma",
     "Index",
     "TextlrpError",
     "Zero",
     "explain",
+    "filter_phrases",
     "load",
     "load_20newsgroups",
     "load_corpus",
     "load_sample_posts",
+    "register",
     "write_report",
 ]
 
 _HOMES = {
+    "AlphaBeta": "lrp.rules",
     "BagOfEmbeddingsClassifier": "models.embeddings",
     "BagOfWordsClassifier": "models.bow",
     "CNNClassifier": "models.cnn",
@@ -53,14 +60,17 @@ _HOMES = {
     "Document": "records",
     "Epsilon": "lrp.rules",
     "Explanation": "records",
+    "Gamma": "lrp.rules",
     "Index": "explainers.targets",
     "TextlrpError": "errors",
     "Zero": "lrp.rules",
     "explain": "explainers.explain",
+    "filter_phrases": "explainers.phrases",
     "load": "models.bundle",
     "load_20newsgroups": "text.datasets",
     "load_corpus": "text.datasets",
     "load_sample_posts": "text.datasets",
+    "register": "lrp.calls",
     "write_report": "reports.html",
 }
 

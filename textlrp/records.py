@@ -90,6 +90,23 @@ class Tokens:
         text = self.text
         return (text[start:end] for start, end in self.spans.tolist())
 
+    def words(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The words the tokens make up, in order, and which of them each token (T,) belongs to.
+
+        A token is a word, but where every character of the text is a token (a model of character n-grams), runs of
+        letters and digits are words.
+        """
+        if len(self) != len(self.text) or not len(self):
+            return self.forms, np.arange(len(self))
+        starts = [
+            t == 0 or not (self.text[t].isalnum() and self.text[t - 1].isalnum()) for t in range(len(self.text))
+        ]
+        word_of = np.cumsum(starts) - 1
+        words = [""] * int(word_of[-1] + 1)
+        for word, form in zip(word_of.tolist(), self.forms, strict=True):
+            words[word] += form
+        return tuple(words), word_of
+
     def __repr__(self) -> str:
         return f"Tokens({len(self)} tokens of {len(self.text)} characters)"
 
@@ -251,11 +268,13 @@ class Explanation:
 
     def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
         """One row per distinct word read: summed relevance and occurrences, most positive first."""
-        values = self.relevance[self.row(target)]
+        forms, word_of = self.tokens.words()
+        values = np.zeros(len(forms), dtype=self.relevance.dtype)
+        np.add.at(values, word_of, self.relevance[self.row(target)])
         sums: dict[str, tuple[float, int]] = {}
-        for t in np.flatnonzero(self.seen).tolist():
-            total, occurrences = sums.get(self.tokens.forms[t], (0.0, 0))
-            sums[self.tokens.forms[t]] = (total + float(values[t]), occurrences + 1)
+        for word in np.unique(word_of[self.seen]).tolist():
+            total, occurrences = sums.get(forms[word], (0.0, 0))
+            sums[forms[word]] = (total + float(values[word]), occurrences + 1)
         rows = [WordRelevance(word, total, occurrences) for word, (total, occurrences) in sums.items()]
         return sorted(rows, key=lambda row: (-row.relevance, row.word))
 

@@ -245,7 +245,9 @@ def test_what_is_no_rule_is_refused_at_once(rule: Any) -> None:
 
 
 def test_a_layer_that_the_model_does_not_have_is_refused() -> None:
-    with pytest.raises(RuleError, match=r"no layer 'conv9' in this model; it has 'conv1' \(0, convolution\), .*'output' \(1, dense\)"):
+    with pytest.raises(
+        RuleError, match=r"no layer 'conv9' in this model; it has 'conv1' \(0, convolution\), .*'output' \(1, dense\)"
+    ):
         explain(fitted("cnn-max"), TEXT, rule=Composite({"conv9": Zero()}))
 
 

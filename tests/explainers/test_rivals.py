@@ -120,6 +120,11 @@ def hand(forward: Callable[[Tensor], Tensor], seed: int = 0, dimensions: int = 3
     return Hand(words, table, forward)
 
 
+def drawn_so_far() -> str:
+    """numpy's global generator, as it stands."""
+    return repr([part if isinstance(part, (str, int, float)) else part.tolist() for part in np.random.get_state()])  # noqa: NPY002
+
+
 def noise(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -211,9 +216,9 @@ def test_a_text_without_a_known_word_is_all_baseline(method: Method) -> None:
 @pytest.mark.parametrize("method", [SmoothGrad(2), Random(), LIME], ids=repr)
 def test_chance_comes_from_the_seed_alone(method: Any) -> None:
     model = fitted("cnn-max", "float64")
-    states = np.random.get_state()[1].copy(), torch.get_rng_state()
+    states = drawn_so_far(), torch.get_rng_state()
     first = found(model, READ[0], method).relevance
-    np.testing.assert_array_equal(np.random.get_state()[1], states[0])
+    assert drawn_so_far() == states[0]
     assert torch.equal(torch.get_rng_state(), states[1])
     assert not np.array_equal(found(model, READ[0], type(method)(seed=9)).relevance, first)
 
@@ -310,13 +315,14 @@ def test_integrated_gradients_leave_less_the_more_steps_there_are() -> None:
         for text in READ[5:8]:
             rest = [
                 np.abs(found(model, text, IntegratedGradients(steps)).ledger["words", "unsummed"]).max()
-                for steps in (4, 3000)
+                for steps in (4, 800)
             ]
             assert rest[1] < 0.02
             assert rest[1] < rest[0]
 
 
 def test_integrated_gradients_are_captums() -> None:
+    """But for its steps, which Captum keeps in float32."""
     for model in models("cnn-max"):
         for text in (*KNOWN, READ[6]):
             point = model.point(model.encode([text]), 0)
@@ -325,7 +331,7 @@ def test_integrated_gradients_are_captums() -> None:
                 theirs = CaptumIntegratedGradients(point.forward).attribute(
                     point.inputs[None], target=c, n_steps=20, method="gausslegendre"
                 )
-                np.testing.assert_allclose(answer.relevance[c], theirs[0].sum(dim=1), rtol=1e-10, atol=1e-10)
+                np.testing.assert_allclose(answer.relevance[c], theirs[0].sum(dim=1), rtol=1e-7, atol=1e-7)
 
 
 def test_smoothgrad_is_the_mean_gradient_at_noisy_inputs() -> None:
@@ -626,7 +632,7 @@ def test_shap_gives_owen_values_where_it_may_look_at_all_it_wants() -> None:
 @pytest.mark.slow
 @each_variant
 def test_shap_sums_to_the_score_less_that_of_no_word_however_few_samples(variant: str) -> None:
-    drawn = np.random.get_state()[1].copy()
+    drawn = drawn_so_far()
     for model in models(variant, seeds=2):
         batch = model.encode(READ)
         scores, nothing = model.scores(batch), model.scores(batch, keep=np.zeros(batch.ids.shape, dtype=bool))
@@ -638,7 +644,7 @@ def test_shap_sums_to_the_score_less_that_of_no_word_however_few_samples(variant
                 assert not answer.relevance[:, batch.ids[n, : batch.lengths[n]] == 0].any()
                 again = attribute(model, batch, n, (0, 1, 2), method)
                 assert answer.relevance.tobytes() == again.relevance.tobytes()
-    np.testing.assert_array_equal(np.random.get_state()[1], drawn)
+    assert drawn_so_far() == drawn
     whys = explain(fitted(variant), READ[:4], target=[("space", "autos"), *NAMES], method=SHAP)
     for why in whys:
         np.testing.assert_allclose(why.relevance[0], why.relevance[3] - why.relevance[1], rtol=1e-4, atol=1e-5)

@@ -99,7 +99,7 @@ def stripped(text: str, how: str | None, lower: bool = True) -> str:
 # ---- the same n-grams as scikit-learn's
 
 
-@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS], ids=str)
+@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
 def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str, Any]) -> None:
     reader = reader_of(options)
     analyzer = reader.vectorizer.build_analyzer()
@@ -107,7 +107,7 @@ def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str,
         assert Counter(ngrams(reader, text)) == Counter(analyzer(text)), text
 
 
-@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS], ids=str)
+@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
 @pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
 def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, Any], kind: type) -> None:
     reader = reader_of(options, kind)

@@ -24,14 +24,14 @@ class BiLSTM(nn.Module):
 
 
 TEXTS = {
-    "good": ("a warm and funny film", "the actors shine in every scene", "not a dull minute in this film", "we laughed all evening"),
-    "bad": ("a cold and dull film", "the actors sleep in every scene", "not a funny minute in this film", "we yawned all evening"),
-}  # fmt: skip
+    "good": "a warm and funny film | they shine in every scene | not a dull minute in it | we laughed all day",
+    "bad": "a cold and dull film | they sleep in every scene | not a funny minute in it | we yawned all day",
+}
 
 
 def main(epochs=60):
     torch.manual_seed(0)
-    rows = [(text.split(), label) for label, texts in TEXTS.items() for text in texts]
+    rows = [(text.split(), label) for label, texts in TEXTS.items() for text in texts.split(" | ")]
     vocabulary = {word: i for i, word in enumerate(sorted({word for words, _ in rows for word in words}), start=1)}
     model = BiLSTM(len(vocabulary) + 1, len(TEXTS))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -45,8 +45,10 @@ def main(epochs=60):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return textlrp.explain(model, ["a warm film", "we yawned in every dull scene", "not a good evening"],
-                           tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS), lengths=True)  # fmt: skip
+    texts = ["a warm film", "we yawned in every dull scene", "not a good day"]
+    return textlrp.explain(
+        model, texts, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS), lengths=True
+    )
 
 
 if __name__ == "__main__":

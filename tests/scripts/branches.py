@@ -48,8 +48,8 @@ def main(epochs=8):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    return textlrp.explain(model, test.texts[:10], tokenizer=lambda text: [m.span() for m in re.finditer("[a-zA-Z]+", text)],
-                           vocabulary=lambda word: vocabulary.get(word.lower()), unknown=1, classes=train.label_names)  # fmt: skip
+    return textlrp.explain(model, test.texts[:10], tokenizer="words", unknown=1, classes=train.label_names,
+                           vocabulary=lambda word: vocabulary.get(word.lower()))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def main(epochs=80):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return textlrp.explain(model, ["fry the onions in the evening", "the bus to the hedge by the sea", "boil the roses"],
-                           tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS))  # fmt: skip
+    texts = ["fry the onions in the evening", "the bus to the hedge by the sea", "boil the roses"]
+    return textlrp.explain(model, texts, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS))
 
 
 if __name__ == "__main__":

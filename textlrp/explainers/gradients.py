@@ -6,10 +6,12 @@ Letters: I inputs of D numbers each, S alternatives, K classes to explain, L wor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import roots_legendre
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -75,11 +77,18 @@ def _once(inputs: Tensor) -> Iterator[Weighted]:
 
 def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
     """Points on the straight way from zero, by Gauss-Legendre."""
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    nodes, weights = _gauss_legendre(steps)
     places = torch.from_numpy((nodes + 1) / 2).to(inputs.dtype)
     counts = torch.from_numpy(weights / 2).to(inputs.dtype)
     for some in _pieces(steps, inputs.numel()):
         yield places[some, None, None] * inputs, counts[some]
+
+
+@lru_cache(maxsize=4)
+def _gauss_legendre(steps: int) -> tuple[Numbers, Numbers]:
+    """Nodes and weights on [-1, 1]; kept, because many of them take their time."""
+    nodes, weights = roots_legendre(steps)
+    return nodes, weights
 
 
 def _noisy(inputs: Tensor, method: SmoothGrad) -> Iterator[Weighted]:

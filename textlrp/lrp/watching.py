@@ -33,6 +33,10 @@ _LIKE = frozenset("expand_as view_as reshape_as type_as to".split())
 """Operations that take no more than that from their second argument."""
 
 
+_INDEXED = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
+"""Moves that read positions from another tensor."""
+
+
 class Watch(TorchFunctionMode):
     """Follows the ids (1, T); subclasses say what becomes of looked-up vectors and of all other operations.
 
@@ -94,8 +98,11 @@ class Watch(TorchFunctionMode):
         """
         found = list(tensors_in(result))
         whole = [tensor for tensor in found if not tensor.is_floating_point() and tensor.dtype != torch.bool]
+        if not whole:
+            return
         read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
-        if operation in MOVES:
+        indexed = operation in _INDEXED and id(args[0]) not in self.positions  # ids say where, and are not moved
+        if operation in MOVES and not indexed:
             moved, ones, zeros = (
                 list(tensors_in(replayed(func, args, kwargs, filled)))
                 for filled in (read, *({key: fill(positions) for key, positions in read.items()} for fill in _FILLED))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError
@@ -118,12 +120,8 @@ class PlainBagNet(nn.Module):
 
     def occurrence_weights(self, ids: Tensor) -> Tensor:
         """(N, L) (1 + ln count) × idf to unit L2 norm over the distinct words of a text, shared among occurrences."""
-        ordered = ids.sort(dim=1).values
-        counts = torch.searchsorted(ordered, ids, right=True) - torch.searchsorted(ordered, ids)
-        times = counts.to(self.idf.dtype)
-        weights = (1 + times.log()) * self.idf[ids]
-        squares = (weights.square() / times).sum(dim=1, keepdim=True)
-        return weights / torch.where(squares > 0, squares, 1).sqrt() / times
+        # in numpy, for these are constants: whoever follows the ids through torch is to find the EmbeddingBag alone
+        return torch.from_numpy(np.stack([_occurrence_weights(row, self.idf.numpy()) for row in ids.numpy()]))
 
 
 def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConvNet | PlainBagNet:
@@ -184,6 +182,14 @@ def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str |
 
 def _module(net: Any) -> PlainConvNet | PlainBagNet:
     return PlainBagNet(net) if isinstance(net, BagNet) else PlainConvNet(net)
+
+
+def _occurrence_weights(ids: NDArray[np.int64], idf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(L,) for one text."""
+    words, occurrence, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    weights = (1 + np.log(counts)) * idf[words]
+    norm = np.sqrt((weights**2).sum()) or 1.0
+    return np.asarray((weights / norm / counts)[occurrence])
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -104,10 +104,11 @@ def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
 
 def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
     """Relevance summed over the occurrences of each distinct word read."""
-    forms, index = explanation.tokens.forms, dict[str, int]()
-    read = np.flatnonzero(explanation.seen)
-    ids = np.array([index.setdefault(forms[t], len(index)) for t in read.tolist()], dtype=np.int64)
-    values = shown_relevance(explanation, rows)[:, read]
+    (forms, word_of), index = explanation.tokens.words(), dict[str, int]()
+    read = np.unique(word_of[explanation.seen])
+    ids = np.array([index.setdefault(forms[word], len(index)) for word in read.tolist()], dtype=np.int64)
+    shown = shown_relevance(explanation, rows)
+    values = np.array([np.bincount(word_of, weights=row, minlength=len(forms))[read] for row in shown])
     sums = np.array([np.bincount(ids, weights=row, minlength=len(index)) for row in values])
     return WordSums(list(index), sums.reshape(len(rows), len(index)), np.bincount(ids, minlength=len(index)))
 

@@ -177,7 +177,8 @@ def _word_pattern() -> re.Pattern[str]:
 
 def _callable_name(function: UserTokenizer) -> str:
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}:{named.__qualname__}"
+    # a method of a built-in type has no module: str.split
+    return f"{getattr(named, '__module__', None) or 'builtins'}:{named.__qualname__}"
 
 
 def _reader_of(function: UserTokenizer) -> Callable[[str], Spans]:
