@@ -82,3 +82,9 @@ def test_an_option_out_of_its_range_is_refused(kind: Any, options: dict[str, Any
     (name,) = options
     with pytest.raises(OptionError, match=rf"^{name}=.* came; .* is wanted\.$"):
         kind(**options)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_comes_back_from_what_it_prints_as(name: str) -> None:
+    assert as_method(repr(METHODS[name].value)) == METHODS[name].value
+    assert as_method("Lime(samples=77, seed=3)") == Lime(samples=77, seed=3)

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from textlrp.errors import OptionError, RuleError
+from textlrp.lrp.pasted import is_call, pasted
 from textlrp.models.options import check_positive, check_whole, is_whole
 
 
@@ -255,13 +256,17 @@ _OTHER_NAMES = {"input-t-gradient": "gradient-x-input", "sensitivity-analysis": 
 def as_method(method: str | Method) -> Method:
     """A method by its name or as it is.
 
-    Underscores may stand for hyphens, as other toolkits write these names. Raises :class:`RuleError` for anything
+    A method may also come as the text it prints as: ``"Lime(samples=500)"``. Underscores may stand for hyphens, as
+    other toolkits write these names. Raises :class:`RuleError` for anything
     else, with the closest name there is.
     """
     if isinstance(method, Method):
         return method
     if not isinstance(method, str):
         raise RuleError(f"method={method!r} came; a name such as 'lime', or a method such as Lime(), is wanted.")
+    if is_call(method):
+        made = pasted(method, {type(entry.value).__name__: type(entry.value) for entry in _ENTRIES})
+        return as_method(made)
     name = method.replace("_", "-")
     name = _OTHER_NAMES.get(name, name)
     if name in METHODS:

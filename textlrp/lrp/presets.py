@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import Composite, is_rule
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.pasted import is_call, pasted
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
 
 ALPHA_1_BETA_0 = AlphaBeta(1.0, 0.0)
 ALPHA_2_BETA_1 = AlphaBeta(2.0, 1.0)
@@ -67,11 +68,15 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
 )
 """Each name and what it stands for."""
 
+PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in RULES} | {"Composite": Composite}
+"""What may stand in a rule that comes as text."""
+
 
 def as_composite(rule: str | Rule | Composite) -> Composite:
     """A preset's name, a rule for every weighted layer, or a composite, as a composite.
 
-    Zennit's names may be written with underscores, as it writes them. Raises :class:`RuleError` on anything else.
+    A rule or composite may also come as the text it prints as: ``"Gamma(gamma=0.5)"``. Zennit's names may be written
+    with underscores, as it writes them. Raises :class:`RuleError` on anything else.
     """
     if isinstance(rule, Composite):
         return rule
@@ -79,6 +84,8 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
         for name in (rule, rule.replace("_", "-")):
             if name in PRESETS:
                 return PRESETS[name]
+        if is_call(rule):
+            return as_composite(pasted(rule, PASTEABLE))
         close = difflib.get_close_matches(rule, PRESETS, n=1, cutoff=0.0)
         raise RuleError(
             f"no rule is called {rule!r}; the closest name is {close[0]!r}, and 'textlrp rules' lists all "
