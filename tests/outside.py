@@ -102,12 +102,11 @@ def _step(chosen: Subject, layer: Any, inputs: Tensor, outputs: Tensor, place: i
     reads, writes = (str(place),), str(place + 1)
     table, ids = chosen.table, chosen.ids
     nothing = outputs.new_zeros(())
+    bias: Tensor = nothing if getattr(layer, "bias", None) is None else layer.bias
     match layer:
         case nn.Linear():
-            bias = nothing if layer.bias is None else layer.bias
             return Linear(str(place), "dense", reads, writes, Dense(inputs, layer.weight), bias, outputs)
         case nn.Conv1d():
-            bias = nothing if layer.bias is None else layer.bias
             weight = layer.weight.permute(1, 2, 0).reshape(D, H * F)
 
             def box() -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from textlrp.explainers.methods import METHODS
+from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES
 from textlrp.records import Listing
@@ -14,15 +16,15 @@ def catalogue() -> tuple[Listing, ...]:
     """Three listings: rules with their formula, composites, and methods with what they sum to."""
     rules = Listing(
         "Rules of LRP",
-        "A rule for every layer that has weights, as in Composite({0: Flat()}, default=Epsilon()).",
+        "One for all layers, as in --rule 'Gamma(0.5)', or --rule 'Composite({0: Flat()}, default=Zero())'.",
         ("rule", "how it shares relevance out"),
-        tuple((_call(rule), _first_sentence(rule)) for rule in RULES),
+        tuple((_short(rule()), _first_sentence(rule)) for rule in RULES),
     )
     composites = Listing(
         "Composites by name",
-        "For rule= and --rule. 0 is every layer that reads the words, -1 the one that writes the scores.",
+        "For rule= and --rule; 0 is every layer that reads the words.",
         ("name", "what it stands for"),
-        tuple((name, _short(composite.layers, composite.default)) for name, composite in PRESETS.items()),
+        tuple((name, _composite(composite)) for name, composite in PRESETS.items()),
     )
     methods = Listing(
         "Methods",
@@ -36,19 +38,23 @@ def catalogue() -> tuple[Listing, ...]:
     return rules, composites, methods
 
 
-def _call(rule: type) -> str:
-    """The rule with its defaults, as Python writes it."""
-    fields = ", ".join(f"{field.name}={field.default!r}" for field in dataclasses.fields(rule))
-    return f"{rule.__name__}({fields})"
-
-
 def _first_sentence(rule: type) -> str:
     return " ".join((rule.__doc__ or "").split("\n\n")[0].split())
 
 
-def _short(layers: object, default: object) -> str:
-    """A composite on one line."""
-    assert isinstance(layers, dict)
-    return ", ".join(
-        [*(f"{key}: {rule!r}" for key, rule in layers.items()), f"else {default!r}" if layers else repr(default)]
-    )
+def _composite(composite: Composite) -> str:
+    """A composite on one line, its rules as short as they can be pasted."""
+    layers = [f"{key}: {_short(rule)}" for key, rule in composite.layers.items()]
+    return ", ".join([*layers, f"else {_short(composite.default)}"]) if layers else _short(composite.default)
+
+
+def _short(rule: Any) -> str:
+    """A rule with its numbers, and with what is not as usual; it can be pasted."""
+    shown = []
+    for position, field in enumerate(dataclasses.fields(rule)):
+        value = getattr(rule, field.name)
+        if isinstance(value, float) and field.name != "stabiliser" and len(shown) == position:
+            shown.append(f"{value:g}")
+        elif value != field.default:
+            shown.append(f"{field.name}={value!r}")
+    return f"{type(rule).__name__}({', '.join(shown)})"
