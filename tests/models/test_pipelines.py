@@ -372,6 +372,17 @@ def test_words_of_several_vectorizers_are_cut_where_either_cuts() -> None:
     )
 
 
+def test_a_word_of_several_tokens_is_shared_by_their_length() -> None:
+    words = CountVectorizer(token_pattern=r"[\w-]+", vocabulary=["x-ray", "car"])
+    parts = CountVectorizer(token_pattern=r"\w+", vocabulary=["car"])
+    pipeline = make_pipeline(make_union(words, parts), LinearSVC(random_state=0)).fit(["x-ray", "car"], ["a", "b"])
+    whole, car, same_car = pipeline[-1].coef_[0]
+    found = led(pipeline_model(pipeline), ["x-ray car"])
+    np.testing.assert_allclose(
+        found.relevance[1, 0], [whole / 5, whole / 5, whole * 3 / 5, car + same_car], rtol=1e-12
+    )
+
+
 def test_bernoulli_absent_words_are_one_entry_of_the_ledger() -> None:
     pipeline = fitted(CountVectorizer(), BernoulliNB())
     text = "the doctor the doctor saw a rocket"
@@ -594,6 +605,19 @@ def test_a_step_that_is_not_known_is_refused_by_name(steps: tuple[Any, ...], mes
     with pytest.raises(ModelError) as refused:
         pipeline_model(fitted(*steps))
     assert message in str(refused.value)
+
+
+class Doubling(CountVectorizer):  # type: ignore[misc]
+    """A vectorizer whose n-grams are its own idea."""
+
+    def _word_ngrams(self, tokens: Any, stop_words: Any = None) -> Any:
+        return [*tokens, *tokens]
+
+
+def test_features_that_are_not_those_of_the_places_are_noticed() -> None:
+    model = pipeline_model(fitted(Doubling(), LinearSVC()))
+    with pytest.raises(ModelError, match="Doubling 'doubling' cannot be traced exactly: in text 1"):
+        model.encode(["zebra", "the car"])
 
 
 def test_what_is_no_fitted_text_pipeline_is_refused() -> None:
