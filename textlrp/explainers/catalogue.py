@@ -50,7 +50,7 @@ def _composite(composite: Composite) -> str:
 
 def _short(rule: Any) -> str:
     """A rule with its numbers, and with what is not as usual; it can be pasted."""
-    shown = []
+    shown: list[str] = []
     for position, field in enumerate(dataclasses.fields(rule)):
         value = getattr(rule, field.name)
         if isinstance(value, float) and field.name != "stabiliser" and len(shown) == position:

@@ -44,7 +44,10 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class Classifier(Protocol):
     """What ``explain`` asks of a model: ours, or an adapter around the user's own."""
 
-    classes_: NDArray[Any]
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """(C,) the labels."""
+        ...
 
     @property
     def fingerprint_(self) -> str:

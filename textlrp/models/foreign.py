@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,15 +21,12 @@ from textlrp.lrp.record import Recording, recording
 from textlrp.lrp.swap import looked_up_vectors, swapped, swapped_scores
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES
-from textlrp.models.inputs import Texts, check_texts
+from textlrp.models.inputs import Texts
 from textlrp.models.options import is_whole
 from textlrp.models.points import Point
-from textlrp.records import Document, Status, Tokens
-from textlrp.text.batches import Batch, Reading
-from textlrp.text.skip import inside
-from textlrp.text.tokens import Tokenizer, make_tokenizer
-
-Vocabulary = Mapping[str, int] | Callable[[str], int | None]
+from textlrp.models.words import Lookup, WordReader
+from textlrp.text.batches import Batch
+from textlrp.text.tokens import make_tokenizer
 
 PROBES = (16, 64, 256, 1024)
 """Words of the made-up texts that tell how many classes a module has."""
@@ -53,22 +50,16 @@ class TorchTextModel:
     def __init__(
         self,
         module: nn.Module,
-        tokenizer: Tokenizer,
-        vocabulary: Vocabulary,
+        words: WordReader,
         *,
-        unknown: int | None,
         classes: NDArray[Any] | None,
         lengths: bool | str | None,
         batch: bool,
-        padding: int,
     ) -> None:
         self.module = module
-        self.tokenizer = tokenizer
-        self.vocabulary = vocabulary
-        self.unknown = unknown
+        self.words = words
         self.lengths = lengths
         self.batch = batch
-        self.padding = padding
         self._classes = classes
         self._copies: dict[str, nn.Module] = {}
         self._end: Recording | None = None
@@ -94,18 +85,7 @@ class TorchTextModel:
 
     def encode(self, texts: Texts) -> Batch:
         """The texts as the module reads them: ids (N, L), padded at the right with ``padding``."""
-        readings, rows, statuses = [], [], []
-        for number, document in enumerate(check_texts(texts)):
-            reading, ids, status = self._read(document, number)
-            readings.append(reading)
-            rows.append(ids)
-            statuses.append(status)
-        lengths = np.array([len(ids) for ids in rows], dtype=np.int32)
-        grid = np.full((len(rows), int(lengths.max(initial=0))), self.padding, dtype=np.int64)
-        for row, ids in enumerate(rows):
-            grid[row, : len(ids)] = ids
-        counts = tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings)
-        return Batch(tuple(readings), grid, lengths, tuple(statuses), counts)
+        return self.words.encode(texts)
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
@@ -150,42 +130,6 @@ class TorchTextModel:
             return torch.cat([self._swapped(module, batch, n, _instead(each, sizes)) for each in alternatives])
 
         return Point(torch.cat(tables, dim=1), scores)
-
-    # ---- reading
-
-    def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
-        text = document if isinstance(document, str) else document.text
-        spans = self.tokenizer.spans(text)
-        forms = tuple(text[start:end] for start, end in spans.tolist())
-        skipped = inside(spans[:, 0], document.skip) if isinstance(document, Document) else np.zeros(len(spans), bool)
-        status = np.where(skipped, Status.SKIPPED, Status.READ).astype(np.uint8)
-        ids: list[int] = []
-        for place in np.flatnonzero(~skipped).tolist():
-            found = self._id(forms[place])
-            if found is None:
-                status[place] = Status.UNKNOWN
-            else:
-                ids.append(found)
-        positions = np.flatnonzero(status == Status.READ).astype(np.int32)
-        read = tuple(forms[place] for place in positions.tolist())
-        name = str(number) if isinstance(document, str) else document.id
-        return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
-
-    def _id(self, word: str) -> int | None:
-        """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""
-        vocabulary: Any = self.vocabulary
-        look_up = vocabulary.__getitem__ if hasattr(vocabulary, "__getitem__") else vocabulary
-        try:
-            found = look_up(word)
-        except KeyError:
-            found = None
-        if found is None:
-            return self.unknown
-        if not is_whole(found) or found < 0:
-            raise OptionError(
-                f"the vocabulary gave {found!r} for the word {word!r}; an id, a whole number >= 0, is wanted."
-            )
-        return int(found)
 
     # ---- calling
 
@@ -238,7 +182,7 @@ class TorchTextModel:
                 self._end = recording(self.module, ids, forward)
             self._check_classes(self._end.trace.scores.shape[1])
         for length in PROBES if self._end is None else ():
-            ids = torch.full((1, length), self.padding)
+            ids = torch.full((1, length), self.words.padding)
             try:
                 self._end = recording(self.module, ids, self._forward(self.module, length))
                 break
@@ -302,7 +246,7 @@ def torch_model(
     module: nn.Module,
     *,
     tokenizer: str | Callable[[str], Any],
-    vocabulary: Vocabulary,
+    vocabulary: Lookup,
     unknown: int | None = None,
     classes: Sequence[Any] | None = None,
     lengths: bool | str | None = None,
@@ -329,11 +273,8 @@ def torch_model(
             raise OptionError(f"classes={classes!r} came; a list of different labels, one for each score, is wanted.")
     return TorchTextModel(
         module,
-        make_tokenizer(tokenizer),
-        vocabulary,
-        unknown=unknown,
+        WordReader(make_tokenizer(tokenizer), vocabulary, unknown, padding),
         classes=labels,
         lengths=lengths,
         batch=batch,
-        padding=padding,
     )
