@@ -58,7 +58,8 @@ CHARACTER_OPTIONS: tuple[dict[str, Any], ...] = tuple(
     {"analyzer": analyzer, "ngram_range": ngrams, "strip_accents": strip, "lowercase": lower}
     for analyzer in ("char", "char_wb")
     for ngrams, strip, lower in (
-        ((1, 1), None, True), ((1, 3), "unicode", True), ((2, 5), "ascii", True), ((3, 3), None, False), ((6, 7), None, True),
+        ((1, 1), None, True), ((1, 3), "unicode", True), ((2, 5), "ascii", True), ((3, 3), None, False),
+        ((6, 7), None, True),
     )
 )  # fmt: skip
 

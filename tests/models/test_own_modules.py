@@ -1,0 +1,243 @@
+"""A torch module of the user's own behind ``explain``: reading, calling, other methods, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from foreign import MODULES, Base, Branches, Reader, made
+from reference import gap
+from torch import Tensor, nn
+
+from textlrp.errors import DataError, ModelError, OptionError, TargetError
+from textlrp.explainers.explain import explain
+from textlrp.models.foreign import torch_model
+from textlrp.records import Document, Explanation, Status
+
+VOCABULARY = {word: number for number, word in enumerate(["<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red"])}
+TEXT = "the old car , xyz the oil pump"
+HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": VOCABULARY}
+each_module = pytest.mark.parametrize("name", MODULES)
+
+
+def law_gap(why: Explanation) -> float:
+    worst = 0.0
+    for k in range(len(why.targets)):
+        entries = [float(entry[k]) for entry in why.ledger.values()]
+        worst = max(
+            worst, gap(why.relevance[k].sum() + sum(entries) - why.target_scores[k], why.relevance[k], entries)
+        )
+    return worst
+
+
+@each_module
+def test_every_module_is_explained_with_one_call(name: str) -> None:
+    why = explain(made(name), TEXT, target="all", **HOW)
+    assert law_gap(why) < 1e-13
+    assert why.relevance.dtype == np.float64
+    assert [text for text, seen in zip(why.tokens, why.seen, strict=True) if not seen] == [",", "xyz"]
+    assert (why.relevance[:, ~why.seen] == 0).all()
+    assert (why.counts == -1).all()
+    assert why.labels == ("0", "1", "2")[: len(why.scores)]
+    single = explain(made(name), TEXT, dtype="float32", **HOW)
+    assert single.relevance.dtype == np.float32
+    assert law_gap(single) < 1e-5
+    np.testing.assert_allclose(single.scores, why.scores, rtol=1e-4, atol=1e-6)
+
+
+def test_words_without_an_id_are_left_out_or_read_as_the_unknown_one() -> None:
+    module = made("branches")
+    left_out, read = explain(module, TEXT, **HOW), explain(module, TEXT, unknown=9, **HOW)
+    shorter = explain(module, "the old car the oil pump", **HOW)
+    assert left_out.status.tolist() == [0, 0, 0, Status.UNKNOWN, Status.UNKNOWN, 0, 0, 0]
+    assert not read.status.any()
+    assert np.abs(read.relevance[0, 3:5]).max() > 0
+    np.testing.assert_array_equal(left_out.scores, shorter.scores)
+    np.testing.assert_array_equal(left_out.relevance[:, left_out.seen], shorter.relevance)
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [VOCABULARY, VOCABULARY.get, VOCABULARY.__getitem__, lambda word: np.int64(VOCABULARY[word])],
+    ids=["mapping", "callable with None", "callable with KeyError", "numpy"],
+)
+@pytest.mark.parametrize(
+    "tokenizer",
+    [str.split, lambda text: [(s, s + len(w)) for s, w in places(text)], "words"],
+    ids=["strings", "pairs", "name"],
+)
+def test_tokenizers_and_vocabularies_of_all_kinds(tokenizer: Any, vocabulary: Any) -> None:
+    why = explain(made("branches"), TEXT, tokenizer=tokenizer, vocabulary=vocabulary)
+    expected = explain(made("branches"), TEXT, **HOW)
+    read = [token for token, seen in zip(why.tokens, why.seen, strict=True) if seen]
+    assert read == ["the", "old", "car", "the", "oil", "pump"]
+    np.testing.assert_array_equal(why.relevance[:, why.seen], expected.relevance[:, expected.seen])
+
+
+def places(text: str) -> Iterator[tuple[int, str]]:
+    position = 0
+    for word in text.split():
+        position = text.index(word, position)
+        yield position, word
+        position += len(word)
+
+
+def test_skipped_ranges_of_a_document_are_not_read() -> None:
+    document = Document("d", TEXT, "b", np.array([[0, 7]], np.int32))
+    why = explain(made("branches"), document, classes=["a", "b", "c"], **HOW)
+    assert why.status.tolist()[:3] == [Status.SKIPPED, Status.SKIPPED, Status.READ]
+    assert (why.document_id, why.gold, why.labels) == ("d", "b", ("a", "b", "c"))
+    np.testing.assert_array_equal(why.scores, explain(made("branches"), "car the oil pump", **HOW).scores)
+
+
+@pytest.mark.parametrize("lengths", [True, "lengths"])
+@pytest.mark.parametrize("batch", [True, False])
+def test_lengths_and_batches(lengths: Any, batch: bool) -> None:
+    module, texts = made("bi-lstm packed"), [TEXT, "the car", "oil pump road"]
+    whys = list(explain(module, texts, lengths=lengths, batch=batch, **HOW))
+    for text, why in zip(texts, whys, strict=True):
+        np.testing.assert_allclose(why.relevance, explain(module, text, **HOW).relevance, atol=1e-14)
+    occluded = list(explain(module, texts, lengths=lengths, batch=batch, method="occlusion", **HOW))
+    for text, why in zip(texts, occluded, strict=True):
+        np.testing.assert_allclose(
+            why.relevance, explain(module, text, method="occlusion", **HOW).relevance, atol=1e-14
+        )
+
+
+@each_module
+def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
+    module = made(name)
+    model = torch_model(module, **HOW)
+    batch = model.encode([TEXT])
+    keep = np.array([[True, False, True, True, False, True]])
+    changed = copy.deepcopy(module)
+    tables = [part for part in changed.modules() if isinstance(part, (nn.Embedding, nn.EmbeddingBag))]
+    for table in tables:
+        if table.num_embeddings == 12:  # not the embedding of positions
+            table.weight.data[[VOCABULARY["old"], VOCABULARY["oil"]]] = 0
+    np.testing.assert_allclose(
+        model.scores(batch, keep=keep), torch_model(changed, **HOW).scores(batch), rtol=1e-12, atol=1e-14
+    )
+    np.testing.assert_allclose(model.scores(batch), model.trace(batch).scores, rtol=1e-12)
+
+
+@each_module
+def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) -> None:
+    model = torch_model(made(name), **HOW)
+    batch = model.encode(["the old car oil pump road"])  # no word twice: an exact tie of windows has no slope
+    point = model.point(batch, 0)
+    assert len(point.inputs) == 6
+    torch.testing.assert_close(point.forward(point.inputs[None]), model.trace(batch).scores, rtol=1e-12, atol=1e-13)
+    inputs = point.inputs.clone().requires_grad_()
+    point.forward(inputs[None])[0, 0].backward()
+    step = torch.randn(inputs.shape, generator=torch.Generator().manual_seed(0), dtype=inputs.dtype)
+    up, down = point.forward(torch.stack([point.inputs + 1e-6 * step, point.inputs - 1e-6 * step]))[:, 0]
+    assert inputs.grad is not None
+    torch.testing.assert_close((up - down) / 2e-6, (inputs.grad * step).sum(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["gradient-x-input", "integrated-gradients", "occlusion", "guided-backprop"])
+def test_other_methods_explain_it_too(method: str) -> None:
+    contrast = explain(made("branches"), TEXT, method=method, target=[0, 1, (0, 1)], **HOW)
+    assert contrast.method == method
+    np.testing.assert_allclose(contrast.relevance[2], contrast.relevance[0] - contrast.relevance[1], atol=1e-14)
+    assert (contrast.relevance[:, ~contrast.seen] == 0).all()
+
+
+def test_probabilities_are_those_of_the_modules_own_end() -> None:
+    assert explain(made("branches"), TEXT, **HOW).probabilities is None
+    for name in ("gates", "bag mean"):
+        module = made(name)
+        why = explain(module, TEXT, **HOW)
+        assert why.probabilities is not None
+        ids = torch.tensor([[VOCABULARY[word] for word in TEXT.split() if word in VOCABULARY]])
+        with torch.no_grad():
+            own = module.eval()(ids).reshape(-1).numpy()
+        expected = np.exp(own) if name == "gates" else np.array([1 - own[0], own[0]])
+        np.testing.assert_allclose(why.probabilities, expected, rtol=1e-12)
+
+
+def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
+    class Trips(Branches):
+        def forward(self, ids: Tensor) -> Tensor:
+            if ids.shape[1] > 5:
+                raise RuntimeError("too long\nfor me")
+            return super().forward(ids)
+
+    for module in (made("bi-lstm packed"), Trips().double()):
+        module.train()
+        before = {key: value.clone() for key, value in module.state_dict().items()}
+        held = [{key: id(value) for key, value in vars(part).items()} for part in module.modules()]
+        if isinstance(module, Trips):
+            with pytest.raises(ModelError, match=r"stopped at text '1' of 6 words: RuntimeError: too long$"):
+                explain(module, TEXT, classes="abc", **HOW)
+        else:
+            for method in ("lrp", "integrated-gradients", "occlusion"):
+                explain(module, TEXT, method=method, dtype="float32", **HOW)
+        assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+        assert [{key: id(value) for key, value in vars(part).items()} for part in module.modules()] == held
+        assert all(part.training for part in module.modules())
+        assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_the_fingerprint_changes_with_the_weights() -> None:
+    one, same, other = made("branches"), made("branches"), made("branches", seed=1)
+    prints = [explain(module, TEXT, **HOW).model for module in (one, same, other)]
+    assert prints[0] == prints[1] != prints[2]
+    assert len(prints[0]) == 12
+
+
+def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
+    why = explain(Reader(batch_first=True, use="mean").double(), "car", target="all", **HOW)
+    assert law_gap(why) < 1e-13
+
+    class Sums(Base):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(6, 3)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.out(self.embed(ids).sum(1))
+
+    empty = explain(Sums().double(), "nothing known here", target="all", **HOW)
+    assert not empty.relevance.any()
+    np.testing.assert_allclose(empty.absorbed, empty.scores)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"vocabulary": VOCABULARY}, OptionError, "came without tokenizer= or vocabulary="),
+        ({"tokenizer": str.split}, OptionError, "came without tokenizer= or vocabulary="),
+        (HOW | {"vocabulary": 3}, OptionError, "a mapping or a callable"),
+        (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "gave 1.5 for the word 'the'"),
+        (HOW | {"unknown": -1}, OptionError, "unknown=-1 came"),
+        (HOW | {"lengths": 3}, OptionError, "lengths=3 came"),
+        (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of different labels"),
+        (HOW | {"classes": ["a", "b"]}, OptionError, "holds 2 labels, but the module gives 3 scores"),
+        (HOW | {"vocabulary": {"the": 99}}, ModelError, r"has the id 99.* 12 rows"),
+        (HOW | {"vocabulary": {}}, DataError, "no word that the vocabulary knows"),
+        (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
+        (HOW | {"target": "b"}, TargetError, "no class 'b'"),
+        (HOW | {"lengths": "sizes"}, OptionError, "cannot be found out by trying; pass their labels"),
+        (HOW | {"lengths": "sizes", "classes": "abc"}, ModelError, r"TypeError.*sizes"),
+    ],
+)
+def test_bad_input_gets_one_sentence(options: dict[str, Any], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said) as caught:
+        explain(made("branches"), TEXT, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_of_modules_are_refused_for_other_models() -> None:
+    from sklearn.svm import LinearSVC
+    from toys import fitted
+
+    with pytest.raises(OptionError, match=r"vocabulary= came with a CNNClassifier"):
+        explain(fitted("cnn-max"), TEXT, vocabulary=VOCABULARY)
+    with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
+        explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
