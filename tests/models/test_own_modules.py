@@ -18,7 +18,8 @@ from textlrp.explainers.explain import explain
 from textlrp.models.foreign import torch_model
 from textlrp.records import Document, Explanation, Status
 
-VOCABULARY = {word: number for number, word in enumerate(["<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red"])}
+WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red")
+VOCABULARY = {word: number for number, word in enumerate(WORDS)}
 TEXT = "the old car , xyz the oil pump"
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": VOCABULARY}
 each_module = pytest.mark.parametrize("name", MODULES)

@@ -58,40 +58,48 @@ class Call:
         """The floating-point tensors of the result."""
         return [tensor for tensor in tensors_in(self.result) if tensor.is_floating_point()]
 
+    @property
+    def tracked(self) -> list[Tensor]:
+        """The tensors among the arguments that depend on the words, each once."""
+        return list({id(t): t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t)}.values())
+
     def gate(self, tensor: Tensor) -> bool:
         """Whether a value came from a sigmoid or softmax."""
         return self.names[id(tensor)] in self.recorder.gates
 
     # ---- saying
 
-    def passes(self, *, blocked: Tensor | None = None, of: Tensor | None = None) -> str:
-        """Relevance passes through an elementwise operation, but not where ``blocked``."""
-        source = of if of is not None else next(t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t))
+    def passes(self, *, blocked: Tensor | None = None) -> str:
+        """Relevance passes through an elementwise operation of one tracked value, but not where ``blocked``."""
+        read, _ = self.spread(self.tracked[0])
         name = self.recorder.step_name(self.operation)
         value = self._write(self.outputs[0])
-        read = self.names[id(source)]
         self.recorder.steps.append(Passed(name, self.operation, (read,), value, blocked))
-        if read in self.recorder.gates:
+        if self.gate(self.tracked[0]):
             self.recorder.gates.add(value)
         return value
 
-    def moves(self, *, constants: bool = False) -> None:
-        """Numbers change places; with ``constants`` some of the result may come from none of the inputs."""
-        tracked = list({id(t): t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t)}.values())
-        inputs = tuple(self.before[id(tensor)] for tensor in tracked)
+    def moves(self, *, into: Tensor | None = None, like: Callable[..., Any] | None = None) -> None:
+        """Numbers change places, and constants may stand between them.
+
+        The result is the tensor ``into`` where the operation gives none. ``like`` is the function of the arguments to
+        lead back through where it is not the operation itself.
+        """
+        inputs = tuple(self.before[id(tensor)] for tensor in self.tracked)
         name = self.recorder.step_name(self.operation)
-        keys = [id(tensor) for tensor in tracked]
-        for place, output in enumerate(self.outputs):
+        keys = [id(tensor) for tensor in self.tracked]
+        function, constant = like or self.function, {} if into is None else {id(into): self.before[id(into)]}
+        for place, output in enumerate(self.outputs if into is None else [into]):
 
             def again(leaves: Sequence[Tensor], place: int = place) -> Tensor:
-                result = replayed(self.function, self.args, self.kwargs, dict(zip(keys, leaves, strict=True)))
+                own = constant | dict(zip(keys, leaves, strict=True))
+                result = replayed(function, self.args, self.kwargs, own)
                 return [tensor for tensor in tensors_in(result) if tensor.is_floating_point()][place]
 
-            reached = None
-            if constants:
-                ones, zeros = ([filled(value) for value in inputs] for filled in (torch.ones_like, torch.zeros_like))
-                reached = again(ones) - again(zeros)
-                reached = None if bool((reached == 1).all()) else reached
+            # only what came from an input differs; a difference itself would be lost beside a constant of -inf
+            ones, zeros = ([filled(value) for value in inputs] for filled in (torch.ones_like, torch.zeros_like))
+            differs = again(ones) != again(zeros)
+            reached = None if bool(differs.all()) else differs.to(inputs[0].dtype)
             value = self._write(output)
             reads = tuple(self.names[key] for key in keys)
             self.recorder.steps.append(Moved(name, reads, value, again, inputs, reached))
@@ -116,7 +124,7 @@ class Call:
     ) -> str:
         """z = scale × apply(inputs, weight) + bias, linear in inputs and in weight; a rule decides.
 
-        ``layer`` are the parameters that name the step.
+        ``layer`` are the parameters that name the step. A weight that is constant must not change afterwards.
         """
         z = self.outputs[0]
         read = self.names[id(inputs)]
@@ -157,9 +165,10 @@ class Call:
 
     def stops(self, why: str) -> str:
         """Nothing may be led back from here on; ``why`` is raised if relevance arrives."""
-        source = next(t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t))
+        shapes = tuple(self.before[id(tensor)].shape for tensor in self.tracked)
+        reads = tuple(self.names[id(tensor)] for tensor in self.tracked)
         value = self._write(self.outputs[0])
-        self.recorder.steps.append(Stopped(self.operation, (self.names[id(source)],), value, why))
+        self.recorder.steps.append(Stopped(self.operation, reads, value, why, shapes))
         return value
 
     def refuse(self, why: str) -> ModelError:
@@ -177,7 +186,8 @@ def _moved_box(
 
     def moved() -> Box:
         ends = list(zip(*(box() for box in boxes), strict=True))
-        return Box(*(_beside(list(end), again(end), reached) for end in ends))
+        # clones, since the operation may work in place
+        return Box(*(_beside(list(end), again([each.clone() for each in end]), reached) for end in ends))
 
     return moved
 

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from textlrp.lrp.calls import Call, register
 from textlrp.lrp.recorded import Moved
-from textlrp.lrp.recurrent import recurrent_steps
+from textlrp.lrp.recurrent import Recurrent, recurrent_steps
+from textlrp.lrp.rules import Rule
+from textlrp.lrp.trace import Absorbed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequences:
+    """A recurrent layer over all sequences (N, T, E) that a module made of its one text."""
+
+    name: str
+    reads: tuple[str]
+    writes: str
+    layer: Recurrent
+    kind: str = "recurrent"
+    ruled: ClassVar[bool] = True
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        (received,), absorbed = self.layer.back(relevance[:, 0], rule)
+        return [received[:, None]], {cause: entry.sum(dim=1, keepdim=True) for cause, entry in absorbed.items()}
 
 
 class _Arguments(NamedTuple):
-    """The arguments of torch's recurrent functions, packed or not; ``start`` is h, or h and c."""
+    """The arguments of torch's recurrent functions; ``sizes`` where packed, ``start`` is h, or h and c."""
 
+    sizes: Tensor | None
     start: Sequence[Tensor]
     weights: Sequence[Tensor]
     biases: bool
     layers: int
     directions: int
+    batch_first: bool
 
 
 def _arguments(call: Call) -> _Arguments:
     """Packed calls have the batch sizes as second argument, which moves the others."""
     rest = list(call.args[1:])
-    if isinstance(rest[2], (list, tuple)):
-        del rest[0]
-    start, weights, biases, layers, _, _, bidirectional = rest[:7]
+    sizes = rest.pop(0) if isinstance(rest[2], (list, tuple)) else None
+    start, weights, biases, layers, _, _, bidirectional, *batch_first = rest
     many = start if isinstance(start, (list, tuple)) else (start,)
-    return _Arguments(many, weights, biases, layers, 2 if bidirectional else 1)
+    return _Arguments(sizes, many, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
 
 
 @register("lstm", "gru", "rnn_tanh", "rnn_relu")
@@ -39,13 +59,22 @@ def _(call: Call) -> None:
     per = 4 if given.biases else 2
     if len(given.weights) != per * given.layers * given.directions:
         raise call.refuse("its states are projected (proj_size).")
+    if given.sizes is not None and (given.sizes != 1).any():
+        raise call.refuse("several sequences are packed into one, and only one at a time is known.")
     if any(call.tracks(state) for state in given.start):
         raise call.refuse("its initial states depend on the words.")
     name = call.recorder.step_name(call.operation, given.weights[0])
     words = call.numbers(call.args[0])
-    length = words.numel() // words.shape[-1]
-    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: found[0].reshape(length, -1))
-    inputs = words.reshape(length, -1)
+
+    def sequences(value: Tensor) -> Tensor:
+        """To (N, T, ...) and, for those that are not packed, back again."""
+        if given.sizes is not None:
+            return value[None]
+        return value if given.batch_first else value.transpose(0, 1)
+
+    inputs = sequences(words)
+    length = inputs.shape[1]
+    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: sequences(found[0]))
     states: list[Tensor] = []
     read: list[str] = []
     for layer in range(given.layers):
@@ -53,40 +82,45 @@ def _(call: Call) -> None:
         for row in range(first, first + given.directions):
             written = call.recorder.new_value(call.operation)
             weights = [*given.weights[per * row : per * (row + 1)], *([] if given.biases else [None, None])]
-            start = [state.reshape(len(state), 1, -1)[row] for state in given.start]
+            start = [state.reshape(len(state), len(inputs), -1)[row] for state in given.start]
             step, found = recurrent_steps(
                 call.operation,
                 name,
                 value,
                 written,
-                inputs[None],
+                inputs,
                 weights,
                 (start[0], start[1] if len(start) > 1 else None),
                 reverse=row > first,
-                lengths=torch.tensor([length]),
+                lengths=torch.full((len(inputs),), length),
             )
-            call.recorder.steps.append(step)
-            states.append(found[0])
+            call.recorder.steps.append(Sequences(name, (value,), written, step))
+            states.append(found)
             read.append(written)
         value = _moved(call, read[first:], states[first:], _side_by_side)
         inputs = _side_by_side(states[first:])
     call.recorder.elements = max(call.recorder.elements, sum(state.numel() for state in states))
-    shape, directions = call.outputs[0].shape, given.directions
-    _moved(call, [value], [inputs], lambda found: found[0].reshape(shape), call.outputs[0])
+    _moved(
+        call,
+        [value],
+        [inputs],
+        lambda found: sequences(found[0]) if given.sizes is None else found[0][0],
+        call.outputs[0],
+    )
     for place, output in enumerate(call.outputs[1:]):
-        _moved(call, read, states, _last(place, directions, output.shape), output)
+        _moved(call, read, states, _last(place, given.directions, output.shape), output)
 
 
 def _side_by_side(states: Sequence[Tensor]) -> Tensor:
-    """(T, S, H) of each direction -> (T, directions × H) of h."""
-    return torch.cat([state[:, 0] for state in states], dim=-1)
+    """(N, T, S, H) of each direction -> (N, T, directions × H) of h."""
+    return torch.cat([state[:, :, 0] for state in states], dim=-1)
 
 
 def _last(place: int, directions: int, shape: Any) -> Callable[[Sequence[Tensor]], Tensor]:
     """The states after the last position each direction read: h (``place`` 0) or c (1) of all layers."""
 
     def found(states: Sequence[Tensor]) -> Tensor:
-        rows = [state[0 if number % directions else -1, place] for number, state in enumerate(states)]
+        rows = [state[:, 0 if number % directions else -1, place] for number, state in enumerate(states)]
         return torch.stack(rows).reshape(shape)
 
     return found

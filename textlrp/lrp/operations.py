@@ -59,26 +59,40 @@ def _(call: Call) -> None:
     call.recorder.squash(value, call.operation)
 
 
-_WITH_CONSTANTS = frozenset(
-    names("pad cat concat concatenate stack hstack vstack masked_fill where pad_packed_sequence")
-)
-
-
-@register(*(MOVES - _WITH_CONSTANTS))
+@register(*MOVES)
 @register(
     *names(
         "max_pool1d max_pool2d max_pool1d_with_indices max_pool2d_with_indices adaptive_max_pool1d "
-        "adaptive_max_pool2d adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices max amax min amin "
-        "maximum minimum topk sort"
+        "adaptive_max_pool2d adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices amax amin topk sort"
     )
 )
 def _(call: Call) -> None:
     call.moves()
 
 
-@register(*_WITH_CONSTANTS)
+@register("max", "min", "maximum", "minimum", "fmax", "fmin")
 def _(call: Call) -> None:
-    call.moves(constants=True)
+    other = call.argument(1, "other")
+    if isinstance(other, Tensor) and len(call.tracked) == 1:  # as a ReLU is the larger of x and 0
+        call.passes()
+    else:
+        call.moves()
+
+
+@register("setitem")
+def _(call: Call) -> None:
+    def put(target: Tensor, index: Any, value: Any) -> Tensor:
+        filled = target.clone()
+        filled[index] = value
+        return filled
+
+    call.moves(into=call.args[0], like=put)
+
+
+@register("glu")
+def _(call: Call) -> None:
+    """a × sigmoid(b) of two halves (a, b): the source takes all."""
+    call.moves(like=lambda a, dim=-1: a.chunk(2, dim)[0])
 
 
 # ---- layers with weights
@@ -89,7 +103,9 @@ def _(call: Call) -> None:
     inputs, weight, bias = call.argument(0, "input"), call.argument(1, "weight"), call.argument(2, "bias")
     if call.tracks(weight) or call.tracks(bias):
         raise call.refuse("its weights depend on the words.")
-    call.linear("dense", inputs, weight, F.linear, bias=bias, layer=(weight, bias))
+    value = call.linear("dense", inputs, weight, F.linear, bias=bias, layer=(weight, bias))
+    if call.outputs[0].dim() == 2:
+        call.recorder.scalable.add(value)
 
 
 @register("conv1d", "conv2d")
@@ -106,17 +122,29 @@ def _(call: Call) -> None:
         return result
 
     shaped = None if bias is None else bias.reshape(-1, *(1 for _ in weight.shape[2:]))
-    call.linear("convolution", inputs, weight, apply, bias=shaped, layer=(weight, bias))
+    value = call.linear("convolution", inputs, weight, apply, bias=shaped, layer=(weight, bias))
+    if inputs.dim() == weight.dim():
+        call.recorder.scalable.add(value)
 
 
-@register("matmul", "mm", "bmm", "rmatmul")
+_WHICH_GATE = (
+    "it multiplies two values that both depend on the words, and which of them is the gate is not clear (a gate "
+    "comes from a sigmoid or softmax)."
+)
+
+
+@register("matmul", "mm", "bmm", "mv", "rmatmul")
 def _(call: Call) -> None:
-    left, right = call.argument(0, "input"), call.argument(1, "other", call.kwargs.get("mat2"))
+    left, right = (
+        call.argument(0, "input"),
+        call.argument(1, "other", call.kwargs.get("mat2", call.kwargs.get("vec"))),
+    )
     if call.operation == "rmatmul":
         left, right = right, left
     if call.tracks(left) and call.tracks(right):
         if call.gate(left) == call.gate(right):
-            raise call.refuse("it multiplies two values that both depend on the words; which of them is the gate?")
+            call.stops(str(call.refuse(_WHICH_GATE)))
+            return
         gate_left = call.gate(left)
         kind, constant = "sum", call.numbers(left if gate_left else right)
     else:
@@ -126,6 +154,26 @@ def _(call: Call) -> None:
         call.linear(kind, right, constant, lambda a, w: w @ a, layer=(constant,))
     else:
         call.linear(kind, left, constant, torch.matmul, layer=(constant,))
+
+
+@register("einsum")
+def _(call: Call) -> None:
+    equation, *given = call.args
+    operands = list(given[0]) if isinstance(given[0], (list, tuple)) else given
+    if not isinstance(equation, str) or len(operands) != 2:
+        raise call.refuse("only two operands are known.")
+    gates = [call.gate(each) if call.tracks(each) else None for each in operands]
+    if gates in ([True, True], [False, False]):
+        call.stops(str(call.refuse(_WHICH_GATE)))
+        return
+    place = gates.index(False) if False in gates else gates.index(True)
+    source, constant = operands[place], operands[1 - place]
+
+    def apply(a: Tensor, w: Tensor) -> Tensor:
+        result: Tensor = torch.einsum(equation, *((a, w) if place == 0 else (w, a)))
+        return result
+
+    call.linear("dense" if None in gates else "sum", source, call.numbers(constant), apply, layer=(constant,))
 
 
 @register("addmm")
@@ -202,6 +250,14 @@ def _(call: Call) -> None:
     call.linear("mean", inputs, weight, torch.matmul, connected=(weight != 0).to(weight.dtype))
 
 
+@register("avg_pool2d", "adaptive_avg_pool2d")
+def _(call: Call) -> None:
+    inputs = call.argument(0, "input")
+    options = {name: value for name, value in call.kwargs.items() if name != "input"}
+    weight = torch.ones_like(call.numbers(inputs))
+    call.linear("mean", inputs, weight, lambda a, w: call.function(a * w, *call.args[1:], **options))
+
+
 @register("bag")
 def _(call: Call) -> None:
     vectors, lookups = call.args
@@ -238,7 +294,7 @@ def _(call: Call) -> None:
     if call.tracks(left) and call.tracks(right):
         return call.sums([left, right], [1, sign])
     source, constant = (left, right) if call.tracks(left) else (right, left)
-    one = torch.as_tensor(constant, dtype=source.dtype).detach()
+    one = torch.as_tensor(call.numbers(constant), dtype=source.dtype).detach()
     bias = sign * one if source is left else one
     gated = call.gate(source)
     weight = source.new_tensor(1.0 if source is left else float(sign))
@@ -256,21 +312,17 @@ def _(call: Call) -> None:
     left, right = _pair(call)
     dividing = "div" in call.operation
     if call.tracks(left) and call.tracks(right):
-        if dividing or call.gate(left) == call.gate(right):
-            raise call.refuse(
-                "it multiplies two values that both depend on the words, and which of them is the gate is not clear "
-                "(a gate comes from a sigmoid or softmax)."
-            )
+        if dividing:
+            raise call.refuse("it divides by a value that depends on the words.")
+        if call.gate(left) == call.gate(right):
+            call.stops(str(call.refuse(_WHICH_GATE)))
+            return None
         gate, source = (left, right) if call.gate(left) else (right, left)
         return call.product(gate, source)
     source, constant = (left, right) if call.tracks(left) else (right, left)
     if dividing and source is right:
         raise call.refuse("it divides by a value that depends on the words.")
-    gated = call.gate(source)
-    call.names[id(source)], _ = call.spread(source)
-    factor = torch.as_tensor(constant)
+    factor = torch.as_tensor(call.numbers(constant))
     blocked = None if dividing or bool((factor != 0).all()) else (factor == 0).expand(call.outputs[0].shape)
-    value = call.passes(of=source, blocked=blocked)
-    if gated:
-        call.recorder.gates.add(value)
+    call.passes(blocked=blocked)
     return None

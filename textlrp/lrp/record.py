@@ -26,7 +26,7 @@ from textlrp.lrp.maps import Bounds, table_bounds
 from textlrp.lrp.recorded import Applied, Fold, TokenLookup
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Step, Trace
-from textlrp.lrp.watching import Lookups, Watch, tensors_in
+from textlrp.lrp.watching import Lookups, Watch, tensors_in, written_in_place
 
 WORDS, SCORES = "words", "scores"
 
@@ -40,11 +40,12 @@ class Squash(NamedTuple):
 
 class Recording(NamedTuple):
     """A trace with pre-softmax scores (1, C), the squash that was left out for it, and whether one output stands for
-    two classes."""
+    two classes; ``squashes`` is how many there were in all."""
 
     trace: Trace
     squash: Squash | None
     single: bool
+    squashes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,7 @@ class Recorder(Watch):
 
     def __init__(self, module: nn.Module, ids: Tensor, skip: int | None = None) -> None:
         super().__init__(ids, skip)
+        self.module = module
         self.words = ids.numel()
         self.steps: list[Step] = []
         self.values: dict[int, _Value] = {}
@@ -67,6 +69,8 @@ class Recorder(Watch):
         self.gates: set[str] = set()
         self.squashed: dict[str, Squash] = {}
         self.folds: dict[str, Fold] = {}
+        self.scalable: set[str] = set()  # values with one row of weights for each of their channels, axis 1
+        self.stale: set[int] = set()  # where numbers lie that words were written into
         self.counted: Counter[str] = Counter()
         self.elements = self.words
         self.modules: dict[int, str] = {id(part): name for name, part in module.named_modules()}
@@ -96,22 +100,35 @@ class Recorder(Watch):
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         tracked = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.values]
+        written = written_in_place(function, args, kwargs)
+        self._check_stale(operation, args, kwargs)
         if not tracked:
             return function(*args, **kwargs)
         for tensor in tracked:
             if tensor._version != self.values[id(tensor)].version:
-                raise ModelError(
-                    f"a value was changed in place through a view of it before {self.place(operation)}; "
-                    "write the result to a new tensor."
-                )
-        before = {id(tensor): tensor.detach().clone() for tensor in tracked}
+                raise self._through_a_view(operation)
+        if operation in ("numpy", "array"):
+            raise ModelError(f"{self.place(operation)} leaves torch, where textlrp cannot follow; stay with tensors.")
+        before = {id(tensor): tensor.detach().clone() for tensor in (*tracked, *written)}
         names = {id(tensor): self.values[id(tensor)].name for tensor in tracked}
         result = function(*args, **kwargs)
-        outputs = [tensor for tensor in tensors_in(result) if tensor.is_floating_point()]
-        if outputs or operation in ("setitem", "copy", "index_put", "index_add", "scatter", "scatter_add"):
+        self.stale |= {tensor.untyped_storage().data_ptr() for tensor in written if id(tensor) not in names}
+        if written or any(tensor.is_floating_point() for tensor in tensors_in(result)):
             call = Call(self, operation, function, args, kwargs, result, before, names)
             handler_of(call)(call)
         return result
+
+    def _check_stale(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        """Raise :class:`ModelError` on a tensor that shares its numbers with one that words were written into."""
+        for tensor in tensors_in((args, kwargs)) if self.stale else ():
+            if id(tensor) not in self.values and tensor.untyped_storage().data_ptr() in self.stale:
+                raise self._through_a_view(operation)
+
+    def _through_a_view(self, operation: str) -> ModelError:
+        return ModelError(
+            f"a value was changed in place through a view of it before {self.place(operation)}; "
+            "write the result to a new tensor."
+        )
 
     # ---- what the operations tell
 
@@ -135,23 +152,30 @@ class Recorder(Watch):
 
     def step_name(self, operation: str, *parameters: Tensor | None) -> str:
         """What the module calls the layer with one of these parameters; else the operation, numbered from 2 on."""
-        for parameter in parameters:
-            if parameter is not None and (name := self.layers.get(id(parameter))):
+        given = [parameter for parameter in parameters if parameter is not None]
+        for parameter in given:
+            if name := self.layers.get(id(parameter)):
                 return name
+        if given and (name := self.modules[id(self.innermost())]):  # weights that are made anew in each forward pass
+            return name
         self.counted[operation] += 1
         return operation if self.counted[operation] == 1 else f"{operation}_{self.counted[operation]}"
 
     def place(self, operation: str) -> str:
         """An operation and the innermost named module whose forward is running."""
+        owner = self.innermost()
+        name = self.modules[id(owner)]
+        return f"{operation!r} in {f'module {name!r} ({type(owner).__name__})' if name else type(owner).__name__}"
+
+    def innermost(self) -> nn.Module:
+        """The innermost module whose forward is running."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             owner = frame.f_locals.get("self")
             if isinstance(owner, nn.Module) and id(owner) in self.modules:
-                name = self.modules[id(owner)]
-                kind = type(owner).__name__
-                return f"{operation!r} in module {name!r} ({kind})" if name else f"{operation!r} in {kind}"
+                return owner
             frame = frame.f_back
-        return repr(operation)
+        return self.module
 
 
 def _bag_of(vectors: Tensor, lookups: Lookups) -> Tensor:
@@ -168,7 +192,8 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     """Eval mode; each submodule's own mode is put back."""
     modes = [(part, part.training) for part in module.modules()]
     try:
-        module.eval()
+        for part, _ in modes:  # not module.eval(), which a module may have made its own
+            part.training = False
         yield
     finally:
         for part, training in modes:
@@ -188,6 +213,12 @@ def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] |
 
 def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> Recording:
     """:func:`record`, with what it found at the end of the module."""
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule) or hasattr(part, "_orig_mod"):
+            raise ModelError(
+                f"the module {name!r} is compiled, and textlrp cannot see what it does; explain the module it was "
+                "made of."
+            )
     squash: Squash | None = None
     while True:
         recorder = Recorder(module, ids, None if squash is None else squash.ordinal)
@@ -205,7 +236,7 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
                     (*_folded(recorder), _at_the_end(output, value.name)), scores_of(output), WORDS, SCORES,
                     recorder.elements,
                 )  # fmt: skip
-                return Recording(trace, squash, output.numel() == 1)
+                return Recording(trace, squash, output.numel() == 1, recorder.squashes)
             squash = recorder.squashed[value.name]
 
 
@@ -260,6 +291,7 @@ def _folded(recorder: Recorder) -> list[Step]:
             and isinstance(target.map, Applied)
             and target.kind in ("dense", "convolution")
             and readers[step.reads[0]] == 1
+            and (step.reads[0] in recorder.scalable if fold.scale is not None else target.bias.dim() == 1)
         ):
             steps[place] = _merged(target, target.map, fold, step)
             written[step.writes] = place

@@ -112,19 +112,23 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stopped:
-    """A value that nothing may be led back through; ``why`` is the sentence to raise."""
+    """A value that nothing may be led back through; ``why`` is the sentence to raise.
+
+    ``shapes`` are those of the values read.
+    """
 
     name: str
-    reads: tuple[str]
+    reads: tuple[str, ...]
     writes: str
     why: str
+    shapes: tuple[torch.Size, ...]
     kind: str = "stop"
     ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         if relevance.any():
             raise ModelError(self.why)
-        return [relevance], {}
+        return [relevance.new_zeros((*relevance.shape[:2], *shape)) for shape in self.shapes], {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -303,8 +303,8 @@ class ZBox:
         if step.bounds is None:
             raise RuleError(
                 f"ZBox needs to know between which bounds the inputs of layer {step.name!r} lie, and only word "
-                "vectors and TF-IDF have known ones; name them, ZBox(low=..., high=...), or use it at the first "
-                "layer alone: Composite({0: ZBox()})."
+                "vectors and TF-IDF have known ones, for a dense layer or a convolution that reads them; name the "
+                "bounds, ZBox(low=..., high=...), or give this layer another rule."
             )
         return step.bounds
 

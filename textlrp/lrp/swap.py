@@ -44,6 +44,14 @@ def swapped(
         return output_of(forward(ids))
 
 
+def squashes_in(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> int:
+    """How many softmax and sigmoid operations the forward pass has: a loop over the words may have one for each."""
+    watch = Swap(ids, lambda number, vectors, positions: vectors)
+    with evaluating(module), torch.no_grad(), watch:
+        forward(ids)
+    return watch.squashes
+
+
 def looked_up_vectors(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> list[Tensor]:
     """(T, D) for each look-up of the module: the vectors of the words, in their order."""
     found: list[Tensor] = []

@@ -15,6 +15,12 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from textlrp.errors import ModelError
 
+
+def names(listed: str) -> list[str]:
+    """Names that are separated by blanks."""
+    return listed.split()
+
+
 NOWHERE = -1
 """The position of an id that was made up on the way: padding."""
 
@@ -25,11 +31,14 @@ _FILLED = (torch.ones_like, torch.zeros_like)
 """What does not differ between the two comes from none of the ids."""
 
 _FRESH = frozenset(
-    "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor".split()
+    names(
+        "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty "
+        "new_tensor"
+    )
 )
 """Operations that take no more than a shape or a type from their first argument."""
 
-_LIKE = frozenset("expand_as view_as reshape_as type_as to".split())
+_LIKE = frozenset(names("expand_as view_as reshape_as type_as to"))
 """Operations that take no more than that from their second argument."""
 
 
@@ -182,18 +191,14 @@ def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
     return (weights[..., None] * vectors).sum(dim=-2)
 
 
-def names(listed: str) -> list[str]:
-    """Names that are separated by blanks."""
-    return listed.split()
-
-
 MOVES = frozenset(
-    """
-    view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze unsqueeze
-    expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select gather
-    take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip roll view_as
-    reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold diagonal
-    """.split()
+    names(
+        "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze "
+        "unsqueeze expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select "
+        "gather take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip "
+        "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold "
+        "diagonal"
+    )
 )
 """Operations that only move numbers about, or put constants between them."""
 
@@ -205,6 +210,18 @@ def operation_of(function: Callable[..., Any]) -> str:
     last = parts[-2] if parts[-1] in ("__get__", "__set__") and len(parts) > 1 else parts[-1]
     plain = last.strip("_")
     return plain[1:] if plain in _IN_PLACE else plain
+
+
+def written_in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The tensor that an operation writes into, if it does."""
+    plain = getattr(function, "__name__", "")
+    if (
+        operation_of(function) == "setitem"
+        or (plain.endswith("_") and not plain.startswith("_"))
+        or (plain.startswith("__i") and plain.strip("_") in _IN_PLACE)
+    ):
+        return [tensor for tensor in args[:1] if isinstance(tensor, Tensor) and tensor.is_floating_point()]
+    return list(tensors_in(kwargs.get("out")))
 
 
 _IN_PLACE = ("iadd", "isub", "imul", "itruediv", "imatmul")

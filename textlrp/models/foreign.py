@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
 from textlrp.lrp.record import Recording, recording
-from textlrp.lrp.swap import looked_up_vectors, swapped, swapped_scores
+from textlrp.lrp.swap import looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES
 from textlrp.models.inputs import Texts
@@ -33,6 +33,7 @@ PROBES = (16, 64, 256, 1024)
 
 FORWARD_ERRORS = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     LookupError,
     NotImplementedError,
@@ -61,7 +62,7 @@ class TorchTextModel:
         self.lengths = lengths
         self.batch = batch
         self._classes = classes
-        self._copies: dict[str, nn.Module] = {}
+        self._copies: dict[str, tuple[tuple[tuple[int, int], ...], nn.Module]] = {}
         self._end: Recording | None = None
 
     # ---- the Classifier protocol
@@ -79,7 +80,7 @@ class TorchTextModel:
         digest = hashlib.sha256(f"{type(self.module).__module__}.{type(self.module).__qualname__}".encode())
         for name, tensor in self.module.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
         digest.update(repr(self.classes_.tolist()).encode())
         return digest.hexdigest()[:12]
 
@@ -92,10 +93,7 @@ class TorchTextModel:
         with torch.no_grad():
             if self.batch and len(batch):
                 return self._together(batch, keep).numpy()
-            rows = [
-                self._swapped(self.module, batch, n, _keeping(None if keep is None else keep[n]))
-                for n in range(len(batch))
-            ]
+            rows = [self._alone(batch, n, None if keep is None else keep[n]) for n in range(len(batch))]
         return torch.cat(rows).numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
@@ -122,12 +120,15 @@ class TorchTextModel:
         """The vectors (L, D) of one text where its embeddings answer; those of several embeddings side by side."""
         module = self._in(dtype)
         ids, forward = self._call(module, batch, n)
+        self._ends(batch, n)
         with self._explained(batch, n):
             tables = looked_up_vectors(module, ids, forward)
+            skip = self._skipped(module, ids, forward)
         sizes = [table.shape[1] for table in tables]
 
         def scores(alternatives: Tensor) -> Tensor:
-            return torch.cat([self._swapped(module, batch, n, _instead(each, sizes)) for each in alternatives])
+            rows = [swapped_scores(module, ids, forward, _instead(each, sizes), skip) for each in alternatives]
+            return torch.cat(rows)
 
         return Point(torch.cat(tables, dim=1), scores)
 
@@ -137,9 +138,10 @@ class TorchTextModel:
         """The module itself, or a copy of it in another dtype."""
         if dtype is None or all(p.dtype == DTYPES[dtype] for p in self.module.parameters() if p.is_floating_point()):
             return self.module
-        if dtype not in self._copies:
-            self._copies[dtype] = copy.deepcopy(self.module).to(DTYPES[dtype])
-        return self._copies[dtype]
+        state = tuple((id(tensor), tensor._version) for tensor in (*self.module.parameters(), *self.module.buffers()))
+        if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained on
+            self._copies[dtype] = state, copy.deepcopy(self.module).to(DTYPES[dtype])
+        return self._copies[dtype][1]
 
     def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
         """The ids (1, L) of a text and the call of the module with them."""
@@ -155,22 +157,28 @@ class TorchTextModel:
         keyword = self.lengths
         return lambda ids: module(ids, **{keyword: lengths})
 
-    def _swapped(
-        self, module: nn.Module, batch: Batch, n: int, change: Callable[[int, Tensor, Tensor], Tensor]
-    ) -> Tensor:
-        squash = self._ends(batch, n).squash
-        ids, forward = self._call(module, batch, n)
+    def _skipped(self, module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> int | None:
+        """The ordinal of the softmax or sigmoid at the end, which is left out."""
+        end = self._ends()
+        if end.squash is None or end.squashes == 1:
+            return end.squash and end.squash.ordinal
+        return squashes_in(module, ids, forward) - end.squashes + end.squash.ordinal
+
+    def _alone(self, batch: Batch, n: int, keep: NDArray[np.bool_] | None) -> Tensor:
+        """(1, C) scores of one text."""
+        self._ends(batch, n)
+        ids, forward = self._call(self.module, batch, n)
         with self._explained(batch, n):
-            return swapped_scores(module, ids, forward, change, None if squash is None else squash.ordinal)
+            return swapped_scores(self.module, ids, forward, _keeping(keep), self._skipped(self.module, ids, forward))
 
     def _together(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
         """(N, C) scores of all texts by one call of the module on (N, L) ids."""
-        squash = self._ends(batch).squash
+        self._ends(batch)
         ids = torch.from_numpy(batch.ids)
         forward = self._forward(self.module, *batch.lengths.tolist())
         change = _keeping(None if keep is None else keep.reshape(-1))
         with self._explained(batch, int(batch.lengths.argmin())):
-            output = swapped(self.module, ids, forward, change, None if squash is None else squash.ordinal)
+            output = swapped(self.module, ids, forward, change, self._skipped(self.module, ids, forward))
         scores = output.reshape(len(batch), -1)
         return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
 
@@ -186,6 +194,8 @@ class TorchTextModel:
             try:
                 self._end = recording(self.module, ids, self._forward(self.module, length))
                 break
+            except TextlrpError:
+                raise
             except FORWARD_ERRORS:
                 continue
         if self._end is None:
