@@ -43,7 +43,7 @@ from textlrp.explainers.perturbation import balanced_tree
 from textlrp.explainers.rivals import attribute
 from textlrp.models.base import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.points import Point
+from textlrp.models.points import Point, same
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -97,6 +97,7 @@ class Hand:
     words: Any
     table: Tensor
     forward: Callable[[Tensor], Tensor]
+    to_words: Callable[[Tensor], Tensor] = same
     together: int = 64
 
     def encode(self, texts: Any) -> Batch:
@@ -110,7 +111,7 @@ class Hand:
         return torch.stack(rows).detach().numpy()
 
     def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
-        return Point(self.table[batch.ids[n, : batch.lengths[n]]], self.forward)
+        return Point(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
 
 
 def hand(forward: Callable[[Tensor], Tensor], seed: int = 0, dimensions: int = 3) -> Any:
@@ -310,6 +311,16 @@ def test_integrated_gradients_sum_to_the_difference_from_zero_vectors() -> None:
         np.testing.assert_allclose(answer.ledger["words", "baseline"], whole[1], atol=1e-12)
 
 
+def test_what_no_word_stands_for_is_told_apart_from_the_numeric_remainder() -> None:
+    model = hand(linear_scores)
+    model.to_words = lambda shares: shares * (torch.arange(shares.shape[1]) > 0)  # the first input belongs to no word
+    batch = model.encode([KNOWN[0]])
+    answer = found(model, KNOWN[0], IntegratedGradients(4))
+    check_sum(answer, model.scores(batch)[0], 1e-12)
+    np.testing.assert_allclose(answer.ledger["words", "unread"], model.table[batch.ids[0, 0]], atol=1e-12)
+    assert np.abs(answer.ledger["words", "unsummed"]).max() < 1e-12
+
+
 def test_integrated_gradients_leave_less_the_more_steps_there_are() -> None:
     for model in models("cnn-max"):
         for text in READ[5:8]:
@@ -401,9 +412,14 @@ def test_the_hand_worked_cases_tell_the_methods_apart() -> None:
     assert by_hand((1.0, -2.0), False) != by_hand((1.0, -2.0), True)
 
 
-def in_place(values: Tensor) -> Tensor:
-    changed = values.clone()
-    torch.relu_(changed)
+def in_place(relu: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
+    """What was changed, and not what came back."""
+
+    def changed(values: Tensor) -> Tensor:
+        copied = values.clone()
+        relu(copied)
+        return copied
+
     return changed
 
 
@@ -414,10 +430,10 @@ def in_place(values: Tensor) -> Tensor:
         nn.functional.relu,
         nn.ReLU(),
         nn.ReLU(inplace=True),
-        in_place,
-        lambda values: values.clone().relu_(),
-        lambda values: nn.functional.relu(input=values.clone(), inplace=True),
-        lambda values: nn.functional.relu(values.clone(), True),
+        in_place(torch.relu_),
+        in_place(torch.Tensor.relu_),
+        in_place(lambda values: nn.functional.relu(input=values, inplace=True)),
+        in_place(lambda values: nn.functional.relu(values, True)),
     ],
 )
 def test_every_way_to_write_a_relu_is_seen(relu: Callable[[Tensor], Tensor]) -> None:
@@ -656,6 +672,18 @@ def test_shap_finds_the_weights_of_a_linear_bag_of_words() -> None:
     batch = model.encode([KNOWN[3]])
     answer = found(model, KNOWN[3], Shap(samples=400))
     np.testing.assert_allclose(answer.relevance, model.table[batch.ids[0]].T.numpy(), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_shap_breaks_ties_by_its_seed() -> None:
+    model = hand(linear_scores)
+    car, the = model.encode(["car the"]).ids[0].tolist()
+    model.table[car], model.table[the] = 3.0, 0.0
+    text = "car the the the the the the car"  # two halves that add as much; the samples do for one of them
+    first = {seed: found(model, text, Shap(samples=6, seed=seed)).relevance.tobytes() for seed in range(8)}
+    assert len(set(first.values())) > 1
+    for seed, relevance in first.items():
+        assert found(model, text, Shap(samples=6, seed=seed)).relevance.tobytes() == relevance
 
 
 @pytest.mark.parametrize("words", [2, 3, 4, 5, 8, 13])

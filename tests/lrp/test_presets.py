@@ -150,4 +150,3 @@ def test_what_is_no_rule_is_refused(rule: Any) -> None:
         match=r"^rule=.* came; a name such as 'epsilon', a Rule such as Epsilon\(\), or a Composite is wanted",
     ):
         as_composite(rule)
-
