@@ -167,7 +167,7 @@ class Explanation:
     | ``targets`` | K | explained classes: ``int``, or ``(int, int)`` for "why A and not B" |
     | ``relevance`` | (K, T) | zero wherever ``seen`` is False |
     | ``status`` | (T,) uint8 | see :class:`Status` |
-    | ``counts`` | (T,) int32 | training documents that contain the word |
+    | ``counts`` | (T,) int32 | training documents that contain the word, -1 where that is not known |
     | ``ledger`` | {(step, cause): (K,)} | relevance that reached no word, and why |
     | ``phrases`` | | winning windows of a convolution, or empty |
     | ``method``, ``rule`` | | how it was computed; ``rule`` can be pasted back |

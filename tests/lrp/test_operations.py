@@ -47,7 +47,9 @@ def net(forward: Forward, seed: int = 0, **layers: Callable[[], Any]) -> Net:
             if isinstance(part, nn.BatchNorm1d):
                 nn.init.normal_(part.running_mean)
                 nn.init.uniform_(part.running_var, 0.5, 2.0)
+            if isinstance(part, (nn.BatchNorm1d, nn.LayerNorm)):
                 nn.init.normal_(part.weight)
+                nn.init.normal_(part.bias)
     return made
 
 
@@ -110,7 +112,7 @@ class Twins(NamedTuple):
     one: Forward
     other: Forward
     layers: dict[str, Callable[[], Any]]
-    rules: tuple[Rule, ...] = RULES
+    rules: tuple[Rule | Composite, ...] = RULES
 
 
 def _convolved(net: Any, ids: Tensor) -> Tensor:
@@ -129,6 +131,11 @@ TWINS: dict[str, Twins] = {
         lambda n, ids: n.out(torch.tanh(n.table[ids]).sum(1)),
         lambda n, ids: n.out(torch.tanh(F.embedding(ids, n.table)).sum(1)),
         {"table": lambda: nn.Parameter(torch.randn(WORDS, SIZE))},
+    ),
+    "a mask of the same shape": Twins(
+        lambda n, ids: n.out((n.embed(ids) * (ids != 0).double()[..., None].expand_as(n.embed(ids))).sum(1)),
+        lambda n, ids: n.out((n.embed(ids) * (ids != 0)[..., None]).sum(1)),
+        {},
     ),
     "the larger of x and 0": Twins(
         lambda n, ids: n.out(torch.maximum(n.embed(ids), torch.zeros(())).sum(1)),
@@ -160,6 +167,13 @@ TWINS: dict[str, Twins] = {
         lambda n, ids: n.out(F.avg_pool2d(torch.tanh(n.embed(ids))[:, None], (2, 1))[:, 0].sum(1)),
         lambda n, ids: n.out(F.avg_pool1d(torch.tanh(n.embed(ids)).transpose(1, 2), 2).sum(2)),
         {},
+        tuple(Composite({"mean": rule}, default=Zero()) for rule in RULES),
+    ),
+    "a norm of one word": Twins(
+        lambda n, ids: n.out(n.norm(n.embed(ids[:, 0]))),
+        lambda n, ids: n.out(F.linear(n.embed(ids[:, 0]), _centring(n, ids), n.norm.bias)),
+        {"norm": lambda: nn.LayerNorm(SIZE)},
+        (*RULES, WSquare(0.5), Flat(0.5), Epsilon(0.5)),
     ),
     "time and texts mixed up": Twins(  # the layer reads T texts of one word
         lambda n, ids: n.out(n.layer(n.embed(ids))[0].mean(1)),
@@ -194,6 +208,12 @@ TWINS: dict[str, Twins] = {
         {"query": lambda: nn.Linear(SIZE, SIZE)},
     ),
 }  # fmt: skip
+
+
+def _centring(net: Any, ids: Tensor) -> Tensor:
+    x = net.embed(ids[0, 0]).detach()
+    deviation = (x.var(unbiased=False) + net.norm.eps).sqrt()
+    return (torch.eye(SIZE).double() - 1 / SIZE) * net.norm.weight[:, None] / deviation
 
 
 def _attention(net: Any, ids: Tensor) -> Tensor:
@@ -252,7 +272,8 @@ LAWFUL: dict[str, tuple[Forward, dict[str, Callable[[], Any]]]] = {
 def test_relevance_plus_absorbed_is_score(name: str) -> None:
     forward, layers = LAWFUL.get(name) or TWINS[name][0::2][:2]
     trace = record(net(forward, **layers), IDS)
-    for rule in PRESETS.values():
+    flat = Composite({kind: Flat() for kind in ("sum", "mean", "bag")}, default=Flat())  # reaches zeros too
+    for rule in (*{repr(preset): preset for preset in PRESETS.values()}.values(), flat):
         try:
             found = led(trace, rule)
         except RuleError as refused:
@@ -267,7 +288,7 @@ def test_relevance_plus_absorbed_is_score(name: str) -> None:
 def test_what_lands_on_a_word_put_in_front_or_on_a_constant_is_unread() -> None:
     for name in ("a word put in front", "erased"):
         forward, layers = LAWFUL.get(name) or TWINS[name][0::2][:2]
-        found = led(record(net(forward, **layers), IDS), Flat())
+        found = led(record(net(forward, **layers), IDS), Composite({"sum": Flat()}, default=Flat()))
         assert by_cause(found, 0)["unread"] != 0
 
 

@@ -155,13 +155,14 @@ def test_the_inputs_of_a_net_are_the_vectors_of_its_words(variant: str) -> None:
 
 def test_a_tf_idf_value_is_shared_over_occurrences_and_their_words() -> None:
     model = fitted("svm", "float64")
-    batch = model.encode([READ[0], "the doctor xylophone the doctor", "quux"])
+    batch = model.encode([READ[0], "the doctor xylophone the doctor", "quux", ""])
     point = model.point(batch, 1)  # the, doctor and the bigram; "doctor the" is in no two training texts
     shares = point.to_words(torch.eye(len(point.inputs), dtype=torch.float64)).tolist()
     words = sorted(model.vocabulary_.words.index(word) for word in ("the", "doctor"))
     first = {"the": [0.5, 0, 0, 0.5, 0], "doctor": [0, 0.5, 0, 0, 0.5]}
     expected = [first[model.vocabulary_.words[number]] for number in words]
     assert shares == [*expected, [0.25, 0.25, 0, 0.25, 0.25]]
-    nothing = model.point(batch, 2)
-    assert nothing.inputs.shape == (0, 1)
-    assert nothing.to_words(torch.zeros(3, 0, dtype=torch.float64)).shape == (3, 1)
+    for n, words in ((2, 1), (3, 0)):
+        nothing = model.point(batch, n)
+        assert nothing.inputs.shape == (0, 1)
+        assert nothing.to_words(torch.zeros(3, 0, dtype=torch.float64)).shape == (3, words)

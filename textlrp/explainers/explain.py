@@ -100,9 +100,9 @@ def explain(
     iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
     why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
     ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
-    another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a CNN with
-    max pooling, how many winning windows to list, those with the largest relevance. ``dtype``: "float32" or
-    "float64"; the model's own unless given. The score explained is the pre-softmax one.
+    another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
+    CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
+    "float32" or "float64"; the model's own unless given. The score explained is the pre-softmax one.
 
     The rest is for a ``torch.nn.Module``. ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings
     (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.

@@ -157,7 +157,7 @@ class OtherReLU(TorchFunctionMode):
             return func(*args, **kwargs)
         values = args[0] if args else kwargs["input"]
         rectified = _Rectified.apply(values, self.guided)  # type: ignore[no-untyped-call]
-        in_place = func in _IN_PLACE or (args[1:] and args[1]) or kwargs.get("inplace", False)
+        in_place = func in _IN_PLACE or kwargs.get("inplace", False)  # torch passes it on by name
         return values.copy_(rectified) if in_place else rectified
 
 

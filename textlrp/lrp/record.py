@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from textlrp.errors import ModelError
 from textlrp.lrp import layers as layers  # they fill the table of operations
 from textlrp.lrp import operations as operations
+from textlrp.lrp import products as products
 from textlrp.lrp.calls import Call, handler_of
+from textlrp.lrp.folding import folded
 from textlrp.lrp.maps import Bounds, table_bounds
-from textlrp.lrp.recorded import Applied, Fold, TokenLookup
+from textlrp.lrp.recorded import Fold, TokenLookup
 from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Routing, Step, Trace
-from textlrp.lrp.watching import Lookups, Watch, tensors_in, written_in_place
+from textlrp.lrp.trace import Routing, Step, Trace
+from textlrp.lrp.watching import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
 
 WORDS, SCORES = "words", "scores"
 
@@ -102,7 +104,7 @@ class Recorder(Watch):
         tracked = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.values]
         written = written_in_place(function, args, kwargs)
         self._check_stale(operation, args, kwargs)
-        if not tracked:
+        if not tracked or operation in FRESH or (operation in LIKE and id(args[0]) not in self.values):
             return function(*args, **kwargs)
         for tensor in tracked:
             if tensor._version != self.values[id(tensor)].version:
@@ -232,10 +234,8 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
                     "follows the ids to a torch.nn.Embedding or EmbeddingBag."
                 )
             if value.name not in recorder.squashed:
-                trace = Trace(
-                    (*_folded(recorder), _at_the_end(output, value.name)), scores_of(output), WORDS, SCORES,
-                    recorder.elements,
-                )  # fmt: skip
+                steps = *folded(recorder.steps, recorder.folds, recorder.scalable), _at_the_end(output, value.name)
+                trace = Trace(steps, scores_of(output), WORDS, SCORES, recorder.elements)
                 return Recording(trace, squash, output.numel() == 1, recorder.squashes)
             squash = recorder.squashed[value.name]
 
@@ -272,40 +272,3 @@ def _at_the_end(output: Tensor, name: str) -> Step:
         return whole.reshape(*relevance.shape[:2], *shape)
 
     return Routing("scores", "scores", (name,), SCORES, to_output)
-
-
-def _folded(recorder: Recorder) -> list[Step]:
-    """The steps, with each scaling and shifting made part of the weighted step it alone reads (BatchNorm, a bias)."""
-    readers = Counter(value for step in recorder.steps for value in step.reads)
-    written: dict[str, int] = {}
-    steps: list[Step] = []
-    for step in recorder.steps:
-        fold = recorder.folds.get(step.writes)
-        place = written.get(step.reads[0]) if fold is not None else None
-        target = steps[place] if place is not None else None
-        if (
-            fold is not None
-            and place is not None
-            and isinstance(target, Linear)
-            and isinstance(step, Linear)
-            and isinstance(target.map, Applied)
-            and target.kind in ("dense", "convolution")
-            and readers[step.reads[0]] == 1
-            and (step.reads[0] in recorder.scalable if fold.scale is not None else target.bias.dim() == 1)
-        ):
-            steps[place] = _merged(target, target.map, fold, step)
-            written[step.writes] = place
-        else:
-            written[step.writes] = len(steps)
-            steps.append(step)
-    return steps
-
-
-def _merged(linear: Linear, mapped: Applied, fold: Fold, after: Linear) -> Linear:
-    weight, bias = mapped.weight, linear.bias
-    if fold.scale is not None:
-        weight = weight * fold.scale.reshape(-1, *(1 for _ in weight.shape[1:]))  # (F, ...)
-        bias = bias * fold.scale.reshape(fold.shift.shape)
-    return replace(
-        linear, writes=after.writes, map=replace(mapped, weight=weight), bias=bias + fold.shift, outputs=after.outputs
-    )

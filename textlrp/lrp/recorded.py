@@ -84,7 +84,6 @@ class Moved:
         absorbed: Absorbed = {}
         if self.reached is not None:
             absorbed["unread"] = sum_outputs(relevance * (1 - self.reached))
-            relevance = relevance * self.reached
         leaves = [value.detach().clone().requires_grad_() for value in self.inputs]
         result = self.function([leaf.clone() for leaf in leaves])  # a clone may be changed in place
         return led_through(result, leaves, relevance), absorbed

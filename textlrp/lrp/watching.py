@@ -30,7 +30,7 @@ SQUASHES = frozenset({"softmax", "log_softmax", "softmin", "sigmoid", "hardsigmo
 _FILLED = (torch.ones_like, torch.zeros_like)
 """What does not differ between the two comes from none of the ids."""
 
-_FRESH = frozenset(
+FRESH = frozenset(
     names(
         "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty "
         "new_tensor"
@@ -38,7 +38,7 @@ _FRESH = frozenset(
 )
 """Operations that take no more than a shape or a type from their first argument."""
 
-_LIKE = frozenset(names("expand_as view_as reshape_as type_as to"))
+LIKE = frozenset(names("expand_as view_as reshape_as type_as to"))
 """Operations that take no more than that from their second argument."""
 
 
@@ -83,10 +83,10 @@ class Watch(TorchFunctionMode):
             vectors = nn.functional.embedding(arguments.ids, arguments.table)
             return self.looked_up(vectors, positions, func, arguments)
         read = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.positions]
-        if not read or (operation in _LIKE and id(args[0]) not in self.positions):
+        if not read or (operation in LIKE and id(args[0]) not in self.positions):
             return self.other(operation, func, args, kwargs)
         result = func(*args, **kwargs)
-        if operation not in _FRESH:
+        if operation not in FRESH:
             self._follow(operation, func, args, kwargs, result)
         return result
 
