@@ -70,7 +70,7 @@ _HOMES = {
     "load_20newsgroups": "text.datasets",
     "load_corpus": "text.datasets",
     "load_sample_posts": "text.datasets",
-    "register": "lrp.calls",
+    "register": "lrp.record",
     "write_report": "reports.html",
 }
 

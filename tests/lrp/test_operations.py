@@ -175,6 +175,22 @@ TWINS: dict[str, Twins] = {
         {"norm": lambda: nn.LayerNorm(SIZE)},
         (*RULES, WSquare(0.5), Flat(0.5), Epsilon(0.5)),
     ),
+    "a difference": Twins(
+        lambda n, ids: n.out(torch.tanh(n.embed(ids)).amax(1) - n.embed(ids).relu().mean(1)),
+        lambda n, ids: n.out(torch.tanh(n.embed(ids)).amax(1) + -n.embed(ids).relu().mean(1)),
+        {},
+        (*RULES, *(Composite({"sum": rule}, default=Zero()) for rule in RULES)),
+    ),
+    "both directions": Twins(
+        lambda n, ids: n.out(torch.tanh(n.layer(n.embed(ids))[0][:, 1:4]).sum(1)),
+        lambda n, ids: n.out(torch.tanh(torch.cat(_directions(n, ids)[0], -1)[:, 1:4]).sum(1)),
+        {"layer": lambda: nn.LSTM(SIZE, SIZE // 2, bidirectional=True, batch_first=True)},
+    ),
+    "last states of both directions": Twins(
+        lambda n, ids: n.out(torch.cat([*n.layer(pack_padded_sequence(n.embed(ids), [6], True))[1][1]], -1)),
+        lambda n, ids: n.out(torch.cat(_directions(n, ids)[1], -1)),
+        {"layer": lambda: nn.LSTM(SIZE, SIZE // 2, bidirectional=True, batch_first=True)},
+    ),
     "time and texts mixed up": Twins(  # the layer reads T texts of one word
         lambda n, ids: n.out(n.layer(n.embed(ids))[0].mean(1)),
         lambda n, ids: n.out(torch.stack([n.layer(x[:, None])[0][:, 0] for x in n.embed(ids).unbind(1)], 1).mean(1)),
@@ -208,6 +224,19 @@ TWINS: dict[str, Twins] = {
         {"query": lambda: nn.Linear(SIZE, SIZE)},
     ),
 }  # fmt: skip
+
+
+def _directions(net: Any, ids: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The outputs and the last cell states of a layer of two directions, each direction as a layer of its own."""
+    outputs, cells = [], []
+    for suffix, turned in (("", []), ("_reverse", [1])):
+        one = nn.LSTM(SIZE, SIZE // 2, batch_first=True)
+        for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+            setattr(one, name, getattr(net.layer, name + suffix))
+        output, (_, cell) = one(net.embed(ids).flip(turned))
+        outputs.append(output.flip(turned))
+        cells.append(cell[0])
+    return outputs, cells
 
 
 def _centring(net: Any, ids: Tensor) -> Tensor:

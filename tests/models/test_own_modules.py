@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -242,3 +245,22 @@ def test_options_of_modules_are_refused_for_other_models() -> None:
         explain(fitted("cnn-max"), TEXT, vocabulary=VOCABULARY)
     with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
+
+
+def test_a_default_dictionary_is_only_read() -> None:
+    vocabulary: dict[str, int] = defaultdict(lambda: 9, VOCABULARY)
+    why = explain(made("branches"), TEXT, tokenizer=str.split, vocabulary=vocabulary)
+    assert vocabulary.keys() == VOCABULARY.keys()
+    assert why.status.tolist() == explain(made("branches"), TEXT, **HOW).status.tolist()
+
+
+def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
+    script = (
+        "import textlrp, torch\n"
+        "@textlrp.register(torch.relu)\n"
+        "def mine(call): call.passes()\n"
+        "import textlrp.explainers.explain\n"
+        "from textlrp.lrp.calls import _HANDLERS\n"
+        "assert _HANDLERS['relu'] is mine\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -108,7 +108,8 @@ def explain(
     (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.
     ``unknown``: the id of words that it does not have; without it they are left out. ``classes``: the C labels.
     ``lengths``: True or a keyword's name if ``forward`` wants lengths (N,) too. The module gets (1, T) int64 ids, one
-    text a call; with ``batch=True`` (N, T) ids, padded at the right with ``padding``.
+    text a call; with ``batch=True`` also (N, T) ids, padded at the right with ``padding``, where scores alone are
+    wanted: for modules that padding does not change.
 
     For each target, ``relevance.sum() + absorbed == score`` with LRP (Bach et al. 2015; Arras et al. 2017); what
     other methods sum to is said by ``textlrp rules``.

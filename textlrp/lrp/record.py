@@ -23,6 +23,7 @@ from textlrp.lrp import layers as layers  # they fill the table of operations
 from textlrp.lrp import operations as operations
 from textlrp.lrp import products as products
 from textlrp.lrp.calls import Call, handler_of
+from textlrp.lrp.calls import register as register  # from here, so that the built-in table is there before
 from textlrp.lrp.folding import folded
 from textlrp.lrp.maps import Bounds, table_bounds
 from textlrp.lrp.recorded import Fold, TokenLookup

@@ -69,7 +69,10 @@ class WordReader:
     def _id(self, word: str) -> int | None:
         """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""
         vocabulary: Any = self.vocabulary
-        look_up = vocabulary.__getitem__ if hasattr(vocabulary, "__getitem__") else vocabulary
+        # a mapping is asked with get: looking a word up puts it into a defaultdict
+        look_up = next(
+            (getattr(vocabulary, way) for way in ("get", "__getitem__") if hasattr(vocabulary, way)), vocabulary
+        )
         try:
             found = look_up(word)
         except KeyError:
