@@ -1,0 +1,103 @@
+"""Bootstrap intervals: against plain loops, by their laws, and in time."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textlrp.errors import DataError, OptionError
+from textlrp.evaluation.intervals import bootstrap_band, bootstrap_interval, bootstrap_means, paired_interval
+
+FINITE = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def test_the_means_are_those_of_the_documents_drawn():
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    drawn = np.random.default_rng(3).integers(4, size=(50, 4))
+    np.testing.assert_allclose(bootstrap_means(values, seed=3, draws=50), values[drawn].mean(axis=1))
+    low, high = bootstrap_interval(values, seed=3, draws=50)
+    assert (low, high) == pytest.approx(np.quantile(values[drawn].mean(axis=1), [0.025, 0.975]))
+
+
+def test_columns_are_drawn_together_and_as_alone():
+    values = np.random.default_rng(0).normal(size=(30, 3))
+    low, high = bootstrap_band(values)
+    for column in range(3):
+        assert (low[column], high[column]) == pytest.approx(bootstrap_interval(values[:, column]))
+
+
+def test_an_interval_of_many_coin_throws_is_that_of_the_normal_distribution():
+    hits = np.arange(2000) < 500
+    low, high = bootstrap_interval(hits)
+    spread = 1.96 * np.sqrt(0.25 * 0.75 / 2000)
+    assert (low, high) == pytest.approx((0.25 - spread, 0.25 + spread), abs=0.002)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_95_of_100_intervals_hold_the_mean(seed):
+    random = np.random.default_rng(seed)
+    held = [
+        low <= 0 <= high
+        for low, high in (bootstrap_interval(random.normal(size=50), seed=k, draws=300) for k in range(200))
+    ]
+    assert 0.87 <= np.mean(held) <= 0.99
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(FINITE, min_size=1, max_size=30), st.integers(0, 1000))
+def test_bounds_are_in_order_and_within_the_values(values, seed):
+    low, high = bootstrap_interval(values, seed=seed, draws=40)
+    room = 1e-9 * (1 + max(map(abs, values)))
+    assert min(values) - room <= low <= high <= max(values) + room
+
+
+def test_equal_values_have_no_width():
+    assert bootstrap_interval([0.1] * 7) == (0.1, 0.1)
+    assert bootstrap_interval([3.0]) == (3.0, 3.0)
+
+
+def test_a_wider_level_holds_a_narrower_one():
+    values = np.random.default_rng(1).normal(size=40)
+    wide, narrow = bootstrap_interval(values, level=0.99), bootstrap_interval(values, level=0.5)
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_pairs_tell_apart_what_single_intervals_do_not():
+    random = np.random.default_rng(2)
+    a = random.normal(size=100)
+    b = a - 0.05 + random.normal(size=100) * 0.01
+    assert paired_interval(a, b).low > 0
+    assert bootstrap_interval(a).low < bootstrap_interval(b).high
+    assert paired_interval(a, b) == pytest.approx([-bound for bound in reversed(paired_interval(b, a))], abs=1e-3)
+    assert paired_interval(a, a) == (0, 0)
+
+
+def test_the_seed_decides():
+    values = np.random.default_rng(4).normal(size=20)
+    assert bootstrap_interval(values, seed=1) == bootstrap_interval(values, seed=1)
+    assert bootstrap_interval(values, seed=1) != bootstrap_interval(values, seed=2)
+
+
+@pytest.mark.parametrize("values", [[], np.zeros((0, 3)), 1.0, [1.0, np.nan], [np.inf]])
+def test_nothing_to_average_is_said(values):
+    with pytest.raises(DataError):
+        bootstrap_means(values)
+
+
+def test_bad_calls_are_said():
+    with pytest.raises(DataError, match="2 values came to compare with 3"):
+        paired_interval([1, 2], [1, 2, 3])
+    with pytest.raises(DataError, match=r"shape \(2, 2\)"):
+        bootstrap_interval(np.zeros((2, 2)))
+    with pytest.raises(OptionError, match="draws=0"):
+        bootstrap_interval([1.0], draws=0)
+    with pytest.raises(OptionError, match=r"level=95"):
+        bootstrap_interval([1.0], level=95)
+
+
+def test_ten_thousand_documents_take_no_time():
+    started = time.perf_counter()
+    bootstrap_interval(np.random.default_rng(0).random(10_000))
+    assert time.perf_counter() - started < 2
