@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from textlrp.errors import TargetError
 from textlrp.explainers.methods import Method
 from textlrp.explainers.phrases import window_values, winning_phrases
-from textlrp.explainers.rivals import attribute
+from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.trace import one_hot_seed, propagate
@@ -59,7 +59,6 @@ def explain_block(
             f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
         )
     batch = model.encode(block)
-    lead = _by_lrp if how.method is None else _by_rival
     done: dict[int, Explanation] = {}
     for rows in _pieces(batch.lengths, model.together):
         piece = batch.select(rows)
@@ -82,6 +81,11 @@ def _pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
             piece = []
         piece.append(row)
     yield piece
+
+
+def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
+    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`."""
+    return (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
 
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
@@ -108,10 +112,12 @@ def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | Non
     scores = model.scores(batch)
     dtype = np.dtype(how.dtype or scores.dtype)
     wanted = _wanted(target, own, model.classes_, scores)
+    asked = [
+        list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,)))) for targets in wanted
+    ]
     led = []
-    for n, targets in enumerate(wanted):
-        classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
-        found = attribute(model, batch, n, classes, how.method, dtype=how.dtype)
+    found_of_each = attribute_batch(model, batch, asked, how.method, dtype=how.dtype)
+    for n, (targets, classes, found) in enumerate(zip(wanted, asked, found_of_each, strict=True)):
         entries = {key: _of_targets(entry, classes, targets, dtype) for key, entry in found.ledger.items()}
         relevance = _of_targets(found.relevance, classes, targets, dtype)
         led.append(Led(scores[n].astype(dtype), targets, relevance, entries))

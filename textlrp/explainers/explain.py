@@ -130,7 +130,7 @@ def explain(
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    how = _how(classifier, rule, method, dtype, phrases)
+    how = how_to_explain(classifier, rule, method, dtype, phrases)
     # refuses a wrong target at once
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
@@ -139,9 +139,14 @@ def explain(
     return _explain_stream(classifier, check_container(texts), target, own, how)
 
 
-def _how(
-    model: Classifier, rule: str | Rule | Composite | None, method: str | Method, dtype: str | None, phrases: int
+def how_to_explain(
+    model: Classifier,
+    rule: str | Rule | Composite | None,
+    method: str | Method,
+    dtype: str | None = None,
+    phrases: int = 0,
 ) -> How:
+    """The options of :func:`explain`, checked; raises as it does."""
     if dtype is not None and dtype not in DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if not (is_whole(phrases) and phrases >= 0):

@@ -77,7 +77,7 @@ def _once(inputs: Tensor) -> Iterator[Weighted]:
 
 def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
     """Points on the straight way from zero, by Gauss-Legendre."""
-    nodes, weights = _gauss_legendre(steps)
+    nodes, weights = gauss_legendre(steps)
     places = torch.from_numpy((nodes + 1) / 2).to(inputs.dtype)
     counts = torch.from_numpy(weights / 2).to(inputs.dtype)
     for some in _pieces(steps, inputs.numel()):
@@ -85,7 +85,7 @@ def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
 
 
 @lru_cache(maxsize=4)
-def _gauss_legendre(steps: int) -> tuple[Numbers, Numbers]:
+def gauss_legendre(steps: int) -> tuple[Numbers, Numbers]:
     """Nodes and weights on [-1, 1]; kept, because many of them take their time."""
     nodes, weights = roots_legendre(steps)
     return nodes, weights

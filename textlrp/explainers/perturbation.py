@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
 from textlrp.explainers.methods import Lime, Random, Shap
+from textlrp.models.paths import path_scores
 
 KERNEL_WIDTH = 25.0
 """Of lime's text explainer, for distances from 0 to 100."""
@@ -37,10 +38,10 @@ def random(case: Case, method: Random) -> Attribution:
 
 def occlusion(case: Case) -> Attribution:
     """The score less that without the word, word by word."""
-    words = int(case.known.sum())
-    alternatives = np.concatenate([np.ones((1, words), dtype=bool), ~np.eye(words, dtype=bool)])
-    scores = case.scores_keeping(alternatives)
-    return Attribution(case.on_words((scores[0] - scores[1:]).T))
+    batch = case.batch.select([case.n])
+    (scores,) = path_scores(case.model, batch, [np.flatnonzero(case.known)], change="single")
+    own = scores[:, list(case.classes)].astype(np.float64)
+    return Attribution(case.on_words((own[0] - own[1:]).T))
 
 
 # ---- lime

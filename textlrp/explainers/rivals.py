@@ -9,6 +9,7 @@ import numpy as np
 
 from textlrp.explainers.attribution import BASELINE, Attribution, Case
 from textlrp.explainers.cams import cam, grad_cam
+from textlrp.explainers.closed import closed_form, has_closed_form
 from textlrp.explainers.gradients import (
     gradient_times_input,
     integrated_gradients,
@@ -51,6 +52,15 @@ def attribute(
     nothing = np.zeros((len(case.classes), len(case.known)))
     exact = isinstance(method, (IntegratedGradients, Lime, Shap))
     return Attribution(nothing, {BASELINE: case.scores()} if exact else {}, exact)
+
+
+def attribute_batch(
+    model: Classifier, batch: Batch, classes: Sequence[Sequence[int]], method: Method, *, dtype: str | None = None
+) -> list[Attribution]:
+    """Every text of a batch explained for its own ``classes[n]``; in closed form where there is one."""
+    if has_closed_form(model, method):
+        return closed_form(model, batch, classes, method, dtype=dtype)
+    return [attribute(model, batch, n, own, method, dtype=dtype) for n, own in enumerate(classes)]
 
 
 def _by(case: Case, method: Method) -> Attribution:

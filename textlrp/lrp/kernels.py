@@ -224,3 +224,27 @@ def _signed_contributions(vectors, weight, words, where, positive, negative):  #
                         below += product if product < nothing else nothing
                     positive[n, f, h] = above
                     negative[n, f, h] = below
+
+
+def spread_over_windows(factor: Floats, weight: Floats, where: NDArray[np.int64], tokens: int) -> Floats:
+    """(K, N, F) of winning windows -> (K, N, T, D): each filter's weights, times its factor, where its window stands.
+
+    ``weight`` (F, H, D), ``where`` (N, F) first positions; ``tokens`` = T, at least the longest window's end.
+    """
+    spread = np.zeros((*factor.shape[:2], tokens, weight.shape[2]), dtype=factor.dtype)
+    _spread_over_windows(factor, weight, where, spread)
+    return spread
+
+
+@numba.njit(parallel=True, cache=True)
+def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-untyped-def]
+    filters, width, dimensions = weight.shape
+    for n in numba.prange(factor.shape[1]):
+        for k in range(factor.shape[0]):
+            for f in range(filters):
+                value = factor[k, n, f]
+                if value != 0:
+                    for h in range(width):
+                        row = spread[k, n, where[n, f] + h]
+                        for d in range(dimensions):
+                            row[d] += value * weight[f, h, d]

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp import kernels
@@ -77,6 +78,37 @@ class LinearMap(Protocol):
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         """(K, N, outputs...) -> (K, N, inputs...): sum over the outputs k of part_jk × factor_k."""
         ...
+
+
+@runtime_checkable
+class VectorMap(LinearMap, Protocol):
+    """A linear map that reads word vectors, and leads relevance back to whole words or to their dimensions."""
+
+    @property
+    def vectors(self) -> Tensor:
+        """(U, D) of the distinct words."""
+        ...
+
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        """(K, N, outputs...) -> (K, N, T, D); summed over D it is :meth:`pull`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByDimension:
+    """A map over word vectors that leads relevance back to their dimensions (K, N, T, D)."""
+
+    map: VectorMap
+
+    @property
+    def box(self) -> Bounds | None:
+        return self.map.box
+
+    def total(self, part: Part | Box) -> Tensor:
+        return self.map.total(part)
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return self.map.pull_dimensions(part, factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +199,14 @@ class WordBag:
         ids = self.ids.expand(factor.shape[0], *self.ids.shape)
         return _sum([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
 
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return _sum(
+            [
+                factor[:, :, None, :] * inputs.expand_as(self.vectors)[self.ids] * weight[:, :, None]
+                for inputs, weight in self._sides(part)
+            ]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mean:
@@ -222,6 +262,18 @@ class WordWindows:
             )
         return landed
 
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        targets, documents, windows, filters = factor.shape
+        dimensions = self.vectors.shape[1]
+        landed = factor.new_zeros((targets, documents, self.ids.shape[1], dimensions))
+        for inputs, weight in sides(part, self.vectors, self.weight):
+            words = inputs.expand_as(self.vectors)[self.ids]
+            by_offset = weight.expand_as(self.weight).reshape(dimensions, self.width, filters)
+            for offset in range(self.width):
+                reached = slice(offset, offset + windows)
+                landed[:, :, reached] += (factor @ by_offset[:, offset].T) * words[:, reached]
+        return landed
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WinningWindows:
@@ -256,7 +308,7 @@ class WinningWindows:
         if not self._made:
             signed = kernels.signed_contributions(
                 self.vectors.numpy(),
-                np.ascontiguousarray(self.weight.numpy().reshape(-1, width, filters).transpose(2, 1, 0)),
+                np.ascontiguousarray(self._by_filter(self.weight)),
                 self.words.numpy(),
                 self.start.numpy(),
             )
@@ -284,6 +336,26 @@ class WinningWindows:
             values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
             landed.index_add_(0, (row + offset).reshape(-1), values)
         return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
+
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return _sum(
+            [
+                self.spread(factor, weight) * inputs.expand_as(self.vectors)[self.words]
+                for inputs, weight in sides(part, self.vectors, self.weight)
+            ]
+        )
+
+    def spread(self, factor: Tensor, weight: Tensor) -> Tensor:
+        """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
+        by_filter = np.ascontiguousarray(self._by_filter(weight))
+        spread = kernels.spread_over_windows(factor.numpy(), by_filter, self.start.numpy(), self.words.shape[1])
+        return torch.from_numpy(spread)
+
+    def _by_filter(self, weight: Tensor) -> NDArray[Any]:
+        """(D, H × F) -> (F, H, D)."""
+        filters, width = self.products.shape[1:]
+        by_filter: NDArray[Any] = weight.expand_as(self.weight).numpy().reshape(-1, width, filters).transpose(2, 1, 0)
+        return by_filter
 
 
 def table_bounds(table: Tensor) -> Box:

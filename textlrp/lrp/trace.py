@@ -11,14 +11,15 @@ Letters: N documents, T tokens, C classes, K explained targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from textlrp.errors import RuleError
 from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
-from textlrp.lrp.maps import Added, LinearMap
+from textlrp.lrp.maps import Added, ByDimension, LinearMap, VectorMap
 from textlrp.lrp.rules import Box, Part, Rule
 
 Absorbed = dict[str, Tensor]
@@ -254,6 +255,26 @@ def _walk_back(
             key = (step.name, cause)  # a layer that was used twice has two steps
             ledger[key] = ledger[key] + entry if key in ledger else entry
     return Propagated(relevance[trace.input], ledger, watched)
+
+
+def by_dimension(trace: Trace) -> tuple[Trace, str]:
+    """The same tape, with relevance at the word vectors kept apart by dimension; and the value to watch for it.
+
+    ``propagate(tape, ..., watch=(value,)).watched[value]`` is (K, N, T, D). Raises :class:`RuleError` for a trace
+    that does not look word vectors up in closed form.
+    """
+    lookup = next((step for step in trace.steps if isinstance(step, Lookup)), None)
+    readers = [step.map for step in trace.steps if isinstance(step, Linear) and isinstance(step.map, VectorMap)]
+    if lookup is None or not readers:
+        raise RuleError("this model reads no word vectors in closed form, so there is no relevance by dimension.")
+    steps = tuple(
+        replace(step, map=ByDimension(step.map))
+        if isinstance(step, Linear) and isinstance(step.map, VectorMap)
+        else step
+        for step in trace.steps
+    )
+    largest = max(trace.elements, lookup.read.numel() * readers[0].vectors.shape[1])
+    return replace(trace, steps=steps, elements=largest), lookup.writes
 
 
 def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Tensor:

@@ -122,17 +122,20 @@ class NetClassifier(TextClassifier):
         )
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
-        return scores_of(self._fitted_net(self.dtype), texts)
+        return scores_of(self.fitted_net(), texts)
 
     def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
-        return self._fitted_net(dtype).trace(pack(texts))
+        return self.fitted_net(dtype).trace(pack(texts))
 
     def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
         """The word vectors (L, D) of text ``n``, and the net over them, as plain torch layers."""
         return net_point(self, batch, n, dtype=dtype)
 
-    def _fitted_net(self, dtype: str) -> TraceableNet:
-        weights = {name: torch.from_numpy(weight).to(DTYPES[dtype]) for name, weight in self.weights_.items()}
+    def fitted_net(self, dtype: str | None = None) -> TraceableNet:
+        """The net with the fitted weights, in the model's own dtype unless another is given."""
+        weights = {
+            name: torch.from_numpy(weight).to(DTYPES[dtype or self.dtype]) for name, weight in self.weights_.items()
+        }
         return self._net(weights.pop("embedding"), weights, self.vocabulary_)
 
     def predict_proba(self, X: Texts) -> NDArray[Any]:

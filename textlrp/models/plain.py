@@ -139,7 +139,7 @@ def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConv
         )
     if dtype is not None and dtype not in DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
-    return _module(model._fitted_net(dtype or model.dtype)).eval()
+    return _module(model.fitted_net(dtype or model.dtype)).eval()
 
 
 def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:

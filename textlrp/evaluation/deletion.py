@@ -1,0 +1,195 @@
+"""Words go in the order of their relevance: how fast does the answer change?
+
+The experiment of Arras et al. 2017, section "Quantitative evaluation": documents of at least 100 words, up to 50 words
+one at a time, each becoming the zero vector while its position stays. Beside it, words that go and let their
+neighbours close up, and words that come back one after another into an empty text.
+
+Letters: N documents, L words read of one, S steps, M documents of a protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.evaluation.intervals import bootstrap_interval, paired_interval
+from textlrp.evaluation.reading import ReadCorpus
+from textlrp.models.paths import Change, path_scores
+
+Numbers = NDArray[Any]
+STEPS, AT_LEAST = 50, 100
+
+
+class Protocol(NamedTuple):
+    """Which documents, whose class, which words first, and which way is better."""
+
+    name: str
+    title: str
+    right: bool
+    target: Literal["gold", "predicted"]
+    most_first: bool
+    change: Change
+    better: Literal["lower", "higher"]
+
+
+PROTOCOLS: tuple[Protocol, ...] = (
+    Protocol("right", "right documents, true class, most relevant first", True, "gold", True, "zero", "lower"),
+    Protocol("wrong-true", "wrong documents, true class, least relevant first", False, "gold", False, "zero", "higher"),
+    Protocol(
+        "wrong-predicted", "wrong documents, predicted class, most relevant first",
+        False, "predicted", True, "zero", "higher",
+    ),
+)  # fmt: skip
+"""The three of the paper."""
+
+OTHER_PROTOCOLS: tuple[Protocol, ...] = (
+    Protocol(
+        "right-removed", "right documents, words removed and the gap closed, most relevant first",
+        True, "gold", True, "remove", "lower",
+    ),
+    Protocol(
+        "right-inserted", "right documents, words brought back into an empty text, most relevant first",
+        True, "gold", True, "insert", "higher",
+    ),
+)  # fmt: skip
+"""Deletion by removing the word, and insertion."""
+
+
+def documents_of(corpus: ReadCorpus, protocol: Protocol, at_least: int = AT_LEAST) -> NDArray[np.bool_]:
+    """(N,) which documents a protocol looks at: long enough, rightly or wrongly classified, of a known label."""
+    right = corpus.predicted == corpus.gold
+    return (corpus.lengths >= at_least) & (corpus.gold >= 0) & (right if protocol.right else ~right)
+
+
+def order_of(relevance: Numbers, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
+    """At most ``steps`` positions of known words (L,), the most or the least relevant first, the earlier of equals."""
+    words = np.flatnonzero(known)
+    values = relevance[words]
+    return words[np.argsort(-values if most_first else values, kind="stable")[:steps]].astype(np.int64)
+
+
+def still_right(
+    corpus: ReadCorpus,
+    protocol: Protocol,
+    relevances: Sequence[Numbers | None],
+    *,
+    steps: int = STEPS,
+    at_least: int = AT_LEAST,
+    reverse: bool = False,
+    whole_passes: bool = False,
+) -> Numbers:
+    """(M, S + 1) whether the label is named, before the first step and after each, for the documents of a protocol.
+
+    ``relevances[n]`` (L,) are those of the protocol's target; ``reverse`` turns the order round. A document whose
+    known words are used up stays as it is. Row m is the m-th document that :func:`documents_of` wants, of those with
+    relevances.
+    """
+    wanted = documents_of(corpus, protocol, at_least) & np.array([each is not None for each in relevances])
+    place = np.cumsum(wanted) - 1
+    right = np.zeros((int(wanted.sum()), steps + 1), dtype=bool)
+    for batch, rows in corpus.each_batch(wanted):
+        orders = []
+        for n, row in enumerate(rows.tolist()):
+            known = batch.ids[n, : int(batch.lengths[n])] > 0
+            relevance = relevances[row]
+            assert relevance is not None
+            orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))
+        scores = path_scores(corpus.model, batch, orders, change=protocol.change, whole_passes=whole_passes)
+        for row, path in zip(rows.tolist(), scores, strict=True):
+            named = path.argmax(axis=1) == corpus.gold[row]
+            right[place[row], : len(named)] = named
+            right[place[row], len(named) :] = named[-1]
+    return right
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Accuracy (S + 1,) against words changed, a 95 % band, and the area: the mean over steps 1 to S."""
+
+    accuracy: Numbers
+    low: Numbers
+    high: Numbers
+    area: float
+    interval: tuple[float, float]
+
+
+def curve(right: Numbers, *, seed: int = 0) -> Curve:
+    """The curve of :func:`still_right`'s (M, S + 1), or of its mean over random draws; M >= 1.
+
+    The band is the normal one of a mean of M documents, the area's interval a bootstrap over documents.
+    """
+    accuracy = right.mean(axis=0)
+    half = 1.96 * right.std(axis=0) / np.sqrt(len(right))
+    areas = areas_of(right)
+    return Curve(
+        accuracy,
+        np.clip(accuracy - half, 0, 1),
+        np.clip(accuracy + half, 0, 1),
+        float(areas.mean()),
+        bootstrap_interval(areas, seed=seed),
+    )
+
+
+def areas_of(right: Numbers) -> Numbers:
+    """(M,) each document's own area: the mean over steps 1 to S."""
+    return np.asarray(right[:, 1:].mean(axis=1, dtype=np.float64))
+
+
+class Difference(NamedTuple):
+    """Area of a method less that of the reference, over the same documents, with a paired bootstrap interval."""
+
+    difference: float
+    interval: tuple[float, float]
+
+
+def difference(right: Numbers, reference: Numbers, *, seed: int = 0) -> Difference:
+    """How much larger the area of ``right`` (M, S + 1) is than the reference's."""
+    own, other = areas_of(right), areas_of(reference)
+    return Difference(float((own - other).mean()), paired_interval(own, other, seed=seed))
+
+
+def protocol_results(
+    protocol: Protocol, rights: Mapping[str, Numbers], *, reference: str, seed: int = 0
+) -> dict[str, Any]:
+    """Curves and differences as plain data; ``rights`` holds (M, S + 1) per title, ``reference`` is one of them."""
+    documents = len(rights[reference])
+    result: dict[str, Any] = {
+        "name": protocol.name,
+        "title": protocol.title,
+        "mode": protocol.change,
+        "better": protocol.better,
+        "documents": documents,
+        "curves": [],
+        "differences": [],
+    }
+    if documents:
+        result["curves"] = [_plain_curve(title, curve(right, seed=seed)) for title, right in rights.items()]
+        result["differences"] = list(_differences(rights, reference, seed))
+    return result
+
+
+def _plain_curve(title: str, found: Curve) -> dict[str, Any]:
+    return {
+        "method": title,
+        "accuracy": found.accuracy.tolist(),
+        "low": found.low.tolist(),
+        "high": found.high.tolist(),
+        "area": found.area,
+        "interval": list(found.interval),
+    }
+
+
+def _differences(rights: Mapping[str, Numbers], reference: str, seed: int) -> Iterator[dict[str, Any]]:
+    for title, right in rights.items():
+        if title != reference:
+            found = difference(right, rights[reference], seed=seed)
+            yield {
+                "method": title,
+                "against": reference,
+                "difference": found.difference,
+                "interval": list(found.interval),
+            }

@@ -1,0 +1,153 @@
+"""Gradient methods in closed form, for a convolutional net with max pooling.
+
+Only the winning windows carry a gradient, and which windows win is the same along the straight way from zero
+vectors: there all windows of a filter shrink alike, and its bias moves none of them. So the gradient of a class's
+score by the pooled value of filter f is its output weight w_f, and methods differ in what of it passes the ReLU:
+
+==========================  ==============================================================================
+gradient                    w_f [z_f > 0]
+guided backprop             max(0, w_f) [z_f > 0]
+deconvnet                   max(0, w_f)
+integrated gradients        w_f times the weight of the nodes α where α (z_f - b_f) + b_f > 0
+==========================  ==============================================================================
+
+Letters: N texts, K classes to explain, L words read, F filters, T words of the longest text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeGuard
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Numbers
+from textlrp.explainers.gradients import gauss_legendre
+from textlrp.explainers.methods import (
+    Deconvnet,
+    GradientTimesInput,
+    GuidedBackprop,
+    IntegratedGradients,
+    Method,
+    SquaredGradient,
+)
+from textlrp.lrp.maps import LinearMap, WinningWindows
+from textlrp.lrp.rules import Part
+from textlrp.lrp.trace import Linear, Trace, sum_tensors
+from textlrp.models.base import Classifier
+from textlrp.models.cnn import CNNClassifier
+from textlrp.text.batches import Batch
+
+Passing = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Output weights (K, N, F), the winners' values z (N, F) and their bias (F,) -> what passes the ReLU (K, N, F)."""
+
+
+def has_closed_form(model: Classifier, method: Method) -> bool:
+    """Whether :func:`closed_form` knows this method of this model."""
+    if not isinstance(model, CNNClassifier) or model.pooling != "max":
+        return False
+    return isinstance(method, SquaredGradient | IntegratedGradients) or _passing(method) is not None
+
+
+def closed_form(
+    model: Classifier, batch: Batch, classes: Sequence[Sequence[int]], method: Method, *, dtype: str | None = None
+) -> list[Attribution]:
+    """Each text of a batch explained for its own ``classes[n]``; the numbers of :func:`attribute`, sooner.
+
+    The texts of a call may ask for different classes; memory grows with the largest number of them.
+    """
+    assert isinstance(model, CNNClassifier)
+    trace = model.trace(batch, dtype=dtype)
+    most = max(len(own) for own in classes)
+    wanted = torch.tensor([[*own, *[own[0]] * (most - len(own))] for own in classes]).T
+    weight = torch.from_numpy(model.weights_["output.weight"]).to(trace.scores.dtype)[wanted]
+    if isinstance(method, IntegratedGradients):
+        return _integrated(model, trace, batch, classes, weight, method)
+    square = isinstance(method, SquaredGradient)
+    passing = _if_active if square else _passing(method)
+    assert passing is not None
+    found = _on_words(trace, weight, passing, squared=square)
+    return [Attribution(_of_text(found, batch, n, len(own))) for n, own in enumerate(classes)]
+
+
+def _passing(method: Method) -> Passing | None:
+    match method:
+        case GradientTimesInput():
+            return _if_active
+        case GuidedBackprop():
+            return lambda weight, z, bias: weight.clamp(min=0) * (z > 0)
+        case Deconvnet():
+            return lambda weight, z, bias: weight.clamp(min=0)
+    return None
+
+
+def _if_active(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
+    return weight * (z > 0)
+
+
+def _on_words(trace: Trace, weight: Tensor, passing: Passing, *, squared: bool = False) -> Tensor:
+    """(K, N, T): gradient × input summed over D, or the gradient's squared length."""
+    windows = [(step, step.map) for step in trace.steps if isinstance(step, Linear) if _wins(step.map)]
+    filters = [step.outputs.shape[1] for step, _ in windows]
+    factors = [
+        passing(own.contiguous(), step.outputs, step.bias)
+        for own, (step, _) in zip(weight.split(filters, dim=-1), windows, strict=True)
+    ]
+    if squared:
+        gradients = [map.spread(factor, map.weight) for factor, (_, map) in zip(factors, windows, strict=True)]
+        return sum_tensors(gradients).square().sum(dim=-1)
+    return sum_tensors([map.pull(Part.PRODUCT, factor) for factor, (_, map) in zip(factors, windows, strict=True)])
+
+
+def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:
+    return isinstance(map, WinningWindows)
+
+
+def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Numbers:
+    """(K, N, T) -> (K, L) of text n, 0 for unknown words."""
+    length = int(batch.lengths[n])
+    relevance: Numbers = found[:count, n, :length].double().numpy() * (batch.ids[n, :length] > 0)
+    return relevance
+
+
+def _integrated(
+    model: CNNClassifier,
+    trace: Trace,
+    batch: Batch,
+    classes: Sequence[Sequence[int]],
+    weight: Tensor,
+    method: IntegratedGradients,
+) -> list[Attribution]:
+    nodes, counts = gauss_legendre(method.steps)
+    places = torch.from_numpy((nodes + 1) / 2).to(weight.dtype)
+    shares = torch.cat([weight.new_zeros(1), torch.from_numpy(np.cumsum(counts / 2)).to(weight.dtype)])
+
+    def active_share(own: Tensor, z: Tensor, bias: Tensor) -> Tensor:
+        """The weight of the nodes α, which ascend, where α s + b > 0; s = z - b."""
+        slope = z - bias
+        turn = torch.where(slope != 0, -bias / torch.where(slope != 0, slope, 1), 0)
+        before = shares[torch.searchsorted(places, turn.contiguous(), right=True)]
+        up, flat = shares[-1] - before, shares[-1] * (bias > 0)
+        down = shares[torch.searchsorted(places, turn.contiguous(), right=False)]
+        return own * torch.where(slope > 0, up, torch.where(slope < 0, down, flat))
+
+    found = _on_words(trace, weight, active_share)
+    scores = trace.scores.double().numpy()
+    nothing = _nothing(model, trace).double().numpy()
+    results = []
+    for n, own in enumerate(classes):
+        relevance = _of_text(found, batch, n, len(own))
+        baseline = nothing[list(own)]
+        unsummed = scores[n, list(own)] - baseline - relevance.sum(axis=1)
+        results.append(Attribution(relevance, {BASELINE: baseline, UNSUMMED: unsummed}, exact=True))
+    return results
+
+
+def _nothing(model: CNNClassifier, trace: Trace) -> Tensor:
+    """(C,) the scores of zero vectors alone."""
+    dtype = trace.scores.dtype
+    weights = {name: torch.from_numpy(w).to(dtype) for name, w in model.weights_.items() if name != "embedding"}
+    pooled = torch.cat([torch.relu(weights[f"conv{width}.bias"]) for width in model.shape()[0]])
+    return weights["output.weight"] @ pooled + weights["output.bias"]
