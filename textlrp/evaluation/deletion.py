@@ -1,8 +1,8 @@
 """Words go in the order of their relevance: how fast does the answer change?
 
-The experiment of Arras et al. 2017, section "Quantitative evaluation": documents of at least 100 words, up to 50 words
-one at a time, each becoming the zero vector while its position stays. Beside it, words that go and let their
-neighbours close up, and words that come back one after another into an empty text.
+The experiment of Arras et al. 2017 (word deletion): documents of at least 100 words, up to 50 words one at a time,
+each becoming the zero vector while its position stays. Beside it, words that go and let their neighbours close up,
+and words that come back one after another into an empty text.
 
 Letters: N documents, L words read of one, S steps, M documents of a protocol.
 """
@@ -38,7 +38,9 @@ class Protocol(NamedTuple):
 
 PROTOCOLS: tuple[Protocol, ...] = (
     Protocol("right", "right documents, true class, most relevant first", True, "gold", True, "zero", "lower"),
-    Protocol("wrong-true", "wrong documents, true class, least relevant first", False, "gold", False, "zero", "higher"),
+    Protocol(
+        "wrong-true", "wrong documents, true class, least relevant first", False, "gold", False, "zero", "higher"
+    ),
     Protocol(
         "wrong-predicted", "wrong documents, predicted class, most relevant first",
         False, "predicted", True, "zero", "higher",
@@ -62,11 +64,11 @@ OTHER_PROTOCOLS: tuple[Protocol, ...] = (
 def documents_of(corpus: ReadCorpus, protocol: Protocol, at_least: int = AT_LEAST) -> NDArray[np.bool_]:
     """(N,) which documents a protocol looks at: long enough, rightly or wrongly classified, of a known label."""
     right = corpus.predicted == corpus.gold
-    return (corpus.lengths >= at_least) & (corpus.gold >= 0) & (right if protocol.right else ~right)
+    return np.asarray((corpus.lengths >= at_least) & (corpus.gold >= 0) & (right == protocol.right))
 
 
 def order_of(relevance: Numbers, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
-    """At most ``steps`` positions of known words (L,), the most or the least relevant first, the earlier of equals."""
+    """At most ``steps`` positions of known words (L,), most or least relevant first, the earlier of equals."""
     words = np.flatnonzero(known)
     values = relevance[words]
     return words[np.argsort(-values if most_first else values, kind="stable")[:steps]].astype(np.int64)

@@ -89,16 +89,27 @@ def _if_active(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
 
 def _on_words(trace: Trace, weight: Tensor, passing: Passing, *, squared: bool = False) -> Tensor:
     """(K, N, T): gradient × input summed over D, or the gradient's squared length."""
-    windows = [(step, step.map) for step in trace.steps if isinstance(step, Linear) if _wins(step.map)]
-    filters = [step.outputs.shape[1] for step, _ in windows]
-    factors = [
-        passing(own.contiguous(), step.outputs, step.bias)
-        for own, (step, _) in zip(weight.split(filters, dim=-1), windows, strict=True)
-    ]
+    passed = _passed(trace, weight, passing)
     if squared:
-        gradients = [map.spread(factor, map.weight) for factor, (_, map) in zip(factors, windows, strict=True)]
-        return sum_tensors(gradients).square().sum(dim=-1)
-    return sum_tensors([map.pull(Part.PRODUCT, factor) for factor, (_, map) in zip(factors, windows, strict=True)])
+        return sum_tensors([map.spread(factor, map.weight) for map, factor in passed]).square().sum(dim=-1)
+    return sum_tensors([map.pull(Part.PRODUCT, factor) for map, factor in passed])
+
+
+def gradients_by_dimension(model: CNNClassifier, batch: Batch) -> Tensor:
+    """(N, T, D): the gradient of the predicted class's score by every number of the word vectors."""
+    trace = model.trace(batch)
+    weight = torch.from_numpy(model.weights_["output.weight"])[trace.scores.argmax(dim=1)][None]
+    return sum_tensors([map.spread(factor, map.weight) for map, factor in _passed(trace, weight, _if_active)])[0]
+
+
+def _passed(trace: Trace, weight: Tensor, passing: Passing) -> list[tuple[WinningWindows, Tensor]]:
+    """Each convolution, with what of the output weights (K, N, F) passes its ReLU."""
+    windows = [(step, step.map) for step in trace.steps if isinstance(step, Linear) if _wins(step.map)]
+    parts = torch.split(weight, [step.outputs.shape[1] for step, _ in windows], dim=-1)
+    return [
+        (map, passing(own.contiguous(), step.outputs, step.bias))
+        for own, (step, map) in zip(parts, windows, strict=True)
+    ]
 
 
 def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:

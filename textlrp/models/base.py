@@ -27,7 +27,7 @@ from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
-from textlrp.text.batches import Batch, Reader, encode
+from textlrp.text.batches import Batch, Reader, encode, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
@@ -189,11 +189,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        return self._scores(_rows(ids, batch.lengths))
+        return self._scores(unpadded(ids, batch.lengths))
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
-        return self._trace(_rows(batch.ids, batch.lengths), dtype or self.dtype)
+        return self._trace(unpadded(batch.ids, batch.lengths), dtype or self.dtype)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
@@ -281,7 +281,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
         self.reader()
         self._check_options()
-
-
-def _rows(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[Ids]:
-    return [row[:length] for row, length in zip(ids, lengths.tolist(), strict=True)]

@@ -23,7 +23,7 @@ from textlrp.models.options import check_positive, check_whole
 from textlrp.models.packing import Ids
 from textlrp.models.plain import bow_point
 from textlrp.models.points import Point
-from textlrp.text.batches import Batch
+from textlrp.text.batches import Batch, unpadded
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -132,6 +132,10 @@ class BagOfWordsClassifier(TextClassifier):
         found = occurrences(texts, tables, len(self.vocabulary_) + 1)
         counts = _counts(found, len(texts), tables).astype(dtype)
         return found, _weighted(counts, self.weights_["idf"].astype(dtype), self.sublinear_tf)
+
+    def features_of(self, batch: Batch) -> Any:
+        """The TF-IDF values of the texts of a batch as a sparse matrix (N, J)."""
+        return self._features(unpadded(batch.ids, batch.lengths), self.dtype)[1]
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         values = self._features(texts, self.dtype)[1]

@@ -17,7 +17,7 @@ from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.convnet import ConvNet
 from textlrp.models.packing import pack
-from textlrp.text.batches import Batch, pad
+from textlrp.text.batches import Batch, pad, unpadded
 
 Change = Literal["zero", "insert", "remove", "single"]
 """What a step does to a word.
@@ -69,7 +69,7 @@ def _pieces(model: Any, batch: Batch, steps: Positions, *, of_windows: bool) -> 
 
 def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> list[NDArray[Any]]:
     net: ConvNet = model.fitted_net()
-    packed = pack([row[:length] for row, length in zip(batch.ids, batch.lengths.tolist(), strict=True)])
+    packed = pack(unpadded(batch.ids, batch.lengths))
     step_starts = np.concatenate([[0], np.cumsum([len(own) for own in steps])]).astype(np.int64)
     flat = np.concatenate([np.zeros(0, np.int64), *steps]).astype(np.int64)
     vectors = net.table[torch.from_numpy(packed.distinct)]

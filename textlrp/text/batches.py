@@ -215,6 +215,11 @@ def pad(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[n
     return matrix, lengths
 
 
+def unpadded(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[NDArray[np.int64]]:
+    """The rows (L,) of a padded matrix (N, L): what :func:`pad` was given."""
+    return [row[:length] for row, length in zip(ids, lengths.tolist(), strict=True)]
+
+
 def bucket(lengths: Sequence[int] | NDArray[np.integer[Any]], batch_size: int) -> list[NDArray[np.int64]]:
     """Positions 0..N-1 in batches of at most ``batch_size`` of like length, shortest first, equals in order.
 
