@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -10,6 +10,7 @@ from textlrp.reports.figures import deletion_figure
 from textlrp.reports.tables import (
     Block,
     Cell,
+    Drawing,
     Results,
     Section,
     Sentence,
@@ -87,8 +88,7 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
     about = [said("*{}*. {} {}", documents(protocol.get("documents")), _lead(protocol), mode)]
     if not curves:
         return Block(protocol["title"], (*about, said("Nothing was measured here.")))
-    if differences:
-        about.append(compared(protocol))
+    about.append(compared(protocol))
     against = differences[0]["against"] if differences else curves[0]["method"]
     by_method = {each["method"]: each for each in differences}
     compares = [f"difference to {against}", "95 % interval", "text:"] if differences else []
@@ -108,7 +108,8 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
         if differences
         else (),
     )
-    return Block(protocol["title"], tuple(about), (Markup(deletion_figure(protocol, uid=uid)),), table)
+    drawing = Drawing(Markup(deletion_figure(protocol, uid=uid)))
+    return Block(protocol["title"], tuple(about), (drawing,), table)
 
 
 def _lead(protocol: Results) -> str:
@@ -138,26 +139,19 @@ def verdict(difference: Results, better: str) -> int:
 
 
 def compared(protocol: Results) -> Sentence:
-    """How many methods are told apart from the first one, and which are better."""
-    others = [
-        each
-        for each in protocol["differences"]
-        if each["method"] != "random" and not each["method"].endswith(", reversed")
-    ]
-    signs = [verdict(each, protocol["better"]) for each in others]
-    names = {
-        sign: [each["method"] for each, s in zip(others, signs, strict=True) if s == sign] for sign in (1, -1, 0)
-    }
-    if not others:
+    """Which methods are better than the first one, which are worse, and which are not told apart."""
+    by_sign: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    differences: Sequence[Results] = protocol.get("differences") or ()
+    for each in differences:
+        if each["method"] != "random" and not each["method"].endswith(", reversed"):
+            by_sign[verdict(each, protocol["better"])].append(each["method"])
+    parts = {1: "better: *{}*", -1: "worse: {}", 0: "not told apart: {}"}
+    found = [sign for sign in parts if by_sign[sign]]
+    if not found:
         return ()
-    first = others[0]["against"]
-    parts: list[tuple[str, Any]] = []
-    for sign, words in ((-1, "worse than"), (1, "better than"), (0, "not told apart from")):
-        if names[sign]:
-            parts.append((words, names[sign]))
-    pattern = "; ".join(f"{words} *{{}}*: {{}}" for words, _ in parts)
-    values = [value for _, found in parts for value in (first, ", ".join(found))]
-    return said(pattern[0].upper() + pattern[1:] + ".", *values)
+    pattern = "Beside *{}*, " + "; ".join(parts[sign] for sign in found) + "."
+    names = [", ".join(by_sign[sign]) for sign in found]
+    return said(pattern, differences[0]["against"], *names)
 
 
 def told(protocol: Results) -> Sentence:

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from textlrp.errors import DataError
 from textlrp.reports.balance import Part
-from textlrp.reports.deleting import deletion_section, told
+from textlrp.reports.deleting import compared, deletion_section, told
 from textlrp.reports.marks import number
 from textlrp.reports.measures import SECTIONS
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
-from textlrp.reports.tables import Results, Section, Sentence, count, real, said, share
+from textlrp.reports.tables import Results, Section, Sentence, Word, count, real, said, share
 
 T = TypeVar("T")
 
@@ -65,7 +65,10 @@ def findings(results: Results) -> list[Sentence]:
     if accuracy is not None:
         found.append(said("The model classifies *{}* of {} documents rightly.", share(accuracy), count(counted)))
     protocols = (results.get("deletion") or {}).get("protocols") or ()
-    found.extend(told(protocol) for protocol in protocols if protocol.get("mode", "zero") == "zero")
+    plain = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]
+    for n, protocol in enumerate(plain):
+        others = compared(protocol) if n == 0 else ()
+        found.append((*told(protocol), Word(" "), *others) if others else told(protocol))
     found.append(_vectors_told((results.get("vectors") or {}).get("rows") or ()))
     found.append(_pointing_told(results.get("pointing") or {}))
     return [sentence for sentence in found if sentence]

@@ -32,7 +32,7 @@ MOST_GROUPS = len(SERIES)
 """Groups that have a colour and a marker of their own."""
 
 _SIZE, _SMALL = 12.5, 11.0
-_WIDTH, _HEIGHT, _MAP_HEIGHT = 560, 350, 420
+_WIDTH, _HEIGHT, _MAP_HEIGHT = 500, 340, 400
 _LEFT, _TOP, _BOTTOM = 46, 34, 44
 _LABEL = 26  # letters of a name beside a line
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")

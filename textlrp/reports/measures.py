@@ -17,6 +17,7 @@ from textlrp.reports.tables import (
     Block,
     Cell,
     ClassWords,
+    Drawing,
     Results,
     Section,
     Table,
@@ -82,16 +83,16 @@ def vectors_section(vectors: Results) -> Section:
             for row in vectors["rows"]
         ),
     )
-    blocks = [Block(figures=(Markup(neighbours_figure(vectors, uid="neighbours")),), table=table)]
+    curves = Drawing(Markup(neighbours_figure(vectors, uid="neighbours")))
+    blocks = [Block(figures=(curves,), table=table)]
     maps = vectors.get("maps") or ()
     if maps:
-        drawn = [Markup(map_figure(one, uid=f"map{n}")) for n, one in enumerate(maps)]
         lead = said(
             "A map lays documents with similar vectors near each other (the first two principal components). "
             "Groups that stand apart are groups that the model’s words tell apart."
         )
-        for n, (one, figure) in enumerate(zip(maps, drawn, strict=True)):
-            blocks.append(Block(f"Map, {one['weighting']}", () if n else (lead,), (figure,)))
+        drawn = (Drawing(Markup(map_figure(one, uid=f"map{n}")), one["weighting"]) for n, one in enumerate(maps))
+        blocks.append(Block("Maps of the documents", (lead,), tuple(drawn)))
     return Section(
         "vectors",
         "Do the relevant words tell the topics apart?",
@@ -125,7 +126,7 @@ def pointing_section(pointing: Results) -> Section:
         if pointing.get("discarded")
         else (),
     )
-    figure = bars_figure(rows, title="share of hits, with 95 % intervals", uid="hits") if rows else ""
+    bars = Drawing(Markup(bars_figure(rows, title="share of hits, with 95 % intervals", uid="hits")))
     return Section(
         "pointing",
         "Does the strongest word come from the right sentence?",
@@ -134,7 +135,7 @@ def pointing_section(pointing: Results) -> Section:
         "class.",
         "many hits",
         "Poerner, Roth, Schütze, Evaluating neural network explanation methods using hybrid documents, ACL 2018",
-        (Block(figures=(Markup(figure),) if figure else (), table=table),),
+        (Block(figures=(bars,), table=table),),
     )
 
 

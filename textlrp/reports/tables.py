@@ -33,6 +33,13 @@ class Word(NamedTuple):
     strong: bool = False
 
 
+class Drawing(NamedTuple):
+    """A figure as SVG text, and what stands under it."""
+
+    svg: Markup
+    caption: str = ""
+
+
 Sentence = tuple[Word, ...]
 
 
@@ -48,11 +55,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a section: what it shows, figures (SVG text) and a table."""
+    """A part of a section: what it shows, figures and a table."""
 
     title: str = ""
     lead: tuple[Sentence, ...] = ()
-    figures: tuple[Markup, ...] = ()
+    figures: tuple[Drawing, ...] = ()
     table: Table | None = None
 
 
@@ -89,8 +96,10 @@ def said(pattern: str, *values: object) -> Sentence:
 
 def head(*names: str) -> tuple[Cell, ...]:
     """Heads of columns: the first above names, ``text:`` before one that is no number."""
-    cells = [Cell(names[0])]
-    return (*cells, *(Cell(n.removeprefix("text:"), "" if n.startswith("text:") else "num") for n in names[1:]))
+    # an arrow or a percent sign stays beside its word
+    first, *others = (re.sub(r" (?=[↑↓%])", "\u00a0", name) for name in names)
+    looks = (("", name.removeprefix("text:")) if name.startswith("text:") else ("num", name) for name in others)
+    return (Cell(first), *(Cell(name, look) for look, name in looks))
 
 
 def real(value: float | None) -> float | None:
@@ -129,13 +138,14 @@ def interval_text(
         return ""
     low, high = (end or 0.0 for end in ends)
     if percent:
-        return f"{share(low).removesuffix(' %')} to {share(high)}"
+        return f"{share(low).removesuffix('%').rstrip()} to {share(high)}"
     return f"{number(low, digits, signed=signed)} to {number(high, digits, signed=signed)}"
 
 
 def share(value: float) -> str:
-    """A share in percent, which may be negative or above one."""
-    return percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)} %"
+    """A share in percent, which may be negative or above one; no line ends before its sign."""
+    text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)} %"
+    return text.replace(" ", "\u00a0")
 
 
 def count(value: float | None) -> str:
