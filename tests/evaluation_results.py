@@ -127,6 +127,15 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
     return results | changed
 
 
+def renamed(results: Any, names: dict[str, str]) -> Any:
+    """The results with each string that is one of ``names`` replaced."""
+    if isinstance(results, dict):
+        return {key: renamed(value, names) for key, value in results.items()}
+    if isinstance(results, list):
+        return [renamed(value, names) for value in results]
+    return names.get(results, results) if isinstance(results, str) else results
+
+
 SYLLABLES = "an bel cor dis el fran gor hil ist jun kel lor men nor ost per qua ril sen tor ul ver win"
 RATIONALES = {"average_precision": 0.55, "auroc": 0.81, "pointing": 0.85, "iou": 0.38}
 

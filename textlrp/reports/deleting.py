@@ -166,11 +166,17 @@ def told(protocol: Results) -> Sentence:
     start, end = real(curve[0]), real(curve[at])
     if start is None or end is None:
         return ()
-    change = "lowers" if end < start else "raises" if end > start else "leaves"
     doing = "putting back" if protocol.get("mode") == "insert" else "deleting"
-    pattern = f"On {{}} {kind} documents, {doing} the {{}} words that *{{}}* names {which} {change} accuracy "
-    pattern += "from {} to *{}*"
-    values = [count(protocol.get("documents")), at, method, share(start), share(end)]
+    several = "" if protocol.get("documents") == 1 else "s"
+    pattern = (
+        f"On {{}} {kind} document{several}, {doing} the {{}} word{'' if at == 1 else 's'} that *{{}}* names {which} "
+    )
+    values = [count(protocol.get("documents")), at, method]
+    if start == end:
+        pattern, values = pattern + "leaves accuracy at *{}*", [*values, share(end)]
+    else:
+        change = "lowers" if end < start else "raises"
+        pattern, values = pattern + change + " accuracy from {} to *{}*", [*values, share(start), share(end)]
     chance = real(curves["random"]["accuracy"][at]) if "random" in curves else None
     if chance is not None:
         pattern, values = pattern + "; {} random words: to *{}*", [*values, at, share(chance)]
