@@ -277,7 +277,7 @@ def test_the_same_results_are_the_same_page() -> None:
 
 
 def test_the_foot_names_model_corpus_seed_date_and_version() -> None:
-    text = said(whole()).split("What was not measured")[1]
+    text = said(whole()).split("Notes, and what was not measured")[1]
     for fact in ("cnn-0123abcd4567", "CNNClassifier", "20newsgroups test", "7,532", "2026-11-24", "0.2.0", "seed 0"):
         assert fact in text
     assert "LIME and SHAP were measured on 100 documents" in text
