@@ -1,30 +1,22 @@
 """Explanations as HTML that needs no script, no network and no trust in the text.
 
-Every value reaches a page through Jinja2's autoescape, after characters that HTML cannot carry were
-made visible. Style sheets are inline; a Content-Security-Policy forbids everything else.
+How a value reaches a page, and what a page may do, is said in :mod:`textlrp.reports.rendering`.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from textlrp.errors import DataError
-from textlrp.files import written_beside
 from textlrp.records import Explanation
 from textlrp.reports.marks import percentage
 from textlrp.reports.palette import palette as palette_of
+from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import view
-
-# C0 and C1 controls but tab, line feed, form feed and carriage return; lone surrogates; noncharacters
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def document_page(
@@ -35,9 +27,9 @@ def document_page(
     With several targets the page has a class switch, and still one copy of the text.
     Raises :class:`DataError` if ``path`` cannot be written, :class:`OptionError` for an unknown palette.
     """
-    page = _render("document.html", doc=view(explanation, title=title), palette=palette_of(palette))
+    page = rendered("document.html", doc=view(explanation, title=title), palette=palette_of(palette))
     if path is not None:
-        _write(page, path)
+        write_page(page, path)
     return page
 
 
@@ -53,10 +45,10 @@ def list_page(
     for position, explanation in enumerate(explanations):
         doc = view(_checked(explanation))
         # the heading needs the totals, so the finished parts wait as text; the explanations do not
-        parts.append(Markup(_render("item.html", doc=doc, uid=f"d{position + 1}", first=position == 0)))
+        parts.append(Markup(rendered("item.html", doc=doc, uid=f"d{position + 1}", first=position == 0)))
         total, targets = total + 1, max(targets, len(doc.targets))
         labelled, right = labelled + (doc.right is not None), right + (doc.right is True)
-    page = _render(
+    page = rendered(
         "list.html",
         title=title or "Documents",
         parts=parts,
@@ -68,7 +60,7 @@ def list_page(
         palette=colours,
     )
     if path is not None:
-        _write(page, path)
+        write_page(page, path)
     return page
 
 
@@ -94,45 +86,10 @@ def notebook_fragment(explanation: Explanation, *, palette: str = "red-blue") ->
     """The explanation for a notebook cell: its own styles, all under one class name, and no other effect."""
     # two cells may show the same explanation: their radio buttons need different names
     uid = f"textlrp-{secrets.token_hex(4)}"
-    return _render("fragment.html", doc=view(explanation), uid=uid, palette=palette_of(palette))
+    return rendered("fragment.html", doc=view(explanation), uid=uid, palette=palette_of(palette))
 
 
 def _checked(explanation: object) -> Explanation:
     if not isinstance(explanation, Explanation):
         raise DataError(f"a report shows Explanations; got {type(explanation).__name__}. Pass what explain() gives.")
     return explanation
-
-
-def _write(page: str, path: str | Path) -> None:
-    with written_beside(path) as beside:
-        beside.write_text(page, encoding="utf-8", newline="\n")
-
-
-def _render(name: str, **values: Any) -> str:
-    return _templates().get_template(name).render(**values)
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("textlrp.reports"),
-        autoescape=True,
-        finalize=_showable,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _showable(value: object) -> object:
-    """Control characters as their symbols (␀), what has none as U+FFFD; runs before the escaping."""
-    if type(value) is str and _UNSHOWABLE.search(value):
-        return _UNSHOWABLE.sub(_symbol, value)
-    return value
-
-
-def _symbol(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"

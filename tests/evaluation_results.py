@@ -1,0 +1,259 @@
+"""Results of an evaluation as ``results.json`` holds them: synthetic, seeded, of no real corpus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_LABELS = (
+    "alt.atheism comp.graphics comp.os.ms-windows.misc comp.sys.ibm.pc.hardware comp.sys.mac.hardware comp.windows.x "
+    "misc.forsale rec.autos rec.motorcycles rec.sport.baseball rec.sport.hockey sci.crypt sci.electronics sci.med "
+    "sci.space soc.religion.christian talk.politics.guns talk.politics.mideast talk.politics.misc talk.religion.misc"
+)
+LABELS = _LABELS.split()
+METHODS = (
+    ("LRP epsilon", "lrp", "Epsilon(epsilon=1e-06, bias='absorb')", 0.00041, 1.00),
+    ("LRP gamma", "lrp", "Gamma(gamma=0.25)", 0.0016, 0.97),
+    ("gradient × input", "gradient-x-input", "", 0.0021, 0.985),
+    ("integrated gradients", "integrated-gradients", "steps=50", 0.087, 0.99),
+    ("occlusion", "occlusion", "", 0.21, 1.04),
+    ("squared gradient", "gradient", "squared", 0.002, 0.72),
+    ("Grad-CAM", "grad-cam", "", 0.0019, 0.80),
+    ("SHAP", "shap", "nsamples=500", 3.2, 0.93),
+    ("LIME", "lime", "samples=1000", 6.4, 0.9),
+)
+STEPS = 50
+
+
+def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dict[str, Any]:
+    """Everything the schema knows; ``changed`` replaces single keys, None takes a part away."""
+    random = np.random.default_rng(seed)
+    results: dict[str, Any] = {
+        "version": "0.2.0",
+        "model": "cnn-0123abcd4567",
+        "model_name": "20newsgroups-cnn",
+        "kind": "CNNClassifier",
+        "corpus": "20newsgroups test",
+        "documents": documents,
+        "labels": list(LABELS),
+        "seed": seed,
+        "date": "2026-11-24",
+        "accuracy": 0.812,
+        "notes": ["LIME and SHAP were measured on 100 documents drawn with seed 0: they take seconds a document"],
+        "methods": [
+            {"title": title, "method": method, "rule": rule, "seconds_per_document": seconds}
+            for title, method, rule, seconds, _ in METHODS
+        ],
+        "deletion": {
+            "steps": STEPS,
+            "at_least": 100,
+            "mode": "zero",
+            "protocols": [
+                protocol("right", "right documents, true class, most relevant first", 3100, random),
+                protocol("wrong-true", "wrong documents, true class, least relevant first", 940, random),
+                protocol("wrong-predicted", "wrong documents, predicted class, most relevant first", 940, random),
+                protocol("right", "right documents, words taken out", 3100, random, mode="remove"),
+                protocol(
+                    "right", "right documents, words put back, most relevant first", 3100, random, mode="insert"
+                ),
+            ],
+        },
+        "eraser": [
+            {
+                "method": title,
+                "comprehensiveness": 0.42 * good,
+                "comprehensiveness_interval": around(0.42 * good, 0.012),
+                "sufficiency": 0.08 / good,
+                "sufficiency_interval": around(0.08 / good, 0.006),
+                "of": "probability",
+                "documents": 500,
+            }
+            for title, *_, good in METHODS
+        ],
+        "vectors": {"splits": 10, "rows": neighbours(random), "maps": maps(documents, random)},
+        "pointing": {
+            "hybrids": 1000,
+            "discarded": 30,
+            "sentences": 10,
+            "rows": [
+                {
+                    "method": title,
+                    "accuracy": 0.91 * good**0.5 if title != "occlusion" else 0.9,
+                    "interval": around(0.91 * good**0.5 if title != "occlusion" else 0.9, 0.018),
+                    "hits": int(970 * 0.91 * good**0.5),
+                    "counted": 970,
+                }
+                for title, *_, good in METHODS[:7]
+            ]
+            + [{"method": "random", "accuracy": 0.21, "interval": [0.186, 0.236], "hits": 204, "counted": 970}],
+        },
+        "rationales": {
+            "documents": 20,
+            "rows": [
+                {
+                    "method": title,
+                    **{name: size * good for name, size in RATIONALES.items()},
+                    "intervals": {name: around(size * good, 0.06) for name, size in RATIONALES.items()},
+                }
+                for title, *_, good in METHODS[:7]
+            ],
+        },
+        "words": class_words(documents, random),
+        "sanity": {
+            "documents": 100,
+            "rows": [
+                {"layer": "output", "rank_correlation": 0.03, "interval": [-0.02, 0.08]},
+                {"layer": "convolution", "rank_correlation": 0.11, "interval": [0.06, 0.16]},
+                {"layer": "embedding", "rank_correlation": -0.01, "interval": [-0.05, 0.03]},
+            ],
+        },
+        "stability": [
+            {
+                "model": "20newsgroups-cnn, seed 1",
+                "rank_correlation": 0.71,
+                "interval": [0.68, 0.74],
+                "top_overlap": 0.62,
+                "documents": 100,
+            }
+        ],
+        "ledger": [
+            {"cause": "bias", "step": "output", "mean_share": 0.031, "largest_share": 0.204},
+            {"cause": "bias", "step": "convolution", "mean_share": 0.052, "largest_share": 0.31},
+            {"cause": "stabiliser", "step": "convolution", "mean_share": 0.00002, "largest_share": 0.0004},
+            {"cause": "unread", "step": "embedding", "mean_share": 0.004, "largest_share": 0.09},
+        ],
+    }
+    return results | changed
+
+
+def renamed(results: Any, names: dict[str, str]) -> Any:
+    """The results with each string that is one of ``names`` replaced."""
+    if isinstance(results, dict):
+        return {key: renamed(value, names) for key, value in results.items()}
+    if isinstance(results, list):
+        return [renamed(value, names) for value in results]
+    return names.get(results, results) if isinstance(results, str) else results
+
+
+SYLLABLES = "an bel cor dis el fran gor hil ist jun kel lor men nor ost per qua ril sen tor ul ver win"
+RATIONALES = {"average_precision": 0.55, "auroc": 0.81, "pointing": 0.85, "iou": 0.38}
+
+
+def around(value: float, half: float) -> list[float]:
+    return [value - half, value + half]
+
+
+def protocol(
+    name: str, title: str, documents: int, random: np.random.Generator, mode: str = "zero"
+) -> dict[str, Any]:
+    """Curves that fall (right documents) or rise, the better the method the faster."""
+    better = "higher" if mode == "insert" or name != "right" else "lower"
+    steps = np.arange(STEPS + 1)
+    curves = []
+    for method, good in [*((m[0], m[4]) for m in METHODS), ("random", 0.08), ("LRP epsilon, reversed", -0.05)]:
+        moved = (0.62 if name == "right" else 0.55) * good * (1 - np.exp(-steps / 14)) / (1 - np.exp(-50 / 14))
+        accuracy = 1 - moved if better == "lower" else moved if name != "right" else 0.05 + 1.5 * moved
+        accuracy = np.clip(accuracy + np.where(steps, random.normal(0, 0.003, STEPS + 1), 0), 0, 1)
+        half = 0.02 * np.sqrt(steps / STEPS)
+        area = float(accuracy.mean())
+        curves.append(
+            {
+                "method": method,
+                "accuracy": accuracy.tolist(),
+                "low": np.clip(accuracy - half, 0, 1).tolist(),
+                "high": np.clip(accuracy + half, 0, 1).tolist(),
+                "area": area,
+                "interval": around(area, 0.011),
+            }
+        )
+    first = curves[0]
+    differences = [
+        {
+            "method": curve["method"],
+            "against": first["method"],
+            "difference": curve["area"] - first["area"],
+            "interval": around(curve["area"] - first["area"], 0.007),
+        }
+        for curve in curves[1:]
+    ]
+    return {
+        "name": name, "title": title, "mode": mode, "documents": documents, "better": better,
+        "curves": curves, "differences": differences,
+    }  # fmt: skip
+
+
+def neighbours(random: np.random.Generator) -> list[dict[str, Any]]:
+    count = np.arange(1, 21)
+    rows = []
+    for weighting, epi, best in (
+        ("LRP element-wise", 0.8121, 10),
+        ("squared gradient element-wise", 0.7993, 10),
+        ("LRP", 0.7847, 8),
+        ("squared gradient", 0.7767, 8),
+        ("TF-IDF", 0.6816, 1),
+        ("uniform", 0.6208, 1),
+    ):
+        accuracy = epi - 0.012 * np.log(count / best) ** 2
+        rows.append(
+            {
+                "weighting": weighting,
+                "epi": epi,
+                "sd": 0.0045,
+                "k": best,
+                "neighbours": count.tolist(),
+                "accuracy": accuracy.tolist(),
+                "spread": (0.004 + 0.001 * random.random(20)).tolist(),
+            }
+        )
+    return rows
+
+
+def maps(documents: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    labels = random.integers(len(LABELS), size=documents)
+    groups = [LABELS[label].split(".")[0] for label in labels]
+    names = sorted(set(groups))
+    angle = np.array([2 * np.pi * names.index(group) / len(names) for group in groups])
+    found = []
+    for weighting, wide in (("LRP element-wise", 0.12), ("uniform", 0.5)):
+        far = random.beta(2, 2.5, documents)
+        x = far * np.cos(angle) + wide * random.normal(size=documents) * far.clip(0.2)
+        y = 0.8 * far * np.sin(angle) + wide * random.normal(size=documents) * far.clip(0.2)
+        found.append(
+            {"weighting": weighting, "x": x.tolist(), "y": y.tolist(), "group": groups, "explained": [0.124, 0.081]}
+        )
+    return found
+
+
+def class_words(documents: int, random: np.random.Generator) -> list[dict[str, Any]]:
+    syllables = SYLLABLES.split()
+    found = []
+    for label in LABELS:
+        words = ["".join(random.choice(syllables, size=random.integers(1, 4))) for _ in range(20)]
+        sums = np.sort(random.gamma(1.2, 9.0, size=20))[::-1]
+        found.append(
+            {
+                "label": label,
+                "documents": int(documents / 20 + random.integers(-30, 30)),
+                "words": [
+                    {
+                        "word": word,
+                        "relevance": float(value),
+                        "documents": int(random.integers(1, 120)),
+                        "in_training": int(random.integers(0, 4) and random.integers(1, 400)),
+                        "examples": [f"test/{label}/{random.integers(50000, 60000)}" for _ in range(2)],
+                    }
+                    for word, value in zip(words, sums.tolist(), strict=True)
+                ],
+                "phrases": [
+                    {
+                        "words": f"{words[n]} {words[n + 7]}",
+                        "relevance": float(value),
+                        "documents": int(random.integers(1, 30)),
+                        "examples": [f"test/{label}/{random.integers(50000, 60000)}"],
+                    }
+                    for n, value in enumerate(sums[:8].tolist())
+                ],
+            }
+        )
+    return found

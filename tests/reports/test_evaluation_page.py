@@ -1,0 +1,342 @@
+import json
+import math
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_results import LABELS, METHODS, make_results, renamed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_html import HOSTILE, Page
+
+from textlrp.errors import DataError, OptionError
+from textlrp.reports.deleting import compared, told, verdict
+from textlrp.reports.evaluation import evaluation_page, findings, write_evaluation
+from textlrp.reports.tables import Sentence, duration, share
+
+PARTS = (
+    "deletion",
+    "eraser",
+    "vectors",
+    "pointing",
+    "rationales",
+    "words",
+    "sanity",
+    "stability",
+    "ledger",
+    "methods",
+)
+
+
+@cache
+def whole() -> str:
+    return evaluation_page(make_results())
+
+
+def said(page: str) -> str:
+    return Page(page).said().replace("\u00a0", " ")
+
+
+def plain(sentence: Sentence) -> str:
+    return "".join(word.text for word in sentence).replace("\u00a0", " ")
+
+
+def without(*names: str, **changed: Any) -> dict[str, Any]:
+    results = make_results(documents=40, **changed)
+    return {name: part for name, part in results.items() if name not in names}
+
+
+def test_nothing_is_requested_and_nothing_runs() -> None:
+    parsed = Page(whole())
+    names = {name for _, name, _ in parsed.attributes}
+    assert not names & {"src", "action", "background", "srcset", "data", "formaction", "poster", "xlink:href"}
+    assert not any(name.startswith("on") for name in names)
+    assert all(value.startswith("#") for _, name, value in parsed.attributes if name == "href")
+    assert not {"script", "img", "link", "iframe", "image", "foreignobject"} & {tag for tag, _ in parsed.tags}
+    assert not re.search(r"url\((?!#)", whole())
+    assert "@import" not in whole()
+    policy = next(value for _, name, value in parsed.attributes if name == "content" and "default-src" in value)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def test_a_page_of_everything_stays_light_and_its_links_lead_somewhere() -> None:
+    assert len(whole().encode()) < 600_000
+    parsed = Page(whole())
+    ids = [value for _, name, value in parsed.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    for _, name, value in parsed.attributes:
+        if name == "href":
+            assert value.removeprefix("#") in ids
+        if name == "aria-labelledby":
+            assert value in ids
+    assert set(PARTS) <= set(ids)
+
+
+def test_what_came_out_stands_first_in_plain_words() -> None:
+    first = said(whole()).split("Does deleting the relevant words")[0]
+    right, wrong = (make_results()["deletion"]["protocols"][n]["curves"] for n in (0, 1))
+    assert "The model classifies 81.2 % of 7,532 documents rightly." in first
+    assert (
+        "On 3,100 rightly classified documents, deleting the 10 words that LRP epsilon names most relevant lowers "
+        f"accuracy from 100.0 % to {100 * right[0]['accuracy'][10]:.1f} %; 10 random words: to "
+        f"{100 * right[-2]['accuracy'][10]:.1f} %."
+    ) in first
+    assert "On 940 wrongly classified documents, deleting the 10 words that LRP epsilon names most adverse" in first
+    assert f"raises accuracy from 0.0 % to {100 * wrong[0]['accuracy'][10]:.1f} %" in first
+    assert "weighted by LRP element-wise: the explanatory power index is 0.8121, with uniform 0.6208." in first
+    assert "glued from 10 sentences, the strongest word of LRP epsilon" in first
+    assert "in 91.0 % of the cases; a random word in 21.0 %." in first
+
+
+def test_every_measure_is_explained_and_sourced() -> None:
+    text = said(whole())
+    for source in ("Arras et al.", "DeYoung et al.", "Poerner, Roth, Schütze", "Adebayo et al.", "Bach et al."):
+        assert source in text
+    assert text.count("Better: ") == 8
+    for method, *_ in METHODS:
+        assert text.count(method) > 5
+    for label in LABELS:
+        assert label in text
+
+
+def test_areas_stand_beside_intervals_and_verdicts() -> None:
+    results = make_results()
+    text = said(whole())
+    first = results["deletion"]["protocols"][0]
+    for curve in first["curves"]:
+        low, high = curve["interval"]
+        assert f"{curve['method']} {curve['area']:.3f} {low:.3f} to {high:.3f}".replace("-", "−") in text.replace(
+            "-", "−"
+        )
+    assert "▲ better, ▼ worse than LRP epsilon: the interval of the paired difference excludes 0" in text
+    occlusion = next(d for d in first["differences"] if d["method"] == "occlusion")
+    assert f"−{-occlusion['difference']:.3f}" in text
+
+
+@pytest.mark.parametrize(
+    ("interval", "better", "expected"),
+    [
+        ([0.01, 0.02], "lower", -1),
+        ([0.01, 0.02], "higher", 1),
+        ([-0.02, -0.01], "lower", 1),
+        ([-0.02, -0.01], "higher", -1),
+        ([-0.01, 0.01], "lower", 0),
+        ([0.0, 0.01], "higher", 0),
+        ([None, 0.01], "higher", 0),
+        (None, "higher", 0),
+    ],
+)
+def test_a_verdict_wants_an_interval_without_zero(interval: Any, better: str, expected: int) -> None:
+    assert verdict({"interval": interval}, better) == expected
+
+
+def test_methods_are_compared_without_random_and_reversed() -> None:
+    differences = [
+        {"method": method, "against": "A", "difference": 0.1, "interval": interval}
+        for method, interval in (
+            ("B", [0.1, 0.2]), ("C", [-0.2, -0.1]), ("D", [-0.1, 0.1]), ("random", [0.1, 0.2]),
+            ("A, reversed", [1, 2]),
+        )
+    ]  # fmt: skip
+    protocol: dict[str, Any] = {"better": "lower", "differences": differences}
+    assert plain(compared(protocol)) == "Beside A, better: C; worse: B; not told apart: D."
+    assert compared({"better": "lower", "differences": differences[3:]}) == ()
+    assert compared({"better": "lower", "differences": None}) == ()
+
+
+def test_the_summing_sentence_takes_what_there_is() -> None:
+    protocol: dict[str, Any] = {
+        "name": "right", "documents": 1, "curves": [{"method": "M", "accuracy": [1.0, 0.5, 0.25]}]
+    }  # fmt: skip
+    assert plain(told(protocol)).endswith(
+        "deleting the 2 words that M names most relevant lowers accuracy from 100.0 % to 25.0 %."
+    )
+    still = told(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
+    assert plain(still).endswith("the 1 word that M names most relevant leaves accuracy at 100.0 %.")
+    assert told(protocol | {"name": "another"}) == ()
+    assert told(protocol | {"curves": []}) == ()
+    assert told(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()
+
+
+def test_words_unseen_in_training_are_marked_and_the_mark_is_explained() -> None:
+    words = [
+        {"word": "seen", "relevance": 2.0, "documents": 3, "in_training": 7, "examples": ["d1", "d2"]},
+        {"word": "unseen", "relevance": 1.5, "documents": 1, "in_training": 0, "examples": []},
+    ]
+    one = {"label": "sci.med", "documents": 9, "words": words, "phrases": []}
+    text = said(evaluation_page({"words": [one]}))
+    assert "sci.med9 documents" in text
+    assert "seen, unseen†" in text
+    assert "seen +2.00 3 7 d1, d2" in text
+    assert "unseen† +1.50 1 0" in text
+    assert text.count("† in no training document") == 1
+    known = said(evaluation_page({"words": [one | {"words": words[:1]}]}))
+    assert "†" not in known
+    uncounted = [{key: value for key, value in word.items() if key != "in_training"} for word in words]
+    assert "training" not in said(evaluation_page({"words": [one | {"words": uncounted}]}))
+    assert "No word has relevance" in said(evaluation_page({"words": [{"label": "a"}]}))
+
+
+def test_hostile_strings_leave_the_structure_of_the_page_alone() -> None:
+    names = [
+        "LRP epsilon", "20newsgroups-cnn", "20newsgroups test", "sci.med", "sci", "LRP element-wise", "output",
+        "right documents, true class, most relevant first", "cnn-0123abcd4567", "CNNClassifier", "2026-11-24",
+        "0.2.0", "bias", "Epsilon(epsilon=1e-06, bias='absorb')", "20newsgroups-cnn, seed 1", "probability",
+    ]  # fmt: skip
+    results = make_results(documents=40)
+    word, phrase = results["words"][0]["words"][0], results["words"][0]["phrases"][0]
+    names += [word["word"], phrase["words"], word["examples"][0], results["notes"][0]]
+    tame, wild = (evaluation_page(renamed(results, dict.fromkeys(names, new))) for new in ("plain", HOSTILE))
+    # what a figure draws goes by its groups' order; its text does not
+    strokes = {"g", "path", "use", "defs", "clippath", "rect"}
+    one, other = ([tag for tag in Page(page).tags if tag[0] not in strokes] for page in (tame, wild))
+    assert one == other
+    assert len(one) > 1000
+    assert HOSTILE in Page(wild).said()
+    assert Page(wild).said().count(HOSTILE) > 40
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.text(alphabet=st.characters(), max_size=30))
+def test_any_name_can_be_shown_and_encoded(name: str) -> None:
+    results = {
+        "model_name": name, "corpus": name, "notes": [name], "labels": [name],
+        "words": [{"label": name, "words": [{"word": name, "relevance": 1.0}]}],
+        "pointing": {"rows": [{"method": name, "accuracy": 0.5}]},
+    }  # fmt: skip
+    page = evaluation_page(results)
+    page.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufffe\uffff]", page)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_can_stand_alone_or_be_missing(name: str) -> None:
+    alone = Page(evaluation_page({name: make_results(documents=40)[name]}))
+    ids = {value for _, key, value in alone.attributes if key == "id"}
+    assert ids & set(PARTS) == {name}
+    assert alone.count("nav") == 0
+    rest = evaluation_page(without(name))
+    assert {value for _, key, value in Page(rest).attributes if key == "id"} & set(PARTS) == set(PARTS) - {name}
+    assert "Not part of this evaluation: " in said(rest)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, [], {"rows": []}, {"protocols": []}])
+def test_parts_that_hold_nothing_are_said_to_be_missing(nothing: Any) -> None:
+    text = said(evaluation_page(dict.fromkeys(PARTS, nothing)))
+    assert "Nothing was measured that can be told in one sentence." in text
+    assert "Not part of this evaluation: word deletion, comprehensiveness and sufficiency, document vectors, " in text
+
+
+def test_an_empty_evaluation_is_a_page() -> None:
+    assert "Nothing was measured" in said(evaluation_page({}))
+
+
+def test_a_protocol_without_documents_says_so() -> None:
+    results = without(notes=["no document was classified wrong"])
+    results["deletion"]["protocols"][1] = {
+        "name": "wrong-true", "title": "wrong documents", "documents": 0, "better": "higher", "curves": []
+    }  # fmt: skip
+    text = said(evaluation_page(results))
+    assert "Wrong documents" in text or "wrong documents 0 documents." in text
+    assert "Nothing was measured here." in text
+    assert "no document was classified wrong" in text
+
+
+def unmeasured(value: Any) -> Any:
+    """Every number of the results gone, but those that a row cannot be without."""
+    if isinstance(value, dict):
+        return {key: part if key in ("relevance", "x", "y") else unmeasured(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [unmeasured(part) for part in value]
+    return None if isinstance(value, (int, float)) else value
+
+
+@pytest.mark.parametrize("missing", [None, math.nan])
+def test_numbers_that_are_missing_are_dashes(missing: float | None) -> None:
+    results = unmeasured(make_results(documents=40)) if missing is None else make_results(documents=40)
+    if missing is not None:
+        results["eraser"][0]["comprehensiveness"] = missing
+        results["pointing"]["rows"][0]["accuracy"] = missing
+        results["vectors"]["rows"][0]["epi"] = missing
+        results["deletion"]["protocols"][0]["curves"][0]["accuracy"] = [missing] * 51
+    text = said(evaluation_page(results))
+    assert "–" in text
+    assert not re.search(r"\b(None|nan)\b", text)
+
+
+def test_results_may_come_from_a_file(tmp_path: Path) -> None:
+    results = make_results(documents=40)
+    assert evaluation_page(json.loads(json.dumps(results))) == evaluation_page(results)
+
+
+def test_the_same_results_are_the_same_page() -> None:
+    assert evaluation_page(make_results()) == whole()
+
+
+def test_the_foot_names_model_corpus_seed_date_and_version() -> None:
+    text = said(whole()).split("Notes, and what was not measured")[1]
+    for fact in ("cnn-0123abcd4567", "CNNClassifier", "20newsgroups test", "7,532", "2026-11-24", "0.2.0", "seed 0"):
+        assert fact in text
+    assert "LIME and SHAP were measured on 100 documents" in text
+
+
+def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.html"
+    assert write_evaluation(without("vectors"), path) == path
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="'deletion' part of the results cannot be shown: KeyError, 'title'"):
+        write_evaluation({"deletion": {"protocols": [{"name": "right", "curves": []}]}}, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["evaluation.html"]
+    with pytest.raises(DataError, match="does not exist"):
+        write_evaluation({}, tmp_path / "no" / "page.html")
+
+
+def test_other_things_than_results_are_refused() -> None:
+    with pytest.raises(DataError, match="a mapping; got list"):
+        evaluation_page([])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="'sanity' part"):
+        evaluation_page({"sanity": "good"})
+    with pytest.raises(OptionError, match="palette 'pink'"):
+        evaluation_page({}, palette="pink")
+
+
+def test_findings_leave_out_what_was_not_measured() -> None:
+    assert findings({}) == []
+    assert [plain(one) for one in findings({"accuracy": 0.5})] == [
+        "The model classifies 50.0 % of – documents rightly."
+    ]
+    one = {"rows": [{"weighting": "w", "epi": 0.5}]}
+    assert plain(findings({"vectors": one})[0]).endswith("power index is 0.5000.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (6.4, "6.4 s"),
+        (73.0, "73 s"),
+        (0.21, "210 ms"),
+        (0.00041, "410 µs"),
+        (2.4e-6, "2.4 µs"),
+        (0.0, "0.0 µs"),
+        (None, "–"),
+    ],
+)
+def test_times_are_for_people(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_shares_keep_their_sign_and_stay_on_one_line() -> None:
+    assert [share(value) for value in (0.0, 0.5, 1.2, -0.03)] == [
+        "0.0\u00a0%", "50.0\u00a0%", "120.0\u00a0%", "−3.0\u00a0%"
+    ]  # fmt: skip
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    results = make_results(documents=40)
+    results["pointing"]["rows"][0]["accuracy"] = np.float32(0.5)
+    results["vectors"]["maps"][0]["x"] = np.asarray(results["vectors"]["maps"][0]["x"])
+    assert "50.0 %" in said(evaluation_page(results))

@@ -1,0 +1,59 @@
+"""Values into templates, and pages into files.
+
+Every value reaches a page through Jinja2's autoescape, after characters that HTML cannot carry were
+made visible. Style sheets are inline; a Content-Security-Policy forbids everything else.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from textlrp.files import written_beside
+
+# C0 and C1 controls but tab, line feed, form feed and carriage return; lone surrogates; noncharacters
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def rendered(name: str, **values: Any) -> str:
+    """The template of this name, filled in; a value that the template wants and nobody gave is an error."""
+    return _templates().get_template(name).render(**values)
+
+
+def write_page(page: str, path: str | Path) -> None:
+    """Writes a page whole or not at all; raises :class:`DataError` where it cannot."""
+    with written_beside(path) as beside:
+        beside.write_text(page, encoding="utf-8", newline="\n")
+
+
+def showable(text: str) -> str:
+    """Control characters as their symbols (␀), and what has none as U+FFFD."""
+    return _UNSHOWABLE.sub(_symbol, text)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("textlrp.reports"),
+        autoescape=True,
+        finalize=_finalized,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _finalized(value: object) -> object:
+    # runs before the escaping; markup was made from parts that went through here already
+    return showable(value) if type(value) is str else value
+
+
+def _symbol(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
