@@ -584,3 +584,48 @@ def test_letters_a_terminal_cannot_show_are_no_error() -> None:
         env={"PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")
+
+
+# ---- words
+
+
+def test_words_lists_each_class_with_its_words(svm: Path, run: Run) -> None:
+    table = make_table(
+        rows=[("the engine and the rocket", "auto"), ("a doctor, a doctor", "med"), ("an engine", "auto")]
+    )
+    listed = run("words", svm, table, "--top-k", "2").out
+    assert "auto: 2 texts explained for it" in listed
+    assert "med: 1 text explained for it" in listed
+    row = next(line for line in listed.splitlines() if line.startswith("engine"))
+    assert re.fullmatch(r"engine +\+\d\.\d+ +2 +2 +1, 3", row.strip())
+    assert "†" not in listed
+    one = run("words", svm, table, "--target", "med", "--method", "gradient-x-input").out
+    assert "med: 3 texts explained for it" in one
+    assert "auto:" not in one
+
+
+def test_words_writes_lines_and_tables(svm: Path, run: Run) -> None:
+    table = make_table()
+    assert run("words", svm, table, "-o", "words.jsonl", "--top-k", "3").out == "wrote words.jsonl\n"
+    lines = [json.loads(line) for line in Path("words.jsonl").read_text().splitlines()]
+    assert [(line["class"], line["rank"]) for line in lines] == [(c, k) for c in ("auto", "med") for k in (1, 2, 3)]
+    assert all(line["kind"] == "word" and line["in_training"] >= 1 and line["examples"] for line in lines)
+    assert run("words", svm, table, "-o", "words.csv", "--top-k", "3").code == 0
+    rows = list(csv.DictReader(io.StringIO(Path("words.csv").read_text())))
+    assert tuple(rows[0]) == corpus.WORD_COLUMNS
+    assert [row["word"] for row in rows] == [line["word"] for line in lines]
+    assert rows[0]["examples"].split() == lines[0]["examples"]
+
+
+def test_words_shows_the_phrases_of_a_cnn(run: Run) -> None:
+    listed = run("words", "20newsgroups-cnn", "sample", "--limit", "20", "--top-k", "2", "--phrases", "5").out
+    assert "sci.space: phrases" in listed
+
+
+def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
+    table = make_table()
+    refused(run("words", svm, table, "-o", "words.txt"), "end the name in .jsonl or .csv")
+    refused(run("words", svm, table, "--target", "cars"), "the model knows no class 'cars'")
+    refused(run("words", svm, table, "--rule", "epsilom"), "epsilon")
+    refused(run("words", svm, "missing.csv"), "there is no file or folder 'missing.csv'")
+    refused(run("words", svm, table, "--top-k", "0"), "--top-k")

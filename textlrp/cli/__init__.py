@@ -1,4 +1,4 @@
-"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters``."""
+"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words``."""
 
 from __future__ import annotations
 

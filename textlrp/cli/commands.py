@@ -281,3 +281,65 @@ def filters(
     classifier = textlrp.load(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
+
+
+@app.command()
+def words(
+    model: Model,
+    source: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="The texts to look through; see INPUT of textlrp explain.")
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="A class whose words to show, or all: every text counts for it; may be repeated. Else each text "
+            "counts for its predicted class.",
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
+    ] = "lrp",
+    phrases: Annotated[
+        int,
+        typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
+    ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, not the terminal."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Show the words with the most relevance for each class, summed over a corpus.
+
+    [bold]Examples[/bold]
+
+    textlrp words 20newsgroups-cnn sample --top-k 10
+
+    textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
+    """
+    from textlrp import corpus
+
+    if output is not None:
+        corpus.check_output(output, corpus.WORD_FILES)
+    classifier = textlrp.load(model)
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    found = corpus.words_of_classes(
+        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
+    )
+    if output is not None:
+        say(f"wrote {corpus.write_words(found, output)}")
+        return
+    for listing in corpus.word_listings(found):
+        print_listing(listing, Console())

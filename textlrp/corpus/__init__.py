@@ -19,6 +19,7 @@ from textlrp.corpus.predicting import (
     write_predictions,
 )
 from textlrp.corpus.reading import NAMED, check_output, check_suffix, open_corpus, spread
+from textlrp.corpus.reading_words import WORD_COLUMNS, WORD_FILES, word_listings, words_of_classes, write_words
 from textlrp.corpus.showing import SAMPLE_SETTINGS, Demo, choose_posts, demo, starting_vectors
 from textlrp.corpus.training import (
     Training,
@@ -35,6 +36,8 @@ __all__ = [
     "PREDICTION_COLUMNS",
     "PREDICTION_FILES",
     "SAMPLE_SETTINGS",
+    "WORD_COLUMNS",
+    "WORD_FILES",
     "Demo",
     "Prediction",
     "Training",
@@ -55,6 +58,9 @@ __all__ = [
     "strongest_filters",
     "train_corpus",
     "vectors_of",
+    "word_listings",
+    "words_of_classes",
     "write_explanations",
     "write_predictions",
+    "write_words",
 ]

@@ -1,0 +1,178 @@
+"""The pointing game: hybrids by their laws, hits counted by hand, random relevance at chance."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import LABELS, SENTENCES, TEXTS, learner
+
+from textlrp.errors import DataError, OptionError
+from textlrp.evaluation import pointing
+from textlrp.evaluation.pointing import Hybrid, hybrid_documents, pointing_game
+from textlrp.explainers.methods import Random
+from textlrp.records import Document, Status
+
+POSTS = [
+    Document(str(n), f"{text.capitalize()}.", label)
+    for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))
+]
+
+
+def hybrid(*parts):
+    """A hybrid of (label, sentence) pairs."""
+    text = "\n".join(sentence for _, sentence in parts)
+    starts = [text.index(sentence) for _, sentence in parts]
+    spans = [[start, start + len(sentence)] for start, (_, sentence) in zip(starts, parts, strict=True)]
+    return Hybrid("by hand", text, np.array(spans, dtype=np.int32), tuple(label for label, _ in parts))
+
+
+def explained(text, relevance, *, predicted=0, status=None):
+    """An explanation of the predicted one of the classes a, b and c."""
+    why = make_explanation(text, labels=("a", "b", "c"), targets=(predicted,), status=status)
+    return replace(
+        why, scores=np.eye(3, dtype=np.float32)[predicted], relevance=np.array([relevance], dtype=np.float32)
+    )
+
+
+def game(monkeypatch, *pairs):
+    """The game of some hybrids with the explanations they get."""
+    monkeypatch.setattr(pointing, "explain", lambda model, texts, **how: iter(answers))
+    hybrids, answers = zip(*pairs, strict=True)
+    return pointing_game(None, hybrids)
+
+
+# ---- hybrids
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 5), st.integers(0, 5), st.sampled_from([None, 1, 3]))
+def test_the_parts_rebuild_the_text(sentences, seed, most):
+    hybrids = hybrid_documents(POSTS, sentences=sentences, seed=seed, most=most)
+    known = {post.text: post.label for post in POSTS}
+    assert len(hybrids) == min(len(POSTS) // sentences, most or len(POSTS))
+    for each in hybrids:
+        parts = [each.text[start:end] for start, end in each.spans]
+        assert "\n".join(parts) == each.text
+        assert [known[part] for part in parts] == list(each.labels)
+        assert len(parts) == sentences
+    together = [each.text[start:end] for each in hybrids for start, end in each.spans]
+    assert len(set(together)) == len(together)
+
+
+def test_the_seed_decides_the_order():
+    first, again, other = (
+        [each.text for each in hybrid_documents(POSTS, sentences=4, seed=seed)] for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_fewer_hybrids_are_the_first_ones():
+    whole = hybrid_documents(POSTS, sentences=4)
+    some = hybrid_documents(POSTS, sentences=4, most=2)
+    assert [each.text for each in some] == [each.text for each in whole[:2]]
+
+
+def test_sentences_leave_out_what_is_skipped_and_what_has_no_letter():
+    post = "From: a@b.example\nSubject: oil\n\nMy car\n  leaks. 1 2.\nBob writes:\n> It is old!\nIs it?\n\n--\nBob B."
+    text = "\n".join(each.text for each in hybrid_documents([Document("1", post, "autos")], sentences=1))
+    assert sorted(text.split("\n")) == ["Is it?", "My car leaks."]
+    kept = hybrid_documents([Document("1", post, "autos")], sentences=1, skip=())
+    assert any("It is old!" in each.text for each in kept)
+
+
+def test_what_the_document_marks_is_left_out_and_parts_no_words():
+    marked = Document("1", "One[x]two three.", "a", np.array([[3, 6]], dtype=np.int32))
+    assert [each.text for each in hybrid_documents([marked], sentences=1, skip=())] == ["One two three."]
+
+
+def test_every_offset_has_the_label_of_its_sentence():
+    each = hybrid(("a", "One two."), ("b", "Three."), ("a", "Four."))
+    places = np.array([match.start() for match in re.finditer(r"\w+", each.text)])
+    assert each.labels_at(places).tolist() == ["a", "a", "b", "a"]
+
+
+def test_documents_without_label_and_too_few_sentences():
+    with pytest.raises(DataError, match="have 0 sentences in all"):
+        hybrid_documents([Document("1", "One. Two.")], sentences=1)
+    with pytest.raises(DataError, match="have 2 sentences in all; a hybrid of sentences=3"):
+        hybrid_documents([Document("1", "One. Two.", "a"), Document("2", "Three.")], sentences=3)
+    with pytest.raises(OptionError, match="sentences=0"):
+        hybrid_documents(POSTS, sentences=0)
+    with pytest.raises(OptionError, match="'tails' cannot be skipped"):
+        hybrid_documents(POSTS, skip=("tails",))
+
+
+def test_half_a_letter_is_no_obstacle():
+    assert len(hybrid_documents([Document("1", "One \ud83d two.", "a")], sentences=1)) == 1
+
+
+# ---- the game
+
+
+def test_hits_by_hand(monkeypatch):
+    two = hybrid(("a", "one two"), ("b", "three four"))
+    result = game(
+        monkeypatch,
+        (two, explained(two.text, [0, 2, 1, 1])),  # the word two, of a: a hit
+        (two, explained(two.text, [0, 2, 3, 1])),  # three, of b: none
+        (two, explained(two.text, [0, 2, 3, 1], predicted=1)),  # a hit for b
+        (two, explained(two.text, [5, 5, 5, 5], predicted=1)),  # the first of equals is of a: none
+        (two, explained(two.text, [9, 0, 0, 0], predicted=2)),  # c does not occur: discarded
+        (two, explained(two.text, [0, 0, 0, 0], status=[1, 1, 2, 3])),  # no word read
+    )
+    assert result.hit.tolist() == [True, False, True, False, False, False]
+    assert result.kept.tolist() == [True, True, True, True, False, False]
+    assert (result.hits, result.counted, result.discarded, result.unread) == (2, 4, 1, 1)
+    assert result.accuracy == 0.5 == result.chance
+    assert 0 <= result.interval.low < 0.5 < result.interval.high <= 1
+    assert result.method == "lrp"
+
+
+def test_a_word_that_is_not_read_never_points(monkeypatch):
+    two = hybrid(("a", "one two"), ("b", "three four"))
+    status = [Status.UNKNOWN, Status.READ, Status.READ, Status.READ]
+    result = game(monkeypatch, (two, explained(two.text, [0, -3, -1, -2], status=status)))
+    assert not result.hit[0]  # three, though the unknown word has a 0
+    assert result.chance == pytest.approx(1 / 3)
+
+
+def test_nothing_to_count_is_said(monkeypatch):
+    two = hybrid(("a", "one two"), ("b", "three four"))
+    with pytest.raises(DataError, match="none of the 1 hybrids"):
+        game(monkeypatch, (two, explained(two.text, [0, 0, 0, 0], predicted=2)))
+
+
+@pytest.fixture(scope="module")
+def svm():
+    return learner("svm").fit(TEXTS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def many():
+    return [each for seed in range(60) for each in hybrid_documents(POSTS, sentences=3, seed=seed)]
+
+
+def test_lrp_points_well_and_the_games_of_two_methods_are_pairs(svm, many):
+    lrp, random = pointing_game(svm, many), pointing_game(svm, many, method=Random(seed=1))
+    assert lrp.accuracy > 0.9
+    np.testing.assert_array_equal(lrp.kept, random.kept)
+    assert lrp.chance == random.chance
+    assert lrp.counted + lrp.discarded + lrp.unread == len(many)
+    assert lrp.rule.startswith("Epsilon(")
+
+
+def test_random_relevance_points_at_chance(svm, many):
+    result = pointing_game(svm, many, method="random")
+    spread = np.sqrt(result.chance * (1 - result.chance) / result.counted)
+    assert abs(result.accuracy - result.chance) < 3 * spread
+    assert 0.5 < result.chance < 0.7
+
+
+def test_labels_of_another_model_are_said(svm):
+    strangers = [Document("1", f"{text}.", "elsewhere") for text in SENTENCES["med"]]
+    with pytest.raises(DataError, match="labels the model was trained on"):
+        pointing_game(svm, hybrid_documents(strangers, sentences=4))

@@ -1,0 +1,190 @@
+"""Agreement with what people marked: by hand, at chance, and bad files."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import LABELS, SENTENCES, TEXTS, learner
+
+from textlrp.errors import DataError, TargetError
+from textlrp.evaluation.rationale_files import Rationale, read_rationales
+from textlrp.evaluation.rationales import explain_rationales, rationale_agreement
+
+TEXT = "one two three four"
+WORDS = TEXT.split()
+
+
+def rationale(*words, label=None, text=TEXT):
+    spans = [[text.index(word), text.index(word) + len(word)] for word in words]
+    return Rationale("1", text, label, np.array(sorted(spans), dtype=np.int32).reshape(-1, 2))
+
+
+def explained(*relevance, text=TEXT, **fields):
+    why = make_explanation(text, **fields)
+    return replace(why, relevance=np.array([relevance], dtype=np.float32))
+
+
+def test_one_document_by_hand():
+    # the order is two, four, one, three; marked are four and three, so precision is 1/2 at four and 2/4 at three
+    result = rationale_agreement([explained(1, 4, 0, 3)], [rationale("three", "four")])
+    assert result.average_precision == pytest.approx((1 / 2 + 2 / 4) / 2)
+    assert result.auroc == pytest.approx(1 / 4)  # of four pairs marked, unmarked only (four, one) is in order
+    assert result.pointing == 0
+    assert result.iou == pytest.approx(1 / 3)  # {two, four} and {three, four}
+    assert result.marked_share == 0.5
+    assert result.intervals["iou"] == pytest.approx((1 / 3, 1 / 3))
+
+
+def test_full_agreement_is_1_everywhere_and_none_is_low():
+    result = rationale_agreement([explained(3, -1, 2, -1)], [rationale("one", "three")])
+    assert (result.average_precision, result.auroc, result.pointing, result.iou) == (1, 1, 1, 1)
+    result = rationale_agreement([explained(-1, 2, -1, 3)], [rationale("one", "three")])
+    assert (result.auroc, result.pointing, result.iou) == (0, 0, 0)
+
+
+def test_documents_with_all_or_no_word_marked_are_left_out():
+    rationales = [rationale(*WORDS), rationale(), rationale("one"), rationale("one", "three")]
+    explanations = [explained(3, 1, 0, 0), explained(3, 1, 0, 0), explained(3, 1, 0, 0),
+                    explained(0, 1, 0, 2, status=[3, 0, 1, 0])]  # fmt: skip
+    result = rationale_agreement(explanations, rationales)
+    assert result.kept.tolist() == [False, False, True, False]
+    assert (result.counted, result.left_out) == (1, 3)
+    with pytest.raises(DataError, match="in none of the 2 documents"):
+        rationale_agreement(explanations[:2], rationales[:2])
+
+
+def test_words_that_are_not_read_do_not_count():
+    why = explained(0, 1, 5, 2, status=[3, 0, 0, 0])
+    result = rationale_agreement([why], [rationale("one", "three")])
+    assert (result.average_precision, result.pointing, result.iou) == (1, 1, 1)
+    assert result.marked_share == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("span", "share"), [([4, 7], 0.25), ([2, 5], 0.5), ([3, 4], None), ([3, 5], 0.25), ([0, 9], 0.75)]
+)
+def test_a_word_is_marked_if_a_range_overlaps_it(span, share):
+    marked = Rationale("1", TEXT, None, np.array([span], dtype=np.int32))
+    if share is None:
+        with pytest.raises(DataError):
+            rationale_agreement([explained(1, 2, 3, 4)], [marked])
+    else:
+        assert rationale_agreement([explained(1, 2, 3, 4)], [marked]).marked_share == share
+
+
+def test_the_label_decides_the_row():
+    why = replace(
+        make_explanation(TEXT, targets=(0, 1)),
+        scores=np.array([2, 1, 0], dtype=np.float32),
+        relevance=np.array([[1, 0, 0, 0], [0, 0, 0, 1]], dtype=np.float32),
+    )
+    assert rationale_agreement([why], [rationale("one")]).pointing == 1
+    assert rationale_agreement([why], [rationale("one", label="sci.space")]).pointing == 0
+    with pytest.raises(TargetError, match=r"'rec\.autos' was not explained"):
+        rationale_agreement([why], [rationale("one", label="rec.autos")])
+
+
+def test_another_text_is_said():
+    with pytest.raises(DataError, match="another text"):
+        rationale_agreement([explained(1, 2, text="two words")], [rationale("one")])
+
+
+def test_random_relevance_is_at_chance():
+    random, text = np.random.default_rng(0), " ".join("abcdefghijklmnopqrst")
+    marked = Rationale("1", text, None, np.array([[0, 9]], dtype=np.int32))  # 5 of 20 words
+    whys = [explained(*random.normal(size=20), text=text) for _ in range(250)]
+    result = rationale_agreement(whys, [marked] * 250)
+    assert result.marked_share == 0.25
+    assert abs(result.auroc - 0.5) < 0.04
+    assert abs(result.pointing - 0.25) < 0.09
+    # AP of a random order is a little above the share: its mean is known
+    n, m = 20, 5
+    expected = sum(((m - 1) * (k - 1) / (n - 1) + 1) / k for k in range(1, n + 1)) / n
+    assert abs(result.average_precision - expected) < 0.04
+    assert all(low < getattr(result, name) < high for name, (low, high) in result.intervals.items())
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4), st.integers(1, 14))
+def test_measures_lie_between_0_and_1(relevance, chosen):
+    marked = rationale(*(word for place, word in enumerate(WORDS) if chosen >> place & 1))
+    result = rationale_agreement([explained(*relevance)], [marked])
+    assert all(0 <= values[0] <= 1 for values in result.values.values())
+
+
+def test_the_label_is_explained_else_the_prediction():
+    model = learner("svm").fit(TEXTS, LABELS)
+    text = SENTENCES["med"][0]
+    own, other = rationale("doctor", "pill", text=text), rationale("doctor", text=text, label="autos")
+    whys = list(explain_rationales(model, [own, other]))
+    assert [why.target_names for why in whys] == [("med",), ("autos",)]
+    assert rationale_agreement(whys[:1], [own]).average_precision > 0.5
+    with pytest.raises(DataError, match="document '1' has the label 'cooking', which the model does not know"):
+        explain_rationales(model, [rationale("doctor", text=text, label="cooking")])
+
+
+# ---- files
+
+
+def write(path, *rows):
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+def test_spans_and_words_are_read(tmp_path):
+    path = write(
+        tmp_path / "marked.jsonl",
+        {"text": "My car, my old car.", "label": "autos", "spans": [[11, 14], [3, 6]]},
+        "",
+        {"text": "The car and the Car's scar.", "words": ["car"], "id": "b"},
+        {"text": "New  York is new.", "words": ["new york"], "spans": [[0, 3]], "label": 3},
+    )
+    first, second, third = read_rationales(path)
+    assert (first.id, first.label, first.spans.tolist()) == ("1", "autos", [[3, 6], [11, 14]])
+    assert (second.id, second.label) == ("b", None)
+    assert [second.text[start:end] for start, end in second.spans] == ["car", "Car"]
+    assert (third.label, third.spans.tolist()) == ("3", [[0, 9]])
+    assert first.document.label == "autos"
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("{", "line 2 is not JSON"),
+        ("[1]", "line 2 has no text"),
+        ({"spans": [[0, 1]]}, "line 2 has no text"),
+        ({"text": 3, "spans": [[0, 1]]}, "line 2 has no text"),
+        ({"text": "abc"}, "line 2 marks nothing"),
+        ({"text": "abc", "spans": []}, "line 2 marks nothing"),
+        ({"text": "abc", "spans": [[0, 4]]}, r"line 2: the span \[0, 4\] reaches outside the text of 3 characters"),
+        ({"text": "abc", "spans": [[-1, 2]]}, r"line 2: the span \[-1, 2\] reaches outside"),
+        ({"text": "abc", "spans": [[1, 1]]}, r"line 2: the span \[1, 1\] is empty"),
+        ({"text": "abc", "spans": [[2, 1]]}, r"line 2: the span \[2, 1\] is empty"),
+        ({"text": "abc", "spans": [[0]]}, r"line 2: the span \[0\] is no pair"),
+        ({"text": "abc", "spans": [[0, True]]}, "is no pair"),
+        ({"text": "abc", "spans": [["0", "1"]]}, "is no pair"),
+        ({"text": "abc", "spans": "0-1"}, "line 2: spans came as '0-1'; a list is wanted"),
+        ({"text": "scar", "words": ["car"]}, "line 2: the word 'car' is not in the text"),
+        ({"text": "abc", "words": [" "]}, "line 2: ' ' is no word"),
+        ({"text": "abc", "words": [3]}, "line 2: 3 is no word"),
+        ({"text": "abc", "words": ["abc"], "label": [1]}, r"line 2: the label \[1\]"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, row, sentence):
+    path = write(tmp_path / "marked.jsonl", {"text": "abc", "spans": [[0, 1]]}, row)
+    with pytest.raises(DataError, match=rf"marked\.jsonl.*{sentence}"):
+        read_rationales(path)
+
+
+def test_bad_files_are_named(tmp_path):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
+        read_rationales(tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match="holds no rationales"):
+        read_rationales(write(tmp_path / "empty.jsonl", "", "  "))
+    (tmp_path / "latin.jsonl").write_bytes(b'{"text": "caf\xe9"}')
+    with pytest.raises(DataError, match="is not UTF-8"):
+        read_rationales(tmp_path / "latin.jsonl")

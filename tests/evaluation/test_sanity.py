@@ -1,0 +1,197 @@
+"""Random weights, two maps of one document, and shares of the ledger: by hand and by their laws."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from explanations import make_explanation
+from scipy.stats import spearmanr
+from toys import LABELS, TEXTS, VARIANTS, fitted, learner
+
+from textlrp import explain
+from textlrp.errors import DataError, OptionError
+from textlrp.evaluation.randomising import cascade, randomised
+from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
+
+
+def explained(text, *relevance, targets=(0,), **fields):
+    why = make_explanation(text, targets=targets, **fields)
+    return replace(why, relevance=np.array(relevance, dtype=np.float32))
+
+
+# ---- random weights
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_the_named_layers_change_and_the_model_never(variant):
+    model = fitted(variant)
+    before, fingerprint = {name: weight.copy() for name, weight in model.weights_.items()}, model.fingerprint_
+    changed = randomised(model, ["output"], seed=3)
+    assert set(changed.weights_) == set(before)
+    for name, weight in before.items():
+        np.testing.assert_array_equal(model.weights_[name], weight)
+        other = changed.weights_[name]
+        assert (other.dtype, other.shape) == (weight.dtype, weight.shape)
+        assert not np.shares_memory(other, model.weights_[name])
+        if name == "output.weight":
+            assert not np.array_equal(other, weight)
+        if not name.startswith("output"):
+            np.testing.assert_array_equal(other, weight)
+        np.testing.assert_array_equal(np.sort(other, axis=None), np.sort(weight, axis=None))
+    assert model.fingerprint_ == fingerprint != changed.fingerprint_
+    assert type(changed) is type(model)
+    assert changed.get_params() == model.get_params()
+    assert np.abs(changed.scores(changed.encode(TEXTS)) - model.scores(model.encode(TEXTS))).max() > 0.01
+
+
+def test_the_cascade_goes_from_the_scores_to_the_words():
+    assert cascade(fitted("cnn-max")) == ("output", "convolutions", "embedding")
+    assert cascade(fitted("boe")) == ("output", "embedding")
+    assert cascade(fitted("svm")) == ("output",)
+
+
+def test_a_layer_is_shuffled_the_same_way_whatever_the_others_are():
+    model = fitted("cnn-max")
+    one, all_ = randomised(model, ["output"]), randomised(model, cascade(model))
+    np.testing.assert_array_equal(one.weights_["output.weight"], all_.weights_["output.weight"])
+    other = randomised(model, ["output"], seed=1)
+    assert not np.array_equal(one.weights_["output.weight"], other.weights_["output.weight"])
+
+
+def test_single_convolutions_can_be_named_and_the_unknown_word_stays_zero():
+    model = fitted("cnn-max")
+    changed = randomised(model, ["conv2", "embedding"])
+    names = [name for name in model.weights_ if not np.array_equal(model.weights_[name], changed.weights_[name])]
+    assert sorted(names) == ["conv2.bias", "conv2.weight", "embedding"]
+    assert not changed.weights_["embedding"][0].any()
+
+
+def test_a_layer_that_is_not_there_is_said():
+    with pytest.raises(
+        OptionError, match=r"no layer 'conv9'; it has conv1, conv2, conv3, convolutions, embedding, out"
+    ):
+        randomised(fitted("cnn-max"), ["conv9"])
+    with pytest.raises(OptionError, match="no layer 'idf'"):
+        randomised(fitted("svm"), ["idf"])
+
+
+def test_lrp_hangs_on_the_weights_and_random_relevance_does_not():
+    model = learner("cnn", filters=8, embedding_dim=12).fit(TEXTS, LABELS)
+    steps = randomisation_check(model, TEXTS)
+    assert [step.layer for step in steps] == list(cascade(model))
+    assert all(step.counted + step.left_out == len(TEXTS) for step in steps)
+    assert all(step.interval.low <= step.rank_correlation <= step.interval.high for step in steps)
+    assert abs(steps[-1].rank_correlation) < 0.4
+    assert [step.rank_correlation for step in randomisation_check(model, TEXTS[:5], method="random")] == [
+        pytest.approx(1.0)
+    ] * 3
+
+
+def test_the_same_class_is_compared():
+    model = learner("svm").fit(TEXTS, LABELS)
+    step = randomisation_check(model, TEXTS, seed=2)[0]
+    targets = model.predict(TEXTS).tolist()
+    pairs = zip(
+        explain(model, TEXTS), explain(randomised(model, ["output"], seed=2), TEXTS, targets=targets), strict=True
+    )
+    by_scipy = [spearmanr(a.relevance[0][a.seen], b.relevance[0][b.seen]).statistic for a, b in pairs]
+    assert step.rank_correlation == pytest.approx(np.mean(by_scipy))
+
+
+def test_other_models_have_no_layers_to_randomise():
+    with pytest.raises(OptionError, match="a dict came"):
+        randomisation_check({}, TEXTS)
+
+
+# ---- two maps
+
+
+def test_one_pair_by_hand():
+    a, b = explained("a b c d", [4, 3, 2, 1]), explained("a b c d", [4, 3, 1, 2])
+    result = stability([a], [b], top=3)
+    assert result.rank_correlation == pytest.approx(1 - 6 * 2 / (4 * 15))
+    assert result.top_overlap == pytest.approx(2 / 3)
+    assert (result.documents, result.left_out, result.top) == (1, 0, 3)
+    assert stability([a], [a]).rank_correlation == pytest.approx(1)
+    assert stability([a], [explained("a b c d", [1, 2, 3, 4])]).rank_correlation == pytest.approx(-1)
+
+
+def test_equal_words_have_their_mean_rank_and_unread_ones_none():
+    a, b = (
+        explained("a b c d e", [3, 1, 1, 0, 0], status=[0, 0, 0, 0, 3]),
+        explained("a b c d e", [2, 2, 5, 1, 0], status=[0, 0, 0, 0, 3]),
+    )
+    expected = spearmanr([3, 1, 1, 0], [2, 2, 5, 1]).statistic
+    assert stability([a], [b]).rank_correlation == pytest.approx(expected)
+
+
+def test_a_document_is_the_mean_over_its_targets():
+    a = explained("a b c", [1, 2, 3], [1, 2, 3], targets=(0, 1))
+    b = explained("a b c", [1, 2, 3], [3, 2, 1], targets=(0, 1))
+    result = stability([a, a], [b, a])
+    assert result.correlations.tolist() == pytest.approx([0, 1])
+    assert result.rank_correlation == pytest.approx(0.5)
+    assert result.interval == pytest.approx((0, 1))
+
+
+def test_documents_without_a_rank_correlation_are_left_out():
+    flat, one, good = explained("a b c", [1, 1, 1]), explained("a", [1]), explained("a b c", [1, 2, 3])
+    result = stability([flat, one, good], [good, one, good])
+    assert (result.documents, result.left_out, result.rank_correlation) == (1, 2, pytest.approx(1))
+    with pytest.raises(DataError, match="none of the 2 documents"):
+        stability([flat, one], [good, one])
+    with pytest.raises(DataError, match="none of the 0 documents"):
+        stability([], [])
+
+
+def test_random_maps_have_nothing_in_common():
+    random, text = np.random.default_rng(0), " ".join("abcdefghijklmnopqrst")
+    a, b = ([explained(text, random.normal(size=20)) for _ in range(300)] for _ in range(2))
+    result = stability(a, b, top=5)
+    assert abs(result.rank_correlation) < 0.05
+    assert abs(result.top_overlap - 0.25) < 0.04
+    assert result.interval.low < 0 < result.interval.high
+
+
+def test_streams_of_other_things_are_said():
+    why = explained("a b", [1, 2])
+    with pytest.raises(DataError, match="ends before explanation 2"):
+        stability([why, why], [why])
+    with pytest.raises(DataError, match="of another text"):
+        stability([why], [explained("a c", [1, 2])])
+    with pytest.raises(DataError, match=r"explained for sci\.med here and for rec\.autos there"):
+        stability([why], [explained("a b", [1, 2], targets=(2,))])
+    with pytest.raises(DataError, match="do not read the same words"):
+        stability([why], [explained("a b", [1, 0], status=[0, 3])])
+    with pytest.raises(OptionError, match="top=0"):
+        stability([why], [why], top=0)
+
+
+# ---- the ledger
+
+
+def test_shares_by_hand():
+    one = explained(
+        "a b", [1, -2], ledger={("conv", "bias"): np.array([-1.0]), ("out", "stabiliser"): np.array([0.0])}
+    )
+    two = explained("a b", [0, 0], ledger={("conv", "bias"): np.array([3.0]), ("out", "bias"): np.array([1.0])})
+    found = ledger_shares([one, two])
+    assert [tuple(share) for share in found] == [
+        ("conv", "bias", pytest.approx((1 / 4 + 3 / 4) / 2), 0.75),
+        ("out", "bias", pytest.approx(1 / 8), 0.25),
+        ("out", "stabiliser", 0.0, 0.0),
+    ]
+
+
+def test_targets_are_rows_and_an_empty_map_takes_nothing():
+    why = explained("a", [1], [0], targets=(0, 1), ledger={("out", "bias"): np.array([1.0, 0.0])})
+    assert ledger_shares([why]) == [("out", "bias", 0.25, 0.5)]
+    with pytest.raises(DataError, match="no explanation came"):
+        ledger_shares([])
+
+
+def test_shares_of_a_net_are_below_1():
+    shares = ledger_shares(explain(fitted("cnn-max"), TEXTS, target="all"))
+    assert sum(share.mean_share for share in shares) < 1
+    assert all(0 <= share.mean_share <= share.largest_share <= 1 for share in shares)
+    assert {share.cause for share in shares} >= {"bias"}

@@ -1,0 +1,188 @@
+"""The hybrid-document pointing game: does the most relevant word lie in a sentence of the class it is to explain?
+
+Source: Poerner, Roth and Schütze 2018 (arXiv 1801.06422), section 3.2.
+Letters: N hybrids, S sentences of each, L words read of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import DataError
+from textlrp.evaluation.intervals import Interval, bootstrap_interval
+from textlrp.evaluation.read_words import read_words
+from textlrp.explainers.explain import explain
+from textlrp.explainers.methods import Method
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.rules import Rule
+from textlrp.models.base import Classifier
+from textlrp.models.options import check_whole
+from textlrp.records import Document, Explanation
+from textlrp.text.skip import Skip, make_skip, merge_ranges
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+    from torch import nn
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hybrid:
+    """Sentences of several documents under each other: S lines of ``text``, their character ``spans`` (S, 2) and the
+    gold ``labels`` (S,) of the documents they come from, as text."""
+
+    id: str
+    text: str
+    spans: NDArray[np.int32]
+    labels: tuple[str, ...]
+
+    @property
+    def document(self) -> Document:
+        """What a model gets to read."""
+        return Document(self.id, self.text)
+
+    def labels_at(self, places: NDArray[np.integer[Any]]) -> NDArray[np.str_]:
+        """(L,) the label of the sentence around each character offset (L,)."""
+        return np.array(self.labels)[np.searchsorted(self.spans[:, 0], places, "right") - 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pointing:
+    """How often a method points at a sentence of the predicted class.
+
+    ``accuracy`` is ``hits`` / ``counted`` with its 95 % bootstrap ``interval``; ``chance`` is what a word drawn at
+    random gets. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``unread`` ones
+    without a word that the model reads. ``hit`` and ``kept`` (N,) tell it of each hybrid; ``kept`` belongs to the
+    model, so two methods compare by ``hit[kept]``.
+    """
+
+    method: str
+    rule: str
+    accuracy: float
+    interval: Interval
+    chance: float
+    hits: int
+    counted: int
+    discarded: int
+    unread: int
+    hit: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+
+
+def hybrid_documents(
+    documents: Iterable[Document],
+    *,
+    sentences: int = 10,
+    seed: int = 0,
+    skip: Skip = ("headers", "footers", "quotes"),
+    most: int | None = None,
+) -> list[Hybrid]:
+    """Sentences of the documents that have a label, pooled, shuffled and put under each other, ``sentences`` each.
+
+    Sentences are spaCy's (the ``sentencizer`` of a blank English pipeline) without the ranges that ``skip`` and the
+    document itself mark; those without a letter are left out, and white space is made single blanks, so that no skip
+    rule takes a hybrid for a post. What is left over at the end is no hybrid. ``most``: only the first so many.
+    Raises :class:`DataError` where no document has a label or there are too few sentences.
+    """
+    check_whole("sentences", sentences)
+    check_whole("most", most, none="all")
+    labelled = ((str(document.label), document) for document in documents if document.label is not None)
+    pool = list(_sentences(labelled, skip))
+    if len(pool) < sentences:
+        raise DataError(
+            f"the documents with a label have {len(pool)} sentences in all; a hybrid of sentences={sentences} "
+            "wants as many at least. Bring more documents, or labels for them."
+        )
+    order = np.random.default_rng(seed).permutation(len(pool)).tolist()
+    starts = range(0, len(pool) - sentences + 1, sentences)[:most]
+    return [
+        _glued(f"hybrid {number}", [pool[k] for k in order[start : start + sentences]])
+        for number, start in enumerate(starts, start=1)
+    ]
+
+
+def pointing_game(
+    model: Classifier | nn.Module | Pipeline,
+    hybrids: Iterable[Hybrid],
+    *,
+    method: str | Method = "lrp",
+    rule: str | Rule | Composite | None = None,
+) -> Pointing:
+    """Explain the predicted class of each hybrid, and see where the word with the largest relevance lies.
+
+    Of equal words the first counts. Raises :class:`DataError` where no hybrid is left to count.
+    """
+    hybrids = list(hybrids)
+    hit, kept, unread = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
+    shares, how = [], ("", "")
+    explanations = explain(model, (hybrid.document for hybrid in hybrids), method=method, rule=rule)
+    for n, (hybrid, explanation) in enumerate(zip(hybrids, explanations, strict=True)):
+        inside, points = _inside(hybrid, explanation)
+        how = explanation.method, explanation.rule
+        unread += not len(inside)
+        if len(inside) and explanation.labels[explanation.predicted] in hybrid.labels:
+            kept[n], hit[n] = True, inside[points]
+            shares.append(inside.mean())
+    if not kept.any():
+        raise DataError(
+            f"none of the {len(hybrids)} hybrids has a sentence of the class the model predicts for it, so there is "
+            "nothing to point at; bring documents with the labels the model was trained on."
+        )
+    hits, counted = int(hit.sum()), int(kept.sum())
+    discarded = len(hybrids) - counted - unread
+    interval, chance = bootstrap_interval(hit[kept]), float(np.mean(shares))
+    return Pointing(*how, hits / counted, interval, chance, hits, counted, discarded, unread, hit, kept)
+
+
+def _inside(hybrid: Hybrid, explanation: Explanation) -> tuple[NDArray[np.bool_], int]:
+    """(L,) whether each word read lies in a sentence of the predicted class, and which has the largest relevance."""
+    words = read_words(explanation)
+    if not len(words.spans):
+        return np.zeros(0, dtype=bool), -1
+    inside = hybrid.labels_at(words.spans[:, 0]) == explanation.labels[explanation.predicted]
+    return inside, int(words.relevance[0].argmax())
+
+
+def _sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
+    """(label, sentence) of each document in turn."""
+    marks = make_skip(skip)
+    texts = ((_read(document, marks(document.text)), label) for label, document in labelled)
+    for parsed, label in _sentencizer().pipe(texts, as_tuples=True):
+        for sentence in parsed.sents:
+            text = " ".join(sentence.text.split())
+            if any(map(str.isalpha, text)):
+                yield label, text
+
+
+@cache
+def _sentencizer() -> Any:
+    import spacy  # a second to import, and another to make the pipeline
+
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer")
+    pipeline.max_length = 1 << 40  # the limit is for parsers, which need memory by the word
+    return pipeline
+
+
+def _read(document: Document, marked: NDArray[np.int32]) -> str:
+    """The text without the skipped ranges; what stood around one does not become one word."""
+    pieces, position = [], 0
+    for start, end in merge_ranges(marked, document.skip).tolist():
+        pieces.append(document.text[position:start])
+        position = end
+    return _SURROGATE.sub("\ufffd", "\n".join([*pieces, document.text[position:]]))
+
+
+def _glued(id: str, parts: Sequence[tuple[str, str]]) -> Hybrid:
+    labels, texts = zip(*parts, strict=True)
+    lengths = np.array([len(text) for text in texts])
+    starts = np.cumsum(lengths + 1) - (lengths + 1)
+    return Hybrid(id, "\n".join(texts), np.column_stack([starts, starts + lengths]).astype(np.int32), labels)
