@@ -9,7 +9,7 @@ Letters: N documents, L words read of one, S steps, M documents of a protocol.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -83,6 +83,7 @@ def still_right(
     at_least: int = AT_LEAST,
     reverse: bool = False,
     whole_passes: bool = False,
+    progress: Callable[[int], object] = lambda documents: None,
 ) -> Numbers:
     """(M, S + 1) whether the label is named, before the first step and after each, for the documents of a protocol.
 
@@ -105,6 +106,7 @@ def still_right(
             named = path.argmax(axis=1) == corpus.gold[row]
             right[place[row], : len(named)] = named
             right[place[row], len(named) :] = named[-1]
+        progress(len(rows))
     return right
 
 

@@ -187,7 +187,7 @@ def explanatory_power(
     for split in range(splits):
         order = draw.permutation(count)
         known, asked = order[: count // 2], order[count // 2 :]
-        nearest = NearestNeighbors(n_neighbors=most, algorithm="brute").fit(unit[known])
+        nearest = NearestNeighbors(n_neighbors=most, metric="cosine").fit(unit[known])
         neighbours = codes[known][nearest.kneighbors(unit[asked], return_distance=False)]
         found[split] = _votes(neighbours, int(codes.max()) + 1, codes[asked])
     mean, spread = found.mean(axis=0), found.std(axis=0, ddof=1 if splits > 1 else 0)

@@ -1,0 +1,88 @@
+"""Measure a model's explanations on a labelled corpus: plain data first, then a page.
+
+Every stage is kept in a folder beside the results, so that an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from textlrp.corpus.measuring import Evaluation, Measuring, usual_methods
+from textlrp.corpus.reading import Say, silent
+from textlrp.corpus.stages import Stages
+from textlrp.errors import DataError
+from textlrp.evaluation.reading import read_corpus
+from textlrp.files import written_beside
+from textlrp.models.base import TextClassifier
+from textlrp.records import Document
+from textlrp.reports.evaluation import write_evaluation
+from textlrp.version import __version__
+
+
+def evaluate(
+    model: TextClassifier,
+    documents: Iterable[Document],
+    folder: str | Path,
+    *,
+    plan: Evaluation | None = None,
+    model_name: str = "",
+    corpus_name: str = "",
+    say: Say = silent,
+) -> dict[str, Any]:
+    """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
+
+    The folder is made; stages that are done are kept in its ``stages`` and not done again. Raises
+    :class:`DataError` where documents have no labels or the model knows none of them, and as the methods do.
+    """
+    plan = plan or Evaluation(usual_methods(model))
+    documents = list(documents)
+    for asked in (*plan.methods, *plan.slow):
+        asked.how(model)
+    corpus = read_corpus(model, documents)
+    target = _made_folder(folder)
+    stages = Stages(target / "stages", _circumstances(model, documents, plan))
+    results: dict[str, Any] = {
+        "version": __version__,
+        "model": model.fingerprint_,
+        "model_name": model_name or type(model).__name__,
+        "kind": type(model).__name__,
+        "corpus": corpus_name,
+        "documents": len(corpus),
+        "labels": [str(name) for name in model.classes_.tolist()],
+        "seed": plan.seed,
+        "date": date.today().isoformat(),
+        "accuracy": float((corpus.predicted == corpus.gold).mean()),
+    }
+    measuring = Measuring(model, documents, corpus, plan, stages, say)
+    results |= measuring.all()
+    results["notes"] = measuring.notes
+    with written_beside(target / "results.json") as beside:
+        beside.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_evaluation(results, target / "index.html")
+    return results
+
+
+def _circumstances(model: TextClassifier, documents: Sequence[Document], plan: Evaluation) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for document in documents:
+        digest.update(repr((document.id, document.label, document.skip.tolist(), document.text)).encode())
+    return {
+        "version": __version__,
+        "model": model.fingerprint_,
+        "corpus": digest.hexdigest(),
+        "options": [plan.sample, plan.steps, plan.at_least, plan.draws, plan.smaller, plan.seed],
+    }
+
+
+def _made_folder(folder: str | Path) -> Path:
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DataError(f"cannot make the folder {str(folder)!r} ({problem.strerror}); name another.") from None
+    return target
