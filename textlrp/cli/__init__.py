@@ -1,4 +1,4 @@
-"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words``."""
+"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import typer
 from typer.main import get_command
 
-from textlrp.cli.commands import app
+from textlrp.cli import commands, looking  # noqa: F401  they bring their commands
+from textlrp.cli.app import app
 from textlrp.errors import TextlrpError
 from textlrp.reports.terminal import printable
 
@@ -51,8 +52,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         wrong: Any = problem
         command = wrong.ctx.command_path if wrong.ctx else "textlrp"
         return _complain(f"{wrong.format_message().rstrip('.')}. See {command} --help.")
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
+    except (KeyboardInterrupt, typer.Abort) as stopped:
+        return _complain(str(stopped) or "stopped; nothing was written.", code=130)
     if code == 130:
         return _complain("stopped; nothing was written.", code=130)
     return code if isinstance(code, int) else 0

@@ -14,30 +14,11 @@ import typer
 from rich.console import Console
 
 import textlrp
+from textlrp.cli.app import app
 from textlrp.cli.inputs import check_input, counted, documents_of, say
 from textlrp.cli.options import Column, Encoding, Id, Input, Label, Literally, Model, Seed
 from textlrp.reports.marks import percentage
-from textlrp.reports.terminal import print_explanation, print_listing
-
-app = typer.Typer(
-    name="textlrp",
-    help="Which words made a text classifier choose a category? Train one, or take a bundled one, and see.",
-    epilog="Begin with: textlrp demo. Each command has its own --help, with examples.",
-    rich_markup_mode="rich",
-    add_completion=False,
-)
-
-
-@app.callback(invoke_without_command=True)
-def _program(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-) -> None:
-    if version:
-        print(f"textlrp {textlrp.__version__}")
-        raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+from textlrp.reports.terminal import print_explanation
 
 
 @app.command()
@@ -247,99 +228,3 @@ def report(
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     page = textlrp.write_report(corpus.explain_corpus(classifier, documents), output, title=Path(source).name)
     say(f"wrote {page}")
-
-
-@app.command()
-def rules() -> None:
-    """List the rules of LRP, the composites under their names, and the methods to compare it with."""
-    from textlrp.explainers.catalogue import catalogue
-
-    for listing in catalogue():
-        print_listing(listing, Console())
-
-
-@app.command()
-def filters(
-    model: Model,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="The texts to look through; see textlrp explain.")],
-    top_k: Annotated[int, typer.Option(min=1, help="Phrases of each filter.")] = 5,
-    most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
-    column: Column = None,
-    label: Label = None,
-    id: Id = None,
-    encoding: Encoding = None,
-) -> None:
-    """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
-
-    [bold]Examples[/bold]
-
-    textlrp filters 20newsgroups-cnn sample --most 10
-    """
-    from textlrp import corpus
-
-    classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
-
-
-@app.command()
-def words(
-    model: Model,
-    source: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="The texts to look through; see INPUT of textlrp explain.")
-    ],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CLASS",
-            help="A class whose words to show, or all: every text counts for it; may be repeated. Else each text "
-            "counts for its predicted class.",
-        ),
-    ] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
-        ),
-    ] = None,
-    method: Annotated[
-        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
-    ] = "lrp",
-    phrases: Annotated[
-        int,
-        typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
-    ] = 0,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, not the terminal."),
-    ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
-    column: Column = None,
-    label: Label = None,
-    id: Id = None,
-    encoding: Encoding = None,
-) -> None:
-    """Show the words with the most relevance for each class, summed over a corpus.
-
-    [bold]Examples[/bold]
-
-    textlrp words 20newsgroups-cnn sample --top-k 10
-
-    textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
-    """
-    from textlrp import corpus
-
-    if output is not None:
-        corpus.check_output(output, corpus.WORD_FILES)
-    classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    found = corpus.words_of_classes(
-        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
-    )
-    if output is not None:
-        say(f"wrote {corpus.write_words(found, output)}")
-        return
-    for listing in corpus.word_listings(found):
-        print_listing(listing, Console())

@@ -3,6 +3,7 @@
 Functions that take a while tell how far they are through ``say``, which gets one line of text at a time.
 """
 
+from textlrp.corpus.evaluating import evaluate
 from textlrp.corpus.explaining import (
     EXPLANATION_FILES,
     class_named,
@@ -10,6 +11,7 @@ from textlrp.corpus.explaining import (
     strongest_filters,
     write_explanations,
 )
+from textlrp.corpus.plans import Evaluation, planned
 from textlrp.corpus.predicting import (
     PREDICTION_COLUMNS,
     PREDICTION_FILES,
@@ -39,6 +41,7 @@ __all__ = [
     "WORD_COLUMNS",
     "WORD_FILES",
     "Demo",
+    "Evaluation",
     "Prediction",
     "Training",
     "check_labelled",
@@ -48,9 +51,11 @@ __all__ = [
     "choose_posts",
     "class_named",
     "demo",
+    "evaluate",
     "explain_corpus",
     "new_model",
     "open_corpus",
+    "planned",
     "predict",
     "spread",
     "starting_vectors",

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from textlrp.corpus.measuring import Evaluation, Measuring, usual_methods
+from textlrp.corpus.deleting import deletion, eraser
+from textlrp.corpus.measures import ledger, methods, pointing, rationales, sanity, stability, vectors, words
+from textlrp.corpus.measuring import Run
+from textlrp.corpus.plans import Evaluation, usual_methods
 from textlrp.corpus.reading import Say, silent
 from textlrp.corpus.stages import Stages
-from textlrp.errors import DataError
+from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.reading import read_corpus
 from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
@@ -58,13 +61,34 @@ def evaluate(
         "date": date.today().isoformat(),
         "accuracy": float((corpus.predicted == corpus.gold).mean()),
     }
-    measuring = Measuring(model, documents, corpus, plan, stages, say)
-    results |= measuring.all()
-    results["notes"] = measuring.notes
+    try:
+        results |= _measured(Run(model, documents, corpus, plan, stages, say))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; what is done is kept in {target}, and the same call goes on.") from None
     with written_beside(target / "results.json") as beside:
         beside.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
     write_evaluation(results, target / "index.html")
     return results
+
+
+_MEASURES: Mapping[str, Callable[[Run], Any]] = {
+    measure.__name__: measure
+    for measure in (deletion, eraser, vectors, pointing, rationales, words, sanity, stability, ledger)
+}
+
+
+def _measured(run: Run) -> dict[str, Any]:
+    """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
+    run.look_at_the_corpus()
+    found: dict[str, Any] = {}
+    for name, measure in _MEASURES.items():
+        if run.plan.measures is None or name in run.plan.measures:
+            run.say(f"measuring {name} ...")
+            try:
+                found[name] = measure(run)
+            except (DataError, ModelError) as reason:
+                run.notes.append(f"{name} was not measured: {reason}")
+    return found | {"methods": methods(run), "notes": run.notes}
 
 
 def _circumstances(model: TextClassifier, documents: Sequence[Document], plan: Evaluation) -> dict[str, Any]:

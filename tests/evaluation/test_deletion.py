@@ -1,0 +1,184 @@
+"""Word deletion: four documents by hand, chance, and what must hold whatever the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from toys import LABELS, TEXTS, fitted, learner
+
+from textlrp.errors import DataError
+from textlrp.evaluation.deletion import (
+    OTHER_PROTOCOLS,
+    PROTOCOLS,
+    areas_of,
+    curve,
+    difference,
+    documents_of,
+    order_of,
+    protocol_results,
+    still_right,
+)
+from textlrp.evaluation.reading import Asked, ReadCorpus, read_corpus, word_relevances
+from textlrp.records import Document
+
+WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}
+
+
+class Sentiment:
+    """good and fine speak for "up", bad and dull for "down"; scores are (−s, s), and with no word "down" wins."""
+
+    classes_ = np.array(["down", "up"])
+    fingerprint_ = "by hand"
+    together = 2
+
+    def __init__(self) -> None:
+        self.words: Any = fitted("cnn-max").set_params()
+        self.names = [*WEIGHT, "the"]
+
+    def encode(self, texts: Any) -> Any:
+        from textlrp.text.batches import Batch, pad
+
+        reader = self.words.reader()
+        readings = [reader.read(text, n) for n, text in enumerate(texts)]
+        rows = [np.array([self.names.index(form) + 1 for form in reading.forms]) for reading in readings]
+        ids, lengths = pad(rows)
+        nothing = tuple(np.zeros(len(reading.tokens), dtype=np.int32) for reading in readings)
+        return Batch(tuple(readings), ids, lengths, tuple(each.astype(np.uint8) for each in nothing), nothing)
+
+    def scores(self, batch: Any, *, keep: Any = None) -> Any:
+        values = np.array([0.0, *WEIGHT.values(), 0.0])[batch.ids]
+        total = (values if keep is None else values * keep).sum(axis=1) - 0.5
+        return np.stack([-total, total], axis=1)
+
+    def probabilities(self, scores: Any) -> Any:
+        return None
+
+
+DOCUMENTS = [
+    Document("a", "good the fine the", "up"),  # right: 3
+    Document("b", "bad the fine", "down"),  # right: -1
+    Document("c", "good the dull dull", "down"),  # wrong: says up, 0
+    Document("d", "bad fine the good dull", "up"),  # wrong: says down, 0
+]
+
+
+def relevance_of(document: Document, label: str) -> Any:
+    sign = 1 if label == "up" else -1
+    return np.array([sign * WEIGHT.get(word, 0.0) for word in document.text.split()])
+
+
+@pytest.fixture(scope="module")
+def corpus() -> ReadCorpus:
+    return read_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
+
+
+def gold(corpus: ReadCorpus) -> list[Any]:
+    return [relevance_of(document, str(document.label)) for document in DOCUMENTS]
+
+
+def predicted(corpus: ReadCorpus) -> list[Any]:
+    return [relevance_of(doc, ["down", "up"][k]) for doc, k in zip(DOCUMENTS, corpus.predicted, strict=True)]
+
+
+def test_what_is_right_and_wrong(corpus: ReadCorpus) -> None:
+    assert corpus.predicted.tolist() == [1, 0, 0, 0]
+    assert corpus.gold.tolist() == [1, 0, 0, 1]
+
+
+def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
+    protocol = PROTOCOLS[0]
+    right = still_right(corpus, protocol, gold(corpus), steps=4, at_least=1)
+    # a: 2.5; -good 0.5; -fine -0.5: wrong from the second step on
+    # b: -1.5; -bad 0.5: wrong; -the, -fine: nothing speaks, "down" again
+    # c: -0.5; dull, dull go: 1.5 wrong; the: wrong; good: "down" again
+    assert right.tolist() == [
+        [True, True, False, False, False],
+        [True, False, False, True, True],
+        [True, False, False, False, True],
+    ]
+    assert curve(right).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
+    assert areas_of(right).tolist() == [1 / 4, 2 / 4, 1 / 4]
+
+
+def test_wrong_documents_by_hand(corpus: ReadCorpus) -> None:
+    least_first = still_right(corpus, PROTOCOLS[1], gold(corpus), steps=2, at_least=1)
+    # d is "up"; against it most: bad goes, 2 - 0.5 says up; dull goes too
+    assert least_first.tolist() == [[False, True, True]]
+    most_first = still_right(corpus, PROTOCOLS[2], predicted(corpus), steps=2, at_least=1)
+    assert most_first.tolist() == [[False, True, True]]
+
+
+def test_reversed_order_by_hand(corpus: ReadCorpus) -> None:
+    right = still_right(corpus, PROTOCOLS[0], gold(corpus), steps=4, at_least=1, reverse=True)
+    # a: the, the, fine, good: "up" until good is gone
+    assert right[0].tolist() == [True, True, True, True, False]
+
+
+def test_insertion_by_hand(corpus: ReadCorpus) -> None:
+    right = still_right(corpus, OTHER_PROTOCOLS[1], gold(corpus), steps=4, at_least=1)
+    # a: nothing says "down"; good brings "up"
+    assert right[0].tolist() == [False, True, True, True, True]
+
+
+def test_only_documents_that_are_long_enough(corpus: ReadCorpus) -> None:
+    assert documents_of(corpus, PROTOCOLS[0], at_least=4).tolist() == [True, False, True, False]
+    assert documents_of(corpus, PROTOCOLS[1], at_least=4).tolist() == [False, False, False, True]
+
+
+def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
+    relevance = np.array([1.0, 3.0, 1.0, 9.0, -2.0])
+    known = np.array([True, True, True, False, True])
+    assert order_of(relevance, known, 9, most_first=True).tolist() == [1, 0, 2, 4]
+    assert order_of(relevance, known, 2, most_first=False).tolist() == [4, 0]
+
+
+def test_differences_are_paired() -> None:
+    left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
+    assert difference(left, left) == (0.0, (0.0, 0.0))
+    found = difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
+    assert found.difference == pytest.approx(0)
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_a_group_without_documents_has_no_curves() -> None:
+    found = protocol_results(PROTOCOLS[1], {"LRP": np.zeros((0, 3)), "other": np.zeros((0, 3))}, reference="LRP")
+    assert found["documents"] == 0
+    assert found["curves"] == found["differences"] == []
+
+
+def test_random_relevance_is_at_chance() -> None:
+    """Words that go at random leave a share of the signal: the expected one."""
+    documents = [Document(str(n), "good the the the", "up") for n in range(400)]
+    many = read_corpus(Sentiment(), documents)  # type: ignore[arg-type]
+    noise = np.random.default_rng(0)
+    right = still_right(many, PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, at_least=1)
+    np.testing.assert_allclose(right.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
+def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
+    model = learner(kind).fit(TEXTS, LABELS)
+    corpus = read_corpus(model, [Document(str(n), t, label) for n, (t, label) in enumerate(zip(TEXTS, LABELS))])
+    found = word_relevances(corpus, Asked("LRP"))
+    down, up = (
+        still_right(corpus, PROTOCOLS[0], found.gold, steps=5, at_least=1, reverse=reverse).mean()
+        for reverse in (False, True)
+    )
+    assert down < up - 0.05
+
+
+def test_a_label_the_model_does_not_know_counts_as_wrong_and_is_left_out() -> None:
+    corpus = read_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
+    assert corpus.gold[-1] == -1
+    assert not any(documents_of(corpus, protocol, 1)[-1] for protocol in PROTOCOLS)
+
+
+def test_bad_corpora_are_refused_in_one_sentence() -> None:
+    with pytest.raises(DataError, match="'x' has no label"):
+        read_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no document to measure"):
+        read_corpus(Sentiment(), [])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="knows none of the corpus's labels"):
+        read_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]

@@ -1,0 +1,194 @@
+"""The commands that look at a model through a whole corpus: rules, filters, words, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import textlrp
+from textlrp.cli.app import app
+from textlrp.cli.inputs import documents_of, say
+from textlrp.cli.options import Column, Encoding, Id, Label, Model, Seed
+from textlrp.reports.terminal import print_listing
+
+
+@app.command()
+def rules() -> None:
+    """List the rules of LRP, the composites under their names, and the methods to compare it with."""
+    from textlrp.explainers.catalogue import catalogue
+
+    for listing in catalogue():
+        print_listing(listing, Console())
+
+
+@app.command()
+def filters(
+    model: Model,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="The texts to look through; see textlrp explain.")],
+    top_k: Annotated[int, typer.Option(min=1, help="Phrases of each filter.")] = 5,
+    most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
+
+    [bold]Examples[/bold]
+
+    textlrp filters 20newsgroups-cnn sample --most 10
+    """
+    from textlrp import corpus
+
+    classifier = textlrp.load(model)
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
+
+
+@app.command()
+def words(
+    model: Model,
+    source: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="The texts to look through; see INPUT of textlrp explain.")
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="A class whose words to show, or all: every text counts for it; may be repeated. Else each text "
+            "counts for its predicted class.",
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
+        ),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
+    ] = "lrp",
+    phrases: Annotated[
+        int,
+        typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
+    ] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, not the terminal."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+) -> None:
+    """Show the words with the most relevance for each class, summed over a corpus.
+
+    [bold]Examples[/bold]
+
+    textlrp words 20newsgroups-cnn sample --top-k 10
+
+    textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
+    """
+    from textlrp import corpus
+
+    if output is not None:
+        corpus.check_output(output, corpus.WORD_FILES)
+    classifier = textlrp.load(model)
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    found = corpus.words_of_classes(
+        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
+    )
+    if output is not None:
+        say(f"wrote {corpus.write_words(found, output)}")
+        return
+    for listing in corpus.word_listings(found):
+        print_listing(listing, Console())
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="Texts with a class each; see INPUT of textlrp explain."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page, the results and the stages go.")
+    ],
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A method to measure; may be repeated, and the first is what the others are held against. Else LRP "
+            "and the quick methods.",
+        ),
+    ] = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A rule of LRP to measure too; may be repeated.")
+    ] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="deletion, eraser, vectors, pointing, rationales, words, sanity, stability or ledger; may be "
+            "repeated. Else all.",
+        ),
+    ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Measure LIME and SHAP too, on a sample.")] = False,
+    sample: Annotated[int, typer.Option(min=2, help="Documents of that sample.")] = 100,
+    at_least: Annotated[int, typer.Option(min=1, help="Words a document needs for words to be deleted.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, help="Words to delete.")] = 50,
+    rationales: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words.",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Another model, of another seed say, to compare explanations with."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
+    column: Column = None,
+    label: Label = None,
+    id: Id = None,
+    encoding: Encoding = None,
+    seed: Seed = 0,
+) -> None:
+    """Measure how good a model's explanations are, and write a page about it.
+
+    FOLDER gets index.html, results.json, and the stages that are done: stopped half-way, the same command goes on
+    from there.
+
+    [bold]Examples[/bold]
+
+    textlrp evaluate 20newsgroups-cnn sample -o out --at-least 20
+
+    textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
+    """
+    from textlrp import corpus
+
+    classifier = textlrp.load(model)
+    plan = corpus.planned(
+        classifier,
+        methods=method or (),
+        rules=rule or (),
+        measures=measure or (),
+        slow=slow,
+        others={name: textlrp.load(name) for name in against or ()},
+        sample=sample,
+        at_least=at_least,
+        steps=steps,
+        rationales=rationales,
+        seed=seed,
+    )
+    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    corpus.evaluate(textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
+    say(f"wrote {output / 'index.html'}")

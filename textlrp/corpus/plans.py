@@ -1,0 +1,96 @@
+"""What an evaluation measures, and on how much of a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from textlrp.errors import OptionError
+from textlrp.evaluation.deletion import AT_LEAST, STEPS
+from textlrp.evaluation.reading import Asked
+from textlrp.models.base import TextClassifier
+from textlrp.models.cnn import CNNClassifier
+
+MEASURES = (
+    "deletion", "eraser", "vectors", "pointing", "rationales", "words", "sanity", "stability", "ledger",
+)  # fmt: skip
+"""Their names, in the order of the page."""
+
+RANDOM = "random"
+"""The title of random relevance, in every table."""
+
+LRP = "LRP epsilon"
+"""The title of the default, which the others are held against."""
+
+
+def usual_methods(model: TextClassifier) -> tuple[Asked, ...]:
+    """LRP by the default rule, and the quick methods that apply to this model; the first is the reference."""
+    asked = [
+        Asked(LRP),
+        Asked("gradient × input", "gradient-x-input"),
+        Asked("squared gradient", "squared-gradient"),
+        Asked("integrated gradients", "integrated-gradients"),
+        Asked("occlusion", "occlusion"),
+    ]
+    if isinstance(model, CNNClassifier):
+        asked.append(Asked("Grad-CAM", "grad-cam"))
+    return tuple(asked)
+
+
+SLOW_METHODS: tuple[Asked, ...] = (Asked("LIME", "lime"), Asked("SHAP", "shap"))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What to measure, and on how much of the corpus.
+
+    ``methods``: the first is the reference. ``slow``: methods for the ``sample`` documents alone, drawn by ``seed``
+    among the long ones. ``draws`` random orders are averaged. ``smaller`` documents serve comprehensiveness, sanity
+    and the ledger. ``hybrids``: at most so many glued
+    documents. ``others``: models by name whose explanations are compared with this one's. ``measures`` to take.
+    """
+
+    methods: tuple[Asked, ...]
+    slow: tuple[Asked, ...] = ()
+    sample: int = 100
+    steps: int = STEPS
+    at_least: int = AT_LEAST
+    draws: int = 10
+    smaller: int = 500
+    hybrids: int | None = None
+    seed: int = 0
+    rationales: Path | None = None
+    others: Mapping[str, TextClassifier] = field(default_factory=dict)
+    measures: frozenset[str] | None = None
+
+
+def planned(
+    model: TextClassifier,
+    *,
+    methods: Sequence[str] = (),
+    rules: Sequence[str] = (),
+    measures: Sequence[str] = (),
+    slow: bool = False,
+    **options: Any,
+) -> Evaluation:
+    """A plan from names: ``methods`` (none: the usual ones), ``rules`` of LRP beside them, ``measures`` (none: all).
+
+    ``options`` are fields of :class:`Evaluation`. Raises :class:`RuleError` and :class:`MissingExtraError` for
+    methods and rules that cannot be had, :class:`OptionError` for a measure that there is not.
+    """
+    asked = [Asked(LRP if name == "lrp" else name, name) for name in methods] or list(usual_methods(model))
+    asked += [Asked(f"LRP {name}", rule=name) for name in rules]
+    for each in asked:
+        each.how(model)
+    for name in measures:
+        if name not in MEASURES:
+            raise OptionError(f"no measure is called {name!r}; there are {', '.join(MEASURES)}.")
+    titles = {each.title for each in asked}
+    return Evaluation(
+        tuple({each.title: each for each in asked}.values()),
+        slow=tuple(each for each in SLOW_METHODS if slow and each.title not in titles),
+        measures=frozenset(measures) if measures else None,
+        **options,
+    )
