@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from textlrp.corpus.measuring import Numbers, Run, progress
 from textlrp.corpus.plans import RANDOM
 from textlrp.evaluation.deletion import (
-    OTHER_PROTOCOLS,
     PROTOCOLS,
     Protocol,
     documents_of,
@@ -25,65 +24,78 @@ from textlrp.evaluation.eraser import eraser as erased
 from textlrp.evaluation.reading import Asked
 
 
+class Part(NamedTuple):
+    """Some of the documents (N,), or all, under the name that stages give them."""
+
+    name: str
+    documents: Numbers | None
+
+    def of(self, relevances: Sequence[Any]) -> Sequence[Any]:
+        """Those of its documents, None for the others."""
+        if self.documents is None:
+            return relevances
+        return [each if there else None for each, there in zip(relevances, self.documents, strict=True)]
+
+
 def deletion(run: Run) -> dict[str, Any]:
-    """Curves and differences of every protocol; slow methods on the sample, beside the others there."""
-    whole = [_protocol(run, protocol, run.plan.methods, None) for protocol in (*PROTOCOLS, *OTHER_PROTOCOLS)]
+    """Curves and differences: the paper's protocols on all documents, others on a part of them.
+
+    Slow methods are measured on the sample, beside the others there.
+    """
+    part = Part("part", run.some_rows(run.plan.smaller))
+    found = []
+    for protocol in run.plan.protocols:
+        where = Part("all", None) if protocol in PROTOCOLS else part
+        found.append(_protocol(run, protocol, run.plan.methods, where))
     if run.plan.slow:
         every = (*run.plan.methods, *run.plan.slow)
-        whole += [_protocol(run, protocol, every, run.sampled) for protocol in PROTOCOLS]
+        for protocol in PROTOCOLS:
+            measured = _protocol(run, protocol, every, Part("sample", run.sampled))
+            found.append(measured | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (a sample)"})
         run.notes.append(
             f"{' and '.join(asked.title for asked in run.plan.slow)} were measured on {int(run.sampled.sum())} "
             f"documents drawn with seed {run.plan.seed}, the other methods there on the same ones."
         )
-    return {"steps": run.plan.steps, "at_least": run.plan.at_least, "protocols": whole}
+    return {"steps": run.plan.steps, "at_least": run.plan.at_least, "protocols": found}
 
 
-def _protocol(run: Run, protocol: Protocol, methods: Sequence[Asked], only: Numbers | None) -> dict[str, Any]:
-    rights: dict[str, Numbers] = {}
-    for asked in methods:
-        rights[asked.title] = _still_right(run, protocol, asked, only, reverse=False)
+def _protocol(run: Run, protocol: Protocol, methods: Sequence[Asked], part: Part) -> dict[str, Any]:
+    rights = {asked.title: _still_right(run, protocol, asked, part, reverse=False) for asked in methods}
     reference = methods[0]
-    rights[f"{reference.title}, reversed"] = _still_right(run, protocol, reference, only, reverse=True)
-    rights[RANDOM] = _random(run, protocol, only)
-    found = protocol_results(protocol, rights, reference=reference.title, seed=run.plan.seed)
-    if only is None:
-        return found | {"name": protocol.name.split("-removed")[0].split("-inserted")[0]}
-    return found | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (a sample)"}
+    rights[f"{reference.title}, reversed"] = _still_right(run, protocol, reference, part, reverse=True)
+    rights[RANDOM] = _random(run, protocol, part)
+    return protocol_results(protocol, rights, reference=reference.title, seed=run.plan.seed)
 
 
-def _still_right(run: Run, protocol: Protocol, asked: Asked, only: Numbers | None, *, reverse: bool) -> Numbers:
+def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reverse: bool) -> Numbers:
     how = asked.how(run.model)
     slow = asked in run.plan.slow
 
     def make() -> Mapping[str, Numbers]:
         predicted, gold = run.relevances(asked, sampled=slow)
-        relevances = gold if protocol.target == "gold" else predicted
-        if only is not None:
-            relevances = [each if only[n] else None for n, each in enumerate(relevances)]
+        relevances = part.of(gold if protocol.target == "gold" else predicted)
         return {"right": _walk(run, protocol, relevances, asked.title, reverse=reverse)}
 
-    name = f"deletion {protocol.name} {how.name} {how.printed} {reverse} {'all' if only is None else 'sample'}"
-    right = run.stages.arrays(name, make)["right"]
+    order = "reversed" if reverse else "in order"
+    key = f"deletion {protocol.name} {protocol.change} {part.name} {order} {how.name} {how.printed}"
+    right = run.stages.arrays(key, make)["right"]
     if asked.title not in run.seconds:
         run.relevances(asked, sampled=slow)  # for its time alone: it is there already
     return right
 
 
-def _random(run: Run, protocol: Protocol, only: Numbers | None) -> Numbers:
+def _random(run: Run, protocol: Protocol, part: Part) -> Numbers:
     """(M, S + 1) the mean over random orders."""
 
     def make() -> Mapping[str, Numbers]:
         total: Any = 0.0
         for draw in range(run.plan.draws):
             noise = np.random.default_rng((run.plan.seed, draw))
-            relevances = [
-                noise.uniform(size=length) if only is None or only[n] else None
-                for n, length in enumerate(run.corpus.lengths.tolist())
-            ]
-            total = total + _walk(run, protocol, relevances, f"random order {draw + 1}")
+            drawn = part.of([noise.uniform(size=length) for length in run.corpus.lengths.tolist()])
+            total = total + _walk(run, protocol, drawn, f"random order {draw + 1}")
         return {"right": total / run.plan.draws}
 
-    return run.stages.arrays(f"deletion {protocol.name} random {'all' if only is None else 'sample'}", make)["right"]
+    return run.stages.arrays(f"deletion {protocol.name} {protocol.change} {part.name} random", make)["right"]
 
 
 def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False) -> Numbers:
@@ -102,9 +114,7 @@ def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *
 
 def eraser(run: Run) -> list[dict[str, Any]]:
     """Comprehensiveness and sufficiency of every quick method, on a part of the corpus."""
-    order = np.random.default_rng(run.plan.seed + 1).permutation(len(run.corpus))
-    wanted = np.zeros(len(run.corpus), dtype=bool)
-    wanted[order[: run.plan.smaller]] = True
+    wanted = run.some_rows(run.plan.smaller)
     noise = np.random.default_rng(run.plan.seed)
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
     rows = [

@@ -69,10 +69,15 @@ class Run:
         chosen[drawn] = True
         return chosen
 
+    def some_rows(self, most: int) -> Numbers:
+        """(N,) at most so many documents, drawn by the seed."""
+        chosen = np.zeros(len(self.documents), dtype=bool)
+        chosen[np.random.default_rng(self.plan.seed + 1).permutation(len(chosen))[:most]] = True
+        return chosen
+
     def some(self, most: int) -> list[Document]:
-        """At most so many documents, drawn by the seed, in their order."""
-        order = np.random.default_rng(self.plan.seed + 1).permutation(len(self.documents))
-        return [self.documents[n] for n in sorted(order[:most].tolist())]
+        """Those of :meth:`some_rows`, in their order."""
+        return [self.documents[n] for n in np.flatnonzero(self.some_rows(most)).tolist()]
 
     def relevances(self, asked: Asked, *, sampled: bool = False) -> tuple[Sequence[Any], Sequence[Any]]:
         """For the predicted class and for the label: (L,) of each document, or None."""

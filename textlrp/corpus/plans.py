@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import OptionError
-from textlrp.evaluation.deletion import AT_LEAST, STEPS
+from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.reading import Asked
 from textlrp.models.base import TextClassifier
 from textlrp.models.cnn import CNNClassifier
@@ -26,16 +26,15 @@ LRP = "LRP epsilon"
 
 
 def usual_methods(model: TextClassifier) -> tuple[Asked, ...]:
-    """LRP by the default rule, and the quick methods that apply to this model; the first is the reference."""
+    """LRP by the default rule, and the methods that are quick on this model; the first is the reference."""
     asked = [
         Asked(LRP),
         Asked("gradient × input", "gradient-x-input"),
         Asked("squared gradient", "squared-gradient"),
         Asked("integrated gradients", "integrated-gradients"),
-        Asked("occlusion", "occlusion"),
     ]
-    if isinstance(model, CNNClassifier):
-        asked.append(Asked("Grad-CAM", "grad-cam"))
+    if isinstance(model, CNNClassifier) and model.pooling == "max":
+        asked += [Asked("occlusion", "occlusion"), Asked("Grad-CAM", "grad-cam")]
     return tuple(asked)
 
 
@@ -47,8 +46,8 @@ class Evaluation:
     """What to measure, and on how much of the corpus.
 
     ``methods``: the first is the reference. ``slow``: methods for the ``sample`` documents alone, drawn by ``seed``
-    among the long ones. ``draws`` random orders are averaged. ``smaller`` documents serve comprehensiveness, sanity
-    and the ledger. ``hybrids``: at most so many glued
+    among the long ones. ``draws`` random orders are averaged. ``smaller`` documents serve comprehensiveness, sanity,
+    the ledger, and those of the ``protocols`` that are not the paper's. ``hybrids``: at most so many glued
     documents. ``others``: models by name whose explanations are compared with this one's. ``measures`` to take.
     """
 
@@ -59,6 +58,7 @@ class Evaluation:
     at_least: int = AT_LEAST
     draws: int = 10
     smaller: int = 500
+    protocols: tuple[Protocol, ...] = (*PROTOCOLS, *OTHER_PROTOCOLS)
     hybrids: int | None = None
     seed: int = 0
     rationales: Path | None = None

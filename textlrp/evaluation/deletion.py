@@ -50,11 +50,11 @@ PROTOCOLS: tuple[Protocol, ...] = (
 
 OTHER_PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
-        "right-removed", "right documents, words removed and the gap closed, most relevant first",
+        "right", "right documents, words removed and the gap closed, most relevant first",
         True, "gold", True, "remove", "lower",
     ),
     Protocol(
-        "right-inserted", "right documents, words brought back into an empty text, most relevant first",
+        "right", "right documents, words brought back into an empty text, most relevant first",
         True, "gold", True, "insert", "higher",
     ),
 )  # fmt: skip

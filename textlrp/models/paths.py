@@ -5,7 +5,7 @@ Letters: N texts, L words read, S steps, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,7 @@ Change = Literal["zero", "insert", "remove", "single"]
 NUMBERS_TOGETHER = 1 << 24
 """Pooled features that are held at once."""
 WORDS_TOGETHER = 1 << 18
-"""Words of all alternatives that are scored at once, where every step is a forward pass of its own."""
+"""Words of the alternatives that are scored at once, where every step is a forward pass of its own."""
 
 Positions = Sequence[NDArray[np.int64]]
 
@@ -43,28 +43,24 @@ def path_scores(
     max pooling adds up again only the windows that meet a word; every other model, and ``remove``, takes a forward
     pass for each step, and so does any with ``whole_passes``.
     """
-    closed = isinstance(model, CNNClassifier) and model.pooling == "max" and change != "remove"
-    scores = _by_windows if closed and not whole_passes else _by_passes
+    if whole_passes or change == "remove" or not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+        return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _pieces(model, batch, steps, of_windows=scores is _by_windows):
-        found += scores(model, batch.select(some), [steps[n] for n in some], change)
+    for some in _pieces([len(own) + 1 for own in steps], NUMBERS_TOGETHER // sum(model.shape()[1])):
+        found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
     return found
 
 
-def _pieces(model: Any, batch: Batch, steps: Positions, *, of_windows: bool) -> list[range]:
-    """Texts in their order, cut so that memory stays bounded."""
-    if of_windows:
-        most, sizes = NUMBERS_TOGETHER // sum(model.shape()[1]), [len(own) + 1 for own in steps]
-    else:
-        most = WORDS_TOGETHER
-        sizes = [(len(own) + 1) * int(length) for own, length in zip(steps, batch.lengths, strict=True)]
-    pieces, begin, held = [], 0, 0
+def _pieces(sizes: Sequence[int], most: int) -> Iterator[range]:
+    """Texts in their order, cut where their sizes would go beyond ``most``; one alone may."""
+    begin, held = 0, 0
     for n, size in enumerate(sizes):
         if n > begin and held + size > most:
-            pieces.append(range(begin, n))
+            yield range(begin, n)
             begin, held = n, 0
         held += size
-    return [*pieces, range(begin, len(sizes))] if sizes else []
+    if sizes:
+        yield range(begin, len(sizes))
 
 
 def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> list[NDArray[Any]]:
@@ -89,11 +85,16 @@ def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> li
     found = []
     for n, own in enumerate(steps):
         keep = _kept(int(batch.lengths[n]), own, change)
-        alternatives = batch.select([n] * len(keep))
-        if change == "remove":
-            found.append(model.scores(_closed_up(alternatives, keep)))
-        else:
-            found.append(model.scores(alternatives, keep=keep))
+        together = max(1, WORDS_TOGETHER // max(1, keep.shape[1]))
+        scores = []
+        for begin in range(0, len(keep), together):
+            kept = keep[begin : begin + together]
+            alternatives = batch.select([n] * len(kept))
+            if change == "remove":
+                scores.append(model.scores(_closed_up(alternatives, kept)))
+            else:
+                scores.append(model.scores(alternatives, keep=kept))
+        found.append(np.concatenate(scores))
     return found
 
 
