@@ -168,7 +168,7 @@ class ExplanatoryPower:
 
 
 def explanatory_power(
-    vectors: Any, labels: Sequence[Any], *, splits: int = 10, most: int = 25, seed: int = 0
+    vectors: Any, labels: Sequence[Any], *, splits: int = 10, most: int = 40, seed: int = 0
 ) -> ExplanatoryPower:
     """The explanatory power index of document vectors (N, D), dense or sparse, for K from 1 to ``most``.
 

@@ -1,0 +1,175 @@
+"""The tables and figures of Arras et al. 2017, "What is relevant in a text document?", beside our own.
+
+Trains the paper's nets and bag of words on 20 Newsgroups, measures their explanations on the test posts, and writes a
+Markdown page with SVG figures. Models and stages are kept in the work folder: stopped, the same command goes on.
+
+    python benchmarks/arras2017.py --vectors vectors.npz --work build/arras2017 --page docs/arras2017.md
+    python benchmarks/arras2017.py --quick          # the sample posts in place of 20 Newsgroups, in a minute
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from arras2017_page import write_page
+
+import textlrp
+from textlrp.corpus.evaluating import evaluate
+from textlrp.corpus.plans import SLOW_METHODS, Evaluation, usual_methods
+from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of
+from textlrp.evaluation.reading import Asked, read_corpus, word_relevances
+from textlrp.models.paths import path_scores
+
+PAPER = frozenset({"deletion", "vectors"})
+FULL = PAPER | {"eraser", "pointing", "words", "sanity", "ledger"}
+NO_QUOTES = ("headers", "footers", "quotes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vectors", help="static word vectors of the paper's nets; 'ppmi' makes them from the posts")
+    parser.add_argument("--vectors-name", default="", help="what the page calls them")
+    parser.add_argument("--work", type=Path, default=Path("build/arras2017"))
+    parser.add_argument("--page", type=Path, default=Path("build/arras2017/page/arras2017.md"))
+    parser.add_argument("--seeds", type=int, default=3, help="of CNN2")
+    parser.add_argument("--quick", action="store_true", help="sample posts, small nets")
+    options = parser.parse_args()
+    bench = Bench(options)
+    results = {name: bench.measured(name) for name in bench.models}
+    write_page(
+        options.page,
+        results,
+        vectors=options.vectors_name or options.vectors or "ppmi",
+        speed=bench.speed(),
+        quick=options.quick,
+    )
+    print(f"wrote {options.page}")
+
+
+class Bench:
+    """The models, trained when they are first asked for, and what is measured of each."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        load = textlrp.load_sample_posts if options.quick else textlrp.load_20newsgroups
+        self.train, self.test = load("train"), load("test")
+        self.models = self._recipes()
+
+    def _recipes(self) -> Mapping[str, Callable[[], Any]]:
+        vectors = self.options.vectors or "ppmi"
+        small: dict[str, Any] = {"filters": 20, "max_epochs": 4, "min_df": 1} if self.options.quick else {}
+
+        def net(name: Any, seed: int = 0) -> Callable[[], Any]:
+            made = textlrp.CNNClassifier.arras2017(name, vectors=vectors, random_state=seed)
+            return lambda: made.set_params(**small)
+
+        recipes: dict[str, Callable[[], Any]] = {
+            "CNN2": net("CNN2"),
+            "BoW/SVM": textlrp.BagOfWordsClassifier.arras2017,
+            "CNN1": net("CNN1"),
+            "CNN3": net("CNN3"),
+        }
+        recipes |= {f"CNN2, seed {seed}": net("CNN2", seed) for seed in range(1, self.options.seeds)}
+        return recipes | {
+            "our CNN": lambda: textlrp.CNNClassifier(**small),
+            "our bag of embeddings": lambda: textlrp.BagOfEmbeddingsClassifier(min_df=1),
+            "our BoW/SVM": textlrp.BagOfWordsClassifier,
+        }
+
+    def model(self, name: str) -> Any:
+        folder = self.options.work / "models" / _plain(name)
+        if not (folder / "config.json").exists():
+            print(f"training {name} ...", flush=True)
+            began = time.perf_counter()
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            self.models[name]().fit(self.train.documents, self.train.labels).save(folder)
+            print(f"  {time.perf_counter() - began:.0f} s")
+        return textlrp.load(folder)
+
+    def measured(self, name: str) -> dict[str, Any]:
+        """The results of a model: read where they were measured before, else measured."""
+        folder = self.options.work / "results" / _plain(name)
+        model = self.model(name)
+        found = folder / "results.json"
+        if found.exists() and json.loads(found.read_text())["model"] == model.fingerprint_:
+            return json.loads(found.read_text())
+        print(f"measuring {name} ...", flush=True)
+        began = time.perf_counter()
+        result = evaluate(
+            model,
+            self.test.documents,
+            folder,
+            plan=self._plan(name, model),
+            model_name=name,
+            corpus_name=f"{self.test.name} test",
+            say=lambda line: print(f"  {line}", flush=True),
+        )
+        print(f"  {time.perf_counter() - began:.0f} s")
+        return result
+
+    def _plan(self, name: str, model: Any) -> Evaluation:
+        plan = Evaluation(usual_methods(model), protocols=PROTOCOLS, measures=PAPER)
+        if name in ("CNN2", "BoW/SVM"):
+            plan = replace(plan, slow=SLOW_METHODS, measures=PAPER | {"words"})
+        if name in ("CNN2", "our CNN"):
+            plan = replace(plan, protocols=Evaluation(()).protocols, measures=FULL)
+        if self.options.quick:
+            plan = replace(plan, at_least=20, steps=10, draws=2, smaller=30, sample=5)
+        return plan
+
+    def speed(self) -> dict[str, float]:
+        """Deletion of the whole test set by one method with CNN2: seconds, and against one document at a time."""
+        corpus = read_corpus(self.model("CNN2"), self.test.documents)
+        asked = Asked("LRP")
+        at_least, steps = (20, 10) if self.options.quick else (100, 50)
+        began = time.perf_counter()
+        found = word_relevances(corpus, asked)
+        from textlrp.evaluation.deletion import still_right
+
+        documents = 0
+        for protocol in PROTOCOLS:
+            relevances = found.gold if protocol.target == "gold" else found.predicted
+            documents += len(still_right(corpus, protocol, relevances, steps=steps, at_least=at_least))
+        seconds = time.perf_counter() - began
+        return {"seconds": seconds, "documents": documents} | _ratio(corpus, found.predicted, at_least, steps)
+
+
+def _ratio(corpus: Any, relevances: Any, at_least: int, steps: int) -> dict[str, float]:
+    """Medians of interleaved runs on the same posts: a batch along its windows, and a forward pass for each text."""
+    chosen = documents_of(corpus, PROTOCOLS[0], at_least)
+    batch, rows = next((b, r) for b, r in corpus.each_batch(chosen) if len(r) >= 16 or corpus.lengths.max() < 400)
+    batch, rows = batch.select(range(min(16, len(rows)))), rows[:16]
+    orders = [
+        order_of(relevances[row], batch.ids[n, : batch.lengths[n]] > 0, steps, most_first=True)
+        for n, row in enumerate(rows.tolist())
+    ]
+    times: dict[str, list[float]] = {"batch": [], "single": []}
+    path_scores(corpus.model, batch, orders)
+    for _ in range(5):
+        began = time.perf_counter()
+        quick = path_scores(corpus.model, batch, orders)
+        times["batch"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        for n, order in enumerate(orders):
+            keep = np.ones((1, int(batch.lengths[n])), dtype=bool)
+            own = batch.select([n])
+            single = [corpus.model.scores(own, keep=keep)[0]]
+            for position in order:
+                keep[0, position] = False
+                single.append(corpus.model.scores(own, keep=keep)[0])
+            assert np.allclose(single, quick[n], atol=1e-4)
+        times["single"].append(time.perf_counter() - began)
+    return {"ratio": float(np.median(times["single"]) / np.median(times["batch"]))}
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
+
+
+if __name__ == "__main__":
+    main()
