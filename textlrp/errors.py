@@ -8,10 +8,11 @@
     ├── RuleError (ValueError)         a rule or composite does not fit the trace
     ├── ModelError (ValueError)        a saved model is missing, damaged or from a newer version
     ├── OptionError (ValueError)       an option of an estimator or a function is out of its range
-    └── MissingExtraError (ImportError)  an optional package is not installed
+    ├── MissingExtraError (ImportError)  an optional package is not installed
+    └── StoppedError                   Ctrl-C ended a long run; what was done is kept
 
 Each message is one sentence or two that say what came, what was wanted and what to do.
-The command line prints the message alone and exits with code 2.
+The command line prints the message alone and exits with code 2 (130 where the user stopped it).
 """
 
 
@@ -41,3 +42,7 @@ class OptionError(TextlrpError, ValueError):
 
 class MissingExtraError(TextlrpError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+class StoppedError(TextlrpError):
+    """Ctrl-C ended a long run; the message says where what was done is kept."""

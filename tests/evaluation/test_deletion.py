@@ -160,7 +160,8 @@ def test_random_relevance_is_at_chance() -> None:
 @pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
 def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
     model = learner(kind).fit(TEXTS, LABELS)
-    corpus = read_corpus(model, [Document(str(n), t, label) for n, (t, label) in enumerate(zip(TEXTS, LABELS))])
+    posts = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
+    corpus = read_corpus(model, posts)
     found = word_relevances(corpus, Asked("LRP"))
     down, up = (
         still_right(corpus, PROTOCOLS[0], found.gold, steps=5, at_least=1, reverse=reverse).mean()

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from textlrp.cli import commands, looking  # noqa: F401  they bring their commands
 from textlrp.cli.app import app
-from textlrp.errors import TextlrpError
+from textlrp.errors import StoppedError, TextlrpError
 from textlrp.reports.terminal import printable
 
 
@@ -46,14 +46,16 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = get_command(app).main(arguments, prog_name="textlrp", standalone_mode=False)
+    except StoppedError as stopped:
+        return _complain(str(stopped), code=130)
     except TextlrpError as problem:
         return _complain(_OPTION.sub(_as_option, str(problem)))
     except USAGE_ERROR as problem:
         wrong: Any = problem
         command = wrong.ctx.command_path if wrong.ctx else "textlrp"
         return _complain(f"{wrong.format_message().rstrip('.')}. See {command} --help.")
-    except (KeyboardInterrupt, typer.Abort) as stopped:
-        return _complain(str(stopped) or "stopped; nothing was written.", code=130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
     if code == 130:
         return _complain("stopped; nothing was written.", code=130)
     return code if isinstance(code, int) else 0

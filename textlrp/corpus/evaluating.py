@@ -18,7 +18,7 @@ from textlrp.corpus.measuring import Run
 from textlrp.corpus.plans import Evaluation, usual_methods
 from textlrp.corpus.reading import Say, silent
 from textlrp.corpus.stages import Stages
-from textlrp.errors import DataError, ModelError
+from textlrp.errors import DataError, ModelError, StoppedError
 from textlrp.evaluation.reading import read_corpus
 from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
@@ -40,7 +40,8 @@ def evaluate(
     """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
 
     The folder is made; stages that are done are kept in its ``stages`` and not done again. Raises
-    :class:`DataError` where documents have no labels or the model knows none of them, and as the methods do.
+    :class:`DataError` where documents have no labels or the model knows none of them, :class:`StoppedError` on
+    Ctrl-C, and as the methods do.
     """
     plan = plan or Evaluation(usual_methods(model))
     documents = list(documents)
@@ -64,7 +65,7 @@ def evaluate(
     try:
         results |= _measured(Run(model, documents, corpus, plan, stages, say))
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; what is done is kept in {target}, and the same call goes on.") from None
+        raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
     with written_beside(target / "results.json") as beside:
         beside.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
     write_evaluation(results, target / "index.html")

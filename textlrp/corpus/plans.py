@@ -10,6 +10,7 @@ from typing import Any
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.reading import Asked
+from textlrp.explainers.perturbation import check_installed
 from textlrp.models.base import TextClassifier
 from textlrp.models.cnn import CNNClassifier
 
@@ -82,15 +83,17 @@ def planned(
     """
     asked = [Asked(LRP if name == "lrp" else name, name) for name in methods] or list(usual_methods(model))
     asked += [Asked(f"LRP {name}", rule=name) for name in rules]
-    for each in asked:
-        each.how(model)
+    titles = {each.title for each in asked}
+    extra = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
+    for each in (*asked, *extra):
+        if (method := each.how(model).method) is not None:
+            check_installed(method)
     for name in measures:
         if name not in MEASURES:
             raise OptionError(f"no measure is called {name!r}; there are {', '.join(MEASURES)}.")
-    titles = {each.title for each in asked}
     return Evaluation(
         tuple({each.title: each for each in asked}.values()),
-        slow=tuple(each for each in SLOW_METHODS if slow and each.title not in titles),
+        slow=extra,
         measures=frozenset(measures) if measures else None,
         **options,
     )

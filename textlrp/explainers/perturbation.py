@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
-from textlrp.explainers.methods import Lime, Random, Shap
+from textlrp.explainers.methods import Lime, Method, Random, Shap
 from textlrp.models.paths import path_scores
 
 KERNEL_WIDTH = 25.0
@@ -36,6 +36,14 @@ def random(case: Case, method: Random) -> Attribution:
     return Attribution(np.stack(maps) * case.known)
 
 
+def check_installed(method: Method) -> None:
+    """Raise :class:`MissingExtraError` where the package of a method is not there."""
+    if isinstance(method, Lime):
+        _lime_base()
+    if isinstance(method, Shap):
+        _partition_explainer()
+
+
 def occlusion(case: Case) -> Attribution:
     """The score less that without the word, word by word."""
     batch = case.batch.select([case.n])
@@ -52,17 +60,11 @@ def lime(case: Case, method: Lime) -> Attribution:
 
     Raises :class:`MissingExtraError` where lime is not installed.
     """
-    try:
-        from lime.lime_base import LimeBase
-    except ImportError as error:
-        raise MissingExtraError(
-            "method 'lime' needs lime, which is not installed; run: pip install 'textlrp[rivals]'"
-        ) from error
     draw = np.random.RandomState(int(method.seed))
     masks = _thinned(int(case.known.sum()), method.samples, draw)
     scores = case.scores_keeping(masks)
     kept = masks.astype(np.float64)
-    base = LimeBase(_kernel, random_state=draw)
+    base = _lime_base()(_kernel, random_state=draw)
     weights = np.zeros((len(case.classes), kept.shape[1]))
     intercepts = np.zeros(len(case.classes))
     for k in range(len(case.classes)):
@@ -73,6 +75,16 @@ def lime(case: Case, method: Lime) -> Attribution:
             weights[k, word] = weight
     missed = case.scores() - intercepts - weights.sum(axis=1)
     return Attribution(case.on_words(weights), {BASELINE: intercepts, UNSUMMED: missed}, exact=True)
+
+
+def _lime_base() -> Any:
+    try:
+        from lime.lime_base import LimeBase
+    except ImportError as error:
+        raise MissingExtraError(
+            "method 'lime' needs lime, which is not installed; run: pip install 'textlrp[rivals]'"
+        ) from error
+    return LimeBase
 
 
 def _thinned(words: int, samples: int, draw: Any) -> Masks:

@@ -1,0 +1,221 @@
+"""Whole evaluations: what they write, that they go on where they stopped, and what they say of what is missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toys import LABELS, TEXTS, learner
+
+from textlrp.cli import main
+from textlrp.corpus import evaluating, measuring
+from textlrp.corpus.evaluating import evaluate
+from textlrp.corpus.plans import MEASURES, Evaluation, planned, usual_methods
+from textlrp.corpus.stages import Stages
+from textlrp.errors import DataError, MissingExtraError, OptionError, RuleError, StoppedError
+from textlrp.evaluation.reading import Asked
+from textlrp.explainers.methods import Occlusion
+from textlrp.records import Document
+
+DOCUMENTS = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return learner("cnn").fit(TEXTS, LABELS)
+
+
+def small_plan(model: Any, **options: Any) -> Evaluation:
+    return Evaluation(usual_methods(model), **({"at_least": 3, "steps": 4, "draws": 2, "smaller": 12} | options))
+
+
+def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
+    results = evaluate(
+        model, DOCUMENTS, tmp_path / "out", plan=small_plan(model), model_name="toy", corpus_name="sentences"
+    )
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "toy" in page
+    assert "<script" not in page
+    assert results["accuracy"] == model.score(TEXTS, LABELS)
+    # no word of these texts was marked by people, no other model was named
+    assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability"}
+    titles = [asked.title for asked in usual_methods(model)]
+    first = results["deletion"]["protocols"][0]
+    assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]
+    assert all(row["seconds_per_document"] > 0 for row in results["methods"])
+    assert {row["cause"] for row in results["ledger"]} >= {"bias"}
+
+
+def test_lrp_0_and_gradient_times_input_are_one_row(model: Any, tmp_path: Path) -> None:
+    plan = planned(
+        model,
+        methods=["lrp", "gradient-x-input"],
+        rules=["zero"],
+        measures=["deletion"],
+        at_least=3,
+        steps=4,
+        draws=2,
+    )
+    results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
+    for protocol in results["deletion"]["protocols"]:
+        areas = {each["method"]: each["area"] for each in protocol["curves"]}
+        if areas:
+            assert areas["LRP zero"] == areas["gradient-x-input"]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = small_plan(model, measures=frozenset({"deletion"}))
+    whole = evaluate(model, DOCUMENTS, tmp_path / "whole", plan=plan)
+    explained: list[str] = []
+    original = measuring.word_relevances
+
+    def stopping(corpus: Any, asked: Any, **options: Any) -> Any:
+        if len(explained) == 2:
+            raise KeyboardInterrupt
+        explained.append(asked.title)
+        return original(corpus, asked, **options)
+
+    monkeypatch.setattr(measuring, "word_relevances", stopping)
+    with pytest.raises(StoppedError, match="the same command goes on"):
+        evaluate(model, DOCUMENTS, tmp_path / "parts", plan=plan)
+    assert not (tmp_path / "parts" / "results.json").exists()
+
+    again: list[str] = []
+
+    def counting(corpus: Any, asked: Any, **options: Any) -> Any:
+        again.append(asked.title)
+        return original(corpus, asked, **options)
+
+    monkeypatch.setattr(measuring, "word_relevances", counting)
+    parts = evaluate(model, DOCUMENTS, tmp_path / "parts", plan=plan)
+    assert again == [asked.title for asked in plan.methods][2:]
+    assert parts["deletion"] == whole["deletion"]
+
+
+def test_stages_of_other_circumstances_are_not_taken(tmp_path: Path) -> None:
+    one, other = Stages(tmp_path, {"model": "a"}), Stages(tmp_path, {"model": "b"})
+    assert one.plain("x", lambda: 1) == 1
+    assert one.plain("x", lambda: 2) == 1
+    assert other.plain("x", lambda: 2) == 2
+    assert np.array_equal(one.arrays("y", lambda: {"v": np.arange(3)})["v"], [0, 1, 2])
+    assert np.array_equal(one.arrays("y", dict)["v"], [0, 1, 2])
+    assert one.plain("x/y", lambda: 3) == 3 == one.plain("x/y", lambda: 4)
+
+
+def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Path) -> None:
+    plan = small_plan(
+        model, measures=frozenset({"deletion"}), sample=5,
+        slow=(Asked("once more", Occlusion()),),
+    )  # fmt: skip
+    results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
+    sample = [each for each in results["deletion"]["protocols"] if each["name"].startswith("sample-")]
+    assert sum(each["documents"] for each in sample[:2]) == 5
+    for protocol in sample:
+        areas = {each["method"]: each["area"] for each in protocol["curves"]}
+        if areas:
+            assert areas["once more"] == areas["occlusion"]
+    assert any("drawn with seed 0" in note for note in results["notes"])
+
+
+def test_what_cannot_be_measured_is_said_on_the_page(model: Any, tmp_path: Path) -> None:
+    right = [DOCUMENTS[n] for n, named in enumerate(model.predict(TEXTS)) if named == LABELS[n] == "autos"]
+    documents = [*right, Document("odd", "the engine", "boats"), Document("empty", "42", "autos")]
+    results = evaluate(model, documents, tmp_path / "out", plan=small_plan(model, at_least=5))
+    page = (tmp_path / "out" / "index.html").read_text()
+    for said in (
+        "1 documents have a label the model does not know",
+        "no document of the corpus has the label med, space",
+        "1 documents have no word that the model reads",
+        "no document of at least 5 words is wrongly classified",
+    ):
+        assert any(said in note for note in results["notes"]), said
+        assert said in page
+
+
+def test_a_measure_without_enough_to_go_on_is_named(model: Any, tmp_path: Path) -> None:
+    results = evaluate(model, DOCUMENTS[:2], tmp_path / "out", plan=small_plan(model))
+    assert "vectors" not in results
+    assert any(note.startswith("vectors was not measured") for note in results["notes"])
+
+
+def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.jsonl"
+    lines = [{"text": text, "label": label, "words": [text.split()[-1]]} for text, label in zip(TEXTS, LABELS)]
+    marked.write_text("\n".join(map(json.dumps, lines)))
+    plan = small_plan(
+        model,
+        measures=frozenset({"rationales", "stability"}),
+        rationales=marked,
+        others={"another seed": learner("cnn", random_state=1).fit(TEXTS, LABELS)},
+    )
+    results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
+    assert results["stability"][0]["model"] == "another seed"
+    assert [row["method"] for row in results["rationales"]["rows"]][-1] == "random"
+
+
+@pytest.mark.parametrize("kind", ["boe", "svm"])
+def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
+    model = learner(kind).fit(TEXTS, LABELS)
+    plan = small_plan(model, measures=frozenset({"deletion", "eraser", "vectors"}))
+    results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
+    assert results["vectors"]["rows"][0]["epi"] > 0.5
+    assert results["eraser"][0]["of"] == ("score" if kind == "svm" else "probability")
+
+
+def test_plans_from_names(model: Any) -> None:
+    plan = planned(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
+    assert [asked.title for asked in plan.methods] == ["occlusion", "LRP gamma"]
+    assert [asked.title for asked in plan.slow] == ["LIME", "SHAP"]
+    with pytest.raises(OptionError, match="no measure is called 'taste'"):
+        planned(model, measures=["taste"])
+    with pytest.raises(RuleError, match="no rule is called"):
+        planned(model, rules=["gama"])
+
+
+def test_bad_corpora_leave_no_folder(model: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no label"):
+        evaluate(model, [Document("x", "the car")], tmp_path / "out", plan=small_plan(model))
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot make the folder"):
+        evaluate(model, DOCUMENTS, tmp_path / "file" / "out", plan=small_plan(model))
+
+
+def test_the_command(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.save(tmp_path / "model")
+    table = tmp_path / "posts.csv"
+    table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)))
+    arguments = ["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out"), "--at-least", "3"]
+    assert main([*arguments, "--steps", "3", "--measure", "deletion", "--rule", "gamma"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert "LRP gamma" in [row["title"] for row in results["methods"]]
+    assert main([*arguments, "--measure", "taste"]) == 2
+    assert "no measure is called 'taste'" in capsys.readouterr().err
+    assert main([*arguments[:3], "-o", str(tmp_path / "other"), "--label", "body"]) == 2
+
+
+def test_ctrl_c_says_that_the_stages_are_kept(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluating, "_measured", stop)
+    model.save(tmp_path / "model")
+    table = tmp_path / "posts.csv"
+    table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)))
+    assert main(["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out")]) == 130
+    assert "what is done is kept in" in capsys.readouterr().err
+
+
+def test_missing_extra_is_named_before_anything_is_measured(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "lime.lime_base", None)
+    with pytest.raises(MissingExtraError, match="rivals"):
+        planned(model, slow=True)
