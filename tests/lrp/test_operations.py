@@ -132,6 +132,11 @@ TWINS: dict[str, Twins] = {
         lambda n, ids: n.out(torch.tanh(F.embedding(ids, n.table)).sum(1)),
         {"table": lambda: nn.Parameter(torch.randn(WORDS, SIZE))},
     ),
+    "a number for each word": Twins(
+        lambda n, ids: n.out((n.embed(ids) * n.numbers[ids][..., None]).sum(1)),
+        lambda n, ids: n.out((n.embed(ids) * n.numbers.detach()[ids][..., None]).sum(1)),
+        {"numbers": lambda: nn.Parameter(torch.rand(WORDS))},
+    ),
     "a mask of the same shape": Twins(
         lambda n, ids: n.out((n.embed(ids) * (ids != 0).double()[..., None].expand_as(n.embed(ids))).sum(1)),
         lambda n, ids: n.out((n.embed(ids) * (ids != 0)[..., None]).sum(1)),
