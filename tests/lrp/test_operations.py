@@ -361,12 +361,23 @@ def _through_a_view(net: Any, ids: Tensor) -> Tensor:
     return net.out(total + x.mean(1))
 
 
+def _compiled_in_place() -> nn.Module:
+    part = nn.Linear(SIZE, SIZE)
+    part.compile()
+    return part
+
+
 REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
     "a view of a constant": (_through_a_view, {}, "in place through a view of it before 'add' in Net"),
     "numpy": (lambda n, ids: n.out(torch.from_numpy(n.embed(ids).numpy()).sum(1)), {}, "'numpy' in Net leaves torch"),
     "a compiled part": (
         lambda n, ids: n.out(n.part(n.embed(ids).sum(1))),
         {"part": lambda: torch.jit.script(nn.Linear(SIZE, SIZE))},
+        "the module 'part' is compiled",
+    ),
+    "a part compiled in place": (
+        lambda n, ids: n.out(n.part(n.embed(ids).sum(1))),
+        {"part": _compiled_in_place},
         "the module 'part' is compiled",
     ),
     "an id outside": (lambda n, ids: n.out(n.embed(ids + 5).sum(1)), {},
