@@ -132,6 +132,11 @@ TWINS: dict[str, Twins] = {
         lambda n, ids: n.out(torch.tanh(F.embedding(ids, n.table)).sum(1)),
         {"table": lambda: nn.Parameter(torch.randn(WORDS, SIZE))},
     ),
+    "a number for each word": Twins(
+        lambda n, ids: n.out((n.embed(ids) * n.numbers[ids][..., None]).sum(1)),
+        lambda n, ids: n.out((n.embed(ids) * n.numbers.detach()[ids][..., None]).sum(1)),
+        {"numbers": lambda: nn.Parameter(torch.rand(WORDS))},
+    ),
     "a mask of the same shape": Twins(
         lambda n, ids: n.out((n.embed(ids) * (ids != 0).double()[..., None].expand_as(n.embed(ids))).sum(1)),
         lambda n, ids: n.out((n.embed(ids) * (ids != 0)[..., None]).sum(1)),
@@ -356,12 +361,23 @@ def _through_a_view(net: Any, ids: Tensor) -> Tensor:
     return net.out(total + x.mean(1))
 
 
+def _compiled_in_place() -> nn.Module:
+    part = nn.Linear(SIZE, SIZE)
+    part.compile()
+    return part
+
+
 REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
     "a view of a constant": (_through_a_view, {}, "in place through a view of it before 'add' in Net"),
     "numpy": (lambda n, ids: n.out(torch.from_numpy(n.embed(ids).numpy()).sum(1)), {}, "'numpy' in Net leaves torch"),
     "a compiled part": (
         lambda n, ids: n.out(n.part(n.embed(ids).sum(1))),
         {"part": lambda: torch.jit.script(nn.Linear(SIZE, SIZE))},
+        "the module 'part' is compiled",
+    ),
+    "a part compiled in place": (
+        lambda n, ids: n.out(n.part(n.embed(ids).sum(1))),
+        {"part": _compiled_in_place},
         "the module 'part' is compiled",
     ),
     "an id outside": (lambda n, ids: n.out(n.embed(ids + 5).sum(1)), {},

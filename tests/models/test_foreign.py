@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from foreign import CLASSES, SIZE, Base, Branches, made
 from torch import Tensor, nn
 
-from textlrp.errors import ModelError
+from textlrp.errors import DataError, ModelError
 from textlrp.explainers.explain import explain
 from textlrp.models.foreign import torch_model
 
@@ -74,9 +75,61 @@ def test_a_copy_in_another_dtype_follows_the_weights() -> None:
     torch.testing.assert_close(model.trace(batch, dtype="float64").scores, before + 1, rtol=1e-6, atol=1e-6)
 
 
-def test_half_precision_has_a_fingerprint_too() -> None:
-    model = torch_model(made("branches").to(torch.bfloat16), classes="abc", **HOW)
-    assert len(model.fingerprint_) == 12
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
+def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -> None:
+    module = made("branches").to(half)
+    why = explain(module, TEXTS[1], target="all", method=method, **HOW)
+    assert why.relevance.dtype == why.scores.dtype == np.float32
+    np.testing.assert_array_equal(why.scores, explain(copy.deepcopy(module).float(), TEXTS[1], **HOW).scores)
+    assert {parameter.dtype for parameter in module.parameters()} == {half}
+    if method == "lrp":
+        np.testing.assert_allclose(why.relevance.sum(axis=1) + why.absorbed, why.scores, atol=1e-5)
+
+
+def test_a_module_that_cannot_be_copied_says_so() -> None:
+    module = made("branches").float()
+    module.last = module.get_parameter("out.bias") * 2  # type: ignore[assignment]
+    with pytest.raises(ModelError, match=r"cannot be copied .* bring it to float64 yourself"):
+        explain(module, TEXTS[1], dtype="float64", **HOW)
+
+
+def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> None:
+    class Versioned(Branches):
+        version = 1
+
+        def get_extra_state(self) -> dict[str, int]:
+            return {"version": self.version}
+
+    torch.manual_seed(0)
+    model = torch_model(Versioned(), classes="abc", **HOW)
+    first, Versioned.version = model.fingerprint_, 2
+    assert model.fingerprint_ != first
+
+
+def test_weights_that_are_not_there_or_elsewhere_are_named() -> None:
+    lazy = nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.LazyLinear(CLASSES))
+    with pytest.raises(ModelError, match=r"'2\.weight' has no numbers yet; call the module once"):
+        explain(lazy, TEXTS[0], **HOW)
+    with pytest.raises(ModelError, match=r"'embed\.weight' lies on 'meta', and textlrp reads modules on the CPU"):
+        explain(made("branches").to("meta"), TEXTS[0], **HOW)
+
+
+@pytest.mark.parametrize("method", ["lrp", "lime"])
+def test_a_score_that_is_not_a_number_is_named_with_its_text(method: str) -> None:
+    class Shares(Base):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out = nn.Linear(SIZE, CLASSES)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.out(self.embed(ids).sum(1) / (ids > 1).sum(1, keepdim=True))
+
+    how = HOW | {"classes": "abc", "method": method}
+    with pytest.raises(DataError, match="text '1' has no word that the vocabulary knows"):
+        explain(Shares(), "nothing known", **how)
+    with pytest.raises(ModelError, match=r"the module gave text '2' is not a number \(nan\)"):
+        list(explain(Shares(), ["the moon", "<pad>"], **how))
 
 
 def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_known() -> None:

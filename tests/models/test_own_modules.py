@@ -218,6 +218,7 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
         ({"vocabulary": VOCABULARY}, OptionError, "came without tokenizer= or vocabulary="),
         ({"tokenizer": str.split}, OptionError, "came without tokenizer= or vocabulary="),
         (HOW | {"vocabulary": 3}, OptionError, "a mapping or a callable"),
+        (HOW | {"vocabulary": list(WORDS)}, OptionError, "came as a list; a mapping or a callable"),
         (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "gave 1.5 for the word 'the'"),
         (HOW | {"unknown": -1}, OptionError, "unknown=-1 came"),
         (HOW | {"lengths": 3}, OptionError, "lengths=3 came"),
@@ -227,7 +228,7 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
         (HOW | {"vocabulary": {}}, DataError, "no word that the vocabulary knows"),
         (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
         (HOW | {"target": "b"}, TargetError, "no class 'b'"),
-        (HOW | {"lengths": "sizes"}, OptionError, "cannot be found out by trying; pass their labels"),
+        (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*pass the labels of its scores"),
         (HOW | {"lengths": "sizes", "classes": "abc"}, ModelError, r"TypeError.*sizes"),
     ],
 )
@@ -245,6 +246,15 @@ def test_options_of_modules_are_refused_for_other_models() -> None:
         explain(fitted("cnn-max"), TEXT, vocabulary=VOCABULARY)
     with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
+
+
+def test_a_search_is_told_to_pass_what_it_found() -> None:
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.svm import LinearSVC
+
+    search = GridSearchCV(LinearSVC(), {"C": [1.0]}, cv=2).fit([[0.0], [1.0], [0.1], [1.1]], [0, 1, 0, 1])
+    with pytest.raises(OptionError, match=r"a GridSearchCV came .* Pass its best_estimator_"):
+        explain(search, TEXT)  # type: ignore[arg-type]
 
 
 def test_a_default_dictionary_is_only_read() -> None:

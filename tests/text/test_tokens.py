@@ -283,6 +283,7 @@ def test_a_callable_may_give_pairs() -> None:
         ([(0, 1, 2)], "pairs of whole numbers"),
         (["to", (3, 5)], "neither strings nor"),
         ([b"to"], "neither strings nor"),
+        (None, "gave a NoneType; strings, or"),
     ],
 )
 def test_a_callable_that_misses_the_text_is_named(tokens: list[object], message: str) -> None:

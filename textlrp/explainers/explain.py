@@ -102,7 +102,8 @@ def explain(
     ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
     another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
     CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
-    "float32" or "float64"; the model's own unless given. The score explained is the pre-softmax one.
+    "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. The score
+    explained is the pre-softmax one.
 
     The rest is for a ``torch.nn.Module``. ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings
     (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.

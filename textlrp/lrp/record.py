@@ -217,10 +217,11 @@ def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] |
 def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> Recording:
     """:func:`record`, with what it found at the end of the module."""
     for name, part in module.named_modules():
-        if isinstance(part, torch.jit.ScriptModule) or hasattr(part, "_orig_mod"):
+        compiled = hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
+        if compiled or isinstance(part, torch.jit.ScriptModule):
+            which = f"the module {name!r}" if name else "the module"
             raise ModelError(
-                f"the module {name!r} is compiled, and textlrp cannot see what it does; explain the module it was "
-                "made of."
+                f"{which} is compiled, and textlrp cannot see what it does; explain the module as it was before."
             )
     squash: Squash | None = None
     while True:
@@ -232,7 +233,7 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
             if value is None:
                 raise ModelError(
                     "the module's output does not depend on the vectors of the token ids it was given; textlrp "
-                    "follows the ids to a torch.nn.Embedding or EmbeddingBag."
+                    "follows the ids to a torch.nn.Embedding or EmbeddingBag, and not through detach() or numpy()."
                 )
             if value.name not in recorder.squashed:
                 steps = *folded(recorder.steps, recorder.folds, recorder.scalable), _at_the_end(output, value.name)

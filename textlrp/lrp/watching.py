@@ -91,10 +91,12 @@ class Watch(TorchFunctionMode):
         return result
 
     def _lookups(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Lookups | None:
-        """The arguments of an embedding, or of ``table[ids]`` with a parameter as the table."""
+        """The arguments of an embedding, or of ``table[ids]`` with a parameter (V, D) as the table."""
         if operation in ("embedding", "embedding_bag"):
             return Lookups(operation, args, kwargs)
         if operation == "getitem" and isinstance(args[0], nn.Parameter) and id(args[1]) in self.positions:
+            if args[0].dim() != 2:  # a number for each word is no vector, but a constant
+                return None
             return Lookups("embedding", (args[1], args[0]), {})
         return None
 

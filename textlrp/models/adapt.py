@@ -61,7 +61,10 @@ def as_classifier(
         return pipeline_model(model)
     if isinstance(model, (TextClassifier, TorchTextModel, PipelineModel)):
         return model
-    hint = " Put it behind its vectorizer in a Pipeline." if isinstance(model, BaseEstimator) else ""
+    if hasattr(model, "best_estimator_"):
+        hint = " Pass its best_estimator_."
+    else:
+        hint = " Put it behind its vectorizer in a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
         f"a {type(model).__name__} came as the model; a fitted textlrp classifier, textlrp.load(...), a scikit-learn "
         f"Pipeline or a torch.nn.Module is wanted.{hint}"

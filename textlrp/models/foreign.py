@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
 from textlrp.lrp.record import Recording, recording
@@ -78,9 +79,12 @@ class TorchTextModel:
     def fingerprint_(self) -> str:
         """Twelve hexadecimal digits: a hash of the module's class, its weights and the classes."""
         digest = hashlib.sha256(f"{type(self.module).__module__}.{type(self.module).__qualname__}".encode())
-        for name, tensor in self.module.state_dict().items():
+        for name, value in self.module.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+            if isinstance(value, Tensor):
+                digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+            else:  # what a module keeps beside its weights
+                digest.update(repr(value).encode())
         digest.update(repr(self.classes_.tolist()).encode())
         return digest.hexdigest()[:12]
 
@@ -92,9 +96,12 @@ class TorchTextModel:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
         with torch.no_grad():
             if self.batch and len(batch):
-                return self._together(batch, keep).numpy()
-            rows = [self._alone(batch, n, None if keep is None else keep[n]) for n in range(len(batch))]
-        return torch.cat(rows).numpy()
+                scores = self._together(batch, keep)
+            else:
+                rows = range(len(batch))
+                scores = torch.cat([self._alone(batch, n, None if keep is None else keep[n]) for n in rows])
+        _check_numbers(scores, batch)
+        return scores.numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The recorded tape of one text's forward pass."""
@@ -104,6 +111,7 @@ class TorchTextModel:
         with self._explained(batch, n):
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1])
+        _check_numbers(found.trace.scores, batch)
         self._end = self._end or found
         return found.trace
 
@@ -134,13 +142,22 @@ class TorchTextModel:
 
     # ---- calling
 
-    def _in(self, dtype: str | None) -> nn.Module:
-        """The module itself, or a copy of it in another dtype."""
-        if dtype is None or all(p.dtype == DTYPES[dtype] for p in self.module.parameters() if p.is_floating_point()):
+    def _in(self, dtype: str | None = None) -> nn.Module:
+        """The module itself, or a copy of it in another dtype; in float32 where its own is half precision."""
+        own = {p.dtype for p in self.module.parameters() if p.is_floating_point()}
+        if dtype is None and own & {torch.float16, torch.bfloat16}:
+            dtype = "float32"  # a stabiliser would be nothing
+        if dtype is None or own <= {DTYPES[dtype]}:
             return self.module
         state = tuple((id(tensor), tensor._version) for tensor in (*self.module.parameters(), *self.module.buffers()))
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained on
-            self._copies[dtype] = state, copy.deepcopy(self.module).to(DTYPES[dtype])
+            try:
+                copied = copy.deepcopy(self.module)
+            except (RuntimeError, TypeError) as problem:
+                raise ModelError(
+                    f"the module cannot be copied ({_said(problem)}); bring it to {dtype} yourself, without dtype=."
+                ) from problem
+            self._copies[dtype] = state, copied.to(DTYPES[dtype])
         return self._copies[dtype][1]
 
     def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
@@ -167,42 +184,47 @@ class TorchTextModel:
     def _alone(self, batch: Batch, n: int, keep: NDArray[np.bool_] | None) -> Tensor:
         """(1, C) scores of one text."""
         self._ends(batch, n)
-        ids, forward = self._call(self.module, batch, n)
+        module = self._in()
+        ids, forward = self._call(module, batch, n)
         with self._explained(batch, n):
-            return swapped_scores(self.module, ids, forward, _keeping(keep), self._skipped(self.module, ids, forward))
+            return swapped_scores(module, ids, forward, _keeping(keep), self._skipped(module, ids, forward))
 
     def _together(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
         """(N, C) scores of all texts by one call of the module on (N, L) ids."""
         self._ends(batch)
+        module = self._in()
         ids = torch.from_numpy(batch.ids)
-        forward = self._forward(self.module, *batch.lengths.tolist())
+        forward = self._forward(module, *batch.lengths.tolist())
         change = _keeping(None if keep is None else keep.reshape(-1))
         with self._explained(batch, int(batch.lengths.argmin())):
-            output = swapped(self.module, ids, forward, change, self._skipped(self.module, ids, forward))
+            output = swapped(module, ids, forward, change, self._skipped(module, ids, forward))
         scores = output.reshape(len(batch), -1)
         return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
 
     def _ends(self, batch: Batch | None = None, n: int = 0) -> Recording:
         """How the module ends: learned from the first text it reads, or from made-up ones."""
-        if self._end is None and batch is not None:
-            ids, forward = self._call(self.module, batch, n)
+        if self._end is not None:
+            return self._end
+        module = self._in()
+        if batch is not None:
+            ids, forward = self._call(module, batch, n)
             with self._explained(batch, n):
-                self._end = recording(self.module, ids, forward)
+                self._end = recording(module, ids, forward)
             self._check_classes(self._end.trace.scores.shape[1])
-        for length in PROBES if self._end is None else ():
+            return self._end
+        for length in PROBES:
             ids = torch.full((1, length), self.words.padding)
             try:
-                self._end = recording(self.module, ids, self._forward(self.module, length))
-                break
+                self._end = recording(module, ids, self._forward(module, length))
+                return self._end
             except TextlrpError:
                 raise
-            except FORWARD_ERRORS:
-                continue
-        if self._end is None:
-            raise OptionError(
-                "how many classes the module has cannot be found out by trying; pass their labels, classes=."
-            )
-        return self._end
+            except FORWARD_ERRORS as problem:
+                said = _said(problem)
+        raise OptionError(
+            f"how many classes the module has cannot be found out by trying, for it stopped with {said}; call it as "
+            "its forward wants (lengths=), or pass the labels of its scores, classes=."
+        )
 
     def _check_classes(self, scores: int) -> None:
         if self._classes is not None and len(self._classes) != scores:
@@ -221,15 +243,43 @@ class TorchTextModel:
             raise
         except FORWARD_ERRORS as problem:
             if not length:
-                raise DataError(
-                    f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; "
-                    "leave it out, or give unknown= an id."
-                ) from problem
-            said = str(problem).strip().split("\n")[0]
+                raise _unreadable(name) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: "
-                f"{type(problem).__name__}: {said}"
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {_said(problem)}"
             ) from problem
+
+
+def _unreadable(name: str) -> DataError:
+    return DataError(
+        f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; leave it "
+        "out, or give unknown= an id."
+    )
+
+
+def _check_numbers(scores: Tensor, batch: Batch) -> None:
+    """Raise where a score (N, C) is not a number, as that of an empty text often is."""
+    for n in scores.isnan().any(dim=1).nonzero().flatten().tolist():
+        name = batch.readings[n].document_id
+        if not batch.lengths[n]:
+            raise _unreadable(name)
+        raise ModelError(f"a score that the module gave text {name!r} is not a number (nan); numbers are wanted.")
+
+
+def _check_module(module: nn.Module) -> None:
+    """Raise :class:`ModelError` on weights that are not there yet, or not on the CPU."""
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise ModelError(f"the module's {name!r} has no numbers yet; call the module once with token ids.")
+        if tensor.device.type != "cpu":
+            raise ModelError(
+                f"the module's {name!r} lies on {str(tensor.device)!r}, and textlrp reads modules on the CPU; pass "
+                "copy.deepcopy(module).cpu()."
+            )
+
+
+def _said(problem: Exception) -> str:
+    """An error of the user's module on one line."""
+    return f"{type(problem).__name__}: {str(problem).strip().split(chr(10))[0].rstrip('.')}"
 
 
 def _instead(own: Tensor, sizes: Sequence[int]) -> Callable[[int, Tensor, Tensor], Tensor]:
@@ -267,9 +317,13 @@ def torch_model(
 
     Raises :class:`OptionError` on an option that is none.
     """
-    if not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
+    _check_module(module)
+    listed = isinstance(vocabulary, (Sequence, np.ndarray))
+    if listed or not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
+        hint = " Of a list of words: {word: id for id, word in enumerate(words)}." if listed else ""
         raise OptionError(
             f"vocabulary= came as a {type(vocabulary).__name__}; a mapping or a callable, word -> id, is wanted."
+            f"{hint}"
         )
     for name, value in (("unknown", unknown), ("padding", padding)):
         if value is not None and not (is_whole(value) and value >= 0):

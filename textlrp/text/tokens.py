@@ -183,7 +183,13 @@ def _callable_name(function: UserTokenizer) -> str:
 
 def _reader_of(function: UserTokenizer) -> Callable[[str], Spans]:
     def read(text: str) -> Spans:
-        tokens: list[Any] = list(function(text))
+        given = function(text)
+        if not isinstance(given, Iterable):
+            raise DataError(
+                f"the callable tokenizer gave a {type(given).__name__}; strings, or (start, end) pairs of whole "
+                "numbers, are wanted."
+            )
+        tokens: list[Any] = list(given)
         if all(isinstance(token, str) for token in tokens):
             return _array(_locate(tokens, text))
         return _checked_pairs(tokens, text)
