@@ -144,7 +144,9 @@ def test_a_measure_without_enough_to_go_on_is_named(model: Any, tmp_path: Path) 
 
 def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
     marked = tmp_path / "marked.jsonl"
-    lines = [{"text": text, "label": label, "words": [text.split()[-1]]} for text, label in zip(TEXTS, LABELS)]
+    lines = [
+        {"text": text, "label": label, "words": [text.split()[-1]]} for text, label in zip(TEXTS, LABELS, strict=True)
+    ]
     marked.write_text("\n".join(map(json.dumps, lines)))
     plan = small_plan(
         model,
