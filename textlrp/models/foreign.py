@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
+from textlrp.errors import ModelError, OptionError, TextlrpError
 from textlrp.lrp.record import Recording, recording
 from textlrp.lrp.swap import looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.trace import Trace
@@ -25,23 +24,13 @@ from textlrp.models.base import DTYPES
 from textlrp.models.inputs import Texts
 from textlrp.models.options import is_whole
 from textlrp.models.points import Point
+from textlrp.models.refusals import FORWARD_ERRORS, check_module, check_numbers, said, unreadable
 from textlrp.models.words import Lookup, WordReader
 from textlrp.text.batches import Batch
 from textlrp.text.tokens import make_tokenizer
 
 PROBES = (16, 64, 256, 1024)
 """Words of the made-up texts that tell how many classes a module has."""
-
-FORWARD_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 class TorchTextModel:
@@ -100,7 +89,7 @@ class TorchTextModel:
             else:
                 rows = range(len(batch))
                 scores = torch.cat([self._alone(batch, n, None if keep is None else keep[n]) for n in rows])
-        _check_numbers(scores, batch)
+        check_numbers(scores, batch)
         return scores.numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
@@ -111,7 +100,7 @@ class TorchTextModel:
         with self._explained(batch, n):
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1])
-        _check_numbers(found.trace.scores, batch)
+        check_numbers(found.trace.scores, batch)
         self._end = self._end or found
         return found.trace
 
@@ -155,7 +144,7 @@ class TorchTextModel:
                 copied = copy.deepcopy(self.module)
             except (RuntimeError, TypeError) as problem:
                 raise ModelError(
-                    f"the module cannot be copied ({_said(problem)}); bring it to {dtype} yourself, without dtype=."
+                    f"the module cannot be copied ({said(problem)}); bring it to {dtype} yourself, without dtype=."
                 ) from problem
             self._copies[dtype] = state, copied.to(DTYPES[dtype])
         return self._copies[dtype][1]
@@ -220,10 +209,10 @@ class TorchTextModel:
             except TextlrpError:
                 raise
             except FORWARD_ERRORS as problem:
-                said = _said(problem)
+                stopped = said(problem)
         raise OptionError(
-            f"how many classes the module has cannot be found out by trying, for it stopped with {said}; call it as "
-            "its forward wants (lengths=), or pass the labels of its scores, classes=."
+            f"how many classes the module has cannot be found out by trying, for it stopped with {stopped}; call it "
+            "as its forward wants (lengths=), or pass the labels of its scores, classes=."
         )
 
     def _check_classes(self, scores: int) -> None:
@@ -243,43 +232,10 @@ class TorchTextModel:
             raise
         except FORWARD_ERRORS as problem:
             if not length:
-                raise _unreadable(name) from problem
+                raise unreadable(name) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {_said(problem)}"
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
             ) from problem
-
-
-def _unreadable(name: str) -> DataError:
-    return DataError(
-        f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; leave it "
-        "out, or give unknown= an id."
-    )
-
-
-def _check_numbers(scores: Tensor, batch: Batch) -> None:
-    """Raise where a score (N, C) is not a number, as that of an empty text often is."""
-    for n in scores.isnan().any(dim=1).nonzero().flatten().tolist():
-        name = batch.readings[n].document_id
-        if not batch.lengths[n]:
-            raise _unreadable(name)
-        raise ModelError(f"a score that the module gave text {name!r} is not a number (nan); numbers are wanted.")
-
-
-def _check_module(module: nn.Module) -> None:
-    """Raise :class:`ModelError` on weights that are not there yet, or not on the CPU."""
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if is_lazy(tensor):
-            raise ModelError(f"the module's {name!r} has no numbers yet; call the module once with token ids.")
-        if tensor.device.type != "cpu":
-            raise ModelError(
-                f"the module's {name!r} lies on {str(tensor.device)!r}, and textlrp reads modules on the CPU; pass "
-                "copy.deepcopy(module).cpu()."
-            )
-
-
-def _said(problem: Exception) -> str:
-    """An error of the user's module on one line."""
-    return f"{type(problem).__name__}: {str(problem).strip().split(chr(10))[0].rstrip('.')}"
 
 
 def _instead(own: Tensor, sizes: Sequence[int]) -> Callable[[int, Tensor, Tensor], Tensor]:
@@ -317,7 +273,7 @@ def torch_model(
 
     Raises :class:`OptionError` on an option that is none.
     """
-    _check_module(module)
+    check_module(module)
     listed = isinstance(vocabulary, (Sequence, np.ndarray))
     if listed or not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
         hint = " Of a list of words: {word: id for id, word in enumerate(words)}." if listed else ""

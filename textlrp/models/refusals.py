@@ -1,0 +1,55 @@
+"""Why a module of the user's own cannot be explained, in one sentence each."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from textlrp.errors import DataError, ModelError
+from textlrp.text.batches import Batch
+
+FORWARD_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a forward pass may stop with."""
+
+
+def unreadable(name: str) -> DataError:
+    """The error of a text without a known word, where the module stops at one."""
+    return DataError(
+        f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; leave it "
+        "out, or give unknown= an id."
+    )
+
+
+def check_numbers(scores: Tensor, batch: Batch) -> None:
+    """Raise where a score (N, C) is not a number, as that of an empty text often is."""
+    for n in scores.isnan().any(dim=1).nonzero().flatten().tolist():
+        name = batch.readings[n].document_id
+        if not batch.lengths[n]:
+            raise unreadable(name)
+        raise ModelError(f"a score that the module gave text {name!r} is not a number (nan); numbers are wanted.")
+
+
+def check_module(module: nn.Module) -> None:
+    """Raise :class:`ModelError` on weights that are not there yet, or not on the CPU."""
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if is_lazy(tensor):
+            raise ModelError(f"the module's {name!r} has no numbers yet; call the module once with token ids.")
+        if tensor.device.type != "cpu":
+            raise ModelError(
+                f"the module's {name!r} lies on {str(tensor.device)!r}, and textlrp reads modules on the CPU; pass "
+                "copy.deepcopy(module).cpu()."
+            )
+
+
+def said(problem: Exception) -> str:
+    """An error of the user's module on one line."""
+    return f"{type(problem).__name__}: {str(problem).strip().split(chr(10))[0].rstrip('.')}"
