@@ -24,20 +24,16 @@ POWER = {
 Results = Mapping[str, Any]
 
 
-def write_page(
-    path: Path, results: Mapping[str, Results], *, vectors: str, speed: Mapping[str, float], quick: bool
-) -> None:
+def write_page(path: Path, results: Mapping[str, Results], *, speed: Mapping[str, float], quick: bool) -> None:
     """Write the page and, in a folder beside it, its figures."""
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(_lines(results, folder, vectors, speed, quick)) + "\n"
+    text = "\n".join(_lines(results, folder, speed, quick)) + "\n"
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
-def _lines(
-    results: Mapping[str, Results], folder: Path, vectors: str, speed: Mapping[str, float], quick: bool
-) -> Iterator[str]:
+def _lines(results: Mapping[str, Results], folder: Path, speed: Mapping[str, float], quick: bool) -> Iterator[str]:
     main = results["CNN2"]
     yield "# What is relevant in a text document? The paper's tables, and ours"
     yield ""
@@ -45,8 +41,9 @@ def _lines(
         "Arras, Horn, Montavon, Müller, Samek, PLoS ONE 12(8), 2017, on 20 Newsgroups by date, measured by "
         f"`python benchmarks/arras2017.py` (textlrp {main['version']}, {main['date']}). “Reported” is the paper's "
         "figure. CNN1, CNN2, CNN3 and BoW/SVM follow its set-up: headers cut, Treebank tokens, the first 400 words. "
-        f"The nets read **static word vectors: {vectors}**; the paper had Google News vectors, which see far more "
-        "text. “Our” models are the package's defaults. Intervals are 95 %, bootstrap over documents."
+        "The nets read **static word vectors made of the training posts (PPMI and SVD, 300-d, standardised)** "
+        "unless another source is named; the paper had Google News vectors. “Our” models are the package's defaults. "
+        "Intervals are 95 %, bootstrap over documents."
     )
     if quick:
         yield "\n**A quick run on the sample posts: these figures say nothing about 20 Newsgroups.**"

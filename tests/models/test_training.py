@@ -189,6 +189,22 @@ def test_outside_vectors_stay_as_they_are_unless_tuned(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NETS)
+def test_standardised_vectors(kind: str) -> None:
+    """One length for all words, then each dimension at mean 0 and one spread, over the words of the vocabulary."""
+    model: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False, standardise_vectors=True).fit(
+        TEXTS, LABELS
+    )
+    plain: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False).fit(TEXTS, LABELS)
+    table, raw = model.weights_["embedding"][1:], plain.weights_["embedding"][1:]
+    np.testing.assert_allclose(table.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(table.std(axis=0), VECTOR_SCALE, rtol=1e-4)
+    unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
+    expected = (unit - unit.mean(axis=0)) / unit.std(axis=0) * VECTOR_SCALE
+    np.testing.assert_allclose(table, expected, rtol=1e-3, atol=1e-5)
+    assert not model.weights_["embedding"][0].any()
+
+
+@pytest.mark.parametrize("kind", NETS)
 def test_a_word_that_only_the_outside_vectors_know_is_read(kind: str) -> None:
     model: Any = small(kind, vectors=OUTSIDE).fit(TEXTS, LABELS)
     assert model.vocabulary_.counts[model.vocabulary_.id("zebra") - 1] == 0

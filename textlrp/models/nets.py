@@ -45,6 +45,7 @@ class NetClassifier(TextClassifier):
 
     vectors: VectorSource
     tune_vectors: bool
+    standardise_vectors: bool
     embedding_dim: int
     max_epochs: int
     batch_size: int
@@ -102,6 +103,8 @@ class NetClassifier(TextClassifier):
             table = _rare_words_longer(made, vocabulary)
         else:
             table = noise.normal(size=(len(vocabulary) + 1, self.embedding_dim))
+        if self.standardise_vectors:
+            table = _standardised(table)
         table[0] = 0
         spread = float(table[1:].std()) or 1.0
         return (table * (VECTOR_SCALE / spread)).astype(np.float32)
@@ -177,3 +180,16 @@ def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> ND
     scaled = table.copy()
     scaled[1:] *= vocabulary.inverse_frequencies()[:, None] ** 2 / np.where(lengths > 0, lengths, 1)
     return scaled
+
+
+def _standardised(table: NDArray[Any]) -> NDArray[np.float64]:
+    """Words (V + 1, D) at one length, then each dimension at mean 0 and standard deviation 1 over the vocabulary.
+
+    Else the first dimensions of an SVD, and frequent words, outweigh the rest where training does not move vectors.
+    """
+    words = table[1:].astype(np.float64)
+    lengths = np.linalg.norm(words, axis=1, keepdims=True)
+    unit = words / np.where(lengths > 0, lengths, 1)
+    spread = unit.std(axis=0)
+    standard = (unit - unit.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    return np.concatenate([np.zeros((1, table.shape[1])), standard])
