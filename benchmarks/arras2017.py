@@ -21,13 +21,13 @@ from arras2017_page import write_page
 import textlrp
 from textlrp.corpus.evaluating import evaluate
 from textlrp.corpus.plans import SLOW_METHODS, Evaluation, usual_methods
-from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of
+from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of, still_right
 from textlrp.evaluation.reading import Asked, read_corpus, word_relevances
 from textlrp.models.paths import path_scores
 
 PAPER = frozenset({"deletion", "vectors"})
 FULL = PAPER | {"eraser", "pointing", "words", "sanity", "ledger"}
-NO_QUOTES = ("headers", "footers", "quotes")
+HEATMAP_CLASSES = ["sci.space", "sci.med", "comp.graphics", "talk.politics.guns"]
 
 
 def main() -> None:
@@ -43,12 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     bench = Bench(options)
     results = {name: bench.measured(name) for name in bench.models}
-    write_page(
-        options.page,
-        results,
-        speed=bench.speed(),
-        quick=options.quick,
-    )
+    write_page(options.page, results, speed=bench.speed(), quick=options.quick)
+    bench.heatmaps(options.page.with_suffix("") / "heatmaps.html")
     print(f"wrote {options.page}")
 
 
@@ -131,14 +127,26 @@ class Bench:
         at_least, steps = (20, 10) if self.options.quick else (100, 50)
         began = time.perf_counter()
         found = word_relevances(corpus, asked)
-        from textlrp.evaluation.deletion import still_right
-
         documents = 0
         for protocol in PROTOCOLS:
             relevances = found.gold if protocol.target == "gold" else found.predicted
             documents += len(still_right(corpus, protocol, relevances, steps=steps, at_least=at_least))
         seconds = time.perf_counter() - began
         return {"seconds": seconds, "documents": documents} | _ratio(corpus, found.predicted, at_least, steps)
+
+    def heatmaps(self, page: Path) -> None:
+        """One post on space under several classes, by CNN2 and the bag of words: a sample post for the page.
+
+        The same of real posts stays in the work folder.
+        """
+        sample = next(post for post in textlrp.load_sample_posts("test").documents if post.label == "sci.space")
+        real = next(post for post in self.test.documents if post.label == "sci.space" and len(post.text) < 2000)
+        for post, path in ((sample, page), (real, self.options.work / "heatmaps.html")):
+            whys = []
+            for name in ("CNN2", "BoW/SVM"):
+                named = replace(post, id=f"{name}: a post of {post.label}")
+                whys.append(textlrp.explain(self.model(name), named, target=HEATMAP_CLASSES))
+            textlrp.write_report(whys, path, title="A post on space, under several classes")
 
 
 def _ratio(corpus: Any, relevances: Any, at_least: int, steps: int) -> dict[str, float]:

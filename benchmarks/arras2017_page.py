@@ -54,7 +54,7 @@ def _lines(results: Mapping[str, Results], folder: Path, speed: Mapping[str, flo
     yield from _eraser(results)
     yield from _pointing(results)
     yield from _words(main)
-    yield from _times(results)
+    yield from _times(results, folder.name)
     yield from [
         "## Speed of word deletion",
         "",
@@ -202,7 +202,11 @@ def _words(main: Results) -> Iterator[str]:
             yield f"| {each['label']} | {_safe(words)} | {_safe(phrases)} |"
 
 
-def _times(results: Mapping[str, Results]) -> Iterator[str]:
+def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
+    yield from [
+        "",
+        f"Heatmaps of a sample post under several classes: [{folder}/heatmaps.html]({folder}/heatmaps.html).",
+    ]
     yield from ["", "## Time a document, milliseconds", "", "| model | method | ms |", "|---|---|---|"]
     for name, found in results.items():
         for each in found["methods"]:
