@@ -111,11 +111,13 @@ class Bench:
         return result
 
     def _plan(self, name: str, model: Any) -> Evaluation:
-        plan = Evaluation(usual_methods(model), protocols=PROTOCOLS, measures=PAPER)
+        plan = Evaluation(usual_methods(model), draws=3, protocols=PROTOCOLS, measures=PAPER)
         if name in ("CNN2", "BoW/SVM"):
             plan = replace(plan, slow=SLOW_METHODS, measures=PAPER | {"words"})
         if name in ("CNN2", "our CNN"):
-            plan = replace(plan, protocols=Evaluation(()).protocols, measures=FULL)
+            plan = replace(plan, draws=10, protocols=Evaluation(()).protocols, measures=FULL)
+        if name in ("our bag of embeddings", "our BoW/SVM"):
+            plan = replace(plan, measures=frozenset({"vectors"}))
         if self.options.quick:
             plan = replace(plan, at_least=20, steps=10, draws=2, smaller=30, sample=5)
         return plan
