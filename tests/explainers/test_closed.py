@@ -10,6 +10,7 @@ from toys import READ, fitted, scrambled
 from textlrp.explainers.closed import closed_form, gradients_by_dimension, has_closed_form
 from textlrp.explainers.methods import (
     Deconvnet,
+    GradCAM,
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
@@ -22,7 +23,7 @@ from textlrp.explainers.rivals import attribute
 
 METHODS: tuple[Method, ...] = (
     SquaredGradient(), GradientTimesInput(), IntegratedGradients(1), IntegratedGradients(7), Deconvnet(),
-    GuidedBackprop(),
+    GuidedBackprop(), GradCAM(),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ gradient                    w_f [z_f > 0]
 guided backprop             max(0, w_f) [z_f > 0]
 deconvnet                   max(0, w_f)
 integrated gradients        w_f times the weight of the nodes α where α (z_f - b_f) + b_f > 0
+Grad-CAM for text           max(0, w_f) max(0, z_f), to each word of the window whatever its vector
 ==========================  ==============================================================================
 
 Letters: N texts, K classes to explain, L words read, F filters, T words of the longest text.
@@ -27,6 +28,7 @@ from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Numb
 from textlrp.explainers.gradients import gauss_legendre
 from textlrp.explainers.methods import (
     Deconvnet,
+    GradCAM,
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
@@ -48,7 +50,7 @@ def has_closed_form(model: Classifier, method: Method) -> bool:
     """Whether :func:`closed_form` knows this method of this model."""
     if not isinstance(model, CNNClassifier) or model.pooling != "max":
         return False
-    return isinstance(method, SquaredGradient | IntegratedGradients) or _passing(method) is not None
+    return isinstance(method, SquaredGradient | IntegratedGradients | GradCAM) or _passing(method) is not None
 
 
 def closed_form(
@@ -65,10 +67,15 @@ def closed_form(
     weight = torch.from_numpy(model.weights_["output.weight"]).to(trace.scores.dtype)[wanted]
     if isinstance(method, IntegratedGradients):
         return _integrated(model, trace, batch, classes, weight, method)
-    square = isinstance(method, SquaredGradient)
-    passing = _if_active if square else _passing(method)
-    assert passing is not None
-    found = _on_words(trace, weight, passing, squared=square)
+    if isinstance(method, SquaredGradient):
+        found = sum_tensors([map.spread(factor, map.weight) for map, factor in _passed(trace, weight, _if_active)])
+        found = found.square().sum(dim=-1)
+    elif isinstance(method, GradCAM):
+        found = _on_words(trace, weight, _pooled, Part.EVEN) / model.weights_["embedding"].shape[1]
+    else:
+        passing = _passing(method)
+        assert passing is not None
+        found = _on_words(trace, weight, passing)
     return [Attribution(_of_text(found, batch, n, len(own))) for n, own in enumerate(classes)]
 
 
@@ -87,12 +94,13 @@ def _if_active(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
     return weight * (z > 0)
 
 
-def _on_words(trace: Trace, weight: Tensor, passing: Passing, *, squared: bool = False) -> Tensor:
-    """(K, N, T): gradient × input summed over D, or the gradient's squared length."""
-    passed = _passed(trace, weight, passing)
-    if squared:
-        return sum_tensors([map.spread(factor, map.weight) for map, factor in passed]).square().sum(dim=-1)
-    return sum_tensors([map.pull(Part.PRODUCT, factor) for map, factor in passed])
+def _pooled(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
+    return weight.clamp(min=0) * z.clamp(min=0)
+
+
+def _on_words(trace: Trace, weight: Tensor, passing: Passing, part: Part = Part.PRODUCT) -> Tensor:
+    """(K, N, T): what passes, times the input, summed over D; or with ``Part.EVEN`` times one for each of D."""
+    return sum_tensors([map.pull(part, factor) for map, factor in _passed(trace, weight, passing)])
 
 
 def gradients_by_dimension(model: CNNClassifier, batch: Batch) -> Tensor:

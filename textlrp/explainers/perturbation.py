@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
 from textlrp.explainers.methods import Lime, Method, Random, Shap
+from textlrp.models.base import Classifier
 from textlrp.models.paths import path_scores
+from textlrp.text.batches import Batch
 
 KERNEL_WIDTH = 25.0
 """Of lime's text explainer, for distances from 0 to 100."""
@@ -44,12 +46,15 @@ def check_installed(method: Method) -> None:
         _partition_explainer()
 
 
-def occlusion(case: Case) -> Attribution:
-    """The score less that without the word, word by word."""
-    batch = case.batch.select([case.n])
-    (scores,) = path_scores(case.model, batch, [np.flatnonzero(case.known)], change="single")
-    own = scores[:, list(case.classes)].astype(np.float64)
-    return Attribution(case.on_words((own[0] - own[1:]).T))
+def occlusions(model: Classifier, batch: Batch, classes: Sequence[Sequence[int]]) -> list[Attribution]:
+    """Of each text, the score of its own ``classes[n]`` less that without the word, word by word."""
+    cases = [Case(model, batch, n, tuple(own), None) for n, own in enumerate(classes)]
+    paths = path_scores(model, batch, [np.flatnonzero(case.known) for case in cases], change="single")
+    found = []
+    for case, scores in zip(cases, paths, strict=True):
+        own = scores[:, list(case.classes)].astype(np.float64)
+        found.append(Attribution(case.on_words((own[0] - own[1:]).T)))
+    return found
 
 
 # ---- lime

@@ -32,7 +32,7 @@ from textlrp.explainers.methods import (
     SmoothGrad,
     SquaredGradient,
 )
-from textlrp.explainers.perturbation import lime, occlusion, random, shap
+from textlrp.explainers.perturbation import lime, occlusions, random, shap
 from textlrp.models.base import Classifier
 from textlrp.text.batches import Batch
 
@@ -60,6 +60,8 @@ def attribute_batch(
     """Every text of a batch explained for its own ``classes[n]``; in closed form where there is one."""
     if has_closed_form(model, method):
         return closed_form(model, batch, classes, method, dtype=dtype)
+    if isinstance(method, Occlusion):
+        return occlusions(model, batch, classes)
     return [attribute(model, batch, n, own, method, dtype=dtype) for n, own in enumerate(classes)]
 
 
@@ -76,7 +78,7 @@ def _by(case: Case, method: Method) -> Attribution:
         case Deconvnet() | GuidedBackprop():
             return rectified_gradient(case, guided=isinstance(method, GuidedBackprop))
         case Occlusion():
-            return occlusion(case)
+            return occlusions(case.model, case.batch.select([case.n]), [case.classes])[0]
         case CAM():
             return cam(case)
         case GradCAM():
