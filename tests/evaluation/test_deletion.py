@@ -137,6 +137,7 @@ def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
 def test_differences_are_paired() -> None:
     left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
     assert difference(left, left) == (0.0, (0.0, 0.0))
+    assert difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
     found = difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
     assert found.difference == pytest.approx(0)
     assert found.interval[0] < 0 < found.interval[1]
