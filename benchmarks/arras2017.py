@@ -39,11 +39,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/arras2017"))
     parser.add_argument("--page", type=Path, default=Path("build/arras2017/page/arras2017.md"))
     parser.add_argument("--seeds", type=int, default=3, help="of CNN2")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="some of them alone, CNN2 first; else all")
     parser.add_argument("--quick", action="store_true", help="sample posts, small nets")
     options = parser.parse_args()
     bench = Bench(options)
-    results = {name: bench.measured(name) for name in bench.models}
-    write_page(options.page, results, speed=bench.speed(), quick=options.quick)
+    names = options.models or list(bench.models)
+    if unknown := set(names) - set(bench.models):
+        parser.error(f"no model is called {', '.join(sorted(unknown))}; there are {', '.join(bench.models)}")
+    results = {name: bench.measured(name) for name in names}
+    missing = [name for name in bench.models if name not in results]
+    write_page(options.page, results, missing=missing, speed=bench.speed(), quick=options.quick)
     bench.heatmaps(options.page.with_suffix("") / "heatmaps.html")
     print(f"wrote {options.page}")
 

@@ -24,16 +24,25 @@ POWER = {
 Results = Mapping[str, Any]
 
 
-def write_page(path: Path, results: Mapping[str, Results], *, speed: Mapping[str, float], quick: bool) -> None:
+def write_page(
+    path: Path,
+    results: Mapping[str, Results],
+    *,
+    missing: Sequence[str],
+    speed: Mapping[str, float],
+    quick: bool,
+) -> None:
     """Write the page and, in a folder beside it, its figures."""
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(_lines(results, folder, speed, quick)) + "\n"
+    text = "\n".join(_lines(results, folder, missing, speed, quick)) + "\n"
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
-def _lines(results: Mapping[str, Results], folder: Path, speed: Mapping[str, float], quick: bool) -> Iterator[str]:
+def _lines(
+    results: Mapping[str, Results], folder: Path, missing: Sequence[str], speed: Mapping[str, float], quick: bool
+) -> Iterator[str]:
     main = results["CNN2"]
     yield "# What is relevant in a text document? The paper's tables, and ours"
     yield ""
@@ -47,6 +56,8 @@ def _lines(results: Mapping[str, Results], folder: Path, speed: Mapping[str, flo
     )
     if quick:
         yield "\n**A quick run on the sample posts: these figures say nothing about 20 Newsgroups.**"
+    if missing:
+        yield f"\n**Not measured in this run: {', '.join(missing)}.**"
     yield from _accuracy(results)
     yield from _power(results, folder)
     yield from _deletion(results, folder)
