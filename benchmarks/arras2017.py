@@ -119,8 +119,10 @@ class Bench:
         plan = Evaluation(usual_methods(model), draws=3, protocols=PROTOCOLS, measures=PAPER)
         if name in ("CNN2", "BoW/SVM"):
             plan = replace(plan, slow=SLOW_METHODS, measures=PAPER | {"words"})
-        if name in ("CNN2", "our CNN"):
+        if name == "CNN2":
             plan = replace(plan, draws=10, protocols=Evaluation(()).protocols, measures=FULL)
+        if name == "our CNN":
+            plan = replace(plan, measures=PAPER | {"pointing"})
         if name in ("our bag of embeddings", "our BoW/SVM"):
             plan = replace(plan, measures=frozenset({"vectors"}))
         if self.options.quick:

@@ -129,7 +129,7 @@ def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "",
         "Area under the accuracy curve over 50 deleted words. Right documents: lower is better; wrong documents: "
         "higher. In brackets the paired difference to LRP's area; **bold** where its interval excludes 0. Random: "
-        "the mean of ten orders for CNN2 and our CNN, of three for the others.",
+        "the mean of ten orders for CNN2, of three for the others.",
     ]
     for name, found in results.items():
         measured = (found.get("deletion") or {}).get("protocols", [])
