@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from textlrp.cli import commands, looking  # noqa: F401  they bring their commands
-from textlrp.cli.app import app
+from textlrp.cli.program import app
 from textlrp.errors import StoppedError, TextlrpError
 from textlrp.reports.terminal import printable
 

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.app import app
 from textlrp.cli.inputs import check_input, counted, documents_of, say
 from textlrp.cli.options import Column, Encoding, Id, Input, Label, Literally, Model, Seed
+from textlrp.cli.program import app
 from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation
 

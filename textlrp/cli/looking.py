@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.app import app
 from textlrp.cli.inputs import documents_of, say
 from textlrp.cli.options import Column, Encoding, Id, Label, Model, Seed
+from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
 

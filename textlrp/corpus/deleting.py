@@ -20,7 +20,7 @@ from textlrp.evaluation.deletion import (
     protocol_results,
     still_right,
 )
-from textlrp.evaluation.eraser import eraser as erased
+from textlrp.evaluation.eraser import eraser_scores
 from textlrp.evaluation.reading import Asked
 
 
@@ -132,7 +132,7 @@ def _eraser_row_of(run: Run, asked: Asked, wanted: Numbers) -> dict[str, Any]:
 
 
 def _eraser_row(run: Run, title: str, relevances: Sequence[Any], wanted: Numbers) -> dict[str, Any]:
-    found = erased(run.corpus, relevances, wanted=wanted, seed=run.plan.seed)
+    found = eraser_scores(run.corpus, relevances, wanted=wanted, seed=run.plan.seed)
     return {
         "method": title,
         "comprehensiveness": found.comprehensiveness,

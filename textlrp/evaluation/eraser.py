@@ -37,7 +37,7 @@ class Eraser(NamedTuple):
     sufficient: Numbers
 
 
-def eraser(
+def eraser_scores(
     corpus: ReadCorpus,
     relevances: Sequence[Numbers | None],
     *,
