@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.models import paths
-from textlrp.models.paths import Change, path_scores
+from textlrp.models.paths import Change, kept_scores, path_scores
 from textlrp.models.plain import plain_module
 
 CHANGES: tuple[Change, ...] = ("zero", "insert", "remove", "single")
@@ -50,6 +50,17 @@ def test_the_largest_windows_are_the_same_to_the_last_bit(words: list[str], seed
     (quick,) = path_scores(model, batch, steps)
     (whole,) = path_scores(model, batch, steps, whole_passes=True)
     assert np.array_equal(quick, whole)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("text", [text for text in READ if isinstance(text, str)], ids=lambda text: text[:12])
+def test_one_text_with_words_left_out_scores_as_many_texts_do(variant: str, text: str) -> None:
+    for seed in range(3):
+        model = scrambled(fitted(variant, "float64"), seed)
+        batch = model.encode([text])
+        keep = np.random.default_rng(seed).random((7, int(batch.lengths[0]))) < 0.6
+        found = kept_scores(model, batch, 0, keep)
+        np.testing.assert_allclose(found, model.scores(batch.select([0] * 7), keep=keep), rtol=1e-12, atol=1e-12)
 
 
 def test_a_plain_torch_net_over_zeroed_vectors_says_the_same() -> None:

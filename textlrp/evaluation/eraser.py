@@ -15,6 +15,7 @@ from textlrp.errors import DataError
 from textlrp.evaluation.deletion import order_of
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.reading import ReadCorpus
+from textlrp.models.paths import kept_scores
 
 Numbers = NDArray[Any]
 
@@ -64,7 +65,7 @@ def eraser_scores(
             if relevance is None or not known.any():
                 continue
             keep = _alternatives(order_of(relevance, known, len(known), most_first=True), len(known), shares)
-            scores = corpus.model.scores(batch.select([n] * len(keep)), keep=keep)
+            scores = kept_scores(corpus.model, batch, n, keep)
             probabilities = corpus.model.probabilities(scores)
             values = scores if probabilities is None else probabilities
             falls = values[0] - values[1:]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.models.base import Classifier
+from textlrp.models.paths import kept_scores
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -67,7 +68,7 @@ class Case:
             kept = masks[begin : begin + together]
             keep = np.ones((len(kept), len(known)), dtype=bool)
             keep[:, known] = kept
-            scores.append(self._of_classes(self.model.scores(self.batch.select([self.n] * len(kept)), keep=keep)))
+            scores.append(self._of_classes(kept_scores(self.model, self.batch, self.n, keep)))
         return np.concatenate(scores)
 
     def on_words(self, relevance: Numbers) -> Numbers:

@@ -191,6 +191,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
         return self._scores(unpadded(ids, batch.lengths))
 
+    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of one text (L,) with some words left in it each time, where ``keep`` (S, L) is True."""
+        return self._scores(list(np.where(keep, ids, 0)))
+
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
         return self._trace(unpadded(batch.ids, batch.lengths), dtype or self.dtype)

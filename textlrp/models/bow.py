@@ -18,7 +18,7 @@ from textlrp.lrp.maps import Features
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
-from textlrp.models.ngrams import Occurrences, frequent_keys, occurrences
+from textlrp.models.ngrams import Occurrences, count_kept, frequent_keys, occurrences
 from textlrp.models.options import check_positive, check_whole
 from textlrp.models.packing import Ids
 from textlrp.models.plain import bow_point
@@ -140,6 +140,18 @@ class BagOfWordsClassifier(TextClassifier):
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         values = self._features(texts, self.dtype)[1]
         return np.asarray(values @ self.weights_["output.weight"].T + self.weights_["output.bias"])
+
+    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of one text with some words left in it each time; its features are found once."""
+        found = occurrences([ids], _tables(self.vocabulary_, self.weights_, self.ngrams), len(self.vocabulary_) + 1)
+        there = keep[:, found.position]
+        for offset in range(1, self.ngrams):
+            longer = found.length > offset
+            there[:, longer] &= keep[:, found.position[longer] + offset]
+        features, feature_of = np.unique(found.column, return_inverse=True)
+        counts = sparse.csr_matrix(count_kept(there, feature_of, len(features)).astype(self.dtype))
+        values = _weighted(counts, self.weights_["idf"].astype(self.dtype)[features], self.sublinear_tf)
+        return np.asarray(values @ self.weights_["output.weight"][:, features].T + self.weights_["output.bias"])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1])

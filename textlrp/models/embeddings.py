@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive
+from textlrp.models.packing import Ids
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -83,6 +86,16 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
         return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))
+
+    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of one text with some words left in it each time; its words are told apart once."""
+        words, word_of = np.unique(ids, return_inverse=True)
+        counts = count_kept(keep, word_of, len(words))
+        idf = np.append(0.0, self.vocabulary_.inverse_frequencies() ** self.idf_power)[words]
+        weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf
+        norms = np.sqrt((weights**2).sum(axis=1, keepdims=True))
+        bag = (weights / np.where(norms > 0, norms, 1)).astype(self.dtype) @ self.weights_["embedding"][words]
+        return np.asarray(bag @ self.weights_["output.weight"].T + self.weights_["output.bias"])
 
     def _check_options(self) -> None:
         super()._check_options()

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from textlrp.models.packing import Ids
 
@@ -67,3 +68,9 @@ def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occu
         return Occurrences(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
     columns = zip(*found, strict=True)
     return Occurrences(*(np.concatenate(parts).astype(np.int64) for parts in columns))
+
+
+def count_kept(there: NDArray[np.bool_], kind_of: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
+    """(S, kinds) how many of O occurrences of each kind (O,) are ``there`` (S, O)."""
+    one_each = sparse.csr_matrix((np.ones(len(kind_of)), (np.arange(len(kind_of)), kind_of)), (len(kind_of), kinds))
+    return np.asarray(there.astype(np.float64) @ one_each)

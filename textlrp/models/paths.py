@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.lrp.path_kernels import path_windows
-from textlrp.models.base import Classifier
+from textlrp.models.base import Classifier, TextClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.convnet import ConvNet
 from textlrp.models.packing import pack
@@ -86,16 +86,19 @@ def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> li
     for n, own in enumerate(steps):
         keep = _kept(int(batch.lengths[n]), own, change)
         together = max(1, WORDS_TOGETHER // max(1, keep.shape[1]))
-        scores = []
-        for begin in range(0, len(keep), together):
-            kept = keep[begin : begin + together]
-            alternatives = batch.select([n] * len(kept))
-            if change == "remove":
-                scores.append(model.scores(_closed_up(alternatives, kept)))
-            else:
-                scores.append(model.scores(alternatives, keep=kept))
-        found.append(np.concatenate(scores))
+        pieces = [keep[begin : begin + together] for begin in range(0, len(keep), together)]
+        if change == "remove":
+            found.append(np.concatenate([_closed_up_scores(model, batch, n, piece) for piece in pieces]))
+        else:
+            found.append(np.concatenate([kept_scores(model, batch, n, piece) for piece in pieces]))
     return found
+
+
+def kept_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    """Scores (S, C) of text n with the words left in it where ``keep`` (S, L) is True; others are zero vectors."""
+    if isinstance(model, TextClassifier):
+        return model.thinned_scores(batch.ids[n, : int(batch.lengths[n])], keep)
+    return model.scores(batch.select([n] * len(keep)), keep=keep)
 
 
 def _kept(length: int, own: NDArray[np.int64], change: Change) -> NDArray[np.bool_]:
@@ -108,7 +111,9 @@ def _kept(length: int, own: NDArray[np.int64], change: Change) -> NDArray[np.boo
     return gone if change == "insert" else ~gone
 
 
-def _closed_up(batch: Batch, keep: NDArray[np.bool_]) -> Batch:
-    """The words that are kept, side by side; for scores alone: what the batch says of tokens stays as it was."""
-    ids, lengths = pad([row[: len(kept)][kept] for row, kept in zip(batch.ids, keep, strict=True)])
-    return Batch(batch.readings, ids, lengths, batch.status, batch.counts)
+def _closed_up_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    """Scores (S, C) of text n with the words that are kept side by side."""
+    alternatives = batch.select([n] * len(keep))
+    ids, lengths = pad([row[: len(kept)][kept] for row, kept in zip(alternatives.ids, keep, strict=True)])
+    # what the batch says of tokens stays as it was: scores do not ask
+    return model.scores(Batch(alternatives.readings, ids, lengths, alternatives.status, alternatives.counts))
