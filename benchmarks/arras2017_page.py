@@ -67,6 +67,7 @@ def _lines(
     yield from _words(main)
     yield from _times(results, folder.name)
     yield from [
+        "",
         "## Speed of word deletion",
         "",
         f"One method (LRP), CNN2, the whole test set: explaining for two classes and deleting up to "
@@ -205,16 +206,16 @@ def _words(main: Results) -> Iterator[str]:
         "",
         "## The most relevant words of three classes",
         "",
-        "CNN2, by summed relevance for the predicted class over the test posts; † never seen in training.",
+        "CNN2, by summed relevance for the predicted class over the test posts; † never seen in training. Names and "
+        "hosts among them are shortcuts that the net took.",
         "",
-        "| class | words | phrases |",
-        "|---|---|---|",
+        "| class | words |",
+        "|---|---|",
     ]
     for each in main.get("words") or []:
         if each["label"] in ("sci.med", "sci.space", "comp.graphics"):
             words = ", ".join(w["word"] + ("†" if w["in_training"] == 0 else "") for w in each["words"])
-            phrases = ", ".join(p["words"] for p in each["phrases"][:10])
-            yield f"| {each['label']} | {_safe(words)} | {_safe(phrases)} |"
+            yield f"| {each['label']} | {_safe(words)} |"
 
 
 def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
@@ -227,7 +228,12 @@ def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
         for each in found["methods"]:
             if each["seconds_per_document"] is not None:
                 yield f"| {name} | {each['title']} | {each['seconds_per_document'] * 1000:.2f} |"
-    seeds = [found for name, found in results.items() if name.startswith("CNN2")]
+    seeds = [found for name, found in results.items() if name == "CNN2" or name.startswith("CNN2, seed")]
+    if len(seeds) > 1:
+        yield from _seeds(seeds)
+
+
+def _seeds(seeds: Sequence[Results]) -> Iterator[str]:
     yield from ["", "## CNN2 over its seeds", "", f"{len(seeds)} seeds, mean (standard deviation).", ""]
     yield from ["| what | mean (sd) |", "|---|---|"]
     rows = {"accuracy, %": [found["accuracy"] * 100 for found in seeds]}
@@ -240,9 +246,7 @@ def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
             rows[f"area, {protocol['title']}: {curve['method']}"] = areas
     for title, values in rows.items():
         digits = 2 if "%" in title else 4
-        spread = f"{np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else "–"
-        yield f"| {title} | {np.mean(values):.{digits}f} ({spread}) |"
-    yield ""
+        yield f"| {title} | {np.mean(values):.{digits}f} ({np.std(values, ddof=1):.{digits}f}) |"
 
 
 def _figure(folder: Path, name: str, svg: str, title: str) -> Iterator[str]:
