@@ -16,8 +16,10 @@ from foreign import MODULES, Base, Branches, Reader, made
 from reference import gap
 from torch import Tensor, nn
 
-from textlrp.errors import DataError, ModelError, OptionError, TargetError
+from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.explainers.explain import explain
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.rules import ZBox, Zero
 from textlrp.models.foreign import torch_model
 from textlrp.records import Document, Explanation, Status
 
@@ -274,3 +276,23 @@ def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
         "assert _HANDLERS['relu'] is mine\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+class WeighedBag(nn.Module):
+    """A bag whose words all weigh the same, more or less than nothing."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.bag, self.out, self.weight = nn.EmbeddingBag(4, 3, mode="sum"), nn.Linear(3, 2), weight
+
+    def forward(self, ids: torch.Tensor) -> Any:
+        return self.out(self.bag(ids, per_sample_weights=torch.full(ids.shape, self.weight)))
+
+
+def test_bounds_of_word_vectors_are_not_those_of_a_bag_that_turns_them_round() -> None:
+    options: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"a": 1, "b": 2}}
+    rule = Composite({"dense": ZBox()}, default=Zero())
+    why = explain(WeighedBag(0.5), "a b a", rule=rule, **options)
+    assert float(why.relevance[0].sum() + why.absorbed[0]) == pytest.approx(float(why.target_scores[0]), abs=1e-5)
+    with pytest.raises(RuleError, match="ZBox needs to know"):
+        explain(WeighedBag(-0.5), "a b a", rule=rule, **options)
