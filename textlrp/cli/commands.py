@@ -15,7 +15,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import check_input, counted, documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Input, Label, Literally, Model, Seed
+from textlrp.cli.options import Column, Encoding, Id, Input, Label, Limit, Literally, Method, Model, Rule, Seed
 from textlrp.cli.program import app
 from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation
@@ -143,15 +143,8 @@ def explain(
         typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
     ] = None,
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
-        ),
-    ] = None,
-    method: Annotated[
-        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
-    ] = "lrp",
+    rule: Rule = None,
+    method: Method = "lrp",
     phrases: Annotated[
         int,
         typer.Option(min=0, help="Winning windows to list, of a CNN with max pooling: the phrases its filters saw."),
@@ -163,7 +156,7 @@ def explain(
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Words on each side in the terminal: 10, or 4 with several targets.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
+    limit: Limit = None,
     column: Column = None,
     label: Label = None,
     id: Id = None,

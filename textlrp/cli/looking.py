@@ -10,7 +10,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Model, Seed
+from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -30,7 +30,7 @@ def filters(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="The texts to look through; see textlrp explain.")],
     top_k: Annotated[int, typer.Option(min=1, help="Phrases of each filter.")] = 5,
     most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of INPUT, evenly spaced.")] = None,
+    limit: Limit = None,
     column: Column = None,
     label: Label = None,
     id: Id = None,
@@ -63,15 +63,8 @@ def words(
             "counts for its predicted class.",
         ),
     ] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."
-        ),
-    ] = None,
-    method: Annotated[
-        str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
-    ] = "lrp",
+    rule: Rule = None,
+    method: Method = "lrp",
     phrases: Annotated[
         int,
         typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
@@ -81,7 +74,7 @@ def words(
         typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, not the terminal."),
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
+    limit: Limit = None,
     column: Column = None,
     label: Label = None,
     id: Id = None,
@@ -155,7 +148,7 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="MODEL", help="Another model, of another seed say, to compare explanations with."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="The most texts of CORPUS, evenly spaced.")] = None,
+    limit: Limit = None,
     column: Column = None,
     label: Label = None,
     id: Id = None,

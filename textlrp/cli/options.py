@@ -33,3 +33,11 @@ Encoding = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
 ]
+Rule = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
+]
+Method = Annotated[
+    str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="The most texts to take, evenly spaced.")]
