@@ -181,6 +181,10 @@ def test_plans_from_names(model: Any) -> None:
 def test_bad_corpora_leave_no_folder(model: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no label"):
         evaluate(model, [Document("x", "the car")], tmp_path / "out", plan=small_plan(model))
+    marked = tmp_path / "marked.jsonl"
+    marked.write_text('{"text": "the car", "spans": [[0, 99]]}')
+    with pytest.raises(DataError, match="line 1: the span"):
+        evaluate(model, DOCUMENTS, tmp_path / "out", plan=small_plan(model, rationales=marked))
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot make the folder"):

@@ -19,6 +19,7 @@ from textlrp.corpus.plans import Evaluation, usual_methods
 from textlrp.corpus.reading import Say, silent
 from textlrp.corpus.stages import Stages
 from textlrp.errors import DataError, ModelError, StoppedError
+from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.evaluation.reading import read_corpus
 from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
@@ -47,6 +48,8 @@ def evaluate(
     documents = list(documents)
     for asked in (*plan.methods, *plan.slow):
         asked.how(model)
+    if plan.rationales is not None:
+        read_rationales(plan.rationales)  # a wrong file is refused before anything is measured
     corpus = read_corpus(model, documents)
     target = _made_folder(folder)
     stages = Stages(target / "stages", _circumstances(model, documents, plan))
