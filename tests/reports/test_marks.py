@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.records import Explanation, Status, Tokens
-from textlrp.reports.marks import REASONS, decimals, number, percentage, runs, shown_relevance, word_sums
+from textlrp.reports.marks import (
+    REASONS,
+    decimals,
+    in_sentences,
+    number,
+    percentage,
+    runs,
+    sentence_sums,
+    shown_relevance,
+    word_sums,
+)
 
 
 @st.composite
@@ -54,7 +64,7 @@ def test_shares_are_percents_of_the_largest_and_only_read_words_have_them(explan
 def _by_text(
     explanation: Explanation, *rows: int
 ) -> dict[str, tuple[Status | None, tuple[tuple[int, int], ...], str]]:
-    return {run.text: run[1:] for run in runs(explanation, rows)}
+    return {run.text: run[1:4] for run in runs(explanation, rows)}
 
 
 def test_a_mark_carries_its_share_and_its_number() -> None:
@@ -156,3 +166,27 @@ def test_percentages_do_not_claim_certainty() -> None:
         "> 99.9 %",
         "100.0 %",
     ]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(alphabet="ab .!\n", max_size=60), st.integers(0, 9), st.lists(st.integers(0, 60), max_size=8))
+def test_sentences_share_out_the_relevance_and_leave_the_text_whole(text: str, seed: int, edges: list[int]) -> None:
+    explanation = make_explanation(text, targets=(0, 2), seed=seed)
+    edges = sorted({edge for edge in edges if edge <= len(text)})
+    spans = np.array(list(zip(edges[::2], edges[1::2], strict=False)), np.int32).reshape(-1, 2)
+    sentences = sentence_sums(explanation, (0, 1), spans)
+    pieces = in_sentences(runs(explanation, (0, 1)), sentences)
+    assert "".join(run.text for _, part in pieces for run in part) == text
+    for n, part in pieces:
+        if n is not None:
+            assert "".join(run.text for run in part) == text[sentences[n].start : sentences[n].end]
+    starts, ends = explanation.tokens.spans[:, 0], dict(zip(spans[:, 0], [*spans[1:, 0], len(text)], strict=False))
+    sums = np.zeros((2, len(sentences)))
+    for n, sentence in enumerate(sentences):  # what stands between two sentences belongs to the one before
+        own = (starts >= sentence.start) & (starts < ends[sentence.start])
+        sums[:, n] = shown_relevance(explanation, (0, 1))[:, own].sum(axis=1)
+    largest = np.abs(sums).max(initial=0.0) or 1.0
+    for n, sentence in enumerate(sentences):
+        assert dict(sentence.shares) == pytest.approx(
+            {k: s for k, s in enumerate(np.rint(100 * sums[:, n] / largest).tolist()) if s}, abs=1
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document, Explanation
+from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
 
 if TYPE_CHECKING:
@@ -155,21 +155,11 @@ def _sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator
     """(label, sentence) of each document in turn."""
     marks = make_skip(skip)
     texts = ((_read(document, marks(document.text)), label) for label, document in labelled)
-    for parsed, label in _sentencizer().pipe(texts, as_tuples=True):
+    for parsed, label in sentencizer().pipe(texts, as_tuples=True):
         for sentence in parsed.sents:
             text = " ".join(sentence.text.split())
             if any(map(str.isalpha, text)):
                 yield label, text
-
-
-@cache
-def _sentencizer() -> Any:
-    import spacy  # a second to import, and another to make the pipeline
-
-    pipeline = spacy.blank("en")
-    pipeline.add_pipe("sentencizer")
-    pipeline.max_length = 1 << 40  # the limit is for parsers, which need memory by the word
-    return pipeline
 
 
 def _read(document: Document, marked: NDArray[np.int32]) -> str:

@@ -27,7 +27,7 @@ def document_page(
     With several targets the page has a class switch, and still one copy of the text.
     Raises :class:`DataError` if ``path`` cannot be written, :class:`OptionError` for an unknown palette.
     """
-    page = rendered("document.html", doc=view(explanation, title=title), palette=palette_of(palette))
+    page = rendered("document.html", doc=view(explanation, title=title, sentences=True), palette=palette_of(palette))
     if path is not None:
         write_page(page, path)
     return page

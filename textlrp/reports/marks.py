@@ -16,6 +16,9 @@ from textlrp.records import Explanation, Status
 SHOWN = 2
 """Percent of the document's largest relevance below which a word is left unmarked."""
 
+STRONG = 30
+"""Percent of the document's largest relevance from which a word is underlined and the keyboard reaches it."""
+
 REASONS = {
     Status.SKIPPED: "not read: skipped range",
     Status.NOT_A_WORD: "not read: not a word",
@@ -32,13 +35,20 @@ class Run(NamedTuple):
 
     ``status`` is None for plain text (gaps, and words read whose relevance does not show), READ for
     one marked word, else the reason why the stretch was not read. ``shares`` are (row, percent) of a
-    marked word, -100 to 100. ``title`` says the number or the reason.
+    marked word, -100 to 100. ``title`` says the number or the reason. ``count`` is how many training documents
+    have a marked word, -1 where that is not known.
     """
 
     text: str
     status: Status | None
     shares: tuple[tuple[int, int], ...]
     title: str
+    count: int = -1
+
+    @property
+    def strong(self) -> bool:
+        """Whether the word stands out for a target, so that the keyboard should reach it."""
+        return any(abs(share) >= STRONG for _, share in self.shares)
 
 
 class WordSums(NamedTuple):
@@ -82,13 +92,64 @@ def runs(explanation: Explanation, rows: Sequence[int]) -> list[Run]:
             column = percents[:, first].tolist()
             shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= SHOWN)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
-            found.append(Run(text[start:end], Status.READ, shares, title))
+            found.append(Run(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
         else:
             found.append(Run(text[start:end], Status(kind), (), REASONS[Status(kind)]))
         position = end
     if position < len(text):
         found.append(Run(text[position:], None, (), ""))
     return found
+
+
+class Sentence(NamedTuple):
+    """A sentence with words that were read: its place in the text, the relevance of its words for each row (K',) in
+    percent of the largest of the document, and ``title``, its number where there is one row."""
+
+    start: int
+    end: int
+    shares: tuple[tuple[int, int], ...]
+    title: str
+
+
+def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[np.int32]) -> list[Sentence]:
+    """The sentences (S, 2) that hold words read, each with the relevance of its words; a word belongs to the
+    sentence it begins in."""
+    if not len(spans):
+        return []
+    place = np.searchsorted(spans[:, 0], explanation.tokens.spans[:, 0], "right") - 1
+    inside = explanation.seen & (place >= 0)
+    values, place = shown_relevance(explanation, rows)[:, inside], place[inside]
+    sums = np.array([np.bincount(place, weights=row, minlength=len(spans)) for row in values])
+    largest = float(np.abs(sums).max(initial=0.0))
+    percents = np.rint(100.0 * (sums / (largest or 1.0))).astype(int)
+    digits = decimals(largest)
+    return [
+        Sentence(
+            *spans[n].tolist(),
+            tuple((row, int(share)) for row, share in zip(rows, percents[:, n], strict=True) if share),
+            number(float(sums[0, n]), digits, signed=True) if len(rows) == 1 else "",
+        )
+        for n in np.unique(place).tolist()
+    ]
+
+
+def in_sentences(found: Sequence[Run], sentences: Sequence[Sentence]) -> list[tuple[int | None, list[Run]]]:
+    """The runs cut where a sentence begins or ends: (number of the sentence or None, its runs), in order."""
+    edges = [edge for sentence in sentences for edge in (sentence.start, sentence.end)]
+    pieces: list[tuple[int | None, list[Run]]] = []
+    position, passed = 0, 0
+    for run in found:
+        text = run.text
+        while text:
+            while passed < len(edges) and edges[passed] <= position:
+                passed += 1
+            until = edges[passed] - position if passed < len(edges) else len(text)
+            number_of = passed // 2 if passed % 2 else None
+            if not pieces or pieces[-1][0] != number_of:
+                pieces.append((number_of, []))
+            pieces[-1][1].append(run._replace(text=text[:until]))
+            position, text = position + len(text[:until]), text[until:]
+    return pieces
 
 
 def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:

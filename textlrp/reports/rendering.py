@@ -6,7 +6,9 @@ made visible. Style sheets are inline; a Content-Security-Policy forbids everyth
 
 from __future__ import annotations
 
+import os
 import re
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,13 @@ def write_page(page: str, path: str | Path) -> None:
     """Writes a page whole or not at all; raises :class:`DataError` where it cannot."""
     with written_beside(path) as beside:
         beside.write_text(page, encoding="utf-8", newline="\n")
+
+
+def today() -> str:
+    """The date a page is written, or the one of ``SOURCE_DATE_EPOCH`` where that is set, so that pages can repeat."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(seconds), UTC) if seconds.isdigit() else datetime.now()
+    return now.date().isoformat()
 
 
 def showable(text: str) -> str:

@@ -9,31 +9,41 @@ import numpy as np
 
 from textlrp.records import Explanation, Status
 from textlrp.reports.balance import Balance, Part, balances
-from textlrp.reports.marks import REASONS, Run, decimals, number, percentage, runs, shown_relevance, word_sums
+from textlrp.reports.marks import (
+    REASONS,
+    Run,
+    Sentence,
+    decimals,
+    in_sentences,
+    number,
+    percentage,
+    runs,
+    sentence_sums,
+    shown_relevance,
+    word_sums,
+)
+from textlrp.reports.rendering import today
+from textlrp.text.sentences import sentence_spans
 
 TOP = 8
 """Words listed for and against a class."""
 
+SENTENCES = range(2, 161)
+"""So many sentences are drawn as bars; more would be too thin to tell apart."""
 
-@dataclass(frozen=True, slots=True)
-class TopWord:
-    """A row of "speaks for": the word, its summed relevance as text, a bar in percent, its occurrences."""
-
-    word: str
-    value: str
-    share: int
-    times: int
+READABLE = 100_000
+"""Characters up to which a text is cut into sentences."""
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseView:
-    """A phrase that filters saw: its words, its relevance over all of them as text, and how many they are."""
+class TopRow:
+    """A word or phrase: its summed relevance as text, a bar in percent, and how often it was read or seen."""
 
     words: str
     value: str
     share: int
-    filters: int
     against: bool
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +55,10 @@ class TargetView:
     against_name: str | None
     score: str
     probability: str | None
-    speaks_for: tuple[TopWord, ...]
-    speaks_against: tuple[TopWord, ...]
+    speaks_for: tuple[TopRow, ...]
+    speaks_against: tuple[TopRow, ...]
     balance: Balance
-    phrases: tuple[PhraseView, ...]
+    phrases: tuple[TopRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class DocumentView:
     right: bool | None
     snippet: str
     runs: list[Run]
+    sentences: list[Sentence]
     reasons: tuple[tuple[Status, str], ...]
     largest: str
     words_read: int
@@ -87,18 +98,30 @@ class DocumentView:
     facts: tuple[Part, ...]
 
     @property
+    def pieces(self) -> list[tuple[int | None, list[Run]]]:
+        """The runs, cut at the ends of sentences: (number of the sentence or None, its runs)."""
+        return in_sentences(self.runs, self.sentences)
+
+    @property
+    def contrasts(self) -> tuple[TargetView, ...]:
+        """The explained classes that can be held against each other: none where there is one."""
+        classes = tuple(target for target in self.targets if target.against_name is None)
+        return classes if len(classes) > 1 else ()
+
+    @property
     def many(self) -> bool:
         """Whether there is a class to switch to."""
         return len(self.targets) > 1
 
 
-def view(explanation: Explanation, *, title: str | None = None) -> DocumentView:
+def view(explanation: Explanation, *, title: str | None = None, sentences: bool = False) -> DocumentView:
     """All targets of an explanation as a page shows them; the default is the predicted class."""
     rows = range(len(explanation.targets))
     best, digits = explanation.predicted, decimals(float(np.abs(explanation.scores).max()))
     largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
     text_runs = runs(explanation, rows)
     present = {run.status for run in text_runs}
+    found = _sentences(explanation, rows) if sentences else []
     return DocumentView(
         id=explanation.document_id,
         title=title or explanation.document_id or "A text",
@@ -109,6 +132,7 @@ def view(explanation: Explanation, *, title: str | None = None) -> DocumentView:
         right=None if explanation.gold is None else explanation.gold == explanation.labels[best],
         snippet=_snippet(explanation),
         runs=text_runs,
+        sentences=found,
         reasons=tuple((status, reason) for status, reason in REASONS.items() if status in present),
         largest=number(largest, decimals(largest)),
         words_read=int(explanation.seen.sum()),
@@ -117,6 +141,13 @@ def view(explanation: Explanation, *, title: str | None = None) -> DocumentView:
         classes=_classes(explanation, digits),
         facts=_facts(explanation),
     )
+
+
+def _sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sentence]:
+    if len(explanation.text) > READABLE or not explanation.seen.any():
+        return []
+    found = sentence_sums(explanation, rows, sentence_spans(explanation.text))
+    return found if len(found) in SENTENCES else []
 
 
 def _probability(explanation: Explanation, position: int) -> str | None:
@@ -141,7 +172,7 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
     )
 
 
-def _phrases(explanation: Explanation, row: int) -> tuple[PhraseView, ...]:
+def _phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
     """The phrases with the largest relevance for one target, summed over the filters that saw the same words."""
     seen: dict[str, tuple[float, int]] = {}
     for phrase in explanation.phrases:
@@ -151,28 +182,29 @@ def _phrases(explanation: Explanation, row: int) -> tuple[PhraseView, ...]:
     order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:TOP]
     largest = abs(order[0][1][0]) if order else 0.0
     return tuple(
-        PhraseView(
+        TopRow(
             words,
             number(total, decimals(largest), signed=True),
             round(100 * abs(total) / largest),
-            filters,
             total < 0,
+            f"{filters} filters" if filters > 1 else "",
         )
         for words, (total, filters) in order
         if total
     )
 
 
-def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopWord, ...]:
+def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopRow, ...]:
     """The words with the largest relevance of one sign; bars are relative to the largest of both signs."""
     largest = float(np.abs(sums).max(initial=0.0))
     order = np.argsort(-sign * sums, kind="stable")[:TOP]
     return tuple(
-        TopWord(
+        TopRow(
             words[w],
             number(float(sums[w]), decimals(largest), signed=True),
             round(100 * abs(float(sums[w])) / largest),
-            int(times[w]),
+            sign < 0,
+            f"×{times[w]}" if times[w] > 1 else "",
         )
         for w in order.tolist()
         if sign * sums[w] > 0.0
@@ -222,5 +254,6 @@ def _facts(explanation: Explanation) -> tuple[Part, ...]:
         Part("rule", explanation.rule),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
+        Part("written", today()),
     )
     return tuple(fact for fact in facts if fact.value)

@@ -1,0 +1,32 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textlrp.text.sentences import sentence_spans
+
+
+def cut(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text).tolist()]
+
+
+def test_marks_and_blank_lines_end_a_sentence_and_line_breaks_do_not() -> None:
+    text = "Subject: tea\n\nHello there. How are\nyou? Fine!\n \t\n> a quoted line\n\n\nLast"
+    assert cut(text) == ["Subject: tea", "Hello there.", "How are\nyou?", "Fine!", "> a quoted line", "Last"]
+
+
+def test_a_text_without_a_character_to_see_has_no_sentence() -> None:
+    assert sentence_spans("").shape == sentence_spans(" \n \n\t").shape == (0, 2)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=80))
+def test_sentences_are_in_order_disjoint_and_hold_every_character_to_see(text: str) -> None:
+    spans = sentence_spans(text)
+    flat = spans.reshape(-1)
+    assert (np.diff(flat) >= 0).all()
+    assert (spans[:, 0] < spans[:, 1]).all()
+    outside = np.ones(len(text), bool)
+    for start, end in spans.tolist():
+        outside[start:end] = False
+        assert text[start:end] == text[start:end].strip()
+    assert not "".join(character for character, out in zip(text, outside, strict=True) if out).strip()
