@@ -4,7 +4,7 @@ import pytest
 
 from textlrp.corpus import word_listings, words_of_classes
 from textlrp.errors import DataError
-from textlrp.evaluation.words import ClassWord, ClassWords
+from textlrp.words.classes import ClassWord, ClassWords
 
 
 def listings(*words, phrases=()):

@@ -16,11 +16,11 @@ from textlrp.evaluation.rationales import MEASURES, explain_rationales, rational
 from textlrp.evaluation.reading import Asked
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check
 from textlrp.evaluation.sanity import stability as compared
-from textlrp.evaluation.words import class_words
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.lrp.presets import as_composite
 from textlrp.models.cnn import CNNClassifier
+from textlrp.words.classes import ClassWord, class_words
 
 
 def vectors(run: Run) -> dict[str, Any]:
@@ -107,17 +107,19 @@ def words(run: Run) -> list[dict[str, Any]]:
             {
                 "label": each.label,
                 "documents": each.documents,
-                "words": [word._asdict() for word in each.words],
-                "phrases": [
-                    {"words": phrase.word} | {k: v for k, v in phrase._asdict().items() if k != "word"}
-                    for phrase in each.phrases
-                ],
+                "words": [{"word": word.word} | _counts(word) for word in each.words],
+                "phrases": [{"words": phrase.word} | _counts(phrase) for phrase in each.phrases],
             }
             for each in found
         ]
 
     made: list[dict[str, Any]] = run.stages.plain(f"words {asked.how(run.model).printed}", make)
     return made
+
+
+def _counts(word: ClassWord) -> dict[str, Any]:
+    """What the results keep of a word, which is nothing of the text around it."""
+    return {name: getattr(word, name) for name in ("relevance", "documents", "in_training", "examples")}
 
 
 def sanity(run: Run) -> dict[str, Any]:

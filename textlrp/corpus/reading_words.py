@@ -11,11 +11,11 @@ from typing import Any
 from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
-from textlrp.evaluation.words import ClassWord, ClassWords, class_words
 from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
+from textlrp.words.classes import ClassWord, ClassWords, class_words
 
 WORD_FILES = (".jsonl", ".csv")
 WORD_COLUMNS = ("class", "kind", "rank", "word", "relevance", "documents", "in_training", "examples")
@@ -77,7 +77,9 @@ def _rows(found: Iterable[ClassWords]) -> Iterator[tuple[Any, ...]]:
     for each in found:
         for kind, words in (("word", each.words), ("phrase", each.phrases)):
             for rank, word in enumerate(words, start=1):
-                yield each.label, kind, rank, *word
+                yield (
+                    each.label, kind, rank, word.word, word.relevance, word.documents, word.in_training, word.examples
+                )  # fmt: skip
 
 
 def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:

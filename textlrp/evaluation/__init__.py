@@ -15,7 +15,7 @@ from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.evaluation.rationales import explain_rationales, rationale_agreement
 from textlrp.evaluation.reading import Asked, ReadCorpus, read_corpus, word_relevances
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
-from textlrp.evaluation.words import class_words
+from textlrp.words.classes import class_words
 
 __all__ = [
     "OTHER_PROTOCOLS",

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
-from textlrp.evaluation.read_words import read_words
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
@@ -26,6 +25,7 @@ from textlrp.models.options import check_whole
 from textlrp.records import Document, Explanation
 from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
+from textlrp.words.read import read_words
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.rationale_files import Rationale
-from textlrp.evaluation.read_words import read_words, strongest
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
@@ -24,6 +23,7 @@ from textlrp.lrp.rules import Rule
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import Classifier
 from textlrp.records import Explanation, Ranges
+from textlrp.words.read import read_words, strongest
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomising import cascade, randomised
-from textlrp.evaluation.read_words import ReadWords, read_words, strongest
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
@@ -25,6 +24,7 @@ from textlrp.lrp.rules import Rule
 from textlrp.models.base import TextClassifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document, Explanation
+from textlrp.words.read import ReadWords, read_words, strongest
 
 
 @dataclass(frozen=True, slots=True, eq=False)

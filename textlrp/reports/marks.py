@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
     ``status`` is None for plain text (gaps, and words read whose relevance does not show), READ for
     one marked word, else the reason why the stretch was not read. ``shares`` are (row, percent) of a
-    marked word, -100 to 100. ``title`` says the number or the reason. ``count`` is how many training documents
+    marked word, -100 to 100. ``title`` says the number or the reason. ``in_training`` is how many training documents
     have a marked word, -1 where that is not known.
     """
 
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     status: Status | None
     shares: tuple[tuple[int, int], ...]
     title: str
-    count: int = -1
+    in_training: int = -1
 
     @property
     def strong(self) -> bool:
@@ -125,7 +125,8 @@ def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[
     digits = decimals(largest)
     return [
         Sentence(
-            *spans[n].tolist(),
+            int(spans[n, 0]),
+            int(spans[n, 1]),
             tuple((row, int(share)) for row, share in zip(rows, percents[:, n], strict=True) if share),
             number(float(sums[0, n]), digits, signed=True) if len(rows) == 1 else "",
         )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from toys import LABELS, NAMES, TEXTS, fitted
 
 from textlrp import explain
-from textlrp.evaluation.words import class_words
 from textlrp.records import Document, Phrase
+from textlrp.words.classes import class_words
 
 
 def explained(text, *relevance, id="1", targets=(0,), **fields):
@@ -32,11 +32,21 @@ def test_sums_documents_and_examples_by_hand():
     med, space = class_words(whys)
     assert (med.label, med.documents, space.label, space.documents) == ("sci.med", 4, "sci.space", 1)
     oil, car, rain = med.words
-    assert oil == ("oil", 10.0, 4, 7, ("c", "a", "d"))
-    assert car == ("car", 5.0, 1, 0, ("a",))
-    assert rain == ("rain", -1.0, 1, None, ("b",))
-    assert space.words == (("oil", 9.0, 1, 7, ("e",)),)
+    assert oil[:5] == ("oil", 10.0, 4, 7, ("c", "a", "d"))
+    assert oil.quotes == (("c", 2, "", "oil", ""), ("a", 0, "Oil car ", "oil", ""), ("d", 3, "", "oil", ""))
+    assert car[:5] == ("car", 5.0, 1, 0, ("a",))
+    assert rain[:5] == ("rain", -1.0, 1, None, ("b",))
+    assert [word[:5] for word in space.words] == [("oil", 9.0, 1, 7, ("e",))]
     assert med.phrases == ()
+
+
+def test_a_quote_stays_in_its_paragraph_and_says_where_it_was_cut():
+    text = "A first paragraph.\n\nThe  car\n" + "was red " * 20 + "\n\nThe end"
+    why = make_explanation(text)
+    why = replace(why, relevance=np.array([[float(form == "car") for form in why.tokens.forms]], dtype=np.float32))
+    (quote,) = class_words([why])[0].words[0].quotes
+    assert (quote.before, quote.word) == ("The ", "car")
+    assert quote.after == " was red was red was red was red was red was red was red…"
 
 
 def test_of_equal_documents_the_first_are_examples():
@@ -72,9 +82,9 @@ def test_phrases_are_one_in_any_case_and_spacing():
         for f, (start, end, value) in enumerate([(0, 7, 1.0), (9, 15, 2.0), (4, 7, 0.5)])
     )
     why = replace(why, phrases=phrases)
-    assert class_words([why])[0].phrases == (("my car", 3.0, 1, None, ("1",)), ("car", 0.5, 1, None, ("1",)))
+    assert class_words([why])[0].phrases == (("my car", 3.0, 1, None, ("1",), ()), ("car", 0.5, 1, None, ("1",), ()))
     twice = class_words([why, replace(why, document_id="2")])[0].phrases[0]
-    assert twice == ("my car", 6.0, 2, None, ("1", "2"))
+    assert twice == ("my car", 6.0, 2, None, ("1", "2"), ())
     assert len(class_words([with_phrases(make_explanation())])[0].phrases) == 2
 
 
