@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textlrp.models.cnn import CNNClassifier
     from textlrp.models.embeddings import BagOfEmbeddingsClassifier
     from textlrp.records import Document, Explanation
-    from textlrp.reports.html import write_report
+    from textlrp.reports.writing import write_report
     from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
 
 __all__ = [
@@ -71,7 +71,7 @@ _HOMES = {
     "load_corpus": "text.datasets",
     "load_sample_posts": "text.datasets",
     "register": "lrp.record",
-    "write_report": "reports.html",
+    "write_report": "reports.writing",
 }
 
 

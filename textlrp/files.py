@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,38 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         _rename(beside, target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(path: str | Path, former: tuple[str, ...]) -> Iterator[Path]:
+    """An empty folder beside ``path``: renamed to ``path`` at the end, removed on any failure.
+
+    A folder that stands there already is replaced if it is empty or holds nothing but names in ``former``.
+    Raises :class:`DataError` if the folder above is missing or cannot be written to, or something else stands there.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_dir():
+        raise DataError(f"cannot make the folder {str(path)!r}: it is a file. Name a new folder.")
+    if target.is_dir() and (others := {each.name for each in target.iterdir()} - set(former)):
+        raise DataError(f"the folder {str(path)!r} has other things in it ({sorted(others)[0]}); name a new folder.")
+    if not target.parent.is_dir():
+        raise DataError(
+            f"cannot make the folder {str(path)!r}: {str(target.parent)!r} does not exist. Make it first."
+        )
+    name = target.parent / f".textlrp-{os.getpid()}-{secrets.token_hex(4)}"
+    beside, old = name.with_suffix(".part"), name.with_suffix(".old")
+    try:
+        beside.mkdir()
+    except OSError as reason:
+        raise DataError(f"cannot make the folder {str(path)!r}: {reason.strerror}.") from None
+    try:
+        yield beside
+        if target.exists():
+            _rename(target, old)
+        _rename(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _rename(beside: Path, target: Path) -> None:

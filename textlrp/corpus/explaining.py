@@ -13,8 +13,8 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.models.base import Classifier, TextClassifier
 from textlrp.records import Document, Explanation, Label, Listing
-from textlrp.reports.html import write_report
 from textlrp.reports.marks import number
+from textlrp.reports.writing import write_report
 from textlrp.store import write
 
 EXPLANATION_FILES = (".html", ".jsonl", ".parquet")

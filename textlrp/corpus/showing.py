@@ -16,8 +16,8 @@ from textlrp.errors import DataError
 from textlrp.explainers.explain import explain
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document, Label
-from textlrp.reports.html import write_report
 from textlrp.reports.marks import percentage
+from textlrp.reports.writing import write_report
 from textlrp.text.datasets import NEWSGROUPS_VARIABLE, Corpus, load_20newsgroups, load_sample_posts
 from textlrp.text.vectors import Vectors
 

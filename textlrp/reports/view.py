@@ -130,7 +130,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         probability=_probability(explanation, best),
         gold=explanation.gold,
         right=None if explanation.gold is None else explanation.gold == explanation.labels[best],
-        snippet=_snippet(explanation),
+        snippet=snippet(explanation),
         runs=text_runs,
         sentences=found,
         reasons=tuple((status, reason) for status, reason in REASONS.items() if status in present),
@@ -232,7 +232,7 @@ def _classes(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
     )
 
 
-def _snippet(explanation: Explanation, length: int = 110) -> str:
+def snippet(explanation: Explanation, length: int = 110) -> str:
     """The first words of the text that was read, on one line."""
     read = np.flatnonzero(explanation.seen)
     start = int(explanation.tokens.spans[read[0], 0]) if len(read) else 0
@@ -245,12 +245,16 @@ def _snippet(explanation: Explanation, length: int = 110) -> str:
     )
 
 
+def method_title(explanation: Explanation) -> str:
+    """The method's name for people."""
+    return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
+
+
 def _facts(explanation: Explanation) -> tuple[Part, ...]:
-    method = "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
     facts = (
         Part("document", explanation.document_id),
         Part("own label", explanation.gold or ""),
-        Part("method", method),
+        Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),

@@ -1,0 +1,117 @@
+"""A report of a corpus: explained, summed up and mapped in one pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.preprocessing import normalize
+
+from textlrp.corpus.explaining import explain_corpus
+from textlrp.errors import DataError
+from textlrp.models.base import TextClassifier
+from textlrp.models.nets import NetClassifier
+from textlrp.records import Document, Explanation
+from textlrp.reports.summary import only
+from textlrp.reports.writing import Beside, is_page, write_report
+from textlrp.words.read import read_words
+
+
+def report_corpus(
+    model: TextClassifier,
+    documents: Iterable[Document],
+    path: str | Path,
+    *,
+    targets: Sequence[str] = (),
+    rule: str | None = None,
+    method: str = "lrp",
+    title: str | None = None,
+    evaluation: str | Path | None = None,
+) -> Path:
+    """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
+
+    Without ``targets`` the predicted class is explained, and by LRP, where more classes cost next to nothing, also
+    the document's own label, or where they agree the class next in score. ``evaluation`` is a folder that
+    ``textlrp evaluate`` wrote, whose deletion curves are shown. Raises as :func:`explain_corpus` and
+    :func:`write_report` do, and :class:`DataError` where there are no such results.
+    """
+    results = None if evaluation is None else _results(evaluation)
+    several = not targets and method == "lrp"
+    whys = explain_corpus(model, documents, targets=("all",) if several else targets, rule=rule, method=method)
+    mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
+    shown = map(_answer_and_other, whys) if several else whys
+    beside = Beside(mapped.places, mapped.about, results)
+    return write_report(_seen(shown, mapped.add), path, title=title, beside=beside)
+
+
+def _results(folder: str | Path) -> dict[str, Any]:
+    path = Path(folder) / "results.json"
+    try:
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(
+            f"there are no results of an evaluation in {str(folder)!r}; name a folder that 'textlrp evaluate' wrote."
+        ) from None
+    return results
+
+
+def _answer_and_other(why: Explanation) -> Explanation:
+    """Of all classes the predicted one, and its own label, or the class next in score where they agree."""
+    best = why.predicted
+    own = why.labels.index(why.gold) if why.gold in why.labels else best
+    next_best = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
+    other = own if own != best else next_best
+    return only(why, list(dict.fromkeys((best, other))))
+
+
+def _seen(whys: Iterable[Explanation], look: Callable[[Explanation], None]) -> Iterator[Explanation]:
+    for why in whys:
+        look(why)
+        yield why
+
+
+class _VectorMap:
+    """Documents as sums of their words' vectors weighted by relevance (Arras et al. 2017), on two components."""
+
+    about = "word vectors weighted by relevance, as in Arras et al. 2017, on their first two principal components"
+
+    def __init__(self, model: NetClassifier) -> None:
+        self._model = model
+        self._found: list[NDArray[Any]] = []
+
+    def add(self, why: Explanation) -> None:
+        words = read_words(why)
+        table = self._model.weights_["embedding"]
+        ids = [self._model.vocabulary_.id(form) for form in words.forms]
+        self._found.append(words.relevance[why.row()].astype(table.dtype) @ table[ids])
+
+    def places(self) -> NDArray[Any]:
+        """(N, 2)"""
+        vectors = normalize(np.array(self._found))
+        return np.asarray(PCA(2, random_state=0).fit_transform(vectors)) if min(vectors.shape) > 1 else vectors[:, :0]
+
+
+class _WordMap:
+    """Documents as their words' relevance, on two components, for models without word vectors."""
+
+    about = "the relevance of their words, on its first two components"
+
+    def __init__(self) -> None:
+        self._found: list[dict[str, float]] = []
+
+    def add(self, why: Explanation) -> None:
+        self._found.append({word.word: word.relevance for word in why.words()})
+
+    def places(self) -> NDArray[Any]:
+        """(N, 2)"""
+        vectors = normalize(DictVectorizer().fit_transform(self._found))
+        return np.asarray(TruncatedSVD(2, random_state=0).fit_transform(vectors))
+
+
+__all__ = ["is_page", "report_corpus"]
