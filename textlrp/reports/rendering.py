@@ -7,7 +7,6 @@ made visible. Style sheets are inline; a Content-Security-Policy forbids everyth
 from __future__ import annotations
 
 import os
-import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -16,9 +15,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from textlrp.files import written_beside
-
-# C0 and C1 controls but tab, line feed, form feed and carriage return; lone surrogates; noncharacters
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+from textlrp.reports.characters import showable
+from textlrp.reports.spans import spans
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -39,14 +37,9 @@ def today() -> str:
     return now.date().isoformat()
 
 
-def showable(text: str) -> str:
-    """Control characters as their symbols (␀), and what has none as U+FFFD."""
-    return _UNSHOWABLE.sub(_symbol, text)
-
-
 @cache
 def _templates() -> Environment:
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("textlrp.reports"),
         autoescape=True,
         finalize=_finalized,
@@ -54,15 +47,10 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["spans"] = spans
+    return templates
 
 
 def _finalized(value: object) -> object:
     # runs before the escaping; markup was made from parts that went through here already
     return showable(value) if type(value) is str else value
-
-
-def _symbol(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"

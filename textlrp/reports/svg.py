@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from textlrp.reports.characters import showable
 from textlrp.reports.palette import palette
-from textlrp.reports.rendering import showable
 
 INK, SOFT, RULE, PAPER = "#000001", "#000002", "#000003", "#000004"
 """Placeholder colours: text and the first line, lesser text, grid lines, what lies behind."""

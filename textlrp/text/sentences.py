@@ -31,8 +31,11 @@ def sentence_spans(text: str) -> NDArray[np.int32]:
 def sentences_of(texts: Iterable[str]) -> Iterator[list[tuple[int, int]]]:
     """The sentences of each text as the sentencizer has them, white space around them left out."""
     # spaCy takes no lone surrogates; one character for another keeps the offsets
-    for parsed in sentencizer().pipe(_SURROGATE.sub("\ufffd", text) for text in texts):
-        yield [_trimmed(parsed.text, sentence.start_char, sentence.end_char) for sentence in parsed.sents]
+    for text in (_SURROGATE.sub("\ufffd", text) for text in texts):
+        # read from the token array at once: a Span object for each sentence would cost more than finding them
+        places = sentencizer()(text).to_array(["IDX", "SENT_START"])
+        starts = places[places[:, 1] == 1, 0].tolist()
+        yield [_trimmed(text, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=False)]
 
 
 @cache

@@ -13,13 +13,14 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textlrp.records import Explanation
-from textlrp.words.read import ReadWords, read_words
+from textlrp.words.read import read_words
 
 EXAMPLES = 3
 """Documents named for each word, those where it has most relevance."""
+
+_BLANKS = re.compile(r"\s+")
 
 AROUND = 60
 """Characters of text quoted on each side of a word."""
@@ -34,6 +35,10 @@ class Quote(NamedTuple):
     before: str
     word: str
     after: str
+
+    def on_one_line(self) -> Quote:
+        """The same with single blanks; a blank next to the word stays."""
+        return self._replace(before=_BLANKS.sub(" ", self.before), after=_BLANKS.sub(" ", self.after))
 
 
 class ClassWord(NamedTuple):
@@ -121,7 +126,7 @@ class _Sum:
             heapq.heapreplace(self.best, (relevance, -position, quote()))
 
     def named(self, word: str) -> ClassWord:
-        quotes = tuple(quote for _, _, quote in sorted(self.best, reverse=True))
+        quotes = tuple(quote.on_one_line() for _, _, quote in sorted(self.best, reverse=True))
         examples = tuple(quote.document for quote in quotes)
         shown = tuple(quote for quote in quotes if quote.word)
         return ClassWord(word, self.relevance, self.documents, self.in_training, examples, shown)
@@ -144,30 +149,28 @@ def _add_words(rows: list[_Tally], explanation: Explanation, position: int) -> N
     np.add.at(sums, columns, read.relevance.T)
     counts = dict(zip(read.forms, read.counts.tolist(), strict=True))
     for k, tally in enumerate(rows):
-        for c, (word, value) in enumerate(zip(column, sums[:, k].tolist(), strict=True)):
+        # of each word the occurrence with the most relevance, of equals the first
+        order = np.lexsort((-read.relevance[k], columns))
+        strongest = order[np.searchsorted(columns[order], np.arange(len(column)))]
+        spans = read.spans[strongest].tolist()
+        for word, value, span in zip(column, sums[:, k].tolist(), spans, strict=True):
             entry = tally.words.get(word)
             if entry is None:
                 in_training = None if counts[word] < 0 else counts[word]
                 entry = tally.words[word] = _Sum(in_training)
-            entry.add(value, position, partial(_quote, explanation, position, read, columns == c, k))
+            entry.add(value, position, partial(_quote, explanation, position, *span))
 
 
-def _quote(explanation: Explanation, position: int, read: ReadWords, own: NDArray[np.bool_], row: int) -> Quote:
-    """Around the occurrence with the most relevance, within its paragraph."""
-    strongest = int(np.where(own, read.relevance[row], -np.inf).argmax())
-    (start, end), text = read.spans[strongest].tolist(), explanation.text
+def _quote(explanation: Explanation, position: int, start: int, end: int) -> Quote:
+    """Around the word at these offsets, within its paragraph."""
+    text = explanation.text
     before = text[max(0, start - AROUND) : start].rpartition("\n\n")[2]
     after = text[end : end + AROUND].partition("\n\n")[0]
     if start > AROUND and len(before) == AROUND:
         before = "…" + before.partition(" ")[2]
     if end + AROUND < len(text) and len(after) == AROUND:
         after = after.rpartition(" ")[0] + "…"
-    return Quote(explanation.document_id, position, _line(before), text[start:end], _line(after))
-
-
-def _line(text: str) -> str:
-    """On one line; a blank at either end stays one."""
-    return re.sub(r"\s+", " ", text)
+    return Quote(explanation.document_id, position, before, text[start:end], after)
 
 
 def _add_phrases(rows: list[_Tally], explanation: Explanation, position: int) -> None:
