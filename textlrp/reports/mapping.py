@@ -55,7 +55,7 @@ def document_map(places: NDArray[np.floating], rows: Sequence[Row], classes: Seq
     """The rows at their places (N, 2), in the window that holds all but the outermost; None where there is nothing
     to see, as of one document or of places that are all the same."""
     finite = np.flatnonzero(np.isfinite(places).all(axis=1))
-    if len(finite) < 3:
+    if len(finite) < 3 or places.shape[1] < 2:
         return None
     low, high = np.quantile(places[finite], 0.005, axis=0), np.quantile(places[finite], 0.995, axis=0)
     if (high - low).max() <= 0:
