@@ -5,6 +5,7 @@ That module brings torch, so it is imported only when a command runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ import textlrp
 from textlrp.cli.inputs import check_input, counted, documents_of, say
 from textlrp.cli.options import Column, Encoding, Id, Input, Label, Limit, Literally, Method, Model, Rule, Seed
 from textlrp.cli.program import app
+from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation
 
@@ -156,6 +158,17 @@ def explain(
     top_k: Annotated[
         int | None, typer.Option(min=1, help="Words on each side in the terminal: 10, or 4 with several targets.")
     ] = None,
+    lines: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="Lines of each text to show in the terminal, 0 for none: 40 unless given, or all where the output "
+            "goes elsewhere.",
+        ),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(min=20, help="Columns to write in; else those of the terminal, or $COLUMNS.")
+    ] = None,
     limit: Limit = None,
     column: Column = None,
     label: Label = None,
@@ -177,6 +190,8 @@ def explain(
     check_input(source, text)
     from textlrp import corpus
 
+    console = Console(width=width)
+    most = lines_asked(lines, console)
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES)
     classifier = textlrp.load(model)
@@ -187,9 +202,8 @@ def explain(
     if output is not None:
         say(f"wrote {corpus.write_explanations(whys, output)}")
         return
-    console = Console()
     for why in whys:
-        print_explanation(why, console, top_k=top_k)
+        print_explanation(why, console, top_k=top_k, lines=most, light=light_terminal(os.environ))
 
 
 @app.command()

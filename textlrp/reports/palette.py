@@ -64,6 +64,12 @@ _PALETTES = (
 )
 
 
+def mixed(colour: str, paper: str, percent: int) -> str:
+    """A colour on paper at a strength of 0 to 100 percent, all as ``#rrggbb``."""
+    parts = ((int(colour[i : i + 2], 16), int(paper[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round((one * percent + other * (100 - percent)) / 100):02x}" for one, other in parts)
+
+
 def palette_names() -> tuple[str, ...]:
     """The names that :func:`palette` knows, the default first."""
     return tuple(each.name for each in _PALETTES)

@@ -1,4 +1,4 @@
-"""Explanations as compact tables in a terminal."""
+"""Explanations in a terminal: the text with its marks, and compact tables."""
 
 from __future__ import annotations
 
@@ -9,30 +9,58 @@ from rich.text import Text
 from textlrp.records import Explanation, Listing, WordRelevance
 from textlrp.reports.balance import balances
 from textlrp.reports.marks import decimals, number, percentage
+from textlrp.reports.terminal_text import harmless, legend, look_of, print_text
+
+NARROW = 70
+"""Columns below which the classes of several targets do not stand in a table."""
 
 
 def printable(text: str) -> str:
     """Text on one line, with nothing in it that a terminal would obey or could not show."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return harmless(" ".join(text.split()))
 
 
-def print_explanation(explanation: Explanation, console: Console, *, top_k: int | None = None) -> None:
-    """The document's class and score, and for each target the words that speak for and against it.
+def print_explanation(
+    explanation: Explanation,
+    console: Console,
+    *,
+    top_k: int | None = None,
+    lines: int | None = None,
+    light: bool = False,
+) -> None:
+    """The document's class and score, its text with marks, and the words that speak for and against each target.
 
+    With several targets the marks are those of :meth:`Explanation.row`, the predicted class where it was explained.
     ``top_k`` words on each side: 10 with their relevance for one target, 4 for several, unless given.
+    ``lines`` of the text at most, all unless given, 0 for none. ``light`` suits a terminal with a light ground.
     """
+    row = explanation.row()
     console.print(_heading(explanation), soft_wrap=True)
+    if lines != 0 and explanation.text.strip():
+        look = look_of(console, light=light)
+        console.print(legend(explanation, row, look))
+        console.print()
+        print_text(explanation, row, console, look, most=lines)
+        console.print()
     if not explanation.seen.any():
         console.print("the model read no word of this text; it answers from its biases", highlight=False)
     elif len(explanation.targets) == 1:
         console.print(_for_one(explanation, top_k or 10))
+    elif console.width < NARROW:
+        console.print(_one_below_the_other(explanation, top_k or 4))
     else:
         console.print(_for_several(explanation, top_k or 4))
     if explanation.phrases:
         console.print(_phrases(explanation, top_k or 10))
-    if len(explanation.targets) == 1:
-        console.print(f"score {balances(explanation)[0].line}", style="dim", highlight=False, soft_wrap=True)
+    console.print(_conservation(explanation, row))
     console.print()
+
+
+def _conservation(explanation: Explanation, row: int) -> Text:
+    """Where the score went, of one target."""
+    what = "difference of the scores" if isinstance(explanation.targets[row], tuple) else "score"
+    of = f" of {printable(explanation.target_names[row])}" if len(explanation.targets) > 1 else ""
+    return Text(f"{what}{of} {balances(explanation)[row].line}", style="dim")
 
 
 def print_listing(listing: Listing, console: Console) -> None:
@@ -113,6 +141,20 @@ def _for_several(explanation: Explanation, count: int) -> Table:
             ),
         )
     return table
+
+
+def _one_below_the_other(explanation: Explanation, count: int) -> Text:
+    """What :func:`_for_several` shows, on lines of their own."""
+    lines = Text()
+    for row, name in enumerate(explanation.target_names):
+        bold = "bold" if explanation.targets[row] == explanation.predicted else ""
+        lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
+        speaks_for, speaks_against = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
+        for sign, words, colour in (("+", speaks_for, "red"), ("−", speaks_against, "blue")):
+            if words:
+                lines.append(f"{sign} {words}\n", colour)
+    lines.rstrip()
+    return lines
 
 
 def _table(*headings: str) -> Table:
