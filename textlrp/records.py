@@ -322,11 +322,14 @@ class Explanation:
 
         return to_frame(self, ledger=ledger)
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """The explanation as one self-contained page; written to ``path`` too where one is given."""
-        from textlrp.reports.html import document_page
+    def to_html(self, path: str | Path | None = None, *, fragment: bool = False) -> str:
+        """The explanation as one self-contained page; written to ``path`` too where one is given.
 
-        return document_page(self, path)
+        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone.
+        """
+        from textlrp.reports.html import document_page, mail_fragment
+
+        return (mail_fragment if fragment else document_page)(self, path)
 
     def _repr_html_(self) -> str:
         from textlrp.reports.html import notebook_fragment

@@ -9,7 +9,10 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from textlrp.records import Explanation
+from textlrp.reports.fragment import key, marked_lines
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import view
@@ -48,3 +51,29 @@ def notebook_fragment(explanation: Explanation, *, palette: str = "red-blue") ->
     # two cells may show the same explanation: their radio buttons need different names
     uid = f"textlrp-{secrets.token_hex(4)}"
     return rendered("fragment.html", doc=view(explanation), uid=uid, palette=palette_of(palette))
+
+
+def mail_fragment(explanation: Explanation, path: str | Path | None = None, *, palette: str = "red-blue") -> str:
+    """The explanation for a mail or a comment: its styles are inline, and it can be read where they are dropped.
+
+    No style sheet, class, id or script; strong words are bold and underlined (for) or in struck italics (against).
+    With several targets the text is marked for :meth:`Explanation.row`, and the others follow as a table. A file is
+    written in ASCII, with character references, so that it can be read in any encoding. Raises as
+    :func:`document_page` does.
+    """
+    doc, shades, row = view(explanation), palette_of(palette).light, explanation.row()
+    highest_first = np.argsort(-explanation.target_scores, kind="stable").tolist()
+    fragment = rendered(
+        "mail.html",
+        doc=doc,
+        target=doc.targets[row],
+        others=[doc.targets[other] for other in highest_first if other != row],
+        lines=marked_lines(explanation, row, shades),
+        key=key(explanation, row, shades),
+        shades=shades,
+    )
+    # Markdown takes an empty line for the end of HTML
+    fragment = "\n".join(line for line in fragment.splitlines() if line.strip()) + "\n"
+    if path is not None:
+        write_page(fragment.encode("ascii", "xmlcharrefreplace").decode("ascii"), path)
+    return fragment
