@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from rich.console import Console
 
 import textlrp
 from textlrp import cli, corpus
+from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Explanation
 from textlrp.store import read_jsonl, read_parquet
@@ -403,6 +405,35 @@ def test_explain_prints_the_words_of_the_predicted_class(svm: Path, run: Run) ->
     assert outcome.out.startswith("text: med, score ")
     assert re.search(r"\+\d\.\d+ doctor ×2 +−\d\.\d+ car", outcome.out)
     assert "\x1b" not in outcome.out
+
+
+def test_explain_prints_the_text_with_its_marks(svm: Path, run: Run) -> None:
+    text = "The doctor drove a car.\n\n" + "\n".join(["Nothing."] * 60)
+    out = run("explain", svm, "--text", text).out
+    assert "Why med?" in out
+    assert re.search(r"^The \[\++doctor\] \[\?drove\] .*\[-+car\]\.\n\n", out, re.MULTILINE)
+    assert out.count("Nothing") == 60
+    assert "(59 more lines of this text" in run("explain", svm, "--text", text, "--lines", "3").out
+    assert "Nothing" not in run("explain", svm, "--text", text, "--lines", "0").out
+    assert run("explain", svm, "--text", text, "--lines", "all").out == out
+    narrow = run("explain", svm, "--text", "word " * 30, "--width", "30").out
+    assert max(map(len, narrow.splitlines()[1:])) <= 30
+    for wrong in ("some", "-1", "1.5"):
+        refused(run("explain", svm, "--text", "car", "--lines", wrong), f"--lines '{wrong}' is no number of lines")
+    refused(run("explain", svm, "--text", "car", "--width", "3"), "--width")
+
+
+def test_explain_shows_forty_lines_of_a_text_in_a_terminal() -> None:
+    assert lines_asked(None, Console(force_terminal=True)) == 40
+    assert lines_asked(None, Console(force_terminal=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "light"), [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)]
+)
+def test_a_terminal_says_whether_it_is_light(said: str, light: bool) -> None:
+    assert light_terminal({"COLORFGBG": said}) is light
+    assert not light_terminal({})
 
 
 def test_explain_prints_a_table_a_document(svm: Path, run: Run) -> None:

@@ -2,33 +2,41 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 
 import numpy as np
 import pytest
 from explanations import make_explanation
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from textlrp.records import Explanation, Status
 from textlrp.reports.terminal import print_explanation, printable
 
 
-def shown(explanation: Explanation, *, top_k: int | None = None, colours: bool = False) -> str:
+def shown(explanation: Explanation, *, top_k: int | None = None, lines: int | None = None, width: int = 100) -> str:
     file = io.StringIO()
-    print_explanation(
-        explanation, Console(file=file, width=100, force_terminal=colours, no_color=not colours), top_k=top_k
-    )
+    print_explanation(explanation, Console(file=file, width=width), top_k=top_k, lines=lines)
     return file.getvalue()
+
+
+def obeyed(text: str) -> list[str]:
+    """Controls, marks that turn the direction of what follows, halves of a character, what is no character."""
+    return [
+        c
+        for c in text
+        if unicodedata.category(c) in ("Cc", "Cs", "Cn", "Zl", "Zp") or c in "\u202a\u202b\u202c\u202d\u202e"
+    ]
 
 
 @given(st.text())
 def test_printable_is_one_line_without_anything_a_terminal_obeys(text: str) -> None:
     line = printable(text)
-    assert line.isprintable()
-    assert [c for c in line if c != "\ufffd"] == [
-        c for c in " ".join(text.split()) if c.isprintable() and c != "\ufffd"
-    ]
+    assert not obeyed(line)
+    assert "\n" not in line
+    assert len(line) == len(" ".join(text.split()))
 
 
 def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
@@ -47,7 +55,7 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
 
 def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
     why = make_explanation(" ".join("abcdefghijkl"), targets=(0,))
-    lines = shown(why, top_k=3).splitlines()[2:5]
+    lines = shown(why, top_k=3, lines=0).splitlines()[2:5]
     expected = [word.word for word in why.words() if word.relevance > 0][:3]
     against = [word.word for word in reversed(why.words()) if word.relevance < 0][:3]
     assert re.findall(r"\+\S+ (\w)", "\n".join(lines)) == expected
@@ -60,6 +68,25 @@ def test_several_targets_take_a_row_each() -> None:
     assert re.search(r"^sci\.med +3\.00", text, re.MULTILINE)
     assert re.search(r"^rec\.autos, not sci\.med +−2\.00", text, re.MULTILINE)
     assert "✗ its own label is rec.autos" in text
+
+
+def test_several_targets_stand_below_each_other_in_a_narrow_terminal() -> None:
+    why = make_explanation(targets=(0, 1, (2, 0)), scores=np.float32([3, 2, 1]))
+    text = shown(why, width=40)
+    assert all(cell_len(line) <= 40 for line in text.splitlines()[1:])
+    strongest = why.words(target=1)[0].word
+    assert re.search(rf"^sci\.space 2\.00\n\+ {strongest}.*\n− ", text, re.MULTILINE)
+
+
+def test_the_text_is_marked_once_for_the_default_target() -> None:
+    why = make_explanation("alpha beta", targets=(0, 1), scores=np.float32([1, 3, 2]))
+    text = shown(why)
+    assert text.count("Why ") == 1
+    assert "Why sci.space?" in text
+    best = max(zip(why.relevance[1], ("alpha", "beta"), strict=True), key=lambda pair: abs(pair[0]))
+    assert f"[{'+++' if best[0] > 0 else '---'}{best[1]}]" in text
+    assert "score of sci.space 3.00 = " in text
+    assert "difference of the scores 1.00 = " in shown(make_explanation(targets=((2, 0),), scores=why.scores))
 
 
 def test_a_text_without_a_word_says_so() -> None:

@@ -19,7 +19,7 @@ from textlrp.reports.marks import REASONS, Run
 from textlrp.reports.palette import Shades, mixed, palette
 
 LONG = (3, 400)
-"""Lines, and characters, above which a stretch that was not read is only told of."""
+"""Lines, and characters, above which a skipped range and what was cut off are only told of."""
 
 _KEPT = frozenset("\t\u200c\u200d\u200e\u200f" + "".join(map(chr, range(0xE0020, 0xE0080))))
 """Not printable in Python's eyes, but harmless: a tab, joiners of letters and emoji, plain direction marks, flags."""
@@ -159,8 +159,8 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
 
 
 def _told(run: Run) -> Run:
-    """A long stretch that was not read as a note; the note has no title."""
-    if run.status in (None, Status.READ):
+    """A long stretch that the model was not given, as a note; a note has no title."""
+    if run.status not in (Status.SKIPPED, Status.CUT_OFF):
         return run
     lines, characters = len(run.text.splitlines()), len(run.text)
     if lines <= LONG[0] and characters <= LONG[1]:
