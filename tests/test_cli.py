@@ -411,7 +411,7 @@ def test_explain_prints_the_text_with_its_marks(svm: Path, run: Run) -> None:
     text = "The doctor drove a car.\n\n" + "\n".join(["Nothing."] * 60)
     out = run("explain", svm, "--text", text).out
     assert "Why med?" in out
-    assert re.search(r"^The \[\++doctor\] \[\?drove\] .*\[-+car\]\.\n\n", out, re.MULTILINE)
+    assert re.search(r"^\[\+The\] \[\++doctor\] \[\?drove\] .*\[-+car\]\.\n\n", out, re.MULTILINE)
     assert out.count("Nothing") == 60
     assert "(59 more lines of this text" in run("explain", svm, "--text", text, "--lines", "3").out
     assert "Nothing" not in run("explain", svm, "--text", text, "--lines", "0").out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import bidirectional
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -87,7 +89,7 @@ def _phrases(explanation: Explanation, count: int) -> Table:
         table.add_row(
             Text.assemble(
                 (number(value, digits, signed=True), "red" if value > 0 else "blue"),
-                f" {printable(explanation.text[phrase.start : phrase.end])}",
+                f" {_closed(printable(explanation.text[phrase.start : phrase.end]))}",
             ),
             Text(f"{phrase.step} {phrase.filter}", style="dim"),
         )
@@ -173,4 +175,9 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
 
 
 def _word(word: WordRelevance) -> str:
-    return printable(word.word) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
+    return _closed(printable(word.word)) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
+
+
+def _closed(text: str) -> str:
+    """A word of a script from right to left with a mark after it: the number that follows stays where it is."""
+    return text + "\u200e" if any(bidirectional(c) in ("R", "AL") for c in text) else text
