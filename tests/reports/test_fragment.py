@@ -13,6 +13,7 @@ from explanations import make_explanation, with_phrases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_html import HOSTILE, named
+from test_lines import by_character
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation
@@ -121,7 +122,8 @@ def test_hostile_strings_leave_the_structure_of_a_fragment_alone() -> None:
     tame, wild = mail_fragment(named("x")), mail_fragment(named(HOSTILE))
     assert Fragment(wild).tags == Fragment(tame).tags
     assert HOSTILE in Fragment(wild).said()
-    assert text_of(mail_fragment(make_explanation(HOSTILE))) == HOSTILE
+    for explanation in (make_explanation(HOSTILE), by_character(HOSTILE)):
+        assert text_of(mail_fragment(explanation)) == HOSTILE
 
 
 @settings(max_examples=100, deadline=None)
