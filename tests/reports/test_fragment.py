@@ -16,7 +16,7 @@ from test_html import HOSTILE, named
 from test_lines import by_character
 
 from textlrp.errors import DataError
-from textlrp.records import Explanation
+from textlrp.records import Explanation, Tokens
 from textlrp.reports.html import mail_fragment
 from textlrp.reports.palette import palette, palette_names
 
@@ -122,7 +122,11 @@ def test_hostile_strings_leave_the_structure_of_a_fragment_alone() -> None:
     tame, wild = mail_fragment(named("x")), mail_fragment(named(HOSTILE))
     assert Fragment(wild).tags == Fragment(tame).tags
     assert HOSTILE in Fragment(wild).said()
-    for explanation in (make_explanation(HOSTILE), by_character(HOSTILE)):
+    one_word = replace(
+        make_explanation("word"), tokens=Tokens(HOSTILE, np.int32([[0, len(HOSTILE)]]), (HOSTILE,)), ledger={}
+    )
+    other_sign = replace(one_word, relevance=-one_word.relevance)
+    for explanation in (make_explanation(HOSTILE), by_character(HOSTILE), one_word, other_sign):
         assert text_of(mail_fragment(explanation)) == HOSTILE
 
 
