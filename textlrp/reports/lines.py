@@ -6,10 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from textlrp.records import Explanation
-from textlrp.reports.marks import Run, runs
-
-STRONG = 30
-"""Percent of the largest relevance from which a mark has a sign besides its colour."""
+from textlrp.reports.marks import STRONG, Run, runs
 
 _STEPS = (15, STRONG, 65)
 _JOINER = "\u200d"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from unicodedata import category
 
 from rich.console import Console
 from rich.style import Style
@@ -33,7 +34,7 @@ def harmless(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _KEPT or (c.isspace() and c >= "\xa0") else _symbol(c) for c in text)
+    return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else _symbol(c) for c in text)
 
 
 def _symbol(character: str) -> str:
