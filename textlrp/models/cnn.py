@@ -68,7 +68,7 @@ class CNNClassifier(NetClassifier):
         learning_rate: float = 3e-3,
         weight_decay: float = 0.01,
         dropout: float = 0.5,
-        word_dropout: float = 0.4,
+        word_dropout: float = 0.2,
         label_smoothing: float = 0.1,
         train_tokens: int | None = 400,
         validation_fraction: float = 0.05,
@@ -131,6 +131,7 @@ class CNNClassifier(NetClassifier):
             tokenizer="treebank",
             lowercase=False,
             max_tokens=400,
+            word_dropout=0.4,
             random_state=random_state,
         )
 
