@@ -9,8 +9,9 @@ silenced; the later 40 % are classified, and their sentences make the hybrid doc
 import argparse
 import warnings
 
-import textlrp
 from choose_rule import earlier_and_later
+
+import textlrp
 from textlrp.evaluation import hybrid_documents, pointing_game
 
 

@@ -22,6 +22,7 @@ from textlrp.corpus.predicting import (
 )
 from textlrp.corpus.reading import NAMED, check_output, check_suffix, open_corpus, spread
 from textlrp.corpus.reading_words import WORD_COLUMNS, WORD_FILES, word_listings, words_of_classes, write_words
+from textlrp.corpus.reporting import is_page, report_corpus
 from textlrp.corpus.showing import SAMPLE_SETTINGS, Demo, choose_posts, demo, starting_vectors
 from textlrp.corpus.training import (
     Training,
@@ -53,10 +54,12 @@ __all__ = [
     "demo",
     "evaluate",
     "explain_corpus",
+    "is_page",
     "new_model",
     "open_corpus",
     "planned",
     "predict",
+    "report_corpus",
     "spread",
     "starting_vectors",
     "stream_table",

@@ -111,6 +111,8 @@ class _WordMap:
     def places(self) -> NDArray[Any]:
         """(N, 2)"""
         vectors = normalize(DictVectorizer().fit_transform(self._found))
+        if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
+            return vectors.toarray()
         return np.asarray(TruncatedSVD(2, random_state=0).fit_transform(vectors))
 
 

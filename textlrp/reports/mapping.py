@@ -19,6 +19,9 @@ WIDTH, HEIGHT, MARGIN = 960, 560, 26
 MOST_POINTS = 2_000
 """Points that a map shows at most; of more documents an evenly spaced part."""
 
+FEWEST = 3
+"""Documents below which there is no map."""
+
 LINE = 15
 """Pixels from one name to the next below it."""
 
@@ -55,7 +58,7 @@ def document_map(places: NDArray[np.floating], rows: Sequence[Row], classes: Seq
     """The rows at their places (N, 2), in the window that holds all but the outermost; None where there is nothing
     to see, as of one document or of places that are all the same."""
     finite = np.flatnonzero(np.isfinite(places).all(axis=1))
-    if len(finite) < 3 or places.shape[1] < 2:
+    if len(finite) < FEWEST or places.shape[1] < 2:
         return None
     low, high = np.quantile(places[finite], 0.005, axis=0), np.quantile(places[finite], 0.995, axis=0)
     if (high - low).max() <= 0:

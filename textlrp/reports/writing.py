@@ -24,7 +24,7 @@ from textlrp.files import folder_beside
 from textlrp.records import Explanation, Status
 from textlrp.reports.deleting import deletion_section
 from textlrp.reports.html import Steps, document_page
-from textlrp.reports.mapping import document_map
+from textlrp.reports.mapping import FEWEST, document_map
 from textlrp.reports.marks import percentage
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
@@ -145,7 +145,7 @@ def _index(summary: Summary, title: str, palette: str, beside: Beside, parts: li
         if row.own >= 0:
             first_of.setdefault(row.cell, row.position)
     words = summary.words()
-    placed = beside.places() if beside.places and summary.rows else None
+    placed = beside.places() if beside.places and len(summary.rows) >= FEWEST else None
     deletion = (beside.evaluation or {}).get("deletion")
     script, digest = _script()
     return rendered(
