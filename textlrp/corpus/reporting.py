@@ -112,7 +112,7 @@ class _WordMap:
         """(N, 2)"""
         vectors = normalize(DictVectorizer().fit_transform(self._found))
         if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
-            return vectors.toarray()
+            return np.asarray(vectors.toarray())
         return np.asarray(TruncatedSVD(2, random_state=0).fit_transform(vectors))
 
 
