@@ -150,11 +150,16 @@ def _axe() -> str:
     return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def barriers(page: Page, within: str | None = None) -> list[str]:
-    """What axe-core finds: rule, element and reason of every violation; the page must be open without its policy."""
-    page.evaluate(_axe())
+def barriers(page: Page, within: str | None = None, *, colours_alone: bool = False) -> list[str]:
+    """What axe-core finds: rule, element and reason of every violation; the page must be open without its policy.
+
+    ``colours_alone`` is for another colour scheme of a page that was looked at: nothing else can have changed.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe())
+    options = {"resultTypes": ["violations"], **({"runOnly": ["color-contrast"]} if colours_alone else {})}
     results: dict[str, Any] = page.evaluate(
-        "within => axe.run(within ?? document, {resultTypes: ['violations']})", within
+        "([within, options]) => axe.run(within ?? document, options)", [within, options]
     )
     return [
         f"{found['id']}: {node['html'][:160]} {node['failureSummary']}"

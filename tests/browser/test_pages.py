@@ -21,7 +21,7 @@ def test_requests_errors_and_dialogs_are_seen(browser: Browser) -> None:
 def test_a_broken_policy_is_seen_and_can_be_put_aside(browser: Browser) -> None:
     with opened(browser, LOUD.format(policy=POLICY)) as it:
         assert it.dialogs == []
-        assert len(it.errors) == 2
+        assert len(it.errors) >= 2
         assert all("Content Security Policy" in error for error in it.errors)
     with opened(browser, LOUD.format(policy=POLICY), policy=False) as it:
         assert it.requests

@@ -1,0 +1,75 @@
+"""One page of each kind, with everything on it that a page of that kind can show."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from evaluation_results import LABELS, make_results
+from explanations import make_explanation, split, with_phrases
+from pages import hosted
+
+from textlrp.records import Explanation, Status
+from textlrp.reports.evaluation import evaluation_page
+from textlrp.reports.html import document_page, list_page, notebook_fragment
+
+TEXT = """From: reader@example.org
+Subject: a question
+
+My doctor gave me 2 pills against the pain, and the pain went, and the orbit of the shuttle is none of her business.
+> Who pays for an unreasonablylongwordthatnobodyeverwroteinanylanguagesofarasweknowandthatwillnotfit?
+
+الطبيب في المدار, הרופא במסלול, 医生在轨道上, and a rocket 🚀 for you.
+Here ends what the model can read: all of this came too late for it.
+"""
+
+
+def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225") -> Explanation:
+    """The text above explained for one class, or for every class and two contrasts; tokens of every status."""
+    tokens = split(TEXT)
+    starts, read = tokens.spans[:, 0], np.array([form.isalpha() for form in tokens.forms])
+    status = np.where(read, Status.READ, Status.NOT_A_WORD)
+    status[[form.startswith("unreasonably") or form == "shuttle" for form in tokens.forms]] = Status.UNKNOWN
+    status[starts < TEXT.index("My doctor")] = Status.SKIPPED
+    status[starts >= TEXT.index("all of this")] = Status.CUT_OFF
+    targets = (*range(len(LABELS)), (13, 14), (14, 7)) if many else (13,)
+    explanation = make_explanation(
+        TEXT, labels=LABELS, targets=targets, status=status.tolist(), seed=seed, gold="sci.med", document_id=document_id
+    )
+    return with_phrases(explanation)
+
+
+@cache
+def document(many: bool) -> str:
+    return document_page(specimen(many))
+
+
+@cache
+def documents(many: bool = True) -> str:
+    """A list: right, wrong, without a label, without a word read."""
+    unread = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
+    unlabelled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
+    return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabelled, unread], title="Four")
+
+
+@cache
+def evaluation() -> str:
+    return evaluation_page(make_results(documents=400))
+
+
+@cache
+def notebook() -> str:
+    """Two cells that show the same explanation, and one of a single class, in a host with styles of its own."""
+    style = "body{font:20px serif;margin:0 1rem} b{color:#060} table td{border:1px solid red} input{margin:2em}"
+    fragments = [notebook_fragment(specimen(many)) for many in (True, True, False)]
+    return hosted(*fragments, style=style)
+
+
+PAGES = {
+    "document": lambda: document(False),
+    "many": lambda: document(True),
+    "list": documents,
+    "evaluation": evaluation,
+    "notebook": notebook,
+}
+"""Kind of page -> its HTML."""

@@ -1,0 +1,128 @@
+"""Pages used as readers use them: with the keyboard, with a pointer, without scripts, on a phone, on paper."""
+
+from __future__ import annotations
+
+import pytest
+from pages import NARROW, WIDE, backgrounds, opened, sideways, texts, value_of
+from playwright.sync_api import Browser
+from specimens import PAGES, TEXT, document
+
+MARKS = ".text b"
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind]()) as it:
+        assert it.page.locator(".textlrp").count()
+        assert it.did() == []
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("kind", PAGES)
+def test_no_page_scrolls_sideways(browser: Browser, kind: str, width: int) -> None:
+    with opened(browser, PAGES[kind](), width=width) as it:
+        it.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert sideways(it.page) == 0
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("kind", ["many", "list", "notebook"])
+def test_arrow_keys_change_the_class_and_the_colours(browser: Browser, kind: str, scripts: bool) -> None:
+    with opened(browser, PAGES[kind](), scripts=scripts) as it:
+        radios = it.page.locator(".doc").first.locator("input")
+        chosen = it.page.locator(".doc").first.locator("input:checked")
+        first, before = chosen.get_attribute("class"), backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}")
+        chosen.focus()
+        it.page.keyboard.press("ArrowDown")
+        after = backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}")
+        assert chosen.count() == 1
+        assert chosen.get_attribute("class") != first
+        assert sum(one != other for one, other in zip(before, after, strict=True)) > 10
+        it.page.keyboard.press("ArrowUp")
+        assert chosen.get_attribute("class") == first
+        assert backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}") == before
+        assert radios.count() > 10
+        assert it.did() == []
+
+
+@pytest.mark.parametrize("kind", ["many", "list", "notebook"])
+def test_a_switch_changes_its_own_document_alone(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind]()) as it:
+        docs = it.page.locator(".doc")
+        others = [docs.nth(n).locator("input:checked").all() for n in range(1, docs.count())]
+        names = [radio.get_attribute("class") for radios in others for radio in radios]
+        docs.first.locator("input:checked").focus()
+        it.page.keyboard.press("ArrowDown")
+        others = [docs.nth(n).locator("input:checked").all() for n in range(1, docs.count())]
+        assert [radio.get_attribute("class") for radios in others for radio in radios] == names
+
+
+def test_the_words_beside_the_text_go_with_the_class(browser: Browser) -> None:
+    with opened(browser, document(True)) as it:
+        panels = it.page.locator(".words .p:visible, .why .p:visible")
+        before = panels.all_inner_texts()
+        assert len(before) == 2
+        it.page.locator("input:checked").focus()
+        it.page.keyboard.press("ArrowUp")
+        assert panels.count() == 2
+        assert panels.all_inner_texts() != before
+
+
+def test_pointing_at_a_word_tells_its_value(browser: Browser) -> None:
+    with opened(browser, document(False)) as it:
+        marks = it.page.locator(MARKS)
+        assert marks.count() > 10
+        for n in range(5):
+            marks.nth(n).hover()
+            assert value_of(marks.nth(n)).strip("+−").replace(".", "").isdigit()
+    with opened(browser, document(True)) as it:
+        marks = it.page.locator(MARKS)
+        assert value_of(marks.first) == ""
+        for n in range(5):
+            marks.nth(n).hover()
+            said = value_of(marks.nth(n))
+            assert said.endswith(" % of the strongest word")
+            assert -100 <= int(said.split(" %")[0]) <= 100
+
+
+def test_the_value_pointed_at_goes_with_the_class(browser: Browser) -> None:
+    with opened(browser, document(True)) as it:
+        said = set()
+        for n in range(3):
+            it.page.locator("input").nth(n).check()
+            it.page.locator(MARKS).first.hover()
+            said.add(value_of(it.page.locator(MARKS).first))
+        assert len(said) == 3
+
+
+@pytest.mark.parametrize("kind", ["document", "many", "list", "notebook"])
+def test_the_text_is_the_documents_own(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind]()) as it:
+        assert texts(it.page, ".text")[0] == TEXT
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind]()) as it:
+        it.page.emulate_media(media="print")
+        assert it.page.locator("input:visible").count() == 0
+        texts_shown = it.page.locator(".text").first
+        if kind != "evaluation":
+            assert texts_shown.is_visible()
+            assert texts_shown.inner_text().split() == TEXT.split()
+        # what is wider or higher than its scrolling box would be lost
+        cut = it.page.evaluate(
+            """() => [...document.querySelectorAll('.textlrp *')].filter(e => {
+                const {overflowX, overflowY} = getComputedStyle(e);
+                return (overflowX === 'auto' && e.scrollWidth > e.clientWidth)
+                    || (overflowY === 'auto' && e.scrollHeight > e.clientHeight + 1);
+            }).map(e => e.outerHTML.slice(0, 99))"""
+        )
+        assert cut == []
+
+
+def test_on_paper_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
+    with opened(browser, PAGES["evaluation"]()) as it:
+        assert not it.page.locator("details .both").first.is_visible()
+        it.page.emulate_media(media="print")
+        assert it.page.locator("details .both").first.is_visible()
