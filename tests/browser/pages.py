@@ -120,16 +120,14 @@ def backgrounds(page: Page, selector: str = ".text b") -> list[str]:
 
 
 def value_of(mark: Locator) -> str:
-    """What a page says about a mark that is pointed at: its title, or its bubble with the counters filled in."""
+    """What the bubble over a mark says, its counters filled in; empty where there is none now."""
     said: str = mark.evaluate(
         """e => {
-            if (e.title) return e.title;
-            const bubble = getComputedStyle(e, '::after');
-            const content = bubble.content === 'none' || bubble.visibility === 'hidden' ? '' : bubble.content;
-            const counters = Object.fromEntries(
-                getComputedStyle(e).counterReset.split(/ (?=[a-z])/).map(c => c.split(' ')));
-            return content.replace(/counter\\((\\w+)\\)/g, (_, name) => JSON.stringify(counters[name] ?? ''))
-                .replace(/"([^"]*)" ?/g, '$1');
+            const {content, display, visibility} = getComputedStyle(e, '::after');
+            if (content === 'none' || display === 'none' || visibility === 'hidden') return '';
+            const counters = getComputedStyle(e).counterReset.split(/ (?=[a-z])/).map(c => c.split(' '));
+            return content.replace(/counter\\((\\w+)\\)/g, (_, name) => `"${Object.fromEntries(counters)[name]}"`)
+                .replace(/"([^"]*)" ?/g, '$1').replace(/\\\\a /g, '\\n');
         }"""
     )
     return said

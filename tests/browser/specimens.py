@@ -34,7 +34,13 @@ def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225")
     status[starts >= TEXT.index("all of this")] = Status.CUT_OFF
     targets = (*range(len(LABELS)), (13, 14), (14, 7)) if many else (13,)
     explanation = make_explanation(
-        TEXT, labels=LABELS, targets=targets, status=status.tolist(), seed=seed, gold="sci.med", document_id=document_id
+        TEXT,
+        labels=LABELS,
+        targets=targets,
+        status=status.tolist(),
+        seed=seed,
+        gold="sci.med",
+        document_id=document_id,
     )
     return with_phrases(explanation)
 

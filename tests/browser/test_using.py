@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pages import NARROW, WIDE, backgrounds, opened, sideways, texts, value_of
 from playwright.sync_api import Browser
@@ -68,21 +70,32 @@ def test_the_words_beside_the_text_go_with_the_class(browser: Browser) -> None:
         assert panels.all_inner_texts() != before
 
 
-def test_pointing_at_a_word_tells_its_value(browser: Browser) -> None:
-    with opened(browser, document(False)) as it:
+VALUE = {
+    False: re.compile(r"[+−]?\d+\.\d\d\nin (no|\d+) training texts?"),
+    True: re.compile(r"-?\d+ % of ±\d+\.\d\d\nin .*"),
+}
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_pointing_at_a_word_tells_its_value(browser: Browser, many: bool) -> None:
+    with opened(browser, document(many)) as it:
         marks = it.page.locator(MARKS)
         assert marks.count() > 10
-        for n in range(5):
+        for n in range(4):
+            assert value_of(marks.nth(n)) == ""
             marks.nth(n).hover()
-            assert value_of(marks.nth(n)).strip("+−").replace(".", "").isdigit()
-    with opened(browser, document(True)) as it:
-        marks = it.page.locator(MARKS)
-        assert value_of(marks.first) == ""
-        for n in range(5):
-            marks.nth(n).hover()
-            said = value_of(marks.nth(n))
-            assert said.endswith(" % of the strongest word")
-            assert -100 <= int(said.split(" %")[0]) <= 100
+            assert VALUE[many].fullmatch(value_of(marks.nth(n)))
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_tabbing_to_a_word_tells_its_value(browser: Browser, many: bool) -> None:
+    with opened(browser, document(many), scripts=False) as it:
+        marks = it.page.locator(f"{MARKS}[tabindex]")
+        marks.first.focus()
+        for n in range(1, 4):
+            it.page.keyboard.press("Tab")
+            assert VALUE[many].fullmatch(value_of(marks.nth(n)))
+            assert value_of(marks.nth(n - 1)) == ""
 
 
 def test_the_value_pointed_at_goes_with_the_class(browser: Browser) -> None:
@@ -95,6 +108,29 @@ def test_the_value_pointed_at_goes_with_the_class(browser: Browser) -> None:
         assert len(said) == 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["document", "many", "list"])
+def test_no_bubble_widens_the_page_of_a_phone(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind](), width=NARROW) as it:
+        marks = it.page.locator(f"{MARKS}:visible")
+        for n in range(marks.count()):
+            marks.nth(n).hover()
+            assert value_of(marks.nth(n))
+            assert sideways(it.page) == 0
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_second_class_is_held_against_the_first(browser: Browser, scripts: bool) -> None:
+    with opened(browser, document(True), scripts=scripts) as it:
+        select = it.page.locator(".versus select")
+        before = backgrounds(it.page)
+        select.focus()
+        it.page.keyboard.press("ArrowDown")
+        assert sum(one != other for one, other in zip(before, backgrounds(it.page), strict=True)) > 10
+        it.page.keyboard.press("ArrowUp")
+        assert backgrounds(it.page) == before
+
+
 @pytest.mark.parametrize("kind", ["document", "many", "list", "notebook"])
 def test_the_text_is_the_documents_own(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
@@ -105,7 +141,7 @@ def test_the_text_is_the_documents_own(browser: Browser, kind: str) -> None:
 def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         it.page.emulate_media(media="print")
-        assert it.page.locator("input:visible").count() == 0
+        assert it.page.locator("input:visible, select:visible").count() == 0
         texts_shown = it.page.locator(".text").first
         if kind != "evaluation":
             assert texts_shown.is_visible()
