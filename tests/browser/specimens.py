@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 from evaluation_results import LABELS, make_results
 from explanations import make_explanation, split, with_phrases
 from pages import hosted
@@ -79,3 +80,12 @@ PAGES = {
     "notebook": notebook,
 }
 """Kind of page -> its HTML."""
+
+
+def slow(*values: object) -> object:
+    """Parameters of a test that `make test` leaves out."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+KINDS = ("document", "many", "list", slow("evaluation"), slow("notebook"))
+"""The keys of :data:`PAGES` as parameters of a test."""

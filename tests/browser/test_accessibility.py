@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 from pages import NARROW, WIDE, barriers, opened
 from playwright.sync_api import Browser
-from specimens import PAGES
+from specimens import PAGES, slow
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind == "document" else pytest.mark.slow) for kind in PAGES]
-)
+@pytest.mark.parametrize("kind", ["document", slow("many"), slow("list"), slow("evaluation"), slow("notebook")])
 def test_axe_finds_no_barrier(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind](), policy=False) as it:
         within = ".textlrp" if kind == "notebook" else None

@@ -7,46 +7,46 @@ import re
 import pytest
 from pages import NARROW, WIDE, backgrounds, opened, sideways, texts, value_of
 from playwright.sync_api import Browser
-from specimens import PAGES, TEXT, document
+from specimens import KINDS, PAGES, TEXT, document, slow
 
 MARKS = ".text b"
 
 
-@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         assert it.page.locator(".textlrp").count()
         assert it.did() == []
 
 
-@pytest.mark.parametrize("width", [NARROW, WIDE])
-@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize("width", [NARROW, slow(WIDE)])
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_page_scrolls_sideways(browser: Browser, kind: str, width: int) -> None:
     with opened(browser, PAGES[kind](), width=width) as it:
         it.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert sideways(it.page) == 0
 
 
-@pytest.mark.parametrize("scripts", [True, False])
-@pytest.mark.parametrize("kind", ["many", "list", "notebook"])
+@pytest.mark.parametrize("scripts", [slow(True), False])
+@pytest.mark.parametrize("kind", ["many", "list", slow("notebook")])
 def test_arrow_keys_change_the_class_and_the_colours(browser: Browser, kind: str, scripts: bool) -> None:
     with opened(browser, PAGES[kind](), scripts=scripts) as it:
-        radios = it.page.locator(".doc").first.locator("input")
-        chosen = it.page.locator(".doc").first.locator("input:checked")
-        first, before = chosen.get_attribute("class"), backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}")
+        first = it.page.locator(".doc").first
+        chosen, group = first.locator("input:checked"), first.locator("input").first.get_attribute("name")
+        marks = f".doc:has([name={group}]) {MARKS}"
+        name, before = chosen.get_attribute("class"), backgrounds(it.page, marks)
         chosen.focus()
         it.page.keyboard.press("ArrowDown")
-        after = backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}")
         assert chosen.count() == 1
-        assert chosen.get_attribute("class") != first
-        assert sum(one != other for one, other in zip(before, after, strict=True)) > 10
+        assert chosen.get_attribute("class") != name
+        assert sum(one != other for one, other in zip(before, backgrounds(it.page, marks), strict=True)) > 10
         it.page.keyboard.press("ArrowUp")
-        assert chosen.get_attribute("class") == first
-        assert backgrounds(it.page, f".doc:has(.{'k0'}) {MARKS}") == before
-        assert radios.count() > 10
+        assert chosen.get_attribute("class") == name
+        assert backgrounds(it.page, marks) == before
         assert it.did() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["many", "list", "notebook"])
 def test_a_switch_changes_its_own_document_alone(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
@@ -59,6 +59,7 @@ def test_a_switch_changes_its_own_document_alone(browser: Browser, kind: str) ->
         assert [radio.get_attribute("class") for radios in others for radio in radios] == names
 
 
+@pytest.mark.slow
 def test_the_words_beside_the_text_go_with_the_class(browser: Browser) -> None:
     with opened(browser, document(True)) as it:
         panels = it.page.locator(".words .p:visible, .why .p:visible")
@@ -76,7 +77,7 @@ VALUE = {
 }
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [slow(False), True])
 def test_pointing_at_a_word_tells_its_value(browser: Browser, many: bool) -> None:
     with opened(browser, document(many)) as it:
         marks = it.page.locator(MARKS)
@@ -87,7 +88,7 @@ def test_pointing_at_a_word_tells_its_value(browser: Browser, many: bool) -> Non
             assert VALUE[many].fullmatch(value_of(marks.nth(n)))
 
 
-@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("many", [slow(False), True])
 def test_tabbing_to_a_word_tells_its_value(browser: Browser, many: bool) -> None:
     with opened(browser, document(many), scripts=False) as it:
         marks = it.page.locator(f"{MARKS}[tabindex]")
@@ -98,6 +99,7 @@ def test_tabbing_to_a_word_tells_its_value(browser: Browser, many: bool) -> None
             assert value_of(marks.nth(n - 1)) == ""
 
 
+@pytest.mark.slow
 def test_the_value_pointed_at_goes_with_the_class(browser: Browser) -> None:
     with opened(browser, document(True)) as it:
         said = set()
@@ -119,7 +121,7 @@ def test_no_bubble_widens_the_page_of_a_phone(browser: Browser, kind: str) -> No
             assert sideways(it.page) == 0
 
 
-@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("scripts", [slow(True), False])
 def test_a_second_class_is_held_against_the_first(browser: Browser, scripts: bool) -> None:
     with opened(browser, document(True), scripts=scripts) as it:
         select = it.page.locator(".versus select")
@@ -131,13 +133,14 @@ def test_a_second_class_is_held_against_the_first(browser: Browser, scripts: boo
         assert backgrounds(it.page) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["document", "many", "list", "notebook"])
 def test_the_text_is_the_documents_own(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         assert texts(it.page, ".text")[0] == TEXT
 
 
-@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize("kind", [slow("document"), "many", slow("list"), slow("evaluation"), slow("notebook")])
 def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         it.page.emulate_media(media="print")
@@ -157,6 +160,7 @@ def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: s
         assert cut == []
 
 
+@pytest.mark.slow
 def test_on_paper_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
     with opened(browser, PAGES["evaluation"]()) as it:
         assert not it.page.locator("details .both").first.is_visible()
