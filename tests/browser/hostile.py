@@ -83,9 +83,10 @@ def hostile_strings(count: int, seed: int = 0) -> list[str]:
 
 
 def carrying(own: list[str]) -> Explanation:
-    """An explanation with these strings (four or more) as text, words, labels, id and all else a user can name.
+    """An explanation with these strings (three or more) as text, words, labels, id and all else a user can name.
 
-    They are the words of the text; the first is the id, the last the label of its own.
+    Each is a word and a class; the first is the id, the last the label of its own; rule, method, model and version
+    are all of them.
     """
     text, ends = " ".join(own), np.cumsum([len(each) + 1 for each in own], dtype=np.int32) - 1
     spans = np.stack([np.concatenate([[0], ends[:-1] + 1]), ends], axis=1).astype(np.int32)
@@ -99,10 +100,10 @@ def carrying(own: list[str]) -> Explanation:
         gold=own[-1],
         ledger={(own[-1], own[-1]): np.ones(count, np.float32)},
         phrases=(Phrase(0, len(text), own[-1], 1, np.ones(count, np.float32)),),
-        method=own[1],
-        rule=own[2],
-        model=own[-1],
-        version=own[3],
+        method=text,
+        rule=text,
+        model=text,
+        version=text,
     )
 
 

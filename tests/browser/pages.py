@@ -65,7 +65,7 @@ def opened(
         if route.request.url != address:
             route.abort()
         elif isinstance(page, str):
-            route.fulfill(body=page, content_type="text/html; charset=utf-8")
+            route.fulfill(body=page.encode(errors="replace"), content_type="text/html; charset=utf-8")
         else:
             route.continue_()
 

@@ -95,12 +95,12 @@ def test_a_list_of_hostile_documents_shows_them(browser: Browser, count: int) ->
 def test_pages_of_hostile_documents_show_them(browser: Browser, batch: int) -> None:
     explanation = batches(100)[batch]
     own = explanation.labels
-    for write in (document_page, lambda e: hosted(notebook_fragment(e))):
-        wild: str = write(explanation)
+    for write in (lambda e: document_page(e, title=e.text), lambda e: hosted(notebook_fragment(e))):
+        wild = write(explanation)
         with opened(browser, wild, width=NARROW) as it:
             nothing_ran(it)
             assert texts(it.page, ".text") == [shown(explanation.text)]
-            assert it.page.title() in ("Host", collapsed(f"{own[explanation.predicted]} · {own[0]}"))
+            assert it.page.title() in ("Host", collapsed(f"{own[explanation.predicted]} · {explanation.text}"))
             assert {shown(each) for each in own} <= set(texts(it.page, NAMES))
             assert sideways(it.page) == 0
         compared(browser, wild, write(harmless(explanation)))
