@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -107,14 +108,13 @@ def carrying(own: list[str]) -> Explanation:
     )
 
 
-def harmless(explanation: Explanation) -> Explanation:
-    """The same numbers, with a word in place of every string."""
-    names = {label: f"label{n}" for n, label in enumerate(explanation.labels)}
+def harmless(explanation: Explanation, names: Mapping[str, str]) -> Explanation:
+    """The same numbers, with a word in place of every string: for labels and words that of ``names``."""
     tokens = explanation.tokens
     return replace(
         explanation,
         tokens=Tokens("a" * len(tokens.text), tokens.spans, tuple(names[form] for form in tokens.forms)),
-        labels=tuple(names.values()),
+        labels=tuple(names[label] for label in explanation.labels),
         document_id="id",
         gold=names[str(explanation.gold)],
         ledger=dict(zip([("step", "cause")], explanation.ledger.values(), strict=True)),

@@ -105,6 +105,11 @@ def shown(text: str) -> str:
     return showable(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def unfold(page: Page) -> None:
+    """Opens everything that can be opened."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+
+
 def texts(page: Page, selector: str) -> list[str]:
     """``textContent`` of all that match, in order."""
     found: list[str] = page.evaluate("s => [...document.querySelectorAll(s)].map(e => e.textContent)", selector)

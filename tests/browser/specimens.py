@@ -12,7 +12,8 @@ from pages import hosted
 
 from textlrp.records import Explanation, Status
 from textlrp.reports.evaluation import evaluation_page
-from textlrp.reports.html import document_page, list_page, notebook_fragment
+from textlrp.reports.html import document_page, notebook_fragment
+from textlrp.reports.writing import Beside, list_page
 
 TEXT = """From: reader@example.org
 Subject: a question
@@ -60,6 +61,22 @@ def documents(many: bool = True) -> str:
 
 
 @cache
+def corpus() -> str:
+    """A list that is long enough for an overview, with a map and how good the explanations are."""
+    places = np.random.default_rng(0).normal(size=(60, 2))
+    words = TEXT.split()
+    texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(60)]
+    explanations = [
+        make_explanation(
+            text, labels=LABELS, targets=(n % 20, 3), seed=n, gold=LABELS[n % 20], document_id=f"test/{n}"
+        )
+        for n, text in enumerate(texts)
+    ]
+    beside = Beside(places=lambda: places, about="hand-made", evaluation=make_results(documents=40))
+    return list_page(explanations, title="A corpus", beside=beside)
+
+
+@cache
 def evaluation() -> str:
     return evaluation_page(make_results(documents=400))
 
@@ -76,6 +93,7 @@ PAGES = {
     "document": lambda: document(False),
     "many": lambda: document(True),
     "list": documents,
+    "corpus": corpus,
     "evaluation": evaluation,
     "notebook": notebook,
 }
@@ -87,5 +105,5 @@ def slow(*values: object) -> object:
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-KINDS = ("document", "many", "list", slow("evaluation"), slow("notebook"))
+KINDS = ("document", "many", "list", slow("corpus"), slow("evaluation"), slow("notebook"))
 """The keys of :data:`PAGES` as parameters of a test."""
