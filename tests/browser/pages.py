@@ -1,0 +1,200 @@
+"""Pages in Chromium: opened from their HTML, watched for whatever a report must not do, read, timed."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Route
+
+from textlrp.reports.rendering import showable
+
+WIDE, NARROW = 1280, 390
+"""Screens in CSS pixels: a laptop's and a phone's."""
+
+ADDRESS = "https://report.example/"
+"""Where a page that came as text is served; nothing else is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open page and what it did: requests tried beyond its own, errors and warnings of its console, dialogs."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+    def did(self) -> list[str]:
+        """All that a quiet page does not do; a blocked script or picture is an error of the console."""
+        return [*self.requests, *self.errors, *self.dialogs]
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    page: str | Path,
+    *,
+    width: int = WIDE,
+    dark: bool = False,
+    scripts: bool = True,
+    policy: bool = True,
+) -> Iterator[Opened]:
+    """The page, given as HTML or as a file, loaded in a context of its own.
+
+    Without ``policy`` its Content-Security-Policy is not obeyed: what gets past the escaping, runs.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=scripts,
+        bypass_csp=not policy,
+        reduced_motion="reduce",
+        service_workers="block",
+    )
+    context.set_default_timeout(10_000)
+    tab = context.new_page()
+    watched, address = Opened(tab), ADDRESS if isinstance(page, str) else page.resolve().as_uri()
+
+    def answer(route: Route) -> None:
+        if route.request.url != address:
+            route.abort()
+        elif isinstance(page, str):
+            route.fulfill(body=page.encode(errors="replace"), content_type="text/html; charset=utf-8")
+        else:
+            route.continue_()
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            watched.errors.append(message.text)
+
+    def dismiss(dialog: Dialog) -> None:
+        watched.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    context.on("request", lambda request: watched.requests.append(request.url) if request.url != address else None)
+    context.on("page", lambda other: watched.requests.append(f"a new window at {other.url}"))
+    tab.on("console", note)
+    tab.on("pageerror", lambda error: watched.errors.append(str(error)))
+    tab.on("dialog", dismiss)
+    context.route("**/*", answer)
+    try:
+        tab.goto(address, wait_until="load")
+        yield watched
+    finally:
+        context.close()
+
+
+def hosted(*fragments: str, style: str = "") -> str:
+    """Fragments in the page of a host that has styles of its own and no policy, as a notebook has."""
+    cells = "\n".join(f'<section class="cell">{fragment}</section>' for fragment in fragments)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Host</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<style>{style}</style><body><main><h1>Host</h1>{cells}</main></body></html>"
+    )
+
+
+def shown(text: str) -> str:
+    """A string as a page shows it: controls made visible, line ends as HTML reads them."""
+    return showable(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def unfold(page: Page) -> None:
+    """Opens everything that can be opened."""
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+
+
+def texts(page: Page, selector: str) -> list[str]:
+    """``textContent`` of all that match, in order."""
+    found: list[str] = page.evaluate("s => [...document.querySelectorAll(s)].map(e => e.textContent)", selector)
+    return found
+
+
+def backgrounds(page: Page, selector: str = ".text b") -> list[str]:
+    """The computed backgrounds of the marks, in order."""
+    found: list[str] = page.evaluate(
+        "s => [...document.querySelectorAll(s)].map(e => getComputedStyle(e).background)", selector
+    )
+    return found
+
+
+def value_of(mark: Locator) -> str:
+    """What the bubble over a mark says, its counters filled in; empty where there is none now."""
+    said: str = mark.evaluate(
+        """e => {
+            const {content, display, visibility} = getComputedStyle(e, '::after');
+            if (content === 'none' || display === 'none' || visibility === 'hidden') return '';
+            const counters = getComputedStyle(e).counterReset.split(/ (?=[a-z])/).map(c => c.split(' '));
+            return content.replace(/counter\\((\\w+)\\)/g, (_, name) => `"${Object.fromEntries(counters)[name]}"`)
+                .replace(/"([^"]*)" ?/g, '$1').replace(/\\\\a /g, '\\n');
+        }"""
+    )
+    return said
+
+
+def sideways(page: Page) -> int:
+    """How many pixels the page can be scrolled sideways."""
+    pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return pixels
+
+
+@cache
+def _axe() -> str:
+    # the package's own front asks for nothing but the script either, and cannot be told which rules to run
+    spec = importlib.util.find_spec("axe_playwright_python")
+    assert spec is not None
+    assert spec.origin is not None
+    return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def barriers(page: Page, within: str | None = None, *, colours_alone: bool = False) -> list[str]:
+    """What axe-core finds: rule, element and reason of every violation; the page must be open without its policy.
+
+    ``colours_alone`` is for another colour scheme of a page that was looked at: nothing else can have changed.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe())
+    options = {"resultTypes": ["violations"], **({"runOnly": ["color-contrast"]} if colours_alone else {})}
+    results: dict[str, Any] = page.evaluate(
+        "([within, options]) => axe.run(within ?? document, options)", [within, options]
+    )
+    return [
+        f"{found['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for found in results["violations"]
+        for node in found["nodes"]
+    ]
+
+
+def first_paint(page: Page) -> float:
+    """Milliseconds from the start of loading to the first text on the screen."""
+    time: float = page.evaluate(
+        """async () => {
+            const painted = () => performance.getEntriesByName('first-contentful-paint')[0];
+            while (!painted()) await new Promise(requestAnimationFrame);
+            return painted().startTime;
+        }"""
+    )
+    return time
+
+
+def switch_time(page: Page, radio: str) -> float:
+    """Milliseconds from a click on the element that ``radio`` selects to the end of the frame that shows it."""
+    time: float = page.evaluate(
+        """async selector => {
+            const frame = () => new Promise(requestAnimationFrame);
+            await frame();
+            const start = performance.now();
+            document.querySelector(selector).click();
+            await frame();
+            await frame();
+            return performance.now() - start;
+        }""",
+        radio,
+    )
+    return time

@@ -1,0 +1,109 @@
+"""One page of each kind, with everything on it that a page of that kind can show."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from evaluation_results import LABELS, make_results
+from explanations import make_explanation, split, with_phrases
+from pages import hosted
+
+from textlrp.records import Explanation, Status
+from textlrp.reports.evaluation import evaluation_page
+from textlrp.reports.html import document_page, notebook_fragment
+from textlrp.reports.writing import Beside, list_page
+
+TEXT = """From: reader@example.org
+Subject: a question
+
+My doctor gave me 2 pills against the pain, and the pain went, and the orbit of the shuttle is none of her business.
+> Who pays for an unreasonablylongwordthatnobodyeverwroteinanylanguagesofarasweknowandthatwillnotfit?
+
+الطبيب في المدار, הרופא במסלול, 医生在轨道上, and a rocket 🚀 for you.
+Here ends what the model can read: all of this came too late for it.
+"""
+
+
+def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225") -> Explanation:
+    """The text above explained for one class, or for every class and two contrasts; tokens of every status."""
+    tokens = split(TEXT)
+    starts, read = tokens.spans[:, 0], np.array([form.isalpha() for form in tokens.forms])
+    status = np.where(read, Status.READ, Status.NOT_A_WORD)
+    status[[form.startswith("unreasonably") or form == "shuttle" for form in tokens.forms]] = Status.UNKNOWN
+    status[starts < TEXT.index("My doctor")] = Status.SKIPPED
+    status[starts >= TEXT.index("all of this")] = Status.CUT_OFF
+    targets = (*range(len(LABELS)), (13, 14), (14, 7)) if many else (13,)
+    explanation = make_explanation(
+        TEXT,
+        labels=LABELS,
+        targets=targets,
+        status=status.tolist(),
+        seed=seed,
+        gold="sci.med",
+        document_id=document_id,
+    )
+    return with_phrases(explanation)
+
+
+@cache
+def document(many: bool) -> str:
+    return document_page(specimen(many))
+
+
+@cache
+def documents(many: bool = True) -> str:
+    """A list: right, wrong, without a label, without a word read."""
+    unread = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
+    unlabelled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
+    return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabelled, unread], title="Four")
+
+
+@cache
+def corpus() -> str:
+    """A list that is long enough for an overview, with a map and how good the explanations are."""
+    places = np.random.default_rng(0).normal(size=(60, 2))
+    words = TEXT.split()
+    texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(60)]
+    explanations = [
+        make_explanation(
+            text, labels=LABELS, targets=(n % 20, 3), seed=n, gold=LABELS[n % 20], document_id=f"test/{n}"
+        )
+        for n, text in enumerate(texts)
+    ]
+    beside = Beside(places=lambda: places, about="hand-made", evaluation=make_results(documents=40))
+    return list_page(explanations, title="A corpus", beside=beside)
+
+
+@cache
+def evaluation() -> str:
+    return evaluation_page(make_results(documents=400))
+
+
+@cache
+def notebook() -> str:
+    """Two cells that show the same explanation, and one of a single class, in a host with styles of its own."""
+    style = "body{font:20px serif;margin:0 1rem} b{color:#060} table td{border:1px solid red} input{margin:2em}"
+    fragments = [notebook_fragment(specimen(many)) for many in (True, True, False)]
+    return hosted(*fragments, style=style)
+
+
+PAGES = {
+    "document": lambda: document(False),
+    "many": lambda: document(True),
+    "list": documents,
+    "corpus": corpus,
+    "evaluation": evaluation,
+    "notebook": notebook,
+}
+"""Kind of page -> its HTML."""
+
+
+def slow(*values: object) -> object:
+    """Parameters of a test that `make test` leaves out."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+KINDS = ("document", "many", "list", slow("corpus"), slow("evaluation"), slow("notebook"))
+"""The keys of :data:`PAGES` as parameters of a test."""

@@ -1,0 +1,25 @@
+"""No barrier that axe-core knows of: in light and dark, wide and narrow, on the screen and on paper."""
+
+from __future__ import annotations
+
+import pytest
+from pages import NARROW, barriers, opened, unfold
+from playwright.sync_api import Browser
+from specimens import PAGES, slow
+
+
+@pytest.mark.parametrize(
+    "kind", ["document", slow("many"), slow("list"), slow("corpus"), slow("evaluation"), slow("notebook")]
+)
+def test_axe_finds_no_barrier(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind](), policy=False) as it:
+        unfold(it.page)
+        within = ".textlrp" if kind == "notebook" else None
+        assert barriers(it.page, within) == []
+        it.page.emulate_media(color_scheme="dark")
+        assert barriers(it.page, within, colours_alone=True) == [], "dark"
+        it.page.emulate_media(color_scheme="light", media="print")
+        assert barriers(it.page, within, colours_alone=True) == [], "on paper"
+        it.page.emulate_media(media="screen")
+        it.page.set_viewport_size({"width": NARROW, "height": 900})
+        assert barriers(it.page, within) == [], "narrow"
