@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,10 +16,25 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.inputs import check_input, counted, documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Input, Label, Limit, Literally, Method, Model, Rule, Seed
+from textlrp.cli.inputs import check_input, counted, documents_of, names_in, say
+from textlrp.cli.options import (
+    Column,
+    Encoding,
+    Id,
+    Input,
+    Label,
+    Limit,
+    Literally,
+    Methods,
+    Model,
+    Rule,
+    Rules,
+    Seed,
+)
 from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
+from textlrp.cli.side_by_side import check_alone, gallery
+from textlrp.records import Document
 from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation
 
@@ -146,7 +162,8 @@ def explain(
     ] = None,
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
     rule: Rule = None,
-    method: Method = "lrp",
+    rules: Rules = None,
+    method: Methods = None,
     phrases: Annotated[
         int,
         typer.Option(min=0, help="Winning windows to list, of a CNN with max pooling: the phrases its filters saw."),
@@ -186,18 +203,36 @@ def explain(
     textlrp explain reviews-model new.csv --target all -o why.html
 
     textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
+
+    textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma,alpha1beta0 --method cam -o gallery.html
     """
     check_input(source, text)
+    methods = names_in(method or ())
+
+    def documents(limit: int | None) -> Iterable[Document]:
+        return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
+
+    if rules is not None or len(methods) > 1:
+        check_alone(rule=rule, phrases=phrases)
+        asked = names_in([rules or ""])
+        gallery(
+            model, documents, output, rules=asked, methods=methods, target=target or (), versus=versus, limit=limit
+        )
+        return
     from textlrp import corpus
 
     console = Console(width=width)
     most = lines_asked(lines, console)
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES)
-    classifier = textlrp.load(model)
-    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
     whys = corpus.explain_corpus(
-        classifier, documents, targets=target or (), versus=versus, rule=rule, method=method, phrases=phrases
+        textlrp.load(model),
+        documents(limit),
+        targets=target or (),
+        versus=versus,
+        rule=rule,
+        method=methods[0] if methods else "lrp",
+        phrases=phrases,
     )
     if output is not None:
         say(f"wrote {corpus.write_explanations(whys, output)}")

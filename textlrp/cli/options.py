@@ -40,4 +40,19 @@ Rule = Annotated[
 Method = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
 ]
+Rules = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Several rules, and the methods of --method, side by side on one page: -o PAGE.html.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="lrp unless given, or a method to compare it with; 'textlrp rules' lists them. Several, repeated or "
+        "separated by commas, stand side by side on one page.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most texts to take, evenly spaced.")]

@@ -11,6 +11,7 @@ from textlrp.corpus.explaining import (
     strongest_filters,
     write_explanations,
 )
+from textlrp.corpus.galleries import View, views, write_gallery
 from textlrp.corpus.plans import Evaluation, planned
 from textlrp.corpus.predicting import (
     PREDICTION_COLUMNS,
@@ -44,6 +45,7 @@ __all__ = [
     "Evaluation",
     "Prediction",
     "Training",
+    "View",
     "check_labelled",
     "check_model_folder",
     "check_output",
@@ -63,9 +65,11 @@ __all__ = [
     "strongest_filters",
     "train_corpus",
     "vectors_of",
+    "views",
     "word_listings",
     "words_of_classes",
     "write_explanations",
+    "write_gallery",
     "write_predictions",
     "write_words",
 ]
