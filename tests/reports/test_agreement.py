@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,8 +38,7 @@ def with_tokens(explanation: Explanation, spans: list[tuple[int, int]], relevanc
 def cuts(draw: st.DrawFn, text: str = TEXT) -> list[tuple[int, int]]:
     """Sorted, disjoint spans of a text, with and without gaps."""
     edges = sorted(draw(st.sets(st.integers(0, len(text)), min_size=2)))
-    spans = list(zip(edges, edges[1:], strict=False))
-    return [span for span in spans if draw(st.booleans())]
+    return [span for span in pairwise(edges) if draw(st.booleans())]
 
 
 def test_a_word_gets_the_sum_of_the_tokens_it_covers_and_shares_those_that_cover_it() -> None:

@@ -25,15 +25,17 @@ from textlrp.cli.options import (
     Label,
     Limit,
     Literally,
+    Method,
     Methods,
     Model,
     Rule,
     Rules,
     Seed,
+    Target,
 )
 from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
-from textlrp.cli.side_by_side import check_alone, gallery
+from textlrp.cli.side_by_side import check_alone, comparison, gallery
 from textlrp.records import Document
 from textlrp.reports.marks import percentage
 from textlrp.reports.terminal import print_explanation
@@ -156,10 +158,7 @@ def explain(
     model: Model,
     source: Input = None,
     text: Literally = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
-    ] = None,
+    target: Target = None,
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
     rule: Rule = None,
     rules: Rules = None,
@@ -249,6 +248,21 @@ def report(
         typer.Argument(metavar="INPUT", help="A file, a folder, -, 20newsgroups or sample; see textlrp explain."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write.")],
+    target: Target = None,
+    rule: Rule = None,
+    method: Method = "lrp",
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Another model to compare with, on a page with both sides of each text."),
+    ] = None,
+    against_rule: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Another rule to compare with; or of the other model, its rule."),
+    ] = None,
+    against_method: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Another method to compare with; or of the other model, its method."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most texts on the page, evenly spaced.")] = 100,
     column: Column = None,
     label: Label = None,
@@ -257,16 +271,41 @@ def report(
 ) -> None:
     """Write a page that lists texts, each with the words that made the model choose its class.
 
+    With --against, --against-rule or --against-method it is a page about two sides: how far they agree, the words
+    they disagree on most, and each text marked by both.
+
     [bold]Examples[/bold]
 
     textlrp report 20newsgroups-cnn sample -o report.html
 
     textlrp report reviews-model new.csv --column review --limit 500 -o report.html
+
+    textlrp report 20newsgroups-cnn sample --against 20newsgroups-boe -o compare.html
+
+    textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
+
+    def documents(limit: int | None) -> Iterable[Document]:
+        return documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+
+    if against is not None or against_rule is not None or against_method is not None:
+        comparison(
+            model,
+            documents,
+            output,
+            against=against,
+            rule=rule,
+            method=method,
+            against_rule=against_rule,
+            against_method=against_method,
+            target=target or (),
+            limit=limit,
+        )
+        return
     from textlrp import corpus
 
     corpus.check_output(output, (".html",))
-    classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    page = textlrp.write_report(corpus.explain_corpus(classifier, documents), output, title=Path(source).name)
-    say(f"wrote {page}")
+    whys = corpus.explain_corpus(
+        textlrp.load(model), documents(limit), targets=target or (), rule=rule, method=method
+    )
+    say(f"wrote {textlrp.write_report(whys, output, title=Path(source).name)}")

@@ -33,6 +33,10 @@ Encoding = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
 ]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
+]
 Rule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),

@@ -31,10 +31,7 @@ def gallery(
     """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
     if output is None:
         raise OptionError("several rules or methods stand side by side on a page; name it with -o PAGE.html.")
-    if len(target) > 1:
-        raise OptionError(
-            f"--target came {len(target)} times; a page of several rules or methods explains one class. Give one."
-        )
+    _check_one(target, "several rules or methods")
     from textlrp import corpus
 
     corpus.check_output(output, (".html",))
@@ -44,6 +41,42 @@ def gallery(
         classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
     )
     say(f"wrote {page}")
+
+
+def comparison(
+    model: str,
+    documents: Documents,
+    output: Path,
+    *,
+    against: str | None,
+    rule: str | None,
+    method: str,
+    against_rule: str | None,
+    against_method: str | None,
+    target: Sequence[str],
+    limit: int,
+) -> None:
+    """One page about two models, rules or methods."""
+    _check_one(target, "two models, rules or methods")
+    from textlrp import corpus
+
+    corpus.check_output(output, (".html",))
+    first = textlrp.load(model)
+    asked = corpus.Comparison(
+        against=None if against is None else textlrp.load(against),
+        rule=rule,
+        method=method,
+        against_rule=against_rule,
+        against_method=against_method,
+        target=target[0] if target else None,
+    )
+    page = corpus.write_comparison(first, documents(limit), output, asked, names=(model, against or model))
+    say(f"wrote {page}")
+
+
+def _check_one(target: Sequence[str], what: str) -> None:
+    if len(target) > 1:
+        raise OptionError(f"--target came {len(target)} times; a page of {what} explains one class. Give one.")
 
 
 def check_alone(**options: object) -> None:

@@ -3,6 +3,7 @@
 Functions that take a while tell how far they are through ``say``, which gets one line of text at a time.
 """
 
+from textlrp.corpus.comparing import Comparison, explained_twice, write_comparison
 from textlrp.corpus.evaluating import evaluate
 from textlrp.corpus.explaining import (
     EXPLANATION_FILES,
@@ -41,6 +42,7 @@ __all__ = [
     "SAMPLE_SETTINGS",
     "WORD_COLUMNS",
     "WORD_FILES",
+    "Comparison",
     "Demo",
     "Evaluation",
     "Prediction",
@@ -55,6 +57,7 @@ __all__ = [
     "demo",
     "evaluate",
     "explain_corpus",
+    "explained_twice",
     "new_model",
     "open_corpus",
     "planned",
@@ -68,6 +71,7 @@ __all__ = [
     "views",
     "word_listings",
     "words_of_classes",
+    "write_comparison",
     "write_explanations",
     "write_gallery",
     "write_predictions",

@@ -17,8 +17,8 @@ from textlrp.records import Document
 from textlrp.reports.gallery import galleries_page
 
 CAM_NOTE = (
-    "Asked for as CAM: a class activation map needs mean pooling. This net takes each filter’s largest value, and there "
-    "Grad-CAM for text is what stands for it."
+    "Asked for as CAM: a class activation map needs mean pooling. This net takes each filter’s largest value, where "
+    "Grad-CAM for text stands for it."
 )
 """Stands in the panel that takes the place of ``cam`` for a CNN with max-pooling."""
 

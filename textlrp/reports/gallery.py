@@ -9,16 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from markupsafe import Markup
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation
 from textlrp.reports.agreement import Aligned, aligned
-from textlrp.reports.marks import Run, number, percentage, shown_relevance
+from textlrp.reports.marks import Run, number, percentage
 from textlrp.reports.naming import Name, name_of
 from textlrp.reports.palette import palette as palette_of
-from textlrp.reports.passages import Passage, cut, passage
+from textlrp.reports.passages import Passage, cut, shared_passage
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import DocumentView, view
 
@@ -76,10 +75,10 @@ def galleries_page(
     colours = palette_of(palette)
     parts, docs, most = [], [], 0
     for explanations in documents:
-        panels = _panels(_checked(explanations), notes or {})
-        whole = _passage(explanations)
+        part = shared_passage(_checked(explanations), longest=SHORT, limit=PASSAGE)
+        panels = _panels(explanations, part, notes or {})
         # whether a section needs a heading is known at the end, so that all have one that can be hidden
-        parts.append(Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=whole)))
+        parts.append(Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part)))
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
     if not docs:
@@ -127,12 +126,11 @@ def _checked(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
     return explanations
 
 
-def _panels(explanations: Sequence[Explanation], notes: Mapping[str, str]) -> list[Panel]:
-    first, part = explanations[0], _passage(explanations)
+def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[str, str]) -> list[Panel]:
     panels = []
     for position, explanation in enumerate(explanations):
         doc = view(explanation)
-        both = aligned(explanation, first) if position else None
+        both = aligned(explanation, explanations[0]) if position else None
         panels.append(
             Panel(
                 name=name_of(explanation),
@@ -159,13 +157,3 @@ def overlap_text(both: Aligned | None) -> str | None:
     if both is None:
         return None
     return "–" if both.top_overlap is None else percentage(both.top_overlap).replace(".0 %", " %")
-
-
-def _passage(explanations: Sequence[Explanation]) -> Passage:
-    """What every panel shows: where all of them together have most relevance, each counting alike."""
-    tokens = explanations[0].tokens
-    weights = np.zeros(len(tokens))
-    for explanation in explanations:
-        values = np.abs(shown_relevance(explanation, [0])[0])
-        weights += values / (values.sum() or 1.0)
-    return passage(tokens, weights, SHORT if len(tokens.text) <= SHORT else PASSAGE)
