@@ -84,7 +84,7 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
     if isinstance(rule, Composite):
         return rule
     if isinstance(rule, str):
-        for name in (rule, rule.replace("_", "-"), _OTHER_NAMES.get(rule)):
+        for name in (rule, rule.replace("_", "-"), _OTHER_NAMES.get(rule, "")):
             if name in PRESETS:
                 return PRESETS[name]
         if is_call(rule):

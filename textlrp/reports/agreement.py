@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation, Tokens
-from textlrp.reports.marks import shown_relevance
+from textlrp.reports.marks import number, shown_relevance
 
 TOP_WORDS = 10
 """Words that the share of top words in common is taken of."""
@@ -73,10 +73,10 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
     token, share = np.concatenate([token, alone]), np.concatenate([share, np.ones(len(alone))])
 
     def of_first(values: Numbers) -> Numbers:
-        return np.bincount(ids[word_of], weights=values, minlength=len(index))
+        return _sums(ids[word_of], values, len(index))
 
     def of_second(values: Numbers) -> Numbers:
-        return np.bincount(places, weights=share * values[token], minlength=len(index))
+        return _sums(places, share * values[token], len(index))
 
     read = of_first(first.seen.astype(np.float64)) > 0, of_second(second.seen.astype(np.float64)) > 0
     kept = np.flatnonzero(read[0] | read[1])
@@ -88,6 +88,10 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
         read[0][kept],
         read[1][kept],
     )
+
+
+def _sums(groups: Places, values: Numbers, count: int) -> Numbers:
+    return np.bincount(groups, weights=values, minlength=count).astype(np.float64)
 
 
 def _check_pair(first: Explanation, second: Explanation) -> None:
@@ -130,7 +134,7 @@ def _overlaps(words: Places, tokens: NDArray[np.int32]) -> tuple[Places, Places,
 
 def _normalised(explanation: Explanation) -> Numbers:
     """(T,) relevance over the sum of all |relevance|; zeros stay zeros."""
-    values = shown_relevance(explanation, [0])[0]
+    values: Numbers = shown_relevance(explanation, [0])[0]
     whole = float(np.abs(values).sum())
     return values / whole if whole else values
 
@@ -147,8 +151,8 @@ def rank_correlation(first: Numbers, second: Numbers) -> float | None:
 
 def _ranks(values: Numbers) -> Numbers:
     _, inverse, times = np.unique(values, return_inverse=True, return_counts=True)
-    before = np.cumsum(times) - times
-    return (before + (times - 1) / 2)[inverse.reshape(-1)]
+    means = np.cumsum(times) - (times + 1) / 2
+    return means[inverse.reshape(-1)].astype(np.float64)
 
 
 def top_overlap(first: Numbers, second: Numbers, top: int = TOP_WORDS) -> float | None:
@@ -164,3 +168,13 @@ def top_overlap(first: Numbers, second: Numbers, top: int = TOP_WORDS) -> float 
 def _top(values: Numbers, top: int) -> set[int]:
     order = np.argsort(-values, kind="stable")[:top]
     return set(order[values[order] > 0].tolist())
+
+
+def correlation_text(correlation: float | None) -> str:
+    """Two figures of a rank correlation."""
+    return "–" if correlation is None else number(correlation, 2)
+
+
+def overlap_text(overlap: float | None) -> str:
+    """A share of words in whole percent."""
+    return "–" if overlap is None else f"{number(100 * overlap, 0)} %"

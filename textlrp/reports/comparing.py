@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation
-from textlrp.reports.agreement import Aligned, aligned
+from textlrp.reports.agreement import Aligned, aligned, correlation_text, overlap_text
+from textlrp.reports.disagreeing import Tally, count_words, words_of_all, words_of_document
 from textlrp.reports.marks import Run, number, percentage
 from textlrp.reports.naming import name_of
 from textlrp.reports.palette import palette as palette_of
@@ -28,9 +29,6 @@ LONG = 3000
 
 PASSAGE = 2500
 """Characters shown of a longer one: a hundred documents of any length stay a page that opens at once."""
-
-WORDS_OF_DOCUMENT, WORDS_OF_ALL = 8, 20
-"""Words listed of a document, and on each side of the table over all of them."""
 
 Pair = tuple[Explanation, Explanation]
 
@@ -45,19 +43,6 @@ class Side(NamedTuple):
     printed: str
 
 
-class WordRow(NamedTuple):
-    """A word, the documents it is read in, its weight on both sides and the difference; ``share`` is a bar's."""
-
-    word: str
-    documents: int
-    first: str
-    second: str
-    difference: str
-    share: int
-    less: bool
-    note: str
-
-
 @dataclass(frozen=True, slots=True)
 class Compared:
     """What is kept of a pair once its part of the page is written."""
@@ -68,16 +53,6 @@ class Compared:
     overlap: float | None
     alike: bool
     right: tuple[bool, bool] | None
-
-
-class Tally(NamedTuple):
-    """A word over all documents: summed weights, and the documents where each side, and where either, read it."""
-
-    first: float = 0.0
-    second: float = 0.0
-    first_read: int = 0
-    second_read: int = 0
-    documents: int = 0
 
 
 def comparison_page(
@@ -106,7 +81,7 @@ def comparison_page(
         sides = sides or sides_of(pair, names)
         _check_same(sides, pair)
         done.append(_compared(pair, both, sides, f"d{position + 1}"))
-        _count(tallies, both)
+        count_words(tallies, both)
     if sides is None:
         raise DataError("no document came; a comparison needs at least one.")
     page = rendered(
@@ -116,7 +91,7 @@ def comparison_page(
         about=about,
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
-        heavier=_heavier(tallies, sides),
+        heavier=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colours,
     )
@@ -152,7 +127,7 @@ def _check_same(sides: tuple[Side, Side], pair: Pair) -> None:
             )
 
 
-def _compared(pair: Pair, both: Aligned, sides: Sequence[Side], uid: str) -> Compared:
+def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str) -> Compared:
     part = shared_passage(pair, longest=LONG, limit=PASSAGE)
     docs = [view(each) for each in pair]
     shown: list[tuple[Side, DocumentView, list[Run]]] = [
@@ -169,9 +144,9 @@ def _compared(pair: Pair, both: Aligned, sides: Sequence[Side], uid: str) -> Com
         part=part,
         distance=number(both.distance, 2),
         share=round(100 * both.distance),
-        correlation="–" if both.rank_correlation is None else number(both.rank_correlation, 2),
-        overlap="–" if both.top_overlap is None else whole_percentage(both.top_overlap),
-        words=_words_of(both, sides),
+        correlation=correlation_text(both.rank_correlation),
+        overlap=overlap_text(both.top_overlap),
+        words=words_of_document(both, (sides[0].heading, sides[1].heading)),
     )
     right = None if docs[0].right is None or docs[1].right is None else (docs[0].right, docs[1].right)
     return Compared(
@@ -182,62 +157,6 @@ def _compared(pair: Pair, both: Aligned, sides: Sequence[Side], uid: str) -> Com
         docs[0].predicted == docs[1].predicted,
         right,
     )
-
-
-def _words_of(both: Aligned, sides: Sequence[Side]) -> list[WordRow]:
-    order = np.argsort(-np.abs(both.difference), kind="stable")[:WORDS_OF_DOCUMENT].tolist()
-    rows = [
-        (
-            both.words[w],
-            Tally(float(both.first[w]), float(both.second[w]), int(both.first_read[w]), int(both.second_read[w]), 1),
-        )
-        for w in order
-        if both.difference[w]
-    ]
-    return _rows(rows, sides, 3)
-
-
-def _count(tallies: dict[str, Tally], both: Aligned) -> None:
-    numbers = (both.first, both.second, both.first_read.astype(int), both.second_read.astype(int))
-    for word, *values in zip(both.words, *(each.tolist() for each in numbers), strict=True):
-        old = tallies.get(word, Tally())
-        tallies[word] = Tally(*(a + b for a, b in zip(old, (*values, 1), strict=True)))
-
-
-def _heavier(tallies: dict[str, Tally], sides: Sequence[Side]) -> tuple[list[WordRow], list[WordRow]]:
-    """The words that weigh more with the first, and those that weigh more with the second."""
-    order = sorted(tallies.items(), key=lambda item: item[1].second - item[1].first)
-    first = [(word, each) for word, each in order[:WORDS_OF_ALL] if each.first > each.second]
-    second = [(word, each) for word, each in order[: -WORDS_OF_ALL - 1 : -1] if each.second > each.first]
-    largest = max((abs(each.first - each.second) for _, each in first[:1] + second[:1]), default=0.0)
-    return _rows(first, sides, 2, largest), _rows(second, sides, 2, largest)
-
-
-def _rows(
-    words: Sequence[tuple[str, Tally]], sides: Sequence[Side], digits: int, largest: float | None = None
-) -> list[WordRow]:
-    most = largest or max((abs(each.first - each.second) for _, each in words), default=1.0)
-    return [
-        WordRow(
-            word,
-            each.documents,
-            number(each.first, digits, signed=True),
-            number(each.second, digits, signed=True),
-            number(each.first - each.second, digits, signed=True),
-            round(100 * abs(each.first - each.second) / most),
-            each.first < each.second,
-            _unread(each, sides),
-        )
-        for word, each in words
-    ]
-
-
-def _unread(tally: Tally, sides: Sequence[Side]) -> str:
-    """Says which side never read a word."""
-    for side, read in zip(sides, (tally.first_read, tally.second_read), strict=True):
-        if not read:
-            return f"not read by {side.heading}"
-    return ""
 
 
 class Totals(NamedTuple):
@@ -261,8 +180,8 @@ def _totals(done: Sequence[Compared]) -> Totals:
     return Totals(
         documents=len(done),
         alike=f"{alike:,} of {len(done):,}",
-        correlation=number(float(np.mean(correlations)), 2) if correlations else "–",
-        overlap=whole_percentage(float(np.mean(overlaps))) if overlaps else "–",
+        correlation=correlation_text(float(np.mean(correlations)) if correlations else None),
+        overlap=overlap_text(float(np.mean(overlaps)) if overlaps else None),
         distance=number(float(np.mean([each.distance for each in done])), 2),
         labelled=len(right),
         accuracies=(
@@ -276,8 +195,3 @@ def _totals(done: Sequence[Compared]) -> Totals:
             (right.count((False, True)), right.count((False, False))),
         ),
     )
-
-
-def whole_percentage(share: float) -> str:
-    """A share in percent without decimals."""
-    return f"{100 * share:.0f} %"

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation
-from textlrp.reports.agreement import Aligned, aligned
-from textlrp.reports.marks import Run, number, percentage
+from textlrp.reports.agreement import aligned, correlation_text, overlap_text
+from textlrp.reports.marks import Run
 from textlrp.reports.naming import Name, name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.passages import Passage, cut, shared_passage
@@ -138,22 +138,8 @@ def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[s
                 printed=explanation.rule,
                 doc=doc,
                 shown=cut(doc.runs, part),
-                correlation=correlation_text(both),
-                overlap=overlap_text(both),
+                correlation=None if both is None else correlation_text(both.rank_correlation),
+                overlap=None if both is None else overlap_text(both.top_overlap),
             )
         )
     return panels
-
-
-def correlation_text(both: Aligned | None) -> str | None:
-    """The rank correlation, two figures of it."""
-    if both is None:
-        return None
-    return "–" if both.rank_correlation is None else number(both.rank_correlation, 2)
-
-
-def overlap_text(both: Aligned | None) -> str | None:
-    """The share of top words in common."""
-    if both is None:
-        return None
-    return "–" if both.top_overlap is None else percentage(both.top_overlap).replace(".0 %", " %")
