@@ -16,18 +16,19 @@ from markupsafe import Markup
 from textlrp.errors import DataError
 from textlrp.records import Explanation
 from textlrp.reports.agreement import Aligned, aligned, correlation_text, overlap_text
+from textlrp.reports.balance import Part
 from textlrp.reports.disagreeing import Tally, count_words, words_of_all, words_of_document
 from textlrp.reports.marks import Run, number, percentage
 from textlrp.reports.naming import name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.passages import cut, shared_passage
-from textlrp.reports.rendering import rendered, write_page
+from textlrp.reports.rendering import rendered, today, write_page
 from textlrp.reports.view import DocumentView, view
 
-LONG = 3000
+LONG = 2000
 """Characters of a text that is shown whole."""
 
-PASSAGE = 2500
+PASSAGE = 1600
 """Characters shown of a longer one: a hundred documents of any length stay a page that opens at once."""
 
 Pair = tuple[Explanation, Explanation]
@@ -76,9 +77,10 @@ def comparison_page(
     done: list[Compared] = []
     tallies: dict[str, Tally] = {}
     sides: tuple[Side, Side] | None = None
+    version = ""
     for position, pair in enumerate(pairs):
         both = aligned(*pair)
-        sides = sides or sides_of(pair, names)
+        sides, version = sides or sides_of(pair, names), pair[0].version
         _check_same(sides, pair)
         done.append(_compared(pair, both, sides, f"d{position + 1}"))
         count_words(tallies, both)
@@ -92,6 +94,7 @@ def comparison_page(
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
         heavier=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
+        facts=[Part(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colours,
     )
@@ -131,7 +134,7 @@ def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str) -> 
     part = shared_passage(pair, longest=LONG, limit=PASSAGE)
     docs = [view(each) for each in pair]
     shown: list[tuple[Side, DocumentView, list[Run]]] = [
-        (side, doc, cut(doc.runs, part)) for side, doc in zip(sides, docs, strict=True)
+        (side, doc, _lighter(cut(doc.runs, part))) for side, doc in zip(sides, docs, strict=True)
     ]
     item = rendered(
         "comparison_item.html",
@@ -157,6 +160,11 @@ def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str) -> 
         docs[0].predicted == docs[1].predicted,
         right,
     )
+
+
+def _lighter(runs: list[Run]) -> list[Run]:
+    """Only strong words say how many training texts have them: the texts are most of the page's size."""
+    return [run if run.strong else run._replace(in_training=-1) for run in runs]
 
 
 class Totals(NamedTuple):

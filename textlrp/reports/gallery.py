@@ -27,7 +27,8 @@ SHORT = 1200
 PASSAGE = 900
 """Characters that a panel shows of a longer one; the whole stands below, to be unfolded."""
 
-_FACTS_OF_ALL = ("document", "own label", "model", "textlrp")
+_SHARED_FACTS = ("model", "textlrp", "written")
+"""What is the same in every panel; ``document`` and ``own label`` too where there is one document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,13 @@ def galleries_page(
         most = max(most, len(panels))
     if not docs:
         raise DataError("no document came; a gallery shows at least one.")
+    shared = _SHARED_FACTS if len(docs) > 1 else ("document", "own label", *_SHARED_FACTS)
     page = rendered(
         "gallery.html",
         title=title or (docs[0][0] if len(docs) == 1 else f"{len(docs):,} documents under {most} rules and methods"),
         many=len(docs) > 1,
         parts=parts,
-        facts=[fact for fact in docs[0][1] if fact.name in _FACTS_OF_ALL[2 if len(docs) > 1 else 0 :]],
+        facts=[fact for fact in docs[0][1] if fact.name in shared],
         palette=colours,
     )
     if path is not None:
