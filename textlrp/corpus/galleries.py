@@ -11,6 +11,7 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.errors import OptionError
 from textlrp.explainers.explain import how_to_explain
+from textlrp.explainers.methods import CAM, as_method
 from textlrp.models.base import TextClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document
@@ -49,7 +50,11 @@ def views(model: TextClassifier, *, rules: Sequence[str] = (), methods: Sequence
 
 
 def _method(model: TextClassifier, name: str) -> str:
-    return "grad-cam" if name == "cam" and isinstance(model, CNNClassifier) and model.pooling == "max" else name
+    return "grad-cam" if _asks_cam(name) and isinstance(model, CNNClassifier) and model.pooling == "max" else name
+
+
+def _asks_cam(name: str) -> bool:
+    return name != "lrp" and isinstance(as_method(name), CAM)
 
 
 def write_gallery(
@@ -81,6 +86,7 @@ def write_gallery(
         )
         for panel, own in zip(panels, tee(documents, len(panels)), strict=True)
     ]
-    notes = {"grad-cam": CAM_NOTE} if "cam" in methods and "grad-cam" in {each.method for each in panels} else {}
+    replaced = any(_asks_cam(name) and _method(model, name) != name for name in methods)
+    notes = {"grad-cam": CAM_NOTE} if replaced else {}
     galleries_page(zip(*columns, strict=True), path, title=title, notes=notes)
     return Path(path)
