@@ -70,7 +70,8 @@ def test_a_map_agrees_with_itself(seed: int) -> None:
     why = make_explanation(TEXT, seed=seed)
     both = aligned(why, why)
     assert both.rank_correlation == pytest.approx(1)
-    assert both.top_overlap == 1
+    # a map with nothing for the class has no top words
+    assert both.top_overlap == (1 if (both.first > 0).any() else None)
     assert both.distance == 0
     assert not both.difference.any()
 
