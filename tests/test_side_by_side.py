@@ -220,6 +220,7 @@ def test_what_a_gallery_cannot_be_asked(models: Path, run: Run) -> None:
     refused(run(*given, "--rules", "zero", "--target", "med", "--target", "space", *page), "explains one class")
     refused(run(*given, "--rules", "zero", "--target", "all", *page), "3 targets")
     refused(run(*given, "--rules", "zero", "--target", "mad", *page), "'mad'")
+    refused(run(*given, "--method", "", *page), "no method is called ''")
 
 
 def test_report_against_another_model(run: Run) -> None:
