@@ -206,7 +206,7 @@ def explain(
     textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma,alpha1beta0 --method cam -o gallery.html
     """
     check_input(source, text)
-    methods = names_in(method) if method else ["lrp"]
+    methods = names_in(method or ())
 
     def documents(limit: int | None) -> Iterable[Document]:
         return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
@@ -230,7 +230,7 @@ def explain(
         targets=target or (),
         versus=versus,
         rule=rule,
-        method=methods[0] if methods else "",
+        method=methods[0] if methods else "" if method else "lrp",
         phrases=phrases,
     )
     if output is not None:
