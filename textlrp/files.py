@@ -43,13 +43,8 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-@contextmanager
-def folder_beside(path: str | Path, former: tuple[str, ...]) -> Iterator[Path]:
-    """An empty folder beside ``path``: renamed to ``path`` at the end, removed on any failure.
-
-    A folder that stands there already is replaced if it is empty or holds nothing but names in ``former``.
-    Raises :class:`DataError` if the folder above is missing or cannot be written to, or something else stands there.
-    """
+def check_folder(path: str | Path, former: tuple[str, ...]) -> Path:
+    """Where a folder is to be made, links followed; raises as :func:`folder_beside` does."""
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_dir():
         raise DataError(f"cannot make the folder {str(path)!r}: it is a file. Name a new folder.")
@@ -59,6 +54,17 @@ def folder_beside(path: str | Path, former: tuple[str, ...]) -> Iterator[Path]:
         raise DataError(
             f"cannot make the folder {str(path)!r}: {str(target.parent)!r} does not exist. Make it first."
         )
+    return target
+
+
+@contextmanager
+def folder_beside(path: str | Path, former: tuple[str, ...]) -> Iterator[Path]:
+    """An empty folder beside ``path``: renamed to ``path`` at the end, removed on any failure.
+
+    A folder that stands there already is replaced if it is empty or holds nothing but names in ``former``.
+    Raises :class:`DataError` if the folder above is missing or cannot be written to, or something else stands there.
+    """
+    target = check_folder(path, former)
     name = target.parent / f".textlrp-{os.getpid()}-{secrets.token_hex(4)}"
     beside, old = name.with_suffix(".part"), name.with_suffix(".old")
     try:

@@ -22,6 +22,18 @@ def check_input(source: str | None, text: str | None) -> None:
         raise OptionError("no text came; give an INPUT, - for standard input, or --text TEXT.")
 
 
+def names_in(values: Iterable[str]) -> list[str]:
+    """The names in options that may be repeated or hold several, separated by commas: not those inside brackets."""
+    names, depth = [""], 0
+    for letter in ",".join(values):
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            names.append("")
+        else:
+            names[-1] += letter
+    return [name.strip() for name in names if name.strip()]
+
+
 def documents_of(
     source: str | None,
     text: str | None,

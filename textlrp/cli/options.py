@@ -33,11 +33,30 @@ Encoding = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
 ]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
+]
 Rule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
 ]
 Method = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
+]
+Rules = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Several rules, and the methods of --method, side by side on one page: -o PAGE.html.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="lrp unless given, or a method to compare it with; 'textlrp rules' lists them. Several, repeated or "
+        "separated by commas, stand side by side on one page.",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most texts to take, evenly spaced.")]

@@ -3,6 +3,7 @@
 Functions that take a while tell how far they are through ``say``, which gets one line of text at a time.
 """
 
+from textlrp.corpus.comparing import Comparison, explained_twice, write_comparison
 from textlrp.corpus.evaluating import evaluate
 from textlrp.corpus.explaining import (
     EXPLANATION_FILES,
@@ -11,6 +12,7 @@ from textlrp.corpus.explaining import (
     strongest_filters,
     write_explanations,
 )
+from textlrp.corpus.galleries import View, views, write_gallery
 from textlrp.corpus.plans import Evaluation, planned
 from textlrp.corpus.predicting import (
     PREDICTION_COLUMNS,
@@ -22,7 +24,7 @@ from textlrp.corpus.predicting import (
 )
 from textlrp.corpus.reading import NAMED, check_output, check_suffix, open_corpus, spread
 from textlrp.corpus.reading_words import WORD_COLUMNS, WORD_FILES, word_listings, words_of_classes, write_words
-from textlrp.corpus.reporting import is_page, report_corpus
+from textlrp.corpus.reporting import check_report, report_corpus
 from textlrp.corpus.showing import SAMPLE_SETTINGS, Demo, choose_posts, demo, starting_vectors
 from textlrp.corpus.training import (
     Training,
@@ -41,20 +43,23 @@ __all__ = [
     "SAMPLE_SETTINGS",
     "WORD_COLUMNS",
     "WORD_FILES",
+    "Comparison",
     "Demo",
     "Evaluation",
     "Prediction",
     "Training",
+    "View",
     "check_labelled",
     "check_model_folder",
     "check_output",
+    "check_report",
     "check_suffix",
     "choose_posts",
     "class_named",
     "demo",
     "evaluate",
     "explain_corpus",
-    "is_page",
+    "explained_twice",
     "new_model",
     "open_corpus",
     "planned",
@@ -66,9 +71,12 @@ __all__ = [
     "strongest_filters",
     "train_corpus",
     "vectors_of",
+    "views",
     "word_listings",
     "words_of_classes",
+    "write_comparison",
     "write_explanations",
+    "write_gallery",
     "write_predictions",
     "write_words",
 ]

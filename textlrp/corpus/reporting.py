@@ -14,12 +14,14 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.preprocessing import normalize
 
 from textlrp.corpus.explaining import explain_corpus
+from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
+from textlrp.files import check_folder
 from textlrp.models.base import TextClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
-from textlrp.reports.writing import Beside, is_page, write_report
+from textlrp.reports.writing import REPORT_FILES, Beside, is_page, write_report
 from textlrp.words.read import read_words
 
 
@@ -48,6 +50,18 @@ def report_corpus(
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
     return write_report(_seen(shown, mapped.add), path, title=title, beside=beside)
+
+
+def check_report(path: str | Path) -> bool:
+    """Whether a report of this name is one page, and not a folder; else :class:`DataError`: a name that is neither, a
+    folder that does not exist above it, a folder with other things in it."""
+    if is_page(path):
+        check_output(path, (".html",))
+        return True
+    if Path(path).suffix:
+        raise DataError(f"a report is a page whose name ends in .html, or a folder; {str(path)!r} is neither.")
+    check_folder(path, REPORT_FILES)
+    return False
 
 
 def _results(folder: str | Path) -> dict[str, Any]:
@@ -114,6 +128,3 @@ class _WordMap:
         if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
             return np.asarray(vectors.toarray())
         return np.asarray(TruncatedSVD(2, random_state=0).fit_transform(vectors))
-
-
-__all__ = ["is_page", "report_corpus"]

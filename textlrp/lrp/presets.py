@@ -68,6 +68,9 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
 )
 """Each name and what it stands for."""
 
+_OTHER_NAMES = {"alpha1beta0": "alpha1-beta0", "alpha2beta1": "alpha2-beta1"}
+"""As papers write them."""
+
 PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in RULES} | {"Composite": Composite}
 """What may stand in a rule that comes as text."""
 
@@ -81,7 +84,7 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
     if isinstance(rule, Composite):
         return rule
     if isinstance(rule, str):
-        for name in (rule, rule.replace("_", "-")):
+        for name in (rule, rule.replace("_", "-"), _OTHER_NAMES.get(rule, "")):
             if name in PRESETS:
                 return PRESETS[name]
         if is_call(rule):

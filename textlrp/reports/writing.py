@@ -35,6 +35,10 @@ MANY = 40
 """Documents from which on a report begins with what they say together, and the list of them comes last."""
 
 
+REPORT_FILES = ("index.html", "documents", "words.js")
+"""What a folder holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What a report shows beside the explanations.
@@ -88,7 +92,7 @@ def report_folder(
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
-    with folder_beside(path, ("index.html", "documents", "words.js")) as folder:
+    with folder_beside(path, REPORT_FILES) as folder:
         (folder / "documents").mkdir()
         for position, (explanation, last) in enumerate(_with_last(_checked(explanations))):
             summary.add(explanation)
@@ -130,7 +134,7 @@ def write_report(
 
 def is_page(path: str | Path) -> bool:
     """Whether a report of this name is one page, and not a folder."""
-    return Path(path).suffix.lower() in (".html", ".htm")
+    return Path(path).suffix.lower() == ".html"
 
 
 def _part(explanation: Explanation, row: Row, summary: Summary) -> Markup:

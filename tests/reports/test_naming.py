@@ -1,0 +1,66 @@
+"""Names of rules and methods, told from what an explanation records."""
+
+from __future__ import annotations
+
+import pytest
+from explanations import make_explanation
+
+from textlrp.explainers.explain import printed
+from textlrp.explainers.methods import METHODS
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Gamma, ZBox, Zero
+from textlrp.reports.naming import Name, name_of
+
+
+def named(rule: object, method: str = "lrp") -> Name:
+    return name_of(make_explanation(rule=repr(rule) if not isinstance(rule, str) else rule, method=method))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_rule_has_a_name_and_a_sentence(rule: type) -> None:
+    name = named(rule())
+    assert name.title.startswith("LRP-")
+    assert name.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_composite_has_a_name_and_a_sentence(preset: str) -> None:
+    name = named(printed(PRESETS[preset]))
+    assert name.title.startswith("LRP-")
+    assert name.sentence.endswith(".")
+    assert "(epsilon=" not in name.title
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_name_and_a_sentence(method: str) -> None:
+    name = named(repr(METHODS[method].value), method)
+    assert name.title != method
+    assert name.sentence.endswith(".")
+
+
+def test_titles_carry_the_numbers() -> None:
+    titles = [named(rule).title for rule in (Zero(), Epsilon(0.01), Gamma(0.5), AlphaBeta(2, 1), AlphaBeta(1, 0))]
+    assert titles == ["LRP-0", "LRP-ε (ε = 0.01)", "LRP-γ (γ = 0.5)", "LRP-α2β1", "LRP-α1β0"]
+    assert named(Epsilon(0.01, bias="spread")).title == "LRP-ε (ε = 0.01), bias spread"
+    assert named(AlphaBeta(2, 1, bias="ignore")).title == "LRP-α2β1, no bias"
+    assert named(ZBox(-1.0, 1.0)).title == "LRP-zᴮ"
+
+
+def test_a_composite_says_where_each_rule_is() -> None:
+    composite = Composite({"conv2": Gamma(0.5), -1: Zero()}, default=Epsilon())
+    assert named(composite).title == (
+        "LRP-γ (γ = 0.5) at conv2; LRP-0 where scores are written; else LRP-ε (ε = 1e-06)"
+    )
+
+
+@pytest.mark.parametrize(
+    "rule", ["Mine(x=1)", "no (call", "Composite({0: Mine()}, default=Zero())", "__import__('os')"]
+)
+def test_what_is_unknown_goes_by_the_name_it_came_with(rule: str) -> None:
+    assert named(rule) == Name(rule)
+
+
+def test_nothing_recorded_is_said_too() -> None:
+    assert named("").title == "LRP"
+    assert named("", "my-own").title == "my-own"

@@ -1,0 +1,92 @@
+"""What the commands do that show explanations side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import textlrp
+from textlrp.cli.inputs import say
+from textlrp.errors import OptionError
+from textlrp.records import Document
+
+GALLERY = 12
+"""Documents of a gallery, unless --limit says otherwise."""
+
+Documents = Callable[[int | None], Iterable[Document]]
+"""At most so many documents."""
+
+
+def gallery(
+    model: str,
+    documents: Documents,
+    output: Path | None,
+    *,
+    rules: Sequence[str],
+    methods: Sequence[str],
+    target: Sequence[str],
+    versus: str | None,
+    limit: int | None,
+) -> None:
+    """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
+    if output is None:
+        raise OptionError("several rules or methods stand side by side on a page; name it with -o PAGE.html.")
+    _check_one(target, "several rules or methods")
+    from textlrp import corpus
+
+    corpus.check_output(output, (".html",))
+    classifier = textlrp.load(model)
+    one = target[0] if target else None
+    page = corpus.write_gallery(
+        classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
+    )
+    say(f"wrote {page}")
+
+
+def comparison(
+    model: str,
+    documents: Documents,
+    output: Path,
+    *,
+    against: str | None,
+    rule: str | None,
+    method: str,
+    against_rule: str | None,
+    against_method: str | None,
+    target: Sequence[str],
+    limit: int,
+    evaluation: Path | None,
+) -> None:
+    """One page about two models, rules or methods."""
+    if evaluation is not None:
+        raise OptionError("--evaluation came with a comparison; it belongs to a report of one side. Leave it out.")
+    _check_one(target, "two models, rules or methods")
+    from textlrp import corpus
+
+    corpus.check_output(output, (".html",))
+    first = textlrp.load(model)
+    asked = corpus.Comparison(
+        against=None if against is None else textlrp.load(against),
+        rule=rule,
+        method=method,
+        against_rule=against_rule,
+        against_method=against_method,
+        target=target[0] if target else None,
+    )
+    page = corpus.write_comparison(first, documents(limit), output, asked, names=(model, against or model))
+    say(f"wrote {page}")
+
+
+def _check_one(target: Sequence[str], what: str) -> None:
+    if len(target) > 1:
+        raise OptionError(f"--target came {len(target)} times; a page of {what} explains one class. Give one.")
+
+
+def check_alone(**options: object) -> None:
+    """Raise :class:`OptionError` for options that came and belong to a single explanation."""
+    for name, value in options.items():
+        if value:
+            raise OptionError(
+                f"--{name} came with several rules or methods; it belongs to a single one. Leave it out, or name the "
+                "rule in --rules."
+            )

@@ -1,0 +1,91 @@
+"""Two models, rules or methods on the same documents, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import tee
+from pathlib import Path
+
+from textlrp.corpus.explaining import explain_corpus
+from textlrp.corpus.reading import check_output
+from textlrp.explainers.explain import explain
+from textlrp.explainers.targets import Index
+from textlrp.models.base import TextClassifier
+from textlrp.records import Document, Explanation
+from textlrp.reports.comparing import comparison_page
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a model's explanations by ``rule`` and ``method`` are compared with.
+
+    That is the model ``against``, or the same one, by ``against_rule`` or ``against_method``, or where neither is
+    given by the same rule and method. Both sides explain ``target``; without one the class that the first model
+    predicts, but each side its own where the two do not have the same classes.
+    """
+
+    against: TextClassifier | None = None
+    rule: str | None = None
+    method: str = "lrp"
+    against_rule: str | None = None
+    against_method: str | None = None
+    target: str | None = None
+
+
+def explained_twice(
+    model: TextClassifier, documents: Iterable[Document], asked: Comparison
+) -> Iterator[tuple[Explanation, Explanation]]:
+    """Each document explained by both sides, lazily; raises as :func:`textlrp.explain` does."""
+    other = asked.against or model
+    rule, method = asked.against_rule, asked.against_method or "lrp"
+    if asked.against_rule is None and asked.against_method is None:
+        rule, method = asked.rule, asked.method
+    targets = () if asked.target is None else (asked.target,)
+    mine, theirs = tee(documents)
+    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, method=asked.method)
+    if targets or not same_classes(model, other):
+        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, method=method)
+    else:
+        firsts, ahead = tee(firsts)
+        positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
+        own = (positions[why.labels[why.predicted]] for why in ahead)
+        seconds = explain(other, theirs, targets=own, rule=rule, method=method)
+    return zip(firsts, seconds, strict=True)
+
+
+def same_classes(one: TextClassifier, other: TextClassifier) -> bool:
+    """Whether two models have the same classes, in whatever order."""
+    mine, theirs = ({str(label) for label in model.classes_.tolist()} for model in (one, other))
+    return mine == theirs
+
+
+def write_comparison(
+    model: TextClassifier,
+    documents: Iterable[Document],
+    path: str | Path,
+    asked: Comparison,
+    *,
+    names: tuple[str, str] | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
+
+    Raises :class:`DataError` where ``path`` is no ``.html`` that can be written, or no document came, else as
+    :func:`textlrp.explain` does.
+    """
+    check_output(path, (".html",))
+    pairs = explained_twice(model, documents, asked)
+    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title)
+    return Path(path)
+
+
+def _explained(model: TextClassifier, asked: Comparison) -> str:
+    """Which class the page is about."""
+    if asked.target is not None:
+        return f"Both sides explain the score of {asked.target}."
+    if asked.against is None:
+        return "Both sides explain the score of the class that the model predicts."
+    if same_classes(model, asked.against):
+        return "Both sides explain the class that the first model predicts, also where the second predicts another."
+    return "The models do not have the same classes, so each side explains the class that its own model predicts."
