@@ -257,7 +257,7 @@ def report(
             "--output",
             "-o",
             metavar="PAGE|FOLDER",
-            help="The .html page to write, good for some hundred texts, or a folder with a page for each of any number.",
+            help="An .html page, good for some hundred texts, or a folder with a page for each of any number.",
         ),
     ],
     target: Target = None,
@@ -291,7 +291,9 @@ def report(
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
     Each text is explained for the class the model chose, and beside it for its own class or the next one in score;
-    --target all lets you switch over all of them. With --against, --against-rule or --against-method it is a page about two sides: how far they agree, the words
+    --target all lets you switch over all of them.
+
+    With --against, --against-rule or --against-method it is a page about two sides: how far they agree, the words
     they disagree on most, and each text marked by both.
 
     [bold]Examples[/bold]
