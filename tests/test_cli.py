@@ -382,7 +382,7 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
 def test_places_that_cannot_be_written_to(command: str, named: str, svm: Path, run: Run) -> None:
     suffix = named.split()[0]
     make_table()
-    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f"end the name in {named}.")
+    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f"end the name in {named}")
     refused(run(command, svm, "some.csv", "-o", f"no/out{suffix}"), "the folder 'no' does not exist")
     Path(f"out{suffix}").mkdir()
     refused(run(command, svm, "some.csv", "-o", f"out{suffix}"), "it is a folder")
@@ -522,6 +522,20 @@ def test_report_lists_documents(svm: Path, run: Run) -> None:
     assert Path("r.html").read_text().count('class="reading"') == 100
     assert run("report", svm, "some.csv", "--limit", "1", "-o", "r.html").code == 0
     assert Path("r.html").read_text().count('class="reading"') == 1
+
+
+def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -> None:
+    table = make_table(rows=ROWS * 30)
+    assert run("report", svm, table, "-o", "folder") == (0, "wrote folder/index.html\n", "")
+    assert len(list(Path("folder/documents").iterdir())) == 120
+    assert run("report", svm, table, "--limit", "5", "-o", "folder").code == 0
+    assert len(list(Path("folder/documents").iterdir())) == 5
+    Path("folder/mine.txt").write_text("mine")
+    refused(run("report", svm, table, "-o", "folder"), "other things in it (mine.txt)")
+    refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
+    refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
+    refused(run("report", svm, table, "--evaluation", "no", "--against-rule", "zero", "-o", "o.html"), "--evaluation")
+    assert not Path("other").exists()
 
 
 # ---- demo

@@ -59,7 +59,9 @@ def check_report(path: str | Path) -> bool:
         check_output(path, (".html",))
         return True
     if Path(path).suffix:
-        raise DataError(f"a report is a page whose name ends in .html, or a folder; {str(path)!r} is neither.")
+        raise DataError(
+            f"cannot tell the format of {str(path)!r}; end the name in .html for one page, or name a folder."
+        )
     check_folder(path, REPORT_FILES)
     return False
 
