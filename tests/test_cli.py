@@ -18,6 +18,7 @@ from rich.console import Console
 import textlrp
 from textlrp import cli, corpus
 from textlrp.cli.screen import light_terminal, lines_asked
+from textlrp.corpus import reporting
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Explanation
 from textlrp.store import read_jsonl, read_parquet
@@ -596,7 +597,7 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
 
     function = "predict" if command == "predict" else "explain_corpus"
     whole = getattr(corpus, function)
-    monkeypatch.setattr(corpus, function, broken)
+    monkeypatch.setattr(reporting if command == "report" else corpus, function, broken)
     make_table()
     Path(name).write_text("old")
     outcome = run(command, svm, "some.csv", "-o", name)
