@@ -44,10 +44,12 @@ def opened(
     dark: bool = False,
     scripts: bool = True,
     policy: bool = True,
+    folder: Path | None = None,
 ) -> Iterator[Opened]:
     """The page, given as HTML or as a file, loaded in a context of its own.
 
-    Without ``policy`` its Content-Security-Policy is not obeyed: what gets past the escaping, runs.
+    Files of ``folder`` may be loaded too, and do not count as requests. Without ``policy`` its
+    Content-Security-Policy is not obeyed: what gets past the escaping, runs.
     """
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -61,8 +63,13 @@ def opened(
     tab = context.new_page()
     watched, address = Opened(tab), ADDRESS if isinstance(page, str) else page.resolve().as_uri()
 
+    inside = None if folder is None else folder.resolve().as_uri() + "/"
+
+    def own(url: str) -> bool:
+        return url == address or (inside is not None and url.startswith(inside))
+
     def answer(route: Route) -> None:
-        if route.request.url != address:
+        if not own(route.request.url):
             route.abort()
         elif isinstance(page, str):
             route.fulfill(body=page.encode(errors="replace"), content_type="text/html; charset=utf-8")
@@ -77,7 +84,7 @@ def opened(
         watched.dialogs.append(dialog.message)
         dialog.dismiss()
 
-    context.on("request", lambda request: watched.requests.append(request.url) if request.url != address else None)
+    context.on("request", lambda request: None if own(request.url) else watched.requests.append(request.url))
     context.on("page", lambda other: watched.requests.append(f"a new window at {other.url}"))
     tab.on("console", note)
     tab.on("pageerror", lambda error: watched.errors.append(str(error)))

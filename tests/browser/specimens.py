@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +12,9 @@ from explanations import make_explanation, split, with_phrases
 from pages import hosted
 
 from textlrp.records import Explanation, Status
+from textlrp.reports.comparing import comparison_page
 from textlrp.reports.evaluation import evaluation_page
+from textlrp.reports.gallery import gallery_page
 from textlrp.reports.html import document_page, notebook_fragment
 from textlrp.reports.writing import Beside, list_page
 
@@ -77,6 +80,25 @@ def corpus() -> str:
 
 
 @cache
+def gallery() -> str:
+    """The text under four rules."""
+    rules = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)", "AlphaBeta(alpha=2.0, beta=1.0)")
+    return gallery_page([replace(specimen(False, seed=n), rule=rule) for n, rule in enumerate(rules)])
+
+
+@cache
+def comparison() -> str:
+    """Two models of a dozen documents, the first of them the text above."""
+    texts = [f"The doctor saw orbit {n}." for n in range(12)]
+    first, second = (
+        [make_explanation(t, labels=LABELS, seed=n + s, targets=(13,), gold="sci.med") for n, t in enumerate(texts)]
+        for s in (0, 50)
+    )
+    sides = [specimen(False), *first], [specimen(False, seed=9), *second]
+    return comparison_page([(one, replace(other, model="boe-7")) for one, other in zip(*sides, strict=True)])
+
+
+@cache
 def evaluation() -> str:
     return evaluation_page(make_results(documents=400))
 
@@ -94,6 +116,8 @@ PAGES = {
     "many": lambda: document(True),
     "list": documents,
     "corpus": corpus,
+    "gallery": gallery,
+    "comparison": comparison,
     "evaluation": evaluation,
     "notebook": notebook,
 }
@@ -105,5 +129,14 @@ def slow(*values: object) -> object:
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-KINDS = ("document", "many", "list", slow("corpus"), slow("evaluation"), slow("notebook"))
+KINDS = (
+    "document",
+    "many",
+    "list",
+    slow("corpus"),
+    slow("gallery"),
+    slow("comparison"),
+    slow("evaluation"),
+    slow("notebook"),
+)
 """The keys of :data:`PAGES` as parameters of a test."""

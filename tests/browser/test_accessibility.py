@@ -8,9 +8,7 @@ from playwright.sync_api import Browser
 from specimens import PAGES, slow
 
 
-@pytest.mark.parametrize(
-    "kind", ["document", slow("many"), slow("list"), slow("corpus"), slow("evaluation"), slow("notebook")]
-)
+@pytest.mark.parametrize("kind", ["document", *(slow(kind) for kind in PAGES if kind != "document")])
 def test_axe_finds_no_barrier(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind](), policy=False) as it:
         unfold(it.page)
