@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import typer
 from typer.main import get_command
 
-from textlrp.cli import commands, looking  # noqa: F401  they bring their commands
+from textlrp.cli import commands, showing, looking  # isort: skip # noqa: F401  they bring their commands
 from textlrp.cli.program import app
 from textlrp.errors import StoppedError, TextlrpError
 from textlrp.reports.terminal import printable

@@ -34,6 +34,7 @@ def report_corpus(
     rule: str | None = None,
     method: str = "lrp",
     title: str | None = None,
+    palette: str = "red-blue",
     evaluation: str | Path | None = None,
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
@@ -49,7 +50,7 @@ def report_corpus(
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
-    return write_report(_seen(shown, mapped.add), path, title=title, beside=beside)
+    return write_report(_seen(shown, mapped.add), path, title=title, palette=palette, beside=beside)
 
 
 def check_report(path: str | Path) -> bool:
