@@ -1,26 +1,184 @@
-"""Each notebook runs from its first cell to its last, with public names alone."""
+"""Each notebook runs from its first cell to its last, with public names alone, and shows what is committed."""
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import json
+import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+import textlrp
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+QUICK = ("1_first_explanation", "5_your_own_model")
+
+PUBLIC = {
+    "textlrp": frozenset(textlrp.__all__),
+    "textlrp.evaluation": frozenset(import_module("textlrp.evaluation").__all__),
+    "textlrp.lrp.rules": frozenset(("Flat", "WSquare", "ZBox", "ZPlus")),
+}
+"""What a notebook may take from where."""
+
+UNWANTED = re.compile(
+    r"(?<![\w.])/(?:home|tmp|work|usr|root|Users)/|[A-Z]:\\|Warning\b|Traceback| at 0x[0-9a-f]{6}", re.ASCII
+)
+"""Places of one machine, warnings, addresses of objects."""
+
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS
+def runner() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("notebook_runner", ROOT / "notebooks" / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path) -> None:
-    names: dict[str, Any] = {}
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            assert not cell["outputs"], "notebooks are committed without outputs"
-            source = "".join(cell["source"])
-            assert "textlrp._" not in source
-            exec(compile(source, f"{path.name}:{cell['id']}", "exec"), names)
+RUNNER = runner()
+
+
+def not_public(code: str) -> Iterator[str]:
+    """Names that a cell takes from textlrp and that are not public, and private names of anything."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "textlrp":
+            allowed = PUBLIC.get(node.module or "", frozenset())
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if alias.name not in allowed)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("textlrp."))
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and node.value.id == "textlrp" and node.attr not in PUBLIC["textlrp"]:
+                yield f"textlrp.{node.attr}"
+            elif re.match(r"_(?!_\w+__$)", node.attr):
+                yield node.attr
+
+
+def test_the_notebooks_are_numbered_from_one() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number}_" for number in range(1, len(NOTEBOOKS) + 1)]
+    assert {*QUICK} <= {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "textlrp.corpus.demo()",
+        "from textlrp.records import Tokens",
+        "import textlrp.corpus",
+        "from textlrp.evaluation import reading",
+        "from textlrp import records",
+        "model._net",
+    ],
+)
+def test_a_name_that_is_not_public_is_found(code: str) -> None:
+    assert list(not_public(code))
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["/tmp/x/y.html", "see '/work/a'", "C:\\Users", "DeprecationWarning: old", "<Thing at 0x7f0000aa>"],
+)
+def test_traces_of_a_machine_are_found(shown: str) -> None:
+    assert UNWANTED.search(shown)
+    assert not UNWANTED.search("either/or, https://a.example/tmp/, 0x7, and/work/life")
+
+
+@by_name
+def test_a_notebook_takes_public_names_alone(path: Path) -> None:
+    for cell in RUNNER.code_cells(path):
+        assert not list(not_public(RUNNER.source(cell)))
+
+
+@by_name
+def test_a_notebook_is_committed_with_small_outputs_of_no_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.encode()) < 150_000
+    notebook = json.loads(text)
+    assert {*notebook["metadata"]} == {"kernelspec", "language_info"}
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len({*ids}) == len(ids)
+    assert notebook["cells"][0]["source"][0].startswith(f"# {path.stem[0]} · ")
+    for cell in notebook["cells"]:
+        assert cell["metadata"] == {}
+        assert not UNWANTED.search("".join(cell["source"]))
+        assert cell.get("execution_count") is None
+        for output in cell.get("outputs", []):
+            shown = {"stdout": output["text"]} if "text" in output else output["data"]
+            for kind, lines in shown.items():
+                if kind != "image/png":
+                    assert not UNWANTED.search("".join(lines))
+                    assert "<script" not in "".join(lines)
+    assert any(cell.get("outputs") for cell in notebook["cells"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.stem in QUICK else [pytest.mark.slow]) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
+def test_a_notebook_runs_and_shows_outputs_of_the_committed_kinds(path: Path) -> None:
+    found = RUNNER.run(path)
+    committed = [cell["outputs"] for cell in RUNNER.code_cells(path)]
+    assert [RUNNER.kinds(outputs) for outputs in found] == [RUNNER.kinds(outputs) for outputs in committed]
+
+
+CELLS = (
+    """
+class Shown:
+    def __repr__(self): return "shown"
+    def _repr_html_(self): return "<p>é</p>\\n<p>2</p>"
+x = 1
+print("a\\nb")
+x + 1
+""",
+    "x = None\nx",
+    "import matplotlib.pyplot as plt\nfigure = plt.figure()\nShown()",
+)
+
+
+def written(path: Path, *sources: str) -> Path:
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "execution_count": 7,
+            "metadata": {"x": 1},
+            "outputs": [],
+            "source": [text],
+        }
+        for n, text in enumerate(sources)
+    ]
+    path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# é"]}, *cells]}), encoding="utf-8")
+    return path
+
+
+def test_the_runner_writes_what_a_notebook_would_show(tmp_path: Path) -> None:
+    path = written(tmp_path / "one.ipynb", *CELLS)
+    RUNNER.write(path)
+    cells = RUNNER.code_cells(path)
+    first, second, third = (cell["outputs"] for cell in cells)
+    assert first[0] == {"name": "stdout", "output_type": "stream", "text": ["a\n", "b\n"]}
+    assert first[1]["data"] == {"text/plain": ["2"]}
+    assert second == []
+    assert RUNNER.kinds(third) == ["image/png + text/plain", "text/html + text/plain"]
+    assert third[1]["data"] == {"text/html": ["<p>é</p>\n", "<p>2</p>"], "text/plain": ["shown"]}
+    assert {cell["execution_count"] for cell in cells} == {None}
+    assert [cell["metadata"] for cell in cells] == [{}, {}, {}]
+    before = path.read_bytes()
+    RUNNER.write(path)
+    assert path.read_bytes() == before
+
+
+def test_the_runner_stops_at_a_warning_and_leaves_the_notebook(tmp_path: Path) -> None:
+    path = written(tmp_path / "one.ipynb", "1", "import warnings\nwarnings.warn('old')")
+    before = path.read_bytes()
+    with pytest.raises(UserWarning, match="old"):
+        RUNNER.write(path)
+    assert path.read_bytes() == before
