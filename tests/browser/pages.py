@@ -112,9 +112,12 @@ def shown(text: str) -> str:
     return showable(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def unfold(page: Page) -> None:
-    """Opens everything that can be opened."""
-    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+def unfold(page: Page, *, few: bool = False) -> None:
+    """Opens everything that can be opened, or where many stand in a row, the first ``few``."""
+    page.evaluate(
+        "selector => document.querySelectorAll(selector).forEach(each => each.open = true)",
+        ":is(li:nth-child(-n+3), div) > details:nth-of-type(-n+3)" if few else "details",
+    )
 
 
 def texts(page: Page, selector: str) -> list[str]:

@@ -66,9 +66,9 @@ def documents(many: bool = True) -> str:
 @cache
 def corpus() -> str:
     """A list that is long enough for an overview, with a map and how good the explanations are."""
-    places = np.random.default_rng(0).normal(size=(60, 2))
+    places = np.random.default_rng(0).normal(size=(42, 2))
     words = TEXT.split()
-    texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(60)]
+    texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(42)]
     explanations = [
         make_explanation(
             text, labels=LABELS, targets=(n % 20, 3), seed=n, gold=LABELS[n % 20], document_id=f"test/{n}"

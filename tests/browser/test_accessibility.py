@@ -11,7 +11,7 @@ from specimens import PAGES, slow
 @pytest.mark.parametrize("kind", ["document", *(slow(kind) for kind in PAGES if kind != "document")])
 def test_axe_finds_no_barrier(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind](), policy=False) as it:
-        unfold(it.page)
+        unfold(it.page, few=True)
         within = ".textlrp" if kind == "notebook" else None
         assert barriers(it.page, within) == []
         it.page.emulate_media(color_scheme="dark")
