@@ -58,7 +58,7 @@ def main() -> None:
 def test_posts(count: int) -> list[textlrp.Document]:
     try:
         posts = textlrp.load_20newsgroups("test").documents
-    except textlrp.DataError:
+    except textlrp.TextlrpError:
         posts = textlrp.load_sample_posts("test").documents
     again = itertools.islice(itertools.cycle(posts), count)
     return [dataclasses.replace(post, id=f"{post.id} {n}") for n, post in enumerate(again)]
