@@ -1,0 +1,144 @@
+"""Makes the pictures of the README from the sample posts, in headless Chromium: docs/pictures/*.png.
+
+    python docs/pictures.py [--chromium PATH] [--out FOLDER]
+
+Wants Chromium (or Google Chrome) and the extra `test`. Pictures are twice as wide as a README shows them, and have
+few colours, so that they are sharp and small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, sync_playwright
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+import textlrp
+from textlrp.corpus.reporting import report_corpus
+from textlrp.reports.palette import palette
+from textlrp.reports.terminal import print_explanation
+
+MODEL, POST = "20newsgroups-cnn", "sci.space/30070"
+SENTENCE = (
+    "My doctor says the vaccine is safe, but the shuttle launch was delayed by a day because a valve in one of the "
+    "engines would not close."
+)
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTH, COLOURS = 1680, 256
+EVEN = ("#8ac28a", "#d8c27a", "#c39ad6", "#7cc5c9", "#e8eaed")
+"""Green, yellow, magenta, cyan and white, where the terminal uses them."""
+
+
+class Crop(NamedTuple):
+    """What of a page is shown: its width, and from the top of which element to the bottom of which."""
+
+    width: int
+    first: str
+    last: str
+    above: int = 24
+    below: int = 24
+
+
+def make(out: Path, chromium: str) -> Iterator[Path]:
+    """All pictures, one after the other."""
+    model = textlrp.load(MODEL)
+    posts = textlrp.load_sample_posts("test").documents
+    post = next(document for document in posts if document.id == POST)
+    with tempfile.TemporaryDirectory() as folder, opened(chromium) as browser:
+        page, report, terminal = (Path(folder, f"{name}.html") for name in ("page", "report", "terminal"))
+        textlrp.explain(model, post, target="all").to_html(page)
+        report_corpus(model, posts, report, title="The sample posts")
+        terminal.write_text(in_a_terminal(textlrp.explain(model, SENTENCE)), encoding="utf-8")
+        for name, source, crop in (
+            ("document", page, Crop(1120, "main", ".reading")),
+            ("report", report, Crop(1000, "header", "#words details:nth-of-type(4)", below=0)),
+        ):
+            for shade in ("light", "dark"):
+                image = photographed(browser, source, crop, dark=shade == "dark")
+                yield kept(out / f"{name}-{shade}.png", image)
+        yield kept(out / "terminal.png", photographed(browser, terminal, Crop(920, "svg", "svg", 0, 0)))
+
+
+@contextmanager
+def opened(chromium: str) -> Iterator[Browser]:
+    """The browser, without a way to any host."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND"]
+        )
+        yield browser
+        browser.close()
+
+
+def photographed(browser: Browser, source: Path, crop: Crop, *, dark: bool = False) -> bytes:
+    """A page from the top of one element to the bottom of another."""
+    tab = browser.new_page(
+        viewport={"width": crop.width, "height": 900},
+        device_scale_factor=WIDTH / crop.width,
+        color_scheme="dark" if dark else "light",
+    )
+    tab.goto(source.as_uri())
+    first, last = (tab.locator(selector).first.bounding_box() for selector in (crop.first, crop.last))
+    assert first is not None
+    assert last is not None
+    top = max(0.0, first["y"] - crop.above)
+    height = last["y"] + last["height"] + crop.below - top
+    clip: FloatRect = {"x": 0, "y": top, "width": crop.width, "height": height}
+    image = tab.screenshot(full_page=True, clip=clip)
+    tab.close()
+    return image
+
+
+def in_a_terminal(why: textlrp.Explanation) -> str:
+    """What ``textlrp explain`` prints, as a page with one SVG picture of it."""
+    shades = palette("red-blue").dark
+    eight = [rgb(colour) for colour in (shades.panel, shades.for_line, *EVEN[:2], shades.against_line, *EVEN[2:])]
+    theme = TerminalTheme(rgb(shades.paper), rgb(shades.ink), eight)
+    console = Console(
+        width=92, record=True, force_terminal=True, color_system="truecolor", file=io.StringIO(), legacy_windows=False
+    )
+    print_explanation(why, console, top_k=5)
+    svg = console.export_svg(title='textlrp explain 20newsgroups-cnn --top-k 5 --text "..."', theme=theme)
+    # the fonts it names lie on the network
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code,", "")
+    style = f"body{{margin:0;background:{shades.paper}}}svg{{width:920px;display:block}}"
+    return f'<!doctype html><meta charset="utf-8"><style>{style}</style>{svg}'
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#rrggbb``."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def kept(path: Path, png: bytes) -> Path:
+    """The picture with few colours, written to ``path``."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
+
+
+def main() -> None:
+    """Make all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chromium", default=next(filter(None, map(shutil.which, CHROMIUM)), None))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
+    options = parser.parse_args()
+    if options.chromium is None:
+        parser.error("no Chromium on the PATH; install it, or name one with --chromium.")
+    for path in make(options.out, options.chromium):
+        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
