@@ -17,7 +17,7 @@ import textlrp
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = ("1_first_explanation", "5_your_own_model")
+QUICK = ("1_first_explanation",)
 
 PUBLIC = {
     "textlrp": frozenset(textlrp.__all__),
@@ -27,7 +27,7 @@ PUBLIC = {
 """What a notebook may take from where."""
 
 UNWANTED = re.compile(
-    r"(?<![\w.])/(?:home|tmp|work|usr|root|Users)/|[A-Z]:\\|Warning\b|Traceback| at 0x[0-9a-f]{6}", re.ASCII
+    r"(?<![\w.])/(?:home|tmp|usr|root|Users)/|[A-Z]:\\|Warning\b|Traceback| at 0x[0-9a-f]{6}", re.ASCII
 )
 """Places of one machine, warnings, addresses of objects."""
 

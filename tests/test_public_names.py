@@ -89,6 +89,7 @@ def test_import_is_light() -> None:
     assert run(f"import sys, textlrp; dir(textlrp); print([name for name in {HEAVY} if name in sys.modules])") == "[]"
 
 
+@pytest.mark.slow
 def test_a_first_name_does_not_hide_later_ones() -> None:
     code = "import textlrp; textlrp.explain; textlrp.load; import textlrp.explainers.explain"
     assert run(f"{code}; print(callable(textlrp.explain))") == "True"

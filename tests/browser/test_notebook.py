@@ -15,7 +15,8 @@ JUPYTERLAB = """
 .jp-OutputArea-output.jp-RenderedHTMLCommon table{margin-left:0;margin-right:0}
 .jp-RenderedHTMLCommon td,.jp-RenderedHTMLCommon th,.jp-RenderedHTMLCommon tr{vertical-align:middle;padding:.5em;
  line-height:normal;white-space:normal;max-width:none;border:none}
-:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td,:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon tr{text-align:right}
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon td,
+:not(.jp-RenderedMarkdown).jp-RenderedHTMLCommon tr{text-align:right}
 .jp-RenderedHTMLCommon tbody tr:nth-child(odd){background:#fff}
 .jp-RenderedHTMLCommon tbody tr:nth-child(even){background:#eee}
 .jp-RenderedHTMLCommon ul:not(.list-inline){padding-left:2em}
@@ -25,7 +26,8 @@ JUPYTERLAB = """
 MEASURED = """() => [...document.querySelectorAll('.textlrp .sum table')].filter(t => t.offsetWidth).map(table => {
   const of = element => element.getBoundingClientRect(), box = of(table.parentElement);
   return {
-    inside: [...table.querySelectorAll('td')].every(c => of(c).left >= box.left - .5 && of(c).right <= box.right + .5),
+    inside: [...table.querySelectorAll('td')].every(
+      c => of(c).left >= box.left - .5 && of(c).right <= box.right + .5),
     names: [...new Set([...table.querySelectorAll('td:first-child')].map(c => getComputedStyle(c).textAlign))],
     numbers: [...new Set([...table.querySelectorAll('td.num')].map(c => getComputedStyle(c).textAlign))],
     grounds: [...new Set([...table.querySelectorAll('tr')].map(r => getComputedStyle(r).backgroundColor))],

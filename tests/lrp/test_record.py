@@ -105,8 +105,8 @@ def same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
 # ---- the closed form
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe"])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("variant", ["cnn-max", pytest.param("cnn-mean", marks=pytest.mark.slow), "boe"])
 def test_the_recorded_trace_is_the_closed_form(variant: str, seed: int) -> None:
     model: Any = scrambled(fitted(variant, "float64"), seed)
     module = plain_module(model)

@@ -266,6 +266,7 @@ def test_a_default_dictionary_is_only_read() -> None:
     assert why.status.tolist() == explain(made("branches"), TEXT, **HOW).status.tolist()
 
 
+@pytest.mark.slow
 def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
     script = (
         "import textlrp, torch\n"

@@ -166,6 +166,7 @@ def test_a_long_text_shows_a_passage_and_says_so() -> None:
     assert f"of {len(long):,}, where both sides together" in page.said()
 
 
+@pytest.mark.slow
 def test_a_hundred_long_documents_stay_small() -> None:
     words = "".join(f"word{chr(97 + n % 26)} " for n in range(1000))
     # few words have most of the relevance, as in models

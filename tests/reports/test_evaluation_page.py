@@ -213,6 +213,7 @@ def test_any_name_can_be_shown_and_encoded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PARTS)
+@pytest.mark.slow
 def test_each_part_can_stand_alone_or_be_missing(name: str) -> None:
     alone = Page(evaluation_page({name: make_results(documents=40)[name]}))
     ids = {value for _, key, value in alone.attributes if key == "id"}

@@ -281,6 +281,7 @@ def test_a_post_of_300_words_and_20_classes_stays_light() -> None:
     assert len(page.encode()) <= 120_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_text_of_five_megabytes_is_a_matter_of_seconds(count: int) -> None:
     words = [f"w{n % 100_000:06d}" for n in range(660_000)]

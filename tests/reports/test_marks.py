@@ -120,6 +120,7 @@ def test_an_empty_text_has_no_run() -> None:
     assert word_sums(explanation, (0,)).sums.shape == (1, 0)
 
 
+@pytest.mark.slow
 def test_five_megabytes_and_100_000_words_are_linear() -> None:
     text = " ".join(f"{chr(97 + n % 26)}{'abcdefghij'[n // 26 % 10]}" for n in range(1_700_000))
     explanation = make_explanation("x")

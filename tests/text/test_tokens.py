@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from textlrp.errors import DataError, MissingExtraError, OptionError
 from textlrp.text.tokens import Tokenizer, is_word, make_tokenizer
 
-NAMES = ["spacy", "spacy:de", "spacy:fr", "spacy:zh", "words", "treebank"]
+NAMES = ["spacy", "spacy:de", pytest.param("spacy:fr", marks=pytest.mark.slow), "spacy:zh", "words", "treebank"]
 
 # what the rules of tokenizers trip over: special cases, their halves, affixes, quotes, every kind of blank
 SHARDS = [
