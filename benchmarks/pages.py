@@ -9,6 +9,7 @@ Needs the packages of the extra ``test`` and a Chromium.
 import argparse
 import dataclasses
 import itertools
+import os
 import shutil
 import tempfile
 import time
@@ -94,7 +95,7 @@ def whole_folder(model, posts, folder: Path, browser: Browser) -> None:
         pass
     explaining = time.perf_counter() - began
     began = time.perf_counter()
-    report_corpus(model, posts, folder / "report")
+    report_corpus(model, posts, folder / "report", workers=os.cpu_count() or 1)
     whole = time.perf_counter() - began
     index = folder / "report" / "index.html"
     files = [path for path in (folder / "report").rglob("*") if path.is_file()]

@@ -149,6 +149,16 @@ def test_a_folder_that_fails_leaves_the_former_one(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
+@pytest.mark.slow
+def test_pages_made_in_other_processes_are_the_same(tmp_path: Path) -> None:
+    for count in (10, 150):
+        one, many = (report_folder(some(count), tmp_path / f"{count}-{n}", workers=n) for n in (1, 2))
+        for path in sorted(one.rglob("*.*")):
+            assert (many / path.relative_to(one)).read_bytes() == path.read_bytes()
+    with pytest.raises(OptionError, match="palette"):
+        report_folder(some(1), one, palette="pink", workers=2)
+
+
 def test_a_report_of_no_document_says_so(tmp_path: Path) -> None:
     folder = report_folder([], tmp_path / "report")
     assert "0 documents." in (folder / "index.html").read_text(encoding="utf-8")

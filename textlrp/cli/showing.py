@@ -226,5 +226,6 @@ def report(
         title=Path(source).name,
         palette=palette,
         evaluation=evaluation,
+        workers=os.cpu_count() or 1,
     )
     say(f"wrote {written if page else written / 'index.html'}")

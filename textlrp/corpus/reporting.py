@@ -36,12 +36,14 @@ def report_corpus(
     title: str | None = None,
     palette: str = "red-blue",
     evaluation: str | Path | None = None,
+    workers: int = 1,
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
 
     Without ``targets`` the predicted class is explained, and by LRP, where more classes cost next to nothing, also
     the document's own label, or where they agree the class next in score. ``evaluation`` is a folder that
-    ``textlrp evaluate`` wrote, whose deletion curves are shown. Raises as :func:`explain_corpus` and
+    ``textlrp evaluate`` wrote, whose deletion curves are shown; ``workers`` are the processes that make a folder's
+    pages. Raises as :func:`explain_corpus` and
     :func:`write_report` do, and :class:`DataError` where there are no such results.
     """
     results = None if evaluation is None else _results(evaluation)
@@ -50,7 +52,7 @@ def report_corpus(
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
-    return write_report(_seen(shown, mapped.add), path, title=title, palette=palette, beside=beside)
+    return write_report(_seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers)
 
 
 def check_report(path: str | Path) -> bool:

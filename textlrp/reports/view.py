@@ -146,7 +146,10 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
 def _sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sentence]:
     if len(explanation.text) > READABLE or not explanation.seen.any():
         return []
-    found = sentence_sums(explanation, rows, sentence_spans(explanation.text))
+    # what stands before the first word that was read, as a header does, has no sentence to show
+    start = int(explanation.tokens.spans[explanation.seen.argmax(), 0])
+    spans = sentence_spans(explanation.text[start:]) + np.int32(start)
+    found = sentence_sums(explanation, rows, spans)
     return found if len(found) in SENTENCES else []
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -84,26 +88,28 @@ def report_folder(
     title: str = "",
     palette: str = "red-blue",
     beside: Beside | None = None,
+    workers: int = 1,
 ) -> Path:
     """A folder with ``index.html`` and a page for each document, for any number of them; written whole or not at all.
 
-    A former report at ``path`` is replaced. Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is
+    With more ``workers`` than one, pages are made in as many processes beside this one; a script that asks for them
+    needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced. Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is
     a file or a folder with other things in it.
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
     with folder_beside(path, REPORT_FILES) as folder:
         (folder / "documents").mkdir()
-        for position, (explanation, last) in enumerate(_with_last(_checked(explanations))):
-            summary.add(explanation)
-            _add_words(words, explanation, position)
-            steps = Steps(
-                "../index.html",
-                _page_name(position - 1) if position else None,
-                None if last else _page_name(position + 1),
-            )
-            page = document_page(explanation, palette=palette, steps=steps)
-            (folder / "documents" / _page_name(position)).write_text(page, encoding="utf-8", newline="\n")
+
+        def pages() -> Iterator[Page]:
+            for position, (explanation, last) in enumerate(_with_last(_checked(explanations))):
+                summary.add(explanation)
+                _add_words(words, explanation, position)
+                before = _page_name(position - 1) if position else None
+                steps = Steps("../index.html", before, None if last else _page_name(position + 1))
+                yield explanation, folder / "documents" / _page_name(position), steps
+
+        _write_all(pages(), palette, workers)
         (folder / "words.js").write_text(_words_script(words), encoding="ascii", newline="\n")
         index = _index(summary, title, palette, beside or Beside(), None)
         (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
@@ -117,10 +123,12 @@ def write_report(
     title: str | None = None,
     palette: str = "red-blue",
     beside: Beside | None = None,
+    workers: int = 1,
 ) -> Path:
     """One explanation as its page; many as a list on one page (``.html``) or as a folder (any other name).
 
-    Written whole or not at all; gives back the path. ``beside`` is what a report of many shows besides.
+    Written whole or not at all; gives back the path. ``beside`` is what a report of many shows besides;
+    ``workers`` are the processes that make a folder's pages, see :func:`report_folder`.
     Raises :class:`DataError` if the place cannot be written to or something else than explanations came.
     """
     if isinstance(explanations, Explanation):
@@ -128,13 +136,46 @@ def write_report(
     elif is_page(path):
         list_page(explanations, path, title=title or "", palette=palette, beside=beside)
     else:
-        report_folder(explanations, path, title=title or "", palette=palette, beside=beside)
+        report_folder(explanations, path, title=title or "", palette=palette, beside=beside, workers=workers)
     return Path(path)
 
 
 def is_page(path: str | Path) -> bool:
     """Whether a report of this name is one page, and not a folder."""
     return Path(path).suffix.lower() == ".html"
+
+
+Page = tuple[Explanation, Path, Steps]
+"""A page to write: of what, where, and where it leads."""
+
+BATCH = 64
+"""Pages that a process makes at a time; a report of no more is not worth another process."""
+
+
+def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
+    _write_some(list(islice(pages, BATCH)), palette)
+    if workers <= 1:
+        while some := list(islice(pages, BATCH)):
+            _write_some(some, palette)
+        return
+    first = list(islice(pages, BATCH))
+    if not first:
+        return
+    # not forked: this process may run threads of torch and numba
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = deque([pool.submit(_write_some, first, palette)])
+        while some := list(islice(pages, BATCH)):
+            waiting.append(pool.submit(_write_some, some, palette))
+            if len(waiting) > 2 * workers:  # explanations wait in memory
+                waiting.popleft().result()
+        for each in waiting:
+            each.result()
+
+
+def _write_some(pages: list[Page], palette: str) -> None:
+    for explanation, path, steps in pages:
+        page = document_page(explanation, palette=palette, steps=steps)
+        path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _part(explanation: Explanation, row: Row, summary: Summary) -> Markup:

@@ -3,16 +3,18 @@
   const list = document.querySelector(".docs"), rows = [...list.children], bar = document.getElementById("find");
   const field = name => document.getElementById("find-" + name);
   const text = field("text"), right = field("right"), answer = field("answer"), own = field("own"), order = field("order");
-  const found = document.getElementById("found");
+  const found = document.getElementById("found"), more = document.getElementById("more");
+  const STEP = 200;  // rows laid out at once: thousands would make every change slow
   const read = rows.map(() => null);
-  let words = null, asked = false;
+  let words = null, asked = false, most = STEP;
   bar.hidden = false;
+  list.classList.add("live");
   bar.addEventListener("submit", event => event.preventDefault());
 
   // in a folder the words of the documents come in a file of their own, when somebody looks for one
   window.textlrpWords = (forms, places) => {
     words = forms.map((form, n) => [form, places[n]]);
-    show();
+    refilter();
   };
   const load = () => {
     if (asked || !bar.dataset.words) return;
@@ -39,35 +41,56 @@
     });
   };
   const show = () => {
-    const matches = contains();
+    const matches = contains(), matching = new Map();
     let count = 0;
     rows.forEach((row, n) => {
       const { p, g } = row.dataset;
       const shown = (!right || !right.value || (g >= 0 && (p === g) === (right.value === "1")))
         && (!answer.value || p === answer.value) && (!own || !own.value || g === own.value) && matches(row, n);
-      row.hidden = !shown;
+      matching.set(row, shown);
       count += shown;
     });
+    let visible = 0;
+    for (const row of list.children) row.hidden = !(matching.get(row) && visible++ < most);
     found.textContent = count === rows.length ? "" : count.toLocaleString("en") + " of " + rows.length.toLocaleString("en");
+    more.hidden = count <= most;
+    more.textContent = "Show more: " + Math.min(most, count).toLocaleString("en") + " of " + count.toLocaleString("en") + " are shown";
+  };
+  const refilter = () => {
+    most = STEP;
+    show();
   };
   const sort = () => {
     const by = { n: (a, b) => a.dataset.n - b.dataset.n, s: (a, b) => b.dataset.s - a.dataset.s,
       "-s": (a, b) => a.dataset.s - b.dataset.s }[order.value];
     list.append(...(by ? [...rows].sort(by) : rows));
+    refilter();
   };
   const follow = () => {
     const cell = /^#c(\d+)-(\d+)$/.exec(location.hash);
-    if (!cell || !own) return;
-    text.value = right.value = "";
-    own.value = cell[1];
-    answer.value = cell[2];
-    show();
-    document.getElementById("documents").scrollIntoView();
+    if (cell && own) {
+      text.value = right.value = "";
+      [own.value, answer.value] = [cell[1], cell[2]];
+      refilter();
+      document.getElementById("documents").scrollIntoView();
+    }
+    const target = /^#d\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
+    const row = target && target.closest("li");
+    if (!row) return;
+    if (row.hidden) {
+      for (const each of [text, right, answer, own]) if (each) each.value = "";
+      most = Math.max(STEP, [...list.children].indexOf(row) + 1);
+      show();
+    }
+    row.querySelector("details").open = true;
+    target.scrollIntoView();
   };
   text.addEventListener("focus", load);
-  text.addEventListener("input", () => { load(); show(); });
-  for (const each of [right, answer, own]) if (each) each.addEventListener("change", show);
+  text.addEventListener("input", () => { load(); refilter(); });
+  more.addEventListener("click", () => { most += STEP; show(); });
+  for (const each of [right, answer, own]) if (each) each.addEventListener("change", refilter);
   order.addEventListener("change", sort);
   addEventListener("hashchange", follow);
+  show();
   follow();
 })();
