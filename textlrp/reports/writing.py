@@ -93,8 +93,8 @@ def report_folder(
     """A folder with ``index.html`` and a page for each document, for any number of them; written whole or not at all.
 
     With more ``workers`` than one, pages are made in as many processes beside this one; a script that asks for them
-    needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced. Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is
-    a file or a folder with other things in it.
+    needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced.
+    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder with other things in it.
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
