@@ -10,7 +10,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\u
 
 def showable(text: str) -> str:
     """Control characters as their symbols (␀), and what has none as U+FFFD."""
-    return _UNSHOWABLE.sub(_symbol, text)
+    return text if text.isprintable() else _UNSHOWABLE.sub(_symbol, text)
 
 
 def _symbol(match: re.Match[str]) -> str:

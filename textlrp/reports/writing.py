@@ -94,7 +94,7 @@ def report_folder(
 
     With more ``workers`` than one, pages are made in as many processes beside this one; a script that asks for them
     needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced.
-    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder with other things in it.
+    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder of something else.
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
