@@ -81,7 +81,7 @@ def test_repr_says_class_score_and_words() -> None:
 def test_the_other_shapes_are_one_call_away() -> None:
     explanation: Explanation = make_explanation()
     assert explanation.to_html().startswith("<!doctype html>")
-    assert explanation._repr_html_().startswith('<div class="textlrp">')
+    assert explanation._repr_html_().startswith('<div class="textlrp')
     assert len(explanation.to_frame()) == len(explanation.tokens)
 
 
