@@ -21,7 +21,7 @@ test: $(TOOLS)
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-all: test
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 -m slow
 
 docs: $(TOOLS)
 	$(BIN)/pdoc -o docs/api textlrp
