@@ -21,7 +21,7 @@ from textlrp.models.bundle import KINDS, PRETRAINED, load, save_model
 from textlrp.text.datasets import Corpus
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "20newsgroups-cnn": {"kind": "cnn", "min_df": 3, "embedding_dim": 200, "filters": 200},
+    "20newsgroups-cnn": {"kind": "cnn", "min_df": 3, "embedding_dim": 200, "filters": 200, "word_dropout": 0.4},
     "20newsgroups-boe": {"kind": "boe", "min_df": 3, "embedding_dim": 90},
 }
 
