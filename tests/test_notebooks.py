@@ -17,7 +17,6 @@ import textlrp
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUICK = ("1_first_explanation",)
 
 PUBLIC = {
     "textlrp": frozenset(textlrp.__all__),
@@ -63,7 +62,6 @@ def not_public(code: str) -> Iterator[str]:
 
 def test_the_notebooks_are_numbered_from_one() -> None:
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number}_" for number in range(1, len(NOTEBOOKS) + 1)]
-    assert {*QUICK} <= {path.stem for path in NOTEBOOKS}
 
 
 @pytest.mark.parametrize(
@@ -118,11 +116,7 @@ def test_a_notebook_is_committed_with_small_outputs_of_no_machine(path: Path) ->
     assert any(cell.get("outputs") for cell in notebook["cells"])
 
 
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=[] if path.stem in QUICK else [pytest.mark.slow]) for path in NOTEBOOKS],
-    ids=lambda path: path.stem,
-)
+@by_name
 def test_a_notebook_runs_and_shows_outputs_of_the_committed_kinds(path: Path) -> None:
     found = RUNNER.run(path)
     committed = [cell["outputs"] for cell in RUNNER.code_cells(path)]
