@@ -535,7 +535,8 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     refused(run("report", svm, table, "-o", "folder"), "other things in it (mine.txt)")
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
-    refused(run("report", svm, table, "--palette", "pink", "-o", "other"), "palette 'pink'", "orange-purple")
+    for place in (["other"], ["o.html", "--against-rule", "zero"]):
+        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "palette 'pink'", "orange-purple")
     refused(run("report", svm, table, "--evaluation", "no", "--against-rule", "zero", "-o", "o.html"), "--evaluation")
     assert not Path("other").exists()
 

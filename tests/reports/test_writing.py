@@ -1,6 +1,7 @@
 """Reports of many documents: what they say together, the folder, and what happens when something goes wrong."""
 
 import json
+import multiprocessing
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,8 @@ def test_rows_say_what_a_reader_looks_for() -> None:
     assert row.sureness == round(1000 * float(explanation.probabilities[0]))
     bare = make_explanation("good", probabilities=None, scores=np.array([2, 1, 0], np.float32))
     assert Summary().add(bare).sureness == round(1000 / (1 + np.exp(-1)))
+    alone = make_explanation("good", labels=("one",), probabilities=None, scores=np.array([-900], np.float32))
+    assert Summary().add(alone).sureness == 0
 
 
 def test_an_explanation_of_some_targets_keeps_the_law() -> None:
@@ -157,6 +160,19 @@ def test_pages_made_in_other_processes_are_the_same(tmp_path: Path) -> None:
             assert (many / path.relative_to(one)).read_bytes() == path.read_bytes()
     with pytest.raises(OptionError, match="palette"):
         report_folder(some(1), one, palette="pink", workers=2)
+
+
+@pytest.mark.slow
+def test_a_process_that_is_ended_is_told_in_a_sentence(tmp_path: Path) -> None:
+    def stream() -> Iterator[Explanation]:
+        yield from some(150)
+        for child in multiprocessing.active_children():
+            child.kill()
+        yield from some(150)
+
+    with pytest.raises(DataError, match="ended from outside"):
+        report_folder(stream(), tmp_path / "report", workers=2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_report_of_no_document_says_so(tmp_path: Path) -> None:

@@ -210,6 +210,7 @@ def report(
             against_method=against_method,
             target=target or (),
             limit=limit or PAGE_TEXTS,
+            palette=palette,
             evaluation=evaluation,
         )
         return

@@ -55,6 +55,7 @@ def comparison(
     against_method: str | None,
     target: Sequence[str],
     limit: int,
+    palette: str,
     evaluation: Path | None,
 ) -> None:
     """One page about two models, rules or methods."""
@@ -73,7 +74,9 @@ def comparison(
         against_method=against_method,
         target=target[0] if target else None,
     )
-    page = corpus.write_comparison(first, documents(limit), output, asked, names=(model, against or model))
+    page = corpus.write_comparison(
+        first, documents(limit), output, asked, names=(model, against or model), palette=palette
+    )
     say(f"wrote {page}")
 
 

@@ -68,6 +68,7 @@ def write_comparison(
     *,
     names: tuple[str, str] | None = None,
     title: str | None = None,
+    palette: str = "red-blue",
 ) -> Path:
     """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
 
@@ -76,7 +77,7 @@ def write_comparison(
     """
     check_output(path, (".html",))
     pairs = explained_twice(model, documents, asked)
-    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title)
+    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title, palette=palette)
     return Path(path)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from textlrp.errors import DataError
 from textlrp.records import Explanation, Tokens
@@ -141,18 +142,12 @@ def _normalised(explanation: Explanation) -> Numbers:
 
 def rank_correlation(first: Numbers, second: Numbers) -> float | None:
     """Spearman's rank correlation, equal values sharing their mean rank; None where one side is all equal."""
-    ranks = [_ranks(side) for side in (first, second)]
+    ranks = [rankdata(side) for side in (first, second)]
     centred = [rank - rank.mean() if len(rank) else rank for rank in ranks]
     lengths = [float(np.sqrt((rank**2).sum())) for rank in centred]
     if not all(lengths):
         return None
     return float(np.clip((centred[0] * centred[1]).sum() / (lengths[0] * lengths[1]), -1.0, 1.0))
-
-
-def _ranks(values: Numbers) -> Numbers:
-    _, inverse, times = np.unique(values, return_inverse=True, return_counts=True)
-    means = np.cumsum(times) - (times + 1) / 2
-    return means[inverse.reshape(-1)].astype(np.float64)
 
 
 def top_overlap(first: Numbers, second: Numbers, top: int = TOP_WORDS) -> float | None:

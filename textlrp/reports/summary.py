@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from textlrp.records import Explanation
 from textlrp.reports.balance import Part
@@ -167,5 +168,6 @@ def _sureness(explanation: Explanation) -> float:
     """The probability of the predicted class, or where there is none the logistic of its lead in score."""
     if explanation.probabilities is not None:
         return float(explanation.probabilities[explanation.predicted])
-    first, second = np.sort(explanation.scores)[::-1][:2].astype(np.float64)
-    return float(1.0 / (1.0 + np.exp(-(first - second))))
+    ordered = np.sort(explanation.scores.astype(np.float64))
+    lead = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # one score is held against 0
+    return float(expit(lead))

@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -162,7 +164,8 @@ def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     if not first:
         return
     # not forked: this process may run threads of torch and numba
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    try:
         waiting = deque([pool.submit(_write_some, first, palette)])
         while some := list(islice(pages, BATCH)):
             waiting.append(pool.submit(_write_some, some, palette))
@@ -170,6 +173,18 @@ def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
                 waiting.popleft().result()
         for each in waiting:
             each.result()
+    except BrokenProcessPool:
+        raise DataError(
+            "a process that made pages was ended from outside, perhaps for want of memory, so no report was written; "
+            "try again with workers=1."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # Ctrl-C reaches every process of a terminal; one of them tells the user
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_some(pages: list[Page], palette: str) -> None:
