@@ -198,7 +198,7 @@ def _pointing(results: Mapping[str, Results]) -> Iterator[str]:
         "",
         "Ten sentences of different posts glued together (Poerner, Roth, Schütze 2018; reported there for another "
         "CNN: LRP .89, gradient × input .89, gradient L2 .79). Kept from fewer words in training, a CNN points "
-        "better, down to a fifth of them, the default; `choose_dropout.py` compares the shares on validation posts. "
+        "better, and below a fifth, the default, is less accurate: `choose_dropout.py` compares on validation posts. "
         "The share that pointed best there, 0.1, does not here: a hundredth more or less is that of another seed.",
         "",
         "| model | method | hits | of |",

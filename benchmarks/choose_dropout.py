@@ -17,7 +17,7 @@ from textlrp.evaluation import hybrid_documents, pointing_game
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.2, 0.4, 0.7])
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.1, 0.2, 0.4, 0.7])
     parser.add_argument("--filters", type=int, default=200)
     parser.add_argument("--dimensions", type=int, default=200)
     parser.add_argument("--hybrids", type=int, default=3000)
