@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from textlrp.lrp import kernels
+from textlrp.lrp import kernels, mean_kernels
 
 WORDS, D, F = 5, 3, 4
 
@@ -129,7 +129,7 @@ def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
 @given(case=cases)
 @example(case=REPEATED)
 def test_means_are_those_of_plain_loops(case: Case) -> None:
-    means = kernels.mean_windows(case.projections, case.bias, case.ids, case.starts, case.width)
+    means = mean_kernels.mean_windows(case.projections, case.bias, case.ids, case.starts, case.width)
     for n, text in enumerate(case.texts):
         expected = np.maximum(windows_of(case, text) + case.bias, 0).mean(axis=0)
         np.testing.assert_allclose(means[n], expected, rtol=1e-14)
@@ -172,7 +172,7 @@ def test_scatter_means_is_the_adjoint_of_mean_windows(texts: list[list[int]], wi
         active = torch.relu(convolved(case, vectors, text) + bias)
         total = total + (active.mean(dim=0) * torch.tensor(gradient[n])).sum()
     total.backward()
-    landed, bias_landed = kernels.scatter_means(
+    landed, bias_landed = mean_kernels.scatter_means(
         gradient, case.projections, case.bias, case.ids, case.starts, case.width
     )
     assert not landed[0].any()
@@ -190,8 +190,8 @@ def test_kernels_keep_the_dtype(dtype: Any) -> None:
     best, where = kernels.winning_windows(projections, case.ids, case.starts, case.width)
     landed = kernels.scatter_winners(best, where, case.ids, case.starts, case.width, WORDS)
     shares = kernels.winner_contributions(projections, where, case.ids, case.starts, case.width)
-    means = kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
-    back, bias_back = kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
+    means = mean_kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
+    back, bias_back = mean_kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy().astype(dtype))
     signed = kernels.signed_contributions(case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64))
     assert {array.dtype for array in (best, landed, shares, means, back, bias_back, *signed)} == {np.dtype(dtype)}
@@ -207,7 +207,7 @@ def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
     optimizer = torch.optim.Adam([theirs], lr=0.1)
     moments = np.zeros_like(table), np.zeros_like(table)
     for step in (1, 2, 3):
-        kernels.adam_rows(table, *moments, rows, gradient[rows], 0.1, 1 - 0.9**step, 1 - 0.999**step)
+        mean_kernels.adam_rows(table, *moments, rows, gradient[rows], 0.1, 1 - 0.9**step, 1 - 0.999**step)
         theirs.grad = torch.tensor(gradient)
         optimizer.step()
     np.testing.assert_allclose(table[rows], theirs.detach().numpy()[rows], rtol=1e-12)

@@ -15,8 +15,10 @@ from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.trace import one_hot_seed, propagate
+from textlrp.lrp.fused import land, window_tape
+from textlrp.lrp.trace import Trace, one_hot_seed, propagate
 from textlrp.models.base import Classifier
+from textlrp.models.tracing import Tracer
 from textlrp.records import Document, Explanation, Phrase, Target
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
@@ -28,10 +30,14 @@ Numbers = NDArray[Any]
 
 
 class How(NamedTuple):
-    """What is the same for every document of a call; ``method`` is None for LRP by the ``composite``."""
+    """What is the same for every document of a call; ``method`` is None for LRP by the ``composite``.
+
+    ``trace`` writes the tape of a batch.
+    """
 
     method: Method | None
     composite: Composite
+    trace: Tracer
     name: str
     printed: str
     fingerprint: str
@@ -89,9 +95,11 @@ def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, ho
 
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
-    trace = model.trace(batch, dtype=how.dtype)
+    trace = how.trace(batch)
     scores = trace.scores.numpy()
     wanted = _wanted(target, own, model.classes_, scores)
+    if not how.phrases and window_tape(trace) is not None:
+        return _landed(trace, batch, wanted, how)
     most = max(len(targets) for targets in wanted)
     seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
     for n, targets in enumerate(wanted):
@@ -107,28 +115,59 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     return led
 
 
+def _landed(trace: Trace, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> list[Led]:
+    scores = trace.scores.numpy()
+    asked = [_classes_in(targets) for targets in wanted]
+    most = max(len(classes) for classes in asked)
+    classes = np.array([classes + classes[:1] * (most - len(classes)) for classes in asked], dtype=np.int64)
+    found = land(trace, how.composite, classes, batch.lengths.astype(np.int64))
+    led, end = [], 0
+    for n, (targets, own) in enumerate(zip(wanted, asked, strict=True)):
+        begin, end = end, end + int(batch.lengths[n])
+        choice = _Choice(own, targets)
+        entries = {key: choice.of(entry[n], scores.dtype) for key, entry in found.ledger.items()}
+        led.append(Led(scores[n], targets, choice.of(found.relevance[begin:end].T, scores.dtype), entries))
+    return led
+
+
+def _classes_in(targets: Sequence[Target]) -> list[int]:
+    """The classes that targets speak of, each once."""
+    return list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
+
+
 def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     assert how.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(how.dtype or scores.dtype)
     wanted = _wanted(target, own, model.classes_, scores)
-    asked = [
-        list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,)))) for targets in wanted
-    ]
+    asked = [_classes_in(targets) for targets in wanted]
     led = []
     found_of_each = attribute_batch(model, batch, asked, how.method, dtype=how.dtype)
     for n, (targets, classes, found) in enumerate(zip(wanted, asked, found_of_each, strict=True)):
-        entries = {key: _of_targets(entry, classes, targets, dtype) for key, entry in found.ledger.items()}
-        relevance = _of_targets(found.relevance, classes, targets, dtype)
+        choice = _Choice(classes, targets)
+        entries = {key: choice.of(entry, dtype) for key, entry in found.ledger.items()}
+        relevance = choice.of(found.relevance, dtype)
         led.append(Led(scores[n].astype(dtype), targets, relevance, entries))
     return led
 
 
-def _of_targets(maps: Numbers, classes: Sequence[int], targets: Sequence[Target], dtype: Any) -> Numbers:
-    """Maps (classes, ...) -> (K, ...): a contrast is the difference of its two maps."""
-    row = {c: maps[k] for k, c in enumerate(classes)}
-    chosen = [row[t[0]] - row[t[1]] if isinstance(t, tuple) else row[t] for t in targets]
-    return np.stack(chosen).astype(dtype, copy=False)
+class _Choice:
+    """From maps of ``classes`` to those of ``targets``: a contrast is the difference of its two maps."""
+
+    def __init__(self, classes: Sequence[int], targets: Sequence[Target]) -> None:
+        row = {c: k for k, c in enumerate(classes)}
+        self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
+        self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
+        self._as_they_are = not self._minus and self._plus == list(range(len(targets)))
+
+    def of(self, maps: Numbers, dtype: Any) -> Numbers:
+        """(classes, ...) -> (K, ...)."""
+        if self._as_they_are:
+            return maps[: len(self._plus)].astype(dtype, copy=False)
+        chosen = maps[self._plus]
+        for k, other in self._minus:
+            chosen[k] -= maps[other]
+        return chosen.astype(dtype, copy=False)
 
 
 def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:

@@ -23,6 +23,7 @@ from textlrp.models.adapt import as_classifier
 from textlrp.models.base import DTYPES, Classifier
 from textlrp.models.inputs import check_container, check_text
 from textlrp.models.options import is_whole
+from textlrp.models.tracing import tracer
 from textlrp.records import Document, Explanation
 
 if TYPE_CHECKING:
@@ -153,12 +154,14 @@ def how_to_explain(
     if not (is_whole(phrases) and phrases >= 0):
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
     composite = as_composite("epsilon" if rule is None else rule)
+    fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
+    trace = tracer(model, dtype=dtype)
     if method == "lrp":
-        return How(None, composite, "lrp", printed(composite), model.fingerprint_, dtype, phrases)
+        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases)
     if rule is not None:
         raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
     rival = as_method(method)
-    return How(rival, composite, rival.name, repr(rival), model.fingerprint_, dtype, 0)
+    return How(rival, composite, trace, rival.name, repr(rival), fingerprint, dtype, 0)
 
 
 def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:

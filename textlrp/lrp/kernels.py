@@ -1,12 +1,14 @@
-"""The fused loops of the convolutional net: add per-word projections, keep the largest window.
+"""The fused loops of the convolutional net: add per-word projections, keep the largest window, share it out.
 
 A convolution over looked-up word vectors is a sum of per-word projections: with
-``P[u, h, f] = vector[u] · W[f, :, h]`` for each distinct word u of a batch, the value of filter f at
-position t is ``sum_h P[id[t + h], h, f]``. The loops below never form the (T × F) activations.
+``P[u, h, f] = vector[u] · W[f, :, h]`` for each word u, the value of filter f at position t is
+``sum_h P[id[t + h], h, f]``. The loops below never form the (T × F) activations.
 
-Row 0 of ``projections`` is the unknown word and padding: the zero vector, skipped. Rows are
-(H × F) flat, offset by offset. A document shorter than the window has the one window at 0, padded
-with zero vectors; windows never reach beyond a longer document.
+Row 0 of ``projections`` is the unknown word and padding, all zeros. Rows are (H × F) flat, offset by offset. A
+document shorter than the window has the one window at 0, padded with zero vectors; windows never reach beyond a
+longer document. Where projections come in two tables, row i of the second is that of id ``len(first) + i``.
+
+Letters: N documents, L words of all of them end to end, U words with projections, F filters, H window width.
 """
 
 from __future__ import annotations
@@ -18,31 +20,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Ids = NDArray[np.int64]
+Places = NDArray[np.int32]
 
 
 def winning_windows(
-    projections: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
-) -> tuple[Floats, NDArray[np.int32]]:
+    projections: Floats, ids: Ids, starts: Ids, width: int, *, more: Floats | None = None
+) -> tuple[Floats, Places]:
     """The first of the largest windows of each filter.
 
-    ``projections`` (U, width × F); ``ids`` rows of it, all documents end to end; ``starts`` (N + 1,) where
-    each document begins. Returns the largest values (N, F), without bias, and where those windows begin.
+    ``projections`` (U, H × F), ``more`` the second table; ``ids`` (L,) rows of them; ``starts`` (N + 1,) where each
+    document begins. Returns the largest values (N, F), without bias, and where those windows begin.
     """
     filters = projections.shape[1] // width
     best = np.empty((len(starts) - 1, filters), dtype=projections.dtype)
     where = np.empty(best.shape, dtype=np.int32)
-    _winning_windows(projections, ids, starts, width, best, where)
+    _winning_windows(projections, projections[:0] if more is None else more, ids, starts, width, best, where)
     return best, where
 
 
-def scatter_winners(
-    gradient: Floats,
-    where: NDArray[np.int32],
-    ids: NDArray[np.int64],
-    starts: NDArray[np.int64],
-    width: int,
-    words: int,
-) -> Floats:
+def scatter_winners(gradient: Floats, where: Places, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
     """The adjoint of :func:`winning_windows`: (N, F) -> (U, width × F) for ``words`` = U."""
     landed = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
     _scatter_winners(gradient, where, ids, starts, width, landed)
@@ -50,38 +47,66 @@ def scatter_winners(
 
 
 def winner_contributions(
-    projections: Floats, where: NDArray[np.int32], ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
+    projections: Floats, where: Places, ids: Ids, starts: Ids, width: int, *, more: Floats | None = None
 ) -> Floats:
-    """(N, F, width): what each word of the winning window adds to its filter."""
+    """(N, F, H): what each word of the winning window adds to its filter; tables as in :func:`winning_windows`."""
     filters = projections.shape[1] // width
     shares = np.zeros((len(starts) - 1, filters, width), dtype=projections.dtype)
-    _winner_contributions(projections, where, ids, starts, width, shares)
+    _winner_contributions(projections, projections[:0] if more is None else more, where, ids, starts, width, shares)
     return shares
 
 
+@numba.njit(inline="always")
+def _row(projections, more, ids, begin, length, place, offset, filters):  # type: ignore[no-untyped-def]
+    """(F,) what the word at a place adds to each filter, ``offset`` words into a window; zeros beyond the end."""
+    word = ids[begin + place] if place < length else 0
+    kept = len(projections)
+    row = projections[word] if word < kept else more[word - kept]
+    return row[offset * filters : (offset + 1) * filters]
+
+
 @numba.njit(parallel=True, cache=True)
-def _winning_windows(projections, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
+def _winning_windows(projections, more, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
     filters = best.shape[1]
     for n in numba.prange(best.shape[0]):
         begin = starts[n]
         length = starts[n + 1] - begin
+        largest, place = best[n], where[n]
+        place[:] = 0
+        largest[:] = 0
+        for h in range(width):
+            row = _row(projections, more, ids, begin, length, h, h, filters)
+            for f in range(filters):
+                largest[f] += row[f]
         window = np.empty(filters, projections.dtype)
-        for t in range(max(length - width + 1, 1)):
-            window[:] = 0
-            for h in range(min(width, length - t)):
-                word = ids[begin + t + h]
-                if word > 0:
-                    row = projections[word, h * filters : (h + 1) * filters]
-                    for f in range(filters):
-                        window[f] += row[f]
-            if t == 0:
-                best[n] = window
-                where[n] = 0
+        for t in range(1, length - width + 1):
+            first = _row(projections, more, ids, begin, length, t, 0, filters)
+            if width == 1:  # the usual widths in one sweep each, the others by adding up in a buffer
+                for f in range(filters):
+                    value = first[f]
+                    larger = value > largest[f]
+                    largest[f] = value if larger else largest[f]
+                    place[f] = t if larger else place[f]
+            elif width == 2:
+                second = _row(projections, more, ids, begin, length, t + 1, 1, filters)
+                for f in range(filters):
+                    value = first[f] + second[f]
+                    larger = value > largest[f]
+                    largest[f] = value if larger else largest[f]
+                    place[f] = t if larger else place[f]
             else:
                 for f in range(filters):
-                    larger = window[f] > best[n, f]
-                    best[n, f] = window[f] if larger else best[n, f]
-                    where[n, f] = t if larger else where[n, f]
+                    window[f] = first[f]
+                for h in range(1, width - 1):
+                    row = _row(projections, more, ids, begin, length, t + h, h, filters)
+                    for f in range(filters):
+                        window[f] += row[f]
+                last = _row(projections, more, ids, begin, length, t + width - 1, width - 1, filters)
+                for f in range(filters):
+                    value = window[f] + last[f]
+                    larger = value > largest[f]
+                    largest[f] = value if larger else largest[f]
+                    place[f] = t if larger else place[f]
 
 
 @numba.njit(cache=True)
@@ -100,99 +125,15 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
 
 
 @numba.njit(parallel=True, cache=True)
-def _winner_contributions(projections, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
+def _winner_contributions(projections, more, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
     filters = shares.shape[1]
     for n in numba.prange(shares.shape[0]):
         begin = starts[n]
         length = starts[n + 1] - begin
         for f in range(filters):
             for h in range(min(width, length - where[n, f])):
-                word = ids[begin + where[n, f] + h]
-                if word > 0:
-                    shares[n, f, h] = projections[word, h * filters + f]
-
-
-@numba.njit(parallel=True, cache=True)
-def adam_rows(table, first, second, rows, gradient, rate, bias1, bias2, decay1=0.9, decay2=0.999, tiny=1e-8):  # type: ignore[no-untyped-def]
-    """One Adam step (Kingma & Ba 2015, algorithm 1) on the ``rows`` of ``table`` that a batch used, in place.
-
-    ``gradient`` (rows, D); ``first`` and ``second`` are the moments, of the table's shape; ``bias1`` and
-    ``bias2`` are 1 - decay^step.
-    """
-    for i in numba.prange(len(rows)):
-        r = rows[i]
-        for d in range(table.shape[1]):
-            slope = gradient[i, d]
-            first[r, d] = decay1 * first[r, d] + (1 - decay1) * slope
-            second[r, d] = decay2 * second[r, d] + (1 - decay2) * slope * slope
-            table[r, d] -= rate * (first[r, d] / bias1) / (np.sqrt(second[r, d] / bias2) + tiny)
-
-
-def mean_windows(
-    projections: Floats, bias: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
-) -> Floats:
-    """(N, F): the mean over time of each filter's ReLU, bias (F,) added."""
-    means = np.zeros((len(starts) - 1, len(bias)), dtype=projections.dtype)
-    _mean_windows(projections, bias, ids, starts, width, means)
-    return means
-
-
-def scatter_means(
-    gradient: Floats, projections: Floats, bias: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
-) -> tuple[Floats, Floats]:
-    """The adjoint of :func:`mean_windows`: gradients (N, F) -> (U, width × F) and bias (F,)."""
-    landed = np.zeros_like(projections)
-    bias_landed = np.zeros_like(bias)
-    _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed)
-    return landed, bias_landed
-
-
-@numba.njit(inline="always")
-def _window(projections, bias, ids, begin, length, t, width, window):  # type: ignore[no-untyped-def]
-    filters = len(bias)
-    window[:] = bias
-    for h in range(min(width, length - t)):
-        word = ids[begin + t + h]
-        if word > 0:
-            row = projections[word, h * filters : (h + 1) * filters]
-            for f in range(filters):
-                window[f] += row[f]
-
-
-@numba.njit(parallel=True, cache=True)
-def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore[no-untyped-def]
-    filters = len(bias)
-    for n in numba.prange(means.shape[0]):
-        begin = starts[n]
-        length = starts[n + 1] - begin
-        count = max(length - width + 1, 1)
-        window = np.empty(filters, projections.dtype)
-        for t in range(count):
-            _window(projections, bias, ids, begin, length, t, width, window)
-            for f in range(filters):
-                means[n, f] += max(window[f], 0)
-        for f in range(filters):
-            means[n, f] /= count
-
-
-@numba.njit(cache=True)
-def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed):  # type: ignore[no-untyped-def]
-    filters = len(bias)
-    window = np.empty(filters, projections.dtype)
-    for n in range(gradient.shape[0]):
-        begin = starts[n]
-        length = starts[n + 1] - begin
-        count = max(length - width + 1, 1)
-        for t in range(count):
-            _window(projections, bias, ids, begin, length, t, width, window)
-            for f in range(filters):
-                window[f] = gradient[n, f] / count if window[f] > 0 else 0
-                bias_landed[f] += window[f]
-            for h in range(min(width, length - t)):
-                word = ids[begin + t + h]
-                if word > 0:
-                    for f in range(filters):
-                        landed[word, h * filters + f] += window[f]
+                row = _row(projections, more, ids, begin, length, where[n, f] + h, h, filters)
+                shares[n, f, h] = row[f]
 
 
 def signed_contributions(
@@ -248,3 +189,74 @@ def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-unty
                         row = spread[k, n, where[n, f] + h]
                         for d in range(dimensions):
                             row[d] += value * weight[f, h, d]
+
+
+def land_winners(
+    shares: Floats,
+    sides: Floats,
+    weights: Floats,
+    factors: Floats,
+    absorbed: Floats,
+    where: Places,
+    ids: Ids,
+    starts: Ids,
+    classes: Ids,
+    landed: Floats,
+    unread: Floats,
+    ledger: Floats,
+) -> None:
+    """Lead classes through the dense layer and the winning windows of one width onto the words, in place.
+
+    Of text n and its k-th class, filter f gets ``r = sum_p sides[p, n, f] weights[p, f, class] factors[p, n, k]``
+    (P parts of the dense layer's rule) and hands ``shares[n, f, h] r`` to word h of its window.
+
+    ``shares`` (N, F, H); ``sides`` (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F)
+    for Q causes; ``where``, ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to:
+    ``landed`` (L, K), ``unread`` (N, K) what met unknown words or padding, ``ledger`` (Q, N, K).
+    """
+    every = bool((classes == np.arange(weights.shape[2])).all()) if classes.shape[1] == weights.shape[2] else False
+    _land_winners(
+        shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+    )
+
+
+@numba.njit(parallel=True, cache=True)
+def _land_winners(  # type: ignore[no-untyped-def]
+    shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+):
+    filters, width = shares.shape[1:]
+    parts, targets = factors.shape[0], factors.shape[2]
+    for n in numba.prange(shares.shape[0]):
+        begin = starts[n]
+        length = starts[n + 1] - begin
+        arrived = np.empty(targets, shares.dtype)
+        for f in range(filters):
+            met = False
+            for p in range(parts):
+                side = sides[p, n, f]
+                if side != 0:
+                    weight, factor = weights[p, f], factors[p, n]
+                    if not met:
+                        arrived[:] = 0
+                        met = True
+                    if every:
+                        for k in range(targets):
+                            arrived[k] += side * weight[k] * factor[k]
+                    else:
+                        for k in range(targets):
+                            arrived[k] += side * weight[classes[n, k]] * factor[k]
+            if not met:
+                continue
+            for h in range(width):
+                share = shares[n, f, h]
+                if share != 0:
+                    place = where[n, f] + h
+                    row = landed[begin + place] if place < length and ids[begin + place] > 0 else unread[n]
+                    for k in range(targets):
+                        row[k] += share * arrived[k]
+            for q in range(len(absorbed)):
+                share = absorbed[q, n, f]
+                if share != 0:
+                    row = ledger[q, n]
+                    for k in range(targets):
+                        row[k] += share * arrived[k]

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from textlrp.lrp import kernels
+from textlrp.lrp import kernels, mean_kernels
 from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
+from textlrp.lrp.projections import Kept, project
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
 from textlrp.models.packing import Packed
@@ -26,12 +27,19 @@ Pooling = Literal["max", "mean"]
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvNet:
     """``table`` (V + 1, D); ``weights``: ``conv{H}.weight`` (D, H × F), offset by offset, ``conv{H}.bias`` (F,),
-    ``output.weight`` (C, F × widths) and ``output.bias`` (C,)."""
+    ``output.weight`` (C, F × widths) and ``output.bias`` (C,). The tape of a net with max pooling uses projections
+    that are ``kept``."""
 
     table: Tensor
     weights: dict[str, Tensor]
     widths: tuple[int, ...]
     pooling: Pooling
+    kept: Kept | None = None
+
+    @property
+    def convolutions(self) -> dict[int, Tensor]:
+        """The weights (D, H × F) of each width."""
+        return {width: self.weights[f"conv{width}.weight"] for width in self.widths}
 
     @property
     def features(self) -> int:
@@ -79,13 +87,13 @@ class ConvNet:
     def _max_branch(
         self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
     ) -> tuple[list[Step], Tensor, int]:
-        projections = (vectors @ self.weights[f"conv{width}.weight"]).numpy()
-        _, where = kernels.winning_windows(projections, packed.ids, packed.starts, width)
-        shares = torch.from_numpy(kernels.winner_contributions(projections, where, packed.ids, packed.starts, width))
-        bias = self.weights[f"conv{width}.bias"]
-        z = shares.sum(dim=2) + bias
-        start, weight = torch.from_numpy(where).long(), self.weights[f"conv{width}.weight"]
-        windows = WinningWindows(shares, start, grid, vectors, weight, self._box)
+        weight, bias = self.weights[f"conv{width}.weight"], self.weights[f"conv{width}.bias"]
+        first, more, ids = project(vectors, packed.distinct, packed.ids, width, weight, self.kept)
+        _, where = kernels.winning_windows(first, ids, packed.starts, width, more=more)
+        shares = kernels.winner_contributions(first, where, ids, packed.starts, width, more=more)
+        products = torch.from_numpy(shares)
+        z = products.sum(dim=2) + bias
+        windows = WinningWindows(products, torch.from_numpy(where).long(), grid, vectors, weight, self._box)
         steps: list[Step] = [
             Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
             Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
@@ -164,12 +172,12 @@ class _WindowMean(torch.autograd.Function):
     def forward(ctx: Any, projections: Tensor, bias: Tensor, packed: Packed, width: int) -> Tensor:
         arrays = projections.detach().numpy(), bias.detach().numpy()
         ctx.saved = (*arrays, packed, width)
-        return torch.from_numpy(kernels.mean_windows(*arrays, packed.ids, packed.starts, width))
+        return torch.from_numpy(mean_kernels.mean_windows(*arrays, packed.ids, packed.starts, width))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         projections, bias, packed, width = ctx.saved
-        landed, bias_landed = kernels.scatter_means(
+        landed, bias_landed = mean_kernels.scatter_means(
             gradients[0].contiguous().numpy(), projections, bias, packed.ids, packed.starts, width
         )
         return torch.from_numpy(landed), torch.from_numpy(bias_landed), None, None

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from textlrp.lrp.kernels import adam_rows
+from textlrp.lrp.mean_kernels import adam_rows
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.text.batches import bucket
 

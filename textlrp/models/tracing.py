@@ -1,0 +1,50 @@
+"""How a model writes the tapes of many batches: what pays off only over many is done here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from textlrp.lrp.projections import MEMORY, Kept, keep, words_kept
+from textlrp.lrp.trace import Trace
+from textlrp.models.base import Classifier
+from textlrp.models.cnn import CNNClassifier
+from textlrp.models.convnet import ConvNet
+from textlrp.models.packing import pack
+from textlrp.text.batches import Batch, unpadded
+
+Tracer = Callable[[Batch], Trace]
+"""A batch -> the tape of the forward pass."""
+
+
+def tracer(model: Classifier, *, dtype: str | None = None, memory: int = MEMORY, kept: Kept | None = None) -> Tracer:
+    """What writes the tapes of ``model``, batch after batch, in its own dtype unless another is given.
+
+    A convolutional net with max pooling keeps the projections of its most frequent words, in at most ``memory``
+    bytes, as soon as it has projected as many words as that: it then has worked at most twice as long as if it had
+    known how much was to come. Those that are ``kept`` already are used from the first batch on.
+    """
+    if isinstance(model, CNNClassifier) and model.pooling == "max":
+        net = model.fitted_net(dtype)
+        assert isinstance(net, ConvNet)
+        return _KeepingTracer(net, memory, kept)
+    return partial(model.trace, dtype=dtype)
+
+
+class _KeepingTracer:
+    """Counts the words it projects, and keeps projections once that is worth it."""
+
+    def __init__(self, net: ConvNet, memory: int, kept: Kept | None) -> None:
+        self._net = replace(net, kept=kept)
+        self._to_keep = 0 if kept else words_kept(net.table, net.convolutions, memory)
+        self._projected = 0
+
+    def __call__(self, batch: Batch) -> Trace:
+        packed = pack(unpadded(batch.ids, batch.lengths))
+        if self._to_keep:
+            self._projected += len(packed.distinct)
+            if self._projected >= self._to_keep:
+                self._net = replace(self._net, kept=keep(self._net.table, self._net.convolutions, self._to_keep))
+                self._to_keep = 0
+        return self._net.trace(packed)
