@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -60,3 +60,27 @@ Methods = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most texts to take, evenly spaced.")]
+Precision = Annotated[
+    Literal["float16", "float32"],
+    typer.Option(
+        help="In a folder: relevance scaled for each text, with an error of at most 0.001 of its largest (float16), "
+        "or exact.",
+        rich_help_panel="Into a folder",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes; one for each core unless given.", rich_help_panel="Into a folder"),
+]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(help="Processes of this machine, or Ray (extra ray).", rich_help_panel="Into a folder"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Ray cluster, such as auto or ray://host:10001; else one is made on this machine.",
+        rich_help_panel="Into a folder",
+    ),
+]

@@ -14,10 +14,13 @@ import typer
 from rich.console import Console
 
 import textlrp
+from textlrp.cli.in_bulk import to_folder
 from textlrp.cli.inputs import check_input, documents_of, names_in, say
 from textlrp.cli.options import (
+    Address,
     Column,
     Encoding,
+    Engine,
     Id,
     Input,
     Label,
@@ -26,13 +29,15 @@ from textlrp.cli.options import (
     Method,
     Methods,
     Model,
+    Precision,
     Rule,
     Rules,
     Target,
+    Workers,
 )
 from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
-from textlrp.cli.side_by_side import check_alone, comparison, gallery
+from textlrp.cli.side_by_side import check_alone, check_one_way, comparison, gallery
 from textlrp.records import Document
 from textlrp.reports.palette import palette_names
 from textlrp.reports.terminal import print_explanation
@@ -54,11 +59,25 @@ def explain(
     ] = 0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .html, .jsonl or .parquet file, not the terminal."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER",
+            help="A .html, .jsonl or .parquet file, not the terminal; or a folder, for a large corpus.",
+        ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(min=1, help="Words on each side in the terminal: 10, or 4 with several targets.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Words on each side in the terminal: 10, or 4 with several targets. In a folder: words kept of each "
+            "text and target, those with the largest relevance; else all.",
+        ),
     ] = None,
+    precision: Precision = "float16",
+    workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     lines: Annotated[
         str | None,
         typer.Option(
@@ -89,18 +108,35 @@ def explain(
     textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
 
     textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma,alpha1beta0 --method cam -o gallery.html
+
+    textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
     methods = names_in(method or ())
+    if output is not None and not output.suffix:
+        check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
+        columns = {"text": column, "label": label, "id": id, "encoding": encoding}
+        by = {"workers": workers, "engine": engine, "address": address}
+        asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
+        to_folder(
+            model, source, output, by=by, columns=columns, limit=limit, top_k=top_k, precision=precision, **asked
+        )
+        return
 
     def documents(limit: int | None) -> Iterable[Document]:
         return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
 
     if rules is not None or len(methods) > 1:
         check_alone(rule=rule, phrases=phrases)
-        asked = names_in([rules or ""])
         gallery(
-            model, documents, output, rules=asked, methods=methods, target=target or (), versus=versus, limit=limit
+            model,
+            documents,
+            output,
+            rules=names_in([rules or ""]),
+            methods=methods,
+            target=target or (),
+            versus=versus,
+            limit=limit,
         )
         return
     from textlrp import corpus

@@ -93,3 +93,10 @@ def check_alone(**options: object) -> None:
                 f"--{name} came with several rules or methods; it belongs to a single one. Leave it out, or name the "
                 "rule in --rules."
             )
+
+
+def check_one_way(**options: object) -> None:
+    """Raise :class:`OptionError` for options that came and do not go with a folder of explanations."""
+    for name, value in options.items():
+        if value:
+            raise OptionError(f"--{name} does not go with a folder of explanations; leave it out, or name a file.")

@@ -3,6 +3,7 @@
 Functions that take a while tell how far they are through ``say``, which gets one line of text at a time.
 """
 
+from textlrp.bulk.run import Run, Workforce
 from textlrp.corpus.comparing import Comparison, explained_twice, write_comparison
 from textlrp.corpus.evaluating import evaluate
 from textlrp.corpus.explaining import (
@@ -13,6 +14,7 @@ from textlrp.corpus.explaining import (
     write_explanations,
 )
 from textlrp.corpus.galleries import View, views, write_gallery
+from textlrp.corpus.in_bulk import explain_in_bulk
 from textlrp.corpus.plans import Evaluation, planned
 from textlrp.corpus.predicting import (
     PREDICTION_COLUMNS,
@@ -47,8 +49,10 @@ __all__ = [
     "Demo",
     "Evaluation",
     "Prediction",
+    "Run",
     "Training",
     "View",
+    "Workforce",
     "check_labelled",
     "check_model_folder",
     "check_output",
@@ -59,6 +63,7 @@ __all__ = [
     "demo",
     "evaluate",
     "explain_corpus",
+    "explain_in_bulk",
     "explained_twice",
     "new_model",
     "open_corpus",

@@ -36,13 +36,19 @@ def explain_corpus(
     Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
     be compared with.
     """
-    names: list[Any] = [class_named(model, name) for name in targets]
-    if versus is not None:
-        if not names:
-            raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
-        other = class_named(model, versus)
-        names = [(name, other) for name in names]
+    names = targets_named(model, targets, versus)
     return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases)
+
+
+def targets_named(model: TextClassifier, targets: Sequence[str], versus: str | None = None) -> list[Any]:
+    """Targets of :func:`textlrp.explain` from classes given as text; raises as :func:`explain_corpus` does."""
+    names: list[Any] = [class_named(model, name) for name in targets]
+    if versus is None:
+        return names
+    if not names:
+        raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
+    other = class_named(model, versus)
+    return [(name, other) for name in names]
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:

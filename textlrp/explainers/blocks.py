@@ -66,7 +66,7 @@ def explain_block(
         )
     batch = model.encode(block)
     done: dict[int, Explanation] = {}
-    for rows in _pieces(batch.lengths, model.together):
+    for rows in pieces(batch.lengths, model.together):
         piece = batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
         led = lead(model, piece, target, own_piece, how)
@@ -78,7 +78,7 @@ def explain_block(
         yield done.pop(row)
 
 
-def _pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
+def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
     """Rows of a block, texts of like length together, few enough that padding stays small."""
     piece: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():

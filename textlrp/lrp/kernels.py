@@ -35,8 +35,15 @@ def winning_windows(
     filters = projections.shape[1] // width
     best = np.empty((len(starts) - 1, filters), dtype=projections.dtype)
     where = np.empty(best.shape, dtype=np.int32)
-    _winning_windows(projections, projections[:0] if more is None else more, ids, starts, width, best, where)
+    _winning_windows(projections, _second(projections, more), ids, starts, width, best, where)
     return best, where
+
+
+def _second(projections: Floats, more: Floats | None) -> Floats:
+    """The second table, as writable as the first: numba wants both of one type."""
+    second = projections[:0] if more is None else more[:]
+    second.flags.writeable = projections.flags.writeable
+    return second
 
 
 def scatter_winners(gradient: Floats, where: Places, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
@@ -52,7 +59,7 @@ def winner_contributions(
     """(N, F, H): what each word of the winning window adds to its filter; tables as in :func:`winning_windows`."""
     filters = projections.shape[1] // width
     shares = np.zeros((len(starts) - 1, filters, width), dtype=projections.dtype)
-    _winner_contributions(projections, projections[:0] if more is None else more, where, ids, starts, width, shares)
+    _winner_contributions(projections, _second(projections, more), where, ids, starts, width, shares)
     return shares
 
 

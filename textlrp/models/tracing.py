@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from textlrp.lrp.projections import MEMORY, Kept, keep, words_kept
+import numpy as np
+
+from textlrp.lrp.projections import MEMORY, Allocate, Kept, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
@@ -30,6 +32,15 @@ def tracer(model: Classifier, *, dtype: str | None = None, memory: int = MEMORY,
         assert isinstance(net, ConvNet)
         return _KeepingTracer(net, memory, kept)
     return partial(model.trace, dtype=dtype)
+
+
+def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate = np.empty) -> Kept | None:
+    """The projections of the most frequent words of a convolutional net with max pooling; None for other models."""
+    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+        return None
+    net = model.fitted_net()
+    assert isinstance(net, ConvNet)
+    return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
 class _KeepingTracer:

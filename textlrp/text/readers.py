@@ -42,6 +42,13 @@ class Record(NamedTuple):
     label: Label | None
 
 
+class BadRow(NamedTuple):
+    """A row that cannot be a document: its number from 1, as the ids of rows without one count, and what is wrong."""
+
+    number: int
+    wrong: str
+
+
 class Columns(NamedTuple):
     """Names of the columns to read; None stands for the default name, or for none there."""
 
@@ -57,14 +64,18 @@ class _Found(NamedTuple):
 
 
 class _Row(NamedTuple):
+    """One row as it was found; ``wrong`` says why it has no values where it has none."""
+
     place: str
     number: int
-    text: object
-    label: object
-    id: object
+    text: object = None
+    label: object = None
+    id: object = None
+    wrong: str = ""
 
 
-_Rows = Callable[[Path, Columns, str], Iterator[_Row]]
+_Rows = Callable[[Path, Columns, str, str], Iterator[_Row]]
+"""(path, columns, encoding, what to do with bytes that it does not have) -> rows."""
 
 
 def read_table(path: Path, columns: Columns, *, encoding: str = "utf-8") -> Iterator[Record]:
@@ -74,13 +85,47 @@ def read_table(path: Path, columns: Columns, *, encoding: str = "utf-8") -> Iter
     type, a missing column, a damaged file or row, a text that is none, or several labels in a row;
     :class:`OptionError` for an unknown encoding.
     """
+    for row in read_rows(path, columns, encoding=encoding, errors="strict"):
+        if isinstance(row, BadRow):
+            raise DataError(row.wrong)
+        yield row
+
+
+def read_rows(
+    path: Path, columns: Columns, *, encoding: str = "utf-8", errors: str = "surrogateescape"
+) -> Iterator[Record | BadRow]:
+    """As :func:`read_table`, but a row that cannot be read, or holds bytes that cannot, is a :class:`BadRow`.
+
+    What is wrong with the file as a whole still raises.
+    """
     rows = _rows_of(path)
     with _errors_of(path, encoding):
-        for row in rows(path, columns, _known(encoding)):
-            if not isinstance(row.text, str):
-                raise DataError(f"{row.place} has {_came(row.text)} for a text; mend the row or remove it.")
-            name = row.number if _is_missing(row.id) else row.id
-            yield Record(str(name), row.text, _label(row.place, row.label))
+        for row in rows(path, columns, _known(encoding), errors):
+            yield _record(row, encoding)
+
+
+def _record(row: _Row, encoding: str) -> Record | BadRow:
+    if row.wrong:
+        return BadRow(row.number, row.wrong)
+    if not isinstance(row.text, str):
+        return BadRow(row.number, f"{row.place} has {_came(row.text)} for a text; mend the row or remove it.")
+    if any(isinstance(value, str) and _has_surrogate(value) for value in (row.text, row.label, row.id)):
+        return BadRow(row.number, f"{row.place} holds bytes that are not {encoding.upper()}; mend or remove it.")
+    try:
+        label = _label(row.place, row.label)
+    except DataError as wrong:
+        return BadRow(row.number, str(wrong))
+    return Record(str(row.number if _is_missing(row.id) else row.id), row.text, label)
+
+
+def _has_surrogate(text: str) -> bool:
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def read_folder(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iterator[Record]:
@@ -121,8 +166,8 @@ def _rows_of(path: Path) -> _Rows:
     return readers[kind]
 
 
-def _csv_rows(delimiter: str, path: Path, wanted: Columns, encoding: str) -> Iterator[_Row]:
-    with _open_text(path, encoding, newline="") as file:
+def _csv_rows(delimiter: str, path: Path, wanted: Columns, encoding: str, errors: str) -> Iterator[_Row]:
+    with _open_text(path, encoding, errors, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         header = [name.strip() for name in _next_fields(reader, f"{path}, line 1") or ()]
         if not header:
@@ -133,17 +178,25 @@ def _csv_rows(delimiter: str, path: Path, wanted: Columns, encoding: str) -> Ite
         number = 0
         while True:
             place = f"{path}, row {number + 1} (line {reader.line_num + 1})"
-            fields = _next_fields(reader, place)
+            try:
+                fields = _next_fields(reader, place)
+            except DataError as wrong:
+                number += 1
+                yield _Row(place, number, wrong=str(wrong))
+                continue
             if fields is None:
                 return
             if not fields:  # an empty line
                 continue
             number += 1
             if len(fields) != len(header):
-                raise DataError(
-                    f"{place} has {len(fields)} fields where the header has {len(header)}; "
-                    f"texts that hold a {delimiter!r} or a line end stand in double quotes."
+                yield _Row(
+                    place,
+                    number,
+                    wrong=f"{place} has {len(fields)} fields where the header has {len(header)}; "
+                    f"texts that hold a {delimiter!r} or a line end stand in double quotes.",
                 )
+                continue
             fields.append("")  # what a column that is not there reads
             yield _Row(place, number, fields[text], fields[label], fields[id])
 
@@ -174,20 +227,26 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
         )
 
 
-def _jsonl_rows(path: Path, wanted: Columns, encoding: str) -> Iterator[_Row]:
+def _jsonl_rows(path: Path, wanted: Columns, encoding: str, errors: str) -> Iterator[_Row]:
     columns: _Found | None = None
     number = 0
-    with _open_text(path, encoding, newline="\n") as file:
+    with _open_text(path, encoding, errors, newline="\n") as file:
         for line, raw in enumerate(file, start=1):
             if raw.isspace():
                 continue
             number += 1
             place = f"{path}, line {line}"
-            row = _json_object(raw, place)
+            try:
+                row = _json_object(raw, place)
+            except DataError as wrong:
+                yield _Row(place, number, wrong=str(wrong))
+                continue
             if columns is None:
                 columns = _resolve([(name, isinstance(value, str)) for name, value in row.items()], wanted, place)
             if columns.text not in row:
-                raise DataError(f"{place} has no {columns.text!r}; it has {_listed(list(row))}.")
+                lacks = f"{place} has no {columns.text!r}; it has {_listed(list(row))}."
+                yield _Row(place, number, wrong=lacks)
+                continue
             yield _Row(
                 place, number, row[columns.text], row.get(columns.label or "label"), row.get(columns.id or "id")
             )
@@ -205,7 +264,7 @@ def _json_object(raw: str, place: str) -> dict[str, Any]:
     return row
 
 
-def _parquet_rows(path: Path, wanted: Columns, encoding: str) -> Iterator[_Row]:
+def _parquet_rows(path: Path, wanted: Columns, encoding: str, errors: str) -> Iterator[_Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -221,7 +280,9 @@ def _parquet_rows(path: Path, wanted: Columns, encoding: str) -> Iterator[_Row]:
             named = [name for name in columns if name is not None]
             for batch in file.iter_batches(batch_size=_PARQUET_BATCH, columns=named):
                 nothing = [None] * batch.num_rows
-                table = (nothing if name is None else batch.column(name).to_pylist() for name in columns)
+                table = (
+                    nothing if name is None else _values(batch.column(name), errors != "strict") for name in columns
+                )
                 for text, label, id in zip(*table, strict=True):
                     number += 1
                     yield _Row(f"{path}, row {number}", number, text, label, id)
@@ -229,6 +290,20 @@ def _parquet_rows(path: Path, wanted: Columns, encoding: str) -> Iterator[_Row]:
         raise DataError(f"{path} holds a text that is not UTF-8 after row {number}; write it anew.") from None
     except pa.ArrowException as error:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}.") from None
+
+
+def _values(column: Any, lenient: bool) -> list[object]:
+    """The values of a column; with ``lenient`` those that are not UTF-8 as the bytes they are."""
+    try:
+        values: list[object] = column.to_pylist()
+    except UnicodeDecodeError:
+        if not lenient:
+            raise
+        values = [
+            scalar.as_buffer().to_pybytes().decode(errors="surrogateescape") if scalar.is_valid else None
+            for scalar in column
+        ]
+    return values
 
 
 # ---- columns and values
@@ -308,8 +383,11 @@ def _open_bytes(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _open_text(path: Path, encoding: str, newline: str) -> Iterator[io.TextIOWrapper]:
-    with _open_bytes(path) as raw, io.TextIOWrapper(raw, encoding=encoding, newline=newline) as file:
+def _open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[io.TextIOWrapper]:
+    with (
+        _open_bytes(path) as raw,
+        io.TextIOWrapper(raw, encoding=encoding, errors=errors, newline=newline) as file,
+    ):
         yield file
 
 

@@ -1,0 +1,11 @@
+"""Explaining ten million documents: Arrow batches in, Arrow batches out, by processes of this machine or by Ray.
+
+:class:`BatchExplainer` is the function that every engine maps; :func:`explain_to_folder` a whole run that can be
+stopped and goes on. What they write is read by :mod:`textlrp.rows`, without torch.
+"""
+
+from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.run import Run, Workforce, explain_to_folder
+from textlrp.bulk.sources import CorpusSource, FileSource, file_source
+
+__all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "Workforce", "explain_to_folder", "file_source"]

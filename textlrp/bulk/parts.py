@@ -1,0 +1,137 @@
+"""Parts of a corpus: so many rows of the input in order, read as one table and written as one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from textlrp.bulk.batches import BatchExplainer
+from textlrp.files import written_beside
+from textlrp.rows import WRITING
+from textlrp.text.readers import BadRow, Record
+
+PART_ROWS = 2048
+"""Rows of the input in one part: a multiple of the 64 documents that are explained together."""
+
+GROUP_BYTES = 1 << 25
+"""Rows are written as soon as they take so many bytes: 32 MiB."""
+
+SET_ASIDE = b"set_aside"
+"""Where the file of a part keeps the rows that could not be read."""
+
+PART_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),  # place in the input, from 0
+        ("document_id", pa.string()),
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("wrong", pa.string()),  # why there is no text
+    ]
+)
+
+
+class Written(NamedTuple):
+    """What came of a part: its number, documents explained, rows set aside, and bytes of its file."""
+
+    part: int
+    documents: int
+    set_aside: int
+    bytes: int
+
+
+def cut(rows: Iterable[Record | BadRow], *, skip: Callable[[int], bool] = lambda part: False) -> Iterator[pa.Table]:
+    """The rows of a corpus as one table after another of :data:`PART_SCHEMA`, without the parts to ``skip``."""
+    rows, part = iter(rows), 0
+    while own := list(islice(rows, PART_ROWS)):
+        if not skip(part):
+            yield _table(own, part * PART_ROWS)
+        part += 1
+
+
+def part_of(table: pa.Table) -> int:
+    """The number of a part."""
+    return int(table["row"][0].as_py()) // PART_ROWS
+
+
+def part_name(part: int) -> str:
+    """The file of a part."""
+    return f"part-{part:06d}.parquet"
+
+
+def _table(rows: list[Record | BadRow], first: int) -> pa.Table:
+    good = [row if isinstance(row, Record) else Record("", None, None) for row in rows]  # type: ignore[arg-type]
+    columns: dict[str, list[Any]] = {
+        "row": list(range(first, first + len(rows))),
+        "document_id": [row.id for row in good],
+        "text": [row.text for row in good],
+        "label": [None if row.label is None else str(row.label) for row in good],
+        "wrong": [row.wrong if isinstance(row, BadRow) else None for row in rows],
+    }
+    return pa.table(columns, schema=PART_SCHEMA)
+
+
+def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
+    """Explain the rows of a part and write them as Parquet to a path or file."""
+    is_bad = pc.is_valid(table["wrong"])
+    bad, good = table.filter(is_bad), table.filter(pc.invert(is_bad))
+    aside = [
+        {"row": row + 1, "wrong": wrong}
+        for row, wrong in zip(bad["row"].to_pylist(), bad["wrong"].to_pylist(), strict=True)
+    ]
+    documents = written = 0
+    with pq.ParquetWriter(sink, explainer.about.schema(), **WRITING) as writer:
+        for group in _groups(explainer.tables(good)):
+            writer.write_table(group, row_group_size=len(group))
+            documents += len(group)
+            written += group.nbytes
+        writer.add_key_value_metadata({SET_ASIDE: json.dumps(aside, ensure_ascii=False)})
+    return Written(part_of(table), documents, len(aside), written)
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables put together until they are large enough for a row group."""
+    held: list[pa.Table] = []
+    for table in tables:
+        held.append(table)
+        if sum(own.nbytes for own in held) >= GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def write_part(explainer: BatchExplainer, table: pa.Table, folder: Path) -> Written:
+    """Explain a part and write its file whole: a reader meets all of it or nothing."""
+    path = folder / part_name(part_of(table))
+    with written_beside(path) as beside:
+        done = encode(explainer, table, beside)
+        size = _settle(beside)
+    return done._replace(bytes=size)
+
+
+def write_bytes(data: bytes, part: int, folder: Path) -> int:
+    """Write the file of a part that was encoded elsewhere; its size."""
+    with written_beside(folder / part_name(part)) as beside:
+        beside.write_bytes(data)
+        return _settle(beside)
+
+
+def _settle(path: Path) -> int:
+    """Bring a file to the disk before it gets its name; its size."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
+
+
+def set_aside_of(path: Path) -> tuple[int, list[dict[str, Any]]]:
+    """How many documents the file of a part holds, and the rows of that part that were set aside."""
+    metadata = pq.read_metadata(path)
+    return metadata.num_rows, json.loads((metadata.metadata or {})[SET_ASIDE])

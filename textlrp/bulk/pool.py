@@ -1,0 +1,136 @@
+"""Processes of this machine that explain parts side by side. One that dies is replaced, and its part done again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import pyarrow as pa
+import torch
+
+from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.parts import PART_ROWS, Written, part_of, write_part
+from textlrp.bulk.sharing import SharedProjections
+from textlrp.errors import DataError, TextlrpError
+from textlrp.models.base import TextClassifier
+
+TRIES = 3
+"""How often a part is given to a process before the run stops."""
+
+AHEAD = 2
+"""Parts that a process has at once: the one it works on, and the next."""
+
+
+class Task(NamedTuple):
+    """What a process needs to know: the model, the options of :class:`BatchExplainer`, where the files go."""
+
+    model: TextClassifier | str
+    options: dict[str, Any]
+    shared: SharedProjections | None
+    folder: Path
+
+
+class _Worker(NamedTuple):
+    process: BaseProcess
+    connection: Connection
+    parts: deque[pa.Table]
+
+
+def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterator[Written]:
+    """Explain parts in ``workers`` processes, and tell of each when its file is written.
+
+    Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
+    """
+    # a process of its own from the start: a fork of one that has threads may hang
+    context = multiprocessing.get_context("spawn")
+    pool: list[_Worker] = []
+    again: deque[pa.Table] = deque()
+    tries: Counter[int] = Counter()
+
+    def next_part() -> pa.Table | None:
+        return again.popleft() if again else next(parts, None)
+
+    def feed(worker: _Worker) -> None:
+        while len(worker.parts) < AHEAD and (table := next_part()) is not None:
+            worker.parts.append(table)
+            with suppress(BrokenPipeError):  # it is dead: waiting for it says so
+                worker.connection.send(table)
+
+    try:
+        for _ in range(workers):
+            pool.append(_start(context, task))
+            feed(pool[-1])
+        while any(worker.parts for worker in pool):
+            for ready in wait([worker.connection for worker in pool if worker.parts]):
+                worker = next(each for each in pool if each.connection is ready)
+                try:
+                    answer = worker.connection.recv()
+                except (EOFError, OSError):
+                    pool.remove(worker)
+                    _mourn(worker, tries)
+                    again.extend(worker.parts)
+                    pool.append(_start(context, task))
+                    feed(pool[-1])
+                    continue
+                if isinstance(answer, Exception):
+                    raise answer
+                worker.parts.popleft()
+                feed(worker)
+                yield answer
+    finally:
+        _stop(pool)
+
+
+def _start(context: Any, task: Task) -> _Worker:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, task), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours, deque())
+
+
+def _mourn(worker: _Worker, tries: Counter[int]) -> None:
+    """Count a process's death against the part it worked on."""
+    part = part_of(worker.parts[0])
+    tries[part] += 1
+    worker.connection.close()
+    worker.process.join()
+    if tries[part] >= TRIES:
+        first = part * PART_ROWS + 1
+        raise DataError(
+            f"a process that explained the rows {first} to {first + len(worker.parts[0]) - 1} ended {TRIES} times "
+            f"(exit code {worker.process.exitcode}), for want of memory perhaps; take fewer --workers or --top-k, or "
+            "look at these rows. What is done is kept."
+        )
+
+
+def _stop(pool: list[_Worker]) -> None:
+    for worker in pool:
+        worker.connection.close()  # an idle process ends by itself
+        worker.process.terminate()
+    for worker in pool:
+        worker.process.join()
+
+
+def _work(connection: Connection, task: Task) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
+    numba.set_num_threads(1)
+    torch.set_num_threads(1)
+    try:
+        kept, _held = task.shared.attach() if task.shared is not None else (None, [])
+        explainer = BatchExplainer(task.model, **task.options, kept=kept)
+        while True:
+            connection.send(write_part(explainer, connection.recv(), task.folder))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone, or needs us no more
+    except TextlrpError as problem:
+        with suppress(BrokenPipeError):
+            connection.send(problem)

@@ -1,0 +1,46 @@
+"""Explain a corpus of any size into a folder of Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from textlrp.bulk.run import Run, Workforce, explain_to_folder
+from textlrp.bulk.sources import CorpusSource, Source, file_source
+from textlrp.corpus.explaining import targets_named
+from textlrp.corpus.reading import NAMED, open_corpus, spread
+from textlrp.models.bundle import load
+from textlrp.text.readers import Columns
+
+
+def explain_in_bulk(
+    model: str,
+    source: str | Path,
+    folder: str | Path,
+    *,
+    targets: Sequence[str] = (),
+    versus: str | None = None,
+    by: Workforce | None = None,
+    limit: int | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+    **options: Any,
+) -> Run:
+    """Explain a corpus by name or path with the model saved or bundled as ``model``, into ``folder``.
+
+    ``targets`` and ``versus`` as in :func:`explain_corpus`; ``by`` and ``options`` as in :func:`explain_to_folder`. A
+    row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
+    """
+    names = targets_named(load(model), targets, versus)
+    columns = {"text": text, "label": label, "id": id, "encoding": encoding}
+    rows: Source
+    if str(source) in NAMED or limit is not None:
+        corpus = open_corpus(source, "test", **columns)
+        documents = corpus if limit is None else list(spread(corpus, limit))
+        rows = CorpusSource(documents, f"{source}, {limit or 'all'}")
+    else:
+        rows = file_source(source, Columns(text, label, id), encoding or "utf-8")
+    return explain_to_folder(model, rows, folder, by=by, target=names or None, **options)
