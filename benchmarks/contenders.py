@@ -1,0 +1,155 @@
+"""Other ways to the relevance of words, as their own users write them, for :mod:`speed` to time.
+
+Each contender gets a batch of ids (N, T), padded with 0, and works on plain torch layers. Those that cannot start at
+ids start at the word vectors, which saves them the look-up.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import outside
+
+Contender = Callable[[Tensor], object]
+
+
+class PlainNet(nn.Module):
+    """Embedding, one convolution, ReLU, max over time, dense: as one writes it by hand."""
+
+    def __init__(self, table: Tensor, filters: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding.from_pretrained(table, padding_idx=0)
+        self.top = nn.Sequential(
+            nn.Conv1d(table.shape[1], filters, width),
+            nn.ReLU(),
+            nn.AdaptiveMaxPool1d(1),
+            nn.Flatten(),
+            nn.Linear(filters, classes),
+        )
+        self.requires_grad_(False).eval()
+
+    def vectors(self, ids: Tensor) -> Tensor:
+        """(N, D, T)."""
+        return self.embedding(ids).transpose(1, 2).contiguous()
+
+    def forward(self, ids: Tensor) -> Tensor:
+        scores: Tensor = self.top(self.embedding(ids).transpose(1, 2))
+        return scores
+
+
+def plain_net(model: object) -> PlainNet:
+    """A fitted CNNClassifier of one width as a :class:`PlainNet`, with its weights."""
+    weights = {name: torch.from_numpy(weight) for name, weight in model.weights_.items()}  # type: ignore[attr-defined]
+    (width,), (filters,) = model.shape()  # type: ignore[attr-defined]
+    net = PlainNet(weights["embedding"], filters, width, len(weights["output.bias"]))
+    dimensions = weights["embedding"].shape[1]
+    net.top[0].weight.copy_(weights[f"conv{width}.weight"].reshape(dimensions, width, filters).permute(2, 0, 1))
+    net.top[0].bias.copy_(weights[f"conv{width}.bias"])
+    net.top[4].weight.copy_(weights["output.weight"])
+    net.top[4].bias.copy_(weights["output.bias"])
+    return net
+
+
+def forward(net: PlainNet) -> Contender:
+    """Scores alone."""
+
+    @torch.no_grad()
+    def run(ids: Tensor) -> object:
+        return net(ids)
+
+    return run
+
+
+def forward_by_matrices(net: PlainNet) -> Contender:
+    """Scores alone, the convolution as one matrix product over windows side by side: the quickest plain way here."""
+    convolution, output = net.top[0], net.top[4]
+    width = convolution.weight.shape[2]
+    flat = convolution.weight.permute(2, 1, 0).reshape(-1, convolution.weight.shape[0]).contiguous()
+
+    @torch.no_grad()
+    def run(ids: Tensor) -> object:
+        vectors = net.embedding(ids)
+        windows = torch.cat([vectors[:, h : vectors.shape[1] - width + 1 + h] for h in range(width)], dim=2)
+        return output(torch.relu((windows @ flat).amax(dim=1) + convolution.bias))
+
+    return run
+
+
+def gradient_times_input(net: PlainNet, classes: int = 1) -> Contender:
+    """By autograd, for the first ``classes`` classes."""
+
+    def run(ids: Tensor) -> object:
+        vectors = net.vectors(ids).requires_grad_()
+        scores = net.top(vectors).sum(dim=0)
+        return [
+            (torch.autograd.grad(scores[c], vectors, retain_graph=c + 1 < classes)[0] * vectors).sum(dim=1)
+            for c in range(classes)
+        ]
+
+    return run
+
+
+def captum_lrp(net: PlainNet, classes: int = 1) -> Contender:
+    """Captum's LRP with its epsilon rule, for the first ``classes`` classes, one after another as it wants."""
+    rules, route, attr = outside.captum_rules(), outside.captum_route, outside.captum()
+
+    def run(ids: Tensor) -> object:
+        found = []
+        for c in range(classes):
+            for layer in net.top:
+                if isinstance(layer, (nn.Conv1d, nn.Linear)):
+                    layer.rule = rules.EpsilonRule(epsilon=1e-6)
+                elif not isinstance(layer, nn.ReLU):
+                    layer.rule = route()
+            vectors = net.vectors(ids).requires_grad_()
+            found.append(attr.LRP(net.top).attribute(vectors, target=c).detach().sum(dim=1))
+        return found
+
+    return run
+
+
+def zennit_lrp(net: PlainNet, classes: int = 1) -> Contender:
+    """Zennit's epsilon rule, for the first ``classes`` classes, over one forward pass."""
+    rules = outside.zennit().rules
+
+    def run(ids: Tensor) -> object:
+        handles = []
+        for layer in net.top:
+            if isinstance(layer, (nn.Conv1d, nn.Linear)):
+                handles.append(rules.Epsilon(epsilon=1e-6).register(layer))
+            elif isinstance(layer, nn.ReLU):
+                handles.append(rules.Pass().register(layer))
+        try:
+            vectors = net.vectors(ids).requires_grad_()
+            scores = net.top(vectors)
+            found = []
+            for c in range(classes):
+                seed = torch.zeros_like(scores)
+                seed[:, c] = scores[:, c].detach()
+                found.append(torch.autograd.grad(scores, vectors, seed, retain_graph=c + 1 < classes)[0].sum(dim=1))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+    return run
+
+
+def layer_integrated_gradients(net: PlainNet) -> Contender:
+    """Captum's integrated gradients at the embedding, 50 steps, the first class."""
+    attr = outside.captum()
+
+    def run(ids: Tensor) -> object:
+        found = attr.LayerIntegratedGradients(net, net.embedding).attribute(
+            ids, baselines=torch.zeros_like(ids), target=0, n_steps=50, internal_batch_size=len(ids)
+        )
+        return found.sum(dim=2)
+
+    return run
