@@ -98,7 +98,7 @@ def explain_parts_on_ray(
 
 
 def _start(ray: Any, workers: int, address: str | None) -> None:
-    """Join the cluster at ``address``, or make one with a core for each worker and one to read; without its chatter."""
+    """Join the cluster at ``address``, or make one with a core for each worker and one to read, quietly."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # an error comes as an exception
     cores = {} if address else {"num_cpus": workers + 1, "include_dashboard": False}

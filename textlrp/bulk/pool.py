@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,9 @@ from textlrp.models.base import TextClassifier
 
 TRIES = 3
 """How often a part is given to a process before the run stops."""
+
+PATIENCE = 10
+"""Seconds that processes have to end by themselves."""
 
 AHEAD = 2
 """Parts that a process has at once: the one it works on, and the next."""
@@ -49,8 +53,7 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
 
     Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
     """
-    # a process of its own from the start: a fork of one that has threads may hang
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     pool: list[_Worker] = []
     again: deque[pa.Table] = deque()
     tries: Counter[int] = Counter()
@@ -89,6 +92,18 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
         _stop(pool)
 
 
+def _context() -> Any:
+    """How processes begin: as forks of one that imported everything and did nothing, where the system can.
+
+    They share its memory; a fork of this process, which has threads, might hang.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
 def _start(context: Any, task: Task) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, task), daemon=True)
@@ -113,11 +128,15 @@ def _mourn(worker: _Worker, tries: Counter[int]) -> None:
 
 
 def _stop(pool: list[_Worker]) -> None:
+    """End the processes: each by itself after the part it works on, and those that take long at once."""
     for worker in pool:
-        worker.connection.close()  # an idle process ends by itself
-        worker.process.terminate()
+        worker.connection.close()
+    patience = time.monotonic() + PATIENCE
     for worker in pool:
-        worker.process.join()
+        worker.process.join(max(0, patience - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.terminate()
+            worker.process.join()
 
 
 def _work(connection: Connection, task: Task) -> None:

@@ -135,16 +135,23 @@ class _Parts:
         self._source, self._done = source, run.parts
         self._parts = cut(source, skip=self._skip)
         self._first: pa.Table | None = None
+        self._second: pa.Table | None = None
 
     def first(self) -> pa.Table | None:
         """The first of them, which stays the first to be handed out; None where all is done."""
         self._first = next(self._parts, None)
         return self._first
 
+    def is_last(self) -> bool:
+        """Whether no other part comes after the first."""
+        if self._second is None:
+            self._second = next(self._parts, None)
+        return self._second is None
+
     def __iter__(self) -> Iterator[pa.Table]:
-        if self._first is not None:
-            yield self._first
-            self._first = None
+        while self._first is not None:
+            first, self._first, self._second = self._first, self._second, None
+            yield first
         yield from self._parts
 
     def elsewhere(self) -> Callable[[], Iterator[pa.Table]]:
@@ -180,7 +187,7 @@ def _work(
             parts.elsewhere(), named, options, run.path, workers=by.processes, address=by.address, memory=by.memory
         )
         parts.count()
-    elif by.processes == 1:
+    elif by.processes == 1 or (by.workers is None and parts.is_last()):
         explainer = BatchExplainer(model, memory=by.memory, **options)
         for part in parts:
             yield write_part(explainer, part, run.path)
