@@ -32,10 +32,10 @@ class BatchExplainer:
     """A function from Arrow tables of texts to Arrow tables of explanations, for any engine that maps batches.
 
     ``model``: a fitted classifier, the path of a saved one, or a bundled name; by name it is loaded where the
-    function runs. ``target``, ``rule`` and ``method`` as in :func:`textlrp.explain`. ``top_k``: keep only the words
-    that are among so many of largest absolute relevance for some target. ``precision``: "float16" (relevance scaled
-    per document, error at most 0.001 of its largest) or "float32" (exact). ``memory``: bytes that the projections
-    of frequent words may take.
+    function runs. ``target``, ``rule``, ``method`` and ``device`` as in :func:`textlrp.explain`. ``top_k``: keep only
+    the words that are among so many of largest absolute relevance for some target. ``precision``: "float16"
+    (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact). ``memory``: bytes that
+    the projections of frequent words may take.
 
     A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
     the result has the columns of :class:`textlrp.rows.About`. Documents are explained in blocks of 64, so batches of
@@ -51,6 +51,7 @@ class BatchExplainer:
         method: str | Method = "lrp",
         top_k: int | None = None,
         precision: Precision = "float16",
+        device: str = "cpu",
         memory: int = MEMORY,
         kept: Kept | None = None,
     ) -> None:
@@ -58,11 +59,11 @@ class BatchExplainer:
             raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
         self._model = load(model) if isinstance(model, str) else model
         self._target = target
-        how = how_to_explain(self._model, rule, method)
+        how = how_to_explain(self._model, rule, method, device=device)
         classes = self._model.classes_
         resolve_targets(target, classes, np.zeros((0, len(classes))))  # refuses a wrong target at once
         with one_thread():
-            if how.method is None:
+            if how.method is None and device == "cpu":
                 how = how._replace(trace=tracer(self._model, kept=kept or kept_projections(self._model, memory)))
         self._how = how
         names = tuple(str(name) for name in classes)

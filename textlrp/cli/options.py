@@ -60,6 +60,10 @@ Methods = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="The most texts to take, evenly spaced.")]
+Device = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="Where a CNN with max pooling is explained by LRP: cpu, or cuda for instance."),
+]
 Precision = Annotated[
     Literal["float16", "float32"],
     typer.Option(

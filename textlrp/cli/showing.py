@@ -19,6 +19,7 @@ from textlrp.cli.inputs import check_input, documents_of, names_in, say
 from textlrp.cli.options import (
     Address,
     Column,
+    Device,
     Encoding,
     Engine,
     Id,
@@ -74,6 +75,7 @@ def explain(
             "text and target, those with the largest relevance; else all.",
         ),
     ] = None,
+    device: Device = "cpu",
     precision: Precision = "float16",
     workers: Workers = None,
     engine: Engine = "local",
@@ -153,6 +155,7 @@ def explain(
         rule=rule,
         method=methods[0] if methods else "" if method else "lrp",
         phrases=phrases,
+        device=device,
     )
     if output is not None:
         say(f"wrote {corpus.write_explanations(whys, output)}")

@@ -29,6 +29,7 @@ def explain_corpus(
     rule: str | None = None,
     method: str = "lrp",
     phrases: int = 0,
+    device: str = "cpu",
 ) -> Iterator[Explanation]:
     """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
 
@@ -37,7 +38,7 @@ def explain_corpus(
     be compared with.
     """
     names = targets_named(model, targets, versus)
-    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases)
+    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
 
 
 def targets_named(model: TextClassifier, targets: Sequence[str], versus: str | None = None) -> list[Any]:

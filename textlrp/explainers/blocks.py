@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import TargetError
@@ -96,12 +95,12 @@ def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, ho
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     trace = how.trace(batch)
-    scores = trace.scores.numpy()
+    scores = trace.scores.cpu().numpy()
     wanted = _wanted(target, own, model.classes_, scores)
-    if not how.phrases and window_tape(trace) is not None:
+    if not how.phrases and trace.scores.device.type == "cpu" and window_tape(trace) is not None:
         return _landed(trace, batch, wanted, how)
     most = max(len(targets) for targets in wanted)
-    seed = torch.zeros((most, *scores.shape), dtype=trace.scores.dtype)
+    seed = trace.scores.new_zeros((most, *scores.shape))
     for n, targets in enumerate(wanted):
         seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
     watch = window_values(trace) if how.phrases else ()
@@ -109,9 +108,9 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     led = []
     for n, targets in enumerate(wanted):
         count, words = len(targets), int(batch.lengths[n])
-        entries = {key: entry[:count, n].numpy() for key, entry in propagated.ledger.items()}
+        entries = {key: entry[:count, n].cpu().numpy() for key, entry in propagated.ledger.items()}
         phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
-        led.append(Led(scores[n], targets, propagated.relevance[:count, n, :words].numpy(), entries, phrases))
+        led.append(Led(scores[n], targets, propagated.relevance[:count, n, :words].cpu().numpy(), entries, phrases))
     return led
 
 

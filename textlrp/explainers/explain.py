@@ -45,6 +45,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
+    device: str = "cpu",
     tokenizer: str | Callable[[str], Any] | None = None,
     vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
     unknown: int | None = None,
@@ -66,6 +67,7 @@ def explain(
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
+    device: str = "cpu",
     tokenizer: str | Callable[[str], Any] | None = None,
     vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
     unknown: int | None = None,
@@ -86,6 +88,7 @@ def explain(
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
+    device: str = "cpu",
     tokenizer: str | Callable[[str], Any] | None = None,
     vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
     unknown: int | None = None,
@@ -103,8 +106,9 @@ def explain(
     ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
     another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
     CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
-    "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. The score
-    explained is the pre-softmax one.
+    "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. ``device``: where
+    a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score explained is the pre-softmax
+    one.
 
     The rest is for a ``torch.nn.Module``. ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings
     (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.
@@ -132,7 +136,7 @@ def explain(
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    how = how_to_explain(classifier, rule, method, dtype, phrases)
+    how = how_to_explain(classifier, rule, method, dtype, phrases, device)
     # refuses a wrong target at once
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
@@ -147,15 +151,18 @@ def how_to_explain(
     method: str | Method,
     dtype: str | None = None,
     phrases: int = 0,
+    device: str = "cpu",
 ) -> How:
     """The options of :func:`explain`, checked; raises as it does."""
     if dtype is not None and dtype not in DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if not (is_whole(phrases) and phrases >= 0):
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
+    if device != "cpu" and (phrases or method != "lrp"):
+        raise OptionError(f"device={device!r} came; it is for LRP alone, without phrases=. Leave it or them out.")
     composite = as_composite("epsilon" if rule is None else rule)
     fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
-    trace = tracer(model, dtype=dtype)
+    trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
         return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases)
     if rule is not None:

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from textlrp.lrp import kernels
+from textlrp.lrp import device, kernels
 from textlrp.lrp.rules import Box, Part
 
 
@@ -306,15 +304,21 @@ class WinningWindows:
             case Part.EVEN:
                 return self.products.new_tensor(float(len(self.weight))).expand_as(self.products)
         if not self._made:
-            signed = kernels.signed_contributions(
-                self.vectors.numpy(),
-                np.ascontiguousarray(self._by_filter(self.weight)),
-                self.words.numpy(),
-                self.start.numpy(),
-            )
-            for side, found in zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True):
-                self._made[side] = torch.from_numpy(found)
+            by_filter = self._by_filter(self.weight)
+            if self._elsewhere:
+                signed = device.signed_contributions(self.vectors, by_filter, self.words, self.start)
+            else:
+                positive, negative = kernels.signed_contributions(
+                    self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.numpy()
+                )
+                signed = torch.from_numpy(positive), torch.from_numpy(negative)
+            self._made.update(zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True))
         return self._made[part]
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the numbers are not in the CPU's memory."""
+        return self.products.device.type != "cpu"
 
     def total(self, part: Part | Box) -> Tensor:
         return self.contributions(part).sum(dim=2)
@@ -322,8 +326,7 @@ class WinningWindows:
     def read_total(self, part: Part | Box) -> Tensor:
         """(N, F): as :meth:`total`, over the words alone that were read."""
         width = self.products.shape[2]
-        row = torch.arange(len(self.words))[:, None, None]
-        words = self.words[row, self.start[:, :, None] + torch.arange(width)]
+        words = device.winning_words(self.words, self.start, width)
         return (self.contributions(part) * (words > 0)).sum(dim=2)
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
@@ -331,7 +334,7 @@ class WinningWindows:
         tokens = self.words.shape[1]
         contributions = self.contributions(part)
         landed = factor.new_zeros((documents * tokens, targets))
-        row = torch.arange(documents)[:, None] * tokens + self.start
+        row = torch.arange(documents, device=self.start.device)[:, None] * tokens + self.start
         for offset in range(self.products.shape[2]):
             values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
             landed.index_add_(0, (row + offset).reshape(-1), values)
@@ -347,15 +350,16 @@ class WinningWindows:
 
     def spread(self, factor: Tensor, weight: Tensor) -> Tensor:
         """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
-        by_filter = np.ascontiguousarray(self._by_filter(weight))
-        spread = kernels.spread_over_windows(factor.numpy(), by_filter, self.start.numpy(), self.words.shape[1])
+        by_filter, tokens = self._by_filter(weight), self.words.shape[1]
+        if self._elsewhere:
+            return device.spread_over_windows(factor, by_filter, self.start, tokens)
+        spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), self.start.numpy(), tokens)
         return torch.from_numpy(spread)
 
-    def _by_filter(self, weight: Tensor) -> NDArray[Any]:
+    def _by_filter(self, weight: Tensor) -> Tensor:
         """(D, H × F) -> (F, H, D)."""
         filters, width = self.products.shape[1:]
-        by_filter: NDArray[Any] = weight.expand_as(self.weight).numpy().reshape(-1, width, filters).transpose(2, 1, 0)
-        return by_filter
+        return weight.expand_as(self.weight).reshape(-1, width, filters).permute(2, 1, 0).contiguous()
 
 
 def table_bounds(table: Tensor) -> Box:

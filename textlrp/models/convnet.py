@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from textlrp.lrp import kernels, mean_kernels
+from textlrp.lrp import device, kernels, mean_kernels
 from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
 from textlrp.lrp.projections import Kept, project
 from textlrp.lrp.rules import Box
@@ -61,9 +61,10 @@ class ConvNet:
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
         """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
-        vectors = self.table[torch.from_numpy(packed.distinct)]
-        grid = torch.from_numpy(packed.padded(at_least=max(self.widths)))
-        known = torch.from_numpy(packed.distinct)[grid] > 0
+        distinct = torch.from_numpy(packed.distinct).to(self.table.device)
+        vectors = self.table[distinct]
+        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(self.table.device)
+        known = distinct[grid] > 0
         steps: list[Step] = [Lookup("embedding", ("words",), "vectors", known)]
         branch = self._max_branch if self.pooling == "max" else self._mean_branch
         pooled = []
@@ -88,12 +89,16 @@ class ConvNet:
         self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
     ) -> tuple[list[Step], Tensor, int]:
         weight, bias = self.weights[f"conv{width}.weight"], self.weights[f"conv{width}.bias"]
-        first, more, ids = project(vectors, packed.distinct, packed.ids, width, weight, self.kept)
-        _, where = kernels.winning_windows(first, ids, packed.starts, width, more=more)
-        shares = kernels.winner_contributions(first, where, ids, packed.starts, width, more=more)
-        products = torch.from_numpy(shares)
+        if self.table.device.type == "cpu":
+            first, more, ids = project(vectors, packed.distinct, packed.ids, width, weight, self.kept)
+            _, where = kernels.winning_windows(first, ids, packed.starts, width, more=more)
+            shares = kernels.winner_contributions(first, where, ids, packed.starts, width, more=more)
+            products, start = torch.from_numpy(shares), torch.from_numpy(where).long()
+        else:
+            lengths = torch.from_numpy(packed.lengths).to(grid.device)
+            products, start = device.winning_windows(vectors @ weight, grid, lengths, width)
         z = products.sum(dim=2) + bias
-        windows = WinningWindows(products, torch.from_numpy(where).long(), grid, vectors, weight, self._box)
+        windows = WinningWindows(products, start, grid, vectors, weight, self._box)
         steps: list[Step] = [
             Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
             Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
@@ -108,8 +113,8 @@ class ConvNet:
         bias = self.weights[f"conv{width}.bias"]
         windows = grid.shape[1] - width + 1
         z = bias + sum(projections[:, offset][grid[:, offset : offset + windows]] for offset in range(width))
-        counts = (torch.from_numpy(packed.lengths) - width + 1).clamp(min=1)
-        inside = torch.arange(windows) < counts[:, None]
+        counts = (torch.from_numpy(packed.lengths).to(grid.device) - width + 1).clamp(min=1)
+        inside = torch.arange(windows, device=grid.device) < counts[:, None]
         active = torch.relu(z) * inside[:, :, None]
         pooled = active.sum(dim=1) / counts[:, None]
         steps: list[Step] = [
@@ -120,6 +125,12 @@ class ConvNet:
                    Mean(active, counts), pooled.new_zeros(()), pooled),
         ]  # fmt: skip
         return steps, pooled, z.numel()
+
+
+def moved(net: ConvNet, place: str | torch.device) -> ConvNet:
+    """The same net with its weights in a device's memory: its tapes are written and led back there."""
+    weights = {name: weight.to(place) for name, weight in net.weights.items()}
+    return replace(net, table=net.table.to(place), weights=weights, kept=None)
 
 
 def new_convnet(

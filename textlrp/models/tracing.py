@@ -8,11 +8,12 @@ from functools import partial
 
 import numpy as np
 
+from textlrp.errors import OptionError
 from textlrp.lrp.projections import MEMORY, Allocate, Kept, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
-from textlrp.models.convnet import ConvNet
+from textlrp.models.convnet import ConvNet, moved
 from textlrp.models.packing import pack
 from textlrp.text.batches import Batch, unpadded
 
@@ -20,18 +21,43 @@ Tracer = Callable[[Batch], Trace]
 """A batch -> the tape of the forward pass."""
 
 
-def tracer(model: Classifier, *, dtype: str | None = None, memory: int = MEMORY, kept: Kept | None = None) -> Tracer:
+def tracer(
+    model: Classifier,
+    *,
+    dtype: str | None = None,
+    device: str = "cpu",
+    memory: int = MEMORY,
+    kept: Kept | None = None,
+) -> Tracer:
     """What writes the tapes of ``model``, batch after batch, in its own dtype unless another is given.
 
     A convolutional net with max pooling keeps the projections of its most frequent words, in at most ``memory``
     bytes, as soon as it has projected as many words as that: it then has worked at most twice as long as if it had
-    known how much was to come. Those that are ``kept`` already are used from the first batch on.
+    known how much was to come. Those that are ``kept`` already are used from the first batch on. On another
+    ``device`` than the CPU such a net, and no other model, writes its tapes with torch alone.
+
+    Raises :class:`OptionError` on a device that there is not, or that the model cannot use.
     """
+    if device != "cpu":
+        return _on_device(model, dtype, device)
     if isinstance(model, CNNClassifier) and model.pooling == "max":
         net = model.fitted_net(dtype)
         assert isinstance(net, ConvNet)
         return _KeepingTracer(net, memory, kept)
     return partial(model.trace, dtype=dtype)
+
+
+def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
+    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+        raise OptionError(f"device={device!r} came; only a CNNClassifier with max pooling is explained on one.")
+    net = model.fitted_net(dtype)
+    assert isinstance(net, ConvNet)
+    try:
+        there = moved(net, device)
+    except (RuntimeError, AssertionError) as problem:
+        said = str(problem).splitlines()[0]
+        raise OptionError(f"device={device!r} came; torch has no such device here ({said}).") from None
+    return lambda batch: there.trace(pack(unpadded(batch.ids, batch.lengths)))
 
 
 def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate = np.empty) -> Kept | None:
