@@ -86,7 +86,7 @@ def one_run(folder: Path, documents: int, seed: int) -> None:
         said = run.stdout.read() if run.stdout else ""
     took = time.perf_counter() - start
     print(said, end="")
-    print(f"{documents:,} documents in {took:,.0f} s, {documents / took:,.0f} a second, start and end of the run included")
+    print(f"{documents:,} documents in {took:,.0f} s with start and end: {documents / took:,.0f} a second")
     print(f"peak memory {peak / 1e6:,.0f} MB in all processes; {model_alone / 1e6:,.0f} MB of it a process has that "
           f"loaded the model and explained a batch: {(peak - model_alone) / 1e6:,.0f} MB beyond")  # fmt: skip
     size = sum(part.stat().st_size for part in out.glob("part-*.parquet"))
@@ -149,7 +149,8 @@ def baseline() -> int:
         "list(textlrp.explain(model, ['The shuttle reached its orbit.'] * 64))\n"
         "print('done', flush=True)\nsys.stdin.read()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", script], text=True, **pipes) as run:
         assert run.stdout is not None
         run.stdout.readline()
         found = memory(run.pid)
