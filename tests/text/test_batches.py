@@ -7,7 +7,7 @@ import pickle
 import re
 import tarfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
 from textlrp.text.batches import Batch, Reader, bucket, encode, pad
+from textlrp.text.chunks import by_pattern, by_whitespace
 from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
@@ -140,6 +141,129 @@ def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str])
         assert batch.counts[n].dtype == np.int32
 
 
+@st.composite
+def anything_marked(draw: st.DrawFn) -> Document | str:
+    """A text, or a document whose ranges may overlap, stand in any order and reach out of the text."""
+    text = draw(texts)
+    if draw(st.booleans()):
+        return text
+    edge = st.integers(-3, len(text) + 60)
+    pairs = draw(st.lists(st.tuples(edge, edge), max_size=4))
+    return Document(draw(st.sampled_from("ab")), text, skip=np.array(pairs, dtype=np.int32).reshape(-1, 2))
+
+
+def inside_naively(place: int, ranges: Ranges) -> bool:
+    return sum(start <= place for start, _ in ranges.tolist()) > sum(end <= place for _, end in ranges.tolist())
+
+
+@pytest.mark.parametrize("name", ["spacy", "spacy:de", "words", "cut", "spacy:zh"])
+@given(
+    some=st.lists(anything_marked(), max_size=7),
+    limit=st.sampled_from([None, 1, 3]),
+    together=st.sampled_from([1, 2, 64]),
+    most=st.sampled_from([0, 5, 1 << 18]),
+)
+@settings(max_examples=100, deadline=None)
+def test_texts_are_read_together_as_one_by_one(
+    name: str, some: list[Document | str], limit: int | None, together: int, most: int
+) -> None:
+    mine, vocabulary = reader(name, max_tokens=limit, skip=first_line), Vocabulary.build([["he", "word", "wörd"]])
+    readings = [reader(name, max_tokens=limit, skip=first_line).read(text, n) for n, text in enumerate(some)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textlrp.text.batches.TOGETHER", together)
+        patch.setattr("textlrp.text.memory.REMEMBERED", most)
+        for _ in range(2):
+            assert_same(mine.encode(iter(some), vocabulary), encode(readings, vocabulary))
+        assert list(mine.words_of_all(iter(some))) == [list(reading.forms) for reading in readings]
+        ids = [vocabulary.ids(reading.forms).tolist() for reading in readings]
+        assert [row.tolist() for row in mine.ids_of_all(iter(some), vocabulary)] == ids
+        again = list(mine.read_all(iter(some)))
+        assert_same(encode(again, vocabulary), encode(readings, vocabulary))
+
+
+@pytest.mark.parametrize("name", ["spacy", "cut"])
+@given(document=anything_marked(), limit=st.sampled_from([None, 2]))
+@settings(max_examples=200, deadline=None)
+def test_a_reading_is_what_plain_loops_make_of_a_text(name: str, document: Document | str, limit: int | None) -> None:
+    text = document if isinstance(document, str) else document.text
+    skipped = [first_line(text)] if isinstance(document, str) else [first_line(text), document.skip]
+    status: list[Status] = []
+    for start, end in tokenizer(name).spans(text).tolist():
+        if any(inside_naively(start, ranges) for ranges in skipped):
+            status.append(Status.SKIPPED)
+        elif not is_word(text[start:end]):
+            status.append(Status.NOT_A_WORD)
+        else:
+            status.append(Status.CUT_OFF if limit is not None and status.count(Status.READ) >= limit else Status.READ)
+    reading = reader(name, max_tokens=limit, skip=first_line).read(document, 4)
+    assert reading.status.tolist() == status
+    assert reading.positions.tolist() == [t for t, each in enumerate(status) if each == Status.READ]
+
+
+def assert_same(found: Batch, wanted: Batch) -> None:
+    for one, other in ((found.ids, wanted.ids), (found.lengths, wanted.lengths)):
+        assert_equal_arrays(one, other)
+    for n, (one, other) in enumerate(zip(found.readings, wanted.readings, strict=True)):
+        assert (one.document_id, one.forms) == (other.document_id, other.forms)
+        assert (one.tokens.text, one.tokens.forms) == (other.tokens.text, other.tokens.forms)
+        for array, expected in (
+            (one.tokens.spans, other.tokens.spans),
+            (one.status, other.status),
+            (one.positions, other.positions),
+            (found.status[n], wanted.status[n]),
+            (found.counts[n], wanted.counts[n]),
+        ):
+            assert_equal_arrays(array, expected)
+
+
+def assert_equal_arrays(found: np.ndarray, wanted: np.ndarray) -> None:
+    assert (found.dtype, found.shape, found.tolist()) == (wanted.dtype, wanted.shape, wanted.tolist())
+
+
+# ---- what is remembered
+
+
+def test_a_reader_may_look_up_in_another_vocabulary() -> None:
+    mine = reader()
+    for known in (["a", "b"], ["b"], ["b", "a"]):
+        vocabulary = Vocabulary(tuple(known), np.ones(len(known), np.int32), 1)
+        assert mine.encode(["a b", "c"], vocabulary).ids.tolist() == [vocabulary.ids("ab").tolist(), [0, 0]]
+
+
+def test_a_chunk_is_split_once() -> None:
+    seen: list[str] = []
+
+    def split(chunk: str) -> tuple[tuple[int, int], ...]:
+        seen.append(chunk)
+        return ((0, len(chunk)),)
+
+    mine = Reader(ChunkTokenizer("test", by_whitespace([], 1000), split), True, nothing, None)
+    assert list(mine.words_of_all(["a b a", "b c"] * 100)) == [["a", "b", "a"], ["b", "c"]] * 100
+    assert seen == ["a", "b", "c"]
+
+
+def test_a_reader_is_right_after_an_interruption() -> None:
+    stops = iter([False, True, False, False, False])
+
+    def split(chunk: str) -> Iterator[tuple[int, int]]:
+        yield 0, 1
+        if next(stops):
+            raise KeyboardInterrupt
+        yield 1, len(chunk)
+
+    mine = Reader(ChunkTokenizer("test", by_whitespace([], 1000), split), True, nothing, None)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        mine.words("ab cd")
+    assert mine.words("cd ab") == ["c", "d", "a", "b"]
+
+
+def test_parts_of_a_block_do_not_keep_it_alive() -> None:
+    batch = reader().encode(["a b", "c d"], Vocabulary.build([["a"]]))
+    reading = batch.readings[0]
+    for array in (reading.tokens.spans, reading.status, reading.positions, batch.status[0], batch.counts[0]):
+        assert array.base is None
+
+
 # ---- reading
 
 
@@ -181,7 +305,7 @@ def test_ranges_out_of_order_skip_the_same() -> None:
 
 
 def test_a_range_that_ends_inside_a_token_over_a_blank_skips_it_whole() -> None:
-    towns = ChunkTokenizer("towns", re.compile(r"New York|\S+"), lambda chunk: ((0, len(chunk)),))
+    towns = ChunkTokenizer("towns", by_pattern(re.compile(r"New York|\S+")), lambda chunk: ((0, len(chunk)),))
     document = Document("d", "in New York now", skip=np.array([[3, 7]], dtype=np.int32))
     mine = Reader(towns, False, nothing, None)
     assert mine.words(document) == list(mine.read(document, 0).forms) == ["in", "now"]

@@ -146,6 +146,7 @@ def test_tokens_plus_gaps_rebuild_the_text(name: str, text: str) -> None:
 @example("(hello:) ) :-)")
 @example("it 's fine , He 's o.O (o :")
 @example("foo--he's/don't")
+@example("10km, 3am 5°C. 7% (2m²) US$5 U.S.A. B2B x.com/a 'em, 'cause) e-mail: a.B")
 @settings(max_examples=600, deadline=None)
 def test_tokens_are_those_of_spacy(text: str) -> None:
     assert tokenizer("spacy").spans(text).tolist() == spacy_spans(text)
@@ -161,14 +162,15 @@ def test_tokens_are_those_of_spacy_in_other_languages(language: str, text: str) 
 def test_a_special_case_over_a_blank_is_found() -> None:
     import spacy
 
-    from textlrp.text.spacy_rules import chunk_pattern, spacy_rules
+    from textlrp.text.chunks import by_whitespace
+    from textlrp.text.spacy_rules import LONGEST_CHUNK, spacy_rules
     from textlrp.text.tokens import ChunkTokenizer
 
     theirs = spacy.blank("en").tokenizer
     theirs.add_special_case("New York", [{"ORTH": "New York"}])
     rules = spacy_rules(theirs)
     assert rules is not None
-    ours = ChunkTokenizer("test", chunk_pattern(rules.joins), rules.split)
+    ours = ChunkTokenizer("test", by_whitespace(rules.joins, LONGEST_CHUNK), rules.split)
     text = "In New York, not new york or New\nYork."
     assert ours.spans(text).tolist() == [[t.idx, t.idx + len(t)] for t in theirs(text) if not t.is_space]
     assert [3, 11] in ours.spans(text).tolist()
@@ -178,13 +180,14 @@ def test_an_infix_at_the_start_is_no_cut() -> None:
     import spacy
     from spacy.tokenizer import Tokenizer as Theirs
 
-    from textlrp.text.spacy_rules import chunk_pattern, spacy_rules
+    from textlrp.text.chunks import by_whitespace
+    from textlrp.text.spacy_rules import LONGEST_CHUNK, spacy_rules
     from textlrp.text.tokens import ChunkTokenizer
 
     theirs = Theirs(spacy.blank("en").vocab, infix_finditer=re.compile("-").finditer)
     rules = spacy_rules(theirs)
     assert rules is not None
-    ours = ChunkTokenizer("test", chunk_pattern(rules.joins), rules.split)
+    ours = ChunkTokenizer("test", by_whitespace(rules.joins, LONGEST_CHUNK), rules.split)
     text = "-a-b- c"
     assert ours.spans(text).tolist() == [[t.idx, t.idx + len(t)] for t in theirs(text)]
     assert ours.spans(text).tolist()[0] == [0, 2]
@@ -357,7 +360,7 @@ def test_no_post_of_20_newsgroups_differs_from_spacy() -> None:
 
     Were every stretch between blanks cut by itself, two posts would differ (comp.windows.x/67984 and
     comp.os.ms-windows.misc/9586): in them an emoticon's half beside another emoticon stands behind a blank, and
-    spaCy, which prefers the longer sequence over the blank, then leaves both apart. ``chunk_pattern`` sees to these.
+    spaCy, which prefers the longer sequence over the blank, then leaves both apart. ``by_whitespace`` sees to these.
     """
     mine, differing = tokenizer("spacy"), []
     for name, text in posts().items():

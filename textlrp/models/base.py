@@ -27,7 +27,7 @@ from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
-from textlrp.text.batches import Batch, Reader, encode, unpadded
+from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
@@ -143,7 +143,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, codes = check_labels(y, len(documents))
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
-        words = [reader.words(document) for document in documents]
+        words = list(reader.words_of_all(documents))
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -182,9 +182,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        reader = self.reader()
-        readings = [reader.read(text, number) for number, text in enumerate(check_texts(texts))]
-        return encode(readings, self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self.vocabulary_)
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
@@ -237,9 +235,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return kept[1]
 
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        reader = self.reader()
-        for document in check_texts(X):
-            yield self.vocabulary_.ids(reader.words(document))
+        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""

@@ -5,24 +5,26 @@ Letters in shapes: N documents, T tokens of one text, L words read of one text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain, islice
-from typing import Any, TypeAlias
+from itertools import islice, pairwise
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import OptionError
-from textlrp.records import Document, Ranges, Status, Tokens
+from textlrp.records import Document, Ranges, Status, Tokens, no_ranges
+from textlrp.text.memory import Found, Memory
 from textlrp.text.skip import inside
-from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Tokenizer, is_word
+from textlrp.text.tokens import Tokenizer
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
-_Piece: TypeAlias = tuple[tuple[tuple[int, int], ...], tuple[str, ...], tuple[bool, ...]]
-"""Offsets, forms and is-a-word of the tokens of one chunk."""
+TOGETHER = 64
+"""Texts that are read together: with more of them no time is gained, and their flat arrays leave the cache."""
+
+_NO_RANGES = no_ranges()
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,8 @@ class Reader:
     """How a model reads a text: its tokenizer, case, skipped ranges, and the most words it takes of one text.
 
     A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks.
-    Each distinct chunk of text is tokenised, filtered and normalised once and then remembered.
+    Each distinct chunk of text is tokenised, filtered and normalised once and then remembered. Texts are read
+    fastest many at once: :meth:`encode`, :meth:`read_all`.
     Raises :class:`OptionError` if ``max_tokens`` is below 1.
     """
 
@@ -82,110 +85,157 @@ class Reader:
     lowercase: bool
     skip: Callable[[str], Ranges]
     max_tokens: int | None
-    _piece: Callable[[str], _Piece] = field(init=False, repr=False)
-    _words: Callable[[str], tuple[str, ...]] = field(init=False, repr=False)
+    _memory: Memory = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise OptionError(f"max_tokens={self.max_tokens!r}: a model reads at least one word, or None for all.")
-        if isinstance(self.tokenizer, ChunkTokenizer):
-            piece = _piece_maker(self.tokenizer.split, self.lowercase)
-            object.__setattr__(self, "_piece", lru_cache(REMEMBERED)(piece))
-            object.__setattr__(self, "_words", lru_cache(REMEMBERED)(lambda chunk: _words_of(piece(chunk))))
+        object.__setattr__(self, "_memory", Memory(self.tokenizer, self.lowercase))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Reader, (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
 
     def read(self, document: Document | str, number: int) -> Reading:
         """All tokens of a text and what becomes of each; a plain string's id is ``str(number)``."""
-        text = document if isinstance(document, str) else document.text
-        tokens, words = self._tokens(text)
-        status = np.where(words, Status.READ, Status.NOT_A_WORD).astype(np.uint8)
-        for ranges in self._ranges(document):
-            status[inside(tokens.spans[:, 0], ranges)] = Status.SKIPPED
-        positions = np.flatnonzero(status == Status.READ).astype(np.int32)
-        if self.max_tokens is not None:
-            status[positions[self.max_tokens :]] = Status.CUT_OFF
-            positions = positions[: self.max_tokens]
-        forms = tuple(map(tokens.forms.__getitem__, positions.tolist()))
-        name = str(number) if isinstance(document, str) else document.id
-        return Reading(name, tokens, status, positions, forms)
+        return self._block([document]).readings(number)[0]
+
+    def read_all(self, documents: Iterable[Document | str]) -> Iterator[Reading]:
+        """:meth:`read` for many texts, numbered from 0."""
+        for number, block in self._blocks(documents):
+            yield from block.readings(number)
 
     def words(self, document: Document | str) -> list[str]:
         """The words the model reads, in order: ``read(document, 0).forms``, without the rest of the record."""
-        text = document if isinstance(document, str) else document.text
-        kept = self._kept(document, text)
-        if kept is None or not isinstance(self.tokenizer, ChunkTokenizer):
-            return list(self.read(document, 0).forms)
-        findall = self.tokenizer.chunks.findall
-        chunks = chain.from_iterable(findall(text, start, end) for start, end in kept)
-        return list(islice(chain.from_iterable(map(self._words, chunks)), self.max_tokens))
+        return self._block([document]).words()[0]
+
+    def words_of_all(self, documents: Iterable[Document | str]) -> Iterator[list[str]]:
+        """:meth:`words` for many texts."""
+        for _, block in self._blocks(documents):
+            yield from block.words()
+
+    def ids_of_all(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Iterator[NDArray[np.int64]]:
+        """(L,) int64 ids of the words of each text; 0 where unknown."""
+        for _, block in self._blocks(documents, vocabulary):
+            yield from block.ids()
+
+    def encode(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Batch:
+        """What :func:`encode` makes of :meth:`read_all`, in fewer steps."""
+        readings: list[Reading] = []
+        rows: list[NDArray[np.int64]] = []
+        statuses: list[NDArray[np.uint8]] = []
+        counts: list[NDArray[np.int32]] = []
+        for number, block in self._blocks(documents, vocabulary):
+            readings += block.readings(number)
+            rows += block.ids()
+            statuses += block.known_status()
+            counts += block.per_token(vocabulary.counts_of(block.found.ids))
+        matrix, lengths = pad(rows)
+        return Batch(tuple(readings), matrix, lengths, tuple(statuses), tuple(counts))
 
     # ---- parts
 
-    def _ranges(self, document: Document | str) -> Iterator[Ranges]:
-        text = document if isinstance(document, str) else document.text
-        candidates = [self.skip(text)] if isinstance(document, str) else [self.skip(text), document.skip]
-        return (ranges for ranges in candidates if len(ranges))
+    def _blocks(
+        self, documents: Iterable[Document | str], vocabulary: Vocabulary | None = None
+    ) -> Iterator[tuple[int, _Block]]:
+        """Blocks of texts, each with the number of its first."""
+        rest, number = iter(documents), 0
+        while block := list(islice(rest, TOGETHER)):
+            yield number, self._block(block, vocabulary)
+            number += len(block)
 
-    def _kept(self, document: Document | str, text: str) -> list[tuple[int, int]] | None:
-        """What is left of a text beside the skipped ranges, or None if a range may cut a chunk."""
-        skipped: list[tuple[int, int]] = sorted(
-            (start, end) for ranges in self._ranges(document) for start, end in ranges.tolist() if start < end
+    def _block(self, documents: Sequence[Document | str], vocabulary: Vocabulary | None = None) -> _Block:
+        texts = [document if isinstance(document, str) else document.text for document in documents]
+        found = self._memory.find(texts, vocabulary)
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        bounds = _bounds(found.sizes)
+        for ranges in (map(self.skip, texts), map(_own_skip, documents)):
+            _mark_skipped(found, lengths, list(ranges))
+        positions = np.flatnonzero(found.status == Status.READ)
+        if self.max_tokens is not None:
+            before = np.searchsorted(positions, bounds[:-1])
+            rank = np.arange(len(positions)) - np.repeat(before, np.diff(before, append=len(positions)))
+            found.status[positions[rank >= self.max_tokens]] = Status.CUT_OFF
+            positions = positions[rank < self.max_tokens]
+        return _Block(
+            documents, texts, found, bounds.tolist(), positions, np.searchsorted(positions, bounds).tolist()
         )
-        kept, position = [], 0
-        for start, end in skipped:
-            if not (_is_gap(text, start) and _is_gap(text, end)):
-                return None
-            if position < start:
-                kept.append((position, start))
-            position = max(position, end)
-        kept.append((position, len(text)))
-        return kept
-
-    def _tokens(self, text: str) -> tuple[Tokens, NDArray[np.bool_]]:
-        if not isinstance(self.tokenizer, ChunkTokenizer):
-            spans = self.tokenizer.spans(text)
-            piece = _made(tuple(text[start:end] for start, end in spans.tolist()), self.lowercase)
-            return Tokens(text, spans, piece[0]), np.array(piece[1], dtype=bool)
-        remembered = self._piece
-        flat: list[int] = []
-        forms: list[str] = []
-        words: list[bool] = []
-        for match in self.tokenizer.chunks.finditer(text):
-            at = match.start()
-            offsets, chunk_forms, chunk_words = remembered(match[0])
-            for start, end in offsets:
-                flat += (at + start, at + end)
-            forms += chunk_forms
-            words += chunk_words
-        return Tokens(text, np.array(flat, dtype=np.int32).reshape(-1, 2), tuple(forms)), np.array(words, dtype=bool)
 
 
-_GAP = re.compile(r"[^\S ]")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """N texts read together: their S tokens, and which of them are read, ``positions`` (P,) among the S.
+
+    Text n has the tokens ``bounds[n]`` to ``bounds[n + 1]`` and the positions ``reads[n]`` to ``reads[n + 1]``.
+    """
+
+    documents: Sequence[Document | str]
+    texts: list[str]
+    found: Found
+    bounds: list[int]
+    positions: NDArray[np.int64]
+    reads: list[int]
+
+    def readings(self, number: int) -> list[Reading]:
+        """A reading for each text, numbered from ``number``."""
+        spans, status = self.per_token(self.found.spans), self.per_token(self.found.status)
+        forms = self.found.forms.tolist()
+        own = self.positions - np.repeat(self.bounds[:-1], np.diff(self.reads))
+        positions = self.per_word(own.astype(np.int32))
+        words = self.words()
+        return [
+            Reading(
+                str(number + n) if isinstance(document, str) else document.id,
+                Tokens(self.texts[n], spans[n], tuple(forms[self.bounds[n] : self.bounds[n + 1]])),
+                status[n],
+                positions[n],
+                tuple(words[n]),
+            )
+            for n, document in enumerate(self.documents)
+        ]
+
+    def words(self) -> list[list[str]]:
+        """The words read of each text."""
+        words = self.found.forms[self.positions].tolist()
+        return [words[start:end] for start, end in pairwise(self.reads)]
+
+    def ids(self) -> list[NDArray[np.int64]]:
+        """(L,) the ids of the words of each text."""
+        return self.per_word(self.found.ids[self.positions])
+
+    def known_status(self) -> list[NDArray[np.uint8]]:
+        """(T,) the status of each text's tokens, UNKNOWN where a word that is read has no id."""
+        status = self.found.status.copy()
+        status[self.positions[self.found.ids[self.positions] == PADDING]] = Status.UNKNOWN
+        return self.per_token(status)
+
+    def per_token(self, values: NDArray[_Value]) -> list[NDArray[_Value]]:
+        """(S, ...) in parts, one for each text; copies, so that one text's part does not keep the block's alive."""
+        return [values[start:end].copy() for start, end in pairwise(self.bounds)]
+
+    def per_word(self, values: NDArray[_Value]) -> list[NDArray[_Value]]:
+        """The same for (P,)."""
+        return [values[start:end].copy() for start, end in pairwise(self.reads)]
 
 
-def _is_gap(text: str, boundary: int) -> bool:
-    """Whether no chunk can reach over a boundary: whitespace other than a blank beside it, or the text's end."""
-    beside = text[boundary - 1 : boundary + 1] if boundary else ""
-    return boundary in (0, len(text)) or _GAP.search(beside) is not None
+def _own_skip(document: Document | str) -> Ranges:
+    return _NO_RANGES if isinstance(document, str) else document.skip
 
 
-def _made(tokens: tuple[str, ...], lowercase: bool) -> tuple[tuple[str, ...], tuple[bool, ...]]:
-    forms = tuple(map(str.lower, tokens)) if lowercase else tokens
-    return forms, tuple(map(is_word, tokens))
+def _mark_skipped(found: Found, lengths: NDArray[np.int64], ranges: Sequence[Ranges]) -> None:
+    """Set the status of the tokens that start inside the ranges of their text; ``lengths`` (N,) of the texts."""
+    sizes = np.fromiter(map(len, ranges), np.int64, len(ranges))
+    if sizes.any():
+        # one text behind the other: a range that reaches out of its text must not reach into the next
+        begins = _bounds(lengths)[:-1]
+        together = np.concatenate(ranges)
+        together = np.minimum(np.maximum(together, 0), np.repeat(lengths, sizes)[:, None])
+        together += np.repeat(begins, sizes)[:, None]
+        found.status[inside(found.spans[:, 0] + np.repeat(begins, found.sizes), together)] = Status.SKIPPED
 
 
-def _piece_maker(split: Callable[[str], tuple[tuple[int, int], ...]], lowercase: bool) -> Callable[[str], _Piece]:
-    def piece(chunk: str) -> _Piece:
-        offsets = split(chunk)
-        return offsets, *_made(tuple(chunk[start:end] for start, end in offsets), lowercase)
-
-    return piece
-
-
-def _words_of(piece: _Piece) -> tuple[str, ...]:
-    return tuple(form for form, word in zip(piece[1], piece[2], strict=True) if word)
+def _bounds(sizes: ArrayLike) -> NDArray[np.int64]:
+    """(N + 1,) where each of N parts starts, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
 
 # ---- from words to ids

@@ -162,8 +162,11 @@ def _ranges(pairs: list[tuple[int, int]]) -> Ranges:
     return np.array(kept, dtype=np.int32).reshape(-1, 2)
 
 
-def inside(places: NDArray[np.integer[Any]], ranges: Ranges) -> NDArray[np.bool_]:
-    """(T,) whether each place (T,) lies inside one of the ranges (S, 2)."""
+def inside(places: NDArray[np.integer[Any]], ranges: Ranges | NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(T,) whether each of the places (T,), in order, lies inside one of the ranges (S, 2)."""
     # that is where more ranges have started than ended
-    opened, closed = np.sort(ranges, axis=0).T
-    return np.asarray(np.searchsorted(opened, places, "right") > np.searchsorted(closed, places, "right"))
+    changes = np.zeros(len(places) + 1, dtype=np.int64)
+    starts, ends = np.searchsorted(places, ranges).T
+    np.add.at(changes, starts, 1)
+    np.subtract.at(changes, ends, 1)
+    return np.asarray(np.cumsum(changes[:-1]) > 0)

@@ -1,24 +1,21 @@
 """spaCy's tokenizer rules applied to one whitespace-separated chunk at a time.
 
 spaCy treats each chunk alone, with one exception: after the affixes are split off, it looks for its
-special cases (``:-)``, ``a.m.``) as sequences of tokens, which may reach over a single space. ``chunk_pattern``
-therefore keeps two chunks together wherever such a sequence could reach from one into the other;
-what is left is independent, and the tokens of a chunk can be remembered.
+special cases (``:-)``, ``a.m.``) as sequences of tokens, which may reach over a single space. Two chunks are
+therefore kept together (:func:`textlrp.text.chunks.by_whitespace`) wherever such a sequence could reach from one
+into the other; what is left is independent, and the tokens of a chunk can be remembered.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 from textlrp.errors import OptionError
-
-MOST_KNOWN = 1 << 17
-"""Chunks without affixes that are remembered; with affixes they are the caller's to remember."""
+from textlrp.text.patterns import Anywhere, Edges, all_but, can_match_inside, letters
 
 LONGEST_CHUNK = 1000
 """Longer stretches without whitespace are read in pieces: spaCy's own time grows with their square."""
@@ -38,11 +35,18 @@ def load_spacy_tokenizer(language: str) -> Any:
 
 
 def spacy_rules(tokenizer: Any) -> SpacyRules | None:
-    """The rules of a spaCy tokenizer, or None where the language is not cut by rules (Chinese, Thai, ...)."""
+    """The rules of a spaCy tokenizer, or None where the language is not cut by patterns (Chinese, Thai, ...)."""
     from spacy.attrs import ORTH, intify_attrs
     from spacy.tokenizer import Tokenizer
 
     if type(tokenizer) is not Tokenizer:
+        return None
+    try:
+        prefix = _pattern(tokenizer.prefix_search, "search")
+        suffix = _pattern(tokenizer.suffix_search, "search")
+        infix = _pattern(tokenizer.infix_finditer, "finditer")
+        url = _pattern(tokenizer.url_match, "match")
+    except TypeError:  # a function of somebody's own, which may look at more than one chunk's characters
         return None
     # what the last pass looks for: the special cases that fall apart where they are not known to be special
     plain = Tokenizer(
@@ -68,65 +72,65 @@ def spacy_rules(tokenizer: Any) -> SpacyRules | None:
     return SpacyRules(
         tokenizer=tokenizer,
         cases=cases,
-        known=dict(cases),
         joins=frozenset(pair for sequence in sequences for pair in pairwise(sequence)),
         alone=frozenset(s[0] for s in sequences if len(s) == 1 and len(cases.get(s[0], (1,))) > 1),
-        whole=tokenizer.token_match or _never,
-        whole_at_last=tokenizer.url_match or _never,
+        prefixes=Edges(prefix),
+        suffixes=Edges(suffix, last=True),
+        infixes=Anywhere(infix),
+        letters_stay=not any(can_match_inside(each, letters) for each in (prefix, suffix, infix) if each is not None),
+        whole=tokenizer.token_match,
+        whole_at_last=tokenizer.url_match,
+        dotted=url is None or not can_match_inside(url, all_but(".")),
     )
 
 
-def chunk_pattern(joins: Iterable[tuple[str, str]]) -> re.Pattern[str]:
-    """A pattern for what must be tokenised together: a stretch without whitespace, or several that a pair in
-    ``joins`` could link over a single space (told by the first token's last character and the second token).
-    """
-    seconds: dict[bool, dict[str, set[str]]] = {True: defaultdict(set), False: defaultdict(set)}
-    for first, second in joins:
-        seconds[first[-1].isalnum()][second].add(first[-1])
-    stretch = rf"\S{{1,{LONGEST_CHUNK}}}"
-    # after a letter the next character rules out nearly every space, after punctuation the one before does
-    links = [
-        (rf"(?=[{_set(second[0] for second in lasts)}])" if alnum else rf"(?<=[{_set(chain(*lasts.values()))}] )")
-        + "(?:"
-        + "|".join(f"(?<=[{_set(lasts[second])}] ){re.escape(second)}" for second in sorted(lasts))
-        + ")"
-        for alnum, lasts in seconds.items()
-        if lasts
-    ]
-    return re.compile(rf"{stretch}(?: (?={'|'.join(links)}){stretch})*" if links else stretch)
-
-
-def _set(characters: Iterable[str]) -> str:
-    return re.escape("".join(sorted(set(characters))))
+def _pattern(method: Any, name: str) -> re.Pattern[str] | None:
+    """The pattern that a search is a method of; raises TypeError where it is none."""
+    if method is None:
+        return None
+    pattern = getattr(method, "__self__", None)
+    if isinstance(pattern, re.Pattern) and method == getattr(pattern, name):
+        return pattern
+    raise TypeError(method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpacyRules:
     """What spaCy does to one chunk, without making a ``Doc`` for it.
 
-    ``cases`` are the special cases with the lengths of their tokens; ``known`` these and what has no affix
-    and was met before; ``joins`` the pairs of neighbours in the
+    ``cases`` are the special cases with the lengths of their tokens; ``joins`` the pairs of neighbours in the
     sequences that spaCy's last pass looks for, ``alone`` its sequences of one token that it splits. A chunk
     that has one of them is given to spaCy itself. ``whole`` and ``whole_at_last`` match what is one token.
+    ``letters_stay``: no affix or infix is found in letters alone; ``dotted``: ``whole_at_last`` wants a dot.
     """
 
     tokenizer: Any
     cases: dict[str, tuple[int, ...]]
-    known: dict[str, tuple[int, ...]]
     joins: frozenset[tuple[str, str]]
     alone: frozenset[str]
-    whole: Callable[[str], Any]
-    whole_at_last: Callable[[str], Any]
+    prefixes: Edges
+    suffixes: Edges
+    infixes: Anywhere
+    letters_stay: bool
+    whole: Callable[[str], Any] | None
+    whole_at_last: Callable[[str], Any] | None
+    dotted: bool
 
     def split(self, chunk: str) -> tuple[tuple[int, int], ...]:
         """(start, end) of each token of a chunk, counted from its first character."""
-        if " " in chunk:
-            return self._ask(chunk)
-        ends = accumulate(self._affixes(chunk), initial=0)
-        spans = tuple((start, end) for start, end in pairwise(ends) if start < end)
+        if chunk.isalpha() and self.letters_stay and chunk not in self.cases:
+            return ((0, len(chunk)),)
+        spans: list[tuple[int, int]] = []
+        start = 0
+        for stretch in chunk.split(" "):
+            for length in self._lengths(stretch):
+                if length:
+                    spans.append((start, start + length))
+                    start += length
+            start += 1  # the blank
         tokens = [chunk[start:end] for start, end in spans]
         if self.joins.isdisjoint(pairwise(tokens)) and self.alone.isdisjoint(tokens):
-            return spans
+            return tuple(spans)
         return self._ask(chunk)
 
     def _ask(self, chunk: str) -> tuple[tuple[int, int], ...]:
@@ -134,40 +138,52 @@ class SpacyRules:
         doc = self.tokenizer(_SURROGATE.sub("\ufffd", chunk))
         return tuple((token.idx, token.idx + len(token)) for token in doc if not token.is_space and len(token))
 
-    def _affixes(self, rest: str) -> Iterator[int]:
+    def _lengths(self, rest: str) -> list[int]:
         """Lengths of the tokens: prefixes and suffixes off in turn, then what is left by its infixes."""
-        cases, known, find_suffix = self.cases, self.known, self.tokenizer.find_suffix
+        cases, whole = self.cases, self.whole
+        lengths: list[int] = []
         suffixes: list[int] = []
         before = 0
-        while rest and len(rest) != before and rest not in known and not self.whole(rest):
+        while rest and len(rest) != before and rest not in cases:
+            if (self.letters_stay and rest.isalpha()) or (whole and whole(rest)):
+                lengths.append(len(rest))
+                break
             before = len(rest)
-            prefix = self.tokenizer.find_prefix(rest)
-            suffix = 0 if rest[prefix:] in known else find_suffix(rest[prefix:])
-            if suffix and rest[:-suffix] in cases:
-                prefix = 0
-            if prefix:
-                yield prefix
+            prefix = _found(search, rest) if (search := self.prefixes[rest[0]]) else 0
+            suffix = 0
+            if (search := self.suffixes[rest[-1]]) and not (prefix and rest[prefix:] in cases):
+                suffix = _found(search, rest[prefix:] if prefix else rest)
             if suffix:
                 suffixes.append(suffix)
-            rest = rest[prefix : len(rest) - suffix]
-        if rest not in known:
-            if len(known) > MOST_KNOWN:
-                known.clear()
-                known.update(cases)
-            known[rest] = tuple(self._infixes(rest))
-        yield from known[rest]
-        yield from reversed(suffixes)
+                if rest[:-suffix] in cases:
+                    prefix = 0
+            if prefix:
+                lengths.append(prefix)
+            rest = rest[prefix : before - suffix]
+        else:
+            lengths += cases[rest] if rest in cases else self._infixes(rest)
+        lengths += reversed(suffixes)
+        return lengths
 
-    def _infixes(self, rest: str) -> Iterator[int]:
+    def _infixes(self, rest: str) -> list[int]:
+        infix = self.infixes.among(set(rest))
+        if infix is None or self._is_url(rest):
+            return [len(rest)]
+        lengths: list[int] = []
         start = 0
-        if rest and not self.whole(rest) and not self.whole_at_last(rest):
-            for match in self.tokenizer.find_infix(rest) or ():
-                if match.start():
-                    yield match.start() - start
-                    yield match.end() - match.start()
-                    start = match.end()
-        yield len(rest) - start
+        for match in infix.finditer(rest):
+            if match.start():
+                lengths += (match.start() - start, match.end() - match.start())
+                start = match.end()
+        return [*lengths, len(rest) - start]
+
+    def _is_url(self, rest: str) -> bool:
+        if self.whole_at_last is None or (self.dotted and "." not in rest):
+            return False
+        return self.whole_at_last(rest) is not None
 
 
-def _never(_: str) -> None:
-    return None
+def _found(search: Callable[[str], Any], text: str) -> int:
+    """Characters that a search finds, 0 if none."""
+    match = search(text)
+    return 0 if match is None else match.end() - match.start()

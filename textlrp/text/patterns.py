@@ -1,0 +1,213 @@
+"""What a regular expression can match, told from how it is written.
+
+A tokenizer's rules are long lists of alternatives (``^\\(|^\\[|^\\{|...``), of which a text can meet few: those that
+can begin, or end, with one of its characters. :class:`Edges` and :class:`Anywhere` try these alone and find
+what the whole expression finds. Every answer here errs on the safe side: "cannot" is certain, "can" may be wrong,
+and what is not understood (back references, case folding, ...) can match everything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+# the parsed form has no public name; what it calls things is compared as text, so that news in it are not understood
+_parse: Callable[[str, int], Any] = import_module("re._parser").parse
+
+Within: TypeAlias = Callable[[int, int], bool]
+"""Whether some character of a set has a number from the first to the second, both included."""
+
+_GLOBAL_FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
+_REFERENCE = re.compile(r"\\[1-9]|\(\?P=|\(\?\(")
+_MOST_CHARACTERS = 1 << 14
+_MOST_FINDERS = 1 << 10
+_WORTH_A_PATTERN = 500
+
+
+def letters(low: int, high: int) -> bool:
+    """The characters that ``str.isalpha`` calls letters."""
+    return any(chr(number).isalpha() for number in range(low, high + 1))
+
+
+def all_but(character: str) -> Within:
+    """All characters except one."""
+    return lambda low, high: not low == high == ord(character)
+
+
+def only(character: str) -> Within:
+    """One character."""
+    return lambda low, high: low <= ord(character) <= high
+
+
+def can_match_inside(pattern: re.Pattern[str], characters: Within) -> bool:
+    """Whether the pattern can match, the empty match included, in a text of these characters alone."""
+    return bool(pattern.flags & re.IGNORECASE) or _possible(_parse(pattern.pattern, pattern.flags), characters)
+
+
+class Edges(dict[str, Callable[[str], Any] | None]):
+    """``edges[character]``: a search for texts with this character at the edge, or None where nothing is found.
+
+    The edge is the first character, or with ``last`` the last one. The search tries those alternatives of the
+    pattern that can match there, and so finds in such a text what the whole pattern finds.
+    """
+
+    def __init__(self, pattern: re.Pattern[str] | None, *, last: bool = False) -> None:
+        self._pieces = _pieces(pattern)
+        self._flags = 0 if pattern is None else pattern.flags
+        self._last = last
+        self._searches: dict[str, Callable[[str], Any]] = {}
+
+    def __missing__(self, character: str) -> Callable[[str], Any] | None:
+        chosen = [piece for piece, tree in self._pieces if self._meets(tree, only(character))]
+        joined = "|".join(chosen)
+        if chosen and joined not in self._searches:
+            self._searches[joined] = re.compile(joined, self._flags).search
+        if len(self) >= _MOST_CHARACTERS:
+            self.clear()
+        search = self[character] = self._searches[joined] if chosen else None
+        return search
+
+    def _meets(self, tree: Any, characters: Within) -> bool:
+        held = len(tree) > 0 and _is_anchor(tree[-1 if self._last else 0], self._last)
+        return not held or bool(self._flags & re.IGNORECASE) or any(_edge(tree, characters, self._last))
+
+
+class Anywhere:
+    """A search for texts of any characters, which tries those alternatives that one of them can begin."""
+
+    def __init__(self, pattern: re.Pattern[str] | None) -> None:
+        self._pattern = pattern
+        self._pieces = _pieces(pattern)
+        self._marks: dict[str, int] = {}
+        self._met: dict[int, int] = {}
+        self._finders: dict[int, re.Pattern[str]] = {}
+
+    def among(self, characters: Iterable[str]) -> re.Pattern[str] | None:
+        """A pattern that finds in a text of these characters what the whole one finds, or None: it finds nothing."""
+        marks, mark = self._marks, 0
+        for character in characters:
+            mark |= marks[character] if character in marks else self._mark(character)
+        if not mark:
+            return None
+        return self._finders.get(mark) or self._finder(mark)
+
+    def _mark(self, character: str) -> int:
+        """A bit for each alternative that the character can begin."""
+        folded = self._pattern is not None and self._pattern.flags & re.IGNORECASE
+        meets = (folded or any(_edge(tree, only(character), False)) for _, tree in self._pieces)
+        if len(self._marks) >= _MOST_CHARACTERS:
+            self._marks.clear()
+        mark = self._marks[character] = sum(1 << n for n, met in enumerate(meets) if met)
+        return mark
+
+    def _finder(self, mark: int) -> re.Pattern[str] | None:
+        # to make a pattern of large sets of characters takes the time of a thousand searches
+        self._met[mark] = self._met.get(mark, 0) + 1
+        if self._pattern is None or self._met[mark] < _WORTH_A_PATTERN:
+            return self._pattern
+        joined = "|".join(piece for n, (piece, _) in enumerate(self._pieces) if mark >> n & 1)
+        if len(self._finders) >= _MOST_FINDERS:
+            self._finders.clear()
+        finder = self._finders[mark] = re.compile(joined, self._pattern.flags)
+        return finder
+
+
+def _pieces(pattern: re.Pattern[str] | None) -> list[tuple[str, Any]]:
+    """The alternatives as text and parsed."""
+    if pattern is None:
+        return []
+    return [(piece, _parse(piece, pattern.flags)) for piece in alternatives(pattern)]
+
+
+def alternatives(pattern: re.Pattern[str]) -> list[str]:
+    """The alternatives of a pattern, in order; the whole pattern where they cannot be told apart."""
+    text = pattern.pattern
+    if pattern.flags & re.VERBOSE or _REFERENCE.search(text):
+        return [text]
+    start = match.end() if (match := _GLOBAL_FLAGS.match(text)) else 0
+    bars = [start - 1, *_bars(text, start), len(text)]
+    return [text[before + 1 : bar] for before, bar in pairwise(bars)]
+
+
+def _bars(text: str, start: int) -> Iterator[int]:
+    """Where a ``|`` stands outside of all brackets."""
+    depth, inside, place = 0, False, start
+    while place < len(text):
+        character = text[place]
+        if character == "\\":
+            place += 1
+        elif inside:
+            inside = character != "]"
+        elif character == "[":
+            inside = True
+            # a bracket at the very start of a set is one of its members
+            place += len(re.compile(r"\^?\]?").match(text, place + 1)[0])  # type: ignore[index]
+        elif character == "|" and not depth:
+            yield place
+        depth += 0 if inside else (character == "(") - (character == ")")
+        place += 1
+
+
+# ---- the parsed form: pairs of an operation and its argument
+
+
+def _is_anchor(item: Any, backwards: bool) -> bool:
+    operation, argument = item
+    wanted = ("AT_END", "AT_END_STRING") if backwards else ("AT_BEGINNING", "AT_BEGINNING_STRING")
+    return str(operation) == "AT" and str(argument) in wanted
+
+
+def _edge(items: Any, characters: Within, backwards: bool) -> tuple[bool, bool]:
+    """Whether a match can start (or end) with one of the characters, and whether it can be empty."""
+    for item in reversed(items) if backwards else items:
+        hit, empty = _edge_of(str(item[0]), item[1], characters, backwards)
+        if hit or not empty:
+            return hit, empty
+    return False, True
+
+
+def _edge_of(operation: str, argument: Any, characters: Within, backwards: bool) -> tuple[bool, bool]:
+    if operation in ("LITERAL", "IN"):
+        return _possible_at(operation, argument, characters), False
+    if operation in ("AT", "ASSERT", "ASSERT_NOT"):
+        return False, True
+    if operation == "SUBPATTERN" and not (argument[1] or argument[2]):
+        return _edge(argument[3], characters, backwards)
+    if operation == "BRANCH":
+        found = [_edge(branch, characters, backwards) for branch in argument[1]]
+        return any(hit for hit, _ in found), any(empty for _, empty in found)
+    if operation in ("MAX_REPEAT", "MIN_REPEAT"):
+        hit, empty = _edge(argument[2], characters, backwards)
+        return hit, empty or argument[0] == 0
+    return True, True
+
+
+def _possible(items: Any, characters: Within) -> bool:
+    return all(_possible_at(str(operation), argument, characters) for operation, argument in items)
+
+
+def _possible_at(operation: str, argument: Any, characters: Within) -> bool:
+    if operation == "LITERAL":
+        return characters(argument, argument)
+    if operation == "IN":
+        return any(_member(str(kind), value, characters) for kind, value in argument)
+    if operation == "ASSERT":
+        return _possible(argument[1], characters)
+    if operation == "SUBPATTERN" and not (argument[1] or argument[2]):
+        return _possible(argument[3], characters)
+    if operation == "BRANCH":
+        return any(_possible(branch, characters) for branch in argument[1])
+    if operation in ("MAX_REPEAT", "MIN_REPEAT"):
+        return argument[0] == 0 or _possible(argument[2], characters)
+    return True
+
+
+def _member(kind: str, value: Any, characters: Within) -> bool:
+    if kind == "LITERAL":
+        return characters(value, value)
+    if kind == "RANGE":
+        return characters(*value)
+    return True
