@@ -6,9 +6,11 @@ ids start at the word vectors, which saves them the look-up.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -140,6 +142,37 @@ def zennit_lrp(net: PlainNet, classes: int = 1) -> Contender:
         return found
 
     return run
+
+
+def predictor(net: PlainNet, lookup: Callable[[str], int]) -> Callable[[Sequence[str]], Any]:
+    """Texts -> probabilities (N, C), as LIME and SHAP want it: words split off, 64 texts a forward pass."""
+
+    @torch.no_grad()
+    def predict(texts: Sequence[str]) -> Any:
+        rows = [torch.tensor([lookup(word) for word in re.findall(r"\w+", text.lower())] or [0, 0]) for text in texts]
+        found = []
+        for begin in range(0, len(rows), 64):
+            ids = nn.utils.rnn.pad_sequence(rows[begin : begin + 64], batch_first=True)
+            found.append(torch.softmax(net(nn.functional.pad(ids, (0, max(0, 2 - ids.shape[1])))), dim=1))
+        return torch.cat(found).double().numpy()
+
+    return predict
+
+
+def lime(predict: Callable[[Sequence[str]], Any], text: str) -> object:
+    """LIME's own explainer, 5,000 thinned-out texts, the class it predicts."""
+    from lime.lime_text import LimeTextExplainer
+
+    explainer = LimeTextExplainer(random_state=0)
+    return explainer.explain_instance(text, predict, num_features=100, num_samples=5000, top_labels=1)
+
+
+def shap_partition(predict: Callable[[Sequence[str]], Any], text: str) -> object:
+    """SHAP's own partition explainer over words, with as many evaluations as it takes by itself; all classes."""
+    import shap
+
+    explainer = shap.Explainer(predict, shap.maskers.Text(r"\W+"), silent=True)
+    return explainer([text])
 
 
 def layer_integrated_gradients(net: PlainNet) -> Contender:
