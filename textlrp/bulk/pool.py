@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections import Counter, deque
@@ -22,6 +21,10 @@ from textlrp.bulk.parts import PART_ROWS, Written, part_of, write_part
 from textlrp.bulk.sharing import SharedProjections
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.base import TextClassifier
+from textlrp.processes import context
+
+PRELOAD = __name__
+"""What processes have imported when they begin."""
 
 TRIES = 3
 """How often a part is given to a process before the run stops."""
@@ -53,7 +56,7 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
 
     Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
     """
-    context = _context()
+    begin = context(PRELOAD)
     pool: list[_Worker] = []
     again: deque[pa.Table] = deque()
     tries: Counter[int] = Counter()
@@ -69,7 +72,7 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
 
     try:
         for _ in range(workers):
-            pool.append(_start(context, task))
+            pool.append(_start(begin, task))
             feed(pool[-1])
         while any(worker.parts for worker in pool):
             for ready in wait([worker.connection for worker in pool if worker.parts]):
@@ -80,7 +83,7 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
                     pool.remove(worker)
                     _mourn(worker, tries)
                     again.extend(worker.parts)
-                    pool.append(_start(context, task))
+                    pool.append(_start(begin, task))
                     feed(pool[-1])
                     continue
                 if isinstance(answer, Exception):
@@ -92,21 +95,9 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
         _stop(pool)
 
 
-def _context() -> Any:
-    """How processes begin: as forks of one that imported everything and did nothing, where the system can.
-
-    They share its memory; a fork of this process, which has threads, might hang.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
-
-
-def _start(context: Any, task: Task) -> _Worker:
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, task), daemon=True)
+def _start(begin: Any, task: Task) -> _Worker:
+    ours, theirs = begin.Pipe()
+    process = begin.Process(target=_work, args=(theirs, task), daemon=True)
     process.start()
     theirs.close()
     return _Worker(process, ours, deque())

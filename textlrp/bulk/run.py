@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -20,13 +19,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.folder import RunFolder
 from textlrp.bulk.parts import PART_ROWS, Written, cut, encode, write_part
-from textlrp.bulk.pool import Task, explain_parts
+from textlrp.bulk.pool import PRELOAD, Task, explain_parts
 from textlrp.bulk.sharing import shared_projections
 from textlrp.bulk.sources import Source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.lrp.projections import MEMORY
 from textlrp.models.base import TextClassifier
 from textlrp.models.bundle import load
+from textlrp.processes import cores, warm_up
 
 Engine = Literal["local", "ray"]
 ENGINES = ("local", "ray")
@@ -62,9 +62,7 @@ class Workforce:
     @property
     def processes(self) -> int:
         """How many processes work on this machine."""
-        if self.workers is not None:
-            return self.workers
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.workers or cores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +90,8 @@ def explain_to_folder(
     Ctrl-C: what is written stays.
     """
     by = by or Workforce()
+    if by.engine == "local" and by.processes > 1:
+        warm_up(PRELOAD)
     loaded = load(model) if isinstance(model, str) else model
     trial = BatchExplainer(loaded, memory=0, **options)
     settings = {

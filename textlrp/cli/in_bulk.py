@@ -9,6 +9,7 @@ from typing import Any
 
 from textlrp.cli.inputs import say
 from textlrp.errors import OptionError
+from textlrp.processes import cores, warm_up
 
 
 def to_folder(
@@ -17,6 +18,8 @@ def to_folder(
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
+    if by["engine"] == "local" and (by["workers"] or cores()) > 1:
+        warm_up("textlrp.bulk.pool")  # it imports on another core what the next line imports here
     from textlrp import corpus
 
     run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), **columns, **asked)

@@ -1,0 +1,34 @@
+"""How worker processes begin: standard library alone, to be asked for before anything heavy is imported."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from typing import Any
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def context(preload: str) -> Any:
+    """A multiprocessing context whose processes are forks of one that imported the module ``preload``.
+
+    They share its memory and begin at once; a fork of this process, which has threads, might hang. Where the system
+    cannot fork, each process begins from nothing.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload([preload])
+    return found
+
+
+def warm_up(preload: str) -> None:
+    """Let the process that others are forked from import its module now, beside what this one does meanwhile."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        context(preload)
+        forkserver.ensure_running()
