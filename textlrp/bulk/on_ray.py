@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,16 +102,33 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
     """Join the cluster at ``address``, or make one with a core for each worker and one to read, quietly."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # an error comes as an exception
+    if address is not None:
+        _check_somebody_listens(address)
     cores = {} if address else {"num_cpus": workers + 1, "include_dashboard": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **cores)
     except (ConnectionError, ValueError, RuntimeError) as problem:
-        raise DataError(
-            f"no Ray cluster answers at {address!r} ({str(problem).splitlines()[0]}); give the address that "
-            "ray start printed, or none."
-        ) from None
+        raise _nobody(address, problem) from None
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Knock at HOST:PORT, for Ray itself tries for a quarter of an hour; other addresses are Ray's to know."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as problem:
+        raise _nobody(address, problem) from None
+
+
+def _nobody(address: str | None, problem: Exception) -> DataError:
+    return DataError(
+        f"no Ray cluster answers at {address!r} ({str(problem).splitlines()[0]}); give the address that "
+        "ray start printed, or none."
+    )
 
 
 def _mapped(
