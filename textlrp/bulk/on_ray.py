@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.bulk.batches import BatchExplainer
-from textlrp.bulk.parts import Written, encode, write_bytes
+from textlrp.bulk.parts import Written, encode, part_of, write_bytes
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
 from textlrp.lrp.projections import Kept
 from textlrp.models.base import TextClassifier
@@ -32,6 +32,7 @@ EXPLAINED = {
     "documents": pa.int64(),
     "set_aside": pa.int64(),
     "file": pa.large_binary(),
+    "problem": pa.string(),  # an error of ours as data: Ray passes on no exception but its own
 }
 """What comes back of a part."""
 
@@ -57,8 +58,12 @@ class ExplainPart:
         with pa.ipc.open_stream(data.as_buffer()) as stream:
             part = stream.read_all()
         file = io.BytesIO()
-        done = encode(self._explainer, part, file)
-        return {**done._asdict(), "file": file.getvalue()}
+        try:
+            done = encode(self._explainer, part, file)
+        except TextlrpError as problem:
+            nothing = Written(part_of(part), 0, 0, 0)
+            return {**nothing._asdict(), "file": b"", "problem": str(problem)}
+        return {**done._asdict(), "file": file.getvalue(), "problem": None}
 
 
 def explain_parts_on_ray(
@@ -160,6 +165,8 @@ def _mapped(
     try:
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for done in batch.to_pylist():
+                if done["problem"] is not None:
+                    raise DataError(done["problem"])
                 size = write_bytes(done["file"], done["part"], folder)
                 yield Written(done["part"], done["documents"], done["set_aside"], size)
     except ray.exceptions.RayError as problem:
