@@ -56,7 +56,8 @@ def all_in(folder: Path) -> pa.Table:
 
 
 def _in_a_worker() -> bool:
-    return multiprocessing.parent_process() is not None or b"ray::" in Path("/proc/self/cmdline").read_bytes()
+    title = Path("/proc/self/cmdline")
+    return multiprocessing.parent_process() is not None or (title.is_file() and b"ray::" in title.read_bytes())
 
 
 def split_or_die(text: str) -> list[str]:
