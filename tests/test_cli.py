@@ -21,6 +21,7 @@ from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.corpus import reporting
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Explanation
+from textlrp.rows import about_of, read_rows
 from textlrp.store import read_jsonl, read_parquet
 
 ROWS = [
@@ -677,3 +678,69 @@ def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
     refused(run("words", svm, table, "--rule", "epsilom"), "epsilon")
     refused(run("words", svm, "missing.csv"), "there is no file or folder 'missing.csv'")
     refused(run("words", svm, table, "--top-k", "0"), "--top-k")
+
+
+# ---- explain into a folder
+
+
+def test_explain_into_a_folder_says_what_came_of_it(run: Run) -> None:
+    outcome = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(
+        r"explained 70 documents in [\d.,]+ s, [\d,]+ a second; [\d,]+ bytes each\nwrote why: 70 documents\n",
+        outcome.out,
+    )
+    rows = [row for table in read_rows("why") for row in table["row"].to_pylist()]
+    assert rows == list(range(70))
+    again = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
+    assert again == (0, "wrote why: 70 documents\n", "")
+    other = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "69")
+    refused(other, "'why' holds a run that differs in input", "name a new folder")
+
+
+def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -> None:
+    make_table()
+    more = "--target", "auto", "--versus", "med", "--top-k", "2", "--precision", "float32", "--rule", "gamma"
+    assert run("explain", boe, "some.csv", "-o", "why/", *more).code == 0
+    (table,) = read_rows("why")
+    about = about_of(table.schema)
+    assert (about.rule, about.precision, about.top_k) == ("Gamma(gamma=0.25, stabiliser=0.0)", "float32", 2)
+    assert table["targets"].to_pylist() == [[0]] * 4
+    assert table["versus"].to_pylist() == [[1]] * 4
+    assert max(map(len, table["words"].to_pylist())) == 2
+    assert table["gold"].to_pylist() == [label for _, label in ROWS]
+
+
+def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
+    Path("some.csv").write_text("text,label\nthe car,auto\none,two,three\nthe doctor,med\n")
+    outcome = run("explain", boe, "some.csv", "-o", "why")
+    assert outcome.code == 0
+    assert (
+        "set aside 1 rows that could not be read, listed in why/set-aside.jsonl; the first: some.csv, row 2 (line"
+        in (outcome.out)
+    )
+    assert outcome.out.endswith("wrote why: 2 documents\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["--text", "the car", "-o", "why"], "one text came for the folder 'why'"),
+        (["-", "-o", "why"], "one text came for the folder 'why'"),
+        (["some.csv", "-o", "why", "--phrases", "3"], "--phrases"),
+        (["some.csv", "-o", "why", "--workers", "0"], "--workers"),
+        (["some.csv", "-o", "why", "--address", "here:6379"], "engine"),
+        (["some.csv", "-o", "why", "--engine", "spark"], "engine"),
+        (["some.csv", "-o", "why", "--precision", "float64"], "precision"),
+        (["some.csv", "-o", "why", "--target", "sports"], "'sports'"),
+        (["some.csv", "-o", "no/why"], "does not exist"),
+        (["none.csv", "-o", "why"], "none.csv"),
+        (["some.csv", "-o", "why", "--column", "post"], "'post'"),
+    ],
+)
+def test_what_a_folder_cannot_be(boe: Path, run: Run, arguments: list[str], fragment: str) -> None:
+    make_table()
+    outcome = run("explain", boe, *arguments)
+    refused(outcome, fragment)
+    assert outcome.out == ""
+    assert not Path("why").exists()

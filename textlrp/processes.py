@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from typing import Any
 
 
@@ -26,9 +27,18 @@ def context(preload: str) -> Any:
 
 
 def warm_up(preload: str) -> None:
-    """Let the process that others are forked from import its module now, beside what this one does meanwhile."""
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
+    """Let the process that others are forked from import its module now, beside what this one does meanwhile.
 
-        context(preload)
+    It and its forks never hear Ctrl-C, which would reach it while it imports; they end when this process does.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver, resource_tracker  # late: not on every system
+
+    context(preload)
+    resource_tracker.ensure_running()  # first, for it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

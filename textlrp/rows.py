@@ -232,7 +232,7 @@ def tidy(table: pa.Table) -> pa.Table:
     relevance = relevance_of(table)
     lengths = [own.shape[1] for own in relevance]
     targets = [own.shape[0] for own in relevance]
-    line = np.repeat(np.arange(len(table)), np.multiply(lengths, targets))
+    line = np.repeat(np.arange(len(table)), [own.size for own in relevance] or 0)
     firsts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
     word = np.concatenate(
         [

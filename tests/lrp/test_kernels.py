@@ -213,3 +213,46 @@ def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
     np.testing.assert_allclose(table[rows], theirs.detach().numpy()[rows], rtol=1e-12)
     others = [0, 2, 3, 5]
     np.testing.assert_array_equal(table[others], before[others])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    case=cases, parts=st.integers(1, 3), causes=st.integers(1, 2), every=st.booleans(), targets=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_winners_land_as_in_plain_loops(
+    case: Case, parts: int, causes: int, every: bool, targets: int, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    documents, classes_there = len(case.texts), 3
+    if every:
+        classes = np.tile(np.arange(classes_there), (documents, 1))
+    else:
+        classes = draw.integers(0, classes_there, size=(documents, targets))
+    k = classes.shape[1]
+
+    def numbers(*shape: int) -> NDArray[Any]:
+        return draw.integers(-2, 3, size=shape).astype(np.float64)
+
+    shares, sides, weights = numbers(documents, F, case.width), numbers(parts, documents, F), numbers(parts, F, 3)
+    factors, absorbed = numbers(parts, documents, k), numbers(causes, documents, F)
+    _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+    landed, unread, ledger = numbers(len(case.ids), k), numbers(documents, k), numbers(causes, documents, k)
+    expected = landed.copy(), unread.copy(), ledger.copy()
+    kernels.land_winners(
+        shares, sides, weights, factors, absorbed, where, case.ids, case.starts, classes, landed, unread, ledger
+    )
+    for n, text in enumerate(case.texts):
+        for f in range(F):
+            for j in range(k):
+                arrived = sum(sides[p, n, f] * weights[p, f, classes[n, j]] * factors[p, n, j] for p in range(parts))
+                for h in range(case.width):
+                    t = where[n, f] + h
+                    if t < len(text) and text[t] > 0:
+                        expected[0][case.starts[n] + t, j] += shares[n, f, h] * arrived
+                    else:
+                        expected[1][n, j] += shares[n, f, h] * arrived
+                for q in range(causes):
+                    expected[2][q, n, j] += absorbed[q, n, f] * arrived
+    for found, wanted in zip((landed, unread, ledger), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from textlrp.bulk.parts import part_name, set_aside_of
 from textlrp.errors import DataError
 from textlrp.files import written_beside
 
 RUN, ASIDE = "run.json", "set-aside.jsonl"
+
+HALF_WRITTEN = ".textlrp-*.part"
+"""What a run that was killed leaves behind."""
 
 
 class RunFolder:
@@ -34,12 +39,13 @@ class RunFolder:
             self._check()
         else:
             self._make()
-        for left in self.path.glob(".textlrp-*.part"):  # of a run that was killed
+        for left in self.path.glob(HALF_WRITTEN):
             left.unlink(missing_ok=True)
         self.parts = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
 
     def _make(self) -> None:
-        if self.path.is_dir() and (others := sorted(self.path.iterdir())):
+        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
+        if others := [each for each in found if not each.match(HALF_WRITTEN)]:
             raise DataError(
                 f"the folder {str(self.path)!r} has other things in it ({others[0].name}); name a new one."
             )
@@ -54,7 +60,9 @@ class RunFolder:
         try:
             found = json.loads((self.path / RUN).read_text(encoding="utf-8"))
         except ValueError:
-            raise DataError(f"{str(self.path / RUN)!r} is damaged; name a new folder.") from None
+            found = None
+        if not isinstance(found, dict):
+            raise DataError(f"{str(self.path / RUN)!r} is damaged; name a new folder.")
         if found == self._settings:
             return
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]
@@ -64,10 +72,17 @@ class RunFolder:
         )
 
     def finish(self, parts: int) -> tuple[int, int]:
-        """Count documents and rows set aside in all ``parts``; list the latter in a file where there are any."""
+        """Count documents and rows set aside in all ``parts``; list the latter in a file where there are any.
+
+        Raises :class:`DataError` where the file of a part is damaged.
+        """
         documents, aside = 0, []
         for part in range(parts):
-            own, bad = set_aside_of(self.path / part_name(part))
+            path = self.path / part_name(part)
+            try:
+                own, bad = set_aside_of(path)
+            except (pa.ArrowException, OSError, KeyError, ValueError):
+                raise DataError(f"{str(path)!r} is damaged; remove it, and call again.") from None
             documents += own
             aside += bad
         if aside:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.bulk.batches import BatchExplainer
-from textlrp.bulk.parts import Written, encode, write_bytes
+from textlrp.bulk.parts import Written, encode, part_of, write_bytes
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
 from textlrp.lrp.projections import Kept
 from textlrp.models.base import TextClassifier
@@ -31,6 +32,7 @@ EXPLAINED = {
     "documents": pa.int64(),
     "set_aside": pa.int64(),
     "file": pa.large_binary(),
+    "problem": pa.string(),  # an error of ours as data: Ray passes on no exception but its own
 }
 """What comes back of a part."""
 
@@ -56,8 +58,12 @@ class ExplainPart:
         with pa.ipc.open_stream(data.as_buffer()) as stream:
             part = stream.read_all()
         file = io.BytesIO()
-        done = encode(self._explainer, part, file)
-        return {**done._asdict(), "file": file.getvalue()}
+        try:
+            done = encode(self._explainer, part, file)
+        except TextlrpError as problem:
+            nothing = Written(part_of(part), 0, 0, 0)
+            return {**nothing._asdict(), "file": b"", "problem": str(problem)}
+        return {**done._asdict(), "file": file.getvalue(), "problem": None}
 
 
 def explain_parts_on_ray(
@@ -101,16 +107,33 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
     """Join the cluster at ``address``, or make one with a core for each worker and one to read, quietly."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # an error comes as an exception
+    if address is not None:
+        _check_somebody_listens(address)
     cores = {} if address else {"num_cpus": workers + 1, "include_dashboard": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **cores)
     except (ConnectionError, ValueError, RuntimeError) as problem:
-        raise DataError(
-            f"no Ray cluster answers at {address!r} ({str(problem).splitlines()[0]}); give the address that "
-            "ray start printed, or none."
-        ) from None
+        raise _nobody(address, problem) from None
+
+
+def _check_somebody_listens(address: str) -> None:
+    """Knock at HOST:PORT, for Ray itself tries for a quarter of an hour; other addresses are Ray's to know."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as problem:
+        raise _nobody(address, problem) from None
+
+
+def _nobody(address: str | None, problem: Exception) -> DataError:
+    return DataError(
+        f"no Ray cluster answers at {address!r} ({str(problem).splitlines()[0]}); give the address that "
+        "ray start printed, or none."
+    )
 
 
 def _mapped(
@@ -142,6 +165,8 @@ def _mapped(
     try:
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             for done in batch.to_pylist():
+                if done["problem"] is not None:
+                    raise DataError(done["problem"])
                 size = write_bytes(done["file"], done["part"], folder)
                 yield Written(done["part"], done["documents"], done["set_aside"], size)
     except ray.exceptions.RayError as problem:

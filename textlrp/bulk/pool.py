@@ -21,7 +21,7 @@ from textlrp.bulk.parts import PART_ROWS, Written, part_of, write_part
 from textlrp.bulk.sharing import SharedProjections
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.base import TextClassifier
-from textlrp.processes import context
+from textlrp.processes import context, warm_up
 
 PRELOAD = __name__
 """What processes have imported when they begin."""
@@ -56,6 +56,7 @@ def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterat
 
     Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
     """
+    warm_up(PRELOAD)
     begin = context(PRELOAD)
     pool: list[_Worker] = []
     again: deque[pa.Table] = deque()

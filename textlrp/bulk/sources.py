@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
 from textlrp.text.datasets import Corpus
-from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_folder, read_rows
+from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_files, read_rows
 
 Rows = Iterable[Record | BadRow]
 
@@ -31,7 +31,7 @@ class FileSource:
 
     def __iter__(self) -> Iterator[Record | BadRow]:
         if self.path.is_dir():
-            return read_folder(self.path, encoding=self.encoding)
+            return read_files(self.path, encoding=self.encoding)
         return read_rows(self.path, self.columns, encoding=self.encoding)
 
     def identity(self) -> dict[str, Any]:

@@ -134,7 +134,16 @@ def read_folder(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Ite
     The label is the folder's name (``a/b`` where folders are nested; None for a file in no class
     folder), the id the path below ``path`` without ``suffix``. Raises as :func:`read_table` does.
     """
+    for row in read_files(path, suffix=suffix, encoding=encoding):
+        if isinstance(row, BadRow):
+            raise DataError(row.wrong)
+        yield row
+
+
+def read_files(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iterator[Record | BadRow]:
+    """As :func:`read_folder`, but a file that cannot be read is a :class:`BadRow`."""
     codec = _known(encoding)
+    number = 0
     for folder, below, names in os.walk(path, onerror=_cannot_list):
         below[:] = sorted(name for name in below if not name.startswith("."))
         label = Path(folder).relative_to(path).as_posix()
@@ -142,8 +151,13 @@ def read_folder(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Ite
             file = Path(folder, name)
             if name.startswith(".") or not file.is_file():
                 continue
-            with _errors_of(file, encoding):
-                text = file.read_bytes().decode(codec)
+            number += 1
+            try:
+                with _errors_of(file, encoding):
+                    text = file.read_bytes().decode(codec)
+            except DataError as wrong:
+                yield BadRow(number, str(wrong))
+                continue
             name = name.removesuffix(suffix)
             yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, label)
 

@@ -1,0 +1,74 @@
+"""Inputs for runs, tokenizers that go wrong in worker processes, and what is in a folder."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from toys import NAMES, SENTENCES, TEXTS
+
+from textlrp.bulk.parts import PART_ROWS
+from textlrp.errors import DataError
+from textlrp.rows import read_rows
+
+SEVERAL = 2 * PART_ROWS + 500
+"""Rows of three parts; a monkeypatched size of parts would not reach other processes."""
+
+
+def some_texts(count: int, seed: int = 0) -> list[str]:
+    """Short texts, all of them different: the row's number is in each."""
+    draw = np.random.default_rng(seed)
+    picks = draw.integers(0, len(TEXTS), size=(count, 2))
+    return [f"{TEXTS[a]} zebra{n} {TEXTS[b]}" for n, (a, b) in enumerate(picks.tolist())]
+
+
+def write_csv(path: Path, texts: Iterable[str]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "id"])
+        writer.writerows([text, NAMES[n % len(SENTENCES)], f"doc {n}"] for n, text in enumerate(texts))
+    return path
+
+
+def parts_in(folder: Path) -> dict[str, bytes]:
+    """The files of parts, byte for byte."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
+
+
+def times_in(folder: Path) -> dict[str, int]:
+    """When each file was last written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def rows_in(folder: Path) -> list[int]:
+    """The rows of the input that are explained, as they come."""
+    return [row for table in read_rows(folder, columns=["row"]) for row in table["row"].to_pylist()]
+
+
+def all_in(folder: Path) -> pa.Table:
+    return pa.concat_tables(read_rows(folder)).combine_chunks()
+
+
+def _in_a_worker() -> bool:
+    title = Path("/proc/self/cmdline")
+    return multiprocessing.parent_process() is not None or (title.is_file() and b"ray::" in title.read_bytes())
+
+
+def split_or_die(text: str) -> list[str]:
+    """A tokenizer that brings its worker down on a poisoned text."""
+    if "poison" in text and _in_a_worker():
+        os._exit(9)
+    return text.split()
+
+
+def split_or_complain(text: str) -> list[Any]:
+    """A tokenizer that refuses a poisoned text."""
+    if "poison" in text and _in_a_worker():
+        raise DataError("this text is poisoned.")
+    return text.split()

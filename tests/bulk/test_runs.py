@@ -1,0 +1,454 @@
+"""A whole run into a folder: in order, whole, once each, whatever comes between."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_csv
+from toys import LABELS, TEXTS, fitted
+
+from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, Workforce, explain_to_folder, file_source
+from textlrp.bulk import parts as parts_module
+from textlrp.bulk import pool as pool_module
+from textlrp.bulk import run as run_module
+from textlrp.errors import DataError, OptionError, StoppedError, TargetError
+from textlrp.records import Document
+from textlrp.text.readers import Columns
+
+PART = 64
+ONE = Workforce(workers=1)
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (parts_module, pool_module, run_module):
+        monkeypatch.setattr(module, "PART_ROWS", PART)
+
+
+def source_of(path: Path, **columns: str) -> FileSource:
+    return file_source(path, Columns(**columns))
+
+
+def explained(path: Path, folder: Path, model: Any = None, **options: Any) -> Run:
+    return explain_to_folder(model or fitted("svm"), source_of(path), folder, by=ONE, **options)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Three parts and a bit."""
+    return write_csv(tmp_path / "some.csv", some_texts(3 * PART + 10))
+
+
+# ---- in order, whole, once
+
+
+@pytest.mark.parametrize("variant", ["svm", "boe", "cnn-max"])
+def test_the_parts_hold_the_rows_in_order(corpus: Path, tmp_path: Path, variant: str) -> None:
+    folder = tmp_path / "out"
+    run = explained(corpus, folder, fitted(variant), target="all")
+    assert rows_in(folder) == list(range(3 * PART + 10))
+    assert [pq.read_metadata(folder / name).num_rows for name in parts_in(folder)] == [PART, PART, PART, 10]
+    assert [path.name for path in sorted(folder.iterdir())] == [
+        *(f"part-00000{n}.parquet" for n in range(4)),
+        "run.json",
+    ]
+    assert (run.folder, run.documents, run.set_aside, run.explained) == (folder, 3 * PART + 10, 0, 3 * PART + 10)
+    assert run.bytes == sum(map(len, parts_in(folder).values()))
+    assert run.seconds > 0
+
+
+def test_the_rows_are_those_of_the_function_that_is_mapped(corpus: Path, tmp_path: Path) -> None:
+    explained(corpus, tmp_path / "out", target=[("med", "space"), "autos"], top_k=4)
+    explainer = BatchExplainer(fitted("svm"), target=[("med", "space"), "autos"], top_k=4)
+    records = list(source_of(corpus))
+    batch = pa.table(
+        {
+            "text": [record.text for record in records],  # type: ignore[union-attr]
+            "document_id": [f"doc {n}" for n in range(len(records))],
+            "label": [LABELS[8 * (n % 3)] for n in range(len(records))],
+            "row": range(len(records)),
+        }
+    )
+    assert all_in(tmp_path / "out").equals(explainer(batch).combine_chunks())
+
+
+def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path: Path) -> None:
+    first = explained(corpus, tmp_path / "out")
+    before = times_in(tmp_path / "out")
+    again = explained(corpus, tmp_path / "out")
+    assert times_in(tmp_path / "out") == before
+    assert (again.documents, again.set_aside) == (first.documents, first.set_aside)
+    assert (again.explained, again.bytes) == (0, 0)
+
+
+@pytest.mark.parametrize("lost", [[0], [1], [3], [0, 2], [0, 1, 2, 3]])
+def test_a_part_that_is_lost_is_made_again_and_it_alone(corpus: Path, tmp_path: Path, lost: list[int]) -> None:
+    folder = tmp_path / "out"
+    explained(corpus, folder)
+    before, times = parts_in(folder), times_in(folder)
+    for part in lost:
+        (folder / f"part-{part:06d}.parquet").unlink()
+    run = explained(corpus, folder)
+    assert parts_in(folder) == before
+    assert run.documents == 3 * PART + 10
+    assert run.explained == sum(10 if part == 3 else PART for part in lost)
+    for name, time in times_in(folder).items():
+        assert (time == times[name]) == (name == "run.json" or int(name[5:11]) not in lost)
+
+
+def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained(corpus, tmp_path / "whole")
+    own, written = run_module.write_part, 0
+
+    def stopped_after_two(*arguments: Any) -> Any:
+        nonlocal written
+        written += 1
+        if written > 2:
+            raise KeyboardInterrupt
+        return own(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "write_part", stopped_after_two)
+        with pytest.raises(
+            StoppedError, match=r"^stopped; 128 documents are in '.*out'\. The same command goes on from"
+        ):
+            explained(corpus, tmp_path / "out")
+    assert rows_in(tmp_path / "out") == list(range(2 * PART))
+    run = explained(corpus, tmp_path / "out")
+    assert (run.documents, run.explained) == (3 * PART + 10, PART + 10)
+    assert parts_in(tmp_path / "out") == parts_in(tmp_path / "whole")
+
+
+def test_a_failure_within_a_part_leaves_no_half_of_it(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = BatchExplainer.tables
+
+    def breaks(self: BatchExplainer, batch: pa.Table) -> Iterator[pa.Table]:
+        for table in own(self, batch):
+            yield table
+            if batch.num_rows == 10:
+                raise RuntimeError("the model broke")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchExplainer, "tables", breaks)
+        with pytest.raises(RuntimeError, match="the model broke"):
+            explained(corpus, tmp_path / "out")
+    assert rows_in(tmp_path / "out") == list(range(3 * PART))
+    assert not [*(tmp_path / "out").glob(".*")]
+
+
+@pytest.mark.parametrize("leftover", ["beside the parts", "before there is a run"])
+def test_files_half_written_by_a_run_that_was_killed_are_removed(corpus: Path, tmp_path: Path, leftover: str) -> None:
+    folder = tmp_path / "out"
+    if leftover == "beside the parts":
+        explained(corpus, folder)
+        (folder / "part-000001.parquet").unlink()
+    else:
+        folder.mkdir()
+    for name in (".textlrp-123-00c0ffee.part", ".textlrp-9-abadcafe.part"):
+        (folder / name).write_bytes(b"PAR1 half of")
+    explained(corpus, folder)
+    assert rows_in(folder) == list(range(3 * PART + 10))
+    assert not [*folder.glob(".*")]
+
+
+def test_an_empty_folder_that_is_there_will_do(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+
+
+# ---- where rows come from
+
+
+def test_a_corpus_a_packed_file_and_a_folder(tmp_path: Path) -> None:
+    texts = some_texts(PART + 5)
+    plain = write_csv(tmp_path / "some.csv", texts)
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    documents = [Document(f"doc {n}", text, LABELS[8 * (n % 3)]) for n, text in enumerate(texts)]
+    explained(plain, tmp_path / "of plain")
+    explained(tmp_path / "packed.csv.gz", tmp_path / "of packed")
+    explain_to_folder(fitted("svm"), CorpusSource(documents, "some"), tmp_path / "of a corpus", by=ONE)
+    for other in ("of packed", "of a corpus"):
+        assert parts_in(tmp_path / other) == parts_in(tmp_path / "of plain")
+    for n, text in enumerate(texts):
+        place = tmp_path / "posts" / LABELS[8 * (n % 3)] / f"{n:03d}.txt"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == PART + 5
+    found = all_in(tmp_path / "of a folder").select(["document_id", "gold"]).to_pylist()
+    assert found[0] == {"document_id": "autos/000.txt", "gold": "autos"}
+    with pytest.raises(OptionError, match="is a folder: it has no columns"):
+        source_of(tmp_path / "posts", text="body")
+
+
+def test_columns_by_name_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(
+        "".join(json.dumps({"post": text, "group": "med", "nr": n}) + "\n" for n, text in enumerate(TEXTS))
+    )
+    source = source_of(path, text="post", label="group", id="nr")
+    explain_to_folder(fitted("svm"), source, tmp_path / "out", by=ONE)
+    found = all_in(tmp_path / "out").select(["document_id", "gold"]).to_pylist()
+    assert found == [{"document_id": str(n), "gold": "med"} for n in range(24)]
+
+
+def test_an_input_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv does not exist; a corpus is one of"):
+        source_of(tmp_path / "none.csv")
+    with pytest.raises(DataError, match=r"holds no texts"):
+        source_of(write_csv(tmp_path / "empty.csv", []))
+    with pytest.raises(DataError, match="no column 'post'"):
+        source_of(write_csv(tmp_path / "some.csv", TEXTS), text="post")
+
+
+# ---- what does not go together
+
+
+OTHER: dict[str, dict[str, Any]] = {
+    "target": {"target": "med"}, "rule": {"rule": "arras2017"}, "top_k": {"top_k": 3},
+    "precision": {"precision": "float32"}, "method, rule": {"method": "gradient-x-input"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("differs", OTHER)
+def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) -> None:
+    explained(corpus, tmp_path / "out")
+    before = times_in(tmp_path / "out")
+    said = rf"^the folder '.*out' holds a run that differs in {differs}; name a new folder, or call it as it was call"
+    with pytest.raises(DataError, match=said):
+        explained(corpus, tmp_path / "out", **OTHER[differs])
+    assert times_in(tmp_path / "out") == before
+
+
+def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    explained(corpus, folder)
+    with pytest.raises(DataError, match="differs in model;"):
+        explained(corpus, folder, fitted("svm", seed=1))
+    with pytest.raises(DataError, match="differs in classes, model;"):
+        explained(corpus, folder, fitted("svm", classes=2))
+    with pytest.raises(DataError, match="differs in memory;"):
+        explain_to_folder(fitted("svm"), source_of(corpus), folder, by=Workforce(workers=1, memory=0))
+    with pytest.raises(DataError, match="differs in input;"):
+        explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, by=ONE)
+    write_csv(corpus, some_texts(3 * PART + 10, seed=1))
+    with pytest.raises(DataError, match="differs in input;"):
+        explained(corpus, folder)
+    shutil.rmtree(folder)
+    assert explained(corpus, folder).documents == 3 * PART + 10
+
+
+def test_a_changed_time_alone_is_a_change(corpus: Path, tmp_path: Path) -> None:
+    explained(corpus, tmp_path / "out")
+    os.utime(corpus, ns=(1, 1))
+    with pytest.raises(DataError, match="differs in input;"):
+        explained(corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["holiday.jpg", "part-000000.parquet", ".hidden"])
+def test_other_things_in_the_folder_are_left_alone(corpus: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / name).write_text("mine")
+    with pytest.raises(DataError, match=rf"out' has other things in it \({re.escape(name)}\); name a new one\.$"):
+        explained(corpus, folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {name: "mine"}
+
+
+@pytest.mark.parametrize("said", ["{", "[1]", "null", "", "\x00\xff"])
+def test_a_run_file_that_is_none_is_refused(corpus: Path, tmp_path: Path, said: str) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "run.json").write_bytes(said.encode("latin-1"))
+    with pytest.raises(DataError, match=r"run\.json' is damaged; name a new folder\.$"):
+        explained(corpus, folder)
+    assert [path.name for path in folder.iterdir()] == ["run.json"]
+
+
+def test_a_part_that_is_damaged_is_named(corpus: Path, tmp_path: Path) -> None:
+    explained(corpus, tmp_path / "out")
+    (tmp_path / "out" / "part-000001.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"part-000001\.parquet' is damaged; remove it, and call again\.$"):
+        explained(corpus, tmp_path / "out")
+
+
+def test_places_where_no_folder_can_be(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^cannot make the folder '.*out': '.*no' does not exist\. Make it first\.$"):
+        explained(corpus, tmp_path / "no" / "out")
+    with pytest.raises(
+        DataError, match=r"^cannot make the folder '.*some\.csv': it is a file\. Name a new folder\.$"
+    ):
+        explained(corpus, corpus)
+
+
+def test_wrong_options_make_no_folder(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(TargetError):
+        explained(corpus, tmp_path / "out", target="meds")
+    with pytest.raises(OptionError):
+        explained(corpus, tmp_path / "out", top_k=0)
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_does_the_work() -> None:
+    assert Workforce(workers=3).processes == 3
+    assert Workforce().processes >= 1
+    for wrong, said in (
+        ({"workers": 0}, "workers=0 came; at least 1 is wanted"),
+        ({"engine": "spark"}, "engine='spark' came; 'local' or 'ray' is wanted"),
+        ({"memory": -1}, "memory=-1 came"),
+        ({"address": "here:1"}, "address='here:1' came without engine='ray'"),
+    ):
+        with pytest.raises(OptionError, match=rf"^{re.escape(said)}"):
+            Workforce(**wrong)  # type: ignore[arg-type]
+
+
+# ---- room
+
+
+class Disk(NamedTuple):
+    free: int
+
+
+def test_without_room_nothing_is_explained(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = re.compile(
+        r"^the explanations of about (\d+) documents take about [\d.]+ GB, and 0\.0 GB are free at '.*out'; make "
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: Disk(1000))
+        with pytest.raises(DataError, match=wanted) as refused:
+            explained(corpus, tmp_path / "out")
+    found = wanted.match(str(refused.value))
+    assert found is not None
+    assert abs(int(found[1]) - (3 * PART + 10)) < PART
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
+    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0))
+    assert explained(corpus, tmp_path / "out").explained == 0  # what is there needs no room
+
+
+def test_the_room_is_guessed_from_what_is_still_to_be_done(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = explained(corpus, tmp_path / "out").bytes
+    (tmp_path / "out" / "part-000003.parquet").unlink()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(size // 2))
+    assert explained(corpus, tmp_path / "out").explained == 10
+
+
+# ---- rows that cannot be read
+
+
+def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
+    """Inputs with bad rows in the first and the second part, and what is wrong with which row, from 1."""
+    rows: list[Any] = [{"text": text, "label": "med"} for text in some_texts(PART + 20)]
+
+    def lines(bad: dict[int, bytes], head: bytes, line: Any) -> bytes:
+        return head + b"".join(bad.get(n, line(row)) for n, row in enumerate(rows, 1))
+
+    csv_line = lambda row: f'"{row["text"]}",med\n'.encode()  # noqa: E731
+    path = folder / "fields.csv"
+    path.write_bytes(lines({3: b"one,two,three\n", PART + 2: b"one\n"}, b"text,label\n", csv_line))
+    yield path, {3: "has 3 fields where the header has 2", PART + 2: "has 1 fields where the header has 2"}
+    path = folder / "bytes.csv"
+    path.write_bytes(lines({1: b"caf\xe9,med\n", 70: b"fine,m\xe9d\n"}, b"text,label\n", csv_line))
+    yield path, {1: "holds bytes that are not UTF-8", 70: "holds bytes that are not UTF-8"}
+    path = folder / "quotes.tsv"
+    path.write_bytes(lines({5: b'"a"b\tmed\n'}, b"text\tlabel\n", lambda row: f"{row['text']}\tmed\n".encode()))
+    yield path, {5: "is not valid CSV"}
+    bad = {
+        1: b"{no json\n", 2: b"[1]\n", 9: b'{"text": null}\n', 10: b'{"text": 7}\n', 11: b'{"label": "x"}\n',
+        12: b'{"text": "caf\xe9"}\n', 13: b'{"text": "\\ud83d half"}\n',
+        70: b'{"text": "a", "label": ["a", "\xe9"]}\n',
+    }  # fmt: skip
+    path = folder / "some.jsonl"
+    path.write_bytes(lines(bad, b"", lambda row: json.dumps(row).encode() + b"\n"))
+    yield (
+        path,
+        {
+            1: "is not valid JSON",
+            2: "not a JSON object",
+            9: "has nothing for a text",
+            10: "has 7 (int) for a text",
+            11: "has no 'text'",
+            12: "holds bytes that are not UTF-8",
+            13: "is not valid JSON",
+            70: "has several labels",
+        },
+    )
+    path = folder / "some.parquet"
+    texts: list[str | None] = [row["text"] for row in rows]
+    texts[4] = texts[PART + 3] = None
+    pq.write_table(pa.table({"text": texts, "label": ["med"] * len(rows)}), path)
+    yield path, {5: "has nothing for a text", PART + 4: "has nothing for a text"}
+    path = folder / "bytes.parquet"
+    raw = pa.array([b"caf\xe9" if n == 8 else row["text"].encode() for n, row in enumerate(rows)])
+    pq.write_table(pa.table({"text": pa.Array.from_buffers(pa.string(), len(rows), raw.buffers())}), path)
+    yield path, {9: "holds bytes that are not UTF-8"}
+
+
+KINDS = ("fields.csv", "bytes.csv", "quotes.tsv", "some.jsonl", "some.parquet", "bytes.parquet")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Path, kind: str) -> None:
+    path, wrong = next((path, wrong) for path, wrong in broken_inputs(tmp_path) if path.name == kind)
+    run = explained(path, tmp_path / "out")
+    assert (run.documents, run.set_aside) == (PART + 20 - len(wrong), len(wrong))
+    assert rows_in(tmp_path / "out") == [n for n in range(PART + 20) if n + 1 not in wrong]
+    listed = [json.loads(line) for line in (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in listed] == sorted(wrong)
+    for row in listed:
+        assert wrong[row["row"]] in row["wrong"]
+        assert str(path) in row["wrong"]
+    before = times_in(tmp_path / "out")
+    again = explained(path, tmp_path / "out")
+    assert (again.documents, again.set_aside, again.explained) == (run.documents, run.set_aside, 0)
+    assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "set-aside.jsonl"} == {
+        name: time for name, time in before.items() if name != "set-aside.jsonl"
+    }
+
+
+def test_a_file_of_a_folder_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
+    for name, text in (("a/1", b"the car"), ("a/2", b"caf\xe9"), ("b/1", b"the pill")):
+        place = tmp_path / "posts" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text)
+    run = explained(tmp_path / "posts", tmp_path / "out")
+    assert (run.documents, run.set_aside) == (2, 1)
+    assert all_in(tmp_path / "out")["document_id"].to_pylist() == ["a/1", "b/1"]
+    (listed,) = (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()
+    assert json.loads(listed)["row"] == 2
+    assert "not UTF-8" in json.loads(listed)["wrong"]
+
+
+def test_an_input_of_nothing_but_bad_rows(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("text,label\n" + "one\n" * (PART + 1))
+    run = explained(path, tmp_path / "out")
+    assert (run.documents, run.set_aside, run.explained) == (0, PART + 1, 0)
+    assert rows_in(tmp_path / "out") == []
+
+
+def test_what_is_wrong_with_the_file_as_a_whole_stops_the_run_and_keeps_what_is_done(
+    corpus: Path, tmp_path: Path
+) -> None:
+    packed = gzip.compress(corpus.read_bytes())
+    path = tmp_path / "cut off.csv.gz"
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    with pytest.raises(DataError, match=r"cut off\.csv\.gz cannot be read: "):
+        explained(path, tmp_path / "out")
+    assert rows_in(tmp_path / "out") == list(range(len(rows_in(tmp_path / "out"))))
+    assert len(rows_in(tmp_path / "out")) in (PART, 2 * PART)

@@ -1,0 +1,293 @@
+"""The way back in one sweep is the walk back over the tape: word by word, cause by cause, for every preset."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from reference import RECIPES, Convolution, cnn, gap, table_bounds
+from toys import READ, fitted
+
+from textlrp.errors import RuleError
+from textlrp.explainers.explain import explain
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.fused import Landed, land, window_tape
+from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.rules import Epsilon, Gamma, Rule, ZBox
+from textlrp.lrp.trace import Concat, Trace, one_hot_seed, propagate
+from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
+from textlrp.models.packing import Packed, pack
+from textlrp.models.plain import plain_module
+from textlrp.records import Explanation
+
+WORDS, D, F, C = 9, 4, 5, 3
+LAW = {"float32": 1e-5, "float64": 1e-12}
+WIDTHS = ((1,), (2,), (3,), (5,), (1, 2, 3), (2, 5))
+TEXTS: tuple[list[int], ...] = (
+    [1, 2, 3, 1, 2, 3, 4],
+    [],
+    [0],
+    [5],
+    [0, 0, 0],
+    [6, 0, 7, 8],
+    [1, 2],
+    [0, 8, 8, 8, 8, 8, 8, 0, 4, 3, 2, 1],
+)
+"""A repeated phrase, no word, one, none that is known, unknown ones between, texts short and long."""
+
+DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]
+"""The presets that differ from each other; the other names stand for one of these."""
+
+each_preset = pytest.mark.parametrize("preset", DISTINCT)
+each_dtype = pytest.mark.parametrize("dtype", LAW)
+each_widths = pytest.mark.parametrize("widths", WIDTHS, ids=str)
+
+
+class Case(NamedTuple):
+    """A net with random weights, biases included, and the tape of some texts."""
+
+    net: ConvNet
+    packed: Packed
+    trace: Trace
+
+
+def random_net(widths: tuple[int, ...], dtype: str, seed: int) -> ConvNet:
+    draw = torch.Generator().manual_seed(seed)
+    table = torch.randn(WORDS, D, generator=draw, dtype=torch.float64).to(getattr(torch, dtype))
+    table[0] = 0
+    net = new_convnet(table, widths=widths, filters=[F] * len(widths), classes=C, pooling="max", seed=seed)
+    for weight in net.weights.values():
+        weight.copy_(torch.randn(weight.shape, generator=draw, dtype=torch.float64))
+    return net
+
+
+@cache
+def case(widths: tuple[int, ...], dtype: str, seed: int = 0) -> Case:
+    packed = pack([np.array(text, dtype=np.int64) for text in TEXTS])
+    net = random_net(widths, dtype, seed)
+    return Case(net, packed, net.trace(packed))
+
+
+def every_class(documents: int) -> NDArray[np.int64]:
+    return np.tile(np.arange(C), (documents, 1))
+
+
+def seed_of(scores: torch.Tensor, classes: NDArray[np.int64]) -> torch.Tensor:
+    """(K, N, C): the score of each text's k-th class."""
+    seed = scores.new_zeros((classes.shape[1], *scores.shape))
+    for n, own in enumerate(classes.tolist()):
+        for k, c in enumerate(own):
+            seed[k, n, c] = scores[n, c]
+    return seed
+
+
+def assert_same(trace: Trace, packed: Packed, composite: Composite, classes: NDArray[np.int64], dtype: str) -> Landed:
+    """Landed is propagated, and keeps the law: both within the law's tolerance of all that moves.
+
+    What arrives at the filters belongs to that: it may be large and cancel.
+    """
+    landed = land(trace, composite, classes, packed.lengths)
+    walked = propagate(trace, composite, seed_of(trace.scores, classes), watch=["features"])
+    assert landed.relevance.dtype == np.dtype(dtype)
+    assert {entry.dtype for entry in landed.ledger.values()} == {np.dtype(dtype)}
+    assert landed.ledger.keys() == walked.ledger.keys()
+    expected = walked.relevance.numpy().astype(np.float64)
+    entries = {key: entry.numpy().T.astype(np.float64) for key, entry in walked.ledger.items()}
+    size = sum(np.abs(entry) for entry in entries.values())
+    size = size + np.abs(expected).sum(axis=2).T + walked.watched["features"].abs().sum(dim=2).numpy().T
+    own = np.zeros((len(packed), classes.shape[1], expected.shape[2]))
+    for n, length in enumerate(packed.lengths):
+        own[n, :, :length] = landed.relevance[packed.starts[n] : packed.starts[n + 1]].T
+    scores = np.take_along_axis(trace.scores.numpy(), classes, axis=1)
+    absorbed = sum(entry.astype(np.float64) for entry in landed.ledger.values())
+    assert (np.abs(own - expected.transpose(1, 0, 2)).max(axis=2) <= LAW[dtype] * size).all()
+    for key, entry in entries.items():
+        assert (np.abs(landed.ledger[key] - entry) <= LAW[dtype] * size).all(), key
+    assert (np.abs(own.sum(axis=2) + absorbed - scores) <= LAW[dtype] * size).all()
+    return landed
+
+
+@each_preset
+@each_dtype
+def test_landing_is_propagating_and_keeps_the_law(preset: str, dtype: str) -> None:
+    for widths in WIDTHS:
+        for seed in range(2):
+            _, packed, trace = case(widths, dtype, seed)
+            landed = assert_same(trace, packed, PRESETS[preset], every_class(len(packed)), dtype)
+            assert np.abs(landed.relevance).max() > 0.1
+
+
+OTHER_RULES: tuple[Rule | Composite, ...] = (
+    Epsilon(0.3),
+    Epsilon(0.3, bias="spread"),
+    Gamma(0.5, stabiliser=0.1),
+    ZBox(-4.0, 4.0),
+    Composite({"output": Gamma(1.0), "conv2": Epsilon(0.1), "conv5": Gamma(0.1)}),
+)
+
+
+@each_dtype
+@pytest.mark.parametrize("rule", OTHER_RULES, ids=repr)
+def test_rules_with_numbers_and_rules_by_name_land_too(rule: Rule | Composite, dtype: str) -> None:
+    if isinstance(rule, ZBox):  # for the layer that reads the words alone
+        composite = Composite({0: rule}, default=Epsilon())
+    else:
+        composite = rule if isinstance(rule, Composite) else Composite(default=rule)
+    _, packed, trace = case((2, 5), dtype)
+    assert_same(trace, packed, composite, every_class(len(packed)), dtype)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    texts=st.lists(st.lists(st.integers(0, WORDS - 1), max_size=8), min_size=1, max_size=5),
+    widths=st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True).map(tuple),
+    preset=st.sampled_from(list(PRESETS)),
+    dtype=st.sampled_from(list(LAW)),
+    data=st.data(),
+)
+def test_any_texts_and_any_classes_of_each(
+    texts: list[list[int]], widths: tuple[int, ...], preset: str, dtype: str, data: st.DataObject
+) -> None:
+    targets = data.draw(st.integers(1, C + 1))
+    own = st.lists(st.integers(0, C - 1), min_size=targets, max_size=targets)
+    classes = np.array([data.draw(own) for _ in texts], dtype=np.int64)
+    packed = pack([np.array(text, dtype=np.int64) for text in texts])
+    trace = random_net(widths, dtype, data.draw(st.integers(0, 5))).trace(packed)
+    assert_same(trace, packed, PRESETS[preset], classes, dtype)
+
+
+@each_widths
+def test_a_class_alone_is_what_it_is_among_all_in_whatever_order(widths: tuple[int, ...]) -> None:
+    _, packed, trace = case(widths, "float64")
+    for preset in ("epsilon", "alpha2-beta1", "arras2017"):
+        together = land(trace, PRESETS[preset], every_class(len(packed)), packed.lengths)
+        backward = land(trace, PRESETS[preset], every_class(len(packed))[:, ::-1].copy(), packed.lengths)
+        np.testing.assert_allclose(backward.relevance[:, ::-1], together.relevance, rtol=1e-12, atol=1e-12)
+        for c in range(C):
+            alone = land(trace, PRESETS[preset], np.full((len(packed), 1), c), packed.lengths)
+            np.testing.assert_allclose(alone.relevance[:, 0], together.relevance[:, c], rtol=1e-12, atol=1e-12)
+            for key, entry in alone.ledger.items():
+                np.testing.assert_allclose(entry[:, 0], together.ledger[key][:, c], rtol=1e-12, atol=1e-12)
+
+
+@each_preset
+def test_landing_is_the_plain_loops(preset: str) -> None:
+    net, packed, trace = case((1, 3), "float64")
+    table, weights = net.table.numpy(), net.weights
+    convolutions = {
+        width: Convolution(plain_weights(weights, width).numpy(), weights[f"conv{width}.bias"].numpy())
+        for width in net.widths
+    }
+    output = weights["output.weight"].numpy(), weights["output.bias"].numpy()
+    classes = np.arange(len(packed))[:, None] % C
+    landed = land(trace, PRESETS[preset], classes, packed.lengths)
+    for n, text in enumerate(TEXTS):
+        expected = cnn(
+            table[text] if text else np.zeros((0, D)), [word > 0 for word in text], convolutions, *output, "max",
+            int(classes[n, 0]), RECIPES[preset], table_bounds(table),
+        )  # fmt: skip
+        size = expected.relevance, list(expected.ledger.values())
+        begin, end = packed.starts[n], packed.starts[n + 1]
+        assert gap(landed.relevance[begin:end, 0] - expected.relevance, *size) < LAW["float64"]
+        for key in expected.ledger.keys() | landed.ledger.keys():
+            entry = landed.ledger[key][n, 0] if key in landed.ledger else 0.0
+            assert gap(entry - expected.ledger.get(key, 0.0), *size) < LAW["float64"], key
+
+
+def test_a_layer_that_is_not_there_is_refused_as_on_the_walk_back() -> None:
+    _, packed, trace = case((2,), "float64")
+    with pytest.raises(RuleError, match="conv7") as landing:
+        land(trace, Composite({"conv7": Epsilon()}), every_class(len(packed)), packed.lengths)
+    with pytest.raises(RuleError) as walking:
+        propagate(trace, Composite({"conv7": Epsilon()}), one_hot_seed(trace.scores, [0]))
+    assert str(landing.value) == str(walking.value)
+
+
+# ---- which tapes
+
+
+@each_widths
+def test_the_tape_of_a_net_with_max_pooling_can_be_landed(widths: tuple[int, ...]) -> None:
+    tape = window_tape(case(widths, "float32").trace)
+    assert tape is not None
+    assert [step.name for step in tape.convolutions] == [f"conv{width}" for width in widths]
+    assert (tape.lookup.name, tape.output.name) == ("embedding", "output")
+
+
+@pytest.mark.parametrize("variant", ["cnn-mean", "boe", "svm"])
+def test_no_other_tape_can(variant: str) -> None:
+    model = fitted(variant)
+    assert window_tape(model.trace(model.encode(READ))) is None
+
+
+def test_a_tape_with_other_steps_in_between_can_not() -> None:
+    trace = case((1, 2), "float64").trace
+    steps = trace.steps
+    assert window_tape(Trace(steps, trace.scores)) is not None
+    for place in range(len(steps)):
+        assert window_tape(Trace(steps[:place] + steps[place + 1 :], trace.scores)) is None, steps[place].name
+        again = (*steps[:place], Concat("more", ("features",), "features", (F,)), *steps[place + 1 :])
+        if not isinstance(steps[place], Concat):
+            assert window_tape(Trace(again, trace.scores)) is None, steps[place].name
+
+
+# ---- through explain
+
+
+def entries(explanation: Explanation, k: int) -> dict[tuple[str, str], float]:
+    return {key: float(entry[k]) for key, entry in explanation.ledger.items()}
+
+
+@each_dtype
+@pytest.mark.parametrize("preset", ["epsilon", "epsilon-gamma-box", "alpha2-beta1", "arras2017", "flat"])
+def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(preset: str, dtype: str) -> None:
+    model = fitted("cnn-max", dtype)
+    asked: list[Any] = [("med", "space"), "space", ("space", "autos"), ("autos", "autos"), "med"]
+    singles = explain(model, READ, target="all", rule=preset)
+    own = [[asked[(n + k) % 5] for k in range(1 + n % 4)] for n in range(len(READ))]
+    names = list(model.classes_)
+    for found, alone, targets in zip(explain(model, READ, targets=own, rule=preset), singles, own, strict=True):
+        assert len(found.targets) == len(targets)
+        size = alone.relevance, list(alone.ledger.values())
+        for k, target in enumerate(targets):
+            plus, minus = target if isinstance(target, tuple) else (target, None)
+            a, b = names.index(plus), names.index(minus) if minus else None
+            expected = alone.relevance[a] - (0 if b is None else alone.relevance[b])
+            assert gap(found.relevance[k] - expected, *size) < LAW[dtype]
+            for key in alone.ledger.keys() | found.ledger.keys():
+                entry = alone.ledger.get(key, np.zeros(C))
+                wanted = float(entry[a]) - (0.0 if b is None else float(entry[b]))
+                assert gap(entries(found, k).get(key, 0.0) - wanted, *size) < LAW[dtype], key
+            missing = found.relevance[k].sum() + found.absorbed[k] - found.target_scores[k]
+            assert gap(missing, *size) < LAW[dtype]
+
+
+@each_preset
+def test_the_recorded_module_is_explained_as_the_net_itself(preset: str) -> None:
+    model = fitted("cnn-max", "float64")
+    numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}
+    for text in ("the doctor gave the patient a pill and the car oil", "the probe the probe the probe", "engine"):
+        own = explain(model, text, rule=preset, target="all")
+        recorded = explain(
+            plain_module(model), text, rule=preset, target="all",
+            tokenizer=lambda read: read.split(), vocabulary=numbers, classes=list(model.classes_),
+        )  # fmt: skip
+        for k in range(C):
+            size = own.relevance[k], list(entries(own, k).values())
+            assert gap(recorded.relevance[k] - own.relevance[k], *size) < LAW["float64"]
+            assert gap(recorded.absorbed[k] - own.absorbed[k], *size) < LAW["float64"]
+
+
+def test_phrases_are_led_back_by_the_walk_and_say_the_same() -> None:
+    model = fitted("cnn-max", "float64")
+    with_phrases = explain(model, READ, target="all", phrases=3)
+    for one, other in zip(with_phrases, explain(model, READ, target="all"), strict=True):
+        for k in range(C):
+            size = other.relevance[k], list(entries(other, k).values())
+            assert gap(one.relevance[k] - other.relevance[k], *size) < LAW["float64"]
