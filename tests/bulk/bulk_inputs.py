@@ -61,8 +61,10 @@ def _in_a_worker() -> bool:
 
 
 def split_or_die(text: str) -> list[str]:
-    """A tokenizer that brings its worker down on a poisoned text."""
-    if "poison" in text and _in_a_worker():
+    """A tokenizer that brings its worker down on a text "poison FILE", with a line in that file."""
+    if text.startswith("poison") and _in_a_worker():
+        with open(text.split()[1], "a", encoding="utf-8") as file:
+            file.write("died\n")
         os._exit(9)
     return text.split()
 

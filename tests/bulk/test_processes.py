@@ -111,7 +111,7 @@ def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, al
 
 def poisoned(folder: Path, row: int) -> Path:
     texts = some_texts(SEVERAL)
-    texts[row] = "poison"
+    texts[row] = f"poison {folder / 'deaths'}"
     return write_csv(folder / "poisoned.csv", texts)
 
 
@@ -124,6 +124,7 @@ def test_a_text_that_brings_down_one_process_after_another_is_named(tmp_path: Pa
     )
     with pytest.raises(DataError, match=said):
         explained(path, tmp_path / "out", model)
+    assert (tmp_path / "deaths").read_text() == "died\n" * 3
     assert "part-000001.parquet" not in parts_in(tmp_path / "out")
 
 

@@ -230,6 +230,8 @@ def test_a_tape_with_other_steps_in_between_can_not() -> None:
     trace = case((1, 2), "float64").trace
     steps = trace.steps
     assert window_tape(Trace(steps, trace.scores)) is not None
+    for count in (1, 2, 3, 4):
+        assert window_tape(Trace(steps[:count], trace.scores)) is None
     for place in range(len(steps)):
         assert window_tape(Trace(steps[:place] + steps[place + 1 :], trace.scores)) is None, steps[place].name
         again = (*steps[:place], Concat("more", ("features",), "features", (F,)), *steps[place + 1 :])
