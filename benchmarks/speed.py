@@ -53,8 +53,8 @@ def main() -> None:
     page.say(
         f"{cores()} threads; {len(posts):,} documents; textlrp {textlrp.__version__}, torch {torch.__version__}."
     )
-    batches = batches_of(model, posts, 6 if options.quick else 24)
-    rounds = 1 if options.quick else 5
+    batches = batches_of(model, posts, 6 if options.quick else 12)
+    rounds = 1 if options.quick else 3
     against(page, model, batches, rounds)
     thinned(page, model, batches, 1 if options.quick else 3)
     grown = growth(page, model, options.quick)
@@ -221,7 +221,7 @@ def growth(page: Page, model: textlrp.CNNClassifier, quick: bool) -> dict[str, A
     """How time grows with length, classes, filters and batch, beside the plain forward pass."""
     rng = np.random.default_rng(0)
     words = rng.integers(1, len(model.vocabulary_) + 1, size=5000)
-    runs = 2 if quick else 5
+    runs = 2 if quick else 3
     found: dict[str, Any] = {}
 
     def measure(title: str, unit: str, cases: Sequence[tuple[int, Any, int, int]]) -> None:

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def made(path: Path, documents: int, seed: int) -> Path:
-    """Documents of 1 to 2,000 words, half of them under 90."""
+    """Documents of 1 to 2,000 words, half of them under 60."""
     if path.exists() and pq.read_metadata(path).num_rows == documents:
         return path
     model = textlrp.load(MODEL)
@@ -62,7 +62,7 @@ def made(path: Path, documents: int, seed: int) -> Path:
     with pq.ParquetWriter(path, schema) as writer:
         for begin in range(0, documents, CHUNK):
             count = min(CHUNK, documents - begin)
-            lengths = np.clip(rng.lognormal(np.log(90), 0.8, count), 1, 2000).astype(int)
+            lengths = np.clip(rng.lognormal(np.log(60), 0.8, count), 1, 2000).astype(int)
             drawn = words[rng.choice(len(words), lengths.sum(), p=share)]
             texts = [" ".join(own) for own in np.split(drawn, np.cumsum(lengths)[:-1])]
             ids = [f"document {n}" for n in range(begin, begin + count)]
