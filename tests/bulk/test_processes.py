@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
 from toys import LABELS, TEXTS, fitted, small
 
-from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source
+from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, sharing
 from textlrp.bulk.parts import PART_ROWS, Written, cut
 from textlrp.bulk.pool import Task, explain_parts
 from textlrp.errors import DataError
@@ -70,19 +71,26 @@ def test_two_processes_write_the_bytes_of_one(corpus: Path, tmp_path: Path, alon
 
 
 @pytest.mark.parametrize("memory", [0, 700])
-def test_processes_that_share_projections_write_the_bytes_of_one(corpus: Path, tmp_path: Path, memory: int) -> None:
-    shared = _shared_memory()
+def test_processes_that_share_projections_write_the_bytes_of_one(
+    corpus: Path, tmp_path: Path, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def noted(**options: Any) -> SharedMemory:
+        memory = SharedMemory(**options)
+        made.append(memory.name)
+        return memory
+
+    monkeypatch.setattr(sharing, "SharedMemory", noted)
     for workers in (1, 2):
         by = Workforce(workers=workers, memory=memory)
         explained(corpus, tmp_path / str(workers), fitted("cnn-max"), by, target="all")
     assert parts_in(tmp_path / "2") == parts_in(tmp_path / "1")
     assert len(parts_in(tmp_path / "1")) == PARTS
-    assert _shared_memory() <= shared
-
-
-def _shared_memory() -> set[str]:
-    place = Path("/dev/shm")
-    return {path.name for path in place.glob("psm_*")} if place.is_dir() else set()
+    assert len(made) == 3  # one of each width
+    for name in made:
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name)
 
 
 def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:

@@ -27,6 +27,9 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.bundle import load
 from textlrp.models.tracing import kept_projections
 
+AHEAD = 2
+"""Parts that a worker has at once: more, and the one that began first takes them all."""
+
 EXPLAINED = {
     "part": pa.int64(),
     "documents": pa.int64(),
@@ -160,7 +163,7 @@ def _mapped(
         batch_size=1,
         batch_format="pyarrow",
         num_cpus=1,
-        compute=ray.data.ActorPoolStrategy(size=workers),
+        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=AHEAD),
     )
     try:
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):

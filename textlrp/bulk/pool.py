@@ -37,11 +37,15 @@ AHEAD = 2
 
 
 class Task(NamedTuple):
-    """What a process needs to know: the model, the options of :class:`BatchExplainer`, where the files go."""
+    """What a process needs to know: the model, the options of :class:`BatchExplainer`, where the files go.
+
+    Where no projections are ``shared``, each process makes its own in at most ``memory`` bytes.
+    """
 
     model: TextClassifier | str
     options: dict[str, Any]
     shared: SharedProjections | None
+    memory: int
     folder: Path
 
 
@@ -137,7 +141,7 @@ def _work(connection: Connection, task: Task) -> None:
     torch.set_num_threads(1)
     try:
         kept, _held = task.shared.attach() if task.shared is not None else (None, [])
-        explainer = BatchExplainer(task.model, **task.options, kept=kept)
+        explainer = BatchExplainer(task.model, **task.options, memory=task.memory, kept=kept)
         while True:
             connection.send(write_part(explainer, connection.recv(), task.folder))
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -145,3 +149,7 @@ def _work(connection: Connection, task: Task) -> None:
     except TextlrpError as problem:
         with suppress(BrokenPipeError):
             connection.send(problem)
+    except Exception as problem:  # noqa: BLE001  whatever a tokenizer of the user raises: it is said, not passed over
+        said = f"a process stopped at a part it explained: {type(problem).__name__}: {problem}. What is done is kept."
+        with suppress(BrokenPipeError):
+            connection.send(DataError(said))

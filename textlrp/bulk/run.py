@@ -193,7 +193,7 @@ def _work(
             yield write_part(explainer, part, run.path)
     else:
         with shared_projections(model, by.memory) as shared:
-            yield from explain_parts(iter(parts), Task(named, options, shared, run.path), by.processes)
+            yield from explain_parts(iter(parts), Task(named, options, shared, by.memory, run.path), by.processes)
 
 
 def _check_room(trial: BatchExplainer, part: pa.Table, source: Source, run: RunFolder) -> int | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.shared_memory import SharedMemory
@@ -12,7 +15,7 @@ from numpy.typing import NDArray
 
 from textlrp.lrp.projections import Kept
 from textlrp.models.base import TextClassifier
-from textlrp.models.tracing import kept_projections
+from textlrp.models.tracing import kept_projections, memory_kept
 
 
 class SharedTable(NamedTuple):
@@ -39,9 +42,23 @@ class SharedProjections(NamedTuple):
         return Kept(self.words, arrays), list(memories.values())
 
 
+SHARED = "/dev/shm"
+"""Where Linux keeps shared memory: it hands out more than there is, and a process that fills it dies."""
+
+
+def _room() -> float:
+    return shutil.disk_usage(SHARED).free if os.path.isdir(SHARED) else math.inf
+
+
 @contextmanager
 def shared_projections(model: TextClassifier, memory: int) -> Iterator[SharedProjections | None]:
-    """The projections of a model's frequent words, for other processes; None for a model without any."""
+    """The projections of a model's frequent words, for other processes.
+
+    None for a model without any, and where the system has no room for shared memory (a container's /dev/shm).
+    """
+    if _room() < memory_kept(model, memory):
+        yield None
+        return
     made: list[SharedMemory] = []
     names: list[SharedTable] = []
 

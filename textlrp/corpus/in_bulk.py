@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,13 @@ def explain_in_bulk(
     """
     names = targets_named(load(model), targets, versus)
     columns = {"text": text, "label": label, "id": id, "encoding": encoding}
+    named = str(source) in NAMED
     rows: Source
-    if str(source) in NAMED or limit is not None:
-        corpus = open_corpus(source, "test", **columns)
-        documents = corpus if limit is None else list(spread(corpus, limit))
-        rows = CorpusSource(documents, f"{source}, {limit or 'all'}")
-    else:
+    if not named:
         rows = file_source(source, Columns(text, label, id), encoding or "utf-8")
+    if named or limit is not None:
+        corpus = open_corpus(source, "test", **columns)
+        what = {"corpus": str(source)} if named else rows.identity()
+        documents = corpus if limit is None else list(spread(corpus, limit))
+        rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
     return explain_to_folder(model, rows, folder, by=by, target=names or None, **options)

@@ -69,6 +69,16 @@ def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate
     return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
+def memory_kept(model: Classifier, memory: int = MEMORY) -> int:
+    """How many bytes :func:`kept_projections` takes."""
+    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+        return 0
+    net = model.fitted_net()
+    assert isinstance(net, ConvNet)
+    row = sum(weight.shape[1] for weight in net.convolutions.values()) * net.table.element_size()
+    return words_kept(net.table, net.convolutions, memory) * row
+
+
 class _KeepingTracer:
     """Counts the words it projects, and keeps projections once that is worth it."""
 
