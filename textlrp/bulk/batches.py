@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numba
 import numpy as np
 import pyarrow as pa
 import torch
@@ -118,13 +119,19 @@ class BatchExplainer:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread for a while: the last bits of a product depend on how many there are."""
-    before = torch.get_num_threads()
+    """Let torch and numba compute on one thread for a while.
+
+    The last bits of a product depend on how many there are, and an engine that maps batches has a worker for each
+    core already. Numba keeps its number for each calling thread, and engines call from threads of their own.
+    """
+    torch_threads, numba_threads = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
+    numba.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(torch_threads)
+        numba.set_num_threads(numba_threads)
 
 
 def _documents(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:

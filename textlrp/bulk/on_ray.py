@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pyarrow as pa
 
@@ -48,7 +47,6 @@ class ExplainPart:
     ) -> None:
         import ray
 
-        numba.set_num_threads(1)
         kept = Kept(words, {width: ray.get(table) for width, table in tables.items()}) if tables else None
         self._explainer = BatchExplainer(model, memory=0, kept=kept, **options)
 

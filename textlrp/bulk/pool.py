@@ -12,9 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import pyarrow as pa
-import torch
 
 from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.parts import PART_ROWS, Written, part_of, write_part
@@ -137,8 +135,6 @@ def _stop(pool: list[_Worker]) -> None:
 
 def _work(connection: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
-    numba.set_num_threads(1)
-    torch.set_num_threads(1)
     try:
         kept, _held = task.shared.attach() if task.shared is not None else (None, [])
         explainer = BatchExplainer(task.model, **task.options, memory=task.memory, kept=kept)
