@@ -29,7 +29,7 @@ import torch
 
 import textlrp
 from textlrp.bulk import BatchExplainer, CorpusSource, Workforce, explain_to_folder
-from textlrp.bulk.parts import cut, encode
+from textlrp.bulk.parts import PART_ROWS, cut, encode
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.explainers.methods import Lime, Shap
@@ -60,7 +60,7 @@ def main() -> None:
     grown = growth(page, model, options.quick)
     phases(page, {"bundled CNN": textlrp.load("20newsgroups-cnn"), "D = 300, F = 800": model}, posts)
     to_parquet(page, {"bundled CNN": "20newsgroups-cnn", "D = 300, F = 800": model}, posts)
-    on_ray(page, posts)
+    on_ray(page, posts, options.quick)
     if options.page:
         page.write(options.page, grown)
 
@@ -327,26 +327,26 @@ def to_parquet(page: Page, models: dict[str, Any], posts: Corpus) -> None:
     page.say("\nThe seconds begin with the start of the processes and hold the building of the projections.")
 
 
-def on_ray(page: Page, posts: Corpus) -> None:
+def on_ray(page: Page, posts: Corpus, quick: bool) -> None:
     """Two Ray workers of one thread each against one."""
     page.table(
         "On Ray, workers of one thread (bundled CNN)",
         "workers",
         "documents a second, from the first part written to the last",
     )
-    speeds = {}
-    for workers in (1, 2):
+    speeds: dict[int, list[float]] = {1: [], 2: []}
+    for workers in (1, 2) * (1 if quick else 3):
         with tempfile.TemporaryDirectory() as folder:
             times = parts_written(posts, Path(folder) / "out", workers)
-        if len(times) > 2:
-            # every worker's first part is for it to begin
-            speeds.setdefault(workers, []).append((len(times) - workers) / (times[-1] - times[workers - 1]) * 2048)
-    if len(speeds) < 2:
-        page.say("\nToo few documents to tell.")
-        return
+        if len(times) < 5:
+            page.say("\nToo few documents to tell.")
+            return
+        # every worker's first part is for it to begin
+        speeds[workers].append((len(times) - workers) / (times[-1] - times[workers - 1]) * PART_ROWS)
     for workers, found in speeds.items():
-        page.row(workers, f"{statistics.median(found):,.0f}")
-    page.row("2 against 1", f"{statistics.median(speeds[2]) / statistics.median(speeds[1]):.2f} times")
+        page.row(workers, ", ".join(f"{speed:,.0f}" for speed in found))
+    ratios = [two / one for one, two in zip(speeds[1], speeds[2], strict=True)]
+    page.row("2 against 1", f"{statistics.median(ratios):.2f} times (median)")
 
 
 def parts_written(posts: Corpus, folder: Path, workers: int) -> list[float]:

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import textlrp
+from textlrp.files import written_beside
 from textlrp.rows import read_rows
 
 MODEL = "20newsgroups-cnn"
@@ -52,14 +53,14 @@ def main() -> None:
 
 def made(path: Path, documents: int, seed: int) -> Path:
     """Documents of 1 to 2,000 words, half of them under 60."""
-    if path.exists() and pq.read_metadata(path).num_rows == documents:
+    if path.exists() and pq.read_metadata(path).num_rows == documents:  # of an earlier call
         return path
     model = textlrp.load(MODEL)
     words = np.array(model.vocabulary_.words)
     share = model.vocabulary_.counts / model.vocabulary_.counts.sum()
     rng = np.random.default_rng(seed)
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
-    with pq.ParquetWriter(path, schema) as writer:
+    with written_beside(path) as beside, pq.ParquetWriter(beside, schema) as writer:
         for begin in range(0, documents, CHUNK):
             count = min(CHUNK, documents - begin)
             lengths = np.clip(rng.lognormal(np.log(60), 0.8, count), 1, 2000).astype(int)
