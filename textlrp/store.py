@@ -193,7 +193,9 @@ def read_parquet(path: str | Path) -> Iterator[Explanation]:
 def _read_rows(file: pq.ParquetFile, path: str | Path) -> Iterator[Explanation]:
     row = 0
     with file:
-        batches = file.iter_batches(batch_size=64)
+        # row group by row group: one reader for all keeps what it has read
+        groups = range(file.num_row_groups)
+        batches = (batch for group in groups for batch in file.iter_batches(batch_size=64, row_groups=[group]))
         while True:
             try:
                 batch = next(batches, None)

@@ -183,7 +183,7 @@ def _parquet_rows(path: Path, wanted: Columns, encoding: str, errors: str) -> It
             fields = [(field.name, is_string(field.type)) for field in file.schema_arrow]
             columns = _resolve(fields, wanted, f"{path}")
             named = [name for name in columns if name is not None]
-            for batch in file.iter_batches(batch_size=_PARQUET_BATCH, columns=named):
+            for batch in _batches(file, named):
                 nothing = [None] * batch.num_rows
                 table = (
                     nothing if name is None else _values(batch.column(name), errors != "strict") for name in columns
@@ -195,6 +195,12 @@ def _parquet_rows(path: Path, wanted: Columns, encoding: str, errors: str) -> It
         raise DataError(f"{path} holds a text that is not UTF-8 after row {number}; write it anew.") from None
     except pa.ArrowException as error:
         raise DataError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}.") from None
+
+
+def _batches(file: Any, columns: list[str]) -> Iterator[Any]:
+    """The batches of a Parquet file, row group by row group: one reader for all keeps what it has read."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=_PARQUET_BATCH, row_groups=[group], columns=columns)
 
 
 def _values(column: Any, lenient: bool) -> list[object]:
