@@ -526,6 +526,7 @@ def test_report_lists_documents(svm: Path, run: Run) -> None:
     assert Path("r.html").read_text().count('class="reading"') == 1
 
 
+@pytest.mark.slow
 def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -> None:
     table = make_table(rows=ROWS * 30)
     assert run("report", svm, table, "-o", "folder") == (0, "wrote folder/index.html\n", "")
@@ -683,6 +684,7 @@ def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
 # ---- explain into a folder
 
 
+@pytest.mark.slow
 def test_explain_into_a_folder_says_what_came_of_it(run: Run) -> None:
     outcome = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
     assert (outcome.code, outcome.err) == (0, "")

@@ -95,6 +95,7 @@ def test_a_batch_is_explained_as_explain_does(name: str) -> None:
     assert_explained(name, some[:20], target="all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_targets_rules_and_methods_are_those_of_explain(name: str) -> None:
     classes = model(name).classes_.tolist()
@@ -110,6 +111,7 @@ def test_targets_rules_and_methods_are_those_of_explain(name: str) -> None:
         assert_explained(name, some, precision="float32", **options)
 
 
+@pytest.mark.slow
 def test_texts_of_all_kinds() -> None:
     texts = ["", "   ", "42 %", "From: a\nSubject: b\n\n", "xylophone zebra", "the car", "🚀 naïve the orbit\x00"]
     for variant in VARIANTS:
@@ -177,6 +179,7 @@ def test_it_travels_by_the_name_of_its_model() -> None:
     assert made()(batch).equals(BatchExplainer(model("20newsgroups-boe"), target="all", top_k=3)(batch))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_one_that_is_made_can_travel_too(variant: str) -> None:
     explainer = BatchExplainer(fitted(variant), rule="epsilon-gamma", target=[("med", "space"), "autos"])

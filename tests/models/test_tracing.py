@@ -107,6 +107,7 @@ def test_a_tracer_without_memory_keeps_nothing(monkeypatch: pytest.MonkeyPatch) 
         assert bytes_of(trace(batch)) == bytes_of(model().trace(batch))
 
 
+@pytest.mark.slow
 def test_a_tracer_works_in_the_dtype_asked_for() -> None:
     batch = model().encode(READ)
     wide = tracer(model(), dtype="float64")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from textlrp.text.patterns import Anywhere, Edges, all_but, alternatives, can_match_inside, letters
 
-LANGUAGES = ["en", "de", "fr", "hu", "id"]
+LANGUAGES = ["en", *(pytest.param(name, marks=pytest.mark.slow) for name in ("de", "fr", "hu", "id"))]
 SHARDS = [
     *("a", "b", "word", "Über", "3", "km", "USA", "s", "м²", "日", "°C", "😀", "\u0301", "\ud800"),
     *(

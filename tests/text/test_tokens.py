@@ -152,7 +152,7 @@ def test_tokens_are_those_of_spacy(text: str) -> None:
     assert tokenizer("spacy").spans(text).tolist() == spacy_spans(text)
 
 
-@pytest.mark.parametrize("language", ["de", "fr", "it", "nb", "tr", "zh"])
+@pytest.mark.parametrize("language", ["de", pytest.param("fr", marks=pytest.mark.slow), "it", "nb", "tr", "zh"])
 @given(text=texts)
 @settings(max_examples=100, deadline=None)
 def test_tokens_are_those_of_spacy_in_other_languages(language: str, text: str) -> None:
