@@ -95,7 +95,7 @@ def test_processes_that_share_projections_write_the_bytes_of_one(
 
 def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:
     folder.mkdir()
-    return explain_parts(cut(source), Task(model, {}, None, folder), workers)
+    return explain_parts(cut(source), Task(model, {}, None, 1 << 20, folder), workers)
 
 
 def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
