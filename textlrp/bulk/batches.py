@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-import numba
 import numpy as np
 import pyarrow as pa
-import torch
 
 from textlrp.errors import DataError, OptionError
 from textlrp.explainers.blocks import Led, lead, pieces
@@ -19,6 +16,7 @@ from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.projections import MEMORY, Kept
 from textlrp.lrp.rules import Rule
+from textlrp.lrp.threads import one_thread
 from textlrp.models.base import TextClassifier
 from textlrp.models.bundle import load
 from textlrp.models.options import is_whole
@@ -63,9 +61,8 @@ class BatchExplainer:
         how = how_to_explain(self._model, rule, method, device=device)
         classes = self._model.classes_
         resolve_targets(target, classes, np.zeros((0, len(classes))))  # refuses a wrong target at once
-        with one_thread():
-            if how.method is None and device == "cpu":
-                how = how._replace(trace=tracer(self._model, kept=kept or kept_projections(self._model, memory)))
+        if how.method is None and device == "cpu":
+            how = how._replace(trace=tracer(self._model, kept=kept or kept_projections(self._model, memory)))
         self._how = how
         names = tuple(str(name) for name in classes)
         self.about = About(names, how.name, how.printed, how.fingerprint, __version__, precision, top_k)
@@ -115,23 +112,6 @@ class BatchExplainer:
             absorbed=absorbed,
             left_out=np.zeros(len(led.targets), np.float32),
         )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch and numba compute on one thread for a while.
-
-    The last bits of a product depend on how many there are, and an engine that maps batches has a worker for each
-    core already. Numba keeps its number for each calling thread, and engines call from threads of their own.
-    """
-    torch_threads, numba_threads = torch.get_num_threads(), numba.get_num_threads()
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(torch_threads)
-        numba.set_num_threads(numba_threads)
 
 
 def _documents(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:

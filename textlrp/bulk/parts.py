@@ -39,12 +39,12 @@ PART_SCHEMA = pa.schema(
 
 
 class Written(NamedTuple):
-    """What came of a part: its number, documents explained, rows set aside, and bytes of its file."""
+    """What came of a part: its number, documents explained, rows set aside, bytes of its file once it is written."""
 
     part: int
     documents: int
     set_aside: int
-    bytes: int
+    bytes: int = 0
 
 
 def cut(rows: Iterable[Record | BadRow], *, skip: Callable[[int], bool] = lambda part: False) -> Iterator[pa.Table]:
@@ -86,14 +86,13 @@ def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
         {"row": row + 1, "wrong": wrong}
         for row, wrong in zip(bad["row"].to_pylist(), bad["wrong"].to_pylist(), strict=True)
     ]
-    documents = written = 0
+    documents = 0
     with pq.ParquetWriter(sink, explainer.about.schema(), **WRITING) as writer:
         for group in _groups(explainer.tables(good)):
             writer.write_table(group, row_group_size=len(group))
             documents += len(group)
-            written += group.nbytes
         writer.add_key_value_metadata({SET_ASIDE: json.dumps(aside, ensure_ascii=False)})
-    return Written(part_of(table), documents, len(aside), written)
+    return Written(part_of(table), documents, len(aside))
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

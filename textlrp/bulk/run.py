@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.folder import RunFolder
@@ -27,6 +25,7 @@ from textlrp.lrp.projections import MEMORY
 from textlrp.models.base import TextClassifier
 from textlrp.models.bundle import load
 from textlrp.processes import cores, warm_up
+from textlrp.progress import progress_bar
 
 Engine = Literal["local", "ray"]
 ENGINES = ("local", "ray")
@@ -108,15 +107,15 @@ def explain_to_folder(
     documents = size = 0
     if (first := parts.first()) is not None:
         total = _check_room(trial, first, source, run)
-        with _progress() as progress, closing(_work(parts, loaded, model, options, run, by)) as written:
+        with progress_bar() as progress, closing(_work(parts, loaded, model, options, run, by)) as written:
             found = len(run.parts) * PART_ROWS
-            bar = progress.add_task("explaining", total=total and total - found, speed="")
+            bar = progress.add_task("explaining", total=total and total - found, note="")
             try:
                 for done in written:
                     documents, size = documents + done.documents, size + done.bytes
                     progress.advance(bar, done.documents + done.set_aside)
                     speed = documents / (time.perf_counter() - started)
-                    progress.update(bar, speed=f"{found + documents:,} documents, {speed:,.0f} a second")
+                    progress.update(bar, note=f"{found + documents:,} documents, {speed:,.0f} a second")
             except KeyboardInterrupt:
                 raise StoppedError(
                     f"stopped; {found + documents:,} documents are in {str(run.path)!r}. The same command goes on "
@@ -212,12 +211,3 @@ def _check_room(trial: BatchExplainer, part: pa.Table, source: Source, run: RunF
             f"{free / 1e9:,.1f} GB are free at {str(run.path)!r}; make room, or keep fewer words (top_k=) or classes."
         )
     return total
-
-
-def _progress() -> Progress:
-    """A progress bar on standard error, silent where that is no terminal or notebook."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-        TextColumn("{task.fields[speed]}"), console=console, disable=not (console.is_terminal or console.is_jupyter),
-    )  # fmt: skip

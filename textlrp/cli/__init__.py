@@ -61,12 +61,12 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_OPTION = re.compile(r"\b(encoding|text|label|id)=")
+_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k)=")
 
 
 def _as_option(match: re.Match[str]) -> str:
     """A function's option as the command line writes it; the text's column is ``--column`` in every command."""
-    return f"--{match[1].replace('text', 'column')}="
+    return f"--{match[1].replace('text', 'column').replace('_', '-')}="
 
 
 def _complain(sentence: str, *, code: int = 2) -> int:

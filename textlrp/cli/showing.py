@@ -39,6 +39,7 @@ from textlrp.cli.options import (
 from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.cli.side_by_side import check_alone, check_one_way, comparison, gallery
+from textlrp.processes import cores
 from textlrp.records import Document
 from textlrp.reports.palette import palette_names
 from textlrp.reports.terminal import print_explanation
@@ -266,6 +267,6 @@ def report(
         title=Path(source).name,
         palette=palette,
         evaluation=evaluation,
-        workers=os.cpu_count() or 1,
+        workers=cores(),
     )
     say(f"wrote {written if page else written / 'index.html'}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.kernels import Floats, Ids
+from textlrp.lrp.threads import one_thread
 
 MEMORY = 1 << 29
 """Bytes that kept projections may take: 512 MiB, enough for 160,000 words at 800 filters of one word."""
@@ -47,21 +48,26 @@ def words_kept(table: Tensor, weights: Mapping[int, Tensor], memory: int = MEMOR
 
     ``weights`` are those of each width, (D, H × F).
     """
-    row = sum(weight.shape[1] for weight in weights.values()) * table.element_size()
-    return min(len(table), memory // row)
+    return min(len(table), memory // bytes_per_word(table, weights))
+
+
+def bytes_per_word(table: Tensor, weights: Mapping[int, Tensor]) -> int:
+    """How many bytes the kept projections of a word take."""
+    return sum(weight.shape[1] for weight in weights.values()) * table.element_size()
 
 
 def keep(table: Tensor, weights: Mapping[int, Tensor], words: int, allocate: Allocate = np.empty) -> Kept:
-    """Project the first ``words`` rows of a table, into arrays that ``allocate`` gives."""
+    """Project the first ``words`` rows of a table, into arrays that ``allocate`` gives, on one thread."""
     tables: dict[int, Floats] = {}
-    for width, weight in weights.items():
-        kept = allocate((words, weight.shape[1]), weight.numpy().dtype)
-        tile = table.new_zeros((TILE, table.shape[1]))
-        for begin in range(0, words, TILE):
-            rows = table[begin : min(begin + TILE, words)]
-            tile[: len(rows)] = rows
-            kept[begin : begin + len(rows)] = (tile @ weight)[: len(rows)].numpy()
-        tables[width] = kept
+    with one_thread():
+        for width, weight in weights.items():
+            kept = allocate((words, weight.shape[1]), weight.numpy().dtype)
+            tile = table.new_zeros((TILE, table.shape[1]))
+            for begin in range(0, words, TILE):
+                rows = table[begin : min(begin + TILE, words)]
+                tile[: len(rows)] = rows
+                kept[begin : begin + len(rows)] = (tile @ weight)[: len(rows)].numpy()
+            tables[width] = kept
     return Kept(words, tables)
 
 

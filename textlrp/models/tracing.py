@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from textlrp.errors import OptionError
-from textlrp.lrp.projections import MEMORY, Allocate, Kept, keep, words_kept
+from textlrp.lrp.projections import MEMORY, Allocate, Kept, bytes_per_word, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
@@ -40,18 +40,23 @@ def tracer(
     """
     if device != "cpu":
         return _on_device(model, dtype, device)
-    if isinstance(model, CNNClassifier) and model.pooling == "max":
-        net = model.fitted_net(dtype)
-        assert isinstance(net, ConvNet)
-        return _KeepingTracer(net, memory, kept)
-    return partial(model.trace, dtype=dtype)
+    net = _window_net(model, dtype)
+    return partial(model.trace, dtype=dtype) if net is None else _KeepingTracer(net, memory, kept)
+
+
+def _window_net(model: Classifier, dtype: str | None = None) -> ConvNet | None:
+    """The net of a model that keeps winning windows; None for other models."""
+    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+        return None
+    net = model.fitted_net(dtype)
+    assert isinstance(net, ConvNet)
+    return net
 
 
 def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
-    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+    net = _window_net(model, dtype)
+    if net is None:
         raise OptionError(f"device={device!r} came; only a CNNClassifier with max pooling is explained on one.")
-    net = model.fitted_net(dtype)
-    assert isinstance(net, ConvNet)
     try:
         there = moved(net, device)
     except (RuntimeError, AssertionError) as problem:
@@ -62,21 +67,18 @@ def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
 
 def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate = np.empty) -> Kept | None:
     """The projections of the most frequent words of a convolutional net with max pooling; None for other models."""
-    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+    net = _window_net(model)
+    if net is None:
         return None
-    net = model.fitted_net()
-    assert isinstance(net, ConvNet)
     return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
 def memory_kept(model: Classifier, memory: int = MEMORY) -> int:
     """How many bytes :func:`kept_projections` takes."""
-    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+    net = _window_net(model)
+    if net is None:
         return 0
-    net = model.fitted_net()
-    assert isinstance(net, ConvNet)
-    row = sum(weight.shape[1] for weight in net.convolutions.values()) * net.table.element_size()
-    return words_kept(net.table, net.convolutions, memory) * row
+    return words_kept(net.table, net.convolutions, memory) * bytes_per_word(net.table, net.convolutions)
 
 
 class _KeepingTracer:

@@ -16,12 +16,11 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from textlrp.lrp.mean_kernels import adam_rows
 from textlrp.models.packing import Ids, Packed, pack
+from textlrp.progress import progress_bar
 from textlrp.text.batches import bucket
 
 
@@ -84,7 +83,7 @@ def train(
     loop = _Loop(net, texts, codes, class_weights, plan, seed)
     accuracies: list[float] = []
     best, kept, best_state = -1.0, 0, loop.averages
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
         try:
             for epoch in range(1, plan.max_epochs + 1):
@@ -250,12 +249,3 @@ def hold_out(
         held.append(members[: min(round(len(members) * fraction), len(members) - 1)])
     held_out = np.sort(np.concatenate(held)).astype(np.int64)
     return np.setdiff1d(np.arange(len(codes)), held_out), held_out
-
-
-def _progress() -> Progress:
-    """A progress bar on standard error, silent where that is no terminal or notebook."""
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"), console=console, disable=not (console.is_terminal or console.is_jupyter),
-    )  # fmt: skip
