@@ -5,6 +5,7 @@ The law: the runs' texts, joined, are the document. K' counts the rows (targets)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -177,16 +178,16 @@ def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
 
 def decimals(largest: float) -> int:
     """Decimals that leave about three figures of a number of this size, at least two."""
-    if largest == 0.0 or not np.isfinite(largest):
+    if largest == 0.0 or not math.isfinite(largest):
         return 2
-    return int(min(max(2, 2 - np.floor(np.log10(largest))), 12))
+    return min(max(2, 2 - math.floor(math.log10(largest))), 12)
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
     """A number for people: fixed decimals, a true minus sign, no ``-0.00``."""
-    # adding 0.0 turns the negative zero of rounding into zero
-    text = f"{value:+.2e}" if abs(value) >= 1e9 else f"{round(value, digits) + 0.0:+.{digits}f}"
-    if not signed or not any(figure in text for figure in "123456789"):
+    rounded = round(value, digits) + 0.0  # which turns the negative zero of rounding into zero
+    text = f"{value:+.2e}" if abs(value) >= 1e9 else f"{rounded:+.{digits}f}"
+    if not signed or not 0 < abs(rounded) < math.inf:
         text = text.removeprefix("+")
     return text.replace("-", "−")
 

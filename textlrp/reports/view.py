@@ -200,11 +200,12 @@ def _phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
 def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopRow, ...]:
     """The words with the largest relevance of one sign; bars are relative to the largest of both signs."""
     largest = float(np.abs(sums).max(initial=0.0))
+    digits = decimals(largest)
     order = np.argsort(-sign * sums, kind="stable")[:TOP]
     return tuple(
         TopRow(
             words[w],
-            number(float(sums[w]), decimals(largest), signed=True),
+            number(float(sums[w]), digits, signed=True),
             round(100 * abs(float(sums[w])) / largest),
             sign < 0,
             f"×{times[w]}" if times[w] > 1 else "",

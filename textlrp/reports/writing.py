@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.files import folder_beside
+from textlrp.processes import context, warm_up
 from textlrp.records import Explanation, Status
 from textlrp.reports.deleting import deletion_section
 from textlrp.reports.html import Steps, document_page
@@ -163,8 +163,8 @@ def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     first = list(islice(pages, BATCH))
     if not first:
         return
-    # not forked: this process may run threads of torch and numba
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent)
+    warm_up(__name__)
+    pool = ProcessPoolExecutor(workers, mp_context=context(__name__), initializer=_leave_interrupts_to_the_parent)
     try:
         waiting = deque([pool.submit(_write_some, first, palette)])
         while some := list(islice(pages, BATCH)):
