@@ -262,7 +262,6 @@ def test_nothing_is_left_of_predictions_that_break_off(cnn: TextClassifier, tmp_
 )
 def test_classes_are_found_as_they_are_written(labels: list[object], name: str, meant: object) -> None:
     model = corpus.new_model("svm").fit(POSTS, labels * 3)
-    assert corpus.class_named(model, name) == meant
     (why,) = corpus.explain_corpus(model, POSTS[:1], targets=[name])
     assert [why.labels[int(str(target))] for target in why.targets] == [str(meant)]
 

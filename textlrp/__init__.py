@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from textlrp.lazily import importer
 from textlrp.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -75,13 +75,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used, so that ``import textlrp`` stays quick."""
-    if name in _HOMES:
-        value = getattr(import_module(f"textlrp.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'textlrp' has no attribute {name!r}")
+__getattr__ = importer(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

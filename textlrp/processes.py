@@ -16,13 +16,13 @@ def cores() -> int:
 def context(preload: str) -> Any:
     """A multiprocessing context whose processes are forks of one that imported the module ``preload``.
 
-    They share its memory and begin at once; a fork of this process, which has threads, might hang. Where the system
-    cannot fork, each process begins from nothing.
+    They share its memory (see :mod:`textlrp.frozen`) and begin at once; a fork of this process, which has threads,
+    might hang. Where the system cannot fork, each process begins from nothing.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([preload])
+    found.set_forkserver_preload([preload, "textlrp.frozen"])
     return found
 
 

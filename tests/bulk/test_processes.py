@@ -20,9 +20,9 @@ import pytest
 from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
 from toys import LABELS, TEXTS, fitted, small
 
-from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, sharing
-from textlrp.bulk.parts import PART_ROWS, Written, cut
-from textlrp.bulk.pool import Task, explain_parts
+from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, messages
+from textlrp.bulk.parts import PART_ROWS, Parts, Written
+from textlrp.bulk.pool import processes
 from textlrp.errors import DataError
 from textlrp.text.readers import Columns
 
@@ -74,28 +74,28 @@ def test_two_processes_write_the_bytes_of_one(corpus: Path, tmp_path: Path, alon
 def test_processes_that_share_projections_write_the_bytes_of_one(
     corpus: Path, tmp_path: Path, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
+    released: list[str] = []
 
-    def noted(**options: Any) -> SharedMemory:
-        memory = SharedMemory(**options)
-        made.append(memory.name)
-        return memory
+    def noted(name: str) -> SharedMemory:
+        released.append(name)
+        return SharedMemory(name)
 
-    monkeypatch.setattr(sharing, "SharedMemory", noted)
+    monkeypatch.setattr(messages, "SharedMemory", noted)
     for workers in (1, 2):
         by = Workforce(workers=workers, memory=memory)
         explained(corpus, tmp_path / str(workers), fitted("cnn-max"), by, target="all")
     assert parts_in(tmp_path / "2") == parts_in(tmp_path / "1")
     assert len(parts_in(tmp_path / "1")) == PARTS
-    assert len(made) == 3  # one of each width
-    for name in made:
+    assert len(released) == 3  # one of each width
+    for name in released:
         with pytest.raises(FileNotFoundError):
             SharedMemory(name)
 
 
 def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:
     folder.mkdir()
-    return explain_parts(cut(source), Task(model, {}, None, 1 << 20, folder), workers)
+    with processes(model, {}, workers=workers, memory=1 << 20) as engine:
+        yield from engine.explain(Parts(source), folder)
 
 
 def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
@@ -134,6 +134,27 @@ def test_a_text_that_brings_down_one_process_after_another_is_named(tmp_path: Pa
         explained(path, tmp_path / "out", model)
     assert (tmp_path / "deaths").read_text() == "died\n" * 3
     assert "part-000001.parquet" not in parts_in(tmp_path / "out")
+
+
+def test_a_text_that_brings_down_the_process_that_tries_it_is_named(tmp_path: Path) -> None:
+    path = poisoned(tmp_path, 7)
+    model = small("svm", tokenizer=split_or_die).fit(TEXTS, LABELS)
+    said = r"^the process that explained the rows 1 to 64 ended \(exit code 9\), for want of memory perhaps\.$"
+    with pytest.raises(DataError, match=said):
+        explained(path, tmp_path / "out", model)
+    assert (tmp_path / "deaths").read_text() == "died\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
+
+
+def test_who_hands_out_the_parts_needs_no_torch(large: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom textlrp.cli import main\n"
+        f"main(['explain', 'model', 'some.csv', '--workers', '2', '-o', {str(tmp_path / 'out')!r}])\n"
+        "assert not {'torch', 'numba', 'spacy', 'sklearn'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], cwd=large, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(rows_in(tmp_path / "out")) == LARGE
 
 
 def test_what_a_process_complains_of_is_said_here(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_c
 from toys import LABELS, TEXTS, fitted
 
 from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, Workforce, explain_to_folder, file_source
+from textlrp.bulk import alone as alone_module
 from textlrp.bulk import parts as parts_module
 from textlrp.bulk import pool as pool_module
 from textlrp.bulk import run as run_module
@@ -110,7 +111,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explained(corpus, tmp_path / "whole")
-    own, written = run_module.write_part, 0
+    own, written = alone_module.write_part, 0
 
     def stopped_after_two(*arguments: Any) -> Any:
         nonlocal written
@@ -120,7 +121,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
         return own(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "write_part", stopped_after_two)
+        patch.setattr(alone_module, "write_part", stopped_after_two)
         with pytest.raises(
             StoppedError, match=r"^stopped; 128 documents are in '.*out'\. The same command goes on from"
         ):

@@ -4,8 +4,26 @@
 stopped and goes on. What they write is read by :mod:`textlrp.rows`, without torch.
 """
 
-from textlrp.bulk.batches import BatchExplainer
-from textlrp.bulk.run import Run, Workforce, explain_to_folder
-from textlrp.bulk.sources import CorpusSource, FileSource, file_source
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textlrp.lazily import importer
+
+if TYPE_CHECKING:
+    from textlrp.bulk.batches import BatchExplainer
+    from textlrp.bulk.run import Run, Workforce, explain_to_folder
+    from textlrp.bulk.sources import CorpusSource, FileSource, file_source
 
 __all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "Workforce", "explain_to_folder", "file_source"]
+
+_HOMES = {
+    "BatchExplainer": "bulk.batches",
+    "CorpusSource": "bulk.sources",
+    "FileSource": "bulk.sources",
+    "Run": "bulk.run",
+    "Workforce": "bulk.run",
+    "explain_to_folder": "bulk.run",
+    "file_source": "bulk.sources",
+}
+__getattr__ = importer(__name__, _HOMES)

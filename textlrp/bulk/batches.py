@@ -13,8 +13,9 @@ from textlrp.explainers.blocks import Led, lead, pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import resolve_targets
+from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.projections import MEMORY, Kept
+from textlrp.lrp.projections import Kept
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.threads import one_thread
 from textlrp.models.base import TextClassifier

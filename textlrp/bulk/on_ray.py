@@ -11,19 +11,19 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from textlrp.bulk.alone import Alone
 from textlrp.bulk.batches import BatchExplainer
-from textlrp.bulk.parts import Written, encode, part_of, write_bytes
+from textlrp.bulk.parts import Parts, Written, encode, part_of, write_bytes
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
 from textlrp.lrp.projections import Kept
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import load
 from textlrp.models.tracing import kept_projections
 
 AHEAD = 2
@@ -67,41 +67,76 @@ class ExplainPart:
         return {**done._asdict(), "file": file.getvalue(), "problem": None}
 
 
-def explain_parts_on_ray(
-    parts: Callable[[], Iterator[pa.Table]],
-    model: TextClassifier | str,
-    options: dict[str, Any],
-    folder: Path,
-    *,
-    workers: int,
-    address: str | None,
-    memory: int,
-) -> Iterator[Written]:
-    """Explain parts on Ray, and tell of each when its file is written.
+class OnRay(Alone):
+    """What explains parts on Ray; see :class:`textlrp.bulk.run.Engine`. This process has the model too, for a trial.
 
-    ``parts`` is called on the cluster; ``workers`` is the number of actors, each with one core and its own model.
-    Raises :class:`MissingExtraError` without Ray, :class:`DataError` where a cluster cannot be reached.
+    ``workers`` is the number of actors, each with one core and its own model. Raises :class:`MissingExtraError`
+    without Ray.
     """
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise MissingExtraError("engine='ray' needs Ray; install it with pip install 'textlrp[ray]'.") from None
-    own = not ray.is_initialized()
-    if own:
-        _start(ray, workers, address)
-    try:
-        written = _mapped(ray, parts, model, options, folder, workers, memory)
-        while True:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what Ray says of its own ways
-                done = next(written, None)
-            if done is None:
-                return
-            yield done
-    finally:
+
+    def __init__(
+        self, model: TextClassifier | str, options: dict[str, Any], *, workers: int, address: str | None, memory: int
+    ) -> None:
+        try:
+            import ray
+            import ray.data
+        except ImportError:
+            raise MissingExtraError("engine='ray' needs Ray; install it with pip install 'textlrp[ray]'.") from None
+        super().__init__(model, options, memory=memory)
+        self._ray, self._named = ray, model
+        self._workers, self._address = workers, address
+
+    def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
+        """Explain parts, and tell of each when its file is written; raises :class:`DataError` without a cluster."""
+        ray = self._ray
+        own = not ray.is_initialized()
         if own:
-            ray.shutdown()
+            _start(ray, self._workers, self._address)
+        try:
+            written = self._mapped(parts.elsewhere(), folder)
+            while True:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # what Ray says of its own ways
+                    done = next(written, None)
+                if done is None:
+                    break
+                yield done
+        finally:
+            if own:
+                ray.shutdown()
+        parts.count()
+
+    def _mapped(self, parts: Callable[[], Iterator[pa.Table]], folder: Path) -> Iterator[Written]:
+        ray = self._ray
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        context.target_max_block_size = 1  # no two parts in one block: Ray splits and joins blocks, but never a row
+        kept = kept_projections(self.model, self._memory)
+        tables = {} if kept is None else {width: ray.put(np.asarray(table)) for width, table in kept.tables.items()}
+        words = 0 if kept is None else kept.words
+        # another share of a core than the workers': Ray would make one task of reading and explaining, on one worker
+        rows = ray.data.read_datasource(_source(ray, parts), override_num_blocks=1, num_cpus=0.5)
+        dataset = rows.map_batches(
+            ExplainPart,
+            fn_constructor_args=(self._named, self._options, words, tables),
+            batch_size=1,
+            batch_format="pyarrow",
+            num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(size=self._workers, max_tasks_in_flight_per_actor=AHEAD),
+        )
+        try:
+            for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+                for done in batch.to_pylist():
+                    if done["problem"] is not None:
+                        raise DataError(done["problem"])
+                    size = write_bytes(done["file"], done["part"], folder)
+                    yield Written(done["part"], done["documents"], done["set_aside"], size)
+        except ray.exceptions.RayError as problem:
+            cause = getattr(problem, "cause", None)
+            if isinstance(cause, TextlrpError):
+                raise cause from None
+            raise DataError(f"Ray stopped: {str(problem).splitlines()[0]}. What is written stays.") from None
 
 
 def _start(ray: Any, workers: int, address: str | None) -> None:
@@ -135,46 +170,6 @@ def _nobody(address: str | None, problem: Exception) -> DataError:
         f"no Ray cluster answers at {address!r} ({str(problem).splitlines()[0]}); give the address that "
         "ray start printed, or none."
     )
-
-
-def _mapped(
-    ray: Any,
-    parts: Callable[[], Iterator[pa.Table]],
-    model: TextClassifier | str,
-    options: dict[str, Any],
-    folder: Path,
-    workers: int,
-    memory: int,
-) -> Iterator[Written]:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.target_max_block_size = 1  # no two parts in one block: Ray splits and joins blocks, but never a row
-    kept = kept_projections(load(model) if isinstance(model, str) else model, memory)
-    tables = {} if kept is None else {width: ray.put(np.asarray(table)) for width, table in kept.tables.items()}
-    words = 0 if kept is None else kept.words
-    # another share of a core than the workers': Ray would make one task of reading and explaining, on one worker
-    rows = ray.data.read_datasource(_source(ray, parts), override_num_blocks=1, num_cpus=0.5)
-    dataset = rows.map_batches(
-        ExplainPart,
-        fn_constructor_args=(model, options, words, tables),
-        batch_size=1,
-        batch_format="pyarrow",
-        num_cpus=1,
-        compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=AHEAD),
-    )
-    try:
-        for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            for done in batch.to_pylist():
-                if done["problem"] is not None:
-                    raise DataError(done["problem"])
-                size = write_bytes(done["file"], done["part"], folder)
-                yield Written(done["part"], done["documents"], done["set_aside"], size)
-    except ray.exceptions.RayError as problem:
-        cause = getattr(problem, "cause", None)
-        if isinstance(cause, TextlrpError):
-            raise cause from None
-        raise DataError(f"Ray stopped: {str(problem).splitlines()[0]}. What is written stays.") from None
 
 
 def _source(ray: Any, parts: Callable[[], Iterator[pa.Table]]) -> Any:

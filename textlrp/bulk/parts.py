@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.sources import Source
 from textlrp.files import written_beside
 from textlrp.rows import WRITING
 from textlrp.text.readers import BadRow, Record
+
+if TYPE_CHECKING:
+    from textlrp.bulk.batches import BatchExplainer
 
 PART_ROWS = 2048
 """Rows of the input in one part: a multiple of the 64 documents that are explained together."""
@@ -56,6 +62,59 @@ def cut(rows: Iterable[Record | BadRow], *, skip: Callable[[int], bool] = lambda
         part += 1
 
 
+class Parts:
+    """The parts of a corpus that are still to be explained, read as they are asked for.
+
+    ``done``: the numbers of those that need not be; ``seen``: how many parts were read or passed over so far.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.done: Collection[int] = frozenset()
+        self.seen = 0
+        self._source = source
+        self._rest = cut(source, skip=self._skip)
+        self._ahead: deque[pa.Table] = deque()
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return self
+
+    def __next__(self) -> pa.Table:
+        while self._ahead:
+            part = self._ahead.popleft()
+            if part_of(part) not in self.done:
+                return part
+        return next(self._rest)
+
+    def first(self) -> pa.Table | None:
+        """The part that comes next, and still does after this; None where all is done."""
+        part = next(self, None)
+        if part is not None:
+            self._ahead.appendleft(part)
+        return part
+
+    def are_several(self) -> bool:
+        """Whether there are two more at least; reads two ahead."""
+        self._ahead.extend(islice(self._rest, 2 - len(self._ahead)))
+        return len(self._ahead) > 1
+
+    def elsewhere(self) -> Callable[[], Iterator[pa.Table]]:
+        """What reads the same parts in another process."""
+        return partial(_to_do, self._source, frozenset(self.done))
+
+    def count(self) -> None:
+        """Read on to the end of the input, for the number of parts alone."""
+        for _ in self:
+            pass
+
+    def _skip(self, part: int) -> bool:
+        self.seen = part + 1
+        return part in self.done
+
+
+def _to_do(source: Source, done: Collection[int]) -> Iterator[pa.Table]:
+    return cut(source, skip=done.__contains__)
+
+
 def part_of(table: pa.Table) -> int:
     """The number of a part."""
     return int(table["row"][0].as_py()) // PART_ROWS
@@ -93,6 +152,13 @@ def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
             documents += len(group)
         writer.add_key_value_metadata({SET_ASIDE: json.dumps(aside, ensure_ascii=False)})
     return Written(part_of(table), documents, len(aside))
+
+
+def size_of(explainer: BatchExplainer, table: pa.Table) -> int:
+    """How many bytes the file of these rows has."""
+    sink = BytesIO()
+    encode(explainer, table, sink)
+    return sink.tell()
 
 
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

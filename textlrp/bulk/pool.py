@@ -1,27 +1,31 @@
-"""Processes of this machine that explain parts side by side. One that dies is replaced, and its part done again."""
+"""Processes of this machine that explain parts side by side. One that dies is replaced, and its part done again.
+
+This end reads, hands out and counts; it needs no torch, and so takes little memory beside the processes.
+"""
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from textlrp.bulk.batches import BatchExplainer
-from textlrp.bulk.parts import PART_ROWS, Written, part_of, write_part
-from textlrp.bulk.sharing import SharedProjections
-from textlrp.errors import DataError, TextlrpError
-from textlrp.models.base import TextClassifier
+from textlrp.bulk.messages import Begin, Introduce, Share, Size
+from textlrp.bulk.parts import PART_ROWS, Parts, Written, part_of
+from textlrp.errors import DataError
 from textlrp.processes import context, warm_up
+from textlrp.rows import About
 
-PRELOAD = __name__
+if TYPE_CHECKING:
+    from textlrp.models.base import TextClassifier
+
+PRELOAD = "textlrp.bulk.worker"
 """What processes have imported when they begin."""
 
 TRIES = 3
@@ -34,118 +38,152 @@ AHEAD = 2
 """Parts that a process has at once: the one it works on, and the next."""
 
 
-class Task(NamedTuple):
-    """What a process needs to know: the model, the options of :class:`BatchExplainer`, where the files go.
-
-    Where no projections are ``shared``, each process makes its own in at most ``memory`` bytes.
-    """
-
-    model: TextClassifier | str
-    options: dict[str, Any]
-    shared: SharedProjections | None
-    memory: int
-    folder: Path
-
-
 class _Worker(NamedTuple):
     process: BaseProcess
     connection: Connection
     parts: deque[pa.Table]
 
 
-def explain_parts(parts: Iterator[pa.Table], task: Task, workers: int) -> Iterator[Written]:
-    """Explain parts in ``workers`` processes, and tell of each when its file is written.
-
-    Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
-    """
+@contextmanager
+def processes(
+    model: TextClassifier | str, options: dict[str, Any], *, workers: int, memory: int
+) -> Iterator[Processes]:
+    """``workers`` processes with the model loaded; they end with the context."""
     warm_up(PRELOAD)
-    begin = context(PRELOAD)
-    pool: list[_Worker] = []
-    again: deque[pa.Table] = deque()
-    tries: Counter[int] = Counter()
-
-    def next_part() -> pa.Table | None:
-        return again.popleft() if again else next(parts, None)
-
-    def feed(worker: _Worker) -> None:
-        while len(worker.parts) < AHEAD and (table := next_part()) is not None:
-            worker.parts.append(table)
-            with suppress(BrokenPipeError):  # it is dead: waiting for it says so
-                worker.connection.send(table)
-
+    pool = Processes(model, options, workers, memory)
     try:
-        for _ in range(workers):
-            pool.append(_start(begin, task))
-            feed(pool[-1])
-        while any(worker.parts for worker in pool):
-            for ready in wait([worker.connection for worker in pool if worker.parts]):
-                worker = next(each for each in pool if each.connection is ready)
-                try:
-                    answer = worker.connection.recv()
-                except (EOFError, OSError):
-                    pool.remove(worker)
-                    _mourn(worker, tries)
-                    again.extend(worker.parts)
-                    pool.append(_start(begin, task))
-                    feed(pool[-1])
-                    continue
-                if isinstance(answer, Exception):
-                    raise answer
-                worker.parts.popleft()
-                feed(worker)
-                yield answer
+        pool.start()
+        yield pool
     finally:
-        _stop(pool)
+        pool.stop()
 
 
-def _start(begin: Any, task: Task) -> _Worker:
-    ours, theirs = begin.Pipe()
-    process = begin.Process(target=_work, args=(theirs, task), daemon=True)
-    process.start()
-    theirs.close()
-    return _Worker(process, ours, deque())
+class Processes:
+    """What explains parts in processes of this machine; see :class:`textlrp.bulk.run.Engine`.
 
+    ``options`` are those of :class:`BatchExplainer`; ``memory``: bytes that the projections they share may take.
+    """
 
-def _mourn(worker: _Worker, tries: Counter[int]) -> None:
-    """Count a process's death against the part it worked on."""
-    part = part_of(worker.parts[0])
-    tries[part] += 1
-    worker.connection.close()
-    worker.process.join()
-    if tries[part] >= TRIES:
-        first = part * PART_ROWS + 1
-        raise DataError(
-            f"a process that explained the rows {first} to {first + len(worker.parts[0]) - 1} ended {TRIES} times "
-            f"(exit code {worker.process.exitcode}), for want of memory perhaps; take fewer --workers or --top-k, or "
-            "look at these rows. What is done is kept."
-        )
+    about: About
 
+    def __init__(self, model: TextClassifier | str, options: dict[str, Any], workers: int, memory: int) -> None:
+        self._asked = (model, options)
+        self._workers, self._memory = workers, memory
+        self._context = context(PRELOAD)
+        self._pool: list[_Worker] = []
+        self._begin: Begin | None = None
+        self._again: deque[pa.Table] = deque()
+        self._tries: Counter[int] = Counter()
 
-def _stop(pool: list[_Worker]) -> None:
-    """End the processes: each by itself after the part it works on, and those that take long at once."""
-    for worker in pool:
-        worker.connection.close()
-    patience = time.monotonic() + PATIENCE
-    for worker in pool:
-        worker.process.join(max(0, patience - time.monotonic()))
-        if worker.process.is_alive():
-            worker.process.terminate()
+    def start(self) -> None:
+        """Let all processes load the model; raises what that raises."""
+        for _ in range(self._workers):
+            self._add()
+        self.about = self._ask(Introduce(), "loaded the model")
+
+    def size(self, rows: pa.Table) -> int:
+        """How many bytes the explanations of these rows take."""
+        first = int(rows["row"][0].as_py()) + 1
+        size: int = self._ask(Size(rows), f"explained the rows {first} to {first + len(rows) - 1}")
+        return size
+
+    def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
+        """Explain parts, and tell of each when its file is written.
+
+        Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
+        """
+        shared = self._ask(Share(self._memory), "projected the frequent words")
+        self._begin = Begin(shared, self._memory, folder)
+        try:
+            for worker in self._pool:
+                _send(worker, self._begin)
+                self._feed(worker, parts)
+            while any(worker.parts for worker in self._pool):
+                for ready in wait([worker.connection for worker in self._pool if worker.parts]):
+                    worker = next(each for each in self._pool if each.connection is ready)
+                    try:
+                        answer = worker.connection.recv()
+                    except (EOFError, OSError):
+                        self._replace(worker, parts)
+                        continue
+                    if isinstance(answer, Exception):
+                        raise answer
+                    worker.parts.popleft()
+                    self._feed(worker, parts)
+                    yield answer
+        finally:
+            if shared is not None:
+                shared.release()
+
+    def _add(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, *self._asked), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours, deque())
+        self._pool.append(worker)
+        if self._begin is not None:
+            _send(worker, self._begin)
+        return worker
+
+    def _ask(self, message: Introduce | Size | Share, doing: str) -> Any:
+        """The answer of the first process, which has no part yet."""
+        worker = self._pool[0]
+        _send(worker, message)
+        try:
+            answer = worker.connection.recv()
+        except (EOFError, OSError):
             worker.process.join()
+            raise DataError(
+                f"the process that {doing} ended (exit code {worker.process.exitcode}), for want of memory perhaps."
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _feed(self, worker: _Worker, parts: Parts) -> None:
+        while len(worker.parts) < AHEAD:
+            table = self._again.popleft() if self._again else next(parts, None)
+            if table is None:
+                return
+            worker.parts.append(table)
+            _send(worker, table)
+
+    def _replace(self, worker: _Worker, parts: Parts) -> None:
+        """Bury a process that died, count it against the part it worked on, and begin another."""
+        self._pool.remove(worker)
+        part = part_of(worker.parts[0])
+        self._tries[part] += 1
+        worker.connection.close()
+        worker.process.join()
+        if self._tries[part] >= TRIES:
+            first = part * PART_ROWS + 1
+            raise DataError(
+                f"a process that explained the rows {first} to {first + len(worker.parts[0]) - 1} ended {TRIES} "
+                f"times (exit code {worker.process.exitcode}), for want of memory perhaps; take fewer --workers or "
+                "--top-k, or look at these rows. What is done is kept."
+            )
+        self._again.extend(worker.parts)
+        self._feed(self._add(), parts)
+
+    def stop(self) -> None:
+        """End the processes: each by itself after the part it works on, and those that take long at once."""
+        for worker in self._pool:
+            worker.connection.close()
+        patience = time.monotonic() + PATIENCE
+        for worker in self._pool:
+            worker.process.join(max(0, patience - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.terminate()
+                worker.process.join()
 
 
-def _work(connection: Connection, task: Task) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
-    try:
-        kept, _held = task.shared.attach() if task.shared is not None else (None, [])
-        explainer = BatchExplainer(task.model, **task.options, memory=task.memory, kept=kept)
-        while True:
-            connection.send(write_part(explainer, connection.recv(), task.folder))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone, or needs us no more
-    except TextlrpError as problem:
-        with suppress(BrokenPipeError):
-            connection.send(problem)
-    except Exception as problem:  # noqa: BLE001  whatever a tokenizer of the user raises: it is said, not passed over
-        said = f"a process stopped at a part it explained: {type(problem).__name__}: {problem}. What is done is kept."
-        with suppress(BrokenPipeError):
-            connection.send(DataError(said))
+def _send(worker: _Worker, message: Any) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it is dead: waiting for its answer says so
+        worker.connection.send(message)
+
+
+def _work(connection: Connection, model: TextClassifier | str, options: dict[str, Any]) -> None:
+    from textlrp.bulk.worker import work  # late: torch comes with it
+
+    work(connection, model, options)

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
-from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.folder import RunFolder
-from textlrp.bulk.parts import PART_ROWS, Written, cut, encode, write_part
-from textlrp.bulk.pool import PRELOAD, Task, explain_parts
-from textlrp.bulk.sharing import shared_projections
+from textlrp.bulk.parts import PART_ROWS, Parts, Written
+from textlrp.bulk.pool import processes
 from textlrp.bulk.sources import Source
 from textlrp.errors import DataError, OptionError, StoppedError
-from textlrp.lrp.projections import MEMORY
-from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import load
-from textlrp.processes import cores, warm_up
+from textlrp.lrp.budget import MEMORY
+from textlrp.processes import cores
 from textlrp.progress import progress_bar
+from textlrp.rows import About
 
-Engine = Literal["local", "ray"]
+if TYPE_CHECKING:
+    from textlrp.models.base import TextClassifier
+
 ENGINES = ("local", "ray")
 
 TRIED_ROWS = 64
@@ -44,7 +41,7 @@ class Workforce:
     """
 
     workers: int | None = None
-    engine: Engine = "local"
+    engine: Literal["local", "ray"] = "local"
     address: str | None = None
     memory: int = MEMORY
 
@@ -79,6 +76,23 @@ class Run:
     seconds: float
 
 
+class Engine(Protocol):
+    """What explains parts: this process (:mod:`textlrp.bulk.alone`), processes beside it, or Ray."""
+
+    @property
+    def about(self) -> About:
+        """What all rows share."""
+        ...
+
+    def size(self, rows: pa.Table) -> int:
+        """How many bytes the explanations of these rows take in a file."""
+        ...
+
+    def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
+        """Explain parts into files of a folder, and tell of each when it is whole."""
+        ...
+
+
 def explain_to_folder(
     model: TextClassifier | str, source: Source, folder: str | Path, *, by: Workforce | None = None, **options: Any
 ) -> Run:
@@ -89,121 +103,71 @@ def explain_to_folder(
     Ctrl-C: what is written stays.
     """
     by = by or Workforce()
-    if by.engine == "local" and by.processes > 1:
-        warm_up(PRELOAD)
-    loaded = load(model) if isinstance(model, str) else model
-    trial = BatchExplainer(loaded, memory=0, **options)
-    settings = {
-        "format": "run 1",
-        "input": source.identity(),
-        "part_rows": PART_ROWS,
-        "memory": by.memory,
-        "target": repr(options.get("target")),
-        **asdict(trial.about),
-    }
-    run = RunFolder(folder, settings)
-    parts = _Parts(source, run)
-    started = time.perf_counter()
-    documents = size = 0
-    if (first := parts.first()) is not None:
-        total = _check_room(trial, first, source, run)
-        with progress_bar() as progress, closing(_work(parts, loaded, model, options, run, by)) as written:
-            found = len(run.parts) * PART_ROWS
-            bar = progress.add_task("explaining", total=total and total - found, note="")
-            try:
-                for done in written:
-                    documents, size = documents + done.documents, size + done.bytes
-                    progress.advance(bar, done.documents + done.set_aside)
-                    speed = documents / (time.perf_counter() - started)
-                    progress.update(bar, note=f"{found + documents:,} documents, {speed:,.0f} a second")
-            except KeyboardInterrupt:
-                raise StoppedError(
-                    f"stopped; {found + documents:,} documents are in {str(run.path)!r}. The same command goes on "
-                    "from there."
-                ) from None
-    seconds = time.perf_counter() - started
+    parts = Parts(source)
+    with _engine(model, options, by, parts) as engine:
+        settings = {
+            "format": "run 1",
+            "input": source.identity(),
+            "part_rows": PART_ROWS,
+            "memory": by.memory,
+            "target": repr(options.get("target")),
+            **asdict(engine.about),
+        }
+        run = RunFolder(folder, settings)
+        parts.done = run.parts
+        started = time.perf_counter()
+        documents, size = _explained(engine, parts, source, run)
+        seconds = time.perf_counter() - started
     whole, aside = run.finish(parts.seen)
     return Run(run.path, whole, aside, documents, size, seconds)
 
 
-class _Parts:
-    """The parts of a corpus that are still to be explained, read as they are asked for."""
-
-    def __init__(self, source: Source, run: RunFolder) -> None:
-        self.seen = 0
-        self._source, self._done = source, run.parts
-        self._parts = cut(source, skip=self._skip)
-        self._first: pa.Table | None = None
-        self._second: pa.Table | None = None
-
-    def first(self) -> pa.Table | None:
-        """The first of them, which stays the first to be handed out; None where all is done."""
-        self._first = next(self._parts, None)
-        return self._first
-
-    def is_last(self) -> bool:
-        """Whether no other part comes after the first."""
-        if self._second is None:
-            self._second = next(self._parts, None)
-        return self._second is None
-
-    def __iter__(self) -> Iterator[pa.Table]:
-        while self._first is not None:
-            first, self._first, self._second = self._first, self._second, None
-            yield first
-        yield from self._parts
-
-    def elsewhere(self) -> Callable[[], Iterator[pa.Table]]:
-        """What reads the same parts in another process."""
-        return partial(_rest, self._source, frozenset(self._done))
-
-    def count(self) -> None:
-        """Read on to the end of the input, for the number of parts alone."""
-        for _ in self:
-            pass
-
-    def _skip(self, part: int) -> bool:
-        self.seen = part + 1
-        return part in self._done
+def _explained(engine: Engine, parts: Parts, source: Source, run: RunFolder) -> tuple[int, int]:
+    """Explain what is still to be done, and show how far it is; how many documents, in how many bytes."""
+    first = parts.first()
+    if first is None:
+        return 0, 0
+    started = time.perf_counter()
+    total = _check_room(engine, first, source, run)
+    found = len(run.parts) * PART_ROWS
+    documents = size = 0
+    with progress_bar() as progress, closing(engine.explain(parts, run.path)) as written:
+        bar = progress.add_task("explaining", total=total and total - found, note="")
+        try:
+            for done in written:
+                documents, size = documents + done.documents, size + done.bytes
+                progress.advance(bar, done.documents + done.set_aside)
+                speed = documents / (time.perf_counter() - started)
+                progress.update(bar, note=f"{found + documents:,} documents, {speed:,.0f} a second")
+        except KeyboardInterrupt:
+            raise StoppedError(
+                f"stopped; {found + documents:,} documents are in {str(run.path)!r}. The same command goes on from "
+                "there."
+            ) from None
+    return documents, size
 
 
-def _rest(source: Source, done: frozenset[int]) -> Iterator[pa.Table]:
-    return cut(source, skip=done.__contains__)
-
-
-def _work(
-    parts: _Parts,
-    model: TextClassifier,
-    named: TextClassifier | str,
-    options: dict[str, Any],
-    run: RunFolder,
-    by: Workforce,
-) -> Generator[Written, None, None]:
+def _engine(
+    model: TextClassifier | str, options: dict[str, Any], by: Workforce, parts: Parts
+) -> AbstractContextManager[Engine]:
     if by.engine == "ray":
-        from textlrp.bulk.on_ray import explain_parts_on_ray  # late: an extra
+        from textlrp.bulk.on_ray import OnRay  # late: an extra
 
-        yield from explain_parts_on_ray(
-            parts.elsewhere(), named, options, run.path, workers=by.processes, address=by.address, memory=by.memory
-        )
-        parts.count()
-    elif by.processes == 1 or (by.workers is None and parts.is_last()):
-        explainer = BatchExplainer(model, memory=by.memory, **options)
-        for part in parts:
-            yield write_part(explainer, part, run.path)
-    else:
-        with shared_projections(model, by.memory) as shared:
-            yield from explain_parts(iter(parts), Task(named, options, shared, by.memory, run.path), by.processes)
+        return nullcontext(OnRay(model, options, workers=by.processes, address=by.address, memory=by.memory))
+    if by.processes > 1 and (by.workers is not None or parts.are_several()):
+        return processes(model, options, workers=by.processes, memory=by.memory)
+    from textlrp.bulk.alone import Alone  # late: torch comes with it
+
+    return nullcontext(Alone(model, options, memory=by.memory))
 
 
-def _check_room(trial: BatchExplainer, part: pa.Table, source: Source, run: RunFolder) -> int | None:
+def _check_room(engine: Engine, part: pa.Table, source: Source, run: RunFolder) -> int | None:
     """About how many rows there are; raises :class:`DataError` where their explanations will not fit on the disk."""
     total = source.count(len(part), sum(len(text or "") for text in part["text"].to_pylist()))
     if total is None:
         return None
-    tried = io.BytesIO()
     some = part.slice(0, TRIED_ROWS)
-    encode(trial, some, tried)
-    wanted = tried.tell() / len(some) * max(0, total - len(run.parts) * PART_ROWS)
+    wanted = engine.size(some) / len(some) * max(0, total - len(run.parts) * PART_ROWS)
     free = shutil.disk_usage(run.path).free
     if wanted > free:
         raise DataError(

@@ -19,7 +19,7 @@ def to_folder(
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
     if by["engine"] == "local" and (by["workers"] or cores()) > 1:
-        warm_up("textlrp.bulk.pool")  # it imports on another core what the next line imports here
+        warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp import corpus
 
     run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), **columns, **asked)

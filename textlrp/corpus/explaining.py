@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from textlrp.corpus.reading import check_output
-from textlrp.errors import OptionError
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
+from textlrp.explainers.targets import targets_named
 from textlrp.models.base import Classifier, TextClassifier
-from textlrp.records import Document, Explanation, Label, Listing
+from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
 from textlrp.store import write
@@ -37,19 +36,8 @@ def explain_corpus(
     Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
     be compared with.
     """
-    names = targets_named(model, targets, versus)
+    names = targets_named(targets, versus)
     return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
-
-
-def targets_named(model: TextClassifier, targets: Sequence[str], versus: str | None = None) -> list[Any]:
-    """Targets of :func:`textlrp.explain` from classes given as text; raises as :func:`explain_corpus` does."""
-    names: list[Any] = [class_named(model, name) for name in targets]
-    if versus is None:
-        return names
-    if not names:
-        raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
-    other = class_named(model, versus)
-    return [(name, other) for name in names]
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
@@ -69,11 +57,6 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
     )
     note = "Each filter with the class it speaks for (weight) and the phrases that excite it most (activation)."
     return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
-
-
-def class_named(model: TextClassifier, name: str) -> Label:
-    """The class that is written ``name``, or ``name`` itself where there is none."""
-    return next((label for label in model.classes_.tolist() if str(label) == name), name)
 
 
 def write_explanations(explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None) -> Path:

@@ -9,9 +9,8 @@ from typing import Any
 
 from textlrp.bulk.run import Run, Workforce, explain_to_folder
 from textlrp.bulk.sources import CorpusSource, Source, file_source
-from textlrp.corpus.explaining import targets_named
 from textlrp.corpus.reading import NAMED, open_corpus, spread
-from textlrp.models.bundle import load
+from textlrp.explainers.targets import targets_named
 from textlrp.text.readers import Columns
 
 
@@ -35,7 +34,7 @@ def explain_in_bulk(
     ``targets`` and ``versus`` as in :func:`explain_corpus`; ``by`` and ``options`` as in :func:`explain_to_folder`. A
     row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
     """
-    names = targets_named(load(model), targets, versus)
+    names = targets_named(targets, versus)
     columns = {"text": text, "label": label, "id": id, "encoding": encoding}
     named = str(source) in NAMED
     rows: Source

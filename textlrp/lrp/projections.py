@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.kernels import Floats, Ids
 from textlrp.lrp.threads import one_thread
-
-MEMORY = 1 << 29
-"""Bytes that kept projections may take: 512 MiB, enough for 160,000 words at 800 filters of one word."""
 
 TILE = 256
 """Words projected together: always so many, so that each word's numbers depend on no other choice."""

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from textlrp.errors import OptionError
-from textlrp.lrp.projections import MEMORY, Allocate, Kept, bytes_per_word, keep, words_kept
+from textlrp.lrp.budget import MEMORY
+from textlrp.lrp.projections import Allocate, Kept, bytes_per_word, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
