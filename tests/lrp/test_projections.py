@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp import kernels
-from textlrp.lrp.projections import TILE, Kept, keep, project, words_kept
+from textlrp.lrp.projections import TILE, Kept, keep, project, rows_of, words_kept
 
 D, F = 4, 3
 WIDTHS = (1, 2, 3)
@@ -157,21 +157,23 @@ def test_a_batch_has_the_projections_of_its_words_kept_or_not(
     distinct: set[int], count: int, seed: int, dtype: str
 ) -> None:
     words = made(31, seed, dtype)
-    rows = np.array([0, *sorted(distinct)], dtype=np.int64)
-    ids = np.random.default_rng(seed).integers(0, len(rows), size=20)
+    read = np.random.default_rng(seed).choice([0, *sorted(distinct)], size=20)
     kept = keep(words.table, words.weights, count)
+    rows, alone = rows_of(read, kept), rows_of(read, None)
+    assert (alone.others == np.unique([0, *read])).all()
+    assert set(rows.others) - {0} == {word for word in read.tolist() if word >= max(1, count)}
     for width, weight in words.weights.items():
-        first, more, own = project(words.table[torch.from_numpy(rows)], rows, ids, width, weight, kept)
-        assert first is kept.tables[width]
-        assert len(more) == (rows >= count).sum()
-        found = np.concatenate([first, more])[own]
-        alone = project(words.table[torch.from_numpy(rows)], rows, ids, width, weight, None)
         close = 1e-5 if dtype == "float32" else 1e-13
-        expected = words.table[torch.from_numpy(rows[ids])] @ weight
-        np.testing.assert_allclose(found, expected, rtol=close, atol=close)
-        np.testing.assert_allclose(
-            np.concatenate([alone.first, alone.more])[alone.ids], expected, rtol=close, atol=close
-        )
+        expected = words.table[torch.from_numpy(read)] @ weight
+        first, more = project(words.table, rows, width, weight, kept)
+        assert first is kept.tables[width]
+        tables = np.concatenate([first, more])
+        np.testing.assert_allclose(tables[rows.ids], expected, rtol=close, atol=close)
+        assert not tables[0].any()  # what is beyond the end of a text
+        first, more = project(words.table, alone, width, weight, None)
+        assert len(more) == 0
+        np.testing.assert_allclose(first[alone.ids], expected, rtol=close, atol=close)
+        assert not first[0].any()
 
 
 def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:
@@ -180,10 +182,10 @@ def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:
     frozen = Kept(5, {width: table.copy() for width, table in kept.tables.items()})
     for table in frozen.tables.values():
         table.flags.writeable = False
-    rows = np.arange(9)
+    rows = rows_of(np.arange(9), kept)
     for width, weight in words.weights.items():
-        open_, closed = (project(words.table, rows, rows, width, weight, each) for each in (kept, frozen))
+        open_, closed = (project(words.table, rows, width, weight, each) for each in (kept, frozen))
         starts = np.array([0, 9], dtype=np.int64)
-        best, _ = kernels.winning_windows(open_.first, open_.ids, starts, width, more=open_.more)
-        other, _ = kernels.winning_windows(closed.first, closed.ids, starts, width, more=closed.more)
+        best, _ = kernels.winning_windows(open_.first, rows.ids, starts, width, more=open_.more)
+        other, _ = kernels.winning_windows(closed.first, rows.ids, starts, width, more=closed.more)
         assert best.tobytes() == other.tobytes()

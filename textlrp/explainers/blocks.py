@@ -116,22 +116,19 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
 
 def _landed(trace: Trace, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> list[Led]:
     scores = trace.scores.numpy()
-    asked = [_classes_in(targets) for targets in wanted]
-    most = max(len(classes) for classes in asked)
-    classes = np.array([classes + classes[:1] * (most - len(classes)) for classes in asked], dtype=np.int64)
+    choices = {targets: _Choice(targets) for targets in set(wanted)}
+    most = max(len(choice.classes) for choice in choices.values())
+    filled = {targets: choice.classes + choice.classes[:1] * most for targets, choice in choices.items()}
+    classes = np.array([filled[targets][:most] for targets in wanted], dtype=np.int64)
     found = land(trace, how.composite, classes, batch.lengths.astype(np.int64))
+    ledger = list(found.ledger.items())
     led, end = [], 0
-    for n, (targets, own) in enumerate(zip(wanted, asked, strict=True)):
+    for n, targets in enumerate(wanted):
         begin, end = end, end + int(batch.lengths[n])
-        choice = _Choice(own, targets)
-        entries = {key: choice.of(entry[n], scores.dtype) for key, entry in found.ledger.items()}
-        led.append(Led(scores[n], targets, choice.of(found.relevance[begin:end].T, scores.dtype), entries))
+        of = choices[targets].of
+        entries = {key: of(entry[n], scores.dtype) for key, entry in ledger}
+        led.append(Led(scores[n], targets, of(found.relevance[begin:end].T, scores.dtype), entries))
     return led
-
-
-def _classes_in(targets: Sequence[Target]) -> list[int]:
-    """The classes that targets speak of, each once."""
-    return list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
 
 
 def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
@@ -139,11 +136,10 @@ def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | Non
     scores = model.scores(batch)
     dtype = np.dtype(how.dtype or scores.dtype)
     wanted = _wanted(target, own, model.classes_, scores)
-    asked = [_classes_in(targets) for targets in wanted]
+    choices = [_Choice(targets) for targets in wanted]
     led = []
-    found_of_each = attribute_batch(model, batch, asked, how.method, dtype=how.dtype)
-    for n, (targets, classes, found) in enumerate(zip(wanted, asked, found_of_each, strict=True)):
-        choice = _Choice(classes, targets)
+    found_of_each = attribute_batch(model, batch, [choice.classes for choice in choices], how.method, dtype=how.dtype)
+    for n, (targets, choice, found) in enumerate(zip(wanted, choices, found_of_each, strict=True)):
         entries = {key: choice.of(entry, dtype) for key, entry in found.ledger.items()}
         relevance = choice.of(found.relevance, dtype)
         led.append(Led(scores[n].astype(dtype), targets, relevance, entries))
@@ -151,10 +147,12 @@ def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | Non
 
 
 class _Choice:
-    """From maps of ``classes`` to those of ``targets``: a contrast is the difference of its two maps."""
+    """From maps of the ``classes`` that targets speak of, each once, to those of the targets: a contrast is the
+    difference of its two maps."""
 
-    def __init__(self, classes: Sequence[int], targets: Sequence[Target]) -> None:
-        row = {c: k for k, c in enumerate(classes)}
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
+        row = {c: k for k, c in enumerate(self.classes)}
         self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
         self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
         self._as_they_are = not self._minus and self._plus == list(range(len(targets)))
@@ -162,11 +160,12 @@ class _Choice:
     def of(self, maps: Numbers, dtype: Any) -> Numbers:
         """(classes, ...) -> (K, ...)."""
         if self._as_they_are:
-            return maps[: len(self._plus)].astype(dtype, copy=False)
-        chosen = maps[self._plus]
-        for k, other in self._minus:
-            chosen[k] -= maps[other]
-        return chosen.astype(dtype, copy=False)
+            chosen = maps[: len(self._plus)]
+        else:
+            chosen = maps[self._plus]
+            for k, other in self._minus:
+                chosen[k] -= maps[other]
+        return chosen if chosen.dtype == dtype else chosen.astype(dtype)
 
 
 def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:

@@ -343,8 +343,8 @@ class WinningWindows:
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
         return _sum(
             [
-                self.spread(factor, weight) * inputs.expand_as(self.vectors)[self.words]
-                for inputs, weight in sides(part, self.vectors, self.weight)
+                self.spread(factor, weight) * inputs
+                for inputs, weight in sides(part, self.vectors[self.words], self.weight)
             ]
         )
 

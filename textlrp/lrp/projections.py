@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -33,12 +34,22 @@ class Kept(NamedTuple):
     tables: Mapping[int, Floats]
 
 
+class Rows(NamedTuple):
+    """Where the projections of a batch are: ``ids`` (L,) rows of a first table and then of a second one.
+
+    The first table is the kept one, the second is worked out for the ``others`` (U,), ids of the vocabulary; without
+    a kept one, these are the first.
+    """
+
+    ids: Ids
+    others: Ids
+
+
 class Projected(NamedTuple):
-    """Projections (U, H × F) of a batch for one width, in two tables; ``ids`` (L,) rows of both together."""
+    """Projections (U, H × F) of a batch for one width, in two tables."""
 
     first: Floats
     more: Floats
-    ids: Ids
 
 
 def words_kept(table: Tensor, weights: Mapping[int, Tensor], memory: int = MEMORY) -> int:
@@ -69,14 +80,25 @@ def keep(table: Tensor, weights: Mapping[int, Tensor], words: int, allocate: All
     return Kept(words, tables)
 
 
-def project(vectors: Tensor, distinct: Ids, ids: Ids, width: int, weight: Tensor, kept: Kept | None) -> Projected:
-    """Projections of a batch for one width: kept ones where there are any, the others worked out.
+def numbered(words: Ids) -> tuple[Ids, Ids]:
+    """The distinct words of a batch (U,), ascending, the unknown word 0 among them always; ``words`` as places there."""
+    distinct, places = np.unique(np.concatenate([np.zeros(1, dtype=np.int64), words]), return_inverse=True)
+    return distinct, places[1:].astype(np.int64)
 
-    ``distinct`` (U,) ascending rows of the table, ``vectors`` (U, D) their vectors, ``ids`` (L,) positions in both.
-    """
-    if kept is None:
-        worked_out = (vectors @ weight).numpy()
-        return Projected(worked_out, worked_out[:0], ids)
-    known = int(np.searchsorted(distinct, kept.words))
-    rows = np.concatenate([distinct[:known], kept.words + np.arange(len(distinct) - known)])
-    return Projected(kept.tables[width], (vectors[known:] @ weight).numpy(), rows[ids])
+
+def rows_of(words: Ids, kept: Kept | None) -> Rows:
+    """Where the projections of ``words`` (L,), ids of the vocabulary, are or are to be."""
+    if kept is None or kept.words == 0:
+        distinct, places = numbered(words)
+        return Rows(places, distinct)
+    rare = words >= kept.words
+    others, places = np.unique(words[rare], return_inverse=True)
+    ids = words.copy()
+    ids[rare] = kept.words + places
+    return Rows(ids, others)
+
+
+def project(table: Tensor, rows: Rows, width: int, weight: Tensor, kept: Kept | None) -> Projected:
+    """The projections of a batch for one width: ``table`` (V + 1, D) of vectors, ``weight`` (D, H × F)."""
+    worked_out = (table[torch.from_numpy(rows.others)] @ weight).numpy()
+    return Projected(worked_out, worked_out[:0]) if kept is None else Projected(kept.tables[width], worked_out)

@@ -7,7 +7,7 @@ The forward pass never forms the convolution: it adds per-word projections (see
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from textlrp.lrp import device, kernels, mean_kernels
 from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
-from textlrp.lrp.projections import Kept, project
+from textlrp.lrp.projections import Kept, project, rows_of
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
 from textlrp.models.packing import Packed
@@ -61,16 +61,11 @@ class ConvNet:
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
         """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
-        distinct = torch.from_numpy(packed.distinct).to(self.table.device)
-        vectors = self.table[distinct]
-        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(self.table.device)
-        known = distinct[grid] > 0
-        steps: list[Step] = [Lookup("embedding", ("words",), "vectors", known)]
-        branch = self._max_branch if self.pooling == "max" else self._mean_branch
+        words = torch.from_numpy(packed.padded_words(at_least=max(self.widths))).to(self.table.device)
+        steps: list[Step] = [Lookup("embedding", ("words",), "vectors", words > 0)]
         pooled = []
-        elements = grid.numel()
-        for width in self.widths:
-            branch_steps, values, size = branch(vectors, packed, grid, width)
+        elements = words.numel()
+        for branch_steps, values, size in self._branches(packed, words):
             steps += branch_steps
             pooled.append(values)
             elements = max(elements, size)
@@ -85,20 +80,36 @@ class ConvNet:
     def _box(self) -> Box:
         return table_bounds(self.table)
 
+    def _branches(self, packed: Packed, words: Tensor) -> Iterator[tuple[list[Step], Tensor, int]]:
+        """The steps of each width, the pooled values (N, F), and the size of the largest array."""
+        if self.pooling == "max" and self.table.device.type == "cpu":
+            rows = rows_of(packed.words, self.kept)
+            for width in self.widths:
+                weight = self.weights[f"conv{width}.weight"]
+                first, more = project(self.table, rows, width, weight, self.kept)
+                _, where = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)
+                shares = kernels.winner_contributions(first, where, rows.ids, packed.starts, width, more=more)
+                products, start = torch.from_numpy(shares), torch.from_numpy(where).long()
+                yield self._max_branch(width, products, start, words, self.table)
+            return
+        vectors = self.table[torch.from_numpy(packed.distinct).to(words.device)]
+        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(words.device)
+        for width in self.widths:
+            if self.pooling == "mean":
+                yield self._mean_branch(width, packed, grid, vectors)
+            else:
+                lengths = torch.from_numpy(packed.lengths).to(grid.device)
+                projections = vectors @ self.weights[f"conv{width}.weight"]
+                yield self._max_branch(
+                    width, *device.winning_windows(projections, grid, lengths, width), grid, vectors
+                )
+
     def _max_branch(
-        self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
+        self, width: int, products: Tensor, start: Tensor, words: Tensor, vectors: Tensor
     ) -> tuple[list[Step], Tensor, int]:
         weight, bias = self.weights[f"conv{width}.weight"], self.weights[f"conv{width}.bias"]
-        if self.table.device.type == "cpu":
-            first, more, ids = project(vectors, packed.distinct, packed.ids, width, weight, self.kept)
-            _, where = kernels.winning_windows(first, ids, packed.starts, width, more=more)
-            shares = kernels.winner_contributions(first, where, ids, packed.starts, width, more=more)
-            products, start = torch.from_numpy(shares), torch.from_numpy(where).long()
-        else:
-            lengths = torch.from_numpy(packed.lengths).to(grid.device)
-            products, start = device.winning_windows(vectors @ weight, grid, lengths, width)
         z = products.sum(dim=2) + bias
-        windows = WinningWindows(products, start, grid, vectors, weight, self._box)
+        windows = WinningWindows(products, start, words, vectors, weight, self._box)
         steps: list[Step] = [
             Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
             Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
@@ -106,7 +117,7 @@ class ConvNet:
         return steps, torch.relu(z), z.numel() * width
 
     def _mean_branch(
-        self, vectors: Tensor, packed: Packed, grid: Tensor, width: int
+        self, width: int, packed: Packed, grid: Tensor, vectors: Tensor
     ) -> tuple[list[Step], Tensor, int]:
         flat = vectors @ self.weights[f"conv{width}.weight"]
         projections = flat.reshape(len(vectors), width, -1)

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from textlrp.lrp.projections import numbered
 
 Ids = NDArray[np.int64]
 """(L,) the words of one text as the model reads them: vocabulary ids, 0 for an unknown word."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Packed:
     """N texts end to end.
 
-    ``distinct`` (U,) vocabulary ids, the first always 0; ``ids`` positions in it; ``starts`` (N + 1,) where
-    each text begins.
+    ``words`` (L,) vocabulary ids; ``starts`` (N + 1,) where each text begins. Only what touches the vectors of words
+    numbers the distinct ones: ``distinct`` (U,) vocabulary ids, the first always 0, and ``ids`` (L,) positions in it.
     """
 
-    distinct: Ids
-    ids: Ids
+    words: Ids
     starts: Ids
 
     def __len__(self) -> int:
         return len(self.starts) - 1
+
+    @property
+    def distinct(self) -> Ids:
+        return self._numbered[0]
+
+    @property
+    def ids(self) -> Ids:
+        return self._numbered[1]
+
+    @cached_property
+    def _numbered(self) -> tuple[Ids, Ids]:
+        return numbered(self.words)
 
     @property
     def lengths(self) -> Ids:
@@ -34,17 +48,22 @@ class Packed:
 
     def padded(self, at_least: int = 1) -> Ids:
         """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``at_least`` that long."""
+        return self._grid(self.ids, at_least)
+
+    def padded_words(self, at_least: int = 1) -> Ids:
+        """(N, T) vocabulary ids, as :meth:`padded`."""
+        return self._grid(self.words, at_least)
+
+    def _grid(self, flat: Ids, at_least: int) -> Ids:
         lengths = self.lengths
         longest = max(at_least, int(lengths.max(initial=0)))
         grid = np.zeros((len(self), longest), dtype=np.int64)
-        grid[np.arange(longest) < lengths[:, None]] = self.ids
+        grid[np.arange(longest) < lengths[:, None]] = flat
         return grid
 
 
 def pack(texts: Sequence[Ids]) -> Packed:
-    """Put texts end to end and number their distinct words."""
+    """Put texts end to end."""
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum([len(ids) for ids in texts], out=starts[1:])
-    flat = np.concatenate([np.zeros(1, dtype=np.int64), *texts])
-    distinct, positions = np.unique(flat, return_inverse=True)
-    return Packed(distinct, positions[1:].astype(np.int64), starts)
+    return Packed(np.concatenate([np.zeros(0, dtype=np.int64), *texts]), starts)
