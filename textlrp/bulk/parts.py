@@ -164,11 +164,13 @@ def size_of(explainer: BatchExplainer, table: pa.Table) -> int:
 def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Tables put together until they are large enough for a row group."""
     held: list[pa.Table] = []
+    size = 0
     for table in tables:
         held.append(table)
-        if sum(own.nbytes for own in held) >= GROUP_BYTES:
+        size += table.nbytes
+        if size >= GROUP_BYTES:
             yield pa.concat_tables(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pa.concat_tables(held)
 

@@ -81,7 +81,7 @@ def keep(table: Tensor, weights: Mapping[int, Tensor], words: int, allocate: All
 
 
 def numbered(words: Ids) -> tuple[Ids, Ids]:
-    """The distinct words of a batch (U,), ascending, the unknown word 0 among them always; ``words`` as places there."""
+    """The distinct words of a batch (U,), ascending and with the unknown word 0; ``words`` (L,) as places there."""
     distinct, places = np.unique(np.concatenate([np.zeros(1, dtype=np.int64), words]), return_inverse=True)
     return distinct, places[1:].astype(np.int64)
 
