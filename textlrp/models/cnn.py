@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from textlrp.errors import OptionError
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
-from textlrp.models.convnet import ConvNet, Pooling, new_convnet
+from textlrp.models.convnet import ConvNet, Pooling, averaged, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.options import check_whole, is_whole
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
 """Width and filters of the three nets of Arras et al. 2017."""
+
+
+READING = ("widths", "pooling", "max_tokens", "tokenizer", "lowercase", "skip", "dtype")
+"""Options that say what a model reads of a text, and how."""
 
 
 class CNNClassifier(NetClassifier):
@@ -135,6 +141,34 @@ class CNNClassifier(NetClassifier):
             random_state=random_state,
         )
 
+    @classmethod
+    def averaged(cls, models: Sequence[CNNClassifier]) -> CNNClassifier:
+        """One CNN whose scores are the mean of those of several: the same net trained from several seeds, say.
+
+        It is a CNN like any other (explained as exactly, saved, run over millions): vectors side by side, the filters
+        of all. Its options are those of the first, with the sizes of all. Raises :class:`OptionError` for models that
+        differ in what they read, in their classes or windows, and NotFittedError for one that is not fitted.
+        """
+        models = list(models)
+        if not models:
+            raise OptionError(
+                "no models came; fitted CNNClassifiers of the same texts are wanted, from several seeds."
+            )
+        for name in ("classes", "vocabulary", *READING):
+            different = [model for model in models if not _same(models[0], model, name)]
+            if different:
+                raise OptionError(
+                    f"models that differ in their {name} came; fit all to the same texts, with other seeds alone."
+                )
+        net = averaged([cast(ConvNet, model.fitted_net()) for model in models])
+        options = models[0].get_params(deep=False)
+        filters = tuple(len(net.weights[f"conv{width}.bias"]) for width in net.widths)
+        made = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
+        made.vocabulary_, made.classes_ = models[0].vocabulary_, models[0].classes_
+        made.n_documents_ = models[0].n_documents_
+        made.weights_ = {"embedding": net.table.numpy(), **{name: own.numpy() for name, own in net.weights.items()}}
+        return made
+
     def shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Widths and filters per width."""
         widths = _whole_numbers("widths", self.widths)
@@ -165,6 +199,20 @@ class CNNClassifier(NetClassifier):
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
         return ConvNet(table, weights, self.shape()[0], self.pooling)
+
+
+def _same(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:
+    """Whether two fitted models have the same classes, vocabulary, or option of that name."""
+    check_is_fitted(model, "weights_")
+    check_is_fitted(other, "weights_")
+    match name:
+        case "classes":
+            return bool(np.array_equal(model.classes_, other.classes_))
+        case "vocabulary":
+            return model.vocabulary_.words == other.vocabulary_.words
+        case "widths":
+            return model.shape()[0] == other.shape()[0]
+    return bool(getattr(model, name) == getattr(other, name))
 
 
 def _whole_numbers(name: str, value: Any) -> tuple[int, ...]:

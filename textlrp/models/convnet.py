@@ -163,6 +163,29 @@ def new_convnet(
     return ConvNet(table, weights, tuple(widths), pooling)
 
 
+def averaged(nets: Sequence[ConvNet]) -> ConvNet:
+    """One net whose scores are the mean of those of several, of the same words, widths, pooling and classes.
+
+    Their vectors stand side by side and each keeps its own filters, which read its own part of a vector alone.
+    """
+    first = nets[0]
+    weights: dict[str, Tensor] = {}
+    for width in first.widths:
+        blocks = [net.weights[f"conv{width}.weight"].reshape(net.table.shape[1], width, -1) for net in nets]
+        by_offset = [
+            torch.block_diag(*(block[:, h] for block in blocks))  # type: ignore[no-untyped-call]
+            for h in range(width)
+        ]
+        weights[f"conv{width}.weight"] = torch.stack(by_offset, dim=1).flatten(1)
+        weights[f"conv{width}.bias"] = torch.cat([net.weights[f"conv{width}.bias"] for net in nets])
+    sizes = [[len(net.weights[f"conv{width}.bias"]) for width in first.widths] for net in nets]
+    outputs = [torch.split(net.weights["output.weight"], own, dim=1) for net, own in zip(nets, sizes, strict=True)]
+    by_width = [part for parts in zip(*outputs, strict=True) for part in parts]
+    weights["output.weight"] = torch.cat(by_width, dim=1) / len(nets)
+    weights["output.bias"] = torch.stack([net.weights["output.bias"] for net in nets]).mean(dim=0)
+    return replace(first, table=torch.cat([net.table for net in nets], dim=1), weights=weights, kept=None)
+
+
 def plain_weights(weights: Mapping[str, Tensor], width: int) -> Tensor:
     """The convolution of ``width`` as :class:`torch.nn.Conv1d` lays it out: (F, D, H)."""
     flat = weights[f"conv{width}.weight"]
