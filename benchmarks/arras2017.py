@@ -28,7 +28,7 @@ from textlrp.models.paths import path_scores
 PAPER = frozenset({"deletion", "vectors"})
 FULL = PAPER | {"eraser", "pointing", "words", "sanity", "ledger"}
 POINTED = "our CNN, word dropout 0.1"
-"""Of the shares that choose_dropout.py compares on validation posts, the one that points best."""
+"""A CNN that was kept from fewer words, for the pointing game."""
 
 HEATMAP_CLASSES = ["sci.space", "sci.med", "comp.graphics", "talk.politics.guns"]
 

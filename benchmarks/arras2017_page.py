@@ -197,9 +197,9 @@ def _pointing(results: Mapping[str, Results]) -> Iterator[str]:
         "## Hybrid-document pointing game",
         "",
         "Ten sentences of different posts glued together (Poerner, Roth, Schütze 2018; reported there for another "
-        "CNN: LRP .89, gradient × input .89, gradient L2 .79). Kept from fewer words in training, a CNN points "
-        "better, and below a fifth, the default, is less accurate: `choose_dropout.py` compares on validation posts. "
-        "The share that pointed best there, 0.1, does not here: a hundredth more or less is that of another seed.",
+        "CNN: LRP .89, gradient × input .89, gradient L2 .79). A hundredth more or less is that of another seed; "
+        "`pointing.py` compares settings on validation posts, and the average of several seeds, a CNN that points "
+        "better than each.",
         "",
         "| model | method | hits | of |",
         "|---|---|---|---|",
