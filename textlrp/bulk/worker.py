@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -25,8 +28,8 @@ def work(connection: Connection, model: TextClassifier | str, options: dict[str,
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
     try:
         _answer(connection, load(model) if isinstance(model, str) else model, options)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the parent is gone, or needs us no more
+    except (BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone
     except TextlrpError as problem:
         with suppress(BrokenPipeError):
             connection.send(problem)
@@ -40,8 +43,8 @@ def _answer(connection: Connection, model: TextClassifier, options: dict[str, An
     explainer = BatchExplainer(model, memory=0, **options)
     folder = Path()
     held: list[SharedMemory] = []
-    while True:
-        match connection.recv():
+    for message in _messages(connection):
+        match message:
             case Introduce():
                 connection.send(explainer.about)
             case Size(rows):
@@ -53,3 +56,20 @@ def _answer(connection: Connection, model: TextClassifier, options: dict[str, An
                 explainer = BatchExplainer(model, memory=memory, kept=kept, **options)
             case pa.Table() as part:
                 connection.send(write_part(explainer, part, folder))
+
+
+def _messages(connection: Connection) -> Iterator[Any]:
+    """The messages until the other end is closed, read ahead: who sends one waits for no part to be done."""
+    came: SimpleQueue[Any] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            with suppress(EOFError, OSError):
+                while True:
+                    came.put(connection.recv())
+        finally:
+            came.put(None)
+
+    Thread(target=read, daemon=True).start()
+    while (message := came.get()) is not None:
+        yield message
