@@ -1,9 +1,10 @@
 """Which CNN's strongest word points best at a sentence of its class? The hybrid pointing game of Poerner et al. 2018.
 
-Settings are compared on validation posts: small CNNs are trained on the earlier 60 % of the training posts of each
-group of 20 Newsgroups, from several seeds; the later 40 % are classified, and their sentences make the hybrids. Each
-CNN plays alone, and so does the average of all seeds (CNNClassifier.averaged). The default and the settings whose
-average points best then play once on the test posts, trained on all training posts at the default's sizes.
+Settings are compared on validation posts: CNNs of 200 filters of each width and 200 dimensions are trained on the
+earlier 60 % of the training posts of each group of 20 Newsgroups, from several seeds; the later 40 % are classified,
+and their sentences make the hybrids. Each CNN plays alone, and so does the average of all seeds
+(CNNClassifier.averaged). The default settings and those whose average points best are then trained on all training
+posts, and play once on the test posts.
 
     python benchmarks/pointing.py --page docs/pointing.md       # --no-test: the validation posts alone
 """
@@ -23,7 +24,7 @@ SETTINGS = {
     "word dropout 0.4": {"word_dropout": 0.4},
     "word dropout 0.1, label smoothing 0.2": {"word_dropout": 0.1, "label_smoothing": 0.2},
 }
-SMALL = {"filters": 200, "embedding_dim": 200}
+SIZES = {"filters": 200, "embedding_dim": 200}
 
 
 def main() -> None:
@@ -37,13 +38,13 @@ def main() -> None:
 
     game = Game(options.seeds, options.hybrids)
     training = textlrp.load_20newsgroups("train").documents
-    game.say("## Validation posts: 200 filters of each width, vectors of 200 dimensions\n")
-    averages = game.played(list(SETTINGS), SMALL, *earlier_and_later(training, 0.6))
+    game.say("## Validation posts\n")
+    averages = game.played(list(SETTINGS), *earlier_and_later(training, 0.6))
     best = max(averages, key=lambda name: averages[name])
     game.say(f"\nThe average that points best: {best}.")
     if not options.no_test:
-        game.say("\n## Test posts: 600 filters of each width, vectors of 300 dimensions\n")
-        game.played([*dict.fromkeys(["default", best])], {}, training, textlrp.load_20newsgroups("test").documents)
+        game.say("\n## Test posts\n")
+        game.played([*dict.fromkeys(["default", best])], training, textlrp.load_20newsgroups("test").documents)
     if options.page:
         options.page.write_text("\n".join([*HEAD, *game.lines]) + "\n", encoding="utf-8")
 
@@ -59,7 +60,7 @@ class Game:
         print(line, flush=True)
         self.lines.append(line)
 
-    def played(self, names, sizes, training, held_out):
+    def played(self, names, training, held_out):
         """The share of hits of the average of all seeds, for each of the settings."""
         hybrids = hybrid_documents(held_out, most=self.most)
         self.say(
@@ -71,7 +72,7 @@ class Game:
         for name in names:
             members = []
             for seed in range(self.seeds):
-                model = textlrp.CNNClassifier(**SETTINGS[name] | sizes, random_state=seed)
+                model = textlrp.CNNClassifier(**SETTINGS[name] | SIZES, random_state=seed)
                 members.append(model.fit(training, [post.label for post in training]))
                 self.row(name, seed, members[-1], held_out, hybrids)
             averaged = textlrp.CNNClassifier.averaged(members)
@@ -94,7 +95,7 @@ HEAD = [
     "epsilon), and the word with the largest relevance should stand in a sentence of a post of that class (Poerner,",
     "Roth, Schütze 2018; reported there for another CNN: .89). Hybrids without such a sentence do not count.",
     "Settings are chosen on validation posts by the average of all seeds, which is one CNN as well",
-    "(`CNNClassifier.averaged`).",
+    "(`CNNClassifier.averaged`). 200 filters of each width, vectors of 200 dimensions.",
     "`python benchmarks/pointing.py --page docs/pointing.md` prints this.",
     "",
 ]
