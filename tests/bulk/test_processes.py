@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -22,8 +25,10 @@ from toys import LABELS, TEXTS, fitted, small
 
 from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, messages
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
-from textlrp.bulk.pool import processes
+from textlrp.bulk.pool import PRELOAD, processes
+from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
+from textlrp.processes import context
 from textlrp.text.readers import Columns
 
 pytestmark = pytest.mark.slow
@@ -139,7 +144,10 @@ def test_a_text_that_brings_down_one_process_after_another_is_named(tmp_path: Pa
 def test_a_text_that_brings_down_the_process_that_tries_it_is_named(tmp_path: Path) -> None:
     path = poisoned(tmp_path, 7)
     model = small("svm", tokenizer=split_or_die).fit(TEXTS, LABELS)
-    said = r"^the process that explained the rows 1 to 64 ended \(exit code 9\), for want of memory perhaps\.$"
+    said = (
+        r"^the process that explained the rows 1 to 64 ended \(exit code 9\), for want of memory perhaps; take fewer "
+        r"--workers, or look at what it worked on\.$"
+    )
     with pytest.raises(DataError, match=said):
         explained(path, tmp_path / "out", model)
     assert (tmp_path / "deaths").read_text() == "died\n"
@@ -171,6 +179,25 @@ def test_who_stops_listening_ends_the_processes(corpus: Path, tmp_path: Path) ->
     done.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
     assert not [*(tmp_path / "out").glob(".*")]
+
+
+def test_who_sends_parts_waits_for_none_to_be_done() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    ours.send("first")
+    messages = _messages(theirs)
+    assert next(messages) == "first"  # and now it is at work
+    large = [bytes(8 << 20), bytes(8 << 20)]  # far more than a pipe holds
+    sender = threading.Thread(target=lambda: [ours.send(part) for part in large], daemon=True)
+    sender.start()
+    sender.join(timeout=20)
+    assert not sender.is_alive()
+    ours.close()
+    assert list(messages) == large
+
+
+def test_forks_leave_what_was_imported_before_them_where_it_is() -> None:
+    with ProcessPoolExecutor(1, mp_context=context(PRELOAD)) as pool:
+        assert pool.submit(gc.get_freeze_count).result() > 10_000
 
 
 # ---- the command, killed and interrupted

@@ -135,7 +135,8 @@ class Processes:
         except (EOFError, OSError):
             worker.process.join()
             raise DataError(
-                f"the process that {doing} ended (exit code {worker.process.exitcode}), for want of memory perhaps."
+                f"the process that {doing} ended (exit code {worker.process.exitcode}), for want of memory perhaps; "
+                "take fewer --workers, or look at what it worked on."
             ) from None
         if isinstance(answer, Exception):
             raise answer
