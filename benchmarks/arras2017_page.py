@@ -197,9 +197,9 @@ def _pointing(results: Mapping[str, Results]) -> Iterator[str]:
         "## Hybrid-document pointing game",
         "",
         "Ten sentences of different posts glued together (Poerner, Roth, Schütze 2018; reported there for another "
-        "CNN: LRP .89, gradient × input .89, gradient L2 .79). A hundredth more or less is that of another seed; "
-        "`pointing.py` compares settings on validation posts, and the average of several seeds, a CNN that points "
-        "better than each.",
+        "CNN: LRP .89, gradient × input .89, gradient L2 .79). A hundredth more or less is that of another seed; the "
+        "average of three CNNs, one CNN as well, has the settings that [pointing.py](pointing.md) found best on "
+        "validation posts.",
         "",
         "| model | method | hits | of |",
         "|---|---|---|---|",
