@@ -117,17 +117,22 @@ def _orders(results: Mapping[str, Results]) -> Iterator[str]:
     """Whether the paper's order of the weightings holds."""
     yield ""
     for name, found in results.items():
-        power = {row["weighting"]: row["epi"] for row in _vectors(found)}
-        if not power:
+        rows = {row["weighting"]: row for row in _vectors(found)}
+        if not rows:
             continue
-        chains = [[EW, SA_EW], [LRP, SA, "TF-IDF", "uniform"]] if EW in power else [[LRP, SA, "TF-IDF", "uniform"]]
+        chains = [[EW, SA_EW], [LRP, SA, "TF-IDF", "uniform"]] if EW in rows else [[LRP, SA, "TF-IDF", "uniform"]]
         broken = [
-            f"{after} is above {before} ({power[after]:.4f} to {power[before]:.4f})"
+            f"{after} is above {before} ({_above(rows[after], rows[before])})"
             for chain in chains
             for before, after in pairwise(chain)
-            if power[after] >= power[before]
+            if rows[after]["epi"] >= rows[before]["epi"]
         ]
         yield f"- {name}: the paper's order " + (f"does not hold: {'; '.join(broken)}." if broken else "holds.")
+
+
+def _above(upper: Results, lower: Results) -> str:
+    inside = upper["epi"] - lower["epi"] <= max(upper["sd"], lower["sd"])
+    return f"{upper['epi']:.4f} to {lower['epi']:.4f}" + (", less than a standard deviation" if inside else "")
 
 
 def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
