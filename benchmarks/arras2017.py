@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from arras2017_page import write_page
-from pointing import SIZES
+from pointing import SETTINGS, SIZES
 
 import textlrp
 from textlrp.corpus.evaluating import evaluate
@@ -80,9 +80,8 @@ class Bench:
             return fitted(textlrp.CNNClassifier(**settings | small))
 
         def average() -> Any:
-            return textlrp.CNNClassifier.averaged(
-                [ours(**SIZES, word_dropout=0.1, random_state=seed) for seed in range(3)]
-            )
+            settings = SETTINGS["word dropout 0.1"] | SIZES
+            return textlrp.CNNClassifier.averaged([ours(**settings, random_state=seed) for seed in range(3)])
 
         recipes: dict[str, Callable[[], Any]] = {
             "CNN2": net("CNN2"),
