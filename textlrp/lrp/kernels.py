@@ -200,6 +200,8 @@ def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-unty
 
 def land_winners(
     shares: Floats,
+    bounds: Ids,
+    step: Ids,
     sides: Floats,
     weights: Floats,
     factors: Floats,
@@ -212,28 +214,44 @@ def land_winners(
     unread: Floats,
     ledger: Floats,
 ) -> None:
-    """Lead classes through the dense layer and the winning windows of one width onto the words, in place.
+    """Propagate classes through the dense layer and the winning windows of all widths to the words, in place.
 
     Of text n and its k-th class, filter f gets ``r = sum_p sides[p, n, f] weights[p, f, class] factors[p, n, k]``
-    (P parts of the dense layer's rule) and hands ``shares[n, f, h] r`` to word h of its window.
+    (P parts of the dense layer's rule) and gives ``shares[n, bounds[f] + h] r`` to word h of its window.
 
-    ``shares`` (N, F, H); ``sides`` (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F)
-    for Q causes; ``where``, ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to:
-    ``landed`` (L, K), ``unread`` (N, K) what met unknown words or padding, ``ledger`` (Q, N, K).
+    F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``bounds`` (F + 1,) where the shares of
+    each filter begin, and so how wide it is; ``step`` (F,) which of the W convolutions it belongs to; ``sides``
+    (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F) for Q causes; ``where`` (N, F),
+    ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to: ``landed`` (L, K), ``unread``
+    (N, K) what met unknown words or padding, ``ledger`` (W, Q, N, K).
     """
     every = bool((classes == np.arange(weights.shape[2])).all()) if classes.shape[1] == weights.shape[2] else False
     _land_winners(
-        shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+        shares,
+        bounds,
+        step,
+        sides,
+        weights,
+        factors,
+        absorbed,
+        where,
+        ids,
+        starts,
+        classes,
+        every,
+        landed,
+        unread,
+        ledger,
     )
 
 
 @numba.njit(parallel=True, cache=True)
 def _land_winners(  # type: ignore[no-untyped-def]
-    shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+    shares, bounds, step, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
 ):
-    filters, width = shares.shape[1:]
-    parts, targets = factors.shape[0], factors.shape[2]
-    for n in numba.prange(shares.shape[0]):
+    parts, documents, filters = sides.shape
+    targets = factors.shape[2]
+    for n in numba.prange(documents):
         begin = starts[n]
         length = starts[n + 1] - begin
         arrived = np.empty(targets, shares.dtype)
@@ -254,8 +272,9 @@ def _land_winners(  # type: ignore[no-untyped-def]
                             arrived[k] += side * weight[classes[n, k]] * factor[k]
             if not met:
                 continue
-            for h in range(width):
-                share = shares[n, f, h]
+            first = bounds[f]
+            for h in range(bounds[f + 1] - first):
+                share = shares[n, first + h]
                 if share != 0:
                     place = where[n, f] + h
                     row = landed[begin + place] if place < length and ids[begin + place] > 0 else unread[n]
@@ -264,6 +283,6 @@ def _land_winners(  # type: ignore[no-untyped-def]
             for q in range(len(absorbed)):
                 share = absorbed[q, n, f]
                 if share != 0:
-                    row = ledger[q, n]
+                    row = ledger[step[f], q, n]
                     for k in range(targets):
                         row[k] += share * arrived[k]

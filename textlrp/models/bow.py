@@ -44,6 +44,8 @@ class BagOfWordsClassifier(TextClassifier):
     """
 
     kind = "svm"
+    scoring_options = (*TextClassifier.scoring_options, "ngrams", "sublinear_tf")
+    training_options = (*TextClassifier.training_options, "min_df_ngrams", "C", "loss", "idf_power")
 
     def __init__(
         self,
