@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -121,24 +120,20 @@ class _WindowShares(NamedTuple):
 
 def _window_shares(convolutions: Sequence[Linear], rule_of: Mapping[str, Rule]) -> _WindowShares:
     """Ask the rule of each convolution which fraction goes to each word of a window and which is absorbed."""
-    found = _shares_of_each(convolutions, [rule_of[step.name] for step in convolutions])
-    causes = tuple(dict.fromkeys(cause for own in found for cause in own.absorbed))
-    shares, places, absorbed, widths = [], [], [], []
-    for step, own in zip(convolutions, found, strict=True):
+    flows, absorbed = _shares_of_all(convolutions, [rule_of[step.name] for step in convolutions])
+    shares, sizes = [], []
+    for step, own in zip(convolutions, flows, strict=True):
         assert isinstance(step.map, WinningWindows)
-        products = step.map.products
-        shares.append(_word_shares(step.map, own).reshape(len(products), -1))
-        places.append(step.map.start)
-        nothing = step.outputs.new_zeros(())
-        absorbed.append(torch.stack([own.absorbed.get(cause, nothing).expand_as(step.outputs) for cause in causes]))
-        widths.append(products.shape[1:])
+        shares.append(_word_shares(step.map, own).flatten(1))
+        sizes.append(step.map.products.shape[1:])
+    filters, widths = np.array(sizes, dtype=np.int64).T
     return _WindowShares(
         torch.cat(shares, dim=1).numpy(),
-        np.cumsum([0, *(width for filters, width in widths for _ in range(filters))]),
-        np.repeat(np.arange(len(widths)), [filters for filters, _ in widths]),
-        torch.cat(places, dim=1).numpy().astype(np.int32),
-        causes,
-        torch.cat(absorbed, dim=2).numpy(),
+        np.concatenate([[0], np.cumsum(np.repeat(widths, filters))]),
+        np.repeat(np.arange(len(widths)), filters),
+        torch.cat([step.map.start for step in convolutions], dim=1).numpy().astype(np.int32),  # type: ignore[attr-defined]
+        tuple(absorbed),
+        torch.stack(list(absorbed.values())).numpy(),
     )
 
 
@@ -159,23 +154,27 @@ class _SideBySide:
         return torch.cat([step.total(part).expand_as(step.outputs) for step in self.steps], dim=1)
 
 
-def _shares_of_each(convolutions: Sequence[Linear], rules: Sequence[Rule]) -> list[Shares]:
-    """The shares of each convolution."""
-    if any(rule != rules[0] for rule in rules):
-        return [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
-    outputs = torch.cat([step.outputs for step in convolutions], dim=1)
-    bias = torch.cat([step.bias for step in convolutions])
-    every = rules[0].shares(_SideBySide(convolutions[0].name, tuple(convolutions), outputs, bias))
-    flows = [(part, factor.expand_as(outputs)) for part, factor in every.flows]
-    absorbed = {cause: entry.expand_as(outputs) for cause, entry in every.absorbed.items()}
-    ends = accumulate((step.outputs.shape[1] for step in convolutions), initial=0)
-    return [
-        Shares(
-            tuple(Flow(part, factor[:, low:high]) for part, factor in flows),
-            {cause: entry[:, low:high] for cause, entry in absorbed.items()},
-        )
-        for low, high in pairwise(ends)
-    ]
+def _shares_of_all(
+    convolutions: Sequence[Linear], rules: Sequence[Rule]
+) -> tuple[list[list[Flow]], dict[str, Tensor]]:
+    """The flows of each convolution, and what is absorbed of all filters (N, F): cause -> fraction."""
+    if all(rule == rules[0] for rule in rules):
+        outputs = torch.cat([step.outputs for step in convolutions], dim=1)
+        bias = torch.cat([step.bias for step in convolutions])
+        every = rules[0].shares(_SideBySide(convolutions[0].name, tuple(convolutions), outputs, bias))
+        sizes = [step.outputs.shape[1] for step in convolutions]
+        pieces = [(part, torch.split(factor.expand_as(outputs), sizes, dim=1)) for part, factor in every.flows]
+        flows = [[Flow(part, own[place]) for part, own in pieces] for place in range(len(sizes))]
+        return flows, {cause: entry.expand_as(outputs) for cause, entry in every.absorbed.items()}
+    found = [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
+    absorbed = {}
+    for cause in dict.fromkeys(cause for own in found for cause in own.absorbed):
+        entries = [
+            own.absorbed.get(cause, step.outputs.new_zeros(())).expand_as(step.outputs)
+            for step, own in zip(convolutions, found, strict=True)
+        ]
+        absorbed[cause] = torch.cat(entries, dim=1)
+    return [list(own.flows) for own in found], absorbed
 
 
 class _Parts(NamedTuple):
@@ -205,9 +204,9 @@ def _parts(output: Linear, shares: Shares, chosen: tuple[Ids, Ids], seed: Floats
     )
 
 
-def _word_shares(map: WinningWindows, shares: Shares) -> Tensor:
+def _word_shares(map: WinningWindows, flows: Sequence[Flow]) -> Tensor:
     """(N, F, H): the fraction of a filter's relevance that each word of its window gets."""
-    return sum_tensors([map.contributions(part) * factor[..., None] for part, factor in shares.flows])
+    return sum_tensors([map.contributions(part) * factor[..., None] for part, factor in flows])
 
 
 def _full(entry: Tensor, step: Linear) -> Tensor:

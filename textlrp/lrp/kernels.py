@@ -247,7 +247,21 @@ def land_winners(
 
 @numba.njit(parallel=True, cache=True)
 def _land_winners(  # type: ignore[no-untyped-def]
-    shares, bounds, step, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+    shares,
+    bounds,
+    step,
+    sides,
+    weights,
+    factors,
+    absorbed,
+    where,
+    ids,
+    starts,
+    classes,
+    every,
+    landed,
+    unread,
+    ledger,
 ):
     parts, documents, filters = sides.shape
     targets = factors.shape[2]
