@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError
-from textlrp.files import written_beside
+from textlrp.file_kinds import json_lines
+from textlrp.files import FileKind, written_beside
 from textlrp.records import Explanation, Phrase, Target, Tokens, from_dict
 
 _FORMAT = {b"textlrp": b"explanations 1"}
@@ -57,22 +58,40 @@ _SCHEMA = pa.schema(
 )
 
 
-def write(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
-    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`."""
+def _is_parquet_of_ours(path: Path) -> bool:
+    try:
+        schema = pq.read_schema(path)
+    except pa.ArrowException:
+        return False
+    return schema.names == list(_COLUMNS) and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
+
+
+STORED = {
+    ".jsonl": json_lines("a file of explanations", {*_COLUMNS, "spans", "dtype"} - {"starts", "ends"}),
+    ".parquet": FileKind("a file of explanations", _is_parquet_of_ours),
+}
+"""The kinds of files, by suffix."""
+
+
+def write(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
+    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`.
+
+    An existing file of stored explanations is replaced; with ``force=True`` any other is moved to a backup name.
+    """
     suffix = Path(path).suffix.lower()
     if suffix == ".jsonl":
-        return write_jsonl(explanations, path)
+        return write_jsonl(explanations, path, force=force)
     if suffix == ".parquet":
-        return write_parquet(explanations, path)
+        return write_parquet(explanations, path, force=force)
     raise DataError(f"cannot tell the format of {str(path)!r}; end the name in .jsonl or .parquet.")
 
 
 # ---- JSON Lines
 
 
-def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
     """One JSON object a line, as :meth:`Explanation.to_dict` gives it; raises :class:`DataError`."""
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with written_beside(path, STORED[".jsonl"], force=force) as beside, beside.open("wb") as file:
         for explanation in _each(explanations):
             file.write(_line(explanation))
     return Path(path)
@@ -118,9 +137,14 @@ def _read_lines(path: str | Path) -> Iterator[Explanation]:
 # ---- Parquet
 
 
-def write_parquet(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_parquet(
+    explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False
+) -> Path:
     """One row a document, with list columns; raises :class:`DataError`."""
-    with written_beside(path) as beside, pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer:
+    with (
+        written_beside(path, STORED[".parquet"], force=force) as beside,
+        pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer,
+    ):
         for group in _groups(_each(explanations)):
             writer.write_batch(_batch(group))
     return Path(path)

@@ -34,17 +34,22 @@ PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def save_model(
-    model: TextClassifier, path: str | Path, *, compress: bool = False, card: Mapping[str, Any] | None = None
+    model: TextClassifier,
+    path: str | Path,
+    *,
+    compress: bool = False,
+    card: Mapping[str, Any] | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a fitted model to a folder, beside it first and then renamed; an older model there is replaced.
 
     ``compress`` stores word vectors in 8 bits and other weights in 16. ``card``: anything JSON can hold that
     a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
-    than a model folder.
+    than a model folder; with ``force`` that is moved to a backup name.
     """
     check_is_fitted(model, "weights_")
     target = Path(path)
-    check_replaceable(target)
+    check_replaceable(target, force=force)
     tensors = _compressed(model.weights_) if compress else dict(model.weights_)
     tensors["vocabulary.words"] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
     tensors["vocabulary.counts"] = model.vocabulary_.counts
@@ -60,7 +65,9 @@ def save_model(
         "card": dict(card or {}),
     }
     try:
-        write_folder(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
+        write_folder(
+            target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
+        )
     except (OSError, SafetensorError) as reason:
         raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
     return target
