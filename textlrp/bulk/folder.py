@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from textlrp.bulk.parts import part_name, set_aside_of
 from textlrp.errors import DataError
+from textlrp.file_kinds import json_lines
 from textlrp.files import (
     FolderKind,
     check_folder,
@@ -23,6 +24,8 @@ from textlrp.files import (
 )
 
 RUN, ASIDE = "run.json", "set-aside.jsonl"
+
+_ASIDE_ROWS = json_lines("a file of rows that were set aside", ("row", "wrong"))
 
 FILES = (RUN, ASIDE, "part-*.parquet")
 
@@ -99,7 +102,7 @@ class RunFolder:
             documents += own
             aside += bad
         if aside:
-            with written_beside(self.path / ASIDE) as beside, beside.open("w", encoding="utf-8") as file:
+            with written_beside(self.path / ASIDE, _ASIDE_ROWS) as beside, beside.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in aside)
         return documents, len(aside)
 

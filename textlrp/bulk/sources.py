@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.datasets import Corpus
 from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_files, read_rows
@@ -74,7 +75,8 @@ Source = FileSource | CorpusSource
 
 def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8") -> FileSource:
     """The rows of a file or folder; raises :class:`DataError` where there is none, and reads the first row."""
-    place = Path(path).expanduser()
+    place = user_path(path)
+    check_regular(place)
     if not place.exists():
         raise DataError(f"{place} does not exist; a corpus is one of {FILE_TYPES}.")
     if place.is_dir() and any(columns):

@@ -74,9 +74,9 @@ def evaluate(
         results |= _measured(Run(model, documents, corpus, plan, stages, say))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
-    with written_beside(target / "results.json", _RESULTS) as beside:
+    with written_beside(target / "results.json", _RESULTS, force=force) as beside:
         beside.write_text(json_text(results), encoding="utf-8")
-    write_evaluation(results, target / "index.html")
+    write_evaluation(results, target / "index.html", force=force)
     return results
 
 

@@ -21,7 +21,16 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
-from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, checksum, read_config, write_folder
+from textlrp.models.folder import (
+    CONFIG,
+    FORMAT,
+    TENSORS,
+    check_model_path,
+    check_replaceable,
+    checksum,
+    read_config,
+    write_folder,
+)
 from textlrp.models.options import plain_option
 from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
@@ -134,6 +143,7 @@ def bundled() -> list[str]:
 
 def _folder(path: str | Path) -> Path:
     folder = Path(path)
+    check_model_path(folder)
     if folder.is_dir():
         return folder
     if str(path) in bundled():

@@ -20,11 +20,15 @@ FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
 
+def check_model_path(folder: Path) -> None:
+    """Raise :class:`ModelError` where reading a model could wait forever: it is, or holds, a pipe or a device."""
+    with _as_model_error():
+        for path in (folder, folder / CONFIG, folder / TENSORS):
+            check_regular(path)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
-    with _as_model_error():
-        check_regular(folder / CONFIG)
-        check_regular(folder / TENSORS)
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, NoReturn, cast
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular
 
 
 def known_encoding(encoding: str) -> str:
@@ -27,7 +28,8 @@ def known_encoding(encoding: str) -> str:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked where it is a ``.gz``."""
+    """The bytes of a file, unpacked where it is a ``.gz``; raises :class:`DataError` for a pipe or a device."""
+    check_regular(path)
     return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
