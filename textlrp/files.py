@@ -137,10 +137,11 @@ def check_file(
         raise DataError(f"cannot write the file {_shown(path)}: it is a folder. Name a file in it.")
     if found is not None and not stat.S_ISREG(found.st_mode):
         raise DataError(f"the output must be a regular file; got {_shown(path)}, {_what(found)}. Name another file.")
-    if not target.parent.is_dir():
-        raise DataError(
-            f"cannot write {_shown(path)}: the folder {_shown(target.parent)} does not exist. Make it first."
-        )
+    for folder in (Path(path).parent, target.parent):  # the latter is another one where the path is a link
+        if not folder.is_dir():
+            raise DataError(
+                f"cannot write {_shown(path)}: the folder {_shown(folder)} does not exist. Make it first."
+            )
     check_apart(path, inputs)
     if not force and (refusal := _file_refusal(target, kind)):
         raise DataError(f"{_shown(path)} {refusal}. {_REMEDY.format('file')}")
@@ -300,9 +301,16 @@ def folder_beside(
 
 
 def opened_folder(
-    path: str | Path, kind: FolderKind, files: Sequence[str], *, force: bool = False, parents: bool = False
+    path: str | Path,
+    kind: FolderKind,
+    files: Sequence[str] | None = None,
+    *,
+    force: bool = False,
+    parents: bool = False,
 ) -> Path:
-    """Make a folder to write ``files`` into and mark it, or continue one that was made for this; links resolved.
+    """Make a folder to write into, or continue one that was made for this; return it with links resolved.
+
+    It is marked with the ``files`` to write, unless that is None because the content itself tells what it is.
 
     Raises as :func:`check_folder` does; with ``force`` what would be refused is moved to a backup name.
     """
@@ -311,7 +319,7 @@ def opened_folder(
         if _folder_refusal(target, kind):
             moved_aside(target)
         target.mkdir(parents=parents, exist_ok=True)
-        if read_marker(target) is None:
+        if files is not None and read_marker(target) is None:
             _write_marker(target, kind, files)
     except OSError as reason:
         raise DataError(f"cannot make the folder {_shown(path)}: {reason.strerror}.") from None

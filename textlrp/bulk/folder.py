@@ -27,17 +27,15 @@ RUN, ASIDE = "run.json", "set-aside.jsonl"
 
 _ASIDE_ROWS = json_lines("a file of rows that were set aside", ("row", "wrong"))
 
-FILES = (RUN, ASIDE, "part-*.parquet")
 
-
-def _is_unmarked_run(folder: Path) -> bool:
-    """Whether a folder is a run of version 0.1.0, which has no marker."""
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run: its file says so, and no marker is needed."""
     check_regular(folder / RUN)
     found = json.loads((folder / RUN).read_text(encoding="utf-8"))
     return isinstance(found, dict) and str(found.get("format")).startswith("run ") and "part_rows" in found
 
 
-EXPLANATIONS = FolderKind("explanations", replaced=False, recognize=_is_unmarked_run)
+EXPLANATIONS = FolderKind("explanations", replaced=False, recognize=_is_run)
 
 
 def check_run(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:
@@ -58,7 +56,7 @@ class RunFolder:
         check_run(path, force=force)
         if force and (self.path / RUN).is_file() and self._difference():
             moved_aside(self.path)
-        opened_folder(path, EXPLANATIONS, FILES, force=force)
+        opened_folder(path, EXPLANATIONS, force=force)
         if not (self.path / RUN).is_file():
             self._make()
         elif difference := self._difference():

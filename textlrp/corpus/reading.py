@@ -75,9 +75,10 @@ def inputs_of(
     Raises :class:`DataError` for a pipe or a device; see :func:`textlrp.files.check_regular`.
     """
     found = [user_path(path) for path in files if path is not None]
-    if str(source) == "20newsgroups":
-        source = os.environ.get(NEWSGROUPS_VARIABLE) or None
-    if source is not None and str(source) not in ("-", *NAMED):
+    if str(source) == "20newsgroups" and (place := os.environ.get(NEWSGROUPS_VARIABLE)):
+        folder = user_path(place)
+        found += [folder / f"20news-bydate-{part}" for part in ("train", "test")] if folder.is_dir() else [folder]
+    elif source is not None and str(source) not in ("-", *NAMED):
         found.append(user_path(source))
     for model in models:
         found += [Path(model, name) for name in (CONFIG, TENSORS) if model is not None and Path(model, name).exists()]
