@@ -43,11 +43,12 @@ class FolderKind(NamedTuple):
     """A kind of folder that textlrp writes.
 
     ``replaced``: whether a new one replaces an old one as a whole; otherwise the old one is written into and
-    continued. ``recognize`` tells a folder that has no marker by its content.
+    continued. ``names`` of what is in it. ``recognize`` tells a folder that has no marker by its content.
     """
 
     purpose: str
     replaced: bool
+    names: Collection[str]
     recognize: Callable[[Path], bool]
 
 
@@ -244,7 +245,8 @@ def _folder_refusal(target: Path, kind: FolderKind) -> str:
     marker = read_marker(target)
     if marker is None:
         if not _recognizes(kind.recognize, target):
-            return f"has other things in it ({_shown(names[0])})"
+            strange = next((name for name in names if name not in kind.names), names[0])
+            return f"has other things in it ({_shown(strange)})"
         written: Collection[str] | None = None
     elif marker["purpose"] != kind.purpose:
         return f"holds {marker['purpose']}, not {kind.purpose}"

@@ -35,7 +35,7 @@ def _is_run(folder: Path) -> bool:
     return isinstance(found, dict) and str(found.get("format")).startswith("run ") and "part_rows" in found
 
 
-EXPLANATIONS = FolderKind("explanations", replaced=False, recognize=_is_run)
+EXPLANATIONS = FolderKind("explanations", replaced=False, names=(RUN, ASIDE), recognize=_is_run)
 
 
 def check_run(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:

@@ -122,7 +122,7 @@ def _is_unmarked_evaluation(folder: Path) -> bool:
     return names <= {*EVALUATION_FILES} and all(re.fullmatch("[0-9a-f]{12}", each.name) for each in stages)
 
 
-EVALUATION = FolderKind("an evaluation", replaced=False, recognize=_is_unmarked_evaluation)
+EVALUATION = FolderKind("an evaluation", replaced=False, names=EVALUATION_FILES, recognize=_is_unmarked_evaluation)
 
 
 def check_evaluation(folder: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:

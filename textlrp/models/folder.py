@@ -82,7 +82,7 @@ def _is_model(folder: Path) -> bool:
     return config.get("sha256") == checksum(folder / TENSORS)
 
 
-MODEL = FolderKind("a model", replaced=True, recognize=_is_model)
+MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS}, recognize=_is_model)
 """A model folder needs no marker: ``config.json`` is one."""
 
 

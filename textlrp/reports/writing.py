@@ -43,9 +43,12 @@ MANY = 40
 """Documents from which on a report begins with what they say together, and the list of them comes last."""
 
 
+_REPORT_NAMES = {"index.html", "documents", "words.js"}
+
+
 def _is_unmarked_report(folder: Path) -> bool:
     """Whether a folder is a report of version 0.1.0, which has no marker: all in it is what a report holds."""
-    if {each.name for each in folder.iterdir()} != {"index.html", "documents", "words.js"}:
+    if {each.name for each in folder.iterdir()} != _REPORT_NAMES:
         return False
     pages = [folder / "index.html", *(folder / "documents").iterdir()]
     return (
@@ -55,7 +58,7 @@ def _is_unmarked_report(folder: Path) -> bool:
     )
 
 
-REPORT = FolderKind("a report", replaced=True, recognize=_is_unmarked_report)
+REPORT = FolderKind("a report", replaced=True, names=_REPORT_NAMES, recognize=_is_unmarked_report)
 
 _WORDS_CALL = "textlrpWords"
 _PAGE_NAME = re.compile(r"[0-9]{5,}\.html")
