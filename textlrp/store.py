@@ -21,6 +21,7 @@ from textlrp.errors import DataError
 from textlrp.file_kinds import json_lines
 from textlrp.files import FileKind, written_beside
 from textlrp.records import Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.text.opening import open_for_arrow
 
 _FORMAT = {b"textlrp": b"explanations 1"}
 _GROUP_NUMBERS = 4_000_000  # relevance values in one row group: 16 MB
@@ -60,7 +61,8 @@ _SCHEMA = pa.schema(
 
 def _is_parquet_of_ours(path: Path) -> bool:
     try:
-        schema = pq.read_schema(path)
+        with open_for_arrow(path) as file:
+            schema = pq.read_schema(file)
     except pa.ArrowException:
         return False
     return schema.names == list(_COLUMNS) and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
@@ -143,7 +145,8 @@ def write_parquet(
     """One row a document, with list columns; raises :class:`DataError`."""
     with (
         written_beside(path, STORED[".parquet"], force=force) as beside,
-        pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer,
+        open_for_arrow(beside, "wb") as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
     ):
         for group in _groups(_each(explanations)):
             writer.write_batch(_batch(group))
@@ -202,14 +205,14 @@ def read_parquet(path: str | Path) -> Iterator[Explanation]:
     """
     _must_exist(path)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(open_for_arrow(path))
     except (pa.ArrowException, OSError):
         raise DataError(f"{str(path)!r} is not a Parquet file, or it is cut off. Write it again.") from None
     if (
         not file.schema_arrow.equals(_SCHEMA)
         or (file.schema_arrow.metadata or {}).get(b"textlrp") != _FORMAT[b"textlrp"]
     ):
-        file.close()
+        file.close(force=True)
         raise _foreign(repr(str(path)))
     return _read_rows(file, path)
 

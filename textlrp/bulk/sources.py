@@ -14,6 +14,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.files import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.datasets import Corpus
+from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_files, read_rows
 
 Rows = Iterable[Record | BadRow]
@@ -44,7 +45,8 @@ class FileSource:
     def count(self, rows: int, characters: int) -> int | None:
         """About how many rows there are, if the first ``rows`` have so many ``characters``; None if unknown."""
         if self.path.suffix == ".parquet":
-            return int(pq.read_metadata(self.path).num_rows)
+            with open_for_arrow(self.path) as file:
+                return int(pq.read_metadata(file).num_rows)
         if self.path.is_dir():
             return sum(len(names) for _, _, names in os.walk(self.path))
         packed = PACKED if self.path.suffix == ".gz" else 1

@@ -1,0 +1,398 @@
+"""What commands write, and what they must never replace: every command that writes, with every kind of output."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from explanations import make_explanation
+
+import textlrp
+from textlrp.cli import main
+from textlrp.corpus import showing
+from textlrp.files import MARKER
+from textlrp.models.folder import CONFIG, TENSORS
+from textlrp.store import write
+from textlrp.text.datasets import load_corpus
+
+TEXTS = [
+    ("the car has a loud engine", "auto"),
+    ("the doctor gave me a pill", "med"),
+    ("an old engine in a new car", "auto"),
+    ("ask a doctor about the fever", "med"),
+]
+
+
+class Command(NamedTuple):
+    """A command line with MODEL, OTHER and CORPUS in it, and the name of its output."""
+
+    words: str
+    output: str
+
+    def line(self, places: dict[str, Path], output: str | Path, *more: str) -> list[str]:
+        words = [str(places.get(word, word)) for word in self.words.split()]
+        return [*words, "-o", str(output), *more]
+
+    @property
+    def is_folder(self) -> bool:
+        return "." not in self.output
+
+
+COMMANDS = {
+    "predict-csv": Command("predict MODEL CORPUS", "out.csv"),
+    "predict-jsonl": Command("predict MODEL CORPUS", "out.jsonl"),
+    "words-csv": Command("words MODEL CORPUS", "out.csv"),
+    "words-jsonl": Command("words MODEL CORPUS", "out.jsonl"),
+    "explain-html": Command("explain MODEL CORPUS", "out.html"),
+    "explain-jsonl": Command("explain MODEL CORPUS", "out.jsonl"),
+    "explain-parquet": Command("explain MODEL CORPUS", "out.parquet"),
+    "explain-folder": Command("explain MODEL CORPUS --workers 1", "out"),
+    "gallery": Command("explain MODEL CORPUS --rules zero,epsilon --limit 2", "out.html"),
+    "report-html": Command("report MODEL CORPUS", "out.html"),
+    "report-folder": Command("report MODEL CORPUS", "out"),
+    "comparison": Command("report MODEL CORPUS --against OTHER", "out.html"),
+    "evaluate": Command("evaluate MODEL CORPUS --measure ledger --method lrp --at-least 1 --steps 1", "out"),
+    "train": Command("train CORPUS --model svm", "out"),
+    "demo": Command("demo", "out.html"),
+}
+"""Every command that writes, with every kind of file and folder that it writes."""
+
+every_command = pytest.mark.parametrize("name", COMMANDS)
+
+
+def write_table(path: Path) -> None:
+    if path.suffix == ".csv":
+        path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in TEXTS))
+    else:
+        path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in TEXTS))
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    texts, labels = zip(*TEXTS, strict=True)
+    return textlrp.BagOfWordsClassifier().fit(texts, labels).save(tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture
+def tiny_demo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The demo on texts that are long enough to be shown, with a linear model."""
+    table = tmp_path_factory.mktemp("demo") / "long.jsonl"
+    table.write_text(
+        "".join(json.dumps({"text": f"{text}. " * 30, "label": label}) + "\n" for text, label in TEXTS * 2)
+    )
+    long = load_corpus(table)
+    monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
+    monkeypatch.setattr(
+        showing, "_demo_parts", lambda seed, say: (long, long, textlrp.BagOfWordsClassifier(), "posts")
+    )
+
+
+@pytest.fixture
+def places(tmp_path: Path, saved_model: Path, tiny_demo: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A model, a copy of it, and a corpus; the current folder is empty but for them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("model", "other"):
+        shutil.copytree(saved_model, tmp_path / name)
+    write_table(tmp_path / "in.csv")
+    return {"MODEL": Path("model"), "OTHER": Path("other"), "CORPUS": Path("in.csv")}
+
+
+def run(line: list[str]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return main(line)
+
+
+def refused(line: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(line) == 2, line
+    error = capsys.readouterr().err
+    assert error.startswith("textlrp: "), error
+    assert error.count("\n") == 1, error
+    assert fragment in error
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All regular files below a folder, links not followed."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if stat.S_ISREG(path.lstat().st_mode)
+    }
+
+
+# ---- the user's files
+
+
+@every_command
+def test_what_the_user_has_is_refused_and_with_force_moved_aside(
+    name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS[name]
+    output, mine = Path(command.output), b"years of work"
+    place = output / "documents" / "00001.html" if command.is_folder else output
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(mine)
+    refused(command.line(places, output), "pass --force", capsys)
+    assert place.read_bytes() == mine
+    assert run(command.line(places, output, "--force")) == 0
+    backup = Path(f"{command.output}.bak1")
+    assert (backup / "documents" / "00001.html" if command.is_folder else backup).read_bytes() == mine
+    assert output.exists()
+    assert not list(Path().glob(".textlrp-*"))
+    # what textlrp wrote is replaced or continued, with its mode, also through a link
+    output.chmod(0o700 if command.is_folder else 0o600)
+    Path("link" + output.suffix).symlink_to(output)
+    assert run(command.line(places, "link" + output.suffix)) == 0
+    assert stat.S_IMODE(output.stat().st_mode) == (0o700 if command.is_folder else 0o600)
+    assert Path("link" + output.suffix).is_symlink()
+    assert len(list(Path().glob("*.bak*"))) == 1
+    output.chmod(0o555 if command.is_folder else 0o444)
+    refused(command.line(places, output), "read-only", capsys)
+    output.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.is_folder])
+def test_a_file_that_was_added_to_a_folder_is_not_lost(
+    name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS[name]
+    assert run(command.line(places, "out")) == 0
+    for added in (Path("out", "documents", "mine.txt"), Path("out", "mine.txt")):
+        added.parent.mkdir(exist_ok=True)
+        added.write_text("mine")
+        if name in ("train", "report-folder"):
+            refused(command.line(places, "out"), "has other things in it", capsys)
+        else:
+            assert run(command.line(places, "out")) == 0  # it continues, and leaves others alone
+        assert added.read_text() == "mine"
+    for other in ("train", "report-folder", "evaluate", "explain-folder"):
+        if other != name:
+            refused(COMMANDS[other].line(places, "out"), "pass --force", capsys)
+
+
+def test_what_is_written_into_an_evaluation_is_checked_too(
+    places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS["evaluate"]
+    assert run(command.line(places, "out")) == 0
+    for name in ("index.html", "results.json"):
+        ours = Path("out", name).read_bytes()
+        Path("out", name).write_text('{"model": "mine"}')
+        refused(command.line(places, "out"), name, capsys)
+        Path("out", name).write_bytes(ours)
+
+
+# ---- inputs
+
+
+@every_command
+@pytest.mark.parametrize("how", ["itself", "link", "hard link", "model", "folder above"])
+def test_an_output_is_never_an_input(
+    how: str, name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS[name]
+    if command.words == "demo":
+        pytest.skip("it reads no file")
+    suffix = Path(command.output).suffix or ".csv"
+    places["CORPUS"] = Path("data", "deep", f"in{suffix if suffix in ('.csv', '.jsonl') else '.csv'}")
+    places["CORPUS"].parent.mkdir(parents=True)
+    write_table(places["CORPUS"])
+    output = Path("output" + Path(command.output).suffix)
+    if how == "itself":
+        output = places["CORPUS"] if places["CORPUS"].suffix == output.suffix else places["CORPUS"].parent
+    elif how == "link":
+        output.symlink_to(places["CORPUS"].parent if command.is_folder else places["CORPUS"])
+    elif how == "hard link" and not command.is_folder:
+        os.link(places["CORPUS"], output)
+    elif how == "model" and name != "train":
+        output.symlink_to(places["MODEL"] if command.is_folder else places["MODEL"] / CONFIG)
+    else:
+        output = Path("data") if command.is_folder else Path("data", "deep", "..", "deep", places["CORPUS"].name)
+    if not command.is_folder and output.suffix != Path(command.output).suffix:
+        output = Path("as" + Path(command.output).suffix)
+        output.symlink_to(places["CORPUS"])
+    before = files_in(Path())
+    for more in ((), ("--force",)):
+        refused(command.line(places, output, *more), "the output must not", capsys)
+    assert files_in(Path()) == before
+
+
+@every_command
+def test_an_output_is_not_put_into_a_corpus(
+    name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if COMMANDS[name].words == "demo":
+        pytest.skip("it reads no file")
+    places["CORPUS"] = Path("texts")
+    for number, (text, label) in enumerate(TEXTS):
+        Path("texts", label).mkdir(parents=True, exist_ok=True)
+        Path("texts", label, f"{number}.txt").write_text(text)
+    line = COMMANDS[name].line(places, Path("texts", COMMANDS[name].output))
+    refused([*line, "--force"], "the output must not be in a folder that is an input", capsys)
+
+
+def test_an_evaluation_and_rationales_and_vectors_are_inputs_too(
+    places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(COMMANDS["evaluate"].line(places, "evaluation")) == 0
+    before = files_in(Path())
+    report = ["report", "model", "in.csv", "--evaluation", "evaluation", "--force", "-o"]
+    refused([*report, "evaluation"], "the output must not contain an input", capsys)
+    Path("deep").mkdir()
+    Path("deep", "marked.jsonl").write_text('{"text": "a car", "words": ["car"]}\n')
+    Path("deep", "vectors.txt").write_text("car 1 2\ndoctor 2 1\n")
+    evaluate = ["evaluate", "model", "in.csv", "--rationales", "deep/marked.jsonl", "--force", "-o"]
+    refused([*evaluate, "deep"], "the output must not contain an input", capsys)
+    train = ["train", "in.csv", "--model", "boe", "--vectors", "deep/vectors.txt", "--force", "-o"]
+    refused([*train, "deep"], "the output must not contain an input", capsys)
+    refused([*evaluate, "other", "--against", "other"], "the output must not contain an input", capsys)
+    assert before.items() <= files_in(Path()).items()
+
+
+# ---- what is not a regular file
+
+
+def put(kind: str, path: Path) -> None:
+    """Make what is not a regular file at a path."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(str(path))
+    else:
+        path.symlink_to("/dev/zero")
+
+
+@every_command
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_an_output_that_is_no_file_is_refused(
+    kind: str, name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(kind, Path(COMMANDS[name].output))
+    for more in ((), ("--force",)):
+        refused(COMMANDS[name].line(places, COMMANDS[name].output, *more), f"a {kind}", capsys)
+
+
+INPUTS = {
+    "corpus": ("predict model AT.csv", "predict model AT.parquet", "train AT.csv --model svm -o out"),
+    "corpus in bulk": ("explain model AT.jsonl --workers 1 -o out",),
+    "model": ("predict AT in.csv", "evaluate model in.csv --against AT -o out"),
+    "vectors": ("train in.csv --model boe --vectors AT.txt -o out",),
+    "rationales": ("evaluate model in.csv --rationales AT.jsonl -o out",),
+    "filters": ("filters model AT.csv",),
+}
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize("line", [line for lines in INPUTS.values() for line in lines])
+def test_an_input_that_is_no_file_is_refused(
+    kind: str, line: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word.replace("AT", "at") for word in line.split()]
+    put(kind, Path(next(word for word in words if word.startswith("at"))))
+    refused(words, f"a {kind}", capsys)
+    assert not Path("out").exists()
+
+
+def test_a_model_folder_with_a_pipe_in_it_is_refused(
+    places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (CONFIG, TENSORS):
+        shutil.rmtree("other")
+        shutil.copytree("model", "other")
+        Path("other", name).unlink()
+        os.mkfifo(Path("other", name))
+        refused(["predict", "other", "in.csv"], "a pipe", capsys)
+
+
+def test_the_20_newsgroups_that_are_a_pipe_are_refused(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("news.tar.gz")
+    monkeypatch.setenv("TEXTLRP_20NEWS", "news.tar.gz")
+    refused(["predict", "model", "20newsgroups"], "a pipe", capsys)
+    refused(["demo", "-o", "out.html"], "a pipe", capsys)
+
+
+# ---- names
+
+
+@every_command
+@pytest.mark.parametrize("bad", ["n" * 300, "\ud800", "\0", "no/such/folder", "~nobody-of-that-name"])
+def test_a_name_that_no_file_can_have_is_refused(
+    bad: str, name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = COMMANDS[name]
+    if bad[:2] not in ("no", "~n"):
+        refused(command.line(places, bad + Path(command.output).suffix), "", capsys)
+    if command.words != "demo":
+        refused(command.line(places | {"CORPUS": Path(bad + ".csv")}, command.output), "", capsys)
+
+
+def test_names_that_are_not_unicode_are_read_and_written(places: dict[str, Path]) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    write_table(Path(f"{odd}.csv"))
+    places["CORPUS"] = Path(f"{odd}.csv")
+    for number, command in enumerate(COMMANDS.values()):
+        assert run(command.line(places, f"{odd}-{number}{Path(command.output).suffix}")) == 0
+    Path("texts", odd).mkdir(parents=True)
+    for number, (text, _) in enumerate(TEXTS):
+        Path("texts", odd, f"{odd}-{number}").write_text(text)
+    places["CORPUS"] = Path("texts")
+    for number, command in enumerate(COMMANDS.values()):
+        if not command.words.startswith(("train", "evaluate")):
+            assert run(command.line(places, f"{number}{Path(command.output).suffix}")) == 0
+
+
+# ---- functions
+
+
+def test_functions_have_force_too(tmp_path: Path) -> None:
+    why, page, stored = make_explanation("a car"), tmp_path / "page.html", tmp_path / "stored.jsonl"
+    for path in (page, stored):
+        path.write_text("mine")
+    with pytest.raises(textlrp.TextlrpError, match="exists and is not a page"):
+        why.to_html(page)
+    with pytest.raises(textlrp.TextlrpError, match="exists and is not a file of explanations"):
+        write([why], stored)
+    with pytest.warns(UserWarning, match="moved .*page.html' to '.*page.html.bak1'"):
+        why.to_html(page, force=True)
+    with pytest.warns(UserWarning, match="stored.jsonl.bak1"):
+        write([why], stored, force=True)
+    why.to_html(page, fragment=True)
+    textlrp.write_report([why], page)
+    page.write_text("mine again")
+    with pytest.warns(UserWarning, match="page.html.bak2"):
+        textlrp.write_report(why, page, force=True)
+    assert [path.read_text() for path in sorted(tmp_path.glob("*.bak*"))] == ["mine", "mine again", "mine"]
+
+
+def test_a_file_that_appears_meanwhile_is_moved_aside(tmp_path: Path) -> None:
+    def meanwhile() -> Iterator[textlrp.Explanation]:
+        yield make_explanation("a car")
+        (tmp_path / "out.jsonl").write_text("mine")
+
+    with pytest.warns(UserWarning, match="out.jsonl.bak1"):
+        write(meanwhile(), tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl.bak1").read_text() == "mine"
+
+
+def test_outputs_of_the_version_before_are_recognized(places: dict[str, Path]) -> None:
+    """They have no marker, and pages no mark."""
+    for name in ("report-folder", "evaluate"):
+        assert run(COMMANDS[name].line(places, "out")) == 0
+        Path("out", MARKER).unlink()
+        for page in Path("out").rglob("*.html"):
+            page.write_text(page.read_text().replace('<meta name="generator" content="textlrp">\n', ""))
+        assert run(COMMANDS[name].line(places, "out")) == 0
+        assert not list(Path().glob("*.bak*"))
+        shutil.rmtree("out")
