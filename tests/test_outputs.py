@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import random
 import shutil
+import signal
 import socket
 import stat
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from types import FrameType
+from typing import Any, NamedTuple
 
 import pytest
 from explanations import make_explanation
 
 import textlrp
-from textlrp.cli import main
 from textlrp.corpus import showing
 from textlrp.files import MARKER
 from textlrp.models.folder import CONFIG, TENSORS
@@ -44,6 +49,11 @@ class Command(NamedTuple):
     @property
     def is_folder(self) -> bool:
         return "." not in self.output
+
+    @property
+    def family(self) -> str:
+        """What its outputs are, as one may replace the other: all pages are of a kind."""
+        return "page" if self.output.endswith(".html") else f"{self.words.split()[0]} {self.output}"
 
 
 COMMANDS = {
@@ -73,6 +83,14 @@ def write_table(path: Path) -> None:
         path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in TEXTS))
     else:
         path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in TEXTS))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _command_line_is_built_once() -> Iterator[None]:
+    """Building it takes ten times as long as a refusal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "get_command", cache(cli.get_command))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +126,7 @@ def places(tmp_path: Path, saved_model: Path, tiny_demo: None, monkeypatch: pyte
 def run(line: list[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return main(line)
+        return cli.main(line)
 
 
 def refused(line: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -396,3 +414,227 @@ def test_outputs_of_the_version_before_are_recognized(places: dict[str, Path]) -
         assert run(COMMANDS[name].line(places, "out")) == 0
         assert not list(Path().glob("*.bak*"))
         shutil.rmtree("out")
+
+
+# ---- anything at all
+
+
+class Arrangement:
+    """Files, folders, links and pipes drawn at random around one command that writes."""
+
+    def __init__(self, root: Path, draw: random.Random, saved_model: Path) -> None:
+        self.root, self.draw, self.saved_model = root, draw, saved_model
+        self.name = draw.choice(list(COMMANDS))
+        self.command = COMMANDS[self.name]
+        self.ours: set[str] = set()  # what textlrp wrote before, and may replace
+        self.force = draw.random() < 0.4
+        self.made: dict[str, str] = {}
+        root.mkdir()
+        for folder in ("data", "data/deep", "results"):
+            (root / folder).mkdir()
+        self.places = {"MODEL": self.model("model"), "OTHER": self.model("other"), "CORPUS": self.corpus()}
+        for _ in range(draw.randrange(4)):
+            self.clutter(root / draw.choice(["", "data", "data/deep", "results"]) / draw.choice(NAMES))
+        self.output = self.drawn_output()
+
+    def line(self) -> list[str]:
+        line = self.command.line(self.places, self.output, *(["--force"] if self.force else []))
+        if self.places["CORPUS"].name.startswith("predicted"):
+            line += ["--column", "predicted"]
+        if self.name == "report-html" and (self.root / "results" / "results.json").exists():
+            line += ["--evaluation", str(self.root / "results")]
+        return line
+
+    def model(self, name: str) -> Path:
+        place = self.root / name
+        shutil.copytree(self.saved_model, place)
+        if self.draw.random() < 0.15:
+            link = self.root / "data" / f"link-to-{name}"
+            link.symlink_to(place)
+            return link
+        if self.draw.random() < 0.04:
+            (place / CONFIG).unlink()
+            os.mkfifo(place / CONFIG)
+        return place
+
+    def corpus(self) -> Path:
+        kind = self.draw.choice(["csv", "csv", "jsonl", "predicted", "explained", "parquet", "folder", "link", "odd"])
+        folder = self.root / self.draw.choice(["", "data", "data/deep", "results"])
+        if kind == "folder":
+            for number, (text, label) in enumerate(TEXTS):
+                (folder / "texts" / label).mkdir(parents=True, exist_ok=True)
+                (folder / "texts" / label / f"{number}.txt").write_text(text)
+            return folder / self.draw.choice(["texts", "texts", "."])
+        if kind in ("explained", "parquet"):
+            path = folder / ("explained.jsonl" if kind == "explained" else "in.parquet")
+            write((make_explanation(text, gold=label) for text, label in TEXTS), path)
+        elif kind == "predicted":
+            path = folder / "predicted.csv"
+            path.write_text("id,predicted,score,probability\n1,a car,1,\n2,a doctor,1,\n")
+        else:
+            path = folder / ("in.jsonl" if kind == "jsonl" else "in.csv")
+            write_table(path)
+        if kind == "odd":
+            path.unlink()
+            put(self.draw.choice(["pipe", "socket", "device"]), path)
+        elif kind == "link":
+            link = self.root / "linked.csv"
+            link.symlink_to(path)
+            path = link
+        if self.draw.random() < 0.3 and kind != "odd":
+            path.chmod(self.draw.choice([0o600, 0o444, 0o640]))
+        return path
+
+    def clutter(self, path: Path) -> None:
+        """A file of the user's, under a name that textlrp uses."""
+        if os.path.lexists(path) or path.parent.is_file():
+            return
+        path.parent.mkdir(exist_ok=True)
+        text = {".json": '{"format": 1, "kind": "svm"}', ".csv": "text,label\nmine,mine\n"}.get(path.suffix, "mine")
+        path.write_text(f"{text} {self.draw.random()}")
+        path.chmod(self.draw.choice([0o644, 0o644, 0o600, 0o444]))
+
+    def drawn_output(self) -> Path:
+        suffix, root, corpus_place = Path(self.command.output).suffix, self.root, self.places["CORPUS"]
+        folder = root / self.draw.choice(["", "data", "data/deep", "results"])
+        new = folder / f"out{suffix}"
+        situation = self.draw.choice(SITUATIONS)
+        if situation == "an input":
+            return self.draw.choice([corpus_place, self.places["MODEL"], self.places["MODEL"] / CONFIG])
+        if situation == "above":
+            return self.draw.choice([root, root / "data", corpus_place.parent, self.places["MODEL"].parent])
+        if situation == "in the corpus":
+            return (corpus_place if corpus_place.is_dir() else corpus_place.parent) / f"out{suffix}"
+        if situation == "the user's" and (
+            mine := [each for each in sorted(root.rglob("*")) if each.suffix == suffix]
+        ):
+            return self.draw.choice(mine)
+        if situation in ("link", "hard link") and not os.path.lexists(new):
+            targets = [each for each in sorted(root.rglob("*")) if each.is_dir() == (suffix == "") and each.exists()]
+            target = self.draw.choice([*targets, root / "nowhere"])
+            if situation == "link" or not target.is_file():
+                new.symlink_to(target)
+            else:
+                os.link(target, new)
+        elif situation in ("pipe", "socket", "device") and not os.path.lexists(new):
+            put(situation, new)
+        elif situation in ("ours", "ours and more", "ours, of another command"):
+            self.write_before(new, another=situation.endswith("command"))
+            if situation == "ours and more" and new.is_dir():
+                self.clutter(new / self.draw.choice(NAMES))
+                self.clutter(new / "documents" / "mine.txt")
+            elif new.is_file():
+                new.chmod(self.draw.choice([0o644, 0o600, 0o444]))
+        elif situation == "odd name":
+            return folder / (
+                self.draw.choice(["n" * 300, "\ud800", os.fsdecode(b"\xe9"), "a\nb", "no/such"]) + suffix
+            )
+        return new
+
+    def write_before(self, new: Path, *, another: bool) -> None:
+        """The output of an earlier command, of this one or of any."""
+        command = self.draw.choice(list(COMMANDS.values())) if another else self.command
+        if os.path.lexists(new) or (another and command.is_folder != self.command.is_folder):
+            return
+        table = self.root.with_name(f"{self.root.name}-before.csv")
+        write_table(table)
+        written = new.with_name(f"before{Path(command.output).suffix}")
+        line = command.line({"MODEL": self.saved_model, "OTHER": self.saved_model, "CORPUS": table}, written)
+        assert run(line) == 0
+        written.rename(new)
+        inside = {each for each in new.rglob("*") if each.is_file()} if new.is_dir() else {new}
+        if command.family == self.command.family:
+            self.ours |= {each.relative_to(self.root).as_posix() for each in inside}
+
+    def snapshot(self) -> tuple[dict[str, bytes], Counter[bytes], Counter[str]]:
+        """Files by path, how often each content occurs, and where links lead."""
+        found = files_in(self.root)
+        contents = Counter(hashlib.sha256(content).digest() for content in found.values())
+        links = Counter(os.readlink(path) for path in self.root.rglob("*") if path.is_symlink())
+        return found, contents, links
+
+
+NAMES = [
+    "out.csv", "out.jsonl", "out.html", "out.parquet", "out", "out/mine.txt", "out/index.html", "out/documents",
+    "out/config.json", "out/model.safetensors", "out/run.json", "results.json", "index.html", "config.json",
+    "out.html.bak1", "page.html", ".textlrp.json",
+]  # fmt: skip
+
+SITUATIONS = [
+    "new", "an input", "above", "in the corpus", "the user's", "the user's", "link", "link", "hard link", "hard link",
+    "pipe", "socket", "device", "ours", "ours", "ours and more", "ours, of another command", "odd name",
+]  # fmt: skip
+
+ODD_NAMES = ["n" * 300, "\ud800", os.fsdecode(b"\xe9"), "a\nb", "no/such"]
+
+ARRANGEMENTS = 300
+
+
+def too_long(signal_number: int, frame: FrameType | None) -> None:
+    raise TimeoutError("it hangs")
+
+
+@pytest.mark.slow
+def test_no_arrangement_of_files_loses_one(
+    saved_model: Path, tiny_demo: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("textlrp.cli.showing.cores", lambda: 1)
+    usual = signal.signal(signal.SIGALRM, too_long)
+    found: Counter[str] = Counter()
+    wrong: list[str] = []
+    try:
+        for number in range(ARRANGEMENTS):
+            arrangement = Arrangement(tmp_path / str(number), random.Random(number), saved_model)
+            said = looked_at(arrangement, found)
+            if said:
+                wrong.append(f"{number}: {arrangement.line()}: {said}")
+            shutil.rmtree(arrangement.root)
+            capsys.readouterr()
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, usual)
+    with capsys.disabled():
+        print(
+            f"\n{ARRANGEMENTS} arrangements: {found['loss']} losses, {found['traceback']} tracebacks, "
+            f"{found['hang']} hangs, {found['refused']} refused, {found['written']} written"
+        )
+    assert not wrong, "\n".join(wrong)
+    assert found["written"] > 50
+    assert found["refused"] > 100
+
+
+def looked_at(arrangement: Arrangement, found: Counter[str]) -> str:
+    """What went wrong with an arrangement, or an empty string."""
+    files, _, links = arrangement.snapshot()
+    signal.alarm(30)
+    try:
+        code = run(arrangement.line())
+    except TimeoutError:
+        found["hang"] += 1
+        return "it hangs"
+    except Exception as problem:  # noqa: BLE001  any at all is what is looked for
+        found["traceback"] += 1
+        return f"{type(problem).__name__}: {problem}"
+    finally:
+        signal.alarm(0)
+    found["written" if code == 0 else "refused"] += 1
+    after, contents_after, links_after = arrangement.snapshot()
+    lost = [
+        path
+        for path, content in files.items()
+        if path not in arrangement.ours and contents_after[hashlib.sha256(content).digest()] == 0
+    ]
+    inputs = [place for name, place in arrangement.places.items() if name in arrangement.command.words.split()]
+    for path, content in files.items():
+        if any((arrangement.root / path) == place or place in (arrangement.root / path).parents for place in inputs):
+            lost += [] if after.get(path) == content else [f"the input {path}"]
+    if links - links_after:
+        lost.append(f"links to {list(links - links_after)}")
+    if code != 0 and after != files:
+        lost.append("refused, and changed")
+    if code not in (0, 2):
+        lost.append(f"exit code {code}")
+    if lost:
+        found["loss"] += 1
+    return ", ".join(lost)
