@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from explanations import make_explanation
 from rich.console import Console
 
 import textlrp
@@ -284,7 +285,7 @@ def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
     Path("full").mkdir()
     Path("full", "letter.txt").write_text("dear")
     refused(run("train", "some.csv", "-o", "full"), "other things in it")
-    refused(run("train", "some.csv", "-o", "some.csv"), "some.csv is a file")
+    refused(run("train", "some.csv", "-o", "some.csv"), "'some.csv': it is a file")
     assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
 
 
@@ -534,7 +535,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     assert run("report", svm, table, "--limit", "5", "-o", "folder").code == 0
     assert len(list(Path("folder/documents").iterdir())) == 5
     Path("folder/mine.txt").write_text("mine")
-    refused(run("report", svm, table, "-o", "folder"), "other things in it (mine.txt)")
+    refused(run("report", svm, table, "-o", "folder"), "other things in it ('mine.txt')")
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
@@ -548,7 +549,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
 
 def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say: (say("a\nb"), called.append((path, seed))))
+    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed))))
     assert run("demo") == (0, "a b\n", "")
     assert run("demo", "-o", "x.html", "--seed", "3").code == 0
     assert called == [(Path("demo/report.html"), 0), (Path("x.html"), 3)]
@@ -589,6 +590,14 @@ def test_ctrl_c_in_training_saves_nothing(run: Run, monkeypatch: pytest.MonkeyPa
     assert not Path("m").exists()
 
 
+def write_an_old(path: Path) -> None:
+    """A file of the kind that its name says, as textlrp writes it."""
+    if path.suffix == ".csv":
+        path.write_text("id,predicted,score,probability\n1,old,1,\n")
+    else:
+        corpus.write_explanations([make_explanation("old")], path)
+
+
 @pytest.mark.parametrize(
     ("command", "name"), [("predict", "o.csv"), ("explain", "o.html"), ("explain", "o.parquet"), ("report", "o.html")]
 )
@@ -603,11 +612,12 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
     whole = getattr(corpus, function)
     monkeypatch.setattr(reporting if command == "report" else corpus, function, broken)
     make_table()
-    Path(name).write_text("old")
+    write_an_old(Path(name))
+    old = Path(name).read_bytes()
     outcome = run(command, svm, "some.csv", "-o", name)
     assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
     assert sorted(path.name for path in Path().iterdir()) == [name, "some.csv"]
-    assert Path(name).read_text() == "old"
+    assert Path(name).read_bytes() == old
 
 
 def program_with(command: str) -> list[str]:

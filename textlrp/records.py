@@ -322,14 +322,15 @@ class Explanation:
 
         return to_frame(self, ledger=ledger)
 
-    def to_html(self, path: str | Path | None = None, *, fragment: bool = False) -> str:
+    def to_html(self, path: str | Path | None = None, *, fragment: bool = False, force: bool = False) -> str:
         """The explanation as one self-contained page; written to ``path`` too where one is given.
 
-        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone.
+        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone. An existing file is
+        replaced if textlrp wrote it as a page; with ``force=True`` any other is moved to a backup name.
         """
         from textlrp.reports.html import document_page, mail_fragment
 
-        return (mail_fragment if fragment else document_page)(self, path)
+        return (mail_fragment if fragment else document_page)(self, path, force=force)
 
     def _repr_html_(self) -> str:
         from textlrp.reports.html import notebook_fragment

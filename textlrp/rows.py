@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
+from textlrp.text.opening import open_for_arrow
 
 Precision = Literal["float16", "float32"]
 PRECISIONS = ("float16", "float32")
@@ -215,7 +216,7 @@ def read_rows(path: str | Path, *, columns: Sequence[str] | None = None) -> Iter
         raise DataError(f"there are no rows of explanations at {str(path)!r}.")
     for file in files:
         try:
-            with pq.ParquetFile(file) as opened:
+            with open_for_arrow(file) as raw, pq.ParquetFile(raw) as opened:
                 about_of(opened.schema_arrow)
                 for group in range(opened.num_row_groups):
                     yield opened.read_row_group(group, columns=columns)

@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError
-from textlrp.files import written_beside
+from textlrp.file_kinds import json_lines
+from textlrp.files import FileKind, written_beside
 from textlrp.records import Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.text.opening import open_for_arrow
 
 _FORMAT = {b"textlrp": b"explanations 1"}
 _GROUP_NUMBERS = 4_000_000  # relevance values in one row group: 16 MB
@@ -57,22 +59,41 @@ _SCHEMA = pa.schema(
 )
 
 
-def write(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
-    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`."""
+def _is_parquet_of_ours(path: Path) -> bool:
+    try:
+        with open_for_arrow(path) as file:
+            schema = pq.read_schema(file)
+    except pa.ArrowException:
+        return False
+    return schema.names == list(_COLUMNS) and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
+
+
+STORED = {
+    ".jsonl": json_lines("a file of explanations", {*_COLUMNS, "spans", "dtype"} - {"starts", "ends"}),
+    ".parquet": FileKind("a file of explanations", _is_parquet_of_ours),
+}
+"""The kinds of files, by suffix."""
+
+
+def write(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
+    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`.
+
+    An existing file of stored explanations is replaced; with ``force=True`` any other is moved to a backup name.
+    """
     suffix = Path(path).suffix.lower()
     if suffix == ".jsonl":
-        return write_jsonl(explanations, path)
+        return write_jsonl(explanations, path, force=force)
     if suffix == ".parquet":
-        return write_parquet(explanations, path)
+        return write_parquet(explanations, path, force=force)
     raise DataError(f"cannot tell the format of {str(path)!r}; end the name in .jsonl or .parquet.")
 
 
 # ---- JSON Lines
 
 
-def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
     """One JSON object a line, as :meth:`Explanation.to_dict` gives it; raises :class:`DataError`."""
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with written_beside(path, STORED[".jsonl"], force=force) as beside, beside.open("wb") as file:
         for explanation in _each(explanations):
             file.write(_line(explanation))
     return Path(path)
@@ -118,9 +139,15 @@ def _read_lines(path: str | Path) -> Iterator[Explanation]:
 # ---- Parquet
 
 
-def write_parquet(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_parquet(
+    explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False
+) -> Path:
     """One row a document, with list columns; raises :class:`DataError`."""
-    with written_beside(path) as beside, pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer:
+    with (
+        written_beside(path, STORED[".parquet"], force=force) as beside,
+        open_for_arrow(beside, "wb") as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
+    ):
         for group in _groups(_each(explanations)):
             writer.write_batch(_batch(group))
     return Path(path)
@@ -178,14 +205,14 @@ def read_parquet(path: str | Path) -> Iterator[Explanation]:
     """
     _must_exist(path)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(open_for_arrow(path))
     except (pa.ArrowException, OSError):
         raise DataError(f"{str(path)!r} is not a Parquet file, or it is cut off. Write it again.") from None
     if (
         not file.schema_arrow.equals(_SCHEMA)
         or (file.schema_arrow.metadata or {}).get(b"textlrp") != _FORMAT[b"textlrp"]
     ):
-        file.close()
+        file.close(force=True)
         raise _foreign(repr(str(path)))
     return _read_rows(file, path)
 

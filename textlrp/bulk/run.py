@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
-from textlrp.bulk.folder import RunFolder
+from textlrp.bulk.folder import RunFolder, check_run
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import processes
-from textlrp.bulk.sources import Source
+from textlrp.bulk.sources import FileSource, Source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.lrp.budget import MEMORY
 from textlrp.processes import cores
@@ -94,14 +94,22 @@ class Engine(Protocol):
 
 
 def explain_to_folder(
-    model: TextClassifier | str, source: Source, folder: str | Path, *, by: Workforce | None = None, **options: Any
+    model: TextClassifier | str,
+    source: Source,
+    folder: str | Path,
+    *,
+    by: Workforce | None = None,
+    force: bool = False,
+    **options: Any,
 ) -> Run:
     """Explain every document of ``source`` into Parquet files in ``folder``; called again, it goes on where it was.
 
     ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``method``, ``top_k``, ``precision``.
     Raises :class:`DataError` where there is no room or another run in the folder, and :class:`StoppedError` on
-    Ctrl-C: what is written stays.
+    Ctrl-C: what is written stays. With ``force`` a folder of another run, or of something else, is moved to a backup
+    name.
     """
+    check_run(folder, inputs=[source.path] if isinstance(source, FileSource) else [], force=force)
     by = by or Workforce()
     parts = Parts(source)
     with _engine(model, options, by, parts) as engine:
@@ -113,7 +121,7 @@ def explain_to_folder(
             "target": repr(options.get("target")),
             **asdict(engine.about),
         }
-        run = RunFolder(folder, settings)
+        run = RunFolder(folder, settings, force=force)
         parts.done = run.parts
         started = time.perf_counter()
         documents, size = _explained(engine, parts, source, run)

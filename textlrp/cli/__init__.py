@@ -68,7 +68,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except StoppedError as stopped:
         return _complain(str(stopped), code=130)
     except TextlrpError as problem:
-        return _complain(_OPTION.sub(_as_option, str(problem)))
+        return _complain(_OPTION.sub(_as_option, str(problem)).replace("pass force=True", "pass --force"))
     except USAGE_ERROR as problem:
         wrong: Any = problem
         command = wrong.ctx.command_path if wrong.ctx else "textlrp"

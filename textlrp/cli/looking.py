@@ -10,7 +10,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed
+from textlrp.cli.options import Column, Encoding, Force, Id, Label, Limit, Method, Model, Rule, Seed
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -44,6 +44,7 @@ def filters(
     """
     from textlrp import corpus
 
+    corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
     classifier = textlrp.load(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
@@ -79,6 +80,7 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    force: Force = False,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
 
@@ -90,15 +92,16 @@ def words(
     """
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
-        corpus.check_output(output, corpus.WORD_FILES)
+        corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
     classifier = textlrp.load(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     found = corpus.words_of_classes(
         classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
     )
     if output is not None:
-        say(f"wrote {corpus.write_words(found, output)}")
+        say(f"wrote {corpus.write_words(found, output, force=force)}")
         return
     for listing in corpus.word_listings(found):
         print_listing(listing, Console())
@@ -154,6 +157,7 @@ def evaluate(
     id: Id = None,
     encoding: Encoding = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Measure how good a model's explanations are, and write a page about it.
 
@@ -168,6 +172,8 @@ def evaluate(
     """
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
+    corpus.check_evaluation(output, inputs=inputs, force=force)
     classifier = textlrp.load(model)
     plan = corpus.planned(
         classifier,
@@ -183,5 +189,7 @@ def evaluate(
         seed=seed,
     )
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    corpus.evaluate(textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
+    corpus.evaluate(
+        textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say, force=force
+    )
     say(f"wrote {output / 'index.html'}")

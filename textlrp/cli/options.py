@@ -33,6 +33,13 @@ Encoding = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Write even where something else is: it is moved to a backup name, such as page.html.bak1.",
+    ),
+]
 Target = Annotated[
     list[str] | None,
     typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),

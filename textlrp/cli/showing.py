@@ -22,6 +22,7 @@ from textlrp.cli.options import (
     Device,
     Encoding,
     Engine,
+    Force,
     Id,
     Input,
     Label,
@@ -97,6 +98,7 @@ def explain(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    force: Force = False,
 ) -> None:
     """Show which words speak for a class and which against it.
 
@@ -122,7 +124,16 @@ def explain(
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
         to_folder(
-            model, source, output, by=by, columns=columns, limit=limit, top_k=top_k, precision=precision, **asked
+            model,
+            source,
+            output,
+            by=by,
+            columns=columns,
+            limit=limit,
+            top_k=top_k,
+            precision=precision,
+            force=force,
+            **asked,
         )
         return
 
@@ -133,8 +144,10 @@ def explain(
         check_alone(rule=rule, phrases=phrases)
         gallery(
             model,
+            source,
             documents,
             output,
+            force=force,
             rules=names_in([rules or ""]),
             methods=methods,
             target=target or (),
@@ -146,8 +159,9 @@ def explain(
 
     console = Console(width=width)
     most = lines_asked(lines, console)
+    inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
-        corpus.check_output(output, corpus.EXPLANATION_FILES)
+        corpus.check_output(output, corpus.EXPLANATION_FILES, inputs=inputs, force=force)
     whys = corpus.explain_corpus(
         textlrp.load(model),
         documents(limit),
@@ -159,7 +173,7 @@ def explain(
         device=device,
     )
     if output is not None:
-        say(f"wrote {corpus.write_explanations(whys, output)}")
+        say(f"wrote {corpus.write_explanations(whys, output, force=force)}")
         return
     for why in whys:
         print_explanation(why, console, top_k=top_k, lines=most, light=light_terminal(os.environ))
@@ -215,6 +229,7 @@ def report(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    force: Force = False,
 ) -> None:
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
@@ -241,8 +256,10 @@ def report(
     if against is not None or against_rule is not None or against_method is not None:
         comparison(
             model,
+            source,
             documents,
             output,
+            force=force,
             against=against,
             rule=rule,
             method=method,
@@ -256,7 +273,8 @@ def report(
         return
     from textlrp import corpus
 
-    page = corpus.check_report(output)
+    results = None if evaluation is None else evaluation / "results.json"
+    page = corpus.check_report(output, inputs=corpus.inputs_of(source, models=[model], files=[results]), force=force)
     written = corpus.report_corpus(
         textlrp.load(model),
         documents(limit or (PAGE_TEXTS if page else None)),
@@ -268,5 +286,6 @@ def report(
         palette=palette,
         evaluation=evaluation,
         workers=cores(),
+        force=force,
     )
     say(f"wrote {written if page else written / 'index.html'}")

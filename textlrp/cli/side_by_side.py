@@ -8,6 +8,7 @@ from pathlib import Path
 import textlrp
 from textlrp.cli.inputs import say
 from textlrp.errors import OptionError
+from textlrp.file_kinds import PAGES
 from textlrp.records import Document
 
 GALLERY = 12
@@ -19,9 +20,11 @@ Documents = Callable[[int | None], Iterable[Document]]
 
 def gallery(
     model: str,
+    source: str | None,
     documents: Documents,
     output: Path | None,
     *,
+    force: bool,
     rules: Sequence[str],
     methods: Sequence[str],
     target: Sequence[str],
@@ -34,20 +37,29 @@ def gallery(
     _check_one(target, "several rules or methods")
     from textlrp import corpus
 
-    corpus.check_output(output, (".html",))
+    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
     classifier = textlrp.load(model)
     one = target[0] if target else None
     page = corpus.write_gallery(
-        classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
+        classifier,
+        documents(limit or GALLERY),
+        output,
+        rules=rules,
+        methods=methods,
+        target=one,
+        versus=versus,
+        force=force,
     )
     say(f"wrote {page}")
 
 
 def comparison(
     model: str,
+    source: str,
     documents: Documents,
     output: Path,
     *,
+    force: bool,
     against: str | None,
     rule: str | None,
     method: str,
@@ -64,7 +76,7 @@ def comparison(
     _check_one(target, "two models, rules or methods")
     from textlrp import corpus
 
-    corpus.check_output(output, (".html",))
+    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model, against]), force=force)
     first = textlrp.load(model)
     asked = corpus.Comparison(
         against=None if against is None else textlrp.load(against),
@@ -75,7 +87,7 @@ def comparison(
         target=target[0] if target else None,
     )
     page = corpus.write_comparison(
-        first, documents(limit), output, asked, names=(model, against or model), palette=palette
+        first, documents(limit), output, asked, names=(model, against or model), palette=palette, force=force
     )
     say(f"wrote {page}")
 

@@ -11,6 +11,7 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
+from textlrp.file_kinds import PAGES
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
@@ -69,15 +70,17 @@ def write_comparison(
     names: tuple[str, str] | None = None,
     title: str | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> Path:
     """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
 
     Raises :class:`DataError` where ``path`` is no ``.html`` that can be written, or no document came, else as
     :func:`textlrp.explain` does.
     """
-    check_output(path, (".html",))
+    check_output(path, PAGES, force=force)
     pairs = explained_twice(model, documents, asked)
-    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title, palette=palette)
+    about = _explained(model, asked)
+    comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     return Path(path)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular, user_path
 from textlrp.records import Document, Ranges
 from textlrp.text.skip import merge_ranges
 
@@ -42,8 +43,9 @@ def read_rationales(path: str | Path) -> list[Rationale]:
     every occurrence is marked; both may come together. The id is the line's number unless given.
     Raises :class:`DataError` naming file and line.
     """
+    check_regular(user_path(path))
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").split("\n")
+        lines = user_path(path).read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8; rationales are JSON lines in UTF-8.") from None
     except OSError as problem:

@@ -242,11 +242,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
         return digest.hexdigest()[:12]
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`."""
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`.
+
+        A saved model at ``path`` is replaced. Anything else is refused; with ``force=True`` it is moved to a backup
+        name.
+        """
         from textlrp.models.bundle import save_model  # late: the bundle knows every classifier
 
-        return save_model(self, path)
+        return save_model(self, path, force=force)
 
     # ---- helpers
 

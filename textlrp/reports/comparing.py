@@ -64,6 +64,7 @@ def comparison_page(
     about: str = "",
     title: str | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> str:
     """Pairs of explanations of one document each, the most different first; written to ``path`` too if given.
 
@@ -99,7 +100,7 @@ def comparison_page(
         palette=colours,
     )
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 

@@ -49,12 +49,14 @@ def evaluation_page(results: Mapping[str, Any], *, palette: str = "red-blue") ->
     )
 
 
-def write_evaluation(results: Mapping[str, Any], path: str | Path, *, palette: str = "red-blue") -> Path:
+def write_evaluation(
+    results: Mapping[str, Any], path: str | Path, *, palette: str = "red-blue", force: bool = False
+) -> Path:
     """Writes :func:`evaluation_page` to ``path``, whole or not at all; gives back the path.
 
     Raises :class:`DataError` also if the folder is missing.
     """
-    write_page(evaluation_page(results, palette=palette), path)
+    write_page(evaluation_page(results, palette=palette), path, force=force)
     return Path(path)
 
 

@@ -71,6 +71,7 @@ def galleries_page(
     title: str | None = None,
     notes: Mapping[str, str] | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> str:
     """A section for each document, with its explanations as :func:`gallery_page` shows them; read one at a time."""
     colours = palette_of(palette)
@@ -94,7 +95,7 @@ def galleries_page(
         palette=colours,
     )
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 
