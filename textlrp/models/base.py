@@ -9,7 +9,7 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -27,6 +27,7 @@ from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
+from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -127,6 +128,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _check_options(self) -> None:
         """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
+
+    @abstractmethod
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """What each tensor in ``weights_`` must be, given these options and sizes.
+
+        It is all that saving and loading know of a kind of model.
+        """
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` on weights of the right shapes, all finite, that the model still cannot use."""
 
     # ---- scikit-learn's face
 

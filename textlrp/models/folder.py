@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from textlrp.errors import ModelError
+from textlrp.models.schema import LONGEST_CONFIG, check_regular, damaged, strict_json
 
 FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -22,19 +23,39 @@ CONFIG, TENSORS = "config.json", "model.safetensors"
 def read_config(folder: Path) -> dict[str, Any]:
     """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        check_regular(folder / CONFIG)
+        with (folder / CONFIG).open("rb") as stream:
+            data = stream.read(LONGEST_CONFIG + 1)
+        config = parse_config(data)
     except FileNotFoundError:
         raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
-    except (ValueError, OSError) as broken:
+    except OSError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "kind" not in config:
+    except ValueError as broken:
+        if isinstance(broken, ModelError):
+            raise
+        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+    if (
+        not isinstance(config, dict)
+        or type(config.get("format")) is not int
+        or not isinstance(config.get("kind"), str)
+    ):
         raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
+    if config["format"] < 1:
+        raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
     if config["format"] > FORMAT:
         raise ModelError(
             f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
             f"reads up to format {FORMAT}. Upgrade textlrp."
         )
     return config
+
+
+def parse_config(data: bytes) -> Any:
+    """The value of a ``config.json``; raises ValueError where it is not strict JSON, or too long."""
+    if len(data) > LONGEST_CONFIG:
+        raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+    return strict_json(data)
 
 
 def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
@@ -45,7 +66,14 @@ def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[st
         save_file(tensors, beside / TENSORS)
         (beside / TENSORS).chmod(0o644)  # safetensors lets nobody else read it
         config |= {"sha256": checksum(beside / TENSORS)}
-        (beside / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        try:
+            parse_config(text.encode())
+        except ValueError as broken:  # such as NaN in a card
+            raise ModelError(
+                f"{CONFIG} must be valid JSON; {broken}. Change the card, the options or the labels."
+            ) from None
+        (beside / CONFIG).write_text(text, encoding="utf-8")
         beside.chmod(0o755)
         _swap(beside, target)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
@@ -155,6 +155,11 @@ class NetClassifier(TextClassifier):
         """The tuned vectors of the vocabulary, for another classifier's ``vectors=``."""
         check_is_fitted(self, "weights_")
         return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` unless the vector of unknown words is zero, as every loop over words assumes."""
+        if weights["embedding"][0].any():
+            raise ModelError("row 0 of embedding, the vector of unknown words, must be zero; it is not.")
 
     def _check_options(self) -> None:
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
