@@ -19,7 +19,7 @@ from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
 from textlrp.models.ngrams import Occurrences, count_kept, frequent_keys, occurrences
-from textlrp.models.options import check_positive, check_whole
+from textlrp.models.options import check_flag, check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.plain import bow_point
 from textlrp.models.points import Point
@@ -96,9 +96,10 @@ class BagOfWordsClassifier(TextClassifier):
         )
 
     def _check_options(self) -> None:
-        if self.ngrams not in (1, 2, 3):
+        if not is_whole(self.ngrams) or self.ngrams not in (1, 2, 3):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
         check_whole("min_df_ngrams", self.min_df_ngrams)
+        check_flag("sublinear_tf", self.sublinear_tf)
         check_positive("C", self.C)
         check_positive("idf_power", self.idf_power, zero=True)
         if self.loss not in ("hinge", "squared_hinge"):

@@ -22,7 +22,7 @@ from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, checksum, read_config, write_folder
-from textlrp.models.options import plain_option
+from textlrp.models.options import check_positive, is_whole, plain_option
 from textlrp.models.schema import (
     COUNTS,
     QUANTIZED,
@@ -204,11 +204,24 @@ def _from_options(
     try:
         model = KINDS[config["kind"]](**options)
         model.check_options()
+        _check_training_options(model)
     except TypeError as unknown:
         raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None
     except OptionError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
     return model
+
+
+def _check_training_options(model: TextClassifier) -> None:
+    """Raise :class:`OptionError` on what ``fit`` alone would refuse."""
+    state, weights = model.random_state, model.class_weight
+    if state is not None and not (is_whole(state) and 0 <= state < 2**32):
+        raise OptionError(f"random_state must be a whole number from 0 to 2**32 - 1, or None; got {state!r}.")
+    if isinstance(weights, dict):
+        for weight in weights.values():
+            check_positive("class_weight", weight, zero=True)
+    elif weights is not None and weights != "balanced":
+        raise OptionError(f"class_weight must be None, 'balanced' or {{label: weight}}; got {weights!r}.")
 
 
 # ---- values

@@ -17,7 +17,7 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
-from textlrp.models.options import check_positive, check_share, check_whole
+from textlrp.models.options import check_flag, check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
@@ -162,6 +162,8 @@ class NetClassifier(TextClassifier):
             raise ModelError("row 0 of embedding, the vector of unknown words, must be zero; it is not.")
 
     def _check_options(self) -> None:
+        for name in ("tune_vectors", "standardise_vectors"):
+            check_flag(name, getattr(self, name))
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
             check_whole(name, getattr(self, name))
         for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):
