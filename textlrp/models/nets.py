@@ -144,7 +144,7 @@ class NetClassifier(TextClassifier):
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         check_is_fitted(self, "weights_")
-        return self.probabilities(self._scores(list(self._read_ids(X))))
+        return self.probabilities(self._finite_scores(list(self._read_ids(X))))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The softmax of scores (N, C)."""
