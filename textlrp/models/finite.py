@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from textlrp.errors import ModelError
 
-
 RETRAIN = (
     "The model's weights are too large or not finite: train it again with a lower learning rate, or with more "
     "smoothing or regularization."
