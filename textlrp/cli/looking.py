@@ -10,7 +10,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed
+from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed, TrustPickle
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -43,8 +43,9 @@ def filters(
     textlrp filters 20newsgroups-cnn sample --most 10
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
-    classifier = textlrp.load(model)
+    classifier = load_folder(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
 
@@ -79,6 +80,7 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
 
@@ -92,7 +94,7 @@ def words(
 
     if output is not None:
         corpus.check_output(output, corpus.WORD_FILES)
-    classifier = textlrp.load(model)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     found = corpus.words_of_classes(
         classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
@@ -167,15 +169,16 @@ def evaluate(
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
-    classifier = textlrp.load(model)
+    classifier = load_folder(model)
     plan = corpus.planned(
         classifier,
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
         slow=slow,
-        others={name: textlrp.load(name) for name in against or ()},
+        others={name: load_folder(name) for name in against or ()},
         sample=sample,
         at_least=at_least,
         steps=steps,
@@ -183,5 +186,5 @@ def evaluate(
         seed=seed,
     )
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    corpus.evaluate(textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
+    corpus.evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
     say(f"wrote {output / 'index.html'}")

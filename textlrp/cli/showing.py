@@ -34,6 +34,7 @@ from textlrp.cli.options import (
     Rule,
     Rules,
     Target,
+    TrustPickle,
     Workers,
 )
 from textlrp.cli.program import app
@@ -97,6 +98,7 @@ def explain(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show which words speak for a class and which against it.
 
@@ -117,7 +119,7 @@ def explain(
     check_input(source, text)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
-        check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
+        check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         columns = {"text": column, "label": label, "id": id, "encoding": encoding}
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
@@ -140,6 +142,7 @@ def explain(
             target=target or (),
             versus=versus,
             limit=limit,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
@@ -149,7 +152,7 @@ def explain(
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES)
     whys = corpus.explain_corpus(
-        textlrp.load(model),
+        textlrp.load(model, trust_pickle=trust_pickle),
         documents(limit),
         targets=target or (),
         versus=versus,
@@ -215,6 +218,7 @@ def report(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
@@ -252,13 +256,14 @@ def report(
             limit=limit or PAGE_TEXTS,
             palette=palette,
             evaluation=evaluation,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
 
     page = corpus.check_report(output)
     written = corpus.report_corpus(
-        textlrp.load(model),
+        textlrp.load(model, trust_pickle=trust_pickle),
         documents(limit or (PAGE_TEXTS if page else None)),
         output,
         targets=target or (),

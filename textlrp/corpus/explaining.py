@@ -10,7 +10,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
@@ -20,7 +20,7 @@ EXPLANATION_FILES = (".html", ".jsonl", ".parquet")
 
 
 def explain_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     *,
     targets: Sequence[str] = (),

@@ -17,7 +17,7 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
 from textlrp.files import check_folder
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
@@ -26,7 +26,7 @@ from textlrp.words.read import read_words
 
 
 def report_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     *,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +45,14 @@ from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
 from textlrp.version import __version__
 
+if TYPE_CHECKING:
+    from textlrp.models.pipelines import PipelineModel
+
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
+PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
+"""Ends of the names of files that may hold a scikit-learn pipeline."""
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
@@ -90,12 +95,45 @@ def load(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
-) -> TextClassifier:
-    """A saved model from its folder, or a bundled one by name ("20newsgroups-cnn", "20newsgroups-boe").
+    trust_pickle: bool = False,
+) -> TextClassifier | PipelineModel:
+    """Load a saved model from its folder, a bundled one by name, or a scikit-learn pipeline from its file.
 
-    ``tokenizer`` and ``skip`` give back the functions of a model that was trained with the user's own.
-    Raises :class:`ModelError` where the folder is missing, damaged, from a newer version or no model.
+    Bundled are "20newsgroups-cnn" and "20newsgroups-boe". ``tokenizer`` and ``skip`` give back the functions of a
+    model that was trained with the user's own. A pipeline's file is one that ``skops.io.dump`` wrote (``.skops``,
+    extra ``skops``); ``trust_pickle=True`` also opens a ``.joblib`` or ``.pkl`` file, which can run any code.
+    Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
+    :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
     """
+    if is_pipeline_file(Path(path)):
+        from textlrp.models.pipeline_files import load_pipeline  # late: few need it
+
+        if tokenizer is not None or skip is not None:
+            raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")
+        return load_pipeline(Path(path), trust_pickle=trust_pickle)
+    return load_folder(path, tokenizer=tokenizer, skip=skip)
+
+
+def is_pipeline_file(path: Path) -> bool:
+    """Whether the name of an existing file says that it holds a scikit-learn pipeline."""
+    return path.suffix.lower() in PIPELINE_FILES and path.exists() and not path.is_dir()
+
+
+def load_folder(
+    path: str | Path,
+    *,
+    tokenizer: Callable[[str], Any] | None = None,
+    skip: Callable[[str], Any] | None = None,
+) -> TextClassifier:
+    """Load a model that textlrp trained, from its folder or by its bundled name.
+
+    Raises as :func:`load` does, and :class:`ModelError` where the file of a scikit-learn pipeline is named.
+    """
+    if is_pipeline_file(Path(path)):
+        raise ModelError(
+            f"{path} is a scikit-learn pipeline, and this needs a model that textlrp trained. Use the pipeline with "
+            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+        )
     folder = _folder(path)
     config = read_config(folder)
     model = _from_options(folder, config, tokenizer, skip)
@@ -175,7 +213,10 @@ def _folder(path: str | Path) -> Path:
     if str(path) in bundled():
         return PRETRAINED / str(path)
     if folder.exists():
-        raise ModelError(f"{folder} is a file; a model is a folder with config.json and model.safetensors.")
+        raise ModelError(
+            f"{folder} is a file; a model is a folder with config.json and model.safetensors, or a scikit-learn "
+            "pipeline stored by skops.io.dump in a .skops file."
+        )
     names = f", or one of {', '.join(bundled())}" if bundled() else ""
     raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
 
