@@ -185,7 +185,8 @@ def test_no_such_model(tmp_path: Path) -> None:
     assert refusal("20newsgroups-cmm").startswith("no model at '20newsgroups-cmm'; give a folder")
     (tmp_path / "file").touch()
     assert refusal(tmp_path / "file") == (
-        f"{tmp_path / 'file'} is a file; a model is a folder with config.json and model.safetensors."
+        f"{tmp_path / 'file'} is a file; a model is a folder with config.json and model.safetensors, or a "
+        "scikit-learn pipeline stored by skops.io.dump in a .skops file."
     )
 
 
