@@ -37,7 +37,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[paper,rivals,ray,test,docs]"
+	$(PIP) --editable ".[paper,rivals,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
 	@touch $(TOOLS)
 

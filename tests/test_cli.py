@@ -366,7 +366,7 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
     refused(run(command, "empty", *rest), "is no textlrp model")
     refused(run(command, "some.csv", *rest), "is a file; a model is a folder")
     for name, damage, fragment in (
-        ("truncated", lambda f: (f / "model.safetensors").write_bytes(b"1234"), "truncated/model.safetensors"),
+        ("truncated", lambda f: (f / "model.safetensors").write_bytes(b"1234"), "truncated is damaged"),
         ("halved", lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
         ("scribbled", lambda f: (f / "config.json").write_text("{"), "config.json is damaged"),
         ("newer", lambda f: (f / "config.json").write_text('{"format": 99, "kind": "cnn"}'), "Upgrade"),

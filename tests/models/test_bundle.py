@@ -232,7 +232,8 @@ def test_no_such_model(tmp_path: Path) -> None:
     assert refusal("20newsgroups-cmm").startswith("no model at '20newsgroups-cmm'; give a folder")
     (tmp_path / "file").touch()
     assert refusal(tmp_path / "file") == (
-        f"{tmp_path / 'file'} is a file; a model is a folder with config.json and model.safetensors."
+        f"{tmp_path / 'file'} is a file; a model is a folder with config.json and model.safetensors, or a "
+        "scikit-learn pipeline stored by skops.io.dump in a .skops file."
     )
 
 
@@ -251,8 +252,8 @@ def test_truncated_tensors(kept: float, checked: bool, saved: Path) -> None:
     if not checked:
         edit(saved, sha256=None)
     sentence = refusal(saved)
-    assert "model.safetensors is " in sentence
-    assert "again" in sentence
+    assert "model.safetensors" in sentence
+    assert sentence.endswith("Save the model again.")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +312,8 @@ def test_a_wrong_weight_is_found(saved: Path) -> None:
     whole[-1] ^= 1
     (saved / "model.safetensors").write_bytes(whole)
     assert refusal(saved) == (
-        f"{saved / 'model.safetensors'} is not the file that was saved; copy or save the model again."
+        f"{saved} is damaged: model.safetensors is not the file that was saved (its checksum differs). "
+        "Save the model again."
     )
 
 

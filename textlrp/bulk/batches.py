@@ -18,7 +18,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.projections import Kept
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.threads import one_thread
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.bundle import load
 from textlrp.models.options import is_whole
 from textlrp.models.tracing import kept_projections, tracer
@@ -44,7 +44,7 @@ class BatchExplainer:
 
     def __init__(
         self,
-        model: TextClassifier | str,
+        model: Classifier | str,
         *,
         target: Any = None,
         rule: str | Rule | Composite | None = None,

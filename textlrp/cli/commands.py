@@ -24,6 +24,7 @@ from textlrp.cli.options import (
     Literally,
     Model,
     Seed,
+    TrustPickle,
 )
 from textlrp.cli.program import app
 from textlrp.reports.marks import percentage
@@ -59,7 +60,11 @@ def train(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
     model: Annotated[
         Literal["cnn", "boe", "svm"],
-        typer.Option(help="A convolutional net, a bag of embeddings, or a bag of words with a linear SVM."),
+        typer.Option(
+            metavar="KIND",
+            help="The kind of model to train: cnn (a convolutional net), boe (a bag of embeddings), or svm (a bag of "
+            "words with a linear SVM).",
+        ),
     ] = "cnn",
     text: Annotated[
         str | None, typer.Option("--text", "--column", metavar="NAME", help="The column that holds the text.")
@@ -118,6 +123,7 @@ def predict(
     id: Id = None,
     encoding: Encoding = None,
     force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
 
@@ -135,7 +141,7 @@ def predict(
     inputs = corpus.inputs_of(source, models=[model])
     if output != "-":
         corpus.check_output(output, corpus.PREDICTION_FILES, inputs=inputs, force=force)
-    classifier = textlrp.load(model)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
     outcomes: Counter[bool | None] = Counter()
     predictions = counted(corpus.predict(classifier, documents), outcomes)

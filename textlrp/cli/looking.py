@@ -10,7 +10,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Force, Id, Label, Limit, Method, Model, Rule, Seed
+from textlrp.cli.options import Column, Encoding, Force, Id, Label, Limit, Method, Model, Rule, Seed, TrustPickle
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -43,9 +43,10 @@ def filters(
     textlrp filters 20newsgroups-cnn sample --most 10
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
     corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
-    classifier = textlrp.load(model)
+    classifier = load_folder(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
 
@@ -81,6 +82,7 @@ def words(
     id: Id = None,
     encoding: Encoding = None,
     force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
 
@@ -95,7 +97,7 @@ def words(
     inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
         corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
-    classifier = textlrp.load(model)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     found = corpus.words_of_classes(
         classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
@@ -171,17 +173,18 @@ def evaluate(
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
     inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
     corpus.check_evaluation(output, inputs=inputs, force=force)
-    classifier = textlrp.load(model)
+    classifier = load_folder(model)
     plan = corpus.planned(
         classifier,
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
         slow=slow,
-        others={name: textlrp.load(name) for name in against or ()},
+        others={name: load_folder(name) for name in against or ()},
         sample=sample,
         at_least=at_least,
         steps=steps,
@@ -190,6 +193,6 @@ def evaluate(
     )
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     corpus.evaluate(
-        textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say, force=force
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=source, say=say, force=force
     )
     say(f"wrote {output / 'index.html'}")

@@ -10,7 +10,15 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A folder that 'textlrp train' wrote, or a bundled model: 20newsgroups-cnn or 20newsgroups-boe.",
+        help="A folder that 'textlrp train' wrote, a bundled model (20newsgroups-cnn or 20newsgroups-boe), or a "
+        "scikit-learn pipeline that skops.io.dump wrote (a .skops file, extra skops).",
+    ),
+]
+TrustPickle = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pickle",
+        help="Open a MODEL that is a .joblib or .pkl file. Pickles can run any code: only if you trust its source.",
     ),
 ]
 Input = Annotated[

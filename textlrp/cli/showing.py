@@ -35,6 +35,7 @@ from textlrp.cli.options import (
     Rule,
     Rules,
     Target,
+    TrustPickle,
     Workers,
 )
 from textlrp.cli.program import app
@@ -99,6 +100,7 @@ def explain(
     id: Id = None,
     encoding: Encoding = None,
     force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show which words speak for a class and which against it.
 
@@ -119,7 +121,7 @@ def explain(
     check_input(source, text)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
-        check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
+        check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         columns = {"text": column, "label": label, "id": id, "encoding": encoding}
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
@@ -153,6 +155,7 @@ def explain(
             target=target or (),
             versus=versus,
             limit=limit,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
@@ -163,7 +166,7 @@ def explain(
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES, inputs=inputs, force=force)
     whys = corpus.explain_corpus(
-        textlrp.load(model),
+        textlrp.load(model, trust_pickle=trust_pickle),
         documents(limit),
         targets=target or (),
         versus=versus,
@@ -230,6 +233,7 @@ def report(
     id: Id = None,
     encoding: Encoding = None,
     force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
@@ -269,6 +273,7 @@ def report(
             limit=limit or PAGE_TEXTS,
             palette=palette,
             evaluation=evaluation,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
@@ -276,7 +281,7 @@ def report(
     results = None if evaluation is None else evaluation / "results.json"
     page = corpus.check_report(output, inputs=corpus.inputs_of(source, models=[model], files=[results]), force=force)
     written = corpus.report_corpus(
-        textlrp.load(model),
+        textlrp.load(model, trust_pickle=trust_pickle),
         documents(limit or (PAGE_TEXTS if page else None)),
         output,
         targets=target or (),

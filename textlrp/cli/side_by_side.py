@@ -30,6 +30,7 @@ def gallery(
     target: Sequence[str],
     versus: str | None,
     limit: int | None,
+    trust_pickle: bool,
 ) -> None:
     """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
     if output is None:
@@ -38,7 +39,7 @@ def gallery(
     from textlrp import corpus
 
     corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
-    classifier = textlrp.load(model)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
     page = corpus.write_gallery(
         classifier,
@@ -69,6 +70,7 @@ def comparison(
     limit: int,
     palette: str,
     evaluation: Path | None,
+    trust_pickle: bool,
 ) -> None:
     """One page about two models, rules or methods."""
     if evaluation is not None:
@@ -77,9 +79,9 @@ def comparison(
     from textlrp import corpus
 
     corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model, against]), force=force)
-    first = textlrp.load(model)
+    first = textlrp.load(model, trust_pickle=trust_pickle)
     asked = corpus.Comparison(
-        against=None if against is None else textlrp.load(against),
+        against=None if against is None else textlrp.load(against, trust_pickle=trust_pickle),
         rule=rule,
         method=method,
         against_rule=against_rule,

@@ -12,7 +12,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
 from textlrp.file_kinds import PAGES
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
 
@@ -26,7 +26,7 @@ class Comparison:
     predicts, but each side its own where the two do not have the same classes.
     """
 
-    against: TextClassifier | None = None
+    against: Classifier | None = None
     rule: str | None = None
     method: str = "lrp"
     against_rule: str | None = None
@@ -35,7 +35,7 @@ class Comparison:
 
 
 def explained_twice(
-    model: TextClassifier, documents: Iterable[Document], asked: Comparison
+    model: Classifier, documents: Iterable[Document], asked: Comparison
 ) -> Iterator[tuple[Explanation, Explanation]]:
     """Each document explained by both sides, lazily; raises as :func:`textlrp.explain` does."""
     other = asked.against or model
@@ -55,14 +55,14 @@ def explained_twice(
     return zip(firsts, seconds, strict=True)
 
 
-def same_classes(one: TextClassifier, other: TextClassifier) -> bool:
+def same_classes(one: Classifier, other: Classifier) -> bool:
     """Whether two models have the same classes, in whatever order."""
     mine, theirs = ({str(label) for label in model.classes_.tolist()} for model in (one, other))
     return mine == theirs
 
 
 def write_comparison(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     asked: Comparison,
@@ -84,7 +84,7 @@ def write_comparison(
     return Path(path)
 
 
-def _explained(model: TextClassifier, asked: Comparison) -> str:
+def _explained(model: Classifier, asked: Comparison) -> str:
     """Which class the page is about."""
     if asked.target is not None:
         return f"Both sides explain the score of {asked.target}."

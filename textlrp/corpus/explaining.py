@@ -11,7 +11,7 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
 from textlrp.file_kinds import PAGES
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
@@ -21,7 +21,7 @@ EXPLANATION_FILES = {**PAGES, **STORED}
 
 
 def explain_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     *,
     targets: Sequence[str] = (),

@@ -13,7 +13,7 @@ from textlrp.errors import OptionError
 from textlrp.explainers.explain import how_to_explain
 from textlrp.explainers.methods import CAM, as_method
 from textlrp.file_kinds import PAGES
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document
 from textlrp.reports.gallery import galleries_page
@@ -32,7 +32,7 @@ class View(NamedTuple):
     method: str = "lrp"
 
 
-def views(model: TextClassifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[View]:
+def views(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[View]:
     """The panels of a gallery in order: LRP by each rule, then each method; what comes to the same stands once.
 
     LRP with no rule named is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max-pooling.
@@ -50,7 +50,7 @@ def views(model: TextClassifier, *, rules: Sequence[str] = (), methods: Sequence
     return list(by_meaning.values())
 
 
-def _method(model: TextClassifier, name: str) -> str:
+def _method(model: Classifier, name: str) -> str:
     return "grad-cam" if _asks_cam(name) and isinstance(model, CNNClassifier) and model.pooling == "max" else name
 
 
@@ -59,7 +59,7 @@ def _asks_cam(name: str) -> bool:
 
 
 def write_gallery(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     *,

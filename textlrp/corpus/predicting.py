@@ -13,7 +13,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import BLOCK
 from textlrp.file_kinds import csv_table, json_lines
 from textlrp.files import written_beside
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Label
 from textlrp.text.datasets import Corpus
 
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
         return None if self.gold is None else str(self.gold) == str(self.predicted)
 
 
-def predict(model: TextClassifier, documents: Iterable[Document]) -> Iterator[Prediction]:
+def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Prediction]:
     """The predicted class of each document, lazily and in order."""
     rest = iter(documents)
     classes = model.classes_.tolist()

@@ -13,7 +13,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
 from textlrp.file_kinds import csv_table, json_lines
 from textlrp.files import written_beside
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
 from textlrp.words.classes import ClassWord, ClassWords, class_words
@@ -29,7 +29,7 @@ UNSEEN = "†"
 
 
 def words_of_classes(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     *,
     targets: Sequence[str] = (),

@@ -18,7 +18,7 @@ from textlrp.corpus.reading import check_output, inputs_of
 from textlrp.errors import DataError
 from textlrp.file_kinds import PAGES
 from textlrp.files import check_folder, check_regular
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
@@ -27,7 +27,7 @@ from textlrp.words.read import read_words
 
 
 def report_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     *,

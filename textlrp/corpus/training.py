@@ -12,7 +12,7 @@ from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
-from textlrp.models.bundle import KINDS, bundled, load, save_model
+from textlrp.models.bundle import KINDS, bundled, load_folder, save_model
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.folder import check_replaceable
@@ -64,7 +64,7 @@ def new_model(
 
 def vectors_of(name: str) -> Vectors:
     """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
-    model = load(name)
+    model = load_folder(name)
     if not isinstance(model, NetClassifier):
         raise ModelError(f"{name} is a bag of words and has no word vectors; name a cnn or boe.")
     return model.word_vectors_

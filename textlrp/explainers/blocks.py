@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import TargetError
+from textlrp.errors import ModelError, TargetError
 from textlrp.explainers.methods import Method
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch
@@ -18,6 +19,7 @@ from textlrp.lrp.fused import land, window_tape
 from textlrp.lrp.threads import threads_for
 from textlrp.lrp.trace import Trace, one_hot_seed, propagate
 from textlrp.models.base import Classifier
+from textlrp.models.finite import check_scores
 from textlrp.models.tracing import Tracer
 from textlrp.records import Document, Explanation, Phrase, Target
 from textlrp.text.batches import Batch
@@ -92,12 +94,33 @@ def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
 
 def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`."""
-    return (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    led = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    _check_finite(led, batch, how)
+    return led
+
+
+def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
+    """Raise :class:`ModelError` where relevance or an entry of the ledger is NaN or infinite."""
+    entries = [np.zeros(1), *(entry for each in led for entry in each.ledger.values())]
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = sum(float(each.relevance.sum()) for each in led) + float(np.concatenate(entries).sum())
+    if math.isfinite(whole):  # then all of its terms are
+        return
+    for n, each in enumerate(led):
+        for numbers in (each.relevance, *each.ledger.values()):
+            if not np.isfinite(numbers).all():
+                raise ModelError(
+                    f"relevance must be finite; text {batch.readings[n].document_id!r} got "
+                    f"{numbers[~np.isfinite(numbers)][0]} by {how.printed}. Choose another rule or method, or "
+                    'dtype="float64".'
+                )
 
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     trace = how.trace(batch)
-    scores = trace.scores.cpu().numpy()
+    scores = check_scores(
+        trace.scores.cpu().numpy(), model.classes_.tolist(), lambda n: batch.readings[n].document_id
+    )
     wanted = _wanted(target, own, model.classes_, scores)
     if not how.phrases and trace.scores.device.type == "cpu" and window_tape(trace) is not None:
         return _landed(trace, batch, wanted, how)

@@ -24,10 +24,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
+from textlrp.models.finite import check_scores
 from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
+from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -144,6 +146,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check_options(self) -> None:
         """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
 
+    @abstractmethod
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """What each tensor in ``weights_`` must be, given these options and sizes.
+
+        It is all that saving and loading know of a kind of model.
+        """
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` on weights of the right shapes, all finite, that the model still cannot use."""
+
     # ---- scikit-learn's face
 
     def fit(self, X: Texts, y: Any) -> Self:
@@ -175,13 +187,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
         check_is_fitted(self, "weights_")
-        scores = self._scores(list(self._read_ids(X)))
+        scores = self._finite_scores(list(self._read_ids(X)))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: Texts) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
         check_is_fitted(self, "weights_")
-        scores = self._scores(list(self._read_ids(X)))
+        scores = self._finite_scores(list(self._read_ids(X)))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -203,7 +215,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        return self._scores(unpadded(ids, batch.lengths))
+        return self._finite_scores(unpadded(ids, batch.lengths), lambda n: batch.readings[n].document_id)
 
     def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of one text (L,) with some words left in it each time, where ``keep`` (S, L) is True."""
@@ -265,6 +277,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             self.__dict__["_kept_reader"] = kept
         return kept[1]
+
+    def _finite_scores(
+        self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)
+    ) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); raises :class:`ModelError` where one is not finite. ``name``: row -> text."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
+            scores = self._scores(texts)
+        return check_scores(scores, self.classes_.tolist(), name)
 
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
         return self.reader().ids_of_all(check_texts(X), self.vocabulary_)

@@ -13,16 +13,17 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Features
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Skip, TextClassifier, Tokenizing
 from textlrp.models.ngrams import Occurrences, count_kept, frequent_keys, occurrences
-from textlrp.models.options import check_positive, check_whole
+from textlrp.models.options import check_flag, check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.plain import bow_point
 from textlrp.models.points import Point
+from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.text.batches import Batch, unpadded
 from textlrp.text.vocabulary import Vocabulary
 
@@ -97,9 +98,10 @@ class BagOfWordsClassifier(TextClassifier):
         )
 
     def _check_options(self) -> None:
-        if self.ngrams not in (1, 2, 3):
+        if not is_whole(self.ngrams) or self.ngrams not in (1, 2, 3):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
         check_whole("min_df_ngrams", self.min_df_ngrams)
+        check_flag("sublinear_tf", self.sublinear_tf)
         check_positive("C", self.C)
         check_positive("idf_power", self.idf_power, zero=True)
         if self.loss not in ("hinge", "squared_hinge"):
@@ -127,6 +129,27 @@ class BagOfWordsClassifier(TextClassifier):
             "output.weight": coefficients.astype(self.dtype),
             "output.bias": intercepts.astype(self.dtype),
         }
+
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """The sorted keys of the longer n-grams, then idf and coefficients of all features."""
+        specs = {
+            f"keys{n}": TensorSpec((sizes.length(f"keys{n}", 0),), integer=True) for n in range(2, self.ngrams + 1)
+        }
+        features = sizes.words + sum(spec.shape[0] for spec in specs.values())
+        return specs | {
+            "idf": TensorSpec((features,), layer=None),  # each text has unit norm, whatever these are
+            "output.weight": TensorSpec((sizes.classes, features), inputs=features),
+            "output.bias": TensorSpec((sizes.classes,)),
+        }
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` on keys out of order or of unknown words, and on an idf that is not positive."""
+        for n in range(2, self.ngrams + 1):
+            keys = weights[f"keys{n}"]
+            if len(keys) and ((np.diff(keys) <= 0).any() or not _are_keys(keys, n, len(vocabulary) + 1)):
+                raise ModelError(f"keys{n} must be ascending keys of {n} known words; they are not.")
+        if weights["idf"].min() <= 0:
+            raise ModelError("every number of idf must be above 0; got 0 or less.")
 
     def _features(self, texts: Sequence[Ids], dtype: str) -> tuple[Occurrences, Any]:
         """Every feature's occurrences and the TF-IDF matrix (N, J)."""
@@ -195,6 +218,18 @@ def _unit_box() -> Box:
 def _tables(vocabulary: Vocabulary, weights: Mapping[str, NDArray[Any]], ngrams: int) -> list[NDArray[np.int64]]:
     """Sorted keys of the 1-grams, 2-grams, ..., in the order of the columns."""
     return [np.arange(1, len(vocabulary) + 1), *(weights[f"keys{n}"] for n in range(2, ngrams + 1))]
+
+
+def _are_keys(keys: NDArray[np.int64], n: int, base: int) -> bool:
+    """Whether each number is the key of an n-gram of words 1 to ``base`` - 1."""
+    if base**n >= 1 << 63:  # keys of so many words wrap around
+        return True
+    left = keys
+    for _ in range(n - 1):
+        if (left % base == 0).any():
+            return False
+        left = left // base
+    return bool((left > 0).all() and (left < base).all())
 
 
 def _counts(found: Occurrences, texts: int, tables: Sequence[NDArray[np.int64]]) -> Any:

@@ -14,6 +14,7 @@ from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, averaged, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.options import check_whole, is_whole
+from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
@@ -198,6 +199,20 @@ class CNNClassifier(NetClassifier):
         return new_convnet(
             table, widths=widths, filters=filters, classes=classes, pooling=self.pooling, seed=seed
         ).weights
+
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """The word vectors, each width's convolution, and the dense layer."""
+        dimensions = sizes.length("embedding", 1)
+        widths, filters = self.shape()
+        specs = {"embedding": TensorSpec((sizes.words + 1, dimensions))}
+        for width, count in zip(widths, filters, strict=True):
+            shape = (dimensions, width * count)
+            specs[f"conv{width}.weight"] = TensorSpec(shape, layer=1, inputs=width * dimensions)
+            specs[f"conv{width}.bias"] = TensorSpec((count,), layer=1)
+        features = sum(filters)
+        specs["output.weight"] = TensorSpec((sizes.classes, features), layer=2, inputs=features)
+        specs["output.bias"] = TensorSpec((sizes.classes,), layer=2)
+        return specs
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
         return ConvNet(table, weights, self.shape()[0], self.pooling)

@@ -53,7 +53,7 @@ class ConvNet:
 
     @torch.no_grad()
     def scores(self, packed: Packed) -> Tensor:
-        """Scores (N, C) of a net with max pooling, on the projections that are ``kept``, as :meth:`trace` has them."""
+        """Scores (N, C) of a net with max pooling, on the projections that are ``kept``."""
         rows = rows_of(packed.words, self.kept)
         pooled = []
         for width in self.widths:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.errors import ModelError
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive
 from textlrp.models.packing import Ids
+from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -84,6 +87,23 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
         return new_bag_weights(table, classes=classes, seed=seed)
+
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """The word vectors and the dense layer."""
+        dimensions = sizes.length("embedding", 1)
+        return {
+            "embedding": TensorSpec((sizes.words + 1, dimensions)),
+            "output.weight": TensorSpec((sizes.classes, dimensions), layer=1, inputs=dimensions),
+            "output.bias": TensorSpec((sizes.classes,), layer=1),
+        }
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` as for every net, and where ``idf_power`` makes a word's weight too large."""
+        super().check_weights(weights, vocabulary)
+        with np.errstate(over="ignore"):
+            largest = float((vocabulary.inverse_frequencies() ** self.idf_power).max())
+        if not largest <= REACH:
+            raise ModelError(f"idf_power must keep word weights below {REACH:g}; {self.idf_power!r} does not.")
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
         return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from safetensors.numpy import save_file
 
 from textlrp.errors import DataError, ModelError
 from textlrp.files import FolderKind, check_folder, check_regular, folder_beside, json_text
+from textlrp.models.schema import LONGEST_CONFIG, check_model_file, damaged, strict_json
 
 FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -30,19 +30,39 @@ def check_model_path(folder: Path) -> None:
 def read_config(folder: Path) -> dict[str, Any]:
     """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        check_model_file(folder / CONFIG)
+        with (folder / CONFIG).open("rb") as stream:
+            data = stream.read(LONGEST_CONFIG + 1)
+        config = parse_config(data)
     except FileNotFoundError:
         raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
-    except (ValueError, OSError) as broken:
+    except OSError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "kind" not in config:
+    except ValueError as broken:
+        if isinstance(broken, ModelError):
+            raise
+        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+    if (
+        not isinstance(config, dict)
+        or type(config.get("format")) is not int
+        or not isinstance(config.get("kind"), str)
+    ):
         raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
+    if config["format"] < 1:
+        raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
     if config["format"] > FORMAT:
         raise ModelError(
             f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
             f"reads up to format {FORMAT}. Upgrade textlrp."
         )
     return config
+
+
+def parse_config(data: bytes) -> Any:
+    """The value of a ``config.json``; raises ValueError where it is not strict JSON, or too long."""
+    if len(data) > LONGEST_CONFIG:
+        raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+    return strict_json(data)
 
 
 def write_folder(
@@ -52,7 +72,14 @@ def write_folder(
     with _as_model_error(), folder_beside(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
         config |= {"sha256": checksum(beside / TENSORS)}
-        (beside / CONFIG).write_text(json_text(config, indent=2), encoding="utf-8")
+        text = json_text(config, indent=2)
+        try:
+            parse_config(text.encode())
+        except ValueError as broken:  # such as NaN in a card
+            raise ModelError(
+                f"{CONFIG} must be valid JSON; {broken}. Change the card, the options or the labels."
+            ) from None
+        (beside / CONFIG).write_text(text, encoding="utf-8")
         # safetensors lets nobody else read its file
         (beside / TENSORS).chmod(stat.S_IMODE((beside / CONFIG).stat().st_mode))
 

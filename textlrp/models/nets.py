@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
-from textlrp.models.options import check_positive, check_share, check_whole
+from textlrp.models.options import check_flag, check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
@@ -162,7 +162,7 @@ class NetClassifier(TextClassifier):
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         check_is_fitted(self, "weights_")
-        return self.probabilities(self._scores(list(self._read_ids(X))))
+        return self.probabilities(self._finite_scores(list(self._read_ids(X))))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The softmax of scores (N, C)."""
@@ -174,7 +174,14 @@ class NetClassifier(TextClassifier):
         check_is_fitted(self, "weights_")
         return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
 
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` unless the vector of unknown words is zero, as every loop over words assumes."""
+        if weights["embedding"][0].any():
+            raise ModelError("row 0 of embedding, the vector of unknown words, must be zero; it is not.")
+
     def _check_options(self) -> None:
+        for name in ("tune_vectors", "standardise_vectors"):
+            check_flag(name, getattr(self, name))
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
             check_whole(name, getattr(self, name))
         for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):

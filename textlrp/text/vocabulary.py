@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
 
+_UNSTORED = re.compile("[\n\ud800-\udfff]")
 PADDING = 0
 """The id of padding and of every unknown word."""
 
@@ -63,8 +65,11 @@ class Vocabulary:
         return cls(tuple(word for word, _ in kept), np.array([count for _, count in kept], dtype=np.int32), documents)
 
     def extended(self, words: Iterable[str]) -> Vocabulary:
-        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each."""
-        more = tuple(word for word in dict.fromkeys(words) if word not in self._ids)
+        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each.
+
+        Words with a line break or a lone surrogate are left out: no token has one, and they cannot be stored.
+        """
+        more = tuple(word for word in dict.fromkeys(words) if word not in self._ids and not _UNSTORED.search(word))
         return Vocabulary(self.words + more, np.append(self.counts, np.zeros(len(more), np.int32)), self.documents)
 
     def __len__(self) -> int:
