@@ -73,7 +73,7 @@ def pointing(run: Run) -> dict[str, Any]:
                 "discarded": found.discarded,
             }
 
-        rows.append(run.stages.plain(f"pointing {how.name} {how.printed} {run.plan.hybrids}", make))
+        rows.append(run.stages.plain(f"pointing by word {how.name} {how.printed} {run.plan.hybrids}", make))
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 

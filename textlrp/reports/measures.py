@@ -131,8 +131,8 @@ def pointing_section(pointing: Results) -> Section:
         "pointing",
         "Does the strongest word come from the right sentence?",
         f"{count(pointing.get('sentences'))} sentences of different documents are glued together, and the model "
-        "classifies the whole. A hit: the most relevant word stands in a sentence of a document of the predicted "
-        "class.",
+        "classifies the whole. The relevance of the occurrences of each word is summed. A hit: the most relevant "
+        "occurrence of the strongest word is in a sentence of a document of the predicted class.",
         "many hits",
         "Poerner, Roth, Schütze, Evaluating neural network explanation methods using hybrid documents, ACL 2018",
         (Block(figures=(bars,), table=table),),
