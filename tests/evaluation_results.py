@@ -144,6 +144,15 @@ def around(value: float, half: float) -> list[float]:
     return [value - half, value + half]
 
 
+TOO_FEW = "too few documents"
+
+
+def verdict_of(difference: float, half: float, better: str = "higher") -> str:
+    if abs(difference) <= half:
+        return "not significant"
+    return "better" if (difference > 0) == (better == "higher") else "worse"
+
+
 def protocol(
     name: str, title: str, documents: int, random: np.random.Generator, mode: str = "zero"
 ) -> dict[str, Any]:
@@ -174,6 +183,8 @@ def protocol(
             "against": first["method"],
             "difference": curve["area"] - first["area"],
             "interval": around(curve["area"] - first["area"], 0.007),
+            "documents": documents,
+            "verdict": verdict_of(curve["area"] - first["area"], 0.007, better) if documents >= 20 else TOO_FEW,
         }
         for curve in curves[1:]
     ]

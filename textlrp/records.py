@@ -265,9 +265,7 @@ class Explanation:
         self, n: int = 10, *, target: str | int | None = None, by: Literal["word"] = "word"
     ) -> list[WordRelevance]: ...
     @overload
-    def top(
-        self, n: int = 10, *, target: str | int | None = None, by: Literal["token"]
-    ) -> list[TokenRelevance]: ...
+    def top(self, n: int = 10, *, target: str | int | None = None, by: Literal["token"]) -> list[TokenRelevance]: ...
     def top(
         self, n: int = 10, *, target: str | int | None = None, by: Literal["word", "token"] = "word"
     ) -> list[WordRelevance] | list[TokenRelevance]:

@@ -8,7 +8,7 @@
 from textlrp.evaluation.deletion import OTHER_PROTOCOLS, PROTOCOLS, Protocol, curve, difference, still_right
 from textlrp.evaluation.docvectors import document_vectors, explanatory_power
 from textlrp.evaluation.eraser import eraser_scores
-from textlrp.evaluation.intervals import bootstrap_interval, paired_interval
+from textlrp.evaluation.intervals import bootstrap_interval, paired_difference, paired_interval
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.randomising import randomised
 from textlrp.evaluation.rationale_files import read_rationales
@@ -33,6 +33,7 @@ __all__ = [
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "paired_difference",
     "paired_interval",
     "pointing_game",
     "randomisation_check",
