@@ -9,6 +9,7 @@ import numpy as np
 
 from textlrp.corpus.measuring import Run, progress
 from textlrp.corpus.plans import RANDOM
+from textlrp.errors import DataError
 from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import read_rationales
@@ -25,6 +26,8 @@ from textlrp.words.classes import ClassWord, class_words
 
 def vectors(run: Run) -> dict[str, Any]:
     """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
+    if not run.corpus.known.any():
+        raise DataError("the model knows no word of any document.")
     labels = [str(document.label) for document in run.documents]
     composite = as_composite(run.plan.methods[0].rule or "epsilon")
     rows, maps = [], []
@@ -45,12 +48,19 @@ def vectors(run: Run) -> dict[str, Any]:
                 "accuracy": power.accuracy.tolist(),
                 "spread": power.spread.tolist(),
             }
-            return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels) if drawn else None}
+            if not drawn:
+                return {"row": row}
+            try:
+                return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
+            except DataError as reason:
+                return {"row": row, "no map": f"no map of the documents, {WEIGHTINGS[weighting]}: {reason}"}
 
         done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
         rows.append(done["row"])
-        if done["map"]:
+        if done.get("map"):
             maps.append(done["map"])
+        if "no map" in done:
+            run.notes.append(done["no map"])
     return {"splits": 10, "rows": rows, "maps": maps}
 
 

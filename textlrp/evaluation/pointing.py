@@ -142,6 +142,8 @@ def pointing_game(
             )
             kept[n], hit[n] = True, inside[np.where(candidates, words.relevance[0], -np.inf).argmax()]
             shares.append(_chance(words.forms, inside) if by == "word" else inside.mean())
+    if unread == len(hybrids):
+        raise DataError(f"the model reads no word of any of the {len(hybrids)} hybrids, so no word can point.")
     if not kept.any():
         raise DataError(
             f"none of the {len(hybrids)} hybrids has a sentence of the class the model predicts for it, so there is "
