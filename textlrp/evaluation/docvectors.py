@@ -221,7 +221,7 @@ def picture(vectors: Any) -> Picture:
     """
     if vectors.shape[0] < 2:
         raise DataError("a picture of documents wants two at least.")
-    unit = normalize(vectors) if vectors.shape[1] else np.zeros((vectors.shape[0], 1))
+    unit: Any = normalize(vectors) if vectors.shape[1] else np.zeros((vectors.shape[0], 1))
     if sparse.issparse(unit) and min(unit.shape) < 3:
         unit = unit.toarray()  # the sparse solver finds fewer axes than there are rows and columns
     if not abs(unit - unit[[0] * unit.shape[0]]).max() > 0:

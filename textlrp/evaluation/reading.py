@@ -79,6 +79,11 @@ class ReadCorpus:
                 yield batch.select(chosen.tolist()), rows[chosen]
 
 
+def no_corpus(model: Classifier) -> ReadCorpus:
+    """A corpus of no documents, for measures that need none."""
+    return ReadCorpus(model, (), (), (), np.zeros(0, dtype=np.int64), np.zeros((0, len(model.classes_))))
+
+
 def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     """Read a labelled corpus once, for all measures.
 
