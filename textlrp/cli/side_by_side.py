@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import textlrp
-from textlrp.cli.inputs import say
+from textlrp.cli.inputs import Texts, say_written
 from textlrp.errors import OptionError
-from textlrp.records import Document
 
 GALLERY = 12
 """Documents of a gallery, unless --limit says otherwise."""
 
-Documents = Callable[[int | None], Iterable[Document]]
+Documents = Callable[[int | None], Texts]
 """At most so many documents."""
 
 
@@ -37,10 +36,9 @@ def gallery(
     corpus.check_output(output, (".html",))
     classifier = textlrp.load(model)
     one = target[0] if target else None
-    page = corpus.write_gallery(
-        classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
-    )
-    say(f"wrote {page}")
+    texts = documents(limit or GALLERY)
+    page = corpus.write_gallery(classifier, texts, output, rules=rules, methods=methods, target=one, versus=versus)
+    say_written(page, texts)
 
 
 def comparison(
@@ -74,10 +72,9 @@ def comparison(
         against_method=against_method,
         target=target[0] if target else None,
     )
-    page = corpus.write_comparison(
-        first, documents(limit), output, asked, names=(model, against or model), palette=palette
-    )
-    say(f"wrote {page}")
+    texts = documents(limit)
+    page = corpus.write_comparison(first, texts, output, asked, names=(model, against or model), palette=palette)
+    say_written(page, texts)
 
 
 def _check_one(target: Sequence[str], what: str) -> None:
