@@ -171,11 +171,14 @@ def rationales_section(rationales: Results) -> Section:
         "low agreement can be the model’s fault as well as the explanation’s.",
         "high numbers",
         "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
-        tuple(_rationales_block(level, rationales) for level in rationales["levels"]),
+        tuple(
+            _rationales_block(level, skipped=0 if n else rationales.get("skipped") or 0)
+            for n, level in enumerate(rationales["levels"])
+        ),
     )
 
 
-def _rationales_block(level: Results, rationales: Results) -> Block:
+def _rationales_block(level: Results, *, skipped: int) -> Block:
     title, things, about = _LEVELS[level["by"]]
 
     def cell(row: Results, name: str) -> Cell:
@@ -202,7 +205,7 @@ def _rationales_block(level: Results, rationales: Results) -> Block:
         lead.append(said("*{}* of the {} are marked.", share(level["marked_share"]), things))
     if left := level.get("left_out"):
         lead.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
-    if skipped := rationales.get("skipped"):
+    if skipped:
         lead.append(
             said(f"{{}} row{'' if skipped == 1 else 's'} of the file skipped: nothing is marked.", count(skipped))
         )
