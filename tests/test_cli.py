@@ -514,14 +514,27 @@ def test_phrases_and_filters_of_a_cnn(svm: Path, run: Run) -> None:
 
 def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
-    assert outcome.out.startswith("taking 20 of the 80 texts, evenly spaced; --limit takes more\n")
+    taken = "20 of the 80 texts, evenly spaced; --limit takes more\n"
+    assert outcome.out == f"taking {taken}wrote w.jsonl with {taken}"
     assert len({why.gold for why in read_jsonl("w.jsonl")}) == 20
-    assert "taking" not in run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out
+    assert run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out == "wrote w.jsonl\n"
+
+
+def test_several_texts_in_the_terminal_are_numbered_and_what_was_left_out_is_said_last(svm: Path, run: Run) -> None:
+    table = make_table(rows=ROWS * 3)  # 12 texts
+    shown = run("explain", svm, table, "--limit", "5", "--lines", "0").out
+    assert re.findall(r"^text (\d+) of (\d+)$", shown, re.MULTILINE) == [(str(n), "5") for n in range(1, 6)]
+    assert shown.splitlines()[-1] == "shown: 5 of the 12 texts, evenly spaced; --limit takes more"
+    every = run("explain", svm, table, "--lines", "0").out
+    assert re.findall(r"^text (\d+) of (\d+)$", every, re.MULTILINE) == [(str(n), "12") for n in range(1, 13)]
+    assert "--limit" not in every
+    assert "text 1 of" not in run("explain", svm, "--text", "the car").out
 
 
 def test_report_lists_documents(svm: Path, run: Run) -> None:
     outcome = run("report", svm, make_table(rows=ROWS * 30), "-o", "r.html")
-    assert outcome == (0, "taking 100 of the 120 texts, evenly spaced; --limit takes more\nwrote r.html\n", "")
+    taken = "100 of the 120 texts, evenly spaced; --limit takes more\n"
+    assert outcome == (0, f"taking {taken}wrote r.html with {taken}", "")
     assert Path("r.html").read_text().count('class="reading"') == 100
     assert run("report", svm, "some.csv", "--limit", "1", "-o", "r.html").code == 0
     assert Path("r.html").read_text().count('class="reading"') == 1

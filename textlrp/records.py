@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, TargetError
+from textlrp.errors import DataError, OptionError, TargetError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,7 @@ class Tokens:
 
 
 class TokenRelevance(NamedTuple):
-    """One token of :meth:`Explanation.top`."""
+    """One token of :meth:`Explanation.top` with ``by="token"``: the token as written and its character offsets."""
 
     token: str
     relevance: float
@@ -121,11 +121,16 @@ class TokenRelevance(NamedTuple):
 
 
 class WordRelevance(NamedTuple):
-    """One distinct word of :meth:`Explanation.words`: its summed relevance and how often it was read."""
+    """One distinct word of a text, of :meth:`Explanation.words` and :meth:`Explanation.top`.
+
+    ``word`` is the normalized word, ``relevance`` the sum over its ``occurrences``, and ``spans`` their character
+    offsets (start, end) in the order of the text.
+    """
 
     word: str
     relevance: float
     occurrences: int
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 class Listing(NamedTuple):
@@ -255,8 +260,26 @@ class Explanation:
             return target % len(self.targets)
         raise TargetError(f"row {target} does not exist; this explanation has {len(self.targets)} targets.")
 
-    def top(self, n: int = 10, *, target: str | int | None = None) -> list[TokenRelevance]:
-        """The ``n`` read tokens with the largest relevance for a target, most positive first."""
+    @overload
+    def top(
+        self, n: int = 10, *, target: str | int | None = None, by: Literal["word"] = "word"
+    ) -> list[WordRelevance]: ...
+    @overload
+    def top(self, n: int = 10, *, target: str | int | None = None, by: Literal["token"]) -> list[TokenRelevance]: ...
+    def top(
+        self, n: int = 10, *, target: str | int | None = None, by: Literal["word", "token"] = "word"
+    ) -> list[WordRelevance] | list[TokenRelevance]:
+        """The ``n`` words with the largest relevance for a target, most positive first.
+
+        ``by="word"`` sums the relevance over the occurrences of each distinct word (the first ``n`` of
+        :meth:`words`); ``by="token"`` ranks single tokens, and of equal tokens the first in the text comes first.
+        Only what the model read is listed. Raises :class:`OptionError` for another ``by``, :class:`TargetError` for
+        a target that was not explained.
+        """
+        if by == "word":
+            return self.words(target=target)[:n]
+        if by != "token":
+            raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
         values = self.relevance[self.row(target)]
         read = np.flatnonzero(self.seen)
         order = read[np.argsort(-values[read], kind="stable")][:n]
@@ -267,15 +290,23 @@ class Explanation:
         ]
 
     def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
-        """One row per distinct word read: summed relevance and occurrences, most positive first."""
+        """One row per distinct word read: summed relevance, occurrences and offsets, most positive first.
+
+        Words with equal relevance are in alphabetical order.
+        """
         forms, word_of = self.tokens.words()
         values = np.zeros(len(forms), dtype=self.relevance.dtype)
         np.add.at(values, word_of, self.relevance[self.row(target)])
-        sums: dict[str, tuple[float, int]] = {}
-        for word in np.unique(word_of[self.seen]).tolist():
-            total, occurrences = sums.get(forms[word], (0.0, 0))
-            sums[forms[word]] = (total + float(values[word]), occurrences + 1)
-        rows = [WordRelevance(word, total, occurrences) for word, (total, occurrences) in sums.items()]
+        read = np.unique(word_of[self.seen])
+        starts = self.tokens.spans[np.searchsorted(word_of, read, "left"), 0].tolist()
+        ends = self.tokens.spans[np.searchsorted(word_of, read, "right") - 1, 1].tolist()
+        sums: dict[str, float] = {}
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for word, start, end in zip(read.tolist(), starts, ends, strict=True):
+            form = forms[word]
+            sums[form] = sums.get(form, 0.0) + float(values[word])
+            spans.setdefault(form, []).append((start, end))
+        rows = [WordRelevance(word, total, len(spans[word]), tuple(spans[word])) for word, total in sums.items()]
         return sorted(rows, key=lambda row: (-row.relevance, row.word))
 
     # ---- other shapes of the same data (late imports: the only exceptions of the layers' contract)
@@ -339,7 +370,7 @@ class Explanation:
 
     def __repr__(self) -> str:
         row = self.row()
-        top = ", ".join(f"{t.token} {t.relevance:+.2f}" for t in self.top(5, target=row))
+        top = ", ".join(f"{word.word} {word.relevance:+.2f}" for word in self.top(5, target=row))
         return (
             f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
             f" ({len(self.targets)} of {len(self.labels)} classes explained)"

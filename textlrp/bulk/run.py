@@ -18,7 +18,7 @@ from textlrp.bulk.pool import processes
 from textlrp.bulk.sources import FileSource, Source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.lrp.budget import MEMORY
-from textlrp.processes import cores
+from textlrp.processes import cores, usable
 from textlrp.progress import progress_bar
 from textlrp.rows import About
 
@@ -162,8 +162,8 @@ def _engine(
         from textlrp.bulk.on_ray import OnRay  # late: an extra
 
         return nullcontext(OnRay(model, options, workers=by.processes, address=by.address, memory=by.memory))
-    if by.processes > 1 and (by.workers is not None or parts.are_several()):
-        return processes(model, options, workers=by.processes, memory=by.memory)
+    if by.processes > 1 and (by.workers is not None or parts.are_several()) and (workers := usable(by.processes)) > 1:
+        return processes(model, options, workers=workers, memory=by.memory)
     from textlrp.bulk.alone import Alone  # late: torch comes with it
 
     return nullcontext(Alone(model, options, memory=by.memory))

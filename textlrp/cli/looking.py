@@ -112,13 +112,16 @@ def words(
 @app.command()
 def evaluate(
     model: Model,
-    source: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="Texts with a class each; see INPUT of textlrp explain."),
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page, the results and the stages go.")
     ],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Texts with a class each; see INPUT of textlrp explain. Not needed with --rationales alone.",
+        ),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -146,7 +149,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words.",
+            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words. "
+            "CORPUS may be left out; where there is one, it serves the baseline tf × log ratio.",
         ),
     ] = None,
     against: Annotated[
@@ -171,6 +175,8 @@ def evaluate(
     textlrp evaluate 20newsgroups-cnn sample -o out --at-least 20
 
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
+
+    textlrp evaluate reviews-model --rationales marked.jsonl -o out
     """
     from textlrp import corpus
     from textlrp.models.bundle import load_folder
@@ -191,8 +197,11 @@ def evaluate(
         rationales=rationales,
         seed=seed,
     )
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    documents = None
+    if source is not None:
+        documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    name = source or str(rationales)
     corpus.evaluate(
-        classifier, documents, output, plan=plan, model_name=model, corpus_name=source, say=say, force=force
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force
     )
     say(f"wrote {output / 'index.html'}")

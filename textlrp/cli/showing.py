@@ -6,7 +6,6 @@ What they call brings torch, so it is imported only when a command runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.in_bulk import to_folder
-from textlrp.cli.inputs import check_input, documents_of, names_in, say
+from textlrp.cli.inputs import Texts, check_input, documents_of, names_in, say, say_written
 from textlrp.cli.options import (
     Address,
     Column,
@@ -42,7 +41,6 @@ from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.cli.side_by_side import check_alone, check_one_way, comparison, gallery
 from textlrp.processes import cores
-from textlrp.records import Document
 from textlrp.reports.palette import palette_names
 from textlrp.reports.terminal import print_explanation
 
@@ -139,7 +137,7 @@ def explain(
         )
         return
 
-    def documents(limit: int | None) -> Iterable[Document]:
+    def documents(limit: int | None) -> Texts:
         return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
 
     if rules is not None or len(methods) > 1:
@@ -165,9 +163,10 @@ def explain(
     inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES, inputs=inputs, force=force)
+    classifier, texts = textlrp.load(model, trust_pickle=trust_pickle), documents(limit)
     whys = corpus.explain_corpus(
-        textlrp.load(model, trust_pickle=trust_pickle),
-        documents(limit),
+        classifier,
+        texts,
         targets=target or (),
         versus=versus,
         rule=rule,
@@ -176,10 +175,15 @@ def explain(
         device=device,
     )
     if output is not None:
-        say(f"wrote {corpus.write_explanations(whys, output, force=force)}")
+        say_written(corpus.write_explanations(whys, output, force=force), texts)
         return
-    for why in whys:
+    total = len(texts)
+    for number, why in enumerate(whys, start=1):
+        if total > 1:
+            say(f"text {number:,} of {total:,}")
         print_explanation(why, console, top_k=top_k, lines=most, light=light_terminal(os.environ))
+    if texts.left_out:
+        say(f"shown: {texts.left_out}")
 
 
 PAGE_TEXTS = 100
@@ -254,7 +258,7 @@ def report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
 
-    def documents(limit: int | None) -> Iterable[Document]:
+    def documents(limit: int | None) -> Texts:
         return documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
 
     if against is not None or against_rule is not None or against_method is not None:
@@ -280,9 +284,11 @@ def report(
 
     results = None if evaluation is None else evaluation / "results.json"
     page = corpus.check_report(output, inputs=corpus.inputs_of(source, models=[model], files=[results]), force=force)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    texts = documents(limit or (PAGE_TEXTS if page else None))
     written = corpus.report_corpus(
-        textlrp.load(model, trust_pickle=trust_pickle),
-        documents(limit or (PAGE_TEXTS if page else None)),
+        classifier,
+        texts,
         output,
         targets=target or (),
         rule=rule,
@@ -293,4 +299,4 @@ def report(
         workers=cores(),
         force=force,
     )
-    say(f"wrote {written if page else written / 'index.html'}")
+    say_written(written if page else written / "index.html", texts)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import textlrp
-from textlrp.cli.inputs import say
+from textlrp.cli.inputs import Texts, say_written
 from textlrp.errors import OptionError
 from textlrp.file_kinds import PAGES
-from textlrp.records import Document
 
 GALLERY = 12
 """Documents of a gallery, unless --limit says otherwise."""
 
-Documents = Callable[[int | None], Iterable[Document]]
+Documents = Callable[[int | None], Texts]
 """At most so many documents."""
 
 
@@ -41,17 +40,11 @@ def gallery(
     corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
+    texts = documents(limit or GALLERY)
     page = corpus.write_gallery(
-        classifier,
-        documents(limit or GALLERY),
-        output,
-        rules=rules,
-        methods=methods,
-        target=one,
-        versus=versus,
-        force=force,
+        classifier, texts, output, rules=rules, methods=methods, target=one, versus=versus, force=force
     )
-    say(f"wrote {page}")
+    say_written(page, texts)
 
 
 def comparison(
@@ -88,10 +81,11 @@ def comparison(
         against_method=against_method,
         target=target[0] if target else None,
     )
+    texts = documents(limit)
     page = corpus.write_comparison(
-        first, documents(limit), output, asked, names=(model, against or model), palette=palette, force=force
+        first, texts, output, asked, names=(model, against or model), palette=palette, force=force
     )
-    say(f"wrote {page}")
+    say_written(page, texts)
 
 
 def _check_one(target: Sequence[str], what: str) -> None:

@@ -16,12 +16,12 @@ from typing import Any
 from textlrp.corpus.deleting import deletion, eraser
 from textlrp.corpus.measures import ledger, methods, pointing, rationales, sanity, stability, vectors, words
 from textlrp.corpus.measuring import Run
-from textlrp.corpus.plans import Evaluation, usual_methods
+from textlrp.corpus.plans import RATIONALES_ALONE, Evaluation, alone, usual_methods
 from textlrp.corpus.reading import Say, inputs_of, silent
 from textlrp.corpus.stages import Stages
 from textlrp.errors import DataError, ModelError, StoppedError
-from textlrp.evaluation.rationale_files import read_rationales
-from textlrp.evaluation.reading import read_corpus
+from textlrp.evaluation.rationale_files import read_marked
+from textlrp.evaluation.reading import no_corpus, read_corpus
 from textlrp.file_kinds import PAGE
 from textlrp.files import FileKind, FolderKind, check_file, check_folder, json_text, opened_folder, written_beside
 from textlrp.models.base import TextClassifier
@@ -32,7 +32,7 @@ from textlrp.version import __version__
 
 def evaluate(
     model: TextClassifier,
-    documents: Iterable[Document],
+    documents: Iterable[Document] | None,
     folder: str | Path,
     *,
     plan: Evaluation | None = None,
@@ -43,19 +43,23 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
 
-    The folder is made; stages that are done are kept in its ``stages`` and not done again. Raises
-    :class:`DataError` where documents have no labels or the model knows none of them, or where ``folder`` holds
-    anything but an evaluation (with ``force`` it is moved to a backup name), :class:`StoppedError` on Ctrl-C, and as
-    the methods do.
+    Where only rationales are measured, ``documents`` may be None or without labels: those with labels serve the
+    model-free baseline. The folder is made; stages that are done are kept in its ``stages`` and not done again.
+    Raises :class:`DataError` where documents have no labels or the model knows none of them, or where ``folder``
+    holds anything but an evaluation (with ``force`` it is moved to a backup name), :class:`OptionError` where
+    documents are None and a measure needs them, :class:`StoppedError` on Ctrl-C, and as the methods do.
     """
     plan = plan or Evaluation(usual_methods(model))
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
-    documents = list(documents)
+    if documents is None:
+        plan = alone(plan)
+    documents = list(documents or ())
     for asked in (*plan.methods, *plan.slow):
         asked.how(model)
     if plan.rationales is not None:
-        read_rationales(plan.rationales)  # a wrong file is refused before anything is measured
-    corpus = read_corpus(model, documents)
+        read_marked(plan.rationales)  # a wrong file is refused before anything is measured
+    measured = plan.measures != RATIONALES_ALONE
+    corpus = read_corpus(model, documents) if measured else no_corpus(model)
     target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
     stages = Stages(target / "stages", _circumstances(model, documents, plan))
     results: dict[str, Any] = {
@@ -64,11 +68,11 @@ def evaluate(
         "model_name": model_name or type(model).__name__,
         "kind": type(model).__name__,
         "corpus": corpus_name,
-        "documents": len(corpus),
+        "documents": len(corpus) if measured else None,
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.gold).mean()),
+        "accuracy": float((corpus.predicted == corpus.gold).mean()) if measured else None,
     }
     try:
         results |= _measured(Run(model, documents, corpus, plan, stages, say))
@@ -88,7 +92,8 @@ _MEASURES: Mapping[str, Callable[[Run], Any]] = {
 
 def _measured(run: Run) -> dict[str, Any]:
     """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
-    run.look_at_the_corpus()
+    if run.plan.measures != RATIONALES_ALONE:
+        run.look_at_the_corpus()
     found: dict[str, Any] = {}
     for name, measure in _MEASURES.items():
         if run.plan.measures is None or name in run.plan.measures:

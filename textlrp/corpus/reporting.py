@@ -135,6 +135,8 @@ class _WordMap:
 
     def places(self) -> NDArray[Any]:
         """(N, 2)"""
+        if not any(self._found):  # no text has a word that the model reads
+            return np.zeros((len(self._found), 0))
         vectors = normalize(DictVectorizer().fit_transform(self._found))
         if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
             return np.asarray(vectors.toarray())

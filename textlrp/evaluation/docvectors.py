@@ -214,9 +214,21 @@ class Picture(NamedTuple):
 
 
 def picture(vectors: Any) -> Picture:
-    """Documents (N, D), to unit length, on their first two principal axes; raises :class:`DataError` for one."""
+    """Documents (N, D), to unit length, on their first two principal axes.
+
+    Raises :class:`DataError` for fewer than two documents, and where all documents have the same vector, as with
+    documents in which the model reads no word.
+    """
     if vectors.shape[0] < 2:
         raise DataError("a picture of documents wants two at least.")
-    pca = PCA(2, svd_solver="arpack" if sparse.issparse(vectors) else "auto", random_state=0)
-    places = pca.fit_transform(normalize(vectors))
-    return Picture(places, (float(pca.explained_variance_ratio_[0]), float(pca.explained_variance_ratio_[1])))
+    unit: Any = normalize(vectors) if vectors.shape[1] else np.zeros((vectors.shape[0], 1))
+    if sparse.issparse(unit) and min(unit.shape) < 3:
+        unit = unit.toarray()  # the sparse solver finds fewer axes than there are rows and columns
+    if not abs(unit - unit[[0] * unit.shape[0]]).max() > 0:
+        raise DataError("all documents have the same vector, so they have no map.")
+    pca = PCA(min(2, *unit.shape), svd_solver="arpack" if sparse.issparse(unit) else "auto", random_state=0)
+    places = pca.fit_transform(unit)
+    explained = pca.explained_variance_ratio_.tolist()
+    if places.shape[1] < 2:
+        places, explained = np.column_stack([places, np.zeros(len(places))]), [*explained, 0.0]
+    return Picture(places, (float(explained[0]), float(explained[1])))

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.file_kinds import PAGE, first_line
 from textlrp.files import FolderKind, folder_beside
-from textlrp.processes import context, warm_up
+from textlrp.processes import context, usable, warm_up
 from textlrp.records import Explanation, Status
 from textlrp.reports.deleting import deletion_section
 from textlrp.reports.html import Steps, document_page
@@ -115,10 +115,11 @@ def report_folder(
 ) -> Path:
     """A folder with ``index.html`` and a page for each document, for any number of them; written whole or not at all.
 
-    With more ``workers`` than one, pages are made in as many processes beside this one; a script that asks for them
-    needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced,
-    if nothing was added to it. Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or
-    a folder of something else; with ``force`` that is moved to a backup name.
+    With more ``workers`` than one, pages are made in as many processes beside this one. A script that asks for them
+    needs the usual ``if __name__ == "__main__":``; without it one process makes all pages, and a warning says so. The
+    pages are the same. A former report at ``path`` is replaced, if nothing was added to it.
+    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder of something else; with
+    ``force`` that is moved to a backup name.
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
@@ -182,12 +183,14 @@ BATCH = 64
 
 def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     _write_some(list(islice(pages, BATCH)), palette)
-    if workers <= 1:
-        while some := list(islice(pages, BATCH)):
-            _write_some(some, palette)
-        return
     first = list(islice(pages, BATCH))
     if not first:
+        return
+    workers = usable(workers)
+    if workers <= 1:
+        _write_some(first, palette)
+        while some := list(islice(pages, BATCH)):
+            _write_some(some, palette)
         return
     warm_up(__name__)
     pool = ProcessPoolExecutor(workers, mp_context=context(__name__), initializer=_leave_interrupts_to_the_parent)
