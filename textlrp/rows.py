@@ -35,7 +35,8 @@ class About:
     """What all rows of a table share: kept in its schema.
 
     ``classes`` (C,) the labels as text; ``model`` the fingerprint; ``precision`` of the relevance; ``top_k`` how many
-    words of the largest absolute relevance a row keeps of each target, None for all.
+    words of the largest absolute relevance a row keeps of each target, None for all. ``start``: what propagation
+    starts from, as in :class:`textlrp.records.Explanation`; ``notes``: sentences on how the relevance is to be read.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +46,8 @@ class About:
     version: str
     precision: Precision
     top_k: int | None
+    start: str = "score"
+    notes: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
         """The columns, with all this as metadata."""
@@ -185,7 +188,9 @@ def about_of(schema: pa.Schema) -> About:
     """What a table of rows says about itself; raises :class:`DataError` for any other table."""
     try:
         said = json.loads((schema.metadata or {})[_KEY])
-        about = About(**{name: said[name] for name in About.__slots__} | {"classes": tuple(said["classes"])})
+        said = {"start": "score", "notes": []} | said  # older files say neither
+        values = {name: said[name] for name in About.__slots__}
+        about = About(**values | {"classes": tuple(said["classes"]), "notes": tuple(said["notes"])})
         if said["format"] == FORMAT and schema.names == about.schema().names:
             return about
     except (KeyError, TypeError, ValueError):

@@ -63,6 +63,7 @@ class RunFolder:
             found = None
         if not isinstance(found, dict):
             raise DataError(f"{str(self.path / RUN)!r} is damaged; name a new folder.")
+        found = {"start": "score", "notes": []} | found  # runs of older versions say neither
         if found == self._settings:
             return
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]

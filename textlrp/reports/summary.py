@@ -161,6 +161,7 @@ def only(explanation: Explanation, rows: list[int]) -> Explanation:
         relevance=explanation.relevance[rows],
         ledger={key: entry[rows] for key, entry in explanation.ledger.items()},
         phrases=tuple(phrase._replace(relevance=phrase.relevance[rows]) for phrase in explanation.phrases),
+        target_notes=tuple(explanation.target_notes[row] for row in rows if explanation.target_notes),
     )
 
 
