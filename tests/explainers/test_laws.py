@@ -88,7 +88,7 @@ def law_1(explanation: Explanation, *, without: tuple[str, str] | None = None) -
     worst = 0.0
     for k in range(len(explanation.targets)):
         kept = [float(entry[k]) for key, entry in explanation.ledger.items() if key != without]
-        missing = explanation.relevance[k].sum(dtype=np.float64) + sum(kept) - float(explanation.target_scores[k])
+        missing = explanation.relevance[k].sum(dtype=np.float64) + sum(kept) - float(explanation.start_scores[k])
         worst = max(worst, gap(missing, explanation.relevance[k], entries(explanation, k)))
     return worst
 

@@ -12,7 +12,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.explainers.blocks import Led, lead, pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
-from textlrp.explainers.notes import NAMES, REVERSED
+from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.composite import Composite
@@ -35,9 +35,9 @@ class BatchExplainer:
 
     ``model``: a fitted classifier, the path of a saved one, or a bundled name; by name it is loaded where the
     function runs. ``target``, ``rule``, ``start``, ``method`` and ``device`` as in :func:`textlrp.explain`.
-    ``top_k``: keep only the words that are among so many of largest absolute relevance for some target. ``precision``: "float16"
-    (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact). ``memory``: bytes that
-    the projections of frequent words may take.
+    ``top_k``: keep only the words that are among so many of largest absolute relevance for some target.
+    ``precision``: "float16" (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact).
+    ``memory``: bytes that the projections of frequent words may take.
 
     A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
     the result has the columns of :class:`textlrp.rows.About`. Documents are explained in blocks of 64, so batches of
@@ -79,8 +79,8 @@ class BatchExplainer:
             return "score", ()
         empty = self._model.encode([Document("", "")])
         begun = started(self._model.trace(empty), self._how.composite, self._how.start)
-        reversed = (REVERSED.format(start=NAMES[begun.start]),) if begun.fixed_sign else ()
-        return begun.start, (*begun.remarks, *reversed)
+        notes = (*begun.remarks, note_of_table(begun.start)) if begun.fixed_sign else begun.remarks
+        return begun.start, notes
 
     def __call__(self, batch: pa.Table | pa.RecordBatch) -> pa.Table:
         """Explain the documents of a batch; raises :class:`DataError` where a text is none."""

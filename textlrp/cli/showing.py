@@ -33,6 +33,7 @@ from textlrp.cli.options import (
     Precision,
     Rule,
     Rules,
+    Start,
     Target,
     Workers,
 )
@@ -54,6 +55,7 @@ def explain(
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
     rule: Rule = None,
     rules: Rules = None,
+    start: Start = None,
     method: Methods = None,
     phrases: Annotated[
         int,
@@ -120,7 +122,13 @@ def explain(
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
         columns = {"text": column, "label": label, "id": id, "encoding": encoding}
         by = {"workers": workers, "engine": engine, "address": address}
-        asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
+        asked = {
+            "targets": target or (),
+            "versus": versus,
+            "rule": rule,
+            "start": start,
+            "method": methods[0] if methods else "lrp",
+        }
         to_folder(
             model, source, output, by=by, columns=columns, limit=limit, top_k=top_k, precision=precision, **asked
         )
@@ -139,6 +147,7 @@ def explain(
             methods=methods,
             target=target or (),
             versus=versus,
+            start=start,
             limit=limit,
         )
         return
@@ -154,6 +163,7 @@ def explain(
         targets=target or (),
         versus=versus,
         rule=rule,
+        start=start,
         method=methods[0] if methods else "" if method else "lrp",
         phrases=phrases,
         device=device,
@@ -187,6 +197,7 @@ def report(
     ],
     target: Target = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     palette: Annotated[
         str, typer.Option(metavar="NAME", help=f"Colours of the words: {' or '.join(palette_names())}.")
@@ -245,6 +256,7 @@ def report(
             output,
             against=against,
             rule=rule,
+            start=start,
             method=method,
             against_rule=against_rule,
             against_method=against_method,
@@ -263,6 +275,7 @@ def report(
         output,
         targets=target or (),
         rule=rule,
+        start=start,
         method=method,
         title=Path(source).name,
         palette=palette,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import textlrp
 from textlrp.cli.inputs import say
@@ -26,6 +27,7 @@ def gallery(
     methods: Sequence[str],
     target: Sequence[str],
     versus: str | None,
+    start: Literal["score", "centered"] | None,
     limit: int | None,
 ) -> None:
     """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
@@ -38,7 +40,14 @@ def gallery(
     classifier = textlrp.load(model)
     one = target[0] if target else None
     page = corpus.write_gallery(
-        classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
+        classifier,
+        documents(limit or GALLERY),
+        output,
+        rules=rules,
+        methods=methods,
+        target=one,
+        versus=versus,
+        start=start,
     )
     say(f"wrote {page}")
 
@@ -50,6 +59,7 @@ def comparison(
     *,
     against: str | None,
     rule: str | None,
+    start: Literal["score", "centered"] | None,
     method: str,
     against_rule: str | None,
     against_method: str | None,
@@ -73,6 +83,7 @@ def comparison(
         against_rule=against_rule,
         against_method=against_method,
         target=target[0] if target else None,
+        start=start,
     )
     page = corpus.write_comparison(
         first, documents(limit), output, asked, names=(model, against or model), palette=palette

@@ -17,6 +17,7 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
 from textlrp.files import check_folder
+from textlrp.lrp.starts import Start
 from textlrp.models.base import TextClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
@@ -32,6 +33,7 @@ def report_corpus(
     *,
     targets: Sequence[str] = (),
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     title: str | None = None,
     palette: str = "red-blue",
@@ -48,7 +50,8 @@ def report_corpus(
     """
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
-    whys = explain_corpus(model, documents, targets=("all",) if several else targets, rule=rule, method=method)
+    wanted = ("all",) if several else targets
+    whys = explain_corpus(model, documents, targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)

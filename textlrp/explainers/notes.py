@@ -17,14 +17,16 @@ Numbers = NDArray[Any]
 
 NOTHING_TO_SHARE = "The score is exactly 0: the rule has nothing to share."
 
-REVERSED = (
-    "This rule gives words that raise a score the sign of that score: where the {start} is negative, words with "
-    "negative relevance raise it."
-)
-"""What a table of many documents says once; ``start`` is a value of :data:`NAMES`."""
+_BELOW = {"score": "negative", "centered": "below the mean over classes"}
+"""What a score is whose start is below 0."""
 
-NAMES = {"score": "score", "centered": "centered score"}
-"""Each start in words."""
+
+def note_of_table(start: str) -> str:
+    """What a table of many documents says once about a composite of fixed sign."""
+    return (
+        f"Where a score is {_BELOW[start]}, this rule turns the signs around: words with negative relevance raise "
+        "the score."
+    )
 
 
 def tie_note(scores: Numbers, labels: Sequence[str]) -> tuple[str, ...]:
@@ -67,16 +69,17 @@ def notes_of_targets(
 def _note(
     target: Target, labels: Sequence[str], starts: Numbers, start: str, relevance: Numbers, fixed_sign: bool
 ) -> str:
-    name = NAMES[start]
+    below = _BELOW[start]
     if isinstance(target, tuple):
         sides = [
-            f"The {name} of {labels[c]} is negative: with this rule, words that raise it count {side} {labels[target[0]]}."
+            f"The score of {labels[c]} is {below}: with this rule, words that raise it count {side} "
+            f"{labels[target[0]]}."
             for c, side in zip(target, ("against", "for"), strict=True)
             if fixed_sign and starts[c] < 0
         ]
         return " ".join(sides)
     if fixed_sign and starts[target] < 0:
-        return f"The {name} is negative: with this rule, blue words (marked against the class) raise it."
+        return f"The score is {below}: with this rule, blue words (marked against the class) raise it."
     if starts[target] == 0 and start == "score" and relevance.size and not relevance.any():
         return NOTHING_TO_SHARE
     return ""

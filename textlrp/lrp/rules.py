@@ -289,9 +289,7 @@ class Flat:
 
     stabiliser: float = 0.0
     fixed_sign: ClassVar[bool] = True
-    on_text: ClassVar[str] = (
-        "Flat at the input was made for pixels: it gives every word of a window the same share."
-    )
+    on_text: ClassVar[str] = "Flat at the input was made for pixels: it gives every word of a window the same share."
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -317,8 +315,8 @@ class ZBox:
     stabiliser: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
-        "ZBox at the input was made for pixels: word vectors have no natural bounds, so it compares each word with the "
-        "extreme values of the vocabulary."
+        "ZBox at the input was made for pixels: word vectors have no natural bounds, so it compares each word "
+        "with the extreme values of the vocabulary."
     )
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from textlrp.lrp.maps import Dense, Features, LinearMap
 from textlrp.lrp.recorded import Applied, Moved
 from textlrp.lrp.rules import Part, Zero
 from textlrp.lrp.trace import Linear, Step, Trace, layers_of
-from textlrp.records import STARTS
 
 Start = Literal["score", "centered"]
 """``"score"``: the pre-softmax score. ``"centered"``: the score minus the mean of all scores of the document."""
@@ -28,7 +27,7 @@ Start = Literal["score", "centered"]
 
 def check_start(start: object) -> None:
     """Raise :class:`OptionError` unless this is None or one of the two starts."""
-    if start is not None and (not isinstance(start, str) or start not in STARTS):
+    if start is not None and (not isinstance(start, str) or start not in get_args(Start)):
         raise OptionError(
             f"start must be 'score' or 'centered'; got {start!r}. Leave it out for the one that suits the rule."
         )
@@ -76,12 +75,13 @@ def _centered(trace: Trace) -> Trace | None:
     classes is subtracted.
 
     So the start of class c is score_c - mean, and the last layer shares it by w_c - mean(w), which is what a word
-    adds to the centered score. There are two other ways to define the same start, and neither explains it under
-    every rule. A one-hot seed of score_c - mean at class c keeps the layer's own products, so that a rule that divides
-    by score_c turns the map upside down where score_c < 0 < score_c - mean. The map of c minus the mean of all maps
-    is exact for such rules (and equals this definition there), but with a rule of fixed sign the other classes'
-    negative scores give their words positive relevance. Adding a constant function to all scores changes neither the
-    prediction nor softmax probabilities, and it changes no map from a centered start either.
+    adds to the centered score. Two other definitions have the same start, and neither reads correctly under every
+    rule. A one-hot seed of score_c - mean at class c keeps the layer's own products, so that a rule that divides by
+    score_c turns the map upside down where score_c < 0 < score_c - mean. The map of c minus the mean of all maps is
+    correct for rules without a bias or stabilizer term of their own, such as LRP-0, and equals this definition there;
+    but with a rule of fixed sign the other classes' negative scores give their words positive relevance. A function
+    of the text that is added to all scores changes neither the prediction nor softmax probabilities; nor does it
+    change a map from a centered start.
 
     None where the scores are not written by one linear layer. A model with one output f has the scores (-f, f), which
     are centered: its trace comes back as it is.
@@ -142,9 +142,7 @@ def _centered_applied(trace: Trace, last: Linear, map: Applied, moves: Sequence[
     rows = replace(map, inputs=torch.ones_like(map.inputs)).pull(Part.PRODUCT, chosen)[:, 0]
     bias = (chosen * last.bias.expand_as(last.outputs)).flatten(1).sum(dim=1)
     own = Applied(map.inputs, rows - rows.mean(dim=0), _rows_times, map.box)
-    return replace(
-        last, writes=trace.output, map=own, bias=_less_mean(bias)[None], outputs=_less_mean(trace.scores)
-    )
+    return replace(last, writes=trace.output, map=own, bias=_less_mean(bias)[None], outputs=_less_mean(trace.scores))
 
 
 def _rows_times(inputs: Tensor, weight: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from textlrp.records import Explanation
 from textlrp.reports.balance import Part
 from textlrp.reports.marks import number, percentage, word_sums
 from textlrp.reports.rendering import today
-from textlrp.reports.view import method_title, snippet
+from textlrp.reports.view import method_title, snippet, start_title
 from textlrp.words.classes import ClassWords, ClassWordTally
 
 TOLD = 3
@@ -148,6 +148,7 @@ def _how(explanation: Explanation) -> tuple[Part, ...]:
     return (
         Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
+        Part("start", start_title(explanation)),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
     )

@@ -59,6 +59,7 @@ class TargetView:
     speaks_against: tuple[TopRow, ...]
     balance: Balance
     phrases: tuple[TopRow, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
             speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
             balance=balance,
             phrases=_phrases(explanation, row),
+            notes=explanation.notes_of(row),
         )
         for row, (target, balance) in enumerate(zip(explanation.targets, balances(explanation), strict=True))
     )
@@ -254,12 +256,23 @@ def method_title(explanation: Explanation) -> str:
     return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
 
 
+def start_title(explanation: Explanation) -> str:
+    """What propagation started from, for people; empty where that is the score itself."""
+    return "score minus the mean over classes (centered)" if explanation.start == "centered" else ""
+
+
+def rule_and_start(explanation: Explanation) -> str:
+    """The rule as it can be pasted, and what propagation started from where that is not the score."""
+    return explanation.rule + ", start='centered'" * (explanation.start == "centered")
+
+
 def _facts(explanation: Explanation) -> tuple[Part, ...]:
     facts = (
         Part("document", explanation.document_id),
         Part("own label", explanation.gold or ""),
         Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
+        Part("start", start_title(explanation)),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
         Part("written", today()),
