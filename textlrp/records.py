@@ -240,8 +240,11 @@ class Explanation:
         :attr:`target_scores` for ``start="score"``; for ``"centered"`` minus :attr:`mean_score`, which cancels in a
         contrast.
         """
-        means = [0.0 if isinstance(target, tuple) else self.mean_score for target in self.targets]
-        return self.target_scores - np.array(means, dtype=self.scores.dtype)
+        scores, mean = self.scores.astype(np.float64), self.mean_score
+        return np.array(
+            [scores[t[0]] - scores[t[1]] if isinstance(t, tuple) else scores[t] - mean for t in self.targets],
+            dtype=self.scores.dtype,
+        )
 
     @property
     def mean_score(self) -> float:

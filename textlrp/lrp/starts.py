@@ -93,14 +93,16 @@ def _centered(trace: Trace) -> Trace | None:
     if isinstance(last.map, Applied):
         if last.outputs[0].numel() == 1:
             return trace
-        centered = _centered_applied(trace, last, last.map, moves)
+        map, bias = _written_out(last, last.map, moves, trace.scores)
     else:
-        own = _centered_map(last.map)
-        if own is None or moves:
+        own = None if moves else _centered_map(last.map)
+        if own is None:
             return None
-        bias = last.bias.expand(trace.scores.shape[1:])
-        centered = replace(last, map=own, bias=_less_mean(bias), outputs=_less_mean(last.outputs))
-    dropped = {id(last), *map(id, moves)}
+        map, bias = own, _less_mean(last.bias.expand(trace.scores.shape[1:]))
+    # not the centered scores: in float32 these differ from the sum of the products where the mean is large
+    outputs = map.total(Part.PRODUCT) + bias
+    centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs)
+    dropped = {id(step) for step in (last, *moves)}
     steps = tuple(step for step in trace.steps if id(step) not in dropped)
     return replace(trace, steps=(*steps, centered), scores=_less_mean(trace.scores))
 
@@ -132,17 +134,15 @@ def _centered_map(map: LinearMap) -> LinearMap | None:
     return None
 
 
-def _centered_applied(trace: Trace, last: Linear, map: Applied, moves: Sequence[Step]) -> Linear:
-    """The last layer of a recorded module (one document) with the rows of its weights written out, one for each
-    class, and their mean subtracted."""
-    classes = trace.scores.shape[1]
-    chosen = torch.eye(classes, dtype=trace.scores.dtype)[:, None]
+def _written_out(last: Linear, map: Applied, moves: Sequence[Step], scores: Tensor) -> tuple[Applied, Tensor]:
+    """The last layer of a recorded module (one document) with a row of weights for each class, and the biases (1, C);
+    the mean over classes is subtracted from both."""
+    chosen = torch.eye(scores.shape[1], dtype=scores.dtype)[:, None]
     for step in moves:
         (chosen,), _ = step.back(chosen, Zero())
     rows = replace(map, inputs=torch.ones_like(map.inputs)).pull(Part.PRODUCT, chosen)[:, 0]
     bias = (chosen * last.bias.expand_as(last.outputs)).flatten(1).sum(dim=1)
-    own = Applied(map.inputs, rows - rows.mean(dim=0), _rows_times, map.box)
-    return replace(last, writes=trace.output, map=own, bias=_less_mean(bias)[None], outputs=_less_mean(trace.scores))
+    return Applied(map.inputs, rows - rows.mean(dim=0), _rows_times, map.box), _less_mean(bias)[None]
 
 
 def _rows_times(inputs: Tensor, weight: Tensor) -> Tensor:
@@ -150,5 +150,6 @@ def _rows_times(inputs: Tensor, weight: Tensor) -> Tensor:
 
 
 def _less_mean(values: Tensor) -> Tensor:
-    """(..., C) minus its mean over classes."""
-    return values - values.mean(dim=-1, keepdim=True)
+    """(..., C) minus its mean over classes, rounded once."""
+    exact = values.double()
+    return (exact - exact.mean(dim=-1, keepdim=True)).to(values.dtype)
