@@ -281,7 +281,10 @@ def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> 
 
 
 @each_variant
-@each_rule
+@pytest.mark.parametrize(
+    "rule",
+    [pytest.param(rule, marks=[pytest.mark.slow] * (rule not in ("epsilon", "alpha2-beta1"))) for rule in DISTINCT],
+)
 def test_the_closed_form_of_a_centered_start_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
     assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3, start="centered")
 
@@ -368,7 +371,9 @@ def test_without_a_known_word_the_score_is_absorbed(variant: str, rule: str, dty
     explanation = explain(fitted(variant, dtype), text, rule=rule, target="all")
     assert not explanation.seen.any()
     assert not explanation.relevance.any()
-    np.testing.assert_allclose(explanation.absorbed, explanation.start_scores, rtol=1e-5 if dtype == "float32" else 1e-12)
+    np.testing.assert_allclose(
+        explanation.absorbed, explanation.start_scores, rtol=1e-5 if dtype == "float32" else 1e-12
+    )
 
 
 @each_variant

@@ -221,7 +221,13 @@ def _explanation(
         start=led.start,
         notes=(*led.remarks, *tie_note(led.scores, labels)),
         target_notes=notes_of_targets(
-            led.targets, labels, led.scores, led.start, led.relevance, fixed_sign=led.fixed_sign
+            led.targets,
+            labels,
+            led.scores,
+            led.start,
+            led.relevance,
+            fixed_sign=led.fixed_sign,
+            for_pixels=bool(led.remarks),
         )
         if of_lrp
         else (),

@@ -289,7 +289,9 @@ class Flat:
 
     stabiliser: float = 0.0
     fixed_sign: ClassVar[bool] = True
-    on_text: ClassVar[str] = "Flat at the input was made for pixels: it gives every word of a window the same share."
+    on_text: ClassVar[str] = (
+        "Flat at the input was made for pixels: it shares equally, so every word of a window gets the same share."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -315,8 +317,8 @@ class ZBox:
     stabiliser: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
-        "ZBox at the input was made for pixels: word vectors have no natural bounds, so it compares each word "
-        "with the extreme values of the vocabulary."
+        "ZBox at the input was made for pixels: it compares each word with the extreme values that the inputs can "
+        "take, which mean little for word vectors."
     )
 
     def __post_init__(self) -> None:
