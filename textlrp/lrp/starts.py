@@ -93,12 +93,13 @@ def _centered(trace: Trace) -> Trace | None:
     if isinstance(last.map, Applied):
         if last.outputs[0].numel() == 1:
             return trace
-        map, bias = _written_out(last, last.map, moves, trace.scores)
+        found, bias = _written_out(last, last.map, moves, trace.scores)
+        map: LinearMap | None = found
     else:
-        own = None if moves else _centered_map(last.map)
-        if own is None:
-            return None
-        map, bias = own, _less_mean(last.bias.expand(trace.scores.shape[1:]))
+        map = None if moves else _centered_map(last.map)
+        bias = _less_mean(last.bias.expand(trace.scores.shape[1:]))
+    if map is None:
+        return None
     # not the centered scores: in float32 these differ from the sum of the products where the mean is large
     outputs = map.total(Part.PRODUCT) + bias
     centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs)

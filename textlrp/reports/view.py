@@ -48,13 +48,14 @@ class TopRow:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One explained class or contrast."""
+    """One explained class or contrast; ``centered`` is the score minus the mean, where that is explained."""
 
     row: int
     name: str
     against_name: str | None
     score: str
     probability: str | None
+    centered: str | None
     speaks_for: tuple[TopRow, ...]
     speaks_against: tuple[TopRow, ...]
     balance: Balance
@@ -167,6 +168,9 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
             against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
             score=number(float(explanation.target_scores[row]), digits),
             probability=None if isinstance(target, tuple) else _probability(explanation, target),
+            centered=number(float(explanation.start_scores[row]), digits, signed=True)
+            if balance.mean is not None
+            else None,
             speaks_for=_top(sums.words, sums.sums[row], sums.times, 1.0),
             speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
             balance=balance,
