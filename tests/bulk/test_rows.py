@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,15 @@ def test_a_table_says_what_it_is() -> None:
     assert about_of(table.schema) == said
     assert "0.001 of the row's largest" in (table.schema.metadata or {})[b"textlrp"].decode()
     assert about_of(to_table([], about()).schema) == about()
+
+
+def test_a_table_says_what_propagation_started_from_and_an_older_one_started_from_the_score() -> None:
+    said = replace(about(), start="centered", notes=("read this",))
+    schema = to_table([], said).schema
+    assert about_of(schema) == said
+    kept = json.loads((schema.metadata or {})[b"textlrp"])
+    del kept["start"], kept["notes"]
+    assert about_of(schema.with_metadata({b"textlrp": json.dumps(kept).encode()})) == about()
 
 
 def test_a_precision_that_is_none_is_refused() -> None:
