@@ -769,3 +769,43 @@ def test_what_a_folder_cannot_be(boe: Path, run: Run, arguments: list[str], frag
     refused(outcome, fragment)
     assert outcome.out == ""
     assert not Path("why").exists()
+
+
+# ---- what propagation starts from
+
+
+def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, run: Run) -> None:
+    asked = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
+    by_score = run(*asked, "--rule", "alpha1beta0", "--start", "score")
+    assert by_score.code == 0
+    assert by_score.out.count("with this rule, blue (against the class) marks what raises it") == 1
+    assert "note:" not in run(*asked).out
+    assert "made for pixels" in run(*asked, "--rule", "flat").out
+    outcome = run(*asked, "--start", "middle")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'--start'" in outcome.err
+    refused(run(*asked, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
+
+
+def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
+    table, asked = make_table(), ("--rule", "alpha1beta0", "--start", "score")
+    assert run("explain", svm, table, *asked, "-o", "out.jsonl").code == 0
+    assert {why.start for why in read_jsonl("out.jsonl")} == {"score"}
+    assert run("explain", svm, table, "--rule", "alpha1beta0", "-o", "default.parquet").code == 0
+    assert {why.start for why in read_parquet("default.parquet")} == {"centered"}
+    assert run("explain", svm, table, *asked, "-o", "folder", "--workers", "1").code == 0
+    about = about_of(next(read_rows("folder")).schema)
+    assert about.start == "score"
+    assert "negative relevance marks what raises the score" in about.notes[0]
+    assert run("words", svm, table, *asked, "-o", "words.csv").code == 0
+    assert run("report", svm, table, *asked, "-o", "report.html").code == 0
+    assert run("report", svm, table, *asked, "--against-rule", "zero", "-o", "compare.html").code == 0
+    assert run("explain", svm, table, "--rules", "zero,z-plus", "--start", "centered", "-o", "gallery.html").code == 0
+    assert "score minus the mean over classes (centered)" in Path("gallery.html").read_text(encoding="utf-8")
+
+
+def test_rules_lists_starts_and_what_was_made_for_pixels(run: Run) -> None:
+    lines = {line.split()[0]: line for line in run("rules").out.splitlines() if line.strip()}
+    assert "centered" in lines["alpha1-beta0"]
+    assert " score " in lines["epsilon"]
+    assert lines["flat"].rstrip().endswith("*")

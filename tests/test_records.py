@@ -12,7 +12,7 @@ from textlrp.records import Document, Explanation, Status, Tokens, from_dict
 def test_relevance_plus_absorbed_is_score() -> None:
     explanation = make_explanation(targets=(0, 1, (0, 2)), dtype=np.float64)
     total = explanation.relevance.sum(axis=1) + explanation.absorbed
-    np.testing.assert_allclose(total, explanation.target_scores, rtol=1e-12)
+    np.testing.assert_allclose(total, explanation.start_scores, rtol=1e-12)
 
 
 def test_a_document_keeps_its_text_and_reads_without_the_skipped_ranges() -> None:

@@ -38,13 +38,13 @@ def first_line(path: Path) -> str:
     return line.decode("utf-8")
 
 
-def json_lines(name: str, fields: Collection[str]) -> FileKind:
-    """Files of JSON lines whose first line has exactly these fields."""
-    wanted = set(fields)
+def json_lines(name: str, fields: Collection[str], *, added: Collection[str] = ()) -> FileKind:
+    """Files of JSON lines whose first line has exactly these fields; those ``added`` are missing in older files."""
+    wanted, newer = set(fields) - set(added), set(added)
 
     def recognize(path: Path) -> bool:
         row = json.loads(first_line(path))
-        return isinstance(row, dict) and row.keys() == wanted
+        return isinstance(row, dict) and row.keys() - newer == wanted
 
     return FileKind(name, recognize)
 

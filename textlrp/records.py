@@ -25,6 +25,9 @@ Label = str | int | bool
 Target = int | tuple[int, int]
 """A position in ``classes_``, or the contrast (why the first and not the second)."""
 
+STARTS = ("score", "centered")
+"""What propagation starts from: the score of a class, or the score minus the mean of all scores of the document."""
+
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 
@@ -159,8 +162,9 @@ class Phrase(NamedTuple):
 class Explanation:
     """Why a model gave a document its scores: one relevance per token and target.
 
-    The law: ``relevance.sum(axis=1) + absorbed == scores`` of the targets (for a contrast the
-    difference of two scores), with ``absorbed`` summed from the ledger.
+    The law: ``relevance.sum(axis=1) + absorbed == start_scores``, with ``absorbed`` summed from the ledger. With
+    ``start="score"`` these are the scores of the targets (for a contrast the difference of two scores). With
+    ``start="centered"`` they are the scores minus the mean of all C scores (for a contrast the same difference).
 
     | field | shape | what |
     |---|---|---|
@@ -179,6 +183,9 @@ class Explanation:
     | ``model`` | | fingerprint of the model's weights and settings |
     | ``version`` | | of textlrp |
     | ``gold`` | | the document's own label as text, where it has one |
+    | ``start`` | | what propagation starts from: "score" or "centered" |
+    | ``notes`` | | sentences that a reader of this explanation must know |
+    | ``target_notes`` | K or 0 | the same for each target, "" where there is nothing to say; empty for none at all |
     """
 
     document_id: str
@@ -197,6 +204,9 @@ class Explanation:
     model: str = ""
     version: str = ""
     gold: str | None = None
+    start: str = "score"
+    notes: tuple[str, ...] = ()
+    target_notes: tuple[str, ...] = ()
 
     # ---- derived numbers
 
@@ -227,6 +237,29 @@ class Explanation:
     def target_scores(self) -> NDArray[np.floating[Any]]:
         """(K,) the score each target explains; for a contrast the difference of two."""
         return np.array([self._score(target) for target in self.targets], dtype=self.scores.dtype)
+
+    @property
+    def start_scores(self) -> NDArray[np.floating[Any]]:
+        """(K,) what propagation starts from, which relevance and ``absorbed`` sum to.
+
+        :attr:`target_scores` for ``start="score"``; for ``"centered"`` minus :attr:`mean_score`, which cancels in a
+        contrast.
+        """
+        scores, mean = self.scores.astype(np.float64), self.mean_score
+        return np.array(
+            [scores[t[0]] - scores[t[1]] if isinstance(t, tuple) else scores[t] - mean for t in self.targets],
+            dtype=self.scores.dtype,
+        )
+
+    @property
+    def mean_score(self) -> float:
+        """What ``start`` takes away from a score: the mean over classes for ``"centered"``, else 0."""
+        return float(self.scores.astype(np.float64).mean()) if self.start == "centered" else 0.0
+
+    def notes_of(self, row: int) -> tuple[str, ...]:
+        """The notes that concern target ``row``: its own first, then those of the whole explanation."""
+        own = self.target_notes[row] if self.target_notes else ""
+        return (own, *self.notes) if own else self.notes
 
     def _score(self, target: Target) -> Any:
         if isinstance(target, tuple):
@@ -335,6 +368,9 @@ class Explanation:
             "rule": self.rule,
             "model": self.model,
             "version": self.version,
+            "start": self.start,
+            "notes": list(self.notes),
+            "target_notes": list(self.target_notes),
             "dtype": str(self.scores.dtype),
         }
 
@@ -374,7 +410,8 @@ class Explanation:
         return (
             f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
             f" ({len(self.targets)} of {len(self.labels)} classes explained)"
-            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}>"
+            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}"
+            f"{', centered' * (self.start == 'centered')}>"
         )
 
 
@@ -401,6 +438,9 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             gold=data["gold"],
+            start=data.get("start", "score"),  # files of older versions have none of these three
+            notes=tuple(data.get("notes", ())),
+            target_notes=tuple(data.get("target_notes", ())),
         )
     except KeyError as missing:
         raise DataError(f"this is not a stored explanation: the field {missing} is missing.") from None

@@ -36,7 +36,8 @@ class About:
     """What all rows of a table share: kept in its schema.
 
     ``classes`` (C,) the labels as text; ``model`` the fingerprint; ``precision`` of the relevance; ``top_k`` how many
-    words of the largest absolute relevance a row keeps of each target, None for all.
+    words of the largest absolute relevance a row keeps of each target, None for all. ``start``: what propagation
+    starts from, as in :class:`textlrp.records.Explanation`; ``notes``: sentences on how the relevance is to be read.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +47,8 @@ class About:
     version: str
     precision: Precision
     top_k: int | None
+    start: str = "score"
+    notes: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
         """The columns, with all this as metadata."""
@@ -53,13 +56,20 @@ class About:
             raise OptionError(f"precision={self.precision!r} came; 'float16' or 'float32' is wanted.")
         said = {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in self.__slots__},
+            **{
+                name: getattr(self, name)
+                for name in self.__slots__
+                if name not in _UNSAID or getattr(self, name) != _UNSAID[name]
+            },
             "relevance": _MEANING[self.precision],
         }
         relevance = pa.list_(pa.list_(pa.float16() if self.precision == "float16" else pa.float32()))
         fields = [pa.field(name, relevance if kind is None else kind, name == "gold") for name, kind in _COLUMNS]
         return pa.schema(fields, metadata={_KEY: json.dumps(said, ensure_ascii=False).encode()})
 
+
+_UNSAID: dict[str, Any] = {"start": "score", "notes": ()}
+"""What metadata leaves out, as those of older versions do."""
 
 _MEANING = {
     "float16": "relevance[target][word] × scale, as float16: the error is at most 0.001 of the row's largest",
@@ -186,7 +196,9 @@ def about_of(schema: pa.Schema) -> About:
     """What a table of rows says about itself; raises :class:`DataError` for any other table."""
     try:
         said = json.loads((schema.metadata or {})[_KEY])
-        about = About(**{name: said[name] for name in About.__slots__} | {"classes": tuple(said["classes"])})
+        said = _UNSAID | said
+        values = {name: said[name] for name in About.__slots__}
+        about = About(**values | {"classes": tuple(said["classes"]), "notes": tuple(said["notes"])})
         if said["format"] == FORMAT and schema.names == about.schema().names:
             return about
     except (KeyError, TypeError, ValueError):

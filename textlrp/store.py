@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from textlrp.errors import DataError
 from textlrp.file_kinds import json_lines
 from textlrp.files import FileKind, written_beside
-from textlrp.records import Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.records import STARTS, Explanation, Phrase, Target, Tokens, from_dict
 from textlrp.text.opening import open_for_arrow
 
 _FORMAT = {b"textlrp": b"explanations 1"}
@@ -52,11 +52,17 @@ _COLUMNS = {
     "rule": _text,
     "model": _text,
     "version": _text,
+    "start": _text,
+    "notes": pa.list_(_text),
+    "target_notes": pa.list_(_text),
 }
 _MAY_BE_MISSING = {"gold", "probabilities"}
 _SCHEMA = pa.schema(
     [pa.field(name, kind, nullable=name in _MAY_BE_MISSING) for name, kind in _COLUMNS.items()], metadata=_FORMAT
 )
+_ADDED = ("start", "notes", "target_notes")
+_OLDER_SCHEMA = pa.schema([field for field in _SCHEMA if field.name not in _ADDED], metadata=_FORMAT)
+"""Files of older versions lack the columns that were added since."""
 
 
 def _is_parquet_of_ours(path: Path) -> bool:
@@ -65,11 +71,14 @@ def _is_parquet_of_ours(path: Path) -> bool:
             schema = pq.read_schema(file)
     except pa.ArrowException:
         return False
-    return schema.names == list(_COLUMNS) and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
+    return (
+        schema.names in (_SCHEMA.names, _OLDER_SCHEMA.names)
+        and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
+    )
 
 
 STORED = {
-    ".jsonl": json_lines("a file of explanations", {*_COLUMNS, "spans", "dtype"} - {"starts", "ends"}),
+    ".jsonl": json_lines("a file of explanations", {*_COLUMNS, "spans", "dtype"} - {"starts", "ends"}, added=_ADDED),
     ".parquet": FileKind("a file of explanations", _is_parquet_of_ours),
 }
 """The kinds of files, by suffix."""
@@ -188,6 +197,9 @@ def _batch(group: Sequence[Explanation]) -> pa.RecordBatch:
         "rule": [e.rule for e in group],
         "model": [e.model for e in group],
         "version": [e.version for e in group],
+        "start": [e.start for e in group],
+        "notes": [e.notes for e in group],
+        "target_notes": [e.target_notes for e in group],
     }
     try:
         arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
@@ -209,7 +221,7 @@ def read_parquet(path: str | Path) -> Iterator[Explanation]:
     except (pa.ArrowException, OSError):
         raise DataError(f"{str(path)!r} is not a Parquet file, or it is cut off. Write it again.") from None
     if (
-        not file.schema_arrow.equals(_SCHEMA)
+        not any(file.schema_arrow.equals(schema) for schema in (_SCHEMA, _OLDER_SCHEMA))
         or (file.schema_arrow.metadata or {}).get(b"textlrp") != _FORMAT[b"textlrp"]
     ):
         file.close(force=True)
@@ -268,6 +280,9 @@ def _explanation(row: dict[str, Any]) -> Explanation:
         model=row["model"].as_py(),
         version=row["version"].as_py(),
         gold=row["gold"].as_py(),
+        start=row["start"].as_py() if "start" in row else "score",
+        notes=tuple(row["notes"].as_py()) if "notes" in row else (),
+        target_notes=tuple(row["target_notes"].as_py()) if "target_notes" in row else (),
     )
 
 
@@ -333,7 +348,10 @@ def _consistent(explanation: Explanation, where: str) -> Explanation:
         and (not length or int(e.status.max()) <= 4)
         and all(entry.shape == (count,) for entry in e.ledger.values())
         and all(phrase.relevance.shape == (count,) for phrase in e.phrases)
+        and e.start in STARTS
+        and len(e.target_notes) in (0, count)
         and all(isinstance(name, str) for name in (e.text, e.document_id, *e.labels, *e.tokens.forms))
+        and all(isinstance(note, str) for note in (*e.notes, *e.target_notes))
         and (not length or (edges[0] >= 0 and edges[-1] <= len(e.text) and bool((np.diff(edges) >= 0).all())))
     )
     if not fits:

@@ -67,7 +67,7 @@ def test_an_explanation_of_some_targets_keeps_the_law() -> None:
     for rows in ([1], [2, 0]):
         part = only(explanation, rows)
         assert part.targets == tuple(explanation.targets[row] for row in rows)
-        np.testing.assert_allclose(part.relevance.sum(axis=1) + part.absorbed, part.target_scores, atol=1e-5)
+        np.testing.assert_allclose(part.relevance.sum(axis=1) + part.absorbed, part.start_scores, atol=1e-5)
         assert part.phrases[0].relevance.tolist() == explanation.phrases[0].relevance[rows].tolist()
 
 

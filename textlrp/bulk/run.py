@@ -104,7 +104,8 @@ def explain_to_folder(
 ) -> Run:
     """Explain every document of ``source`` into Parquet files in ``folder``; called again, it goes on where it was.
 
-    ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``method``, ``top_k``, ``precision``.
+    ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``start``, ``method``, ``top_k``,
+    ``precision``.
     Raises :class:`DataError` where there is no room or another run in the folder, and :class:`StoppedError` on
     Ctrl-C: what is written stays. With ``force`` a folder of another run, or of something else, is moved to a backup
     name.

@@ -10,7 +10,20 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Force, Id, Label, Limit, Method, Model, Rule, Seed, TrustPickle
+from textlrp.cli.options import (
+    Column,
+    Encoding,
+    Force,
+    Id,
+    Label,
+    Limit,
+    Method,
+    Model,
+    Rule,
+    Seed,
+    Start,
+    TrustPickle,
+)
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -66,6 +79,7 @@ def words(
         ),
     ] = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     phrases: Annotated[
         int,
@@ -100,7 +114,14 @@ def words(
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     found = corpus.words_of_classes(
-        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
+        classifier,
+        documents,
+        targets=target or (),
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        top=top_k,
     )
     if output is not None:
         say(f"wrote {corpus.write_words(found, output, force=force)}")

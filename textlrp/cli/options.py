@@ -56,6 +56,13 @@ Rule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
 ]
+Start = Annotated[
+    Literal["score", "centered"] | None,
+    typer.Option(
+        help="What LRP starts from: the score, or the score minus the mean over classes (centered). Unless given, "
+        "the one that suits the rule; 'textlrp rules' lists it.",
+    ),
+]
 Method = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
 ]

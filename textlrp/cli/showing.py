@@ -33,6 +33,7 @@ from textlrp.cli.options import (
     Precision,
     Rule,
     Rules,
+    Start,
     Target,
     TrustPickle,
     Workers,
@@ -54,6 +55,7 @@ def explain(
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
     rule: Rule = None,
     rules: Rules = None,
+    start: Start = None,
     method: Methods = None,
     phrases: Annotated[
         int,
@@ -122,7 +124,13 @@ def explain(
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         columns = {"text": column, "label": label, "id": id, "encoding": encoding}
         by = {"workers": workers, "engine": engine, "address": address}
-        asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
+        asked = {
+            "targets": target or (),
+            "versus": versus,
+            "rule": rule,
+            "start": start,
+            "method": methods[0] if methods else "lrp",
+        }
         to_folder(
             model,
             source,
@@ -152,6 +160,7 @@ def explain(
             methods=methods,
             target=target or (),
             versus=versus,
+            start=start,
             limit=limit,
             trust_pickle=trust_pickle,
         )
@@ -170,6 +179,7 @@ def explain(
         targets=target or (),
         versus=versus,
         rule=rule,
+        start=start,
         method=methods[0] if methods else "" if method else "lrp",
         phrases=phrases,
         device=device,
@@ -208,6 +218,7 @@ def report(
     ],
     target: Target = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     palette: Annotated[
         str, typer.Option(metavar="NAME", help=f"Colours of the words: {' or '.join(palette_names())}.")
@@ -270,6 +281,7 @@ def report(
             force=force,
             against=against,
             rule=rule,
+            start=start,
             method=method,
             against_rule=against_rule,
             against_method=against_method,
@@ -292,6 +304,7 @@ def report(
         output,
         targets=target or (),
         rule=rule,
+        start=start,
         method=method,
         title=Path(source).name,
         palette=palette,

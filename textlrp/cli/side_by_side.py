@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import textlrp
 from textlrp.cli.inputs import Texts, say_written
@@ -28,6 +29,7 @@ def gallery(
     methods: Sequence[str],
     target: Sequence[str],
     versus: str | None,
+    start: Literal["score", "centered"] | None,
     limit: int | None,
     trust_pickle: bool,
 ) -> None:
@@ -42,7 +44,15 @@ def gallery(
     one = target[0] if target else None
     texts = documents(limit or GALLERY)
     page = corpus.write_gallery(
-        classifier, texts, output, rules=rules, methods=methods, target=one, versus=versus, force=force
+        classifier,
+        texts,
+        output,
+        rules=rules,
+        methods=methods,
+        target=one,
+        versus=versus,
+        start=start,
+        force=force,
     )
     say_written(page, texts)
 
@@ -56,6 +66,7 @@ def comparison(
     force: bool,
     against: str | None,
     rule: str | None,
+    start: Literal["score", "centered"] | None,
     method: str,
     against_rule: str | None,
     against_method: str | None,
@@ -80,6 +91,7 @@ def comparison(
         against_rule=against_rule,
         against_method=against_method,
         target=target[0] if target else None,
+        start=start,
     )
     texts = documents(limit)
     page = corpus.write_comparison(

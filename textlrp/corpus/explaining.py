@@ -11,6 +11,7 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
 from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
@@ -27,6 +28,7 @@ def explain_corpus(
     targets: Sequence[str] = (),
     versus: str | None = None,
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     phrases: int = 0,
     device: str = "cpu",
@@ -38,7 +40,16 @@ def explain_corpus(
     be compared with.
     """
     names = targets_named(targets, versus)
-    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
+    return explain(
+        model,
+        documents,
+        target=names or None,
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        device=device,
+    )
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:

@@ -13,6 +13,7 @@ from textlrp.errors import OptionError
 from textlrp.explainers.explain import how_to_explain
 from textlrp.explainers.methods import CAM, as_method
 from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document
@@ -67,12 +68,14 @@ def write_gallery(
     methods: Sequence[str] = (),
     target: str | None = None,
     versus: str | None = None,
+    start: Start | None = None,
     title: str | None = None,
     force: bool = False,
 ) -> Path:
     """Write a page with a section for each document and a panel for each of :func:`views`; gives back the path.
 
     ``target`` and ``versus`` as in :func:`explain_corpus`; without a target the predicted class is explained.
+    ``start`` is that of every panel of LRP.
     Raises :class:`DataError` also where ``path`` is no ``.html`` that can be written, else as that function does.
     """
     check_output(path, PAGES, force=force)
@@ -84,6 +87,7 @@ def write_gallery(
             targets=() if target is None else (target,),
             versus=versus,
             rule=panel.rule,
+            start=start if panel.method == "lrp" else None,
             method=panel.method,
         )
         for panel, own in zip(panels, tee(documents, len(panels)), strict=True)

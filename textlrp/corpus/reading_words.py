@@ -13,6 +13,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
 from textlrp.file_kinds import csv_table, json_lines
 from textlrp.files import written_beside
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
@@ -34,6 +35,7 @@ def words_of_classes(
     *,
     targets: Sequence[str] = (),
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     phrases: int = 0,
     top: int = 20,
@@ -44,7 +46,9 @@ def words_of_classes(
     document count, for a CNN with max pooling. Raises :class:`DataError` where no document comes, and as
     :func:`explain_corpus` does.
     """
-    explanations = explain_corpus(model, documents, targets=targets, rule=rule, method=method, phrases=phrases)
+    explanations = explain_corpus(
+        model, documents, targets=targets, rule=rule, start=start, method=method, phrases=phrases
+    )
     found = class_words(explanations, top=top)
     if not found:
         raise DataError("no text came; the words of a class want some.")

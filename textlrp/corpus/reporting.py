@@ -18,6 +18,7 @@ from textlrp.corpus.reading import check_output, inputs_of
 from textlrp.errors import DataError
 from textlrp.file_kinds import PAGES
 from textlrp.files import check_folder, check_regular
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
@@ -33,6 +34,7 @@ def report_corpus(
     *,
     targets: Sequence[str] = (),
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     title: str | None = None,
     palette: str = "red-blue",
@@ -51,7 +53,8 @@ def report_corpus(
     check_report(path, inputs=inputs_of(None, files=[evaluation and Path(evaluation, "results.json")]), force=force)
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
-    whys = explain_corpus(model, documents, targets=("all",) if several else targets, rule=rule, method=method)
+    wanted = ("all",) if several else targets
+    whys = explain_corpus(model, documents, targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)

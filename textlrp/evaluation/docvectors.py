@@ -26,6 +26,7 @@ from textlrp.explainers.closed import gradients_by_dimension, has_closed_form
 from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Features
+from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
@@ -91,7 +92,7 @@ def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Compo
         idf = np.concatenate([[0.0], model.vocabulary_.inverse_frequencies()])
         return np.asarray(np.einsum("nt,ntd->nd", idf[batch.ids], vectors))
     if weighting in ("lrp", "lrp-elementwise"):
-        relevance = _lrp(model.trace(batch), composite)[:, : vectors.shape[1]]
+        relevance = _lrp(started(model.trace(batch), composite, None).trace, composite)[:, : vectors.shape[1]]
     else:
         relevance = _squared_gradients(model, batch)[:, : vectors.shape[1]]
     if weighting in ("lrp", "sa"):
@@ -140,7 +141,8 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
     assert isinstance(output.map, Features)
     entries = np.arange(output.map.values.shape[1]) < output.map.counts.numpy()[:, None]
     if weighting == "lrp":
-        watched = propagate(trace, composite, _predicted_seed(trace), watch=("features",)).watched["features"][0]
+        begun = started(trace, composite, None).trace
+        watched = propagate(begun, composite, _predicted_seed(begun), watch=("features",)).watched["features"][0]
         weights.data = watched.numpy()[entries]
     else:
         best = trace.scores.argmax(dim=1)

@@ -66,7 +66,8 @@ def mail_fragment(
     written in ASCII, with character references, so that it can be read in any encoding. Raises as
     :func:`document_page` does.
     """
-    doc, shades, row = view(explanation), palette_of(palette).light, explanation.row()
+    colors = palette_of(palette)
+    doc, shades, row = view(explanation), colors.light, explanation.row()
     highest_first = np.argsort(-explanation.target_scores, kind="stable").tolist()
     fragment = rendered(
         "mail.html",
@@ -76,6 +77,7 @@ def mail_fragment(
         lines=marked_lines(explanation, row, shades),
         key=key(explanation, row, shades),
         shades=shades,
+        against=colors.words[1],
     )
     # Markdown takes an empty line for the end of HTML
     fragment = "\n".join(line for line in fragment.splitlines() if line.strip()) + "\n"

@@ -96,7 +96,7 @@ def list_page(
     summary, parts = Summary(), []
     for explanation in _checked(explanations):
         row = summary.add(explanation)
-        parts.append(_part(explanation, row, summary))
+        parts.append(_part(explanation, row, summary, palette))
     page = _index(summary, title, palette, beside or Beside(), parts)
     if path is not None:
         write_page(page, path, force=force)
@@ -222,9 +222,9 @@ def _write_some(pages: list[Page], palette: str) -> None:
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _part(explanation: Explanation, row: Row, summary: Summary) -> Markup:
-    uid = f"d{row.position + 1}"
-    return Markup(rendered("item.html", doc=view(explanation), uid=uid, row=row, names=summary.names))
+def _part(explanation: Explanation, row: Row, summary: Summary, palette: str) -> Markup:
+    uid, doc, colors = f"d{row.position + 1}", view(explanation), palette_of(palette)
+    return Markup(rendered("item.html", doc=doc, uid=uid, row=row, names=summary.names, palette=colors))
 
 
 def _index(summary: Summary, title: str, palette: str, beside: Beside, parts: list[Markup] | None) -> str:
