@@ -143,6 +143,8 @@ def check_file(
             raise DataError(
                 f"cannot write {_shown(path)}: the folder {_shown(folder)} does not exist. Make it first."
             )
+    if not os.access(target.parent, os.W_OK):
+        raise DataError(f"cannot write {_shown(path)}: {_shown(target.parent)} cannot be written to. Name another.")
     check_apart(path, inputs)
     if not force and (refusal := _file_refusal(target, kind)):
         raise DataError(f"{_shown(path)} {refusal}. {_REMEDY.format('file')}")

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular
 from textlrp.text.opening import open_for_arrow
 
 Precision = Literal["float16", "float32"]
@@ -223,6 +224,7 @@ def read_rows(path: str | Path, *, columns: Sequence[str] | None = None) -> Iter
     there are none.
     """
     place = Path(path)
+    check_regular(place)
     files = sorted(place.glob("part-*.parquet")) if place.is_dir() else [place]
     if not files or not files[0].is_file():
         raise DataError(f"there are no rows of explanations at {str(path)!r}.")

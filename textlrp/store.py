@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from textlrp.errors import DataError
 from textlrp.file_kinds import json_lines
-from textlrp.files import FileKind, written_beside
+from textlrp.files import FileKind, check_regular, written_beside
 from textlrp.records import STARTS, Explanation, Phrase, Target, Tokens, from_dict
 from textlrp.text.opening import open_for_arrow
 
@@ -360,6 +360,7 @@ def _consistent(explanation: Explanation, where: str) -> Explanation:
 
 
 def _must_exist(path: str | Path) -> None:
+    check_regular(path)
     if not Path(path).is_file():
         raise DataError(f"there is no file {str(path)!r} to read explanations from.")
 

@@ -62,7 +62,8 @@ class RunFolder:
         elif difference := self._difference():
             raise DataError(difference)
         for left in filter(is_half_written, self.path.iterdir()):
-            left.unlink(missing_ok=True)
+            if left.is_file():
+                left.unlink(missing_ok=True)
         self.parts = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
 
     def _make(self) -> None:
