@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from textlrp.text.placing import LEFT_OUT, Choices, Offsets, best_of_some, in_markup, place_costs, runs_of
+from textlrp.text.placing import LEFT_OUT, Choices, Offsets, best_of_some, in_markup, passages, place_costs, runs_of
 
 WORTH = 4 * LEFT_OUT
 """What a matched word is worth: as much as some stretches left out."""
@@ -129,14 +129,10 @@ def _matched_words(text: str, changed: str) -> tuple[list[_Anchor], bool]:
         before, after = numbers[first - 1] if first else -1, numbers[last] if last < len(numbers) else len(there)
         if after - before > 1:  # words were left out here: these replace them
             continue
-        for low, high in runs_of(np.array([len(found) > 0 for found in places[first:last]], dtype=bool)):
-            again = choices[first + low : first + high]
-            repeated, doubtful = best_of_some(again, len(there), WORTH)
-            numbers[first + low : first + high] = [
-                int(found[at]) if at >= 0 else -1
-                for found, at in zip(places[first + low : first + high], repeated, strict=True)
-            ]
-            unsure[first + low : first + high] = doubtful
+        repeated, unsure[first:last] = passages(choices[first:last])
+        numbers[first:last] = [
+            int(found[at]) if at >= 0 else -1 for found, at in zip(places[first:last], repeated, strict=True)
+        ]
     anchors = [
         _Anchor(word.start(), word.end() - word.start(), begins[number], number)
         for word, number in zip(here, numbers, strict=True)

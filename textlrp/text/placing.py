@@ -77,19 +77,12 @@ def place_most(strings: Sequence[str], text: str) -> Placement:
     units = _unit_counts(filled, text)
     choices = _choices(starts, filled, text, units)
     chosen, unsure = best_of_some(choices, units[-1], PLACED)
+    for first, last in runs_of(np.array(chosen) < 0):
+        chosen[first:last], unsure[first:last] = passages(choices[first:last])
     spans = np.zeros((len(filled), 2), dtype=np.int32)
     for number, at in enumerate(chosen):
         if at >= 0:
             spans[number] = starts[number][at], starts[number][at] + len(filled[number])
-    for first, last in runs_of(np.array(chosen) < 0):
-        again = place(filled[first:last], text)
-        if again is None:  # not a repeated passage: each on its own
-            for number in range(first, last):
-                alone = place(filled[number : number + 1], text)
-                if alone is not None:
-                    spans[number], unsure[number] = alone.spans[0], alone.unsure[0]
-        else:
-            spans[first:last], unsure[first:last] = again
     return _with_empty(strings, Placement(spans, unsure))
 
 
@@ -304,6 +297,31 @@ def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[lis
     totals = [before + after[::-1] - each.costs for before, after, each in zip(so_far, back, valued, strict=True)]
     best = min((int(total.min()) for total in totals if len(total)), default=0)
     return _walk(valued, so_far, totals, best)
+
+
+def passages(choices: Sequence[Choices]) -> tuple[list[int], NDArray[np.bool_]]:
+    """Places for strings that repeat what was read elsewhere: passages without a gap, each as long as possible.
+
+    Returns the number of the place chosen for each, -1 for a string without one, and where another one fits as well.
+    """
+    chosen, unsure = [-1] * len(choices), np.zeros(len(choices), dtype=bool)
+    number = 0
+    while number < len(choices):
+        ways: list[tuple[int, ...]] = [(at,) for at in range(len(choices[number].begins))]
+        length = 1
+        while ways and number + length < len(choices):
+            before, after = choices[number + length - 1], choices[number + length]
+            next_at = {begin: at for at, begin in enumerate(after.begins.tolist())}
+            ends = [(way, int(before.ends[way[-1]])) for way in ways]
+            longer = [(*way, next_at[end]) for way, end in ends if end in next_at]
+            if not longer:
+                break
+            ways, length = longer, length + 1
+        if ways:
+            chosen[number : number + length] = ways[0]
+            unsure[number : number + length] = len(ways) > 1
+        number += length
+    return chosen, unsure
 
 
 def _sweep(choices: Sequence[Choices], size: int) -> list[Index]:
