@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import TargetError
@@ -89,8 +90,12 @@ def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
 
 
 def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
-    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`."""
-    return (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`.
+
+    Whatever the caller's grad mode is, gradients can be taken here.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        return (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
 
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:

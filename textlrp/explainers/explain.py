@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import torch
 
 from textlrp.errors import OptionError, RuleError, TargetError
 from textlrp.explainers.blocks import How, explain_block
@@ -162,7 +163,8 @@ def how_to_explain(
         raise OptionError(f"device={device!r} came; it is for LRP alone, without phrases=. Leave it or them out.")
     composite = as_composite("epsilon" if rule is None else rule)
     fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
-    trace = tracer(model, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
+        trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
         return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases)
     if rule is not None:

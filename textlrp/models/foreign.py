@@ -20,11 +20,12 @@ from textlrp.errors import ModelError, OptionError, TextlrpError
 from textlrp.lrp.record import Recording, recording
 from textlrp.lrp.swap import looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.trace import Trace
+from textlrp.lrp.unseen import check_all_seen
 from textlrp.models.base import DTYPES
 from textlrp.models.inputs import Texts
 from textlrp.models.options import is_whole
 from textlrp.models.points import Point
-from textlrp.models.refusals import FORWARD_ERRORS, check_module, check_numbers, said, unreadable
+from textlrp.models.refusals import CUT_OFF, FORWARD_ERRORS, check_module, check_numbers, said, unreadable
 from textlrp.models.words import Lookup, WordReader
 from textlrp.text.batches import Batch
 from textlrp.text.tokens import make_tokenizer
@@ -54,6 +55,7 @@ class TorchTextModel:
         self._classes = classes
         self._copies: dict[str, tuple[tuple[tuple[int, int], ...], nn.Module]] = {}
         self._end: Recording | None = None
+        self._all_seen = False  # a text was recorded with every value that depends on the words in sight
 
     # ---- the Classifier protocol
 
@@ -98,6 +100,9 @@ class TorchTextModel:
         module = self._in(dtype)
         ids, forward = self._call(module, batch, n)
         with self._explained(batch, n):
+            if not self._all_seen:
+                check_all_seen(module, ids, forward)
+                self._all_seen = True
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1])
         check_numbers(found.trace.scores, batch)
@@ -136,17 +141,23 @@ class TorchTextModel:
         own = {p.dtype for p in self.module.parameters() if p.is_floating_point()}
         if dtype is None and own & {torch.float16, torch.bfloat16}:
             dtype = "float32"  # a stabiliser would be nothing
-        if dtype is None or own <= {DTYPES[dtype]}:
+        locked = any(tensor.is_inference() for tensor in (*self.module.parameters(), *self.module.buffers()))
+        if (dtype is None or own <= {DTYPES[dtype]}) and not locked:
             return self.module
-        state = tuple((id(tensor), tensor._version) for tensor in (*self.module.parameters(), *self.module.buffers()))
+        dtype = dtype or next((name for name, each in DTYPES.items() if each in own), "float32")
+        state = tuple(
+            (id(tensor), 0 if tensor.is_inference() else tensor._version)  # an inference tensor counts no versions
+            for tensor in (*self.module.parameters(), *self.module.buffers())
+        )
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained on
             try:
-                copied = copy.deepcopy(self.module)
+                with torch.inference_mode(False):  # a copy that gradients can be taken through
+                    copied = copy.deepcopy(self.module).to(DTYPES[dtype])
             except (RuntimeError, TypeError) as problem:
                 raise ModelError(
                     f"the module cannot be copied ({said(problem)}); bring it to {dtype} yourself, without dtype=."
                 ) from problem
-            self._copies[dtype] = state, copied.to(DTYPES[dtype])
+            self._copies[dtype] = state, copied
         return self._copies[dtype][1]
 
     def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
@@ -233,6 +244,8 @@ class TorchTextModel:
         except FORWARD_ERRORS as problem:
             if not length:
                 raise unreadable(name) from problem
+            if "nference tensor" in str(problem):  # of an inference_mode() inside of forward
+                raise ModelError(CUT_OFF) from problem
             raise ModelError(
                 f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
             ) from problem
