@@ -129,7 +129,7 @@ class Recorder(Watch):
                 "Turn this off in eval mode, for instance with training=self.training."
             )
         for tensor in tracked:
-            if tensor._version != self.values[id(tensor)].version:
+            if _version(tensor) != self.values[id(tensor)].version:
                 raise self._through_a_view(operation)
         if operation in ("numpy", "array", "dlpack"):
             raise self._leaves(operation)
@@ -189,7 +189,7 @@ class Recorder(Watch):
         """Name the value of a tensor."""
         name = self.new_value(operation)
         self.alive.append(tensor)
-        self.values[id(tensor)] = _Value(name, tensor._version)
+        self.values[id(tensor)] = _Value(name, _version(tensor))
         self.elements = max(self.elements, tensor.numel())
         return name
 
@@ -231,6 +231,11 @@ class Recorder(Watch):
         return self.module
 
 
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was changed; torch does not count that for one made in inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _bag_of(vectors: Tensor, lookups: Lookups) -> Tensor:
     return lookups.bag_of(vectors)
 
@@ -242,12 +247,13 @@ def _everywhere(box: Box, vectors: Tensor) -> Box:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode; each submodule's own mode is put back."""
+    """Eval mode, and no inference mode of the caller's; each submodule's own mode is put back."""
     modes = [(part, part.training) for part in module.modules()]
     try:
         for part, _ in modes:  # not module.eval(), which a module may have made its own
             part.training = False
-        yield
+        with torch.inference_mode(False):
+            yield
     finally:
         for part, training in modes:
             part.training = training
