@@ -107,7 +107,7 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     most = max(len(targets) for targets in wanted)
     seed = trace.scores.new_zeros((most, *scores.shape))
     for n, targets in enumerate(wanted):
-        seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
+        seed[: len(targets), n] = one_hot_seed(trace.seed_scores[n : n + 1], targets)[:, 0]
     watch = window_values(trace) if how.phrases else ()
     propagated = propagate(trace, how.composite, seed, watch=watch)
     led = []

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
@@ -25,13 +25,14 @@ from textlrp.lrp import operations as operations
 from textlrp.lrp import products as products
 from textlrp.lrp.calls import Call, handler_of
 from textlrp.lrp.calls import register as register  # from here, so that the built-in table is there before
+from textlrp.lrp.composite import UNWEIGHTED
 from textlrp.lrp.folding import folded
 from textlrp.lrp.maps import Bounds, table_bounds
 from textlrp.lrp.randomness import check_repeats, is_random, names, watched_generators
-from textlrp.lrp.recorded import Fold, TokenLookup
+from textlrp.lrp.recorded import Applied, Fold, Moved, TokenLookup
 from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Routing, Step, Trace
-from textlrp.lrp.watching import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
+from textlrp.lrp.trace import Linear, Routing, Step, Trace, without_zeros
+from textlrp.lrp.watching import FRESH, LIKE, MOVES, Lookups, Watch, tensors_in, written_in_place
 
 WORDS, SCORES = "words", "scores"
 
@@ -296,7 +297,10 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
                     "follows the ids to a torch.nn.Embedding or EmbeddingBag, and not through detach() or numpy()."
                 )
             if value.name not in recorder.squashed:
-                steps = *folded(recorder.steps, recorder.folds, recorder.scalable), _at_the_end(output, value.name)
+                steps = (
+                    *_direct(folded(recorder.steps, recorder.folds, recorder.scalable), value.name),
+                    _at_the_end(output, value.name),
+                )
                 trace = Trace(steps, scores_of(output), WORDS, SCORES, recorder.elements)
                 return Recording(trace, squash, output.numel() == 1, recorder.squashes)
             squash = recorder.squashed[value.name]
@@ -335,6 +339,33 @@ def scores_of(output: Tensor) -> Tensor:
     """(1, C) of a module's output for one text: a single number f stands for two classes, (-f, f)."""
     flat = output.reshape(1, -1)
     return torch.cat([-flat, flat], dim=1) if output.numel() == 1 else flat.clone()
+
+
+def _direct(steps: Sequence[Step], output: str) -> list[Step]:
+    """The steps, marked as ``direct`` where the scores are linear in the words: look-ups, moves, sums, one layer.
+
+    A sum that happens to be 0 is the smallest number instead, so that the shares of its parts are not lost.
+    """
+    *before, last = steps
+    linear = isinstance(last, Linear) and last.kind == "dense" and last.writes == output
+    if not linear or not all(_is_plain_move(step) or _is_sum(step) for step in before):
+        return list(steps)
+    return [_marked(step) if isinstance(step, Linear) else step for step in steps]
+
+
+def _marked(step: Linear) -> Linear:
+    assert isinstance(step.map, Applied)
+    return replace(step, direct=True, map=replace(step.map, inputs=without_zeros(step.map.inputs)))
+
+
+def _is_plain_move(step: Step) -> bool:
+    if isinstance(step, TokenLookup):
+        return True
+    return isinstance(step, Moved) and step.name.rstrip("0123456789").rstrip("_") in MOVES
+
+
+def _is_sum(step: Step) -> bool:
+    return isinstance(step, Linear) and step.kind in UNWEIGHTED and not step.bias.any()
 
 
 def _at_the_end(output: Tensor, name: str) -> Step:

@@ -99,6 +99,12 @@ class Rule(Protocol):
         ...
 
 
+def is_plain_share(rule: Rule) -> bool:
+    """Whether a rule is LRP-0 but for a stabiliser that is there for the division alone."""
+    guard = Epsilon().epsilon
+    return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= guard and rule.bias == "absorb")
+
+
 # ---- the rules
 
 
