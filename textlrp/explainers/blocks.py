@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import ModelError, TargetError
@@ -102,8 +103,12 @@ def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
 
 
 def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
-    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`."""
-    led = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`.
+
+    Whatever the caller's grad mode is, gradients can be taken here.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        led = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
     _check_finite(led, batch, how)
     return led
 
@@ -138,7 +143,7 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     most = max(len(targets) for targets in wanted)
     seed = trace.scores.new_zeros((most, *scores.shape))
     for n, targets in enumerate(wanted):
-        seed[: len(targets), n] = one_hot_seed(trace.scores[n : n + 1], targets)[:, 0]
+        seed[: len(targets), n] = one_hot_seed(trace.seed_scores[n : n + 1], targets)[:, 0]
     watch = window_values(trace) if how.phrases else ()
     propagated = propagate(trace, how.composite, seed, watch=watch)
     led = []

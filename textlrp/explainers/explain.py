@@ -6,13 +6,15 @@ and agree byte for byte.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+import torch
 
-from textlrp.errors import OptionError, RuleError, TargetError
+from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
 from textlrp.explainers.blocks import How, explain_block
 from textlrp.explainers.methods import Method, as_method
 from textlrp.explainers.targets import resolve_targets
@@ -55,6 +57,9 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation: ...
 
 
@@ -78,6 +83,9 @@ def explain(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Iterator[Explanation]: ...
 
 
@@ -100,6 +108,9 @@ def explain(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation | Iterator[Explanation]:
     """Lead the score of a class back onto the words, by layer-wise relevance propagation.
 
@@ -123,7 +134,12 @@ def explain(
     ``unknown``: the id of words that it does not have; without it they are left out. ``classes``: the C labels.
     ``lengths``: True or a keyword's name if ``forward`` wants lengths (N,) too. The module gets (1, T) int64 ids, one
     text a call; with ``batch=True`` also (N, T) ids, padded at the right with ``padding``, where scores alone are
-    wanted: for modules that padding does not change.
+    wanted: for modules that padding does not change. ``min_length``: shorter texts are padded for the module to so
+    many ids, which it may need. ``scores``: which of several outputs holds the class scores, by name or position;
+    without it "logits", or the only one that does not change its size with the text.
+
+    ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
+    names it. Where no text at all can be explained, the error of the first is raised.
 
     For each target, ``relevance.sum() + absorbed == start_scores`` with LRP (Bach et al. 2015; Arras et al. 2017);
     what other methods sum to is said by ``textlrp rules``.
@@ -140,7 +156,11 @@ def explain(
         lengths=lengths,
         batch=batch,
         padding=padding,
+        scores=scores,
+        min_length=min_length,
     )
+    if errors not in ("raise", "skip"):
+        raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
@@ -151,7 +171,8 @@ def explain(
     own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [_named(texts, 0)], target, own, how))
-    return _explain_stream(classifier, check_container(texts), target, own, how)
+    explained = _explain_stream if errors == "raise" else _explain_readable
+    return explained(classifier, check_container(texts), target, own, how)
 
 
 def how_to_explain(
@@ -173,7 +194,8 @@ def how_to_explain(
     check_start(start)
     composite = as_composite("epsilon" if rule is None else rule)
     fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
-    trace = tracer(model, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
+        trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
         return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases, start)
     if rule is not None:
@@ -208,6 +230,41 @@ def _explain_stream(
     while block := list(islice(named, BLOCK)):
         own = None if own_targets is None else islice(own_targets, len(block))
         yield from explain_block(model, block, target, own, how)
+
+
+def _explain_readable(
+    model: Classifier,
+    texts: Iterable[Any],
+    target: Any,
+    targets: Iterable[Any] | None,
+    how: How,
+) -> Iterator[Explanation]:
+    """As :func:`_explain_stream`, without the texts that cannot be explained."""
+    rows = enumerate(texts)
+    own_targets = None if targets is None else iter(targets)
+    first: TextlrpError | None = None
+    explained = 0
+    while block := list(islice(rows, BLOCK)):
+        own = None if own_targets is None else list(islice(own_targets, len(block)))
+        try:
+            found = list(explain_block(model, [_named(text, row) for row, text in block], target, own, how))
+        except (DataError, ModelError):  # one text at least; each is asked for by itself
+            found = []
+            for place, (row, text) in enumerate(block):
+                alone = None if own is None else own[place : place + 1]
+                try:
+                    found += explain_block(model, [_named(text, row)], target, alone, how)
+                except (DataError, ModelError) as problem:
+                    first = first or problem
+                    warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
+        explained += len(found)
+        yield from found
+    if first is not None and not explained:
+        raise first
+
+
+def _name(text: Any, row: int) -> str:
+    return text.id if isinstance(text, Document) else str(row + 1)
 
 
 def _named(text: Any, row: int) -> Document:

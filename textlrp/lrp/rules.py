@@ -120,6 +120,12 @@ def remark_on_text(rule: Rule) -> str:
     return str(getattr(rule, "on_text", ""))
 
 
+def is_plain_share(rule: Rule) -> bool:
+    """Whether a rule is LRP-0 but for a stabiliser that is there for the division alone."""
+    guard = Epsilon().epsilon
+    return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= guard and rule.bias == "absorb")
+
+
 # ---- the rules
 
 

@@ -91,7 +91,9 @@ class BagNet:
                     bag.new_zeros(()),
                     bag,
                 ),
-                Linear("output", "dense", ("features",), "scores", Dense(bag, weight, bag_box), bias, scores),
+                Linear(
+                    "output", "dense", ("features",), "scores", Dense(bag, weight, bag_box), bias, scores, direct=True
+                ),
             ),
             scores,
             elements=len(packed) * max(len(vectors), vectors.shape[1], grid.shape[1]),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
 from textlrp.text.chunks import Chunker, by_pattern, by_whitespace
+from textlrp.text.placing import place, warn_unsure
 from textlrp.text.spacy_rules import LONGEST_CHUNK, load_spacy_tokenizer, spacy_rules
 from textlrp.text.treebank import treebank_spans
 
@@ -108,7 +109,8 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
       The tokens are spaCy's own, less its whitespace tokens.
     - ``"treebank"``: NLTK's Penn Treebank words, as in Arras et al. 2017 (extra ``paper``).
     - ``"words"``: runs of letters, digits and their marks in any script, with inner hyphen, dot, apostrophe.
-    - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets.
+    - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets. Strings are
+      placed together, so that a callable may leave parts of the text out; offsets leave no doubt.
       Its name is its module and qualified name; it cannot be restored from that.
 
     Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
@@ -195,24 +197,31 @@ def _reader_of(function: UserTokenizer) -> Callable[[str], Spans]:
             )
         tokens: list[Any] = list(given)
         if all(isinstance(token, str) for token in tokens):
-            return _array(_locate(tokens, text))
+            return _locate(tokens, text)
         return _checked_pairs(tokens, text)
 
     return read
 
 
-def _locate(tokens: list[str], text: str) -> Iterable[tuple[int, int]]:
-    position = 0
-    for number, token in enumerate(tokens, 1):
-        start = text.find(token, position)
-        if start < 0:
-            raise DataError(
-                f"token {number} of the callable tokenizer, {token!r}, does not occur in the text after character "
-                f"{position}; give the tokens as they are written, in order, or (start, end) offsets."
-            )
-        position = start + len(token)
-        if token:
-            yield start, position
+def _locate(tokens: list[str], text: str) -> Spans:
+    placement = place(tokens, text)
+    if placement is None:
+        raise DataError(_not_there(tokens, text))
+    if placement.unsure.any():
+        warn_unsure("the callable tokenizer", "give (start, end) offsets")
+    return placement.spans[placement.spans[:, 0] < placement.spans[:, 1]]
+
+
+def _not_there(tokens: list[str], text: str) -> str:
+    """The sentence about the first token that is not found from left to right."""
+    position = number = 0
+    while (start := text.find(tokens[number], position)) >= 0:
+        position, number = start + len(tokens[number]), number + 1
+    token = tokens[number]
+    return (
+        f"token {number + 1} of the callable tokenizer, {token!r}, does not occur in the text after character "
+        f"{position}; give the tokens as they are written, in order, or (start, end) offsets."
+    )
 
 
 def _checked_pairs(pairs: list[Any], text: str) -> Spans:
