@@ -21,6 +21,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.lrp.compiling import compiled
+
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
 Places = NDArray[np.int32]
@@ -74,7 +76,7 @@ def _row(projections, more, ids, begin, length, place, offset, filters):  # type
     return row[offset * filters : (offset + 1) * filters]
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _winning_windows(projections, more, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
     filters = best.shape[1]
     for n in numba.prange(best.shape[0]):
@@ -118,7 +120,7 @@ def _winning_windows(projections, more, ids, starts, width, best, where):  # typ
                     place[f] = t if larger else place[f]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: ignore[no-untyped-def]
     filters = gradient.shape[1]
     for n in range(gradient.shape[0]):
@@ -133,7 +135,7 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
                         landed[word, h * filters + f] += value
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _winner_contributions(projections, more, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
     filters = shares.shape[1]
     for n in numba.prange(shares.shape[0]):
@@ -170,7 +172,7 @@ def signed_contributions(
 
 # not parallel=True: numba optimizes a parallel loop a second time where it is compiled and not loaded from the cache,
 # and with a free order of summation the first process would differ from later ones in the last bit
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
     nothing = vectors.dtype.type(0)
@@ -198,7 +200,7 @@ def spread_over_windows(factor: Floats, weight: Floats, where: NDArray[np.int64]
     return spread
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
     for n in numba.prange(factor.shape[1]):
@@ -259,7 +261,7 @@ def land_winners(
     )
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _land_winners(  # type: ignore[no-untyped-def]
     shares,
     bounds,
