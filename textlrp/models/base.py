@@ -168,9 +168,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
+        self._warn_of_script(documents)
         self._fit_words(words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
+
+    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
+        """Warn, at ``fit``, where the script of the texts makes an option worth knowing. Nothing unless overridden."""
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
