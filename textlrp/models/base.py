@@ -28,6 +28,7 @@ from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
+from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -160,6 +161,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = list(reader.words_of_all(documents))
+        self._warn_of_script(documents)
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -168,13 +170,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self._warn_of_script(documents)
         self._fit_words(words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
 
     def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
-        """Warn, at ``fit``, where the script of the texts makes an option worth knowing. Nothing unless overridden."""
+        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""

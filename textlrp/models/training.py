@@ -26,7 +26,6 @@ from textlrp.models.packing import Ids, Packed, pack
 from textlrp.progress import progress_bar
 from textlrp.text.batches import bucket
 
-
 LOGGER = logging.getLogger(__name__)
 """Gets one line at level INFO after the first epoch: how long the training takes."""
 

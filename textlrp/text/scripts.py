@@ -1,7 +1,7 @@
 """Scripts that put no spaces between words: detect them, and cut their runs into single characters.
 
-Open it when a tokenizer or an estimator must treat Chinese, Japanese, Thai, Lao, Khmer, Burmese or Tibetan text in its
-own way.
+Open it when a tokenizer or an estimator must treat Chinese, Japanese, Thai, Lao, Khmer, Burmese or Tibetan
+text in its own way.
 """
 
 from __future__ import annotations
@@ -69,11 +69,10 @@ def advice(language: str, *, characters: bool) -> str:
     """
     words = WORD_TOKENIZERS.get(language, "tokenizer= a function that segments words")
     if characters:
-        return f"The texts are {language}, without spaces between words: each character is a token; for words pass {words}."
-    return (
-        f'The texts are {language}, without spaces between words, and whole runs are read as one word; pass tokenizer="auto" '
-        f"for single characters, or for words {words}."
-    )
+        how = f"each character is a token; for words pass {words}"
+    else:
+        how = f'whole runs are read as one word; for single characters pass tokenizer="auto", for words {words}'
+    return f"The texts are {language}, without spaces between words: {how}."
 
 
 def cut_characters(token: str) -> list[tuple[int, int]]:

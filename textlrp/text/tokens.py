@@ -104,8 +104,8 @@ class WholeTokenizer:
 def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
     """The tokenizer of that name, or one around a callable.
 
-    - ``"auto"``: as ``"spacy"``, and each character of a script without spaces between words (Chinese, Japanese, Thai,
-      Lao, Khmer, Burmese, Tibetan) is a token of its own.
+    - ``"auto"``: as ``"spacy"``, and each character of a script without spaces between words (Chinese, Japanese,
+      Thai, Lao, Khmer, Burmese, Tibetan) is a token of its own.
     - ``"spacy"``: the rules of ``spacy.blank("en")``; ``"spacy:de"`` those of any spaCy language.
       The tokens are spaCy's own, less its whitespace tokens. ``"spacy:zh"`` cuts Chinese into characters;
       ``"spacy:ja"`` needs sudachipy and sudachidict_core, ``"spacy:th"`` pythainlp.
