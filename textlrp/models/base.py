@@ -203,7 +203,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        return self.reader().encode(check_texts(texts), self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
@@ -267,8 +267,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__["_kept_reader"] = kept
         return kept[1]
 
+    def _read_with(self) -> Vocabulary:
+        """The vocabulary that gives words their ids."""
+        return self.vocabulary_
+
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+        return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
