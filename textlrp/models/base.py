@@ -30,6 +30,7 @@ from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -172,6 +173,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = list(reader.words_of_all(documents))
+        self._warn_of_script(documents)
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -183,6 +185,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._fit_words(words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
+
+    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
@@ -210,7 +215,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        return self.reader().encode(check_texts(texts), self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
@@ -286,8 +291,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scores = self._scores(texts)
         return check_scores(scores, self.classes_.tolist(), name)
 
+    def _read_with(self) -> Vocabulary:
+        """The vocabulary that gives words their ids."""
+        return self.vocabulary_
+
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+        return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
