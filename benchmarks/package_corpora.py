@@ -231,7 +231,8 @@ def main() -> None:
         train = sum(row.split == "train" for row in kept)
         length = int(np.median([len(row.text) for row in kept]))
         classes = len({row.label for row in kept})
-        print(f"{name}: {train:,} to train, {len(kept) - train:,} to test, {classes} classes, median {length} characters")
+        sizes = f"{train:,} to train, {len(kept) - train:,} to test"
+        print(f"{name}: {sizes}, {classes} classes, median {length} characters")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ from textlrp.version import __version__
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
+OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
+}
+"""What an option was before it existed: for models that were saved without it."""
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
@@ -156,7 +160,7 @@ def _from_options(
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = KINDS[config["kind"]](**options)
+        model = KINDS[config["kind"]](**(OLDER_DEFAULTS.get(config["kind"], {}) | options))
         model.check_options()
     except TypeError as unknown:
         raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None

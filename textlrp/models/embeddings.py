@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import ClassWeight, Skip, Tokenizing
+from textlrp.models.base import ClassWeight, Skip, Tokenizing, ids_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive
-from textlrp.models.packing import Ids
+from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -87,9 +87,9 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
         return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))
 
-    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of one text with some words left in it each time; its words are told apart once."""
-        words, word_of = np.unique(ids, return_inverse=True)
+    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of text ``n`` with some words left in it each time; its words are told apart once."""
+        words, word_of = np.unique(ids_of(batch, n), return_inverse=True)
         counts = count_kept(keep, word_of, len(words))
         idf = np.append(0.0, self.vocabulary_.inverse_frequencies() ** self.idf_power)[words]
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from textlrp.errors import OptionError
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import DTYPES, TextClassifier
-from textlrp.models.inputs import Texts
+from textlrp.models.base import DTYPES, Documents, TextClassifier
+from textlrp.models.inputs import Texts, check_texts
 from textlrp.models.options import check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
@@ -68,7 +68,9 @@ class NetClassifier(TextClassifier):
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> TraceableNet:
         """The net with these weights."""
 
-    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+    def _fit_words(
+        self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
+    ) -> None:
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that only they know join with 0 training documents
@@ -144,7 +146,7 @@ class NetClassifier(TextClassifier):
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         check_is_fitted(self, "weights_")
-        return self.probabilities(self._scores(list(self._read_ids(X))))
+        return self.probabilities(self._scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The softmax of scores (N, C)."""
