@@ -221,10 +221,9 @@ class BagOfWordsClassifier(TextClassifier):
 
     def _weighted(self, blocks: Sequence[Any], idf: NDArray[Any]) -> Any:
         """Counts (N, ...) side by side as TF-IDF (N, J); each block has the same part of a text's squared norm."""
-        filled = [block for block in blocks if block.shape[1]]
-        ends = np.cumsum([block.shape[1] for block in filled])[:-1]
+        ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
         parts = [
-            _weighted(block, own, self.sublinear_tf) for block, own in zip(filled, np.split(idf, ends), strict=True)
+            _weighted(block, own, self.sublinear_tf) for block, own in zip(blocks, np.split(idf, ends), strict=True)
         ]
         values = sparse.hstack(parts, format="csr")
         values.data /= np.sqrt(len(parts)).astype(values.dtype)
