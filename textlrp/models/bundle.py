@@ -160,7 +160,7 @@ def _from_options(
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = KINDS[config["kind"]](**(OLDER_DEFAULTS.get(config["kind"], {}) | options))
+        model = KINDS[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
         model.check_options()
     except TypeError as unknown:
         raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None
