@@ -36,9 +36,9 @@ from sklearn.svm import LinearSVC
 import textlrp
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.provenance import blank
-from textlrp.text.readers import FILE_TYPES
 
 NEWSGROUPS = "20newsgroups"
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")
 CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 5)}
 PLAIN: dict[str, Callable[[], Any]] = {
     "words, logistic regression": lambda: make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000)),
@@ -96,9 +96,9 @@ def corpora(names: Sequence[str], part: str) -> Iterator[Split]:
         if name == NEWSGROUPS:
             yield newsgroups(part)
         elif Path(name).is_dir():
-            files = sorted(path for path in Path(name).iterdir() if path.name.endswith(tuple(FILE_TYPES)))
+            files = sorted(path for path in Path(name).iterdir() if path.name.lower().endswith(SUFFIXES))
             if not files:
-                raise DataError(f"{name} has no corpus; its files must end in {', '.join(FILE_TYPES)}.")
+                raise DataError(f"{name} has no corpus; the files must end in {', '.join(SUFFIXES)}.")
             yield from (of_file(path, part) for path in files)
         else:
             yield of_file(Path(name), part)

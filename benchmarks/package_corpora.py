@@ -11,7 +11,8 @@ Writes one CSV file per corpus with the columns text, label and split (train or 
 
 Texts are cleaned of nothing. Identical texts are kept once, texts with several labels are dropped, classes
 with fewer than 20 texts are left out, and at most ``--most`` texts of a corpus are kept (drawn with a fixed
-seed). Where the source has no split of its own, one text in four is a test text, stratified by class.
+seed). A corpus whose package is missing is left out, with a message. Where the source has no split of its own,
+one text in four is a test text, stratified by class.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def _one(folder: Path, pattern: str) -> Path:
     """The largest file of a folder that matches: a distribution's main list and not that of its updates."""
     found = sorted(folder.rglob(pattern), key=lambda path: (path.stat().st_size, path.name))
     if not found:
-        sys.exit(f"{folder} has no {pattern}; the head of this script says how to get it.")
+        raise FileNotFoundError(f"{folder} has no {pattern}")
     return found[-1]
 
 
@@ -223,7 +224,11 @@ def main() -> None:
     }
     options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in corpora.items():
-        kept = tidy(rows(), options.most)
+        try:
+            kept = tidy(rows(), options.most)
+        except FileNotFoundError as missing:
+            print(f"{name}: left out, {missing}", file=sys.stderr)
+            continue
         with (options.out / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream)
             table.writerow(Row._fields)
