@@ -79,7 +79,7 @@ def small(kind: str, **options: Any) -> TextClassifier:
     }  # fmt: skip
     if kind == "svm":
         bag: dict[str, Any] = {
-            "analyzer": "word", "punctuation": False, "min_df_ngrams": 1, "ngrams": 2, "idf_power": 2.0,
+            "analyzer": "word", "punctuation": False, "min_df_ngrams": 1, "ngrams": 2, "C": 0.5, "idf_power": 2.0,
         }  # fmt: skip
         return BagOfWordsClassifier(**(shared | bag | options))
     if kind == "boe":
