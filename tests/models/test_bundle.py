@@ -138,6 +138,52 @@ def test_fingerprints_tell_models_apart() -> None:
     assert model.set_params(pooling="max", lowercase=False).fingerprint_ != before
 
 
+CHANGED = {"tokenizer": "spacy", "skip": (), "loss": "hinge", "class_weight": "balanced", "dtype": "float64",
+           "vectors": None, "pooling": "mean", "widths": (1, 3), "analyzer": "both", "char_ngrams": (2, 3)}  # fmt: skip
+"""Another value of each option that is neither a number nor a switch."""
+
+
+def changed_value(name: str, value: Any) -> Any:
+    if name in CHANGED:
+        return CHANGED[name]
+    if isinstance(value, bool):
+        return not value
+    return 1 if value is None else value + 1 if isinstance(value, int) else value / 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_option_is_declared_once_and_those_that_scores_ignore_leave_the_fingerprint(kind: str) -> None:
+    model = pickle.loads(pickle.dumps(fitted(kind)))
+    declared = [*model.scoring_options, *model.training_options]
+    assert sorted(declared) == sorted(model.get_params(deep=False))
+    texts, before = ["The Orbit of good, bad and poor films."] * 2, model.fingerprint_
+    scores = model.decision_function(texts)
+    for name, value in model.get_params(deep=False).items():
+        if name == "widths":  # the weights of other windows are not there
+            continue
+        other = pickle.loads(pickle.dumps(model)).set_params(**{name: changed_value(name, value)})
+        if name in model.training_options:
+            assert other.fingerprint_ == before, name
+            np.testing.assert_allclose(other.decision_function(texts), scores, rtol=1e-5)
+        else:
+            assert other.fingerprint_ != before, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fingerprint_is_computed_once_and_again_for_other_weights(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = pickle.loads(pickle.dumps(fitted(kind)))
+    before = model.fingerprint_
+    weights = {name: weight.copy() for name, weight in model.weights_.items()}
+    weights["output.bias"] += 1
+    model.weights_ = weights
+    after = model.fingerprint_
+    assert after != before
+    monkeypatch.setattr("hashlib.sha256", None)  # nothing is hashed again
+    assert model.fingerprint_ == after
+
+
 # ---- the user's own functions
 
 

@@ -15,6 +15,7 @@ from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import land, window_tape
+from textlrp.lrp.threads import threads_for
 from textlrp.lrp.trace import Trace, one_hot_seed, propagate
 from textlrp.models.base import Classifier
 from textlrp.models.tracing import Tracer
@@ -66,9 +67,10 @@ def explain_block(
     batch = model.encode(block)
     done: dict[int, Explanation] = {}
     for rows in pieces(batch.lengths, model.together):
-        piece = batch.select(rows)
+        piece = batch if rows == list(range(len(block))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
-        led = lead(model, piece, target, own_piece, how)
+        with threads_for(len(rows), piece.ids.shape[1]):
+            led = lead(model, piece, target, own_piece, how)
         probabilities = model.probabilities(np.stack([each.scores for each in led]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]

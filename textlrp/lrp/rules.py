@@ -338,7 +338,8 @@ def _divide(
     empty = stabilised.abs() < torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
     if nothing is not None:
         empty = empty | nothing
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
+    # nearly always nothing is empty, and both selections can be spared
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised)) if empty.any() else 1 / stabilised
     return _Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numba
 import torch
@@ -24,3 +24,16 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(torch_threads)
         numba.set_num_threads(numba_threads)
+
+
+SHORT = 500
+"""Words of a text that one thread projects as soon as two do."""
+
+
+def threads_for(documents: int, words: int) -> AbstractContextManager[None]:
+    """One thread for a single document of so many words, where it is short; else as many as there are.
+
+    The loops run in parallel over documents. With one of them a second thread has nothing to do, and waiting for it
+    on a busy machine takes longer than the work.
+    """
+    return one_thread() if documents == 1 and words <= SHORT else nullcontext()

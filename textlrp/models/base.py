@@ -9,9 +9,10 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,11 +38,6 @@ Documents = Sequence[str | Document]
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-SCORING_OPTIONS = (
-    "tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf", "idf_power", "analyzer",
-    "char_ngrams", "punctuation",
-)  # fmt: skip
-"""Options that a fitted model's scores still depend on."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -85,6 +81,19 @@ class Classifier(Protocol):
         ...
 
 
+class _Fingerprint(NamedTuple):
+    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
+
+    fitted: tuple[Any, ...]
+    options: dict[str, Any]
+    digits: str
+
+    def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """Whether these are the very objects, and equal options."""
+        same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
+        return same and options == self.options
+
+
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier over strings or Documents; the nets and the bag of words fill in the rest.
 
@@ -93,6 +102,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     kind: str
     """The model's short name: "cnn", "boe" or "svm"."""
+    scoring_options: ClassVar[tuple[str, ...]] = ("tokenizer", "lowercase", "skip", "max_tokens")
+    """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
+    training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
+    """Options that decide the fitted attributes and nothing after that; each class adds its own."""
     together = 64
     """How many texts one trace holds at most."""
 
@@ -215,14 +228,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and the options that scores depend on."""
+        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+
+        The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
+        Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
+        """
         check_is_fitted(self, "weights_")
+        options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
+        fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
+        kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
+        if kept is None or not kept.is_of(fitted, options):
+            kept = _Fingerprint(fitted, options, self._digest(options))
+            self.__dict__["_kept_fingerprint"] = kept
+        return kept.digits
+
+    def _digest(self, options: Mapping[str, Any]) -> str:
         digest = hashlib.sha256()
         for name in sorted(self.weights_):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.weights_[name]).tobytes())
+            digest.update(np.ascontiguousarray(self.weights_[name]).data)
         digest.update("\n".join(self.vocabulary_.words).encode())
-        options = {name: plain_option(value) for name, value in self.get_params().items() if name in SCORING_OPTIONS}
         digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
         return digest.hexdigest()[:12]
 

@@ -64,6 +64,17 @@ class BagOfWordsClassifier(TextClassifier):
     """
 
     kind = "svm"
+    scoring_options = (
+        *TextClassifier.scoring_options, "analyzer", "ngrams", "char_ngrams", "punctuation", "sublinear_tf",
+    )  # fmt: skip
+    training_options = (
+        *TextClassifier.training_options,
+        "min_df_ngrams",
+        "min_df_char_ngrams",
+        "C",
+        "loss",
+        "idf_power",
+    )
 
     def __init__(
         self,

@@ -58,6 +58,8 @@ class CNNClassifier(NetClassifier):
     """
 
     kind = "cnn"
+    scoring_options = (*NetClassifier.scoring_options, "widths", "pooling")
+    training_options = (*NetClassifier.training_options, "filters")
 
     def __init__(
         self,

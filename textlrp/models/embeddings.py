@@ -27,6 +27,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     """
 
     kind = "boe"
+    scoring_options = (*NetClassifier.scoring_options, "idf_power")
 
     def __init__(
         self,

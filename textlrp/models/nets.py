@@ -43,6 +43,24 @@ class TraceableNet(Net, Protocol):
 class NetClassifier(TextClassifier):
     """A classifier over word vectors, trained by :mod:`textlrp.models.training`."""
 
+    training_options = (
+        *TextClassifier.training_options,
+        "vectors",
+        "tune_vectors",
+        "standardise_vectors",
+        "embedding_dim",
+        "max_epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "word_dropout",
+        "label_smoothing",
+        "train_tokens",
+        "validation_fraction",
+        "patience",
+    )
+
     vectors: VectorSource
     tune_vectors: bool
     standardise_vectors: bool

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.mean_kernels import adam_rows
+from textlrp.lrp.threads import threads_for
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.progress import progress_bar
 from textlrp.text.batches import bucket
@@ -228,7 +229,8 @@ def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
     scores = np.zeros((len(texts), len(net.weights["output.bias"])), dtype=net.table.numpy().dtype)
     for rows in bucket([len(ids) for ids in texts], SCORING_BLOCK):
         packed = pack([texts[row] for row in rows])
-        scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
+        with threads_for(len(rows), len(packed.words)):
+            scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
     return scores
 
 
