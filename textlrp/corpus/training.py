@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from textlrp.models.bundle import KINDS, bundled, load, save_model
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.training import LOGGER
 from textlrp.reports.marks import percentage
 from textlrp.text.datasets import Corpus
 from textlrp.text.vectors import Vectors
@@ -92,7 +95,8 @@ def train_corpus(
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
-    model.fit(corpus.documents, corpus.labels)
+    with _told(say):
+        model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
@@ -113,6 +117,30 @@ def train_corpus(
     folder = save_model(model, path, card=card)
     say(f"saved to {folder} ({_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested)
+
+
+class _Lines(logging.Handler):
+    """Passes log messages on as lines."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(record.getMessage())
+
+
+@contextmanager
+def _told(say: Say) -> Iterator[None]:
+    """Hand what the training logs, such as the time it takes, to ``say``."""
+    handler, level = _Lines(say), LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
 
 
 def check_labelled(corpus: Corpus) -> None:

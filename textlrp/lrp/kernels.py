@@ -13,6 +13,8 @@ Letters: N documents, L words of all of them end to end, U words with projection
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, starmap
 from typing import Any
 
 import numba
@@ -154,15 +156,27 @@ def signed_contributions(
     """
     positive = np.zeros((*where.shape, weight.shape[1]), dtype=vectors.dtype)
     negative = np.zeros_like(positive)
-    _signed_contributions(vectors, weight, words, where, positive, negative)
+
+    def sum_products(some: slice) -> None:
+        _signed_contributions(vectors, weight, words[some], where[some], positive[some], negative[some])
+
+    threads = min(numba.get_num_threads(), len(where))
+    if threads <= 1:
+        sum_products(slice(None))
+    else:
+        edges = [len(where) * i // threads for i in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(sum_products, starmap(slice, pairwise(edges))))
     return positive, negative
 
 
-@compiled(parallel=True, fastmath={"reassoc", "nsz", "contract"})
+# not parallel=True: numba optimizes a parallel loop a second time where it is compiled and not loaded from the cache,
+# and with a free order of summation the first process would differ from later ones in the last bit
+@compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
     nothing = vectors.dtype.type(0)
-    for n in numba.prange(where.shape[0]):
+    for n in range(where.shape[0]):
         for f in range(filters):
             for h in range(width):
                 word = words[n, where[n, f] + h]

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numba
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
@@ -37,3 +38,21 @@ def threads_for(documents: int, words: int) -> AbstractContextManager[None]:
     on a busy machine takes longer than the work.
     """
     return one_thread() if documents == 1 and words <= SHORT else nullcontext()
+
+
+SMALL_CORPUS = 1 << 18
+"""Words read in an epoch up to which a net is trained on one thread."""
+
+
+@contextmanager
+def threads_for_training(words: int) -> Iterator[None]:
+    """One thread for training on so few ``words`` an epoch; else as many as there are.
+
+    A step of a small corpus takes milliseconds, and two threads meet many times in each. Where other programs use the
+    cores, waiting for each other takes them up to a hundred times as long as the work.
+    """
+    if words > SMALL_CORPUS:
+        yield
+        return
+    with threadpool_limits(limits=1, user_api="blas"), one_thread():
+        yield

@@ -164,6 +164,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = list(reader.words_of_all(documents))
+        self._warn_of_script(documents)
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -175,6 +176,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._fit_words(documents, words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
+
+    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""

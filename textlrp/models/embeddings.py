@@ -50,7 +50,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         min_df: int = 1,
         max_words: int | None = None,
         max_tokens: int | None = None,
-        tokenizer: Tokenizing = "spacy",
+        tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
         skip: Skip = ("headers",),
         class_weight: ClassWeight = None,

@@ -7,7 +7,9 @@ held-out training texts. Everything random comes from one seed.
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,12 @@ from textlrp.lrp.threads import threads_for
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.progress import progress_bar
 from textlrp.text.batches import bucket
+
+LOGGER = logging.getLogger(__name__)
+"""Gets one line at level INFO after the first epoch: how long the training takes."""
+
+WORTH_SAYING = 2.0
+"""Seconds of training left from which the expected time is logged."""
 
 
 class Net(Protocol):
@@ -84,12 +92,15 @@ def train(
     loop = _Loop(net, texts, codes, class_weights, plan, seed)
     accuracies: list[float] = []
     best, kept, best_state = -1.0, 0, loop.averages
+    started = time.perf_counter()
     with progress_bar() as progress:
         task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
         try:
             for epoch in range(1, plan.max_epochs + 1):
                 for _ in loop.epoch():
                     progress.advance(task)
+                if epoch == 1:
+                    _log_expected_time(time.perf_counter() - started, plan.max_epochs)
                 if not len(loop.held_out):
                     kept, best_state = epoch, loop.averaged()
                     continue
@@ -107,6 +118,17 @@ def train(
             )
     loop.put(best_state)
     return History(len(loop.held_out), tuple(accuracies), kept)
+
+
+def _log_expected_time(seconds: float, epochs: int) -> None:
+    """Log how long the epochs after the first take at most; ``seconds`` is the time of the first."""
+    left = seconds * (epochs - 1)
+    if left >= WORTH_SAYING:
+        LOGGER.info("epoch 1 of at most %d took %.1f s; at most about %s more", epochs, seconds, _duration(left))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 class _Loop:
