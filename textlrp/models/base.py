@@ -9,7 +9,7 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import is_
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -30,6 +30,7 @@ from textlrp.models.packing import Ids
 from textlrp.models.points import Point
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
+from textlrp.text.scripts import advice, spaceless
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
@@ -38,6 +39,8 @@ Documents = Sequence[str | Document]
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
+WHOLE_RUNS = ("spacy", "words", "treebank")
+"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -177,8 +180,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
 
-    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
-        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
+    def _warn_of_script(self, documents: Documents) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option."""
+        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
+            return  # a function of the user's, or spaCy's rules for one language
+        texts = (document if isinstance(document, str) else document.text for document in documents)
+        language = spaceless(texts)
+        if language is not None:
+            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
@@ -274,9 +283,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__["_kept_reader"] = kept
         return kept[1]
 
+    def _read_ids(self, X: Texts) -> Iterator[Ids]:
+        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
         """Pre-softmax scores (N, C) of texts that nothing else is asked about."""
-        return self._scores(list(self.reader().ids_of_all(documents, self.vocabulary_)))
+        return self._scores(list(self._read_ids(documents)))
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""

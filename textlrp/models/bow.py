@@ -92,7 +92,7 @@ class BagOfWordsClassifier(TextClassifier):
         min_df: int = 1,
         max_words: int | None = None,
         max_tokens: int | None = None,
-        tokenizer: Tokenizing = "spacy",
+        tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
         skip: Skip = ("headers",),
         class_weight: ClassWeight = None,
@@ -155,6 +155,10 @@ class BagOfWordsClassifier(TextClassifier):
             raise OptionError(f"loss={self.loss!r} came; 'hinge' or 'squared_hinge' is wanted.")
 
     # ---- training
+
+    def _warn_of_script(self, documents: Documents) -> None:
+        if self.analyzer == "word":  # character n-grams read every script
+            super()._warn_of_script(documents)
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int

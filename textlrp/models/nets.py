@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,16 +23,12 @@ from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
 from textlrp.models.training import History, Net, Plan, scores_of, train
-from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
-from textlrp.text.scripts import advice, spaceless
 from textlrp.text.vectors import Vectors, load_vectors
 from textlrp.text.vocabulary import Vocabulary
 
 VectorSource = str | Path | Vectors | None
-WHOLE_RUNS = ("spacy", "words", "treebank")
-"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 VECTOR_SCALE = 0.1
 """Standard deviation that word vectors are brought to before training."""
 
@@ -109,14 +104,6 @@ class NetClassifier(TextClassifier):
             self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
-
-    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
-        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
-            return  # a function of the user's, or spaCy's rules for one language
-        texts = (document if isinstance(document, str) else document.text for document in documents)
-        language = spaceless(texts)
-        if language is not None:
-            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def _outside_vectors(self) -> Vectors | None:
         """The vectors that were given or are read from a file; None where they are made here."""
