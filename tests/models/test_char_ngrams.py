@@ -191,10 +191,16 @@ def test_a_script_without_spaces_is_read_by_character_ngrams() -> None:
         f"{a}{b}{c}" for a in ("这本书", "电影", "房间") for b in ("很好", "不错", "太差", "失望") for c in "了的啊吧"
     ]
     labels = ["good" if "好" in text or "错" in text else "bad" for text in texts]
-    by_words = small("svm", analyzer="word", tokenizer="spacy").fit(texts[::2], labels[::2])
-    by_characters = small("svm", analyzer="both", tokenizer="spacy").fit(texts[::2], labels[::2])
+    with pytest.warns(
+        UserWarning, match=r"^The texts are Chinese, without spaces between words: whole runs are read"
+    ):
+        by_words = small("svm", analyzer="word", tokenizer="spacy").fit(texts[::2], labels[::2])
     assert by_words.score(texts[1::2], labels[1::2]) < 0.8
-    assert by_characters.score(texts[1::2], labels[1::2]) == 1.0
+    for tokenizer in ("spacy", "auto"):
+        by_characters = small("svm", analyzer="both", tokenizer=tokenizer).fit(texts[::2], labels[::2])
+        assert by_characters.score(texts[1::2], labels[1::2]) == 1.0
+    assert textlrp.explain(by_characters, "电影很好的").tokens.forms == tuple("电影很好的")
+    assert textlrp.BagOfWordsClassifier().tokenizer == "auto"
 
 
 @pytest.mark.parametrize("analyzer", ["word", *ANALYZERS])
