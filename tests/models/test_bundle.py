@@ -140,7 +140,8 @@ def test_fingerprints_tell_models_apart() -> None:
 
 
 CHANGED = {"tokenizer": "spacy", "skip": (), "loss": "hinge", "class_weight": "balanced", "dtype": "float64",
-           "vectors": None, "pooling": "mean", "widths": (1, 3)}  # fmt: skip
+           "vectors": None, "pooling": "mean", "widths": (1, 3), "analyzer": "both",
+           "char_ngrams": (2, 3)}  # fmt: skip
 """Another value of each option that is neither a number nor a switch."""
 
 

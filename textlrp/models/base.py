@@ -32,13 +32,17 @@ from textlrp.models.points import Point
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
+from textlrp.text.scripts import advice, spaceless
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
+Documents = Sequence[str | Document]
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
+WHOLE_RUNS = ("spacy", "words", "treebank")
+"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -128,8 +132,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ---- for the subclasses
 
     @abstractmethod
-    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
-        """Set ``vocabulary_`` and ``weights_`` from the words of N texts and their classes (N,)."""
+    def _fit_words(
+        self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
+    ) -> None:
+        """Set ``vocabulary_`` and ``weights_`` from N documents, their words and their classes (N,)."""
 
     @abstractmethod
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -182,23 +188,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self._fit_words(words, codes, classes, seed)
+        self._fit_words(documents, words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
 
-    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
-        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
+    def _warn_of_script(self, documents: Documents) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option."""
+        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
+            return  # a function of the user's, or spaCy's rules for one language
+        texts = (document if isinstance(document, str) else document.text for document in documents)
+        language = spaceless(texts)
+        if language is not None:
+            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
         check_is_fitted(self, "weights_")
-        scores = self._finite_scores(list(self._read_ids(X)))
+        scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: Texts) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
         check_is_fitted(self, "weights_")
-        scores = self._finite_scores(list(self._read_ids(X)))
+        scores = self._finite_scores_of(check_texts(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -222,9 +234,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
         return self._finite_scores(unpadded(ids, batch.lengths), lambda n: batch.readings[n].document_id)
 
-    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of one text (L,) with some words left in it each time, where ``keep`` (S, L) is True."""
-        return self._scores(list(np.where(keep, ids, 0)))
+    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
+        return self._scores(list(np.where(keep, ids_of(batch, n), 0)))
+
+    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """As :meth:`thinned_scores`, but the words that are left move together."""
+        ids = ids_of(batch, n)
+        return self._scores([ids[kept] for kept in keep])
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
@@ -273,13 +290,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def reader(self) -> Reader:
         """The reader of the present options; kept, because it remembers the chunks it has seen."""
-        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
+        punctuation = bool(getattr(self, "punctuation", False))
+        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens, punctuation)
         kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
         if kept is None or kept[0] != options:
-            kept = (
-                options,
-                Reader(make_tokenizer(self.tokenizer), self.lowercase, make_skip(self.skip), self.max_tokens),
-            )
+            tokenizer, skip = make_tokenizer(self.tokenizer), make_skip(self.skip)
+            kept = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
             self.__dict__["_kept_reader"] = kept
         return kept[1]
 
@@ -291,12 +307,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scores = self._scores(texts)
         return check_scores(scores, self.classes_.tolist(), name)
 
+    def _finite_scores_of(self, documents: Documents) -> NDArray[Any]:
+        """As :meth:`_finite_scores`, of texts that nothing else is asked about."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = self._scores_of(documents)
+        return check_scores(scores, self.classes_.tolist(), lambda row: str(row + 1))
+
     def _read_with(self) -> Vocabulary:
         """The vocabulary that gives words their ids."""
         return self.vocabulary_
 
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
         return self.reader().ids_of_all(check_texts(X), self._read_with())
+
+    def _scores_of(self, documents: Documents) -> NDArray[Any]:
+        """Pre-softmax scores (N, C) of texts that nothing else is asked about."""
+        return self._scores(list(self._read_ids(documents)))
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
@@ -342,3 +368,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
         self.reader()
         self._check_options()
+
+
+def ids_of(batch: Batch, n: int) -> Ids:
+    """(L,) the ids of text ``n``."""
+    ids: Ids = batch.ids[n, : int(batch.lengths[n])]
+    return ids

@@ -62,6 +62,10 @@ KINDS: Mapping[str, type[TextClassifier]] = {
 }
 PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
 """Ends of the names of files that may hold a scikit-learn pipeline."""
+OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
+}
+"""What an option was before it existed: for models that were saved without it."""
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
@@ -260,7 +264,7 @@ def _from_options(
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = KINDS[config["kind"]](**options)
+        model = KINDS[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
         model.check_options()
         _check_training_options(model)
     except TypeError as unknown:

@@ -15,14 +15,14 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing
+from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing, ids_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.training import SCORING_BLOCK, SubwordTable, scores_of
-from textlrp.text.batches import bucket
+from textlrp.text.batches import Batch, bucket
 from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
@@ -124,9 +124,9 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
         return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))
 
-    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of one text with some words left in it each time; its words are told apart once."""
-        words, word_of = np.unique(ids, return_inverse=True)
+    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of text ``n`` with some words left in it each time; its words are told apart once."""
+        words, word_of = np.unique(ids_of(batch, n), return_inverse=True)
         counts = count_kept(keep, word_of, len(words))
         idf = self.idf_of(words)
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,23 +16,19 @@ from torch import Tensor
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.threads import threads_for_training
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import DTYPES, TextClassifier
-from textlrp.models.inputs import Texts
+from textlrp.models.base import DTYPES, Documents, TextClassifier
+from textlrp.models.inputs import Texts, check_texts
 from textlrp.models.options import check_flag, check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
 from textlrp.models.training import History, Net, Plan, SubwordTable, scores_of, train
-from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
-from textlrp.text.scripts import advice, spaceless
 from textlrp.text.vectors import Vectors, load_vectors
 from textlrp.text.vocabulary import Vocabulary
 
 VectorSource = str | Path | Vectors | None
-WHOLE_RUNS = ("spacy", "words", "treebank")
-"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 VECTOR_SCALE = 0.1
 """Standard deviation that word vectors are brought to before training."""
 
@@ -92,7 +87,9 @@ class NetClassifier(TextClassifier):
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> TraceableNet:
         """The net with these weights."""
 
-    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+    def _fit_words(
+        self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
+    ) -> None:
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that only they know join with 0 training documents
@@ -114,14 +111,6 @@ class NetClassifier(TextClassifier):
     def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
         """Vectors of character n-grams to train with the words; ``table`` then keeps what they leave of its rows."""
         return None
-
-    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
-        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
-            return  # a function of the user's, or spaCy's rules for one language
-        texts = (document if isinstance(document, str) else document.text for document in documents)
-        language = spaceless(texts)
-        if language is not None:
-            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def _outside_vectors(self) -> Vectors | None:
         """The vectors that were given or are read from a file; None where they are made here."""
@@ -197,7 +186,7 @@ class NetClassifier(TextClassifier):
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         check_is_fitted(self, "weights_")
-        return self.probabilities(self._finite_scores(list(self._read_ids(X))))
+        return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The softmax of scores (N, C)."""

@@ -35,9 +35,10 @@ class Found(NamedTuple):
 class Memory:
     """The tokens of texts, those of chunks met before from memory. It forgets all where it has become too much."""
 
-    def __init__(self, tokenizer: Tokenizer, lowercase: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer, lowercase: bool, punctuation: bool = False) -> None:
         self._tokenizer = tokenizer
         self._lowercase = lowercase
+        self._punctuation = punctuation
         self._lock = Lock()
         self._forget()
 
@@ -67,7 +68,7 @@ class Memory:
         return np.concatenate([np.zeros((0, 2), np.int32), *spans]), numbers, sizes
 
     def _forget(self) -> None:
-        self._table = TokenTable(self._lowercase)
+        self._table = TokenTable(self._lowercase, self._punctuation)
         split = self._tokenizer.split if isinstance(self._tokenizer, ChunkTokenizer) else None
         self._chunks = None if split is None else ChunkTable(split, self._table)
 
@@ -75,11 +76,13 @@ class Memory:
 class TokenTable(dict[str, int]):
     """Tokens as written, each with its number; ``table[token]`` gives a new token the next one.
 
-    A token's form is the token, lower-cased if ``lowercase``; it is READ if it is a word, else NOT_A_WORD.
+    A token's form is the token, lower-cased if ``lowercase``; it is READ if it is a word, else NOT_A_WORD. With
+    ``punctuation`` every token but whitespace is READ.
     """
 
-    def __init__(self, lowercase: bool) -> None:
+    def __init__(self, lowercase: bool, punctuation: bool = False) -> None:
         self._lowercase = lowercase
+        self._reads = _not_space if punctuation else is_word
         self._forms: list[str] = []
         self._gathered: NDArray[np.object_] = np.empty(0, dtype=object)
         self._placed = 0
@@ -91,7 +94,7 @@ class TokenTable(dict[str, int]):
         number = len(self._forms)
         form = token.lower() if self._lowercase else token
         self._forms.append(token if form == token else form)
-        self._status.append(Status.READ if is_word(token) else Status.NOT_A_WORD)
+        self._status.append(Status.READ if self._reads(token) else Status.NOT_A_WORD)
         self[token] = number
         return number
 
@@ -155,6 +158,10 @@ class ChunkTable(dict[str, int]):
         spans = rows[:, :2] + np.repeat(chunks.starts, sizes)[:, None]
         of_texts = np.concatenate([[0], ends])[np.concatenate([[0], np.cumsum(chunks.sizes)])]
         return spans, rows[:, 2], np.diff(of_texts)
+
+
+def _not_space(token: str) -> bool:
+    return not token.isspace()
 
 
 def _view(values: Any, dtype: type[np.generic]) -> NDArray[Any]:
