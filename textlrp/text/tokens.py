@@ -111,6 +111,7 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
     - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets.
       Its name is its module and qualified name; it cannot be restored from that.
 
+    Our models hand each of them the text without its invisible characters (:mod:`textlrp.text.invisible`).
     Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
     """
     if not isinstance(name, str):

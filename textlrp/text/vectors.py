@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
+from textlrp.text.invisible import visible, words_with_invisible
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -53,6 +54,8 @@ class Vectors:
         rows: dict[str, int] = {}
         for row, word in enumerate(self.words):
             rows.setdefault(word, row)
+        for word in words_with_invisible(self.words):
+            rows.setdefault(visible(word), rows[word])
         object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "_rows", rows)
 
