@@ -43,6 +43,12 @@ _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
 
 _SPACE, _JOINERS = "\u200b", "\u200c\u200d"
 
+_BLANKS = (
+    "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "\x00\xad\u200b\u200c\u200e\u200f\u2060\ufeff"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Whitespace, and the invisible characters that stand for nothing at the edge of a name."""
+
 _NARROW = bytes(n for first, last in _RANGES for n in range(first, last + 1) if n < 256)
 
 
@@ -67,6 +73,11 @@ def visible_with_origins(text: str) -> tuple[str, NDArray[np.int32] | None]:
     ``text[origins[a]:origins[b]]`` is what is seen as ``visible[a:b]``. None where nothing is invisible.
     """
     return _visible(text) if has_invisible(text) else (text, None)
+
+
+def without_blank_edges(text: str) -> str:
+    """A text without the blanks at its edges, also those that nobody sees (no-break and zero-width ones)."""
+    return text.strip(_BLANKS)
 
 
 def words_with_invisible(words: Sequence[str]) -> list[str]:
