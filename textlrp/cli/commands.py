@@ -13,15 +13,19 @@ from typing import Annotated, Literal
 import typer
 
 import textlrp
-from textlrp.cli.inputs import check_input, counted, documents_of, say
+from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, say
 from textlrp.cli.options import (
     Column,
+    ColumnNames,
+    Delimiter,
     Encoding,
     Id,
     Input,
     Label,
     Literally,
+    MaxRowLength,
     Model,
+    NoHeader,
     Seed,
 )
 from textlrp.cli.program import app
@@ -65,6 +69,10 @@ def train(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -78,6 +86,14 @@ def train(
         typer.Option(
             metavar="PART",
             help="What the model does not read: headers, quotes, footers or none; may be repeated. Else headers.",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How texts are cut into words: spacy (the default), spacy:LANGUAGE such as spacy:de or spacy:zh, "
+            "treebank or words.",
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
@@ -96,8 +112,11 @@ def train(
     from textlrp import corpus
 
     skipped = [name for name in skip or ["headers"] if name != "none"]
-    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped)
-    corpus.train_corpus(source, output, model=untrained, text=text, label=label, id=id, encoding=encoding, say=say)
+    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    corpus.train_corpus(
+        source, output, model=untrained, text=text, label=label, id=id, encoding=encoding, say=say, **layout
+    )
 
 
 @app.command()
@@ -112,6 +131,10 @@ def predict(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
 
@@ -124,12 +147,13 @@ def predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     from textlrp import corpus
 
     if output != "-":
         corpus.check_output(output, corpus.PREDICTION_FILES)
     classifier = textlrp.load(model)
-    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
+    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
     outcomes: Counter[bool | None] = Counter()
     predictions = counted(corpus.predict(classifier, documents), outcomes)
     if output == "-":

@@ -9,8 +9,22 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed
+from textlrp.cli.inputs import documents_of, layout_asked, say
+from textlrp.cli.options import (
+    Column,
+    ColumnNames,
+    Delimiter,
+    Encoding,
+    Id,
+    Label,
+    Limit,
+    MaxRowLength,
+    Method,
+    Model,
+    NoHeader,
+    Rule,
+    Seed,
+)
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -35,6 +49,10 @@ def filters(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
 
@@ -45,7 +63,10 @@ def filters(
     from textlrp import corpus
 
     classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
 
 
@@ -79,6 +100,10 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
 
@@ -93,7 +118,10 @@ def words(
     if output is not None:
         corpus.check_output(output, corpus.WORD_FILES)
     classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     found = corpus.words_of_classes(
         classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
     )
@@ -153,6 +181,10 @@ def evaluate(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     seed: Seed = 0,
 ) -> None:
     """Measure how good a model's explanations are, and write a page about it.
@@ -182,6 +214,9 @@ def evaluate(
         rationales=rationales,
         seed=seed,
     )
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     corpus.evaluate(textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
     say(f"wrote {output / 'index.html'}")

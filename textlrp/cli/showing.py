@@ -15,10 +15,12 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.in_bulk import to_folder
-from textlrp.cli.inputs import check_input, documents_of, names_in, say
+from textlrp.cli.inputs import check_input, documents_of, layout_asked, names_in, say
 from textlrp.cli.options import (
     Address,
     Column,
+    ColumnNames,
+    Delimiter,
     Device,
     Encoding,
     Engine,
@@ -27,9 +29,11 @@ from textlrp.cli.options import (
     Label,
     Limit,
     Literally,
+    MaxRowLength,
     Method,
     Methods,
     Model,
+    NoHeader,
     Precision,
     Rule,
     Rules,
@@ -97,6 +101,10 @@ def explain(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Show which words speak for a class and which against it.
 
@@ -115,10 +123,11 @@ def explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
-        columns = {"text": column, "label": label, "id": id, "encoding": encoding}
+        columns = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
         to_folder(
@@ -127,7 +136,9 @@ def explain(
         return
 
     def documents(limit: int | None) -> Iterable[Document]:
-        return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        return documents_of(
+            source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if rules is not None or len(methods) > 1:
         check_alone(rule=rule, phrases=phrases)
@@ -215,6 +226,10 @@ def report(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
@@ -235,8 +250,12 @@ def report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
 
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+
     def documents(limit: int | None) -> Iterable[Document]:
-        return documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        return documents_of(
+            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(

@@ -12,6 +12,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
 from textlrp.models.base import TextClassifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
 
@@ -50,7 +51,8 @@ def explained_twice(
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         own = (positions[why.labels[why.predicted]] for why in ahead)
-        seconds = explain(other, theirs, targets=own, rule=rule, method=method)
+        known = KnownLabels(other.classes_.tolist()).named(theirs)
+        seconds = explain(other, known, targets=own, rule=rule, method=method)
     return zip(firsts, seconds, strict=True)
 
 

@@ -63,7 +63,7 @@ def evaluate(
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.gold).mean()),
+        "accuracy": float((corpus.predicted == corpus.gold)[corpus.gold >= 0].mean()),
     }
     try:
         results |= _measured(Run(model, documents, corpus, plan, stages, say))

@@ -11,6 +11,7 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
 from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
@@ -32,12 +33,14 @@ def explain_corpus(
 ) -> Iterator[Explanation]:
     """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
 
+    Labels of documents are matched with the classes of the model; see :class:`KnownLabels`.
     ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
     Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
     be compared with.
     """
     names = targets_named(targets, versus)
-    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
+    known = KnownLabels(model.classes_.tolist()).named(documents)
+    return explain(model, known, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:

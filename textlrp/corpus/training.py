@@ -41,20 +41,21 @@ def new_model(
     epochs: int | None = None,
     vectors: VectorSource = None,
     skip: Sequence[str] = ("headers",),
+    tokenizer: str | None = None,
 ) -> TextClassifier:
     """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
 
-    ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
+    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
-    skip = tuple(skip)
+    skip, words = tuple(skip), {} if tokenizer is None else {"tokenizer": tokenizer}
     if kind == BagOfWordsClassifier.kind:
         if epochs is not None or vectors is not None:
             raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
-        return BagOfWordsClassifier(skip=skip, random_state=seed)
+        return BagOfWordsClassifier(skip=skip, random_state=seed).set_params(**words)
     net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextClassifier = net(skip=skip, random_state=seed)
+    model: TextClassifier = net(skip=skip, random_state=seed).set_params(**words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:
@@ -79,6 +80,10 @@ def train_corpus(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
     say: Say = silent,
 ) -> Training:
     """Train ``model`` on a corpus and save it to the folder ``path``.
@@ -87,7 +92,18 @@ def train_corpus(
     Raises as the estimators do, and :class:`ModelError` before the training if ``path`` cannot be taken.
     """
     check_model_folder(path)
-    corpus = open_corpus(source, "train", text=text, label=label, id=id, encoding=encoding)
+    corpus = open_corpus(
+        source,
+        "train",
+        text=text,
+        label=label,
+        id=id,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        columns=columns,
+        max_row_length=max_row_length,
+    )
     check_labelled(corpus)
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
@@ -101,7 +117,7 @@ def train_corpus(
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
-        tested = accuracy(test, predict(model, test))
+        tested = accuracy(predict(model, test))
         say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
     card = {
         "corpus": corpus.name,

@@ -16,6 +16,7 @@ import numpy as np
 
 from textlrp.errors import DataError
 from textlrp.records import Document, Ranges
+from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
 from textlrp.text.skip import merge_ranges
 
 
@@ -42,15 +43,18 @@ def read_rationales(path: str | Path) -> list[Rationale]:
     every occurrence is marked; both may come together. The id is the line's number unless given.
     Raises :class:`DataError` naming file and line.
     """
+    source, found = Path(path).expanduser(), list[Rationale]()
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").split("\n")
+        with open_text(source, "utf-8", "strict", newline="\n") as file:
+            lines = Lines(file, source, MAX_ROW_LENGTH)
+            for line in lines:
+                lines.begin_row()
+                if line.strip():
+                    found.append(_rationale(line, lines.number, f"{path}, line {lines.number}"))
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8; rationales are JSON lines in UTF-8.") from None
     except OSError as problem:
         raise DataError(f"{path} cannot be read: {problem.strerror}.") from None
-    found = [
-        _rationale(line, number, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()
-    ]
     if not found:
         raise DataError(f"{path} holds no rationales; one JSON object a line is wanted.")
     return found

@@ -150,7 +150,7 @@ def load_corpus(
     max_row_length: int | None = None,
     skip: Skip = (),
 ) -> Corpus:
-    """A CSV, TSV, text, JSON or Parquet file (by suffix; but for the last also ``.gz``), or a folder of class folders.
+    """A CSV, TSV, text, JSON or Parquet file (by suffix; all but Parquet also ``.gz``), or a folder of class folders.
 
     A ``.json`` or ``.jsonl`` file holds one object a line, or one array of objects; a ``.txt`` file one text a line,
     or fastText's ``__label__class text``. A file in UTF-16 or UTF-32 with a byte order mark is read as such.

@@ -101,7 +101,8 @@ class Lines:
     """The lines of a text file, one row of at most ``limit`` characters at a time.
 
     ``begin_row()`` says that the next line begins a row: a byte order mark there, as joined files have it, is left
-    out. ``number`` is that of the last line, from 1; with ``has_header`` the first row has no number. Raises :class:`DataError`, which names the row, on a longer one.
+    out. ``number`` is that of the last line, from 1; with ``has_header`` the first row has no number. Raises
+    :class:`DataError`, which names the row, on a longer one.
     """
 
     def __init__(self, file: io.TextIOWrapper, path: Path, limit: int) -> None:
