@@ -127,12 +127,10 @@ def explain(
     methods = names_in(method or ())
     if output is not None and not output.suffix:
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
-        columns = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
+        read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
-        to_folder(
-            model, source, output, by=by, columns=columns, limit=limit, top_k=top_k, precision=precision, **asked
-        )
+        to_folder(model, source, output, by=by, reading=read, limit=limit, top_k=top_k, precision=precision, **asked)
         return
 
     def documents(limit: int | None) -> Iterable[Document]:

@@ -40,7 +40,12 @@ def explain_in_bulk(
     row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
     """
     names = targets_named(targets, versus)
-    layout = {"delimiter": delimiter, "header": header, "columns": columns, "max_row_length": max_row_length}
+    layout: dict[str, Any] = {
+        "delimiter": delimiter,
+        "header": header,
+        "columns": columns,
+        "max_row_length": max_row_length,
+    }
     named = str(source) in NAMED
     rows: Source
     if not named:

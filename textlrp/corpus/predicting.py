@@ -18,7 +18,7 @@ from textlrp.records import Document, Label
 
 
 class Prediction(NamedTuple):
-    """The predicted class of a document; ``score`` is pre-softmax, ``gold`` the class that its label names, if any."""
+    """The predicted class of a document; ``score`` is pre-softmax, ``gold`` the class of its label, if any."""
 
     id: str
     predicted: Label

@@ -47,8 +47,8 @@ def open_corpus(
         return NAMED[str(source)](subset)
     if not Path(source).expanduser().exists():
         raise DataError(
-            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .txt, .json, .jsonl or .parquet file, "
-            f"a folder of class folders, or one of the names {' and '.join(NAMED)}."
+            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .txt, .json, .jsonl or .parquet "
+            f"file, a folder of class folders, or one of the names {' and '.join(NAMED)}."
         )
     return load_corpus(
         source,

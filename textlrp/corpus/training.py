@@ -45,7 +45,8 @@ def new_model(
 ) -> TextClassifier:
     """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
 
-    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
+    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
+    vectors are taken. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")

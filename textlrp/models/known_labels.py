@@ -70,8 +70,8 @@ class KnownLabels:
             ", ..." if len(self._classes) > _NAMED else ""
         )
         warnings.warn(
-            f"{left_out:,} of {total:,} labels are not classes of the model: {some}{more}. Its classes are {classes}. "
-            "These documents do not count in any accuracy.",
+            f"{left_out:,} of {total:,} labels are not classes of the model: {some}{more}. "
+            f"Its classes are {classes}. These documents do not count in any accuracy.",
             UserWarning,
             stacklevel=2,
         )
