@@ -15,6 +15,7 @@ from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Label
+from textlrp.text.surrogates import without_surrogates
 
 
 class Prediction(NamedTuple):
@@ -73,7 +74,9 @@ def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter:
     table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     table.writerow(PREDICTION_COLUMNS)
     for id, predicted, score, probability, _ in predictions:
-        table.writerow([id, predicted, f"{score:.6g}", "" if probability is None else f"{probability:.6g}"])
+        table.writerow(
+            [without_surrogates(id), predicted, f"{score:.6g}", "" if probability is None else f"{probability:.6g}"]
+        )
 
 
 def accuracy(predictions: Iterable[Prediction]) -> float:

@@ -15,6 +15,7 @@ from textlrp.files import written_beside
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
+from textlrp.text.surrogates import all_without_surrogates
 from textlrp.words.classes import ClassWord, ClassWords, class_words
 
 WORD_FILES = (".jsonl", ".csv")
@@ -73,13 +74,14 @@ def write_words(found: Iterable[ClassWords], path: str | Path) -> Path:
     return Path(path)
 
 
-def _rows(found: Iterable[ClassWords]) -> Iterator[tuple[Any, ...]]:
+def _rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
     for each in found:
         for kind, words in (("word", each.words), ("phrase", each.phrases)):
             for rank, word in enumerate(words, start=1):
-                yield (
+                row = (
                     each.label, kind, rank, word.word, word.relevance, word.documents, word.in_training, word.examples
                 )  # fmt: skip
+                yield all_without_surrogates(row)
 
 
 def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textlrp.corpus.predicting import accuracy, predict
 from textlrp.corpus.reading import NAMED, Say, open_corpus, silent
@@ -50,13 +51,13 @@ def new_model(
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
-    skip, words = tuple(skip), {} if tokenizer is None else {"tokenizer": tokenizer}
+    skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
     if kind == BagOfWordsClassifier.kind:
         if epochs is not None or vectors is not None:
             raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
-        return BagOfWordsClassifier(skip=skip, random_state=seed).set_params(**words)
+        return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
     net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextClassifier = net(skip=skip, random_state=seed).set_params(**words)
+    model: TextClassifier = net(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:

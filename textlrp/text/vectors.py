@@ -115,7 +115,7 @@ def load_vectors(source: str | Path | Language, *, words: Collection[str] | None
             return _from_npz(path, wanted)
         with open_bytes(path) as stream:
             binary = ".bin" in suffixes[-2:]
-            return (_from_binary if binary else _from_text)(stream, path, wanted)  # type: ignore[arg-type]
+            return (_from_binary if binary else _from_text)(stream, path, wanted)
     except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path} is cut off or damaged ({error}); fetch it again.") from error
 
