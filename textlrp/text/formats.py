@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError, OptionError
-from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text, too_long
+from textlrp.text.opening import MAX_ROW_LENGTH, Lines, RowTooLongError, open_text, too_long
 from textlrp.text.separated import (
     SAMPLE_LINES,
     CommaRows,
@@ -135,13 +135,14 @@ def _separated_rows(
         sample = lines.sample(SAMPLE_LINES)
         if not sample:
             return
+        if len(sample[0]) > layout.max_row_length:
+            next(lines)  # raises
         if "\0" in sample[0]:
             raise DataError(f"{path} begins with NUL characters; if it is UTF-16, pass encoding='utf-16'.")
         delimiter = layout.delimiter or _delimiter(path, sample, usual)
         rows = TabRows(lines, None) if delimiter == "\t" and not is_quoted(sample[0], delimiter) else None
         reader = rows or CommaRows(lines, delimiter)
         header = _header(path, wanted, layout, sample, delimiter)
-        lines.has_header = header is None
         names = header if header is not None else reader.next(f"{path}, line 1")
         if not names:
             return
@@ -157,9 +158,9 @@ def _separated_rows(
             place = f"{path}, row {number + 1} (line {lines.number + 1})"
             try:
                 fields = reader.next(place)
+            except RowTooLongError:
+                raise
             except DataError as wrong:
-                if str(wrong).startswith(f"{path}: row "):  # of which no end was found
-                    raise
                 number += 1
                 yield Row(place, number, wrong=str(wrong))
                 continue

@@ -97,24 +97,26 @@ def _start(raw: IO[bytes]) -> bytes:
     return cast(io.BufferedReader, raw).peek(4)[:4]
 
 
+class RowTooLongError(DataError):
+    """A row has no end within the limit: nothing behind it can be read."""
+
+
 class Lines:
     """The lines of a text file, one row of at most ``limit`` characters at a time.
 
     ``begin_row()`` says that the next line begins a row: a byte order mark there, as joined files have it, is left
-    out. ``number`` is that of the last line, from 1; with ``has_header`` the first row has no number. Raises
-    :class:`DataError`, which names the row, on a longer one.
+    out. ``number`` is that of the last line, from 1. Raises :class:`RowTooLongError`, which names the line, on a
+    longer row.
     """
 
     def __init__(self, file: io.TextIOWrapper, path: Path, limit: int) -> None:
         self.number = 0
-        self.has_header = False
         self._file, self._path, self._limit = file, path, limit
         self._ahead: deque[str] = deque()
-        self._rows, self._room, self._begins = 0, limit, True
+        self._room, self._begins = limit, True
 
     def begin_row(self) -> None:
         """The next line is the first of a row."""
-        self._rows += 1
         self._room, self._begins = self._limit, True
 
     def __iter__(self) -> Lines:
@@ -127,8 +129,7 @@ class Lines:
             raise StopIteration
         self._room -= len(line)
         if self._room < 0:
-            row = self._rows - self.has_header
-            raise DataError(too_long(f"{self._path}: row {row} (line {self.number + 1})", self._limit))
+            raise RowTooLongError(too_long(f"{self._path}, line {self.number + 1}: the row", self._limit))
         self.number += 1
         if self._begins:
             self._begins = False
