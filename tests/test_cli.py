@@ -204,9 +204,10 @@ def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
 def test_train_on_odd_encodings(encoding: str, run: Run) -> None:
     make_table(rows=[*ROWS, ("die Ärzte müssen fiebern", "med")], encoding=encoding)
-    wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
-    refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='latin-1'")
-    assert not Path("m").exists()
+    if encoding != "utf-16":  # whose byte order mark says it
+        wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
+        refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='cp1252'")
+        assert not Path("m").exists()
     assert run("train", "some.csv", "--model", "svm", "--encoding", encoding, "-o", "m").code == 0
     assert "müssen" in textlrp.load("m").vocabulary_
 
@@ -250,7 +251,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "no words": ("t.csv", b"text,label\n12,x\n13,y\n", "has a word to read"),
     "nothing": ("t.csv", b"", "holds no texts"),
     "not Parquet": ("t.parquet", b"PAR1 not really", "not a readable Parquet file"),
-    "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .jsonl"),
+    "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .txt"),
     "not UTF-8": ("t.csv", b"text,label\na,x\n\xe9,y\n", "t.csv, line 3 is not UTF-8"),
 }
 
@@ -326,7 +327,11 @@ def test_predict_one_text_or_standard_input(svm: Path, run: Run, monkeypatch: py
 def test_predict_the_test_part_of_the_sample(svm: Path, run: Run) -> None:
     outcome = run("predict", svm, "sample")
     assert len(outcome.out.splitlines()) == 81
-    assert outcome.err == "accuracy: 0.0 % of 80 labelled texts\n"
+    assert outcome.err == (
+        "textlrp: warning: 80 of 80 labels are not classes of the model: 'alt.atheism', 'comp.graphics', "
+        "'comp.os.ms-windows.misc', 'comp.sys.ibm.pc.hardware', 'comp.sys.mac.hardware' and 15 more. "
+        "Its classes are 'auto', 'med'. These documents do not count in any accuracy.\n"
+    )
 
 
 def test_predict_a_folder(svm: Path, run: Run) -> None:

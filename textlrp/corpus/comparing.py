@@ -78,8 +78,10 @@ def write_comparison(
     :func:`textlrp.explain` does.
     """
     check_output(path, (".html",))
-    pairs = explained_twice(model, documents, asked)
+    known = KnownLabels(model.classes_.tolist())
+    pairs = explained_twice(model, known.named(documents), asked)
     comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title, palette=palette)
+    known.warn()
     return Path(path)
 
 

@@ -18,6 +18,7 @@ from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
 from textlrp.files import check_folder
 from textlrp.models.base import TextClassifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
@@ -48,11 +49,18 @@ def report_corpus(
     """
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
-    whys = explain_corpus(model, documents, targets=("all",) if several else targets, rule=rule, method=method)
+    known = KnownLabels(model.classes_.tolist())
+    whys = explain_corpus(
+        model, known.named(documents), targets=("all",) if several else targets, rule=rule, method=method
+    )
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
-    return write_report(_seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers)
+    written = write_report(
+        _seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers
+    )
+    known.warn()
+    return written
 
 
 def check_report(path: str | Path) -> bool:

@@ -45,19 +45,16 @@ class KnownLabels:
         self.known += 1
         return self._classes[name]
 
-    def named(self, documents: Iterable[Document | str]) -> Iterator[Document | str]:
-        """The documents, each with the class that its label names for a label, if there is one.
-
-        At the end one warning tells of the labels that name none.
-        """
+    def named(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents, each with the class that its label names for a label, if there is one."""
         for document in documents:
-            if isinstance(document, str) or document.label is None:
+            label = getattr(document, "label", None)  # plain strings are read, too
+            if label is None:
                 yield document
                 continue
-            found = self.class_of(document.label)
-            same = found is None or str(found) == str(document.label)
+            found = self.class_of(label)
+            same = found is None or str(found) == str(label)
             yield document if same else dataclasses.replace(document, label=found)
-        self.warn()
 
     def warn(self) -> None:
         """Tell in one warning how many labels name no class, and which; nothing where all do."""
