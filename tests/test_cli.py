@@ -340,6 +340,29 @@ def test_predict_a_folder(svm: Path, run: Run) -> None:
     assert run("predict", svm, "f").out.splitlines()[1].startswith("auto/1.txt\tauto")
 
 
+# ---- files as people have them
+
+
+def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
+    Path("t.csv").write_text("auto|a good car\nmed|a bad doctor\nauto|car and road\nmed|doctor and pill\n")
+    layout = ("--no-header", "--columns", "label,text", "--delimiter", "|", "--max-row-length", "1000")
+    trained = run("train", "t.csv", "--model", "svm", "-o", "m", "--tokenizer", "words", *layout)
+    assert (trained.code, trained.err) == (0, "")
+    assert textlrp.load("m").tokenizer == "words"
+    for command in (
+        ("predict",), ("explain",), ("explain", "-o", "e.jsonl"), ("explain", "-o", "folder", "--workers", "1"),
+        ("report", "-o", "r.html"), ("words",), ("evaluate", "-o", "ev", "--measure", "words"),
+    ):  # fmt: skip
+        done = run(command[0], "m", "t.csv", *command[1:], *layout)
+        assert (done.code, "warning" in done.err) == (0, False), command
+        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "t.csv, line 1", "longer than 5")
+    said = run("predict", "m", "t.csv")
+    assert said.code == 0
+    assert "Pass --delimiter='|'" in said.err
+    assert "Pass --columns='label,text'" in said.err
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "no tokenizer 'tokens'")
+
+
 # ---- input that several commands share
 
 

@@ -55,7 +55,8 @@ def train(
         str,
         typer.Argument(
             metavar="CORPUS",
-            help="A .csv, .tsv, .jsonl or .parquet file, a folder of class folders, 20newsgroups, or sample.",
+            help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of class folders, "
+            "20newsgroups, or sample.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],

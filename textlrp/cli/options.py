@@ -17,8 +17,8 @@ Input = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A .csv, .tsv, .jsonl or .parquet file, a folder of texts, - for one text from standard input, "
-        "or the test posts of 20newsgroups or sample.",
+        help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of texts, - for one text from "
+        "standard input, or the test posts of 20newsgroups or sample.",
     ),
 ]
 Literally = Annotated[

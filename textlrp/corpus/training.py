@@ -20,6 +20,7 @@ from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.reports.marks import percentage
 from textlrp.text.datasets import Corpus
+from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors
 
 
@@ -51,6 +52,8 @@ def new_model(
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
+    if tokenizer is not None:
+        make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
     skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
     if kind == BagOfWordsClassifier.kind:
         if epochs is not None or vectors is not None:
