@@ -205,9 +205,10 @@ def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
 def test_train_on_odd_encodings(encoding: str, run: Run) -> None:
     make_table(rows=[*ROWS, ("die Ärzte müssen fiebern", "med")], encoding=encoding)
-    wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
-    refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='latin-1'")
-    assert not Path("m").exists()
+    if encoding != "utf-16":  # whose byte order mark says it
+        wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
+        refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='cp1252'")
+        assert not Path("m").exists()
     assert run("train", "some.csv", "--model", "svm", "--encoding", encoding, "-o", "m").code == 0
     assert "müssen" in textlrp.load("m").vocabulary_
 
@@ -251,7 +252,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "no words": ("t.csv", b"text,label\n ,x\n\t,y\n", "has a word to read"),
     "nothing": ("t.csv", b"", "holds no texts"),
     "not Parquet": ("t.parquet", b"PAR1 not really", "not a readable Parquet file"),
-    "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .jsonl"),
+    "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .txt"),
     "not UTF-8": ("t.csv", b"text,label\na,x\n\xe9,y\n", "t.csv, line 3 is not UTF-8"),
 }
 
@@ -327,13 +328,40 @@ def test_predict_one_text_or_standard_input(svm: Path, run: Run, monkeypatch: py
 def test_predict_the_test_part_of_the_sample(svm: Path, run: Run) -> None:
     outcome = run("predict", svm, "sample")
     assert len(outcome.out.splitlines()) == 81
-    assert outcome.err == "accuracy: 0.0 % of 80 labelled texts\n"
+    assert outcome.err == (
+        "textlrp: warning: 80 of 80 labels are not classes of the model: 'alt.atheism', 'comp.graphics', "
+        "'comp.os.ms-windows.misc', 'comp.sys.ibm.pc.hardware', 'comp.sys.mac.hardware' and 15 more. "
+        "Its classes are 'auto', 'med'. These documents do not count in any accuracy.\n"
+    )
 
 
 def test_predict_a_folder(svm: Path, run: Run) -> None:
     Path("f/auto").mkdir(parents=True)
     Path("f/auto/1.txt").write_text("a car")
     assert run("predict", svm, "f").out.splitlines()[1].startswith("auto/1.txt\tauto")
+
+
+# ---- files as people have them
+
+
+def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
+    Path("t.csv").write_text("auto|a good car\nmed|a bad doctor\nauto|car and road\nmed|doctor and pill\n")
+    layout = ("--no-header", "--columns", "label,text", "--delimiter", "|", "--max-row-length", "1000")
+    trained = run("train", "t.csv", "--model", "svm", "-o", "m", "--tokenizer", "words", *layout)
+    assert (trained.code, trained.err) == (0, "")
+    assert textlrp.load("m").tokenizer == "words"
+    for command in (
+        ("predict",), ("explain",), ("explain", "-o", "e.jsonl"), ("explain", "-o", "folder", "--workers", "1"),
+        ("report", "-o", "r.html"), ("words",), ("evaluate", "-o", "ev", "--measure", "words"),
+    ):  # fmt: skip
+        done = run(command[0], "m", "t.csv", *command[1:], *layout)
+        assert (done.code, "warning" in done.err) == (0, False), command
+        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "t.csv, line 1", "longer than 5")
+    said = run("predict", "m", "t.csv")
+    assert said.code == 0
+    assert "Pass --delimiter='|'" in said.err
+    assert "Pass --columns='label,text'" in said.err
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "no tokenizer 'tokens'")
 
 
 # ---- input that several commands share

@@ -108,14 +108,15 @@ def test_stored_numbers_are_float32(tmp_path: Path, write: Write, read: Read) ->
     np.testing.assert_array_equal(stored.relevance, original.relevance.astype(np.float32))
 
 
-def test_a_lone_surrogate_is_kept_in_json_lines_and_refused_by_parquet(tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_kept_in_json_lines_and_replaced_in_parquet(tmp_path: Path) -> None:
     explanation = make_explanation("half \ud83d a character")
     store.write_jsonl(explanation, tmp_path / "out.jsonl")
     (stored,) = store.read_jsonl(tmp_path / "out.jsonl")
     assert_same(stored, explanation)
-    with pytest.raises(DataError, match=r"surrogate.*\.jsonl"):
+    with pytest.warns(UserWarning, match=r"surrogate.*\.jsonl"):
         store.write_parquet(explanation, tmp_path / "out.parquet")
-    assert not (tmp_path / "out.parquet").exists()
+    (stored,) = store.read_parquet(tmp_path / "out.parquet")
+    assert stored.text == "half \ufffd a character"
 
 
 @pytest.mark.parametrize(("write", "read"), FORMATS)

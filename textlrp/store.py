@@ -7,6 +7,7 @@ is never held whole in memory, and never left half-written.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -22,6 +23,7 @@ from textlrp.file_kinds import json_lines
 from textlrp.files import FileKind, check_regular, written_beside
 from textlrp.records import STARTS, Explanation, Phrase, Target, Tokens, from_dict
 from textlrp.text.opening import open_for_arrow
+from textlrp.text.surrogates import all_without_surrogates
 
 _FORMAT = {b"textlrp": b"explanations 1"}
 _GROUP_NUMBERS = 4_000_000  # relevance values in one row group: 16 MB
@@ -204,9 +206,14 @@ def _batch(group: Sequence[Explanation]) -> pa.RecordBatch:
     try:
         arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
     except UnicodeEncodeError:
-        raise DataError(
-            "a text or name with a lone surrogate (half a character) cannot be kept in Parquet; write .jsonl instead."
-        ) from None
+        warnings.warn(
+            "a text or name contains half a surrogate pair, which Parquet cannot store; it is written as U+FFFD. "
+            "A .jsonl file keeps it.",
+            UserWarning,
+            stacklevel=2,
+        )
+        columns = all_without_surrogates(columns)
+        arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
@@ -21,6 +22,7 @@ from textlrp.files import written_beside
 from textlrp.rows import WRITING
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
+from textlrp.text.surrogates import all_without_surrogates
 
 if TYPE_CHECKING:
     from textlrp.bulk.batches import BatchExplainer
@@ -135,7 +137,15 @@ def _table(rows: list[Record | BadRow], first: int) -> pa.Table:
         "label": [None if row.label is None else str(row.label) for row in good],
         "wrong": [row.wrong if isinstance(row, BadRow) else None for row in rows],
     }
-    return pa.table(columns, schema=PART_SCHEMA)
+    try:
+        return pa.table(columns, schema=PART_SCHEMA)
+    except UnicodeEncodeError:
+        warnings.warn(
+            "a text or name contains half a surrogate pair, which Parquet cannot store; it is read as U+FFFD.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return pa.table(all_without_surrogates(columns), schema=PART_SCHEMA)
 
 
 def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:

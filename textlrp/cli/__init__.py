@@ -80,7 +80,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k)=")
+_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
 
 
 def _as_option(match: re.Match[str]) -> str:
@@ -101,7 +101,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"textlrp: warning: {printable(str(message))}", file=sys.stderr)
+    print(f"textlrp: warning: {printable(_OPTION.sub(_as_option, str(message)))}", file=sys.stderr)
 
 
 def _never_fail_on_a_letter(stream: object) -> None:

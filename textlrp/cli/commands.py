@@ -13,16 +13,20 @@ from typing import Annotated, Literal
 import typer
 
 import textlrp
-from textlrp.cli.inputs import check_input, counted, documents_of, say
+from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, say
 from textlrp.cli.options import (
     Column,
+    ColumnNames,
+    Delimiter,
     Encoding,
     Force,
     Id,
     Input,
     Label,
     Literally,
+    MaxRowLength,
     Model,
+    NoHeader,
     Seed,
     TrustPickle,
 )
@@ -54,7 +58,8 @@ def train(
         str,
         typer.Argument(
             metavar="CORPUS",
-            help="A .csv, .tsv, .jsonl or .parquet file, a folder of class folders, 20newsgroups, or sample.",
+            help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of class folders, "
+            "20newsgroups, or sample.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
@@ -72,6 +77,10 @@ def train(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +94,14 @@ def train(
         typer.Option(
             metavar="PART",
             help="What the model does not read: headers, quotes, footers or none; may be repeated. Else headers.",
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How texts are cut into words: spacy (the default), spacy:LANGUAGE such as spacy:de or spacy:zh, "
+            "treebank or words.",
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
@@ -105,9 +122,10 @@ def train(
 
     corpus.check_model_folder(output, inputs=corpus.inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
-    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped)
-    columns = {"text": text, "label": label, "id": id, "encoding": encoding}
-    corpus.train_corpus(source, output, model=untrained, **columns, say=say, force=force)
+    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    asked = {"text": text, "label": label, "id": id, "encoding": encoding, **layout}
+    corpus.train_corpus(source, output, model=untrained, **asked, say=say, force=force)
 
 
 @app.command()
@@ -122,6 +140,10 @@ def predict(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -136,13 +158,14 @@ def predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     from textlrp import corpus
 
     inputs = corpus.inputs_of(source, models=[model])
     if output != "-":
         corpus.check_output(output, corpus.PREDICTION_FILES, inputs=inputs, force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
-    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
+    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
     outcomes: Counter[bool | None] = Counter()
     predictions = counted(corpus.predict(classifier, documents), outcomes)
     if output == "-":

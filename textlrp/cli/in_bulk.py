@@ -18,7 +18,7 @@ def to_folder(
     output: Path,
     *,
     by: Mapping[str, Any],
-    columns: Mapping[str, Any],
+    reading: Mapping[str, Any],
     force: bool,
     **asked: Any,
 ) -> None:
@@ -29,7 +29,7 @@ def to_folder(
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp import corpus
 
-    run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), force=force, **columns, **asked)
+    run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), force=force, **reading, **asked)
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
         say(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
 from textlrp.reports.terminal import printable
+from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
 if TYPE_CHECKING:
     from textlrp.corpus import Prediction
@@ -57,6 +58,14 @@ def names_in(values: Iterable[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
+def layout_asked(
+    delimiter: str | None, no_header: bool, columns: str | None, max_row_length: int | None
+) -> dict[str, Any]:
+    """Options of :func:`textlrp.load_corpus` for what a command line asks for."""
+    header = False if no_header else None
+    return {"delimiter": delimiter, "header": header, "columns": columns, "max_row_length": max_row_length}
+
+
 def documents_of(
     source: str | None,
     text: str | None,
@@ -65,15 +74,17 @@ def documents_of(
     label: str | None,
     id: str | None,
     encoding: str | None,
+    layout: Mapping[str, Any],
     limit: int | None = None,
 ) -> Texts:
     if text is not None:
-        return Texts([Document("text", text)], lambda: 1)
+        return Texts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
-        return Texts([Document("standard input", _standard_input(encoding or "utf-8"))], lambda: 1)
+        read = _standard_input(encoding or "utf-8", layout.get("max_row_length") or MAX_ROW_LENGTH)
+        return Texts([Document("standard input", read)], lambda: 1)
     from textlrp import corpus
 
-    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding)
+    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
     if limit is None:
         return Texts(opened, opened.__len__)
     total = len(opened)
@@ -83,14 +94,12 @@ def documents_of(
     return texts
 
 
-def _standard_input(encoding: str) -> str:
+def _standard_input(encoding: str, limit: int) -> str:
     try:
-        return sys.stdin.buffer.read().decode(encoding)
-    except LookupError:
-        raise OptionError(f"encoding={encoding!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from None
+        return read_text(sys.stdin.buffer, known_encoding(encoding), "standard input", limit)
     except UnicodeError:
         raise DataError(
-            f"standard input is not {encoding.upper()}; pass the right encoding=, latin-1 for instance."
+            f"standard input is not {encoding.upper()}; pass the right encoding=, cp1252 or latin-1 for instance."
         ) from None
 
 

@@ -9,16 +9,20 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.inputs import documents_of, say
+from textlrp.cli.inputs import documents_of, layout_asked, say
 from textlrp.cli.options import (
     Column,
+    ColumnNames,
+    Delimiter,
     Encoding,
     Force,
     Id,
     Label,
     Limit,
+    MaxRowLength,
     Method,
     Model,
+    NoHeader,
     Rule,
     Seed,
     Start,
@@ -48,6 +52,10 @@ def filters(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
 
@@ -60,7 +68,10 @@ def filters(
 
     corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
     classifier = load_folder(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
 
 
@@ -95,6 +106,10 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -112,7 +127,10 @@ def words(
     if output is not None:
         corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     found = corpus.words_of_classes(
         classifier,
         documents,
@@ -183,6 +201,10 @@ def evaluate(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     seed: Seed = 0,
     force: Force = False,
 ) -> None:
@@ -220,7 +242,10 @@ def evaluate(
     )
     documents = None
     if source is not None:
-        documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        layout = layout_asked(delimiter, no_header, columns, max_row_length)
+        documents = documents_of(
+            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
     name = source or str(rationales)
     corpus.evaluate(
         classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force

@@ -25,8 +25,8 @@ Input = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A .csv, .tsv, .jsonl or .parquet file, a folder of texts, - for one text from standard input, "
-        "or the test posts of 20newsgroups or sample.",
+        help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of texts, - for one text from "
+        "standard input, or the test posts of 20newsgroups or sample.",
     ),
 ]
 Literally = Annotated[
@@ -37,6 +37,23 @@ Label = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The 
 Id = Annotated[str | None, typer.Option("--id", metavar="NAME", help="The column that names the documents.")]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of files that are not UTF-8, such as latin-1 or cp1252.")
+]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(metavar="CHAR", help="The character between fields, or tab; else told from the file."),
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first row is data; name the columns with --columns.")
+]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="NAME,NAME", help="Names of the columns of a file without a header, such as label,text."
+    ),
+]
+MaxRowLength = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The longest row that is read, in characters: 100 million unless given."),
 ]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")

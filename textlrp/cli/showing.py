@@ -14,10 +14,12 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.in_bulk import to_folder
-from textlrp.cli.inputs import Texts, check_input, documents_of, names_in, say, say_written
+from textlrp.cli.inputs import Texts, check_input, documents_of, layout_asked, names_in, say, say_written
 from textlrp.cli.options import (
     Address,
     Column,
+    ColumnNames,
+    Delimiter,
     Device,
     Encoding,
     Engine,
@@ -27,9 +29,11 @@ from textlrp.cli.options import (
     Label,
     Limit,
     Literally,
+    MaxRowLength,
     Method,
     Methods,
     Model,
+    NoHeader,
     Precision,
     Rule,
     Rules,
@@ -99,6 +103,10 @@ def explain(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -119,10 +127,11 @@ def explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
-        columns = {"text": column, "label": label, "id": id, "encoding": encoding}
+        read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
         asked = {
             "targets": target or (),
@@ -136,7 +145,7 @@ def explain(
             source,
             output,
             by=by,
-            columns=columns,
+            reading=read,
             limit=limit,
             top_k=top_k,
             precision=precision,
@@ -146,7 +155,9 @@ def explain(
         return
 
     def documents(limit: int | None) -> Texts:
-        return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        return documents_of(
+            source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if rules is not None or len(methods) > 1:
         check_alone(rule=rule, phrases=phrases)
@@ -247,6 +258,10 @@ def report(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
@@ -269,8 +284,12 @@ def report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
 
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+
     def documents(limit: int | None) -> Texts:
-        return documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        return documents_of(
+            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(

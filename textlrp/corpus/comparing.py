@@ -14,6 +14,7 @@ from textlrp.explainers.targets import Index
 from textlrp.file_kinds import PAGES
 from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
 
@@ -56,7 +57,8 @@ def explained_twice(
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         own = (positions[why.labels[why.predicted]] for why in ahead)
-        seconds = explain(other, theirs, targets=own, rule=rule, start=other_start, method=method)
+        known = KnownLabels(other.classes_.tolist()).named(theirs)
+        seconds = explain(other, known, targets=own, rule=rule, start=other_start, method=method)
     return zip(firsts, seconds, strict=True)
 
 
@@ -83,9 +85,11 @@ def write_comparison(
     :func:`textlrp.explain` does.
     """
     check_output(path, PAGES, force=force)
-    pairs = explained_twice(model, documents, asked)
+    known = KnownLabels(model.classes_.tolist())
+    pairs = explained_twice(model, known.named(documents), asked)
     about = _explained(model, asked)
     comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
+    known.warn()
     return Path(path)
 
 

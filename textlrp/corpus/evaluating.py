@@ -72,7 +72,7 @@ def evaluate(
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.gold).mean()) if measured else None,
+        "accuracy": float((corpus.predicted == corpus.gold)[corpus.gold >= 0].mean()) if measured else None,
     }
     try:
         results |= _measured(Run(model, documents, corpus, plan, stages, say))

@@ -13,6 +13,7 @@ from textlrp.explainers.targets import targets_named
 from textlrp.file_kinds import PAGES
 from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
@@ -35,14 +36,16 @@ def explain_corpus(
 ) -> Iterator[Explanation]:
     """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
 
+    Labels of documents are matched with the classes of the model; see :class:`KnownLabels`.
     ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
     Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
     be compared with.
     """
     names = targets_named(targets, versus)
+    known = KnownLabels(model.classes_.tolist()).named(documents)
     return explain(
         model,
-        documents,
+        known,
         target=names or None,
         rule=rule,
         start=start,

@@ -12,6 +12,7 @@ from textlrp.bulk.run import Run, Workforce, explain_to_folder
 from textlrp.bulk.sources import CorpusSource, Source, file_source
 from textlrp.corpus.reading import NAMED, inputs_of, open_corpus, spread
 from textlrp.explainers.targets import targets_named
+from textlrp.text.formats import layout_of
 from textlrp.text.readers import Columns
 
 
@@ -28,6 +29,10 @@ def explain_in_bulk(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
     force: bool = False,
     **options: Any,
 ) -> Run:
@@ -38,13 +43,18 @@ def explain_in_bulk(
     """
     check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
     names = targets_named(targets, versus)
-    columns = {"text": text, "label": label, "id": id, "encoding": encoding}
+    layout: dict[str, Any] = {
+        "delimiter": delimiter,
+        "header": header,
+        "columns": columns,
+        "max_row_length": max_row_length,
+    }
     named = str(source) in NAMED
     rows: Source
     if not named:
-        rows = file_source(source, Columns(text, label, id), encoding or "utf-8")
+        rows = file_source(source, Columns(text, label, id), encoding or "utf-8", layout_of(**layout))
     if named or limit is not None:
-        corpus = open_corpus(source, "test", **columns)
+        corpus = open_corpus(source, "test", text=text, label=label, id=id, encoding=encoding, **layout)
         what = {"corpus": str(source)} if named else rows.identity()
         documents = corpus if limit is None else list(spread(corpus, limit))
         rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))

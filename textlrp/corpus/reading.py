@@ -38,6 +38,10 @@ def open_corpus(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
 ) -> Corpus:
     """A corpus by name (``20newsgroups`` or ``sample``: its ``subset``) or from a path (all of it).
 
@@ -45,7 +49,7 @@ def open_corpus(
     :class:`OptionError` where a corpus with a name comes with options of files.
     """
     if str(source) in NAMED:
-        if text or label or id or encoding:
+        if text or label or id or encoding or delimiter or columns or header is not None:
             raise OptionError(
                 f"{source} is read as it is; columns and encodings belong to files "
                 f"(a folder of that name is ./{source})."
@@ -54,10 +58,20 @@ def open_corpus(
     check_regular(user_path(source))
     if not user_path(source).exists():
         raise DataError(
-            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .jsonl or .parquet file, "
-            f"a folder of class folders, or one of the names {' and '.join(NAMED)}."
+            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .txt, .json, .jsonl or .parquet "
+            f"file, a folder of class folders, or one of the names {' and '.join(NAMED)}."
         )
-    return load_corpus(source, text=text, label=label, id=id, encoding=encoding or "utf-8")
+    return load_corpus(
+        source,
+        text=text,
+        label=label,
+        id=id,
+        encoding=encoding or "utf-8",
+        delimiter=delimiter,
+        header=header,
+        columns=columns,
+        max_row_length=max_row_length,
+    )
 
 
 def spread(corpus: Corpus, limit: int) -> Iterator[Document]:

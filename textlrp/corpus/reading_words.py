@@ -17,6 +17,7 @@ from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
+from textlrp.text.surrogates import all_without_surrogates
 from textlrp.words.classes import ClassWord, ClassWords, class_words
 
 WORD_COLUMNS = ("class", "kind", "rank", "word", "relevance", "documents", "in_training", "examples")
@@ -84,13 +85,14 @@ def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = 
     return Path(path)
 
 
-def _rows(found: Iterable[ClassWords]) -> Iterator[tuple[Any, ...]]:
+def _rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
     for each in found:
         for kind, words in (("word", each.words), ("phrase", each.phrases)):
             for rank, word in enumerate(words, start=1):
-                yield (
+                row = (
                     each.label, kind, rank, word.word, word.relevance, word.documents, word.in_training, word.examples
                 )  # fmt: skip
+                yield all_without_surrogates(row)
 
 
 def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:

@@ -20,6 +20,7 @@ from textlrp.file_kinds import PAGES
 from textlrp.files import check_folder, check_regular
 from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
@@ -54,13 +55,16 @@ def report_corpus(
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
     wanted = ("all",) if several else targets
-    whys = explain_corpus(model, documents, targets=wanted, rule=rule, start=start, method=method)
+    known = KnownLabels(model.classes_.tolist())
+    whys = explain_corpus(model, known.named(documents), targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
-    return write_report(
+    written = write_report(
         _seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers, force=force
     )
+    known.warn()
+    return written
 
 
 def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> bool:

@@ -57,7 +57,7 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
     model.fit(train.documents, train.labels)
     seconds = time.perf_counter() - started
     predictions = list(predict(model, test))
-    share_right = accuracy(test, predictions)
+    share_right = accuracy(predictions)
     say(f"test accuracy: {percentage(share_right)} of {len(test):,} posts, after {seconds:.0f} s")
     chosen = choose_posts(test.documents, predictions)
     whys = explain(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textlrp.corpus.predicting import accuracy, predict
 from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
@@ -22,6 +23,7 @@ from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.training import LOGGER
 from textlrp.reports.marks import percentage
 from textlrp.text.datasets import Corpus
+from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors
 
 
@@ -44,20 +46,24 @@ def new_model(
     epochs: int | None = None,
     vectors: VectorSource = None,
     skip: Sequence[str] = ("headers",),
+    tokenizer: str | None = None,
 ) -> TextClassifier:
     """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
 
-    ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
+    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
+    vectors are taken. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
-    skip = tuple(skip)
+    if tokenizer is not None:
+        make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
+    skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
     if kind == BagOfWordsClassifier.kind:
         if epochs is not None or vectors is not None:
             raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
-        return BagOfWordsClassifier(skip=skip, random_state=seed)
+        return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
     net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextClassifier = net(skip=skip, random_state=seed)
+    model: TextClassifier = net(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:
@@ -82,6 +88,10 @@ def train_corpus(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
     say: Say = silent,
     force: bool = False,
 ) -> Training:
@@ -95,7 +105,18 @@ def train_corpus(
     check_model_folder(
         path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
     )
-    corpus = open_corpus(source, "train", text=text, label=label, id=id, encoding=encoding)
+    corpus = open_corpus(
+        source,
+        "train",
+        text=text,
+        label=label,
+        id=id,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        columns=columns,
+        max_row_length=max_row_length,
+    )
     check_labelled(corpus)
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
@@ -110,7 +131,7 @@ def train_corpus(
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
-        tested = accuracy(test, predict(model, test))
+        tested = accuracy(predict(model, test))
         say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
     card = {
         "corpus": corpus.name,

@@ -18,6 +18,7 @@ import numpy as np
 from textlrp.errors import DataError
 from textlrp.files import check_regular, user_path
 from textlrp.records import Document, Ranges
+from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
 from textlrp.text.skip import merge_ranges
 
 
@@ -62,18 +63,19 @@ def skipped_text(path: str | Path, read: int, skipped: Sequence[int]) -> str:
 
 def read_marked(path: str | Path) -> tuple[list[Rationale], tuple[int, ...]]:
     """As :func:`read_rationales` without its warning: the rationales, and the lines of rows that mark nothing."""
-    check_regular(user_path(path))
+    source, rows = user_path(path), dict[int, Rationale]()
+    check_regular(source)
     try:
-        lines = user_path(path).read_text(encoding="utf-8").split("\n")
+        with open_text(source, "utf-8", "strict", newline="\n") as file:
+            lines = Lines(file, source, MAX_ROW_LENGTH)
+            for line in lines:
+                lines.begin_row()
+                if line.strip():
+                    rows[lines.number] = _rationale(line, lines.number, f"{path}, line {lines.number}")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8; rationales are JSON lines in UTF-8.") from None
     except OSError as problem:
         raise DataError(f"{path} cannot be read: {problem.strerror}.") from None
-    rows = {
-        number: _rationale(line, number, f"{path}, line {number}")
-        for number, line in enumerate(lines, 1)
-        if line.strip()
-    }
     if not rows:
         raise DataError(f"{path} holds no rationales; one JSON object a line is wanted.")
     found = [rationale for rationale in rows.values() if len(rationale.spans)]

@@ -22,6 +22,7 @@ from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.text.batches import Batch, bucket
 
@@ -90,6 +91,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
+    known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []
     rows: list[NDArray[np.int64]] = []
     ids: list[str] = []
@@ -102,7 +104,8 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             if document.label is None:
                 raise DataError(f"document {document.id!r} has no label; measuring needs one of every document.")
             ids.append(document.id)
-            gold.append(classes.get(str(document.label), -1))
+            found = known.class_of(document.label)
+            gold.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
         for chosen in bucket(encoded.lengths, min(BLOCK, model.together)):
             batches.append(encoded.select(chosen.tolist()))
@@ -115,6 +118,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             f"the model knows none of the corpus's labels; it knows {', '.join(list(classes)[:5])}"
             f"{', ...' if len(classes) > 5 else ''}. Is this the right corpus for it?"
         )
+    known.warn()
     together = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
     for some, values in scores:
         together[some] = values

@@ -74,6 +74,7 @@ class Summary:
     classes: dict[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     targets: int = 1
+    unknown: int = 0
     _how: tuple[Part, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -81,7 +82,10 @@ class Summary:
         """Count an explanation; its words count for the target shown first."""
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
-        own = -1 if explanation.gold is None else self.classes.setdefault(explanation.gold, len(self.classes))
+        own = -1
+        if explanation.gold is not None:
+            own = self.classes[explanation.gold] if explanation.gold in explanation.labels else -1
+            self.unknown += own < 0
         shown = explanation.row()
         self._how = self._how or _how(explanation)
         self._words.add(only(explanation, [shown]))
@@ -110,7 +114,7 @@ class Summary:
 
     @property
     def labelled(self) -> int:
-        """Documents with a label of their own."""
+        """Documents whose true label is a class of the model; ``unknown`` counts those whose label is none."""
         return sum(row.own >= 0 for row in self.rows)
 
     @property

@@ -120,6 +120,9 @@ def _heading(explanation: Explanation) -> Text:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
     if explanation.gold is not None:
         right = explanation.gold == explanation.labels[best]
+        if explanation.gold not in explanation.labels:
+            line.append(f" (true label {printable(explanation.gold)}, which is not a class of the model)")
+            return line
         line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.gold)})")
     return line
 

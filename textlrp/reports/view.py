@@ -131,7 +131,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         score=number(float(explanation.scores[best]), digits),
         probability=_probability(explanation, best),
         gold=explanation.gold,
-        right=None if explanation.gold is None else explanation.gold == explanation.labels[best],
+        right=explanation.gold == explanation.labels[best] if explanation.gold in explanation.labels else None,
         snippet=snippet(explanation),
         runs=text_runs,
         sentences=found,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.records import Status
 from textlrp.text.chunks import Chunks
+from textlrp.text.invisible import visible_with_origins
 from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Offsets, Tokenizer, is_word
 from textlrp.text.vocabulary import Vocabulary
 
@@ -43,10 +44,16 @@ class Memory:
         self._forget()
 
     def find(self, texts: Sequence[str], vocabulary: Vocabulary | None = None) -> Found:
-        """The tokens of several texts; their ids are 0 without a vocabulary."""
+        """The tokens of several texts; their ids are 0 without a vocabulary.
+
+        Tokenizers read the texts without their invisible characters, so that these change no form; the spans
+        are those of the whole texts.
+        """
         with self._lock:
             try:
-                spans, numbers, sizes = self._tokens(texts)
+                seen = [visible_with_origins(text) for text in texts]
+                spans, numbers, sizes = self._tokens([text for text, _ in seen])
+                _set_back(spans, sizes, [origins for _, origins in seen])
                 tokens = self._table
                 ids = np.zeros(len(numbers), np.int64) if vocabulary is None else tokens.ids(numbers, vocabulary)
                 return Found(spans, tokens.forms(numbers), tokens.status(numbers), ids, sizes)
@@ -162,6 +169,17 @@ class ChunkTable(dict[str, int]):
 
 def _not_space(token: str) -> bool:
     return not token.isspace()
+
+
+def _set_back(
+    spans: NDArray[np.int32], sizes: NDArray[np.int64], origins: Sequence[NDArray[np.int32] | None]
+) -> None:
+    """Turn the spans (S, 2) of what is visible of N texts into those of the texts, in place."""
+    first = 0
+    for size, places in zip(sizes.tolist(), origins, strict=True):
+        if places is not None:
+            spans[first : first + size] = places[spans[first : first + size]]
+        first += size
 
 
 def _view(values: Any, dtype: type[np.generic]) -> NDArray[Any]:

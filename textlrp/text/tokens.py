@@ -116,6 +116,7 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
       placed together, so that a callable may leave parts of the text out; offsets leave no doubt.
       Its name is its module and qualified name; it cannot be restored from that.
 
+    Our models hand each of them the text without its invisible characters (:mod:`textlrp.text.invisible`).
     Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
     """
     if not isinstance(name, str):

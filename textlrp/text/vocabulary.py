@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
+from textlrp.text.invisible import visible, words_with_invisible
 
 _UNSTORED = re.compile("[\n\ud800-\udfff]")
 PADDING = 0
@@ -40,6 +41,8 @@ class Vocabulary:
         counts = np.asarray(self.counts, dtype=np.int32)
         if counts.shape != (len(self.words),):
             raise DataError(f"a vocabulary of {len(self.words)} words came with counts of shape {counts.shape}.")
+        for word in words_with_invisible(self.words):  # of a model that was saved when these were part of a form
+            ids.setdefault(visible(word), ids[word])
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "_ids", ids)
         object.__setattr__(self, "_counts", np.concatenate([np.zeros(1, dtype=np.int32), counts]))
