@@ -112,3 +112,23 @@ def test_where_every_character_is_a_token_words_are_runs_of_letters() -> None:
     assert sums["oil"] == (4 + 5 + 6 + 13 + 14 + 15, 2)
     assert all(text[start:end].lower() == row.word for row in why.words() for start, end in row.spans)
     assert sum(total for total, _ in sums.values()) == relevance.sum()
+
+
+def test_every_target_has_a_name_of_its_own() -> None:
+    labels = ("a", "b", "c", "a, not b", "b, not c", "'a', not 'b'", "a")
+    pairs = [(one, other) for one in range(len(labels)) for other in range(len(labels)) if one != other]
+    targets = (*range(len(labels)), *pairs)
+    why = replace(
+        make_explanation(),
+        labels=labels,
+        scores=np.zeros(len(labels)),
+        targets=targets,
+        relevance=np.zeros((len(targets), len(make_explanation().tokens))),
+        ledger={},
+        phrases=(),
+    )
+    names = why.target_names
+    assert len(set(names)) == len(targets)
+    assert [why.row(name) for name in names] == list(range(len(targets)))
+    assert why.to_frame()["class"].nunique() == len(targets)
+    assert replace(why, labels=("a", "b", "c", "d", "e", "f", "g")).target_names[7] == "a, not b"

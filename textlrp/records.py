@@ -268,11 +268,24 @@ class Explanation:
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """(K,) the targets as text; a contrast reads ``A, not B``."""
-        return tuple(
-            f"{self.labels[t[0]]}, not {self.labels[t[1]]}" if isinstance(t, tuple) else self.labels[t]
-            for t in self.targets
-        )
+        """(K,) the targets as text; a contrast reads ``A, not B``.
+
+        Where a class or another contrast is called the same, the names of a contrast are put in quotes: ``'A', not
+        'B'``, and classes with one name get their positions: ``A [2]``.
+        """
+        return tuple(self._name(target) for target in self.targets)
+
+    def _name(self, target: Target) -> str:
+        if not isinstance(target, tuple):
+            name = self.labels[target]
+            return name if self.labels.count(name) == 1 else f"{name} [{target}]"
+        one, other = (self._name(each) for each in target)
+        plain = f"{one}, not {other}"
+        same = {self._name(each) for each in range(len(self.labels)) if ", not " in self.labels[each]}
+        if plain not in same and ", not " not in one and ", not " not in other:
+            return plain
+        quoted = f"{one!r}, not {other!r}"
+        return quoted if quoted not in same else f"{quoted} {list(target)}"
 
     def row(self, target: str | int | None = None) -> int:
         """Position k of a target among the explained ones.

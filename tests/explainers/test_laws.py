@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from reference import (
+    LRP_0,
+    LRP_EPSILON,
     RECIPES,
     Convolution,
     Explained,
@@ -224,6 +226,9 @@ def plain(model: Any, ids: list[int], target: int, recipes: Recipes, start: str)
         return cnn(
             vectors, [i > 0 for i in ids], convolutions(model), *output, model.pooling, target, recipes, bounds
         )
+    guard = min(recipes.dense.epsilon, LRP_EPSILON.epsilon)
+    if recipes.dense == LRP_0._replace(epsilon=guard):  # a linear model's score needs no stabilizer
+        recipes = recipes._replace(dense=LRP_0)
     documents, counts = model.vocabulary_.documents, model.vocabulary_.counts
     if model.kind == "boe":
         idf = [0.0, *((np.log((1 + documents) / (1 + counts)) + 1) ** model.idf_power).tolist()]

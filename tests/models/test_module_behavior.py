@@ -318,3 +318,62 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
             np.testing.assert_allclose(found.relevance, slope.relevance, rtol=1e-6)
             np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.target_scores, atol=1e-12)
             assert np.abs(found.relevance).min() > 0.1
+
+
+# ---- what messages say about operations
+
+
+def test_an_operation_of_several_values_is_not_said_to_pass_one() -> None:
+    with pytest.raises(ModelError, match=r"'lerp' .* reads 2 values .* call\.sums"):
+        explain(Around(lambda x: torch.lerp(x, 2 * x, 0.5)), TEXT, **HOW)
+    with pytest.raises(ModelError, match=r"If relevance passes through it unchanged"):
+        explain(Around(torch.round), TEXT, **HOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: torch.add(x, x * 2, alpha=3),
+        lambda x: torch.sub(x, x * 2, alpha=3),
+        lambda x: torch.add(x, torch.ones(4), alpha=-2),
+        lambda x: torch.add(torch.ones(4), x, alpha=0.5),
+        lambda x: torch.sub(torch.ones(4), x, alpha=0.5),
+    ],
+)
+def test_sums_with_a_factor_are_linear(change: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    module, ids = Around(change, own=False).double(), torch.tensor([[1, 2, 3]])
+    trace = record(module, ids)
+    found = propagate(trace, Composite({}, Zero()), one_hot_seed(trace.seed_scores, [0]))
+    vectors = module.embed(ids).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(module.out(change(vectors.double()).mean(1))[0, 0], vectors)
+    torch.testing.assert_close(found.relevance[0], (gradient * vectors).sum(-1).detach())
+    torch.testing.assert_close(found.relevance.sum() + sum(found.ledger.values()).sum(), trace.scores[0, 0].detach())
+
+
+def test_offsets_that_are_lengths_are_explained() -> None:
+    class Bags(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bag, self.out = nn.EmbeddingBag(6, 4), nn.Linear(4, 2)
+
+        def forward(self, ids: Tensor, offsets: Tensor) -> Tensor:
+            return self.out(self.bag(ids.flatten(), offsets))[-1:]
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Bags()
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.inner(ids.flatten(), torch.tensor([0]))
+
+    class Halves(Whole):
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.inner(ids.flatten(), torch.tensor([0, 1]))
+
+    with pytest.raises(ModelError, match=r"offsets.*explain a module around it whose forward\(ids\)"):
+        explain(Bags(), TEXT, lengths=True, classes=["a", "b"], **HOW)
+    with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
+        explain(Halves(), TEXT, classes=["a", "b"], **HOW)
+    assert explain(Whole(), TEXT, **HOW).relevance.any()

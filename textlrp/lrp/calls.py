@@ -70,7 +70,15 @@ class Call:
     # ---- saying
 
     def passes(self, *, blocked: Tensor | None = None) -> str:
-        """Relevance passes through an elementwise operation of one tracked value, but not where ``blocked``."""
+        """Relevance passes through an elementwise operation of one tracked value, but not where ``blocked``.
+
+        Raises :class:`ModelError` where it reads several.
+        """
+        if len(self.tracked) > 1:
+            raise self.refuse(
+                f"it reads {len(self.tracked)} values that depend on the words, and call.passes() is for one. Use "
+                "call.sums(...), call.product(gate, source) or call.moves()."
+            )
         read, _ = self.spread(self.tracked[0])
         name = self.recorder.step_name(self.operation)
         value = self._write(self.outputs[0])
@@ -138,8 +146,8 @@ class Call:
             self.recorder.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
         return value
 
-    def sums(self, tensors: Sequence[Tensor], signs: Sequence[int]) -> None:
-        """Several values added up, some of them with a minus."""
+    def sums(self, tensors: Sequence[Tensor], signs: Sequence[float]) -> None:
+        """Several values added up, each times a number: -1 for one that is subtracted."""
         spread = [self.spread(tensor) for tensor in tensors]
         name = self.recorder.step_name(self.operation)
         value = self._write(self.outputs[0])
@@ -224,6 +232,13 @@ def handler_of(call: Call) -> Handler:
     """What to do for an operation; raises :class:`ModelError` if nobody has said."""
     if call.operation in _HANDLERS:
         return _HANDLERS[call.operation]
+    if len(call.tracked) > 1:
+        raise ModelError(
+            f"no rule for the operation {call.recorder.place(call.operation)}, which reads {len(call.tracked)} "
+            f"values that depend on the words. Register how relevance is shared among them: @textlrp.register("
+            f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
+            "textlrp.register."
+        )
     raise ModelError(
         f"no rule for the operation {call.recorder.place(call.operation)}. If relevance passes through it unchanged, "
         f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "

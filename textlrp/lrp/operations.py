@@ -214,7 +214,11 @@ def _(call: Call) -> None:
 def _(call: Call) -> None:
     vectors, lookups = call.args
     if lookups.offsets is not None and lookups.offsets.tolist() not in ([0], [0, lookups.ids.numel()]):
-        raise call.refuse("several bags for one text.")
+        raise call.refuse(
+            f"its offsets {lookups.offsets.tolist()} do not make one bag of the text's {lookups.ids.numel()} ids. "
+            "textlrp calls a module with the ids (1, T) of one text; if its forward takes offsets, explain a module "
+            "around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+        )
     if lookups.mode == "max":
         return call.moves()
     weight = lookups.bag_weights().to(vectors.dtype)

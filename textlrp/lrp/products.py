@@ -23,20 +23,19 @@ def _pair(call: Call) -> tuple[Any, Any]:
 
 @register("add", "radd", "sub", "subtract", "rsub")
 def _(call: Call) -> None:
-    if call.kwargs.get("alpha", 1) != 1:
-        raise call.refuse("alpha= is not known.")
     left, right = _pair(call)
-    sign = -1 if call.operation in ("sub", "subtract", "rsub") else 1
+    alpha = float(call.kwargs.get("alpha", 1))
+    factor = -alpha if call.operation in ("sub", "subtract", "rsub") else alpha  # of the right one
     if call.tracks(left) and call.tracks(right):
-        return call.sums([left, right], [1, sign])
+        return call.sums([left, right], [1, factor])
     source, constant = (left, right) if call.tracks(left) else (right, left)
     one = torch.as_tensor(call.numbers(constant), dtype=source.dtype).detach()
-    bias = sign * one if source is left else one
+    bias = factor * one if source is left else one
     gated = call.gate(source)
-    weight = source.new_tensor(1.0 if source is left else float(sign))
+    weight = source.new_tensor(1.0 if source is left else factor)
     shape = call.outputs[0].shape
     value = call.linear("sum", source, weight, lambda a, w: a.expand(shape) * w, bias=bias)
-    if weight > 0 and source.shape == shape:
+    if weight == 1 and source.shape == shape:
         call.recorder.folds[value] = Fold(None, bias)
     if gated:  # 1 - gate is a gate
         call.recorder.gates.add(value)

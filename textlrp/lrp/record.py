@@ -355,7 +355,7 @@ def _direct(steps: Sequence[Step], output: str) -> list[Step]:
 
 def _marked(step: Linear) -> Linear:
     assert isinstance(step.map, Applied)
-    return replace(step, direct=True, map=replace(step.map, inputs=without_zeros(step.map.inputs)))
+    return replace(step, direct=replace(step.map, inputs=without_zeros(step.map.inputs)))
 
 
 def _is_plain_move(step: Step) -> bool:

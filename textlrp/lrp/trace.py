@@ -49,9 +49,9 @@ class Step(Protocol):
 class Linear:
     """An affine step z = map(a) + bias: a rule decides how relevance splits.
 
-    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them. ``direct``: z are the scores of a model that is
-    linear in its words, so that the relevance of z is z itself, 0 or -z. Then the share of an input is its product
-    a w, and LRP-0 needs no division by z, which may be 0.
+    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them. ``direct`` is the map where the model is linear
+    in its words, from here on and before. There the share that LRP-0 gives an input of a score is its product a w
+    alone, so that the score may be 0: zeros stand as the smallest number (:func:`without_zeros`).
     """
 
     name: str
@@ -61,7 +61,7 @@ class Linear:
     map: LinearMap
     bias: Tensor
     outputs: Tensor
-    direct: bool = False
+    direct: LinearMap | None = None
     ruled: ClassVar[bool] = True
 
     @property
@@ -72,11 +72,14 @@ class Linear:
         return self.map.total(part)
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        if self.direct and is_plain_share(rule):
-            counted = relevance / without_zeros(self.outputs)
-            return [self.map.pull(Part.PRODUCT, counted)], {"bias": sum_outputs(counted * self.bias)}
-        if self.direct:
-            relevance = torch.where(self.outputs == 0, 0, relevance)
+        if self.direct is not None:
+            smallest = relevance.abs() <= torch.finfo(relevance.dtype).tiny * SMALL
+            if is_plain_share(rule):
+                nothing = (self.outputs == 0) & ~smallest
+                counted = torch.where(nothing, 0, relevance / without_zeros(self.outputs))
+                absorbed = {"bias": sum_outputs(counted * self.bias), "empty": sum_outputs(relevance * nothing)}
+                return [self.direct.pull(Part.PRODUCT, counted)], absorbed
+            relevance = torch.where(smallest, 0, relevance)
         shares = rule.shares(self)
         received = sum_tensors([self.map.pull(part, relevance * factor) for part, factor in shares.flows])
         return [received], {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
@@ -186,7 +189,7 @@ class Trace:
     def seed_scores(self) -> Tensor:
         """The scores (N, C) to seed with: where a linear model's is exactly 0, the smallest number instead, which
         tells a class that is explained from one that is not."""
-        direct = any(isinstance(step, Linear) and step.direct for step in self.steps)
+        direct = any(isinstance(step, Linear) and step.direct is not None for step in self.steps)
         return without_zeros(self.scores) if direct else self.scores
 
 
@@ -301,6 +304,10 @@ def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Te
         if minus is not None:
             seed[k, :, minus] -= scores[:, minus]
     return seed
+
+
+SMALL = 2.0**40
+"""Relevance below the smallest number times this stands for a share of 0."""
 
 
 def without_zeros(values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from textlrp.lrp.maps import Dense, WordBag, table_bounds
 from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Lookup, Trace
+from textlrp.lrp.trace import Linear, Lookup, Trace, without_zeros
 from textlrp.models.packing import Packed
 
 
@@ -74,6 +74,7 @@ class BagNet:
         bag = self._bag(vectors, packed)
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = bag @ weight.T + bias
+        bagged = WordBag(vectors, grid, weights, lengths, self._box)
 
         def bag_box() -> Box:
             """A weighted sum lies within the weighted sums of the bounds."""
@@ -89,12 +90,20 @@ class BagNet:
                     "bag",
                     ("vectors",),
                     "features",
-                    WordBag(vectors, grid, weights, lengths, self._box),
+                    bagged,
                     bag.new_zeros(()),
                     bag,
+                    bagged,
                 ),
                 Linear(
-                    "output", "dense", ("features",), "scores", Dense(bag, weight, bag_box), bias, scores, direct=True
+                    "output",
+                    "dense",
+                    ("features",),
+                    "scores",
+                    Dense(bag, weight, bag_box),
+                    bias,
+                    scores,
+                    Dense(without_zeros(bag), weight, bag_box),
                 ),
             ),
             scores,

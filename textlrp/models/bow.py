@@ -407,17 +407,16 @@ class BagOfWordsClassifier(TextClassifier):
         entry_weights = torch.from_numpy(weight)
         bias = torch.from_numpy(self.weights_["output.bias"]).to(DTYPES[dtype])
         scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
+        mapped = Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box)
         route = _to_words(_joined(parts), features, max(1, int(batch.lengths.max(initial=0))))
         return Trace(
             (
                 Routing("ngrams", "features", ("words",), "features", route),
-                Linear("output", "dense", ("features",), "scores",
-                       Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box),
-                       bias, scores, direct=True),
+                Linear("output", "dense", ("features",), "scores", mapped, bias, scores, mapped),
             ),
             scores,
             elements=weight.size // max(1, len(self.classes_)),
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ from textlrp.models.inputs import Texts
 from textlrp.models.options import is_whole
 from textlrp.models.outputs import choose_output, listed, named_outputs
 from textlrp.models.points import Point
-from textlrp.models.refusals import CUT_OFF, FORWARD_ERRORS, check_module, check_numbers, said, unreadable
+from textlrp.models.refusals import CUT_OFF, FORWARD_ERRORS, OFFSETS, check_module, check_numbers, said, unreadable
 from textlrp.models.words import Lookup, WordReader
 from textlrp.text.batches import Batch
 from textlrp.text.tokens import make_tokenizer
@@ -314,11 +314,13 @@ class TorchTextModel:
                 raise ModelError(CUT_OFF) from problem
             raise ModelError(
                 f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}."
-                f"{self._padding_hint(batch, n)}"
+                f"{self._hint(batch, n, problem)}"
             ) from problem
 
-    def _padding_hint(self, batch: Batch, n: int) -> str:
-        """How to have a short text read, where padding is what it lacks."""
+    def _hint(self, batch: Batch, n: int, problem: Exception) -> str:
+        """What to do, where that is known: padding for a short text, one bag for one text."""
+        if "offsets" in str(problem):
+            return OFFSETS
         module, length = self._in(), int(batch.lengths[n])
         ids = torch.from_numpy(batch.ids[n : n + 1, :length].copy())
         for longer in range(max(length, self.min_length) + 1, MOST_PADDING + 1):
@@ -346,7 +348,7 @@ def _instead(own: Tensor, sizes: Sequence[int]) -> Callable[[int, Tensor, Tensor
 
 def _keeping(keep: NDArray[np.bool_] | None) -> Callable[[int, Tensor, Tensor], Tensor]:
     def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
-        if keep is None:
+        if keep is None or not keep.size:
             return vectors
         gone = torch.from_numpy(~keep)[positions.clamp(min=0)] & (positions >= 0)
         return vectors.masked_fill(gone[..., None], 0)

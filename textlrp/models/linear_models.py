@@ -25,7 +25,7 @@ from sklearn.linear_model import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.preprocessing import binarize
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
@@ -45,7 +45,8 @@ LINEAR = (
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
 """Linear models whose scores are those of ``predict_joint_log_proba``."""
 SUPPORTED = (
-    "LinearSVC, LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron, PassiveAggressiveClassifier, "
+    "LinearSVC, SVC and NuSVC with kernel='linear' for two classes, LogisticRegression, "
+    "SGDClassifier, RidgeClassifier, Perceptron, PassiveAggressiveClassifier, "
     "OneVsRestClassifier of these, MultinomialNB, ComplementNB and BernoulliNB"
 )
 
@@ -102,6 +103,8 @@ def linear_head(estimator: Any, name: str) -> Head:
     """
     kind = type(estimator).__name__
     supported = (*LINEAR, *BAYES, OneVsRestClassifier)
+    if isinstance(estimator, (SVC, NuSVC)):
+        return _kernel_machine(estimator, name)
     if not isinstance(estimator, supported):
         raise ModelError(
             f"the last step, {name!r}, is a {kind}, which cannot be explained exactly; {SUPPORTED} are supported."
@@ -119,6 +122,27 @@ def linear_head(estimator: Any, name: str) -> Head:
 
 
 # ---- the kinds
+
+
+def _kernel_machine(estimator: Any, name: str) -> Head:
+    """A support vector machine whose kernel is linear, for two classes: then it has one weight for each feature."""
+    kind = type(estimator).__name__
+    if estimator.kernel != "linear":
+        raise ModelError(
+            f"the {kind} {name!r} has kernel={estimator.kernel!r}, so that its score is not linear in the features. "
+            "Pass kernel='linear', or use LinearSVC, and fit the pipeline again."
+        )
+    if not hasattr(estimator, "classes_"):
+        raise ModelError(f"the {kind} {name!r} is not fitted; call pipeline.fit(texts, labels) first.")
+    classes = len(estimator.classes_)
+    if classes > 2:
+        raise ModelError(
+            f"the {kind} {name!r} compares its {classes} classes in pairs, and its class scores are votes, which are "
+            f"not linear in the features. Use LinearSVC or OneVsRestClassifier({kind}(kernel='linear')), and fit the "
+            "pipeline again."
+        )
+    # its predict_proba is fitted apart from the scores, and no function of them
+    return Head(estimator.classes_, *_both_sides(*_weights(estimator)))
 
 
 def _weights(estimator: Any) -> tuple[Array, Array]:
@@ -156,17 +180,21 @@ def _check_single_label(estimator: Any, rows: int, name: str) -> None:
 def _one_vs_rest(estimator: Any, name: str) -> Head:
     rows = []
     for each in estimator.estimators_:
+        if isinstance(each, (SVC, NuSVC)) and each.kernel == "linear":
+            rows.append(_weights(each))
+            continue
         if not isinstance(each, LINEAR):
             raise ModelError(
                 f"the OneVsRestClassifier {name!r} is made of {type(each).__name__}s; inside it, LinearSVC, "
-                "LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron or PassiveAggressiveClassifier is "
-                "wanted."
+                "SVC(kernel='linear'), LogisticRegression, SGDClassifier, RidgeClassifier, Perceptron or "
+                "PassiveAggressiveClassifier is wanted."
             )
         rows.append(_weights(each))
     _check_single_label(estimator, len(rows), name)
     weight = np.concatenate([weights for weights, _ in rows])
     bias = np.concatenate([biases for _, biases in rows])
-    probabilities = _one_vs_rest_probabilities(estimator) if hasattr(estimator, "predict_proba") else None
+    known = all(isinstance(each, LINEAR) for each in estimator.estimators_) and hasattr(estimator, "predict_proba")
+    probabilities = _one_vs_rest_probabilities(estimator) if known else None
     return Head(estimator.classes_, *_both_sides(weight, bias), probabilities=probabilities)
 
 

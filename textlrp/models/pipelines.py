@@ -152,7 +152,7 @@ class PipelineModel:
         real = torch.from_numpy(counts.astype(np.int64))
         bias = torch.from_numpy(head.bias.astype(dtype))
         entries = Features(torch.from_numpy(values), torch.from_numpy(weight), real, self._box(dtype))
-        steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, direct=True))
+        steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, entries))
         return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
 
     def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
@@ -205,7 +205,8 @@ def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
     """A fitted scikit-learn ``Pipeline`` as a model that ``explain`` can read; the pipeline stays as it is.
 
     Before the linear model it may have CountVectorizer, TfidfVectorizer and HashingVectorizer (words, characters,
-    ``char_wb``), TfidfTransformer, FeatureUnion, selectors, Normalizer and MaxAbsScaler. A text is read as a whole,
+    ``char_wb``), TfidfTransformer, FeatureUnion, selectors, Normalizer, MaxAbsScaler,
+    and StandardScaler and RobustScaler that do not center. A text is read as a whole,
     but for a Document's ``skip``, whose characters become blanks.
     Raises :class:`ModelError` on any other step, by name, and where it is not fitted.
     """

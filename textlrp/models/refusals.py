@@ -29,6 +29,13 @@ CUT_OFF = (
 """Why there is no gradient."""
 
 
+OFFSETS = (
+    " textlrp calls a module with the ids (1, T) of one text. If its forward takes the offsets of bags, explain "
+    "a module around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+)
+"""What to do with a module that reads several texts as one row of ids."""
+
+
 def unreadable(name: str) -> DataError:
     """The error of a text without a known word, where the module stops at one."""
     return DataError(

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import ModelError
@@ -28,7 +29,8 @@ from textlrp.models.vectorizers import VECTORIZERS, TextVectorizer, text_vectori
 
 SUPPORTED = (
     "CountVectorizer, TfidfVectorizer, HashingVectorizer, TfidfTransformer, FeatureUnion, Pipeline, selectors such "
-    "as SelectKBest, Normalizer, MaxAbsScaler and 'passthrough'"
+    "as SelectKBest, Normalizer, MaxAbsScaler, StandardScaler(with_mean=False), "
+    "RobustScaler(with_centering=False) and 'passthrough'"
 )
 
 
@@ -74,6 +76,8 @@ def make_stage(
         if before is not None:
             raise ModelError(f"the {type(step).__name__} {name!r} comes after another vectorizer; put it in front.")
         return _reading(step, name, readers)
+    if isinstance(step, ColumnTransformer):
+        raise _columns(name, before)
     if before is None:
         raise ModelError(
             f"the step {name!r}, a {type(step).__name__}, gets the texts themselves; only CountVectorizer, "
@@ -143,6 +147,19 @@ def _union(
     )
 
 
+def _columns(name: str, before: Stage | None) -> ModelError:
+    """Why a ColumnTransformer is not supported."""
+    if before is None:
+        return ModelError(
+            f"the ColumnTransformer {name!r} reads the columns of a table, and explain() gives one text at a time. "
+            "Put the vectorizer and the classifier of the text column into a Pipeline of their own."
+        )
+    return ModelError(
+        f"the ColumnTransformer {name!r} comes after a vectorizer; choose features with a selector such as "
+        "SelectKBest, or combine vectorizers with a FeatureUnion."
+    )
+
+
 def _features(step: Any, name: str, before: Stage, features: list[Any]) -> Stage:
     """A step from features to features."""
     kind = type(step)
@@ -154,6 +171,12 @@ def _features(step: Any, name: str, before: Stage, features: list[Any]) -> Stage
             before.vectorizer[chosen],
             before.column[chosen],
             before.bounds,
+        )
+    if centring := _centring(step):
+        raise ModelError(
+            f"the {kind.__name__} {name!r} subtracts a constant from every feature ({centring}=True), also from "
+            f"those that a text does not have, so that its relevance has no word. Pass {centring}=False, which keeps "
+            "features sparse, and fit the pipeline again."
         )
     if kind not in _AFTER:
         raise ModelError(
@@ -169,6 +192,14 @@ def _features(step: Any, name: str, before: Stage, features: list[Any]) -> Stage
         return sparse.csr_matrix(step.transform(values)) if values.shape[0] else values
 
     return Stage(run, before.vectorizer, before.column, _AFTER[kind](step, before.bounds))
+
+
+def _centring(step: Any) -> str | None:
+    """The option by which a scaler moves zeros, if it does."""
+    for kind, option in ((StandardScaler, "with_mean"), (RobustScaler, "with_centering")):
+        if type(step) is kind and getattr(step, option):
+            return option
+    return None
 
 
 def _fitted(step: Any, name: str) -> Any:
@@ -191,5 +222,7 @@ _AFTER: Mapping[type, Callable[[Any, Bounds], Bounds]] = {
     TfidfTransformer: _of_unit_length,
     Normalizer: _of_unit_length,
     MaxAbsScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
+    StandardScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
+    RobustScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
 }
 """Steps that give each feature another value, and the bounds of that. A subclass may do anything, so has no place."""
