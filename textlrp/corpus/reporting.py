@@ -106,9 +106,8 @@ class _VectorMap:
 
     def add(self, why: Explanation) -> None:
         words = read_words(why)
-        table = self._model.weights_["embedding"]
-        ids = [self._model.vocabulary_.id(form) for form in words.forms]
-        self._found.append(words.relevance[why.row()].astype(table.dtype) @ table[ids])
+        vectors = self._model.vectors_of(self._model.ids_of(words.forms))
+        self._found.append(words.relevance[why.row()].astype(vectors.dtype) @ vectors)
 
     def places(self) -> NDArray[Any]:
         """(N, 2)"""

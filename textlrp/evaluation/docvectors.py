@@ -83,13 +83,11 @@ def document_vectors(
 
 def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Numbers:
     """(N, D) of the texts of a batch."""
-    table: Numbers = model.weights_["embedding"]
-    vectors = table[batch.ids]
+    vectors: Numbers = model.vectors_of(batch.ids)
     if weighting == "uniform":
         return np.asarray(vectors.sum(axis=1))
     if weighting == "tfidf":
-        idf = np.concatenate([[0.0], model.vocabulary_.inverse_frequencies()])
-        return np.asarray(np.einsum("nt,ntd->nd", idf[batch.ids], vectors))
+        return np.asarray(np.einsum("nt,ntd->nd", model.idf_of(batch.ids, power=1.0), vectors))
     if weighting in ("lrp", "lrp-elementwise"):
         relevance = _lrp(model.trace(batch), composite)[:, : vectors.shape[1]]
     else:

@@ -215,7 +215,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        return self.reader().encode(check_texts(texts), self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
@@ -283,8 +283,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.__dict__["_kept_reader"] = kept
         return kept[1]
 
+    def _read_with(self) -> Vocabulary:
+        """The vocabulary that gives words their ids."""
+        return self.vocabulary_
+
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+        return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
         """Pre-softmax scores (N, C) of texts that nothing else is asked about."""

@@ -22,7 +22,7 @@ from textlrp.models.options import check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
-from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.models.training import History, Net, Plan, SubwordTable, scores_of, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vectors import Vectors, load_vectors
@@ -101,9 +101,16 @@ class NetClassifier(TextClassifier):
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
             balance = self._class_weights(classes, codes)
             balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
-            self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed)
+            subwords = self._new_subwords(table, vocabulary)
+            self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed, subwords)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
+        if subwords is not None:
+            self.weights_["subwords"] = subwords.table.numpy()
+
+    def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
+        """Vectors of character n-grams to train with the words; ``table`` then keeps what they leave of its rows."""
+        return None
 
     def _outside_vectors(self) -> Vectors | None:
         """The vectors that were given or are read from a file; None where they are made here."""
@@ -145,6 +152,19 @@ class NetClassifier(TextClassifier):
             patience=self.patience,
             tune_vectors=self.tune_vectors,
         )
+
+    def ids_of(self, forms: Sequence[str]) -> Ids:
+        """(L,) ids of words."""
+        return self._read_with().ids(forms)
+
+    def vectors_of(self, ids: Ids) -> NDArray[Any]:
+        """Word vectors (..., D) of ids; zero for an unknown word."""
+        return np.asarray(self.weights_["embedding"][ids])
+
+    def idf_of(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
+        """The inverse document frequency of ids, to a ``power``; 0 for id 0."""
+        known = np.append(0.0, self.vocabulary_.inverse_frequencies() ** (1.0 if power is None else power))
+        return np.asarray(known[ids])
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         return scores_of(self.fitted_net(), texts)
