@@ -11,6 +11,9 @@ import pytest
 import textlrp
 from textlrp.errors import OptionError
 from textlrp.evaluation.docvectors import document_vectors
+from textlrp.evaluation.reading import read_corpus
+from textlrp.lrp.presets import as_composite
+from textlrp.records import Document
 from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition, ngram_buckets
 from textlrp.text.vocabulary import Vocabulary
 
@@ -108,8 +111,10 @@ def test_training_is_repeatable_and_moves_the_ngrams() -> None:
 
 
 def test_document_vectors_count_unknown_words(model: Any) -> None:
-    vectors = document_vectors(model, ["bootsmotor"], weighting="uniform")
-    np.testing.assert_allclose(vectors[0], model.vectors_of(model.encode(["bootsmotor"]).ids[0])[0])
+    batch = model.encode(["bootsmotor Meer"])
+    corpus = read_corpus(model, [Document("1", "bootsmotor Meer", "boat")])
+    vectors = document_vectors(corpus, "uniform", composite=as_composite("epsilon"))
+    np.testing.assert_allclose(vectors[0], model.vectors_of(batch.ids[0]).sum(axis=0))
 
 
 @pytest.mark.parametrize("subwords", [(0, 3), (4, 3), (3,), "36", 3, (3.0, 6)])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.svm import LinearSVC
-from torch import Tensor
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.lrp.maps import Features
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing, ids_of
-from textlrp.models.char_ngrams import LONGEST, CharNgrams, CharOccurrences
+from textlrp.models.char_ngrams import LONGEST, CharNgrams, SpelledBatch, counted, spelled_of
+from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
 from textlrp.models.inputs import Texts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import count_kept, frequent_keys, occurrences
@@ -286,12 +285,12 @@ class BagOfWordsClassifier(TextClassifier):
         if ngrams is None:
             return None
         rows = []
-        for n, found in enumerate(_spelled(batch)):
+        for n, found in enumerate(spelled_of(batch)):
             column = found.column
             if keep is not None:
                 column = column[found.kept(keep[[n], : int(batch.lengths[n])])[0]]
             rows.append(column)
-        return _counted(rows, len(ngrams))
+        return counted(rows, len(ngrams))
 
     # ---- scores
 
@@ -322,7 +321,7 @@ class BagOfWordsClassifier(TextClassifier):
         """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""
         ids = ids_of(batch, n)
         words = self._found([ids], self._word_tables())
-        spelled = None if self.analyzer == "word" else _spelled(batch)[n]
+        spelled = None if self.analyzer == "word" else spelled_of(batch)[n]
         features, feature_of = np.unique(words.column, return_inverse=True)
         columns, width = [features], sum(map(len, self._word_tables()))
         if spelled is not None:
@@ -393,10 +392,10 @@ class BagOfWordsClassifier(TextClassifier):
         dtype = dtype or self.dtype
         texts, tables = unpadded(batch.ids, batch.lengths), self._word_tables()
         features = self._values(texts, self._char_counts(batch), dtype)
-        parts = [_word_shares(self._found(texts, tables))]
+        parts = [word_shares(self._found(texts, tables))]
         if self.analyzer != "word":
             width = sum(map(len, tables))
-            parts += [_char_shares(n, found, width) for n, found in enumerate(_spelled(batch))]
+            parts += [char_shares(n, found, width) for n, found in enumerate(spelled_of(batch))]
         counts = np.diff(features.indptr)
         inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
         values = np.zeros(inside.shape, dtype=features.dtype)
@@ -408,7 +407,7 @@ class BagOfWordsClassifier(TextClassifier):
         bias = torch.from_numpy(self.weights_["output.bias"]).to(DTYPES[dtype])
         scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
         mapped = Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box)
-        route = _to_words(_joined(parts), features, max(1, int(batch.lengths.max(initial=0))))
+        route = FeaturesToWords(joined(parts), features, max(1, int(batch.lengths.max(initial=0))))
         return Trace(
             (
                 Routing("ngrams", "features", ("words",), "features", route),
@@ -417,25 +416,6 @@ class BagOfWordsClassifier(TextClassifier):
             scores,
             elements=weight.size // max(1, len(self.classes_)),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpelledBatch(Batch):
-    """Readings with the character n-grams in them: ``spelled`` (N,)."""
-
-    spelled: tuple[CharOccurrences, ...]
-
-    def select(self, rows: Sequence[int]) -> SpelledBatch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        some = Batch.select(self, rows)
-        spelled = tuple(self.spelled[row] for row in rows)
-        return SpelledBatch(some.readings, some.ids, some.lengths, some.status, some.counts, spelled)
-
-
-def _spelled(batch: Batch) -> tuple[CharOccurrences, ...]:
-    if not isinstance(batch, SpelledBatch):
-        raise OptionError("batch must be what the encode() of this model returns; got another model's batch.")
-    return batch.spelled
 
 
 def _is_range(value: Any) -> bool:
@@ -489,15 +469,6 @@ def _weighted(counts: Any, idf: NDArray[Any], sublinear: bool) -> Any:
     return values
 
 
-def _counted(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
-    """(N, columns), CSR: how often each column is in each of N rows."""
-    bounds = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
-    column = np.concatenate([np.zeros(0, np.int64), *rows])
-    counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(rows), columns))
-    counts.sum_duplicates()
-    return counts
-
-
 def _words_kept(found: WordOccurrences, keep: NDArray[np.bool_], ngrams: int) -> NDArray[np.bool_]:
     """(S, O) which word n-grams are there, where ``keep`` (S, L) says which words are."""
     there = keep[:, found.position]
@@ -505,55 +476,3 @@ def _words_kept(found: WordOccurrences, keep: NDArray[np.bool_], ngrams: int) ->
         longer = found.length > offset
         there[:, longer] &= keep[:, found.position[longer] + offset]
     return there
-
-
-class _Shares(NamedTuple):
-    """How the occurrences of features are shared over words.
-
-    ``text``, ``column`` (O,) of each occurrence; of occurrence ``row``, ``word`` gets ``share``.
-    """
-
-    text: NDArray[np.int64]
-    column: NDArray[np.int64]
-    row: NDArray[np.int64]
-    word: NDArray[np.int64]
-    share: NDArray[np.float64]
-
-
-def _word_shares(found: WordOccurrences) -> _Shares:
-    """Word n-grams equally over their words."""
-    row = np.repeat(np.arange(len(found.column)), found.length)
-    offset = np.arange(len(row)) - np.repeat(np.cumsum(found.length) - found.length, found.length)
-    return _Shares(found.text, found.column, row, found.position[row] + offset, 1.0 / found.length[row])
-
-
-def _char_shares(n: int, found: CharOccurrences, width: int) -> _Shares:
-    """The character n-grams of text ``n``; their columns start at ``width``."""
-    return _Shares(np.full(len(found.column), n), found.column + width, *found.shares())
-
-
-def _joined(parts: Sequence[_Shares]) -> _Shares:
-    before = np.concatenate([[0], np.cumsum([len(part.text) for part in parts])]).astype(np.int64)
-    moved = [part._replace(row=part.row + start) for part, start in zip(parts, before.tolist(), strict=False)]
-    return _Shares(*(np.concatenate(values) for values in zip(*moved, strict=True)))
-
-
-class _to_words:
-    """Relevance (K, N, J) of features -> (K, N, T) of words: equal shares over occurrences, then by ``shares``."""
-
-    def __init__(self, shares: _Shares, features: Any, longest: int) -> None:
-        texts = features.shape[0]
-        cell = shares.text * features.shape[1] + shares.column
-        cells, cell_of, times = np.unique(cell, return_inverse=True, return_counts=True)
-        entry = np.arange(len(cells)) - np.asarray(features.indptr)[cells // max(1, features.shape[1])]
-        of, text = cell_of.reshape(-1)[shares.row], shares.text[shares.row]
-        self.text = torch.from_numpy(text)
-        self.entry = torch.from_numpy(entry[of])
-        self.place = torch.from_numpy(text * longest + shares.word)
-        self.share = torch.from_numpy(shares.share / times[of])
-        self.shape = (texts, longest)
-
-    def __call__(self, relevance: Tensor) -> Tensor:
-        landed = relevance.new_zeros((relevance.shape[0], self.shape[0] * self.shape[1]))
-        landed.index_add_(1, self.place, relevance[:, self.text, self.entry] * self.share.to(relevance.dtype))
-        return landed.reshape(relevance.shape[0], *self.shape)

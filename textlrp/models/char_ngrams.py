@@ -17,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from textlrp.errors import OptionError
+from textlrp.text.batches import Batch
+
 Index = NDArray[np.int64]
 
 LONGEST = 6
@@ -233,3 +236,35 @@ def _counts(spelled: Spelled, last: Index, column: Index, columns: int, of_texts
     counts = sparse.csr_matrix(of_texts @ of_pieces)
     counts.sort_indices()
     return counts
+
+
+def counted(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
+    """(N, columns), CSR: how often each column is in each of N rows."""
+    bounds = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+    column = np.concatenate([np.zeros(0, np.int64), *rows])
+    counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(rows), columns))
+    counts.sum_duplicates()
+    return counts
+
+
+# ---- batches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpelledBatch(Batch):
+    """Readings with the character n-grams in them: ``spelled`` (N,)."""
+
+    spelled: tuple[CharOccurrences, ...]
+
+    def select(self, rows: Sequence[int]) -> SpelledBatch:
+        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
+        some = Batch.select(self, rows)
+        spelled = tuple(self.spelled[row] for row in rows)
+        return SpelledBatch(some.readings, some.ids, some.lengths, some.status, some.counts, spelled)
+
+
+def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:
+    """(N,) the n-grams of a batch; raises :class:`OptionError` for another model's."""
+    if not isinstance(batch, SpelledBatch):
+        raise OptionError("batch must be what the encode() of this model returns; got another model's batch.")
+    return batch.spelled
