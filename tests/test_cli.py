@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from explanations import make_explanation
 from rich.console import Console
 
 import textlrp
@@ -284,7 +285,7 @@ def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
     Path("full").mkdir()
     Path("full", "letter.txt").write_text("dear")
     refused(run("train", "some.csv", "-o", "full"), "other things in it")
-    refused(run("train", "some.csv", "-o", "some.csv"), "some.csv is a file")
+    refused(run("train", "some.csv", "-o", "some.csv"), "'some.csv': it is a file")
     assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
 
 
@@ -513,14 +514,27 @@ def test_phrases_and_filters_of_a_cnn(svm: Path, run: Run) -> None:
 
 def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
-    assert outcome.out.startswith("taking 20 of the 80 texts, evenly spaced; --limit takes more\n")
+    taken = "20 of the 80 texts, evenly spaced; --limit takes more\n"
+    assert outcome.out == f"taking {taken}wrote w.jsonl with {taken}"
     assert len({why.gold for why in read_jsonl("w.jsonl")}) == 20
-    assert "taking" not in run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out
+    assert run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out == "wrote w.jsonl\n"
+
+
+def test_several_texts_in_the_terminal_are_numbered_and_what_was_left_out_is_said_last(svm: Path, run: Run) -> None:
+    table = make_table(rows=ROWS * 3)  # 12 texts
+    shown = run("explain", svm, table, "--limit", "5", "--lines", "0").out
+    assert re.findall(r"^text (\d+) of (\d+)$", shown, re.MULTILINE) == [(str(n), "5") for n in range(1, 6)]
+    assert shown.splitlines()[-1] == "shown: 5 of the 12 texts, evenly spaced; --limit takes more"
+    every = run("explain", svm, table, "--lines", "0").out
+    assert re.findall(r"^text (\d+) of (\d+)$", every, re.MULTILINE) == [(str(n), "12") for n in range(1, 13)]
+    assert "--limit" not in every
+    assert "text 1 of" not in run("explain", svm, "--text", "the car").out
 
 
 def test_report_lists_documents(svm: Path, run: Run) -> None:
     outcome = run("report", svm, make_table(rows=ROWS * 30), "-o", "r.html")
-    assert outcome == (0, "taking 100 of the 120 texts, evenly spaced; --limit takes more\nwrote r.html\n", "")
+    taken = "100 of the 120 texts, evenly spaced; --limit takes more\n"
+    assert outcome == (0, f"taking {taken}wrote r.html with {taken}", "")
     assert Path("r.html").read_text().count('class="reading"') == 100
     assert run("report", svm, "some.csv", "--limit", "1", "-o", "r.html").code == 0
     assert Path("r.html").read_text().count('class="reading"') == 1
@@ -534,7 +548,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     assert run("report", svm, table, "--limit", "5", "-o", "folder").code == 0
     assert len(list(Path("folder/documents").iterdir())) == 5
     Path("folder/mine.txt").write_text("mine")
-    refused(run("report", svm, table, "-o", "folder"), "other things in it (mine.txt)")
+    refused(run("report", svm, table, "-o", "folder"), "other things in it ('mine.txt')")
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
@@ -548,7 +562,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
 
 def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say: (say("a\nb"), called.append((path, seed))))
+    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed))))
     assert run("demo") == (0, "a b\n", "")
     assert run("demo", "-o", "x.html", "--seed", "3").code == 0
     assert called == [(Path("demo/report.html"), 0), (Path("x.html"), 3)]
@@ -589,6 +603,14 @@ def test_ctrl_c_in_training_saves_nothing(run: Run, monkeypatch: pytest.MonkeyPa
     assert not Path("m").exists()
 
 
+def write_an_old(path: Path) -> None:
+    """A file of the kind that its name says, as textlrp writes it."""
+    if path.suffix == ".csv":
+        path.write_text("id,predicted,score,probability\n1,old,1,\n")
+    else:
+        corpus.write_explanations([make_explanation("old")], path)
+
+
 @pytest.mark.parametrize(
     ("command", "name"), [("predict", "o.csv"), ("explain", "o.html"), ("explain", "o.parquet"), ("report", "o.html")]
 )
@@ -603,11 +625,12 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
     whole = getattr(corpus, function)
     monkeypatch.setattr(reporting if command == "report" else corpus, function, broken)
     make_table()
-    Path(name).write_text("old")
+    write_an_old(Path(name))
+    old = Path(name).read_bytes()
     outcome = run(command, svm, "some.csv", "-o", name)
     assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
     assert sorted(path.name for path in Path().iterdir()) == [name, "some.csv"]
-    assert Path(name).read_text() == "old"
+    assert Path(name).read_bytes() == old
 
 
 def program_with(command: str) -> list[str]:
@@ -746,3 +769,43 @@ def test_what_a_folder_cannot_be(boe: Path, run: Run, arguments: list[str], frag
     refused(outcome, fragment)
     assert outcome.out == ""
     assert not Path("why").exists()
+
+
+# ---- what propagation starts from
+
+
+def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, run: Run) -> None:
+    asked = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
+    by_score = run(*asked, "--rule", "alpha1beta0", "--start", "score")
+    assert by_score.code == 0
+    assert by_score.out.count("with this rule, blue (against the class) marks what raises it") == 1
+    assert "note:" not in run(*asked).out
+    assert "made for pixels" in run(*asked, "--rule", "flat").out
+    outcome = run(*asked, "--start", "middle")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "'--start'" in outcome.err
+    refused(run(*asked, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
+
+
+def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
+    table, asked = make_table(), ("--rule", "alpha1beta0", "--start", "score")
+    assert run("explain", svm, table, *asked, "-o", "out.jsonl").code == 0
+    assert {why.start for why in read_jsonl("out.jsonl")} == {"score"}
+    assert run("explain", svm, table, "--rule", "alpha1beta0", "-o", "default.parquet").code == 0
+    assert {why.start for why in read_parquet("default.parquet")} == {"centered"}
+    assert run("explain", svm, table, *asked, "-o", "folder", "--workers", "1").code == 0
+    about = about_of(next(read_rows("folder")).schema)
+    assert about.start == "score"
+    assert "negative relevance marks what raises the score" in about.notes[0]
+    assert run("words", svm, table, *asked, "-o", "words.csv").code == 0
+    assert run("report", svm, table, *asked, "-o", "report.html").code == 0
+    assert run("report", svm, table, *asked, "--against-rule", "zero", "-o", "compare.html").code == 0
+    assert run("explain", svm, table, "--rules", "zero,z-plus", "--start", "centered", "-o", "gallery.html").code == 0
+    assert "score minus the mean over classes (centered)" in Path("gallery.html").read_text(encoding="utf-8")
+
+
+def test_rules_lists_starts_and_what_was_made_for_pixels(run: Run) -> None:
+    lines = {line.split()[0]: line for line in run("rules").out.splitlines() if line.strip()}
+    assert "centered" in lines["alpha1-beta0"]
+    assert " score " in lines["epsilon"]
+    assert lines["flat"].rstrip().endswith("*")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 
 from textlrp.errors import ModelError
-from textlrp.models.alignment import align_pieces, locate
+from textlrp.models.alignment import align_pieces
 from textlrp.models.vectorizers import (
     TextVectorizer,
     analyse,
@@ -24,6 +24,7 @@ from textlrp.models.vectorizers import (
     own_numbers,
     text_vectorizer,
 )
+from textlrp.text.placing import place
 
 LEARNED = (
     "the old car will not start and the engine is loud",
@@ -219,8 +220,8 @@ def test_stop_words_are_left_out_and_ngrams_reach_over_them() -> None:
 
 def test_strings_are_found_as_whole_words_first() -> None:
     def places(strings: Sequence[str], text: str) -> list[tuple[int, ...]] | None:
-        found = locate(strings, text)
-        return None if found is None else [tuple(span) for span in found.tolist()]
+        found = place(strings, text)
+        return None if found is None else [tuple(span) for span in found.spans.tolist()]
 
     assert places(["a"], "banana a") == [(7, 8)]
     assert places(["run", "run"], "running run") == [(0, 3), (8, 11)]
@@ -242,6 +243,107 @@ def test_a_preprocessor_that_changes_the_length_is_followed_by_its_words() -> No
     assert spans_of("<p>The <b>Car</b>", preprocessor=without_marks) == ["The", "Car"]
 
 
+def without_tags(text: str) -> str:
+    return re.sub(r"<[^>]*>", "", text)
+
+
+def offsets(text: str, **options: Any) -> list[tuple[int, ...]]:
+    return [tuple(span) for span in text_vectorizer(HashingVectorizer(**options), "v").units(text).spans.tolist()]
+
+
+REMOVING: dict[str, dict[str, Any]] = {
+    "preprocessor": {"preprocessor": without_tags},
+    "tokenizer": {"tokenizer": lambda text: without_tags(text).split(), "token_pattern": None},
+    "analyzer": {"analyzer": lambda text: without_tags(text).split()},
+    "both": {"preprocessor": without_tags, "tokenizer": str.split, "token_pattern": None},
+}
+
+
+@pytest.mark.parametrize("options", REMOVING.values(), ids=REMOVING)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.lists(st.sampled_from(["good", "bad", "film", "cast"]), min_size=1, max_size=3)),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_words_stand_where_the_function_kept_them(options: dict[str, Any], parts: list[Any]) -> None:
+    text, truth = "", []
+    for removed, words in parts:
+        if removed:
+            text += f'<img alt="{" ".join(words)}"> '
+            continue
+        for word in words:
+            truth.append((len(text), len(text) + len(word)))
+            text += f"{word} "
+    if truth:
+        assert offsets(text, **options) == truth
+
+
+def test_what_a_preprocessor_replaced_stands_for_its_replacement() -> None:
+    def replaced(text: str) -> str:
+        return re.sub(r"https?://\S+", "link", text).replace("&amp;", "and")
+
+    text = "see https://a.org/good&amp;more R&amp;D now"
+    assert spans_of(text, preprocessor=replaced, token_pattern=r"\w+") == [
+        "see",
+        "https://a.org/good&amp;more",
+        "R&amp;D",
+        "now",
+    ]
+    assert spans_of("1999 cars", preprocessor=lambda text: re.sub(r"\d", "0", text)) == ["1999", "cars"]
+
+
+def test_what_a_function_repeats_stands_where_it_was() -> None:
+    text = "Good film\nI liked the cast of the film"
+    title = {"preprocessor": lambda text: " ".join([text.split("\n")[0]] * 2 + [text])}
+    words = {"tokenizer": lambda text: text.split("\n")[0].split() * 2 + text.split(), "token_pattern": None}
+    for options in (title, words):
+        found = offsets(text, lowercase=False, **options)
+        assert found[:6] == [(0, 4), (5, 9)] * 3
+        assert [text[start:end] for start, end in found[6:]][-3:] == ["of", "the", "film"]
+
+
+def test_a_function_may_give_the_places_itself() -> None:
+    class Last:
+        """Reads the last word alone."""
+
+        def __call__(self, text: str) -> list[str]:
+            return text.split()[-1:]
+
+        def spans(self, text: str) -> list[tuple[int, int]]:
+            return [(len(text) - len(text.split()[-1]), len(text))]
+
+    text = "good good good"
+    assert offsets(text, tokenizer=Last(), token_pattern=None) == [(10, 14)]
+    assert offsets(text, analyzer=Last()) == [(10, 14)]
+
+    class Tail:
+        """Reads the last four characters alone."""
+
+        def __call__(self, text: str) -> str:
+            return text[-4:]
+
+        def spans(self, text: str) -> list[tuple[int, int]]:
+            return [(at, at + 1) for at in range(len(text) - 4, len(text))]
+
+    assert offsets(text, preprocessor=Tail()) == [(10, 14)]
+
+    class Wrong(Last):
+        def spans(self, text: str) -> list[tuple[int, int]]:
+            return [(0, 400)]
+
+    assert "spans of the callable analyzer of the HashingVectorizer 'words' must be 1 (start, end) pairs" in refusal(
+        HashingVectorizer(analyzer=Wrong())
+    )
+
+
+def test_a_place_that_is_not_certain_is_said() -> None:
+    with pytest.warns(UserWarning, match="the callable analyzer of .* stand in the text several times"):
+        offsets("good film good", analyzer=lambda text: text.split()[-1:])
+
+
 # ---- refused, with a way out
 
 
@@ -252,19 +354,21 @@ def refusal(vectorizer: Any, text: str = "the car and The Engine") -> str:
 
 
 def test_what_cannot_be_found_in_the_text_is_refused_by_name() -> None:
-    message = refusal(HashingVectorizer(analyzer=lambda text: ["engine", "car"]))
+    message = refusal(HashingVectorizer(analyzer=lambda text: ["motor", "car"]))
     assert "callable analyzer of the HashingVectorizer 'words'" in message
-    assert "from left to right" in message
+    assert "its result 'motor' is not in the text" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: ["auto"], token_pattern=None))
     assert "tokenizer of the HashingVectorizer 'words'" in message
-    message = refusal(HashingVectorizer(preprocessor=lambda text: "auto" + text))
+    message = refusal(HashingVectorizer(preprocessor=lambda text: "xyz"))
     assert "preprocessor of the HashingVectorizer 'words'" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: [1, 2], token_pattern=None))
     assert "gave a int; strings are wanted" in message
 
 
-def test_characters_behind_a_preprocessor_that_changes_the_length_are_refused() -> None:
-    assert "changes the length" in refusal(HashingVectorizer(analyzer="char", preprocessor=lambda text: text * 2))
+def test_characters_behind_a_preprocessor_are_followed_or_refused() -> None:
+    refused = refusal(HashingVectorizer(analyzer="char", preprocessor=lambda text: "xyz"))
+    assert "its result has too little in common with the text" in refused
+    assert spans_of('<img alt="so"> so', analyzer="char", preprocessor=without_tags) == [" ", "s", "o"]
 
 
 def test_files_are_refused() -> None:

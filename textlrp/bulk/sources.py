@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.datasets import Corpus
+from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_files, read_rows
 
 Rows = Iterable[Record | BadRow]
@@ -43,7 +45,8 @@ class FileSource:
     def count(self, rows: int, characters: int) -> int | None:
         """About how many rows there are, if the first ``rows`` have so many ``characters``; None if unknown."""
         if self.path.suffix == ".parquet":
-            return int(pq.read_metadata(self.path).num_rows)
+            with open_for_arrow(self.path) as file:
+                return int(pq.read_metadata(file).num_rows)
         if self.path.is_dir():
             return sum(len(names) for _, _, names in os.walk(self.path))
         packed = PACKED if self.path.suffix == ".gz" else 1
@@ -74,7 +77,8 @@ Source = FileSource | CorpusSource
 
 def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8") -> FileSource:
     """The rows of a file or folder; raises :class:`DataError` where there is none, and reads the first row."""
-    place = Path(path).expanduser()
+    place = user_path(path)
+    check_regular(place)
     if not place.exists():
         raise DataError(f"{place} does not exist; a corpus is one of {FILE_TYPES}.")
     if place.is_dir() and any(columns):

@@ -17,6 +17,7 @@ from textlrp.cli.inputs import check_input, counted, documents_of, say
 from textlrp.cli.options import (
     Column,
     Encoding,
+    Force,
     Id,
     Input,
     Label,
@@ -35,6 +36,7 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write; its folder is made.")
     ] = Path("demo/report.html"),
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Train a classifier, explain some texts it has not seen, and write one page to look at.
 
@@ -43,7 +45,7 @@ def demo(
     """
     from textlrp import corpus
 
-    corpus.demo(output, seed=seed, say=say)
+    corpus.demo(output, seed=seed, say=say, force=force)
 
 
 @app.command()
@@ -87,6 +89,7 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Train a classifier on texts that have a class each, and save it.
 
@@ -100,9 +103,11 @@ def train(
     """
     from textlrp import corpus
 
+    corpus.check_model_folder(output, inputs=corpus.inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped)
-    corpus.train_corpus(source, output, model=untrained, text=text, label=label, id=id, encoding=encoding, say=say)
+    columns = {"text": text, "label": label, "id": id, "encoding": encoding}
+    corpus.train_corpus(source, output, model=untrained, **columns, say=say, force=force)
 
 
 @app.command()
@@ -117,6 +122,7 @@ def predict(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
     """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
@@ -132,8 +138,9 @@ def predict(
     check_input(source, text)
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model])
     if output != "-":
-        corpus.check_output(output, corpus.PREDICTION_FILES)
+        corpus.check_output(output, corpus.PREDICTION_FILES, inputs=inputs, force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
     outcomes: Counter[bool | None] = Counter()
@@ -141,6 +148,6 @@ def predict(
     if output == "-":
         corpus.stream_table(predictions, sys.stdout, delimiter="\t")
     else:
-        say(f"wrote {corpus.write_predictions(predictions, output)}")
+        say(f"wrote {corpus.write_predictions(predictions, output, force=force)}")
     if labelled := outcomes[True] + outcomes[False]:
         print(f"accuracy: {percentage(outcomes[True] / labelled)} of {labelled:,} labelled texts", file=sys.stderr)

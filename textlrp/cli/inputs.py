@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from textlrp.errors import DataError, OptionError
@@ -13,6 +13,29 @@ from textlrp.reports.terminal import printable
 
 if TYPE_CHECKING:
     from textlrp.corpus import Prediction
+
+
+class Texts:
+    """The documents that a command reads: ``len`` of them, of the ``total`` of its input.
+
+    Both are counted only when they are asked for.
+    """
+
+    def __init__(self, documents: Iterable[Document], count: Callable[[], int], total: int | None = None) -> None:
+        self._documents, self._count, self._total = documents, count, total
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return self._count()
+
+    @property
+    def left_out(self) -> str:
+        """How many texts of the input were taken, where it has more."""
+        if self._total is None or self._total <= len(self):
+            return ""
+        return f"{len(self):,} of the {self._total:,} texts, evenly spaced; --limit takes more"
 
 
 def check_input(source: str | None, text: str | None) -> None:
@@ -43,19 +66,21 @@ def documents_of(
     id: str | None,
     encoding: str | None,
     limit: int | None = None,
-) -> Iterable[Document]:
+) -> Texts:
     if text is not None:
-        return [Document("text", text)]
+        return Texts([Document("text", text)], lambda: 1)
     if source is None or source == "-":
-        return [Document("standard input", _standard_input(encoding or "utf-8"))]
+        return Texts([Document("standard input", _standard_input(encoding or "utf-8"))], lambda: 1)
     from textlrp import corpus
 
     opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding)
     if limit is None:
-        return opened
-    if len(opened) > limit:
-        say(f"taking {limit:,} of the {len(opened):,} texts, evenly spaced; --limit takes more")
-    return corpus.spread(opened, limit)
+        return Texts(opened, opened.__len__)
+    total = len(opened)
+    texts = Texts(corpus.spread(opened, limit), lambda: min(limit, total), total)
+    if texts.left_out:
+        say(f"taking {texts.left_out}")
+    return texts
 
 
 def _standard_input(encoding: str) -> str:
@@ -73,6 +98,11 @@ def counted(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -
     for prediction in predictions:
         outcomes[prediction.right] += 1
         yield prediction
+
+
+def say_written(path: object, texts: Texts) -> None:
+    """Say where the output is, and how many texts are in it where the input has more."""
+    say(f"wrote {path}" + f" with {texts.left_out}" * bool(texts.left_out))
 
 
 def say(line: str) -> None:

@@ -10,7 +10,20 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed, TrustPickle
+from textlrp.cli.options import (
+    Column,
+    Encoding,
+    Force,
+    Id,
+    Label,
+    Limit,
+    Method,
+    Model,
+    Rule,
+    Seed,
+    Start,
+    TrustPickle,
+)
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -45,6 +58,7 @@ def filters(
     from textlrp import corpus
     from textlrp.models.bundle import load_folder
 
+    corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
     classifier = load_folder(model)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
@@ -65,6 +79,7 @@ def words(
         ),
     ] = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     phrases: Annotated[
         int,
@@ -80,6 +95,7 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    force: Force = False,
     trust_pickle: TrustPickle = False,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
@@ -92,15 +108,23 @@ def words(
     """
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
-        corpus.check_output(output, corpus.WORD_FILES)
+        corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
     documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
     found = corpus.words_of_classes(
-        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
+        classifier,
+        documents,
+        targets=target or (),
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        top=top_k,
     )
     if output is not None:
-        say(f"wrote {corpus.write_words(found, output)}")
+        say(f"wrote {corpus.write_words(found, output, force=force)}")
         return
     for listing in corpus.word_listings(found):
         print_listing(listing, Console())
@@ -109,13 +133,16 @@ def words(
 @app.command()
 def evaluate(
     model: Model,
-    source: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="Texts with a class each; see INPUT of textlrp explain."),
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page, the results and the stages go.")
     ],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Texts with a class each; see INPUT of textlrp explain. Not needed with --rationales alone.",
+        ),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -143,7 +170,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words.",
+            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words. "
+            "CORPUS may be left out; where there is one, it serves the baseline tf × log ratio.",
         ),
     ] = None,
     against: Annotated[
@@ -156,6 +184,7 @@ def evaluate(
     id: Id = None,
     encoding: Encoding = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Measure how good a model's explanations are, and write a page about it.
 
@@ -167,10 +196,14 @@ def evaluate(
     textlrp evaluate 20newsgroups-cnn sample -o out --at-least 20
 
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
+
+    textlrp evaluate reviews-model --rationales marked.jsonl -o out
     """
     from textlrp import corpus
     from textlrp.models.bundle import load_folder
 
+    inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
+    corpus.check_evaluation(output, inputs=inputs, force=force)
     classifier = load_folder(model)
     plan = corpus.planned(
         classifier,
@@ -185,6 +218,11 @@ def evaluate(
         rationales=rationales,
         seed=seed,
     )
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    corpus.evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
+    documents = None
+    if source is not None:
+        documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    name = source or str(rationales)
+    corpus.evaluate(
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force
+    )
     say(f"wrote {output / 'index.html'}")

@@ -41,6 +41,13 @@ Encoding = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Write even where something else is: it is moved to a backup name, such as page.html.bak1.",
+    ),
+]
 Target = Annotated[
     list[str] | None,
     typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
@@ -48,6 +55,13 @@ Target = Annotated[
 Rule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
+]
+Start = Annotated[
+    Literal["score", "centered"] | None,
+    typer.Option(
+        help="What LRP starts from: the score, or the score minus the mean over classes (centered). Unless given, "
+        "the one that suits the rule; 'textlrp rules' lists it.",
+    ),
 ]
 Method = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")

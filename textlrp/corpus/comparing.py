@@ -11,6 +11,8 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
+from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
@@ -21,8 +23,9 @@ class Comparison:
     """What a model's explanations by ``rule`` and ``method`` are compared with.
 
     That is the model ``against``, or the same one, by ``against_rule`` or ``against_method``, or where neither is
-    given by the same rule and method. Both sides explain ``target``; without one the class that the first model
-    predicts, but each side its own where the two do not have the same classes.
+    given by the same rule and method; ``start`` is that of every side that is LRP. Both sides explain ``target``;
+    without one the class that the first model predicts, but each side its own where the two do not have the same
+    classes.
     """
 
     against: Classifier | None = None
@@ -31,6 +34,7 @@ class Comparison:
     against_rule: str | None = None
     against_method: str | None = None
     target: str | None = None
+    start: Start | None = None
 
 
 def explained_twice(
@@ -42,15 +46,17 @@ def explained_twice(
     if asked.against_rule is None and asked.against_method is None:
         rule, method = asked.rule, asked.method
     targets = () if asked.target is None else (asked.target,)
+    start = asked.start if asked.method == "lrp" else None
+    other_start = asked.start if method == "lrp" else None
     mine, theirs = tee(documents)
-    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, method=asked.method)
+    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, start=start, method=asked.method)
     if targets or not same_classes(model, other):
-        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, method=method)
+        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, start=other_start, method=method)
     else:
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         own = (positions[why.labels[why.predicted]] for why in ahead)
-        seconds = explain(other, theirs, targets=own, rule=rule, method=method)
+        seconds = explain(other, theirs, targets=own, rule=rule, start=other_start, method=method)
     return zip(firsts, seconds, strict=True)
 
 
@@ -69,15 +75,17 @@ def write_comparison(
     names: tuple[str, str] | None = None,
     title: str | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> Path:
     """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
 
     Raises :class:`DataError` where ``path`` is no ``.html`` that can be written, or no document came, else as
     :func:`textlrp.explain` does.
     """
-    check_output(path, (".html",))
+    check_output(path, PAGES, force=force)
     pairs = explained_twice(model, documents, asked)
-    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title, palette=palette)
+    about = _explained(model, asked)
+    comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     return Path(path)
 
 

@@ -10,13 +10,15 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
+from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
-from textlrp.store import write
+from textlrp.store import STORED, write
 
-EXPLANATION_FILES = (".html", ".jsonl", ".parquet")
+EXPLANATION_FILES = {**PAGES, **STORED}
 
 
 def explain_corpus(
@@ -26,6 +28,7 @@ def explain_corpus(
     targets: Sequence[str] = (),
     versus: str | None = None,
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     phrases: int = 0,
     device: str = "cpu",
@@ -37,7 +40,16 @@ def explain_corpus(
     be compared with.
     """
     names = targets_named(targets, versus)
-    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
+    return explain(
+        model,
+        documents,
+        target=names or None,
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        device=device,
+    )
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
@@ -59,13 +71,15 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
     return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
 
 
-def write_explanations(explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None) -> Path:
+def write_explanations(
+    explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None, force: bool = False
+) -> Path:
     """Write to ``.html``, ``.jsonl`` or ``.parquet``: the page of one document, or a list of several.
 
     Raises :class:`DataError` for any other name, and where the place cannot be written to.
     """
-    if check_output(path, EXPLANATION_FILES) != ".html":
-        return write(explanations, path)
+    if check_output(path, EXPLANATION_FILES, force=force) != ".html":
+        return write(explanations, path, force=force)
     rest = iter(explanations)
     first = list(islice(rest, 2))
-    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title)
+    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title, force=force)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from textlrp.bulk.folder import check_run
 from textlrp.bulk.run import Run, Workforce, explain_to_folder
 from textlrp.bulk.sources import CorpusSource, Source, file_source
-from textlrp.corpus.reading import NAMED, open_corpus, spread
+from textlrp.corpus.reading import NAMED, inputs_of, open_corpus, spread
 from textlrp.explainers.targets import targets_named
 from textlrp.text.readers import Columns
 
@@ -27,6 +28,7 @@ def explain_in_bulk(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    force: bool = False,
     **options: Any,
 ) -> Run:
     """Explain a corpus by name or path with the model saved or bundled as ``model``, into ``folder``.
@@ -34,6 +36,7 @@ def explain_in_bulk(
     ``targets`` and ``versus`` as in :func:`explain_corpus`; ``by`` and ``options`` as in :func:`explain_to_folder`. A
     row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
     """
+    check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
     names = targets_named(targets, versus)
     columns = {"text": text, "label": label, "id": id, "encoding": encoding}
     named = str(source) in NAMED
@@ -45,4 +48,4 @@ def explain_in_bulk(
         what = {"corpus": str(source)} if named else rows.identity()
         documents = corpus if limit is None else list(spread(corpus, limit))
         rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
-    return explain_to_folder(model, rows, folder, by=by, target=names or None, **options)
+    return explain_to_folder(model, rows, folder, by=by, force=force, target=names or None, **options)

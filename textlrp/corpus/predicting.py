@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 
 from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import BLOCK
+from textlrp.file_kinds import csv_table, json_lines
 from textlrp.files import written_beside
 from textlrp.models.base import Classifier
 from textlrp.records import Document, Label
@@ -46,13 +47,19 @@ def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Predic
 
 
 PREDICTION_COLUMNS = ("id", "predicted", "score", "probability")
-PREDICTION_FILES = (".jsonl", ".csv")
+PREDICTION_FILES = {
+    ".jsonl": json_lines("a file of predictions", PREDICTION_COLUMNS),
+    ".csv": csv_table("a table of predictions", PREDICTION_COLUMNS),
+}
 
 
-def write_predictions(predictions: Iterable[Prediction], path: str | Path) -> Path:
+def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, force: bool = False) -> Path:
     """Write to ``.jsonl`` or ``.csv``, one document a line; raises :class:`DataError`."""
-    suffix = check_output(path, PREDICTION_FILES)
-    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    suffix = check_output(path, PREDICTION_FILES, force=force)
+    with (
+        written_beside(path, PREDICTION_FILES[suffix], force=force) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
         if suffix == ".csv":
             stream_table(predictions, file)
         else:

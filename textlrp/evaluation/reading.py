@@ -62,6 +62,14 @@ class ReadCorpus:
             lengths[rows] = batch.lengths
         return lengths
 
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """(N,) words read that the model knows."""
+        known = np.zeros(len(self), dtype=np.int64)
+        for batch, rows in zip(self.batches, self.rows, strict=True):
+            known[rows] = (batch.ids > 0).sum(axis=1)
+        return known
+
     def each_batch(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
         """The batches with their rows; of some documents alone where ``wanted`` (N,) is given."""
         for batch, rows in zip(self.batches, self.rows, strict=True):
@@ -69,6 +77,11 @@ class ReadCorpus:
                 yield batch, rows
             elif (chosen := np.flatnonzero(wanted[rows])).size:
                 yield batch.select(chosen.tolist()), rows[chosen]
+
+
+def no_corpus(model: Classifier) -> ReadCorpus:
+    """A corpus of no documents, for measures that need none."""
+    return ReadCorpus(model, (), (), (), np.zeros(0, dtype=np.int64), np.zeros((0, len(model.classes_))))
 
 
 def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:

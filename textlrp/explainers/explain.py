@@ -6,19 +6,22 @@ and agree byte for byte.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+import torch
 
-from textlrp.errors import OptionError, RuleError, TargetError
+from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
 from textlrp.explainers.blocks import How, explain_block
 from textlrp.explainers.methods import Method, as_method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import Rule
+from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import DTYPES, Classifier
 from textlrp.models.inputs import check_container, check_text
@@ -42,6 +45,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -53,6 +57,9 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation: ...
 
 
@@ -64,6 +71,7 @@ def explain(
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -75,6 +83,9 @@ def explain(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Iterator[Explanation]: ...
 
 
@@ -85,6 +96,7 @@ def explain(
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -96,6 +108,9 @@ def explain(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
+    errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation | Iterator[Explanation]:
     """Lead the score of a class back onto the words, by layer-wise relevance propagation.
 
@@ -103,7 +118,11 @@ def explain(
     a ``torch.nn.Module`` that reads token ids. ``texts``: one text or Document gives an :class:`Explanation`, an
     iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
     why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
-    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
+    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``start``: what
+    propagation starts from, "score", "centered" (the score minus the mean of all C scores, explained through the last
+    layer with its mean over classes subtracted), or None for the one that suits the rule: "centered" for rules whose
+    map turns upside down where the score is negative (alpha-beta, z-plus, w², flat, boxes), else "score".
+    ``method``: "lrp", or
     another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
     CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
     "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. ``device``: where
@@ -115,12 +134,18 @@ def explain(
     ``unknown``: the id of words that it does not have; without it they are left out. ``classes``: the C labels.
     ``lengths``: True or a keyword's name if ``forward`` wants lengths (N,) too. The module gets (1, T) int64 ids, one
     text a call; with ``batch=True`` also (N, T) ids, padded at the right with ``padding``, where scores alone are
-    wanted: for modules that padding does not change.
+    wanted: for modules that padding does not change. ``min_length``: shorter texts are padded for the module to so
+    many ids, which it may need. ``scores``: which of several outputs holds the class scores, by name or position;
+    without it "logits", or the only one that does not change its size with the text.
 
-    For each target, ``relevance.sum() + absorbed == score`` with LRP (Bach et al. 2015; Arras et al. 2017); what
-    other methods sum to is said by ``textlrp rules``.
-    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method, and
-    :class:`ModelError` on a model with an operation that cannot be led back.
+    ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
+    names it. Where no text at all can be explained, the error of the first is raised.
+
+    For each target, ``relevance.sum() + absorbed == start_scores`` with LRP (Bach et al. 2015; Arras et al. 2017);
+    what other methods sum to is said by ``textlrp rules``.
+    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method,
+    :class:`OptionError` on an unknown start, and :class:`ModelError` on a model with an operation that cannot be led
+    back, or with ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
     classifier = as_classifier(
         model,
@@ -131,18 +156,23 @@ def explain(
         lengths=lengths,
         batch=batch,
         padding=padding,
+        scores=scores,
+        min_length=min_length,
     )
+    if errors not in ("raise", "skip"):
+        raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    how = how_to_explain(classifier, rule, method, dtype, phrases, device)
+    how = how_to_explain(classifier, rule, method, dtype, phrases, device, start)
     # refuses a wrong target at once
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [_named(texts, 0)], target, own, how))
-    return _explain_stream(classifier, check_container(texts), target, own, how)
+    explained = _explain_stream if errors == "raise" else _explain_readable
+    return explained(classifier, check_container(texts), target, own, how)
 
 
 def how_to_explain(
@@ -152,6 +182,7 @@ def how_to_explain(
     dtype: str | None = None,
     phrases: int = 0,
     device: str = "cpu",
+    start: Start | None = None,
 ) -> How:
     """The options of :func:`explain`, checked; raises as it does."""
     if dtype is not None and dtype not in DTYPES:
@@ -160,14 +191,20 @@ def how_to_explain(
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
     if device != "cpu" and (phrases or method != "lrp"):
         raise OptionError(f"device={device!r} came; it is for LRP alone, without phrases=. Leave it or them out.")
+    check_start(start)
     composite = as_composite("epsilon" if rule is None else rule)
     fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
-    trace = tracer(model, dtype=dtype, device=device)
+    with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
+        trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
-        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases)
+        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases, start)
     if rule is not None:
         raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
     rival = as_method(method)
+    if start == "centered":
+        raise OptionError(
+            f"start must be 'score' with method={method!r}; got 'centered', which is for LRP. Leave it out."
+        )
     return How(rival, composite, trace, rival.name, repr(rival), fingerprint, dtype, 0)
 
 
@@ -193,6 +230,41 @@ def _explain_stream(
     while block := list(islice(named, BLOCK)):
         own = None if own_targets is None else islice(own_targets, len(block))
         yield from explain_block(model, block, target, own, how)
+
+
+def _explain_readable(
+    model: Classifier,
+    texts: Iterable[Any],
+    target: Any,
+    targets: Iterable[Any] | None,
+    how: How,
+) -> Iterator[Explanation]:
+    """As :func:`_explain_stream`, without the texts that cannot be explained."""
+    rows = enumerate(texts)
+    own_targets = None if targets is None else iter(targets)
+    first: TextlrpError | None = None
+    explained = 0
+    while block := list(islice(rows, BLOCK)):
+        own = None if own_targets is None else list(islice(own_targets, len(block)))
+        try:
+            found = list(explain_block(model, [_named(text, row) for row, text in block], target, own, how))
+        except (DataError, ModelError):  # one text at least; each is asked for by itself
+            found = []
+            for place, (row, text) in enumerate(block):
+                alone = None if own is None else own[place : place + 1]
+                try:
+                    found += explain_block(model, [_named(text, row)], target, alone, how)
+                except (DataError, ModelError) as problem:
+                    first = first or problem
+                    warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
+        explained += len(found)
+        yield from found
+    if first is not None and not explained:
+        raise first
+
+
+def _name(text: Any, row: int) -> str:
+    return text.id if isinstance(text, Document) else str(row + 1)
 
 
 def _named(text: Any, row: int) -> Document:

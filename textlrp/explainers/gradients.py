@@ -15,9 +15,11 @@ from scipy.special import roots_legendre
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from textlrp.errors import ModelError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
 from textlrp.explainers.methods import IntegratedGradients, SmoothGrad
 from textlrp.models.points import Point
+from textlrp.models.refusals import CUT_OFF
 
 NUMBERS_TOGETHER = 1 << 20
 """Alternatives are led through the net together while their inputs have fewer numbers than this."""
@@ -118,8 +120,13 @@ def _gradient(point: Point, classes: Sequence[int], alternatives: Iterable[Weigh
         leaf = inputs.detach().requires_grad_()
         with torch.enable_grad():
             scores = weights @ point.forward(leaf)
+        if not scores.requires_grad:
+            raise ModelError(CUT_OFF)
         for k, c in enumerate(classes):
-            total[k] += torch.autograd.grad(scores[c], leaf, retain_graph=True)[0].sum(dim=0)
+            (gradient,) = torch.autograd.grad(scores[c], leaf, retain_graph=True, allow_unused=True)
+            if gradient is None:
+                raise ModelError(CUT_OFF)
+            total[k] += gradient.sum(dim=0)
     return total
 
 

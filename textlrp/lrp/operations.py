@@ -22,8 +22,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from textlrp.lrp.calls import Call, register
+from textlrp.lrp.randomness import names
 from textlrp.lrp.recorded import Fold
-from textlrp.lrp.watching import MOVES, names, weighted_sum
+from textlrp.lrp.watching import MOVES, weighted_sum
 
 
 @register(

@@ -11,7 +11,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -24,14 +25,26 @@ from textlrp.lrp import operations as operations
 from textlrp.lrp import products as products
 from textlrp.lrp.calls import Call, handler_of
 from textlrp.lrp.calls import register as register  # from here, so that the built-in table is there before
+from textlrp.lrp.composite import UNWEIGHTED
 from textlrp.lrp.folding import folded
 from textlrp.lrp.maps import Bounds, table_bounds
-from textlrp.lrp.recorded import Fold, TokenLookup
+from textlrp.lrp.randomness import check_repeats, is_random, names, watched_generators
+from textlrp.lrp.recorded import Applied, Fold, Moved, TokenLookup
 from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Routing, Step, Trace
-from textlrp.lrp.watching import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
+from textlrp.lrp.trace import Linear, Routing, Step, Trace, without_zeros
+from textlrp.lrp.watching import FRESH, LIKE, MOVES, Lookups, Watch, tensors_in, written_in_place
 
 WORDS, SCORES = "words", "scores"
+
+CHOICES = frozenset(
+    names(
+        "argmax argmin argsort argwhere nonzero count_nonzero topk sort msort max min kthvalue median nanmedian mode"
+    )
+)
+"""Operations whose whole numbers say which values were chosen: constants."""
+
+_TO_PYTHON = frozenset(names("item tolist float int index complex"))
+"""Operations that make Python's numbers of a tensor."""
 
 
 class Squash(NamedTuple):
@@ -105,16 +118,26 @@ class Recorder(Watch):
         tracked = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.values]
         written = written_in_place(function, args, kwargs)
         self._check_stale(operation, args, kwargs)
-        if not tracked or operation in FRESH or (operation in LIKE and id(args[0]) not in self.values):
+        if operation in FRESH:
+            tracked = [tensor for tensor in tracked if tensor is not args[0]]
+            if tracked:  # a number to fill with
+                raise self._leaves(operation)
+        if not tracked or (operation in LIKE and id(args[0]) not in self.values):
             return function(*args, **kwargs)
+        if is_random(operation, args, kwargs):
+            raise ModelError(
+                f"{self.place(operation)} draws random numbers in eval mode, so that the scores cannot be explained. "
+                "Turn this off in eval mode, for instance with training=self.training."
+            )
         for tensor in tracked:
-            if tensor._version != self.values[id(tensor)].version:
+            if _version(tensor) != self.values[id(tensor)].version:
                 raise self._through_a_view(operation)
-        if operation in ("numpy", "array"):
-            raise ModelError(f"{self.place(operation)} leaves torch, where textlrp cannot follow; stay with tensors.")
+        if operation in ("numpy", "array", "dlpack"):
+            raise self._leaves(operation)
         before = {id(tensor): tensor.detach().clone() for tensor in (*tracked, *written)}
         names = {id(tensor): self.values[id(tensor)].name for tensor in tracked}
         result = function(*args, **kwargs)
+        self._check_result(operation, args, result)
         self.stale |= {tensor.untyped_storage().data_ptr() for tensor in written if id(tensor) not in names}
         if written or any(tensor.is_floating_point() for tensor in tensors_in(result)):
             call = Call(self, operation, function, args, kwargs, result, before, names)
@@ -126,6 +149,34 @@ class Recorder(Watch):
         for tensor in tensors_in((args, kwargs)) if self.stale else ():
             if id(tensor) not in self.values and tensor.untyped_storage().data_ptr() in self.stale:
                 raise self._through_a_view(operation)
+
+    def _check_result(self, operation: str, args: Sequence[Any], result: Any) -> None:
+        """Raise :class:`ModelError` where numbers made from the words would be taken for constants.
+
+        Comparisons and choices (:data:`CHOICES`) are constants, as they are for torch's gradient: which entries are
+        positive, which is the largest. So is what the module itself detaches.
+        """
+        made = list(tensors_in(result))
+        if any(tensor.is_complex() for tensor in made):
+            raise ModelError(
+                f"{self.place(operation)} makes complex numbers of values that depend on the words, and relevance "
+                "is propagated through real numbers only; write the operation with real numbers."
+            )
+        if not made and operation in _TO_PYTHON and result is not None:
+            raise self._leaves(operation)
+        into = [args[0]] if operation == "setitem" else made
+        whole = [tensor for tensor in into if not (tensor.is_floating_point() or tensor.dtype == torch.bool)]
+        if whole and len(whole) == len(into) and operation not in CHOICES:
+            raise ModelError(
+                f"{self.place(operation)} makes whole numbers of values that depend on the words, which relevance "
+                "cannot be propagated through. If they are meant as constants, call detach() first."
+            )
+
+    def _leaves(self, operation: str) -> ModelError:
+        return ModelError(
+            f"{self.place(operation)} leaves torch, where textlrp cannot follow; stay with tensors, or call detach() "
+            "first if the numbers are meant as constants."
+        )
 
     def _through_a_view(self, operation: str) -> ModelError:
         return ModelError(
@@ -139,7 +190,7 @@ class Recorder(Watch):
         """Name the value of a tensor."""
         name = self.new_value(operation)
         self.alive.append(tensor)
-        self.values[id(tensor)] = _Value(name, tensor._version)
+        self.values[id(tensor)] = _Value(name, _version(tensor))
         self.elements = max(self.elements, tensor.numel())
         return name
 
@@ -181,6 +232,11 @@ class Recorder(Watch):
         return self.module
 
 
+def _version(tensor: Tensor) -> int:
+    """How often a tensor was changed; torch does not count that for one made in inference mode."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
 def _bag_of(vectors: Tensor, lookups: Lookups) -> Tensor:
     return lookups.bag_of(vectors)
 
@@ -192,12 +248,13 @@ def _everywhere(box: Box, vectors: Tensor) -> Box:
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Eval mode; each submodule's own mode is put back."""
+    """Eval mode, and no inference mode of the caller's; each submodule's own mode is put back."""
     modes = [(part, part.training) for part in module.modules()]
     try:
         for part, _ in modes:  # not module.eval(), which a module may have made its own
             part.training = False
-        yield
+        with torch.inference_mode(False):
+            yield
     finally:
         for part, training in modes:
             part.training = training
@@ -225,10 +282,14 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
             )
     squash: Squash | None = None
     while True:
-        recorder = Recorder(module, ids, None if squash is None else squash.ordinal)
+        skip = None if squash is None else squash.ordinal
+        recorder = Recorder(module, ids, skip)
         with evaluating(module), torch.no_grad():
-            with recorder:
-                output = single_output(output_of(forward(ids)))
+            with watched_generators() as draws:
+                with recorder:
+                    output = single_output(output_of(forward(ids)))
+                draws.noted = recorder.draws
+            check_repeats(output, partial(_plain_output, ids, forward, skip), draws)
             value = recorder.values.get(id(output))
             if value is None:
                 raise ModelError(
@@ -236,10 +297,25 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
                     "follows the ids to a torch.nn.Embedding or EmbeddingBag, and not through detach() or numpy()."
                 )
             if value.name not in recorder.squashed:
-                steps = *folded(recorder.steps, recorder.folds, recorder.scalable), _at_the_end(output, value.name)
+                steps = (
+                    *_direct(folded(recorder.steps, recorder.folds, recorder.scalable), value.name),
+                    _at_the_end(output, value.name),
+                )
                 trace = Trace(steps, scores_of(output), WORDS, SCORES, recorder.elements)
                 return Recording(trace, squash, output.numel() == 1, recorder.squashes)
             squash = recorder.squashed[value.name]
+
+
+class Plain(Watch):
+    """Lets a module run as it is, but for what it may be asked to ``skip``."""
+
+    def looked_up(self, vectors: Tensor, positions: Tensor, call: Callable[..., Any], arguments: Lookups) -> Any:
+        return arguments.bag_of(vectors) if arguments.bag else vectors
+
+
+def _plain_output(ids: Tensor, forward: Callable[[Tensor], Any], skip: int | None) -> Tensor:
+    with Plain(ids, skip):
+        return output_of(forward(ids))
 
 
 def output_of(result: Any) -> Tensor:
@@ -263,6 +339,33 @@ def scores_of(output: Tensor) -> Tensor:
     """(1, C) of a module's output for one text: a single number f stands for two classes, (-f, f)."""
     flat = output.reshape(1, -1)
     return torch.cat([-flat, flat], dim=1) if output.numel() == 1 else flat.clone()
+
+
+def _direct(steps: Sequence[Step], output: str) -> list[Step]:
+    """The steps, marked as ``direct`` where the scores are linear in the words: look-ups, moves, sums, one layer.
+
+    A sum that happens to be 0 is the smallest number instead, so that the shares of its parts are not lost.
+    """
+    *before, last = steps
+    linear = isinstance(last, Linear) and last.kind == "dense" and last.writes == output
+    if not linear or not all(_is_plain_move(step) or _is_sum(step) for step in before):
+        return list(steps)
+    return [_marked(step) if isinstance(step, Linear) else step for step in steps]
+
+
+def _marked(step: Linear) -> Linear:
+    assert isinstance(step.map, Applied)
+    return replace(step, direct=True, map=replace(step.map, inputs=without_zeros(step.map.inputs)))
+
+
+def _is_plain_move(step: Step) -> bool:
+    if isinstance(step, TokenLookup):
+        return True
+    return isinstance(step, Moved) and step.name.rstrip("0123456789").rstrip("_") in MOVES
+
+
+def _is_sum(step: Step) -> bool:
+    return isinstance(step, Linear) and step.kind in UNWEIGHTED and not step.bias.any()
 
 
 def _at_the_end(output: Tensor, name: str) -> Step:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -92,11 +92,38 @@ class Outputs(Protocol):
 
 @runtime_checkable
 class Rule(Protocol):
-    """Anything that turns the outputs of a linear step into shares."""
+    """Anything that turns the outputs of a linear step into shares.
+
+    A rule may also have ``fixed_sign`` and ``on_text``: see :func:`has_fixed_sign` and :func:`remark_on_text`.
+    """
 
     def shares(self, step: Outputs) -> Shares:
         """Shares of each output."""
         ...
+
+
+def has_fixed_sign(rule: Rule) -> bool:
+    """Whether the signs of the shares do not depend on the sign of the output z.
+
+    Such a rule shares the parts of one sign (alpha-beta: of each sign separately), so relevance has the sign of what
+    is shared. Where it starts from a negative score, inputs that raise the score receive negative relevance. The
+    other rules divide by z, whose sign cancels. A rule says so in its attribute ``fixed_sign``; without it, False.
+    """
+    return bool(getattr(rule, "fixed_sign", False))
+
+
+def remark_on_text(rule: Rule) -> str:
+    """What a reader must know of this rule at the layer that reads word vectors; empty for most rules.
+
+    Some rules were made for the pixels of an image. A rule says so in its attribute ``on_text``.
+    """
+    return str(getattr(rule, "on_text", ""))
+
+
+def is_plain_share(rule: Rule) -> bool:
+    """Whether a rule is LRP-0 but for a stabiliser that is there for the division alone."""
+    guard = Epsilon().epsilon
+    return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= guard and rule.bias == "absorb")
 
 
 # ---- the rules
@@ -190,6 +217,7 @@ class AlphaBeta:
     beta: float = 1.0
     bias: Literal["absorb", "ignore"] = "absorb"
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "stabiliser"):
@@ -225,6 +253,7 @@ class ZPlus:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -243,6 +272,10 @@ class WSquare:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "WSquare at the input was made for pixels: it shares by the size of the weights, whichever words were read."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -261,6 +294,10 @@ class Flat:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "Flat at the input was made for pixels: it shares equally, so every word of a window gets the same share."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -284,6 +321,11 @@ class ZBox:
     low: float | None = None
     high: float | None = None
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "ZBox at the input was made for pixels: it compares each word with the extreme values that the inputs can "
+        "take, which mean little for word vectors."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -338,7 +380,8 @@ def _divide(
     empty = stabilised.abs() < torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
     if nothing is not None:
         empty = empty | nothing
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
+    # nearly always nothing is empty, and both selections can be spared
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised)) if empty.any() else 1 / stabilised
     return _Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
 
 

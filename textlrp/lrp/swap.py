@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from textlrp.lrp.randomness import check_repeats, watched_generators
 from textlrp.lrp.record import evaluating, output_of, scores_of, single_output
 from textlrp.lrp.watching import Lookups, Watch
 
@@ -40,8 +41,18 @@ def swapped(
     module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any], change: Change, skip: int | None
 ) -> Tensor:
     """The pre-softmax output of the module, whatever its shape, for texts (N, T) with their vectors changed."""
-    with evaluating(module), Swap(ids, change, skip):
-        return output_of(forward(ids))
+
+    def once() -> tuple[Tensor, str | None]:
+        watch = Swap(ids, change, skip)
+        with watch:
+            return output_of(forward(ids)), watch.draws
+
+    with evaluating(module):
+        with watched_generators() as draws:
+            output, draws.noted = once()
+        with torch.no_grad():
+            check_repeats(output, lambda: once()[0], draws)
+    return output
 
 
 def squashes_in(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> int:

@@ -20,7 +20,7 @@ from torch import Tensor
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
 from textlrp.lrp.maps import Added, ByDimension, LinearMap, VectorMap
-from textlrp.lrp.rules import Box, Part, Rule
+from textlrp.lrp.rules import Box, Part, Rule, is_plain_share
 
 Absorbed = dict[str, Tensor]
 """What a step absorbed: cause -> (K, N)."""
@@ -49,7 +49,9 @@ class Step(Protocol):
 class Linear:
     """An affine step z = map(a) + bias: a rule decides how relevance splits.
 
-    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them.
+    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them. ``direct``: z are the scores of a model that is
+    linear in its words, so that the relevance of z is z itself, 0 or -z. Then the share of an input is its product
+    a w, and LRP-0 needs no division by z, which may be 0.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Linear:
     map: LinearMap
     bias: Tensor
     outputs: Tensor
+    direct: bool = False
     ruled: ClassVar[bool] = True
 
     @property
@@ -69,6 +72,11 @@ class Linear:
         return self.map.total(part)
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        if self.direct and is_plain_share(rule):
+            counted = relevance / without_zeros(self.outputs)
+            return [self.map.pull(Part.PRODUCT, counted)], {"bias": sum_outputs(counted * self.bias)}
+        if self.direct:
+            relevance = torch.where(self.outputs == 0, 0, relevance)
         shares = rule.shares(self)
         received = sum_tensors([self.map.pull(part, relevance * factor) for part, factor in shares.flows])
         return [received], {cause: sum_outputs(relevance * part) for cause, part in shares.absorbed.items()}
@@ -174,6 +182,13 @@ class Trace:
     output: str = "scores"
     elements: int = 1
 
+    @property
+    def seed_scores(self) -> Tensor:
+        """The scores (N, C) to seed with: where a linear model's is exactly 0, the smallest number instead, which
+        tells a class that is explained from one that is not."""
+        direct = any(isinstance(step, Linear) and step.direct for step in self.steps)
+        return without_zeros(self.scores) if direct else self.scores
+
 
 class Propagated(NamedTuple):
     """``relevance`` (K, N, T) of the input, the ``ledger`` {(step, cause): (K, N)}, and the values to ``watch``."""
@@ -224,7 +239,7 @@ def layers_of(trace: Trace) -> list[Layer | None]:
             step.name,
             step.kind,
             max((below.get(value, 0) for value in step.reads), default=0) if _weighted(step) else None,
-            above.get(step.writes, 0) if _weighted(step) else None,
+            above.get(step.writes, 0),
         )
         if step.ruled
         else None
@@ -286,6 +301,12 @@ def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Te
         if minus is not None:
             seed[k, :, minus] -= scores[:, minus]
     return seed
+
+
+def without_zeros(values: Tensor) -> Tensor:
+    """The same values, with the smallest normal number of the same sign in place of 0."""
+    smallest = values.new_tensor(torch.finfo(values.dtype).tiny)
+    return torch.where(values == 0, smallest.copysign(values), values)
 
 
 def sum_outputs(relevance: Tensor) -> Tensor:

@@ -14,12 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from textlrp.errors import ModelError
-
-
-def names(listed: str) -> list[str]:
-    """Names that are separated by blanks."""
-    return listed.split()
-
+from textlrp.lrp.randomness import is_random, names
 
 NOWHERE = -1
 """The position of an id that was made up on the way: padding."""
@@ -56,6 +51,7 @@ class Watch(TorchFunctionMode):
         super().__init__()
         self.skip = skip
         self.squashes = 0
+        self.draws: str | None = None  # the first operation that draws random numbers
         self.alive: list[Tensor] = [ids]  # an id() names a tensor only while it lives
         self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel()).reshape(ids.shape)}
 
@@ -67,6 +63,10 @@ class Watch(TorchFunctionMode):
         """Any operation that is not about ids."""
         return function(*args, **kwargs)
 
+    def place(self, operation: str) -> str:
+        """An operation as messages name it."""
+        return repr(operation)
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -76,6 +76,8 @@ class Watch(TorchFunctionMode):
             self.squashes += 1
             if self.squashes - 1 == self.skip:
                 return args[0] if args else kwargs["input"]
+        if self.draws is None and is_random(operation, args, kwargs):
+            self.draws = self.place(operation)
         arguments = self._lookups(operation, args, kwargs)
         positions = None if arguments is None else self.positions.get(id(arguments.ids))
         if arguments is not None and positions is not None:

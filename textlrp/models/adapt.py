@@ -25,6 +25,8 @@ def as_classifier(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
 ) -> Classifier:
     """The model behind the :class:`Classifier` protocol.
 
@@ -47,14 +49,18 @@ def as_classifier(
             lengths=lengths,
             batch=batch,
             padding=padding,
+            scores=scores,
+            min_length=min_length,
         )
     given = {
         "tokenizer": tokenizer, "vocabulary": vocabulary, "unknown": unknown, "classes": classes, "lengths": lengths,
+        "scores": scores,
     }  # fmt: skip
     surplus = [name for name, value in given.items() if value is not None]
-    if surplus or batch:
+    surplus += [name for name, value in (("batch", batch), ("min_length", min_length)) if value]
+    if surplus:
         raise OptionError(
-            f"{(surplus or ['batch'])[0]}= came with a {type(model).__name__}; it belongs to a torch.nn.Module, "
+            f"{surplus[0]}= came with a {type(model).__name__}; it belongs to a torch.nn.Module, "
             "other models know it themselves."
         )
     if isinstance(model, Pipeline):

@@ -10,8 +10,9 @@ import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import is_
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
@@ -37,8 +39,6 @@ from textlrp.text.vocabulary import Vocabulary
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-SCORING_OPTIONS = ("tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf", "idf_power")
-"""Options that a fitted model's scores still depend on."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -82,6 +82,19 @@ class Classifier(Protocol):
         ...
 
 
+class _Fingerprint(NamedTuple):
+    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
+
+    fitted: tuple[Any, ...]
+    options: dict[str, Any]
+    digits: str
+
+    def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """Whether these are the very objects, and equal options."""
+        same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
+        return same and options == self.options
+
+
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier over strings or Documents; the nets and the bag of words fill in the rest.
 
@@ -90,6 +103,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     kind: str
     """The model's short name: "cnn", "boe" or "svm"."""
+    scoring_options: ClassVar[tuple[str, ...]] = ("tokenizer", "lowercase", "skip", "max_tokens")
+    """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
+    training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
+    """Options that decide the fitted attributes and nothing after that; each class adds its own."""
     together = 64
     """How many texts one trace holds at most."""
 
@@ -156,6 +173,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = list(reader.words_of_all(documents))
+        self._warn_of_script(documents)
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -167,6 +185,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._fit_words(words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
+
+    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option. Nothing unless overridden."""
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
@@ -194,7 +215,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        return self.reader().encode(check_texts(texts), self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
@@ -215,22 +236,38 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and the options that scores depend on."""
+        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+
+        The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
+        Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
+        """
         check_is_fitted(self, "weights_")
+        options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
+        fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
+        kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
+        if kept is None or not kept.is_of(fitted, options):
+            kept = _Fingerprint(fitted, options, self._digest(options))
+            self.__dict__["_kept_fingerprint"] = kept
+        return kept.digits
+
+    def _digest(self, options: Mapping[str, Any]) -> str:
         digest = hashlib.sha256()
         for name in sorted(self.weights_):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.weights_[name]).tobytes())
+            digest.update(np.ascontiguousarray(self.weights_[name]).data)
         digest.update("\n".join(self.vocabulary_.words).encode())
-        options = {name: plain_option(value) for name, value in self.get_params().items() if name in SCORING_OPTIONS}
         digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
         return digest.hexdigest()[:12]
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`."""
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`.
+
+        A saved model at ``path`` is replaced. Anything else is refused; with ``force=True`` it is moved to a backup
+        name.
+        """
         from textlrp.models.bundle import save_model  # late: the bundle knows every classifier
 
-        return save_model(self, path)
+        return save_model(self, path, force=force)
 
     # ---- helpers
 
@@ -254,8 +291,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             scores = self._scores(texts)
         return check_scores(scores, self.classes_.tolist(), name)
 
+    def _read_with(self) -> Vocabulary:
+        """The vocabulary that gives words their ids."""
+        return self.vocabulary_
+
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+        return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""

@@ -45,6 +45,8 @@ class BagOfWordsClassifier(TextClassifier):
     """
 
     kind = "svm"
+    scoring_options = (*TextClassifier.scoring_options, "ngrams", "sublinear_tf")
+    training_options = (*TextClassifier.training_options, "min_df_ngrams", "C", "loss", "idf_power")
 
     def __init__(
         self,
@@ -201,7 +203,7 @@ class BagOfWordsClassifier(TextClassifier):
                 Routing("ngrams", "features", ("words",), "features", route),
                 Linear("output", "dense", ("features",), "scores",
                        Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box),
-                       bias, scores),
+                       bias, scores, direct=True),
             ),
             scores,
             elements=weight.size // max(1, len(self.classes_)),

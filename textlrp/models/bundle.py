@@ -21,7 +21,16 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
-from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, checksum, read_config, write_folder
+from textlrp.models.folder import (
+    CONFIG,
+    FORMAT,
+    TENSORS,
+    check_model_path,
+    check_replaceable,
+    checksum,
+    read_config,
+    write_folder,
+)
 from textlrp.models.options import check_positive, is_whole, plain_option
 from textlrp.models.schema import (
     COUNTS,
@@ -31,7 +40,7 @@ from textlrp.models.schema import (
     TensorSpec,
     check_config,
     check_counts,
-    check_regular,
+    check_model_file,
     check_shapes,
     check_tensors,
     check_values,
@@ -57,17 +66,22 @@ PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def save_model(
-    model: TextClassifier, path: str | Path, *, compress: bool = False, card: Mapping[str, Any] | None = None
+    model: TextClassifier,
+    path: str | Path,
+    *,
+    compress: bool = False,
+    card: Mapping[str, Any] | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a fitted model to a folder, beside it first and then renamed; an older model there is replaced.
 
     ``compress`` stores word vectors in 8 bits and other weights in 16. ``card``: anything JSON can hold that
     a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
-    than a model folder.
+    than a model folder; with ``force`` that is moved to a backup name.
     """
     check_is_fitted(model, "weights_")
     target = Path(path)
-    check_replaceable(target)
+    check_replaceable(target, force=force)
     tensors = _compressed(model.weights_) if compress else dict(model.weights_)
     _check_saved(model, tensors)
     tensors[WORDS] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
@@ -84,7 +98,9 @@ def save_model(
         "card": dict(card or {}),
     }
     try:
-        write_folder(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
+        write_folder(
+            target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
+        )
     except (OSError, SafetensorError) as reason:
         raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
     return target
@@ -139,7 +155,7 @@ def load_folder(
     model = _from_options(folder, config, tokenizer, skip)
     try:
         check_config(config)
-        check_regular(folder / TENSORS)
+        check_model_file(folder / TENSORS)
         header = read_header(folder / TENSORS)
         specs = _specs(model, len(config["classes"]), words_in(header), shapes_of(config))
         check_tensors(specs, header)
@@ -208,6 +224,7 @@ def bundled() -> list[str]:
 
 def _folder(path: str | Path) -> Path:
     folder = Path(path)
+    check_model_path(folder)
     if folder.is_dir():
         return folder
     if str(path) in bundled():

@@ -50,7 +50,8 @@ class CNNClassifier(NetClassifier):
     validation_fraction : share of each class held out to pick the best epoch; 0 trains on everything.
     patience : epochs without a better held-out accuracy before training stops.
     min_df, max_words : training documents a word needs to be known; size limit of the vocabulary.
-    tokenizer : "spacy", "spacy:<language>", "words", "treebank", or a callable.
+    tokenizer : "auto" (as "spacy", but single characters in scripts without spaces between words), "spacy",
+        "spacy:<language>", "words", "treebank", or a callable.
     lowercase : whether words are looked up in lower case.
     skip : what the model does not read: "headers", "quotes", "footers", or a callable text -> (S, 2).
     class_weight : None, "balanced" or {label: weight}, as in scikit-learn.
@@ -59,6 +60,8 @@ class CNNClassifier(NetClassifier):
     """
 
     kind = "cnn"
+    scoring_options = (*NetClassifier.scoring_options, "widths", "pooling")
+    training_options = (*NetClassifier.training_options, "filters")
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class CNNClassifier(NetClassifier):
         min_df: int = 2,
         max_words: int | None = None,
         max_tokens: int | None = None,
-        tokenizer: Tokenizing = "spacy",
+        tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
         skip: Skip = ("headers",),
         class_weight: ClassWeight = None,

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import tempfile
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from textlrp.errors import ModelError
-from textlrp.models.schema import LONGEST_CONFIG, check_regular, damaged, strict_json
+from textlrp.errors import DataError, ModelError
+from textlrp.files import FolderKind, check_folder, check_regular, folder_beside, json_text
+from textlrp.models.schema import LONGEST_CONFIG, check_model_file, damaged, strict_json
 
 FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
 
+def check_model_path(folder: Path) -> None:
+    """Raise :class:`ModelError` where reading a model could wait forever: it is, or holds, a pipe or a device."""
+    with _as_model_error():
+        for path in (folder, folder / CONFIG, folder / TENSORS):
+            check_regular(path)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
     try:
-        check_regular(folder / CONFIG)
+        check_model_file(folder / CONFIG)
         with (folder / CONFIG).open("rb") as stream:
             data = stream.read(LONGEST_CONFIG + 1)
         config = parse_config(data)
@@ -58,15 +65,14 @@ def parse_config(data: bytes) -> Any:
     return strict_json(data)
 
 
-def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
-    """Both files in a folder beside ``target``, which then takes its place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".textlrp-", dir=target.parent))
-    try:
+def write_folder(
+    target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any], *, force: bool = False
+) -> None:
+    """Write both files to a folder next to ``target``, which it then replaces; raises :class:`ModelError`."""
+    with _as_model_error(), folder_beside(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
-        (beside / TENSORS).chmod(0o644)  # safetensors lets nobody else read it
         config |= {"sha256": checksum(beside / TENSORS)}
-        text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        text = json_text(config, indent=2)
         try:
             parse_config(text.encode())
         except ValueError as broken:  # such as NaN in a card
@@ -74,44 +80,37 @@ def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[st
                 f"{CONFIG} must be valid JSON; {broken}. Change the card, the options or the labels."
             ) from None
         (beside / CONFIG).write_text(text, encoding="utf-8")
-        beside.chmod(0o755)
-        _swap(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        # safetensors lets nobody else read its file
+        (beside / TENSORS).chmod(stat.S_IMODE((beside / CONFIG).stat().st_mode))
 
 
-def check_replaceable(target: Path) -> None:
-    """Refuse to write where something else than a model of ours would be lost."""
-    if target.exists() and not target.is_dir():
-        raise ModelError(f"{target} is a file; name a folder for the model.")
-    others = sorted({entry.name for entry in target.iterdir()} - {CONFIG, TENSORS}) if target.is_dir() else []
-    if others:
-        raise ModelError(
-            f"{target} is a folder with other things in it, such as {others[0]!r}; name a new folder "
-            "or an older model."
-        )
-    if target.is_dir() and any(target.iterdir()):
-        try:
-            read_config(target)
-        except ModelError as foreign:
-            raise ModelError(f"{target} is not replaced, for it may hold something else. ({foreign})") from None
+def check_replaceable(target: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise :class:`ModelError` where a model cannot be saved, or something else than a model would be lost."""
+    with _as_model_error():
+        check_folder(target, MODEL, inputs=inputs, force=force, parents=True)
 
 
-def _swap(beside: Path, target: Path) -> None:
-    """Put ``beside`` in the place of ``target``; on a failure what was there stays."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=".textlrp-old-", dir=target.parent))
+@contextmanager
+def _as_model_error() -> Iterator[None]:
     try:
-        os.replace(target, old / "model")
-        try:
-            beside.rename(target)
-        except OSError:
-            os.replace(old / "model", target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+        yield
+    except DataError as problem:
+        raise ModelError(str(problem)) from None
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder holds a saved model and nothing else: its config names the digest of its tensors."""
+    if {each.name for each in folder.iterdir()} != {CONFIG, TENSORS}:
+        return False
+    try:
+        config = read_config(folder)
+    except ModelError:
+        return False
+    return config.get("sha256") == checksum(folder / TENSORS)
+
+
+MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS}, recognize=_is_model)
+"""A model folder needs no marker: ``config.json`` is one."""
 
 
 def checksum(path: Path) -> str:

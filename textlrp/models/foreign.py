@@ -17,17 +17,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
-from textlrp.lrp.record import Recording, recording
+from textlrp.lrp.record import Recording, evaluating, recording
 from textlrp.lrp.swap import looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.trace import Trace
+from textlrp.lrp.unseen import check_all_seen
 from textlrp.models.base import DTYPES
 from textlrp.models.inputs import Texts
 from textlrp.models.options import is_whole
+from textlrp.models.outputs import choose_output, listed, named_outputs
 from textlrp.models.points import Point
-from textlrp.models.refusals import FORWARD_ERRORS, check_module, check_numbers, said, unreadable
+from textlrp.models.refusals import CUT_OFF, FORWARD_ERRORS, check_module, check_numbers, said, unreadable
 from textlrp.models.words import Lookup, WordReader
 from textlrp.text.batches import Batch
 from textlrp.text.tokens import make_tokenizer
+
+MOST_PADDING = 64
+"""Paddings of a short text that are tried, to tell which one the module reads."""
 
 PROBES = (16, 64, 256, 1024)
 """Words of the made-up texts that tell how many classes a module has."""
@@ -46,14 +51,22 @@ class TorchTextModel:
         classes: NDArray[Any] | None,
         lengths: bool | str | None,
         batch: bool,
+        scores: str | int | None = None,
+        min_length: int = 0,
     ) -> None:
         self.module = module
         self.words = words
         self.lengths = lengths
         self.batch = batch
+        self.min_length = min_length
+        self._output = None if scores is None else str(scores)  # the name of the class scores, once it is known
+        self._output_given = scores is not None
+        self._chosen = False
         self._classes = classes
+        self._classes_given = classes is not None
         self._copies: dict[str, tuple[tuple[tuple[int, int], ...], nn.Module]] = {}
         self._end: Recording | None = None
+        self._all_seen = False  # a text was recorded with every value that depends on the words in sight
 
     # ---- the Classifier protocol
 
@@ -98,8 +111,12 @@ class TorchTextModel:
         module = self._in(dtype)
         ids, forward = self._call(module, batch, n)
         with self._explained(batch, n):
+            self._choose_output(module, ids)
+            if not self._all_seen:
+                check_all_seen(module, ids, forward)
+                self._all_seen = True
             found = recording(module, ids, forward)
-        self._check_classes(found.trace.scores.shape[1])
+        self._check_classes(found.trace.scores.shape[1], batch, n)
         check_numbers(found.trace.scores, batch)
         self._end = self._end or found
         return found.trace
@@ -136,17 +153,23 @@ class TorchTextModel:
         own = {p.dtype for p in self.module.parameters() if p.is_floating_point()}
         if dtype is None and own & {torch.float16, torch.bfloat16}:
             dtype = "float32"  # a stabiliser would be nothing
-        if dtype is None or own <= {DTYPES[dtype]}:
+        locked = any(tensor.is_inference() for tensor in (*self.module.parameters(), *self.module.buffers()))
+        if (dtype is None or own <= {DTYPES[dtype]}) and not locked:
             return self.module
-        state = tuple((id(tensor), tensor._version) for tensor in (*self.module.parameters(), *self.module.buffers()))
+        dtype = dtype or next((name for name, each in DTYPES.items() if each in own), "float32")
+        state = tuple(
+            (id(tensor), 0 if tensor.is_inference() else tensor._version)  # an inference tensor counts no versions
+            for tensor in (*self.module.parameters(), *self.module.buffers())
+        )
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained on
             try:
-                copied = copy.deepcopy(self.module)
+                with torch.inference_mode(False):  # a copy that gradients can be taken through
+                    copied = copy.deepcopy(self.module).to(DTYPES[dtype])
             except (RuntimeError, TypeError) as problem:
                 raise ModelError(
                     f"the module cannot be copied ({said(problem)}); bring it to {dtype} yourself, without dtype=."
                 ) from problem
-            self._copies[dtype] = state, copied.to(DTYPES[dtype])
+            self._copies[dtype] = state, copied
         return self._copies[dtype][1]
 
     def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
@@ -155,13 +178,56 @@ class TorchTextModel:
         return torch.from_numpy(batch.ids[n : n + 1, :length].copy()), self._forward(module, length)
 
     def _forward(self, module: nn.Module, *lengths_of_texts: int) -> Callable[[Tensor], Any]:
-        if not self.lengths:
-            return module
+        """The call of the module that gives its class scores."""
+        whole = self._whole_forward(module, *lengths_of_texts)
+        return lambda ids: self._scores_in(whole(ids))
+
+    def _whole_forward(
+        self, module: nn.Module, *lengths_of_texts: int, min_length: int | None = None
+    ) -> Callable[[Tensor], Any]:
+        """The call of the module with all its outputs; short texts are padded at the right."""
+        least = self.min_length if min_length is None else min_length
         lengths = torch.tensor(lengths_of_texts)
-        if self.lengths is True:
-            return lambda ids: module(ids, lengths)
-        keyword = self.lengths
-        return lambda ids: module(ids, **{keyword: lengths})
+
+        def forward(ids: Tensor) -> Any:
+            if ids.shape[1] < least:
+                ids = nn.functional.pad(ids, (0, least - ids.shape[1]), value=self.words.padding)
+            if not self.lengths:
+                return module(ids)
+            return module(ids, lengths) if self.lengths is True else module(ids, **{self.lengths: lengths})
+
+        return forward
+
+    def _scores_in(self, result: Any) -> Any:
+        """The class scores in what the module returned."""
+        if self._output is None:
+            return result
+        outputs = named_outputs(result)
+        if self._output in outputs:
+            return outputs[self._output]
+        raise OptionError(
+            f"scores must be the name or position of one of the module's outputs; got {self._output!r}. The module "
+            f"returns {listed([(name, tuple(tensor.shape)) for name, tensor in outputs.items()]) or 'no numbers'}."
+        )
+
+    def _choose_output(self, module: nn.Module, ids: Tensor) -> None:
+        """Find out which output holds the class scores, once: they do not change their size with the text."""
+        if self._chosen:
+            return
+        shapes = self._shapes(module, ids)
+        if len(shapes) and not self._output_given:
+            longer = ids.repeat(1, 2 + self.min_length // max(1, ids.shape[1]))  # than what it is padded to, too
+            try:
+                more = self._shapes(module, longer)
+            except FORWARD_ERRORS:  # it does not read a text of that length, which is no fault
+                more = None
+            self._output = choose_output(shapes, more, len(self._classes) if self._classes is not None else None)
+        self._chosen = True
+
+    def _shapes(self, module: nn.Module, ids: Tensor) -> list[tuple[str, tuple[int, ...]]]:
+        with evaluating(module), torch.no_grad():
+            outputs = named_outputs(self._whole_forward(module, ids.shape[1])(ids))
+        return [(name, tuple(tensor.shape)) for name, tensor in outputs.items()]
 
     def _skipped(self, module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> int | None:
         """The ordinal of the softmax or sigmoid at the end, which is left out."""
@@ -176,7 +242,9 @@ class TorchTextModel:
         module = self._in()
         ids, forward = self._call(module, batch, n)
         with self._explained(batch, n):
-            return swapped_scores(module, ids, forward, _keeping(keep), self._skipped(module, ids, forward))
+            scores = swapped_scores(module, ids, forward, _keeping(keep), self._skipped(module, ids, forward))
+        self._check_classes(scores.shape[1], batch, n)
+        return scores
 
     def _together(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
         """(N, C) scores of all texts by one call of the module on (N, L) ids."""
@@ -198,12 +266,14 @@ class TorchTextModel:
         if batch is not None:
             ids, forward = self._call(module, batch, n)
             with self._explained(batch, n):
+                self._choose_output(module, ids)
                 self._end = recording(module, ids, forward)
-            self._check_classes(self._end.trace.scores.shape[1])
+            self._check_classes(self._end.trace.scores.shape[1], batch, n)
             return self._end
         for length in PROBES:
             ids = torch.full((1, length), self.words.padding)
             try:
+                self._choose_output(module, ids)
                 self._end = recording(module, ids, self._forward(module, length))
                 return self._end
             except TextlrpError:
@@ -215,12 +285,19 @@ class TorchTextModel:
             "as its forward wants (lengths=), or pass the labels of its scores, classes=."
         )
 
-    def _check_classes(self, scores: int) -> None:
-        if self._classes is not None and len(self._classes) != scores:
-            raise OptionError(
-                f"classes= holds {len(self._classes)} labels, but the module gives {scores} scores (a single output "
-                "counts as two classes); one label for each is wanted."
+    def _check_classes(self, scores: int, batch: Batch, n: int) -> None:
+        if self._classes is None or len(self._classes) == scores:
+            return
+        if not self._classes_given:
+            raise ModelError(
+                f"the module gives {scores} scores for text {batch.readings[n].document_id!r} and "
+                f"{len(self._classes)} for another one; it must give one score for each class, whatever the text. If "
+                "it has several outputs, pass scores= to name the right one."
             )
+        raise OptionError(
+            f"classes= holds {len(self._classes)} labels, but the module gives {scores} scores (a single output "
+            "counts as two classes); one label for each is wanted."
+        )
 
     @contextmanager
     def _explained(self, batch: Batch, n: int) -> Iterator[None]:
@@ -233,9 +310,28 @@ class TorchTextModel:
         except FORWARD_ERRORS as problem:
             if not length:
                 raise unreadable(name) from problem
+            if "nference tensor" in str(problem):  # of an inference_mode() inside of forward
+                raise ModelError(CUT_OFF) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}."
+                f"{self._padding_hint(batch, n)}"
             ) from problem
+
+    def _padding_hint(self, batch: Batch, n: int) -> str:
+        """How to have a short text read, where padding is what it lacks."""
+        module, length = self._in(), int(batch.lengths[n])
+        ids = torch.from_numpy(batch.ids[n : n + 1, :length].copy())
+        for longer in range(max(length, self.min_length) + 1, MOST_PADDING + 1):
+            try:
+                with evaluating(module), torch.no_grad():
+                    self._whole_forward(module, length, min_length=longer)(ids)
+            except FORWARD_ERRORS:
+                continue
+            return (
+                f" It reads the text when that is padded: pass min_length={longer}, and padding= the id of padding "
+                f"if it is not {self.words.padding}."
+            )
+        return ""
 
 
 def _instead(own: Tensor, sizes: Sequence[int]) -> Callable[[int, Tensor, Tensor], Tensor]:
@@ -268,6 +364,8 @@ def torch_model(
     lengths: bool | str | None = None,
     batch: bool = False,
     padding: int = 0,
+    scores: str | int | None = None,
+    min_length: int = 0,
 ) -> TorchTextModel:
     """A torch module as a classifier that can be explained; the options are those of :func:`textlrp.explain`.
 
@@ -286,6 +384,10 @@ def torch_model(
             raise OptionError(f"{name}={value!r} came; an id, a whole number >= 0, is wanted.")
     if lengths not in (None, False, True) and not isinstance(lengths, str):
         raise OptionError(f"lengths={lengths!r} came; True (the second argument) or the name of a keyword is wanted.")
+    if not (scores is None or isinstance(scores, str) or is_whole(scores)) or scores is True:
+        raise OptionError(f"scores must be the name or position of an output of the module; got {scores!r}.")
+    if not (is_whole(min_length) and min_length >= 0):
+        raise OptionError(f"min_length must be a whole number >= 0; got {min_length!r}.")
     labels = None
     if classes is not None:
         labels = np.array(list(classes))
@@ -297,4 +399,6 @@ def torch_model(
         classes=labels,
         lengths=lengths,
         batch=batch,
+        scores=scores,
+        min_length=int(min_length),
     )

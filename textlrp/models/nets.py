@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from textlrp.errors import ModelError, OptionError
+from textlrp.lrp.threads import threads_for_training
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, TextClassifier
 from textlrp.models.inputs import Texts
@@ -21,13 +23,17 @@ from textlrp.models.options import check_flag, check_positive, check_share, chec
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
-from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.models.training import History, Net, Plan, SubwordTable, scores_of, train
+from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
+from textlrp.text.scripts import advice, spaceless
 from textlrp.text.vectors import Vectors, load_vectors
 from textlrp.text.vocabulary import Vocabulary
 
 VectorSource = str | Path | Vectors | None
+WHOLE_RUNS = ("spacy", "words", "treebank")
+"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 VECTOR_SCALE = 0.1
 """Standard deviation that word vectors are brought to before training."""
 
@@ -42,6 +48,24 @@ class TraceableNet(Net, Protocol):
 
 class NetClassifier(TextClassifier):
     """A classifier over word vectors, trained by :mod:`textlrp.models.training`."""
+
+    training_options = (
+        *TextClassifier.training_options,
+        "vectors",
+        "tune_vectors",
+        "standardise_vectors",
+        "embedding_dim",
+        "max_epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "word_dropout",
+        "label_smoothing",
+        "train_tokens",
+        "validation_fraction",
+        "patience",
+    )
 
     vectors: VectorSource
     tune_vectors: bool
@@ -74,14 +98,30 @@ class NetClassifier(TextClassifier):
         if outside is not None:  # words that only they know join with 0 training documents
             vocabulary = vocabulary.extended(outside.words)
         ids = [vocabulary.ids(forms) for forms in words]
-        start = self._starting_vectors(vocabulary, ids, outside, seed)
-        table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
-        net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
-        balance = self._class_weights(classes, codes)
-        balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
-        self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed)
+        with threads_for_training(sum(len(own[: self.train_tokens]) for own in ids)):
+            start = self._starting_vectors(vocabulary, ids, outside, seed)
+            table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
+            net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
+            balance = self._class_weights(classes, codes)
+            balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
+            subwords = self._new_subwords(table, vocabulary)
+            self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed, subwords)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
+        if subwords is not None:
+            self.weights_["subwords"] = subwords.table.numpy()
+
+    def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
+        """Vectors of character n-grams to train with the words; ``table`` then keeps what they leave of its rows."""
+        return None
+
+    def _warn_of_script(self, documents: Sequence[str | Document]) -> None:
+        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
+            return  # a function of the user's, or spaCy's rules for one language
+        texts = (document if isinstance(document, str) else document.text for document in documents)
+        language = spaceless(texts)
+        if language is not None:
+            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def _outside_vectors(self) -> Vectors | None:
         """The vectors that were given or are read from a file; None where they are made here."""
@@ -123,6 +163,19 @@ class NetClassifier(TextClassifier):
             patience=self.patience,
             tune_vectors=self.tune_vectors,
         )
+
+    def ids_of(self, forms: Sequence[str]) -> Ids:
+        """(L,) ids of words."""
+        return self._read_with().ids(forms)
+
+    def vectors_of(self, ids: Ids) -> NDArray[Any]:
+        """Word vectors (..., D) of ids; zero for an unknown word."""
+        return np.asarray(self.weights_["embedding"][ids])
+
+    def idf_of(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
+        """The inverse document frequency of ids, to a ``power``; 0 for id 0."""
+        known = np.append(0.0, self.vocabulary_.inverse_frequencies() ** (1.0 if power is None else power))
+        return np.asarray(known[ids])
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         return scores_of(self.fitted_net(), texts)

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from textlrp.errors import MissingExtraError, ModelError, TextlrpError
 from textlrp.models.base import TextClassifier
 from textlrp.models.pipelines import PipelineModel, pipeline_model
-from textlrp.models.schema import check_regular
+from textlrp.models.schema import check_model_file
 
 SKOPS = ".skops"
 TRUSTED = frozenset(
@@ -45,7 +45,7 @@ def load_pipeline(path: Path, *, trust_pickle: bool = False) -> PipelineModel | 
     fitted pipeline that can be explained, and for a pickle that is not trusted; :class:`MissingExtraError` without
     skops.
     """
-    check_regular(path)
+    check_model_file(path)
     if path.suffix.lower() == SKOPS:
         found = _from_skops(path)
     elif trust_pickle:

@@ -152,7 +152,7 @@ class PipelineModel:
         real = torch.from_numpy(counts.astype(np.int64))
         bias = torch.from_numpy(head.bias.astype(dtype))
         entries = Features(torch.from_numpy(values), torch.from_numpy(weight), real, self._box(dtype))
-        steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores))
+        steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, direct=True))
         return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
 
     def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:

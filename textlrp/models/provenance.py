@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.models.alignment import Offsets
 from textlrp.models.units import Index
 from textlrp.models.vectorizers import Analysis, TextVectorizer, analyse
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading
+from textlrp.text.placing import Offsets
 
 Array = NDArray[Any]
 

@@ -22,6 +22,13 @@ FORWARD_ERRORS = (
 """What a forward pass may stop with."""
 
 
+CUT_OFF = (
+    "the module cuts the gradient between its word vectors and its scores, with detach(), torch.no_grad() or "
+    "torch.inference_mode() in its forward; gradient methods need it. Use method='occlusion', 'lime' or 'shap'."
+)
+"""Why there is no gradient."""
+
+
 def unreadable(name: str) -> DataError:
     """The error of a text without a known word, where the module stops at one."""
     return DataError(

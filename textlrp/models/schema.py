@@ -251,7 +251,7 @@ def _entry(name: str, entry: Any) -> tuple[Stored, tuple[int, int]]:
     return Stored(dtype, tuple(shape)), (offsets[0], offsets[1])
 
 
-def check_regular(path: Path) -> None:
+def check_model_file(path: Path) -> None:
     """Raise :class:`ModelError` for a pipe, device or folder, which must not be opened; OSError if it is missing."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ModelError(f"{path} must be a regular file; got something else. Save the model again.")

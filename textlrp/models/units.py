@@ -6,7 +6,7 @@ Letters: M units of a text, S stop words in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
 from textlrp.errors import ModelError
-from textlrp.models.alignment import Aligned, Offsets, align_pieces, locate, same_places
+from textlrp.models.alignment import Aligned, align_changed, align_pieces, same_places
+from textlrp.text.placing import Offsets, place, place_most, warn_unsure
 
 Index = NDArray[np.int64]
 
@@ -52,7 +53,7 @@ def _words(vectorizer: Any, name: str) -> Callable[[str], Units]:
     low, high = (1, 1) if own_analyzer else vectorizer.ngram_range
     stop_words = None if own_analyzer else vectorizer.get_stop_words()
     if own_analyzer:
-        cut = _located(vectorizer.analyzer, same_places, f"the callable analyzer of {name}")
+        cut = _located(vectorizer.analyzer, str, same_places, f"the callable analyzer of {name}")
     else:
         cut = _tokens(vectorizer, name)
 
@@ -70,17 +71,13 @@ _Cut = Callable[[str], tuple[tuple[str, ...], Offsets]]
 
 
 def _tokens(vectorizer: Any, name: str) -> _Cut:
-    preprocess, align = vectorizer.build_preprocessor(), _aligner(vectorizer)
+    preprocess, align = vectorizer.build_preprocessor(), _aligner(vectorizer, name)
     if vectorizer.tokenizer is not None or type(vectorizer).build_tokenizer is not CountVectorizer.build_tokenizer:
-        tokenize = vectorizer.build_tokenizer()
-        return _located(lambda text: tokenize(preprocess(text)), align, f"the tokenizer of {name}")
+        return _located(vectorizer.build_tokenizer(), preprocess, align, f"the tokenizer of {name}")
     pattern = re.compile(vectorizer.token_pattern)
-    search = _located(lambda text: pattern.findall(preprocess(text)), align, f"the preprocessor of {name}")
 
     def cut(text: str) -> tuple[tuple[str, ...], Offsets]:
         aligned = align(text)
-        if aligned is None:
-            return search(text)
         # scikit-learn allows no group or one; one that took no part is at -1
         spans = np.array([match.span(pattern.groups) for match in pattern.finditer(aligned.text)], dtype=np.int32)
         spans = spans.reshape(-1, 2).clip(min=0)
@@ -89,25 +86,67 @@ def _tokens(vectorizer: Any, name: str) -> _Cut:
     return cut
 
 
-def _located(results: Callable[[str], Any], align: Callable[[str], Aligned | None], name: str) -> _Cut:
-    """Find the strings that a user's callable gave in the preprocessed text, or in the text as it was written."""
+def _located(
+    function: Callable[[str], Any], preprocess: Callable[[str], str], align: Callable[[str], Aligned], name: str
+) -> _Cut:
+    """Find the strings that a user's callable gave in the preprocessed text.
+
+    A callable may have a ``spans`` of its own, text -> (start, end) of each string in the text that it gets.
+    """
+    exact = getattr(function, "spans", None)
 
     def cut(text: str) -> tuple[tuple[str, ...], Offsets]:
-        forms = tuple(results(text))
+        changed = preprocess(text)
+        forms = tuple(function(changed))
         if not all(isinstance(form, str) for form in forms):
             kind = next(type(form).__name__ for form in forms if not isinstance(form, str))
             raise ModelError(f"{name} gave a {kind}; strings are wanted: let it give the words as they are written.")
-        for aligned in (align(text), same_places(text), align_pieces(text, str.lower)):
-            spans = None if aligned is None else locate(forms, aligned.text)
-            if aligned is not None and spans is not None:
-                return forms, aligned.origin(spans)
-        raise ModelError(
-            f"{name} cannot be traced: its results were not found in the text from left to right. Let it give the "
-            "words as they are written, in order; the vectorizer's own ngram_range=, stop_words= and lowercase= "
-            "do the rest."
-        )
+        aligned = align(text)
+        if exact is not None:
+            return forms, aligned.origin(_checked_spans(exact(changed), len(forms), len(changed), name))
+        spans, unsure = _found(forms, changed, name)
+        if unsure:
+            warn_unsure(name, SPANS_REMEDY)
+        return forms, aligned.origin(spans)
 
     return cut
+
+
+SPANS_REMEDY = "give the callable an attribute spans: a function text -> (start, end) pairs, one for each result"
+
+
+def _found(forms: Sequence[str], text: str, name: str) -> tuple[Offsets, bool]:
+    """Spans of strings in a text, or in the same text in lower case; and whether others are just as likely."""
+    lowered = align_pieces(text, str.lower)
+    versions = [each for each in (same_places(text), lowered) if each is not None]
+    for aligned in versions:
+        placement = place(forms, aligned.text)
+        if placement is not None:
+            return aligned.origin(placement.spans), bool(placement.unsure.any())
+    for aligned in versions:  # some were repeated, or put in another order
+        if all(form in aligned.text for form in forms):
+            placement = place_most(forms, aligned.text)
+            return aligned.origin(placement.spans), bool(placement.unsure.any())
+    missing = next(form for form in forms if form not in versions[-1].text)
+    raise ModelError(
+        f"{name} cannot be traced: its result {missing!r} is not in the text. Let it give the words as they are "
+        f"written (the vectorizer's own ngram_range=, stop_words= and lowercase= do the rest), or {SPANS_REMEDY}."
+    )
+
+
+def _checked_spans(given: Any, count: int, length: int, name: str) -> Offsets:
+    """The pairs that a user's ``spans`` gave, (M, 2); raises :class:`ModelError` on anything else."""
+    try:
+        spans = np.array(given if isinstance(given, np.ndarray) else list(given)).reshape(-1, 2)
+    except (TypeError, ValueError):
+        spans = np.zeros((0, 3))
+    whole = spans.dtype.kind in "iu" or not spans.size
+    if not whole or len(spans) != count or (spans < 0).any() or (spans > length).any() or (np.diff(spans) < 0).any():
+        raise ModelError(
+            f"spans of {name} must be {count} (start, end) pairs from 0 to {length}, one for each result; got "
+            f"{given!r:.200}."
+        )
+    return spans.astype(np.int32)
 
 
 def _runs(units: int, low: int, high: int) -> tuple[Index, Index]:
@@ -124,17 +163,12 @@ def _runs(units: int, low: int, high: int) -> tuple[Index, Index]:
 
 def _characters(vectorizer: Any, name: str) -> Callable[[str], Units]:
     """Cut a text into the characters of a character analyzer; several blanks in a row are one."""
-    align = _aligner(vectorizer)
+    align = _aligner(vectorizer, name)
     low, high = vectorizer.ngram_range
     bounded = vectorizer.analyzer == "char_wb"
 
     def units(text: str) -> Units:
         aligned = align(text)
-        if aligned is None:
-            raise ModelError(
-                f"the preprocessor of {name} changes the length of the text, so that its characters cannot be "
-                "followed; preprocess the texts before they come to the pipeline."
-            )
         spaced, spans = _spaced(aligned)
         if bounded:
             return _within_words(spaced, spans, low, high)
@@ -178,18 +212,34 @@ def _within_words(text: str, spans: Offsets, low: int, high: int) -> Units:
 # ---- the preprocessed text
 
 
-def _aligner(vectorizer: Any) -> Callable[[str], Aligned | None]:
-    """Preprocess a text and align it with the original; None where its characters cannot be followed."""
+def _aligner(vectorizer: Any, name: str) -> Callable[[str], Aligned]:
+    """Preprocess a text and align it with the original.
+
+    What it returns raises :class:`ModelError` where a user's own preprocessor cannot be followed. A preprocessor may
+    have a ``spans`` of its own, text -> (start, end) of each character of its result.
+    """
     preprocess = vectorizer.build_preprocessor()
     overridden = type(vectorizer).build_preprocessor is not CountVectorizer.build_preprocessor
     own = overridden or vectorizer.preprocessor is not None or callable(vectorizer.strip_accents)
+    exact, named = getattr(vectorizer.preprocessor, "spans", None), f"the preprocessor of {name}"
 
-    def align(text: str) -> Aligned | None:
-        aligned = align_pieces(text, preprocess)
-        if aligned is not None or not own:
-            return aligned
-        changed = preprocess(text)  # a user's own may look around: a text of the same length is taken for the same
-        return same_places(changed) if len(changed) == len(text) else None
+    def align(text: str) -> Aligned:
+        if exact is not None:
+            changed = preprocess(text)
+            spans = _checked_spans(exact(text), len(changed), len(text), named)
+            return Aligned(changed, spans[:, 0], spans[:, 1])
+        aligned = align_pieces(text, preprocess, known=not own)
+        if aligned is None:  # it looks at more than single characters
+            aligned = align_changed(text, preprocess(text))
+        if aligned is None:
+            raise ModelError(
+                f"{named} cannot be traced: its result has too little in common with the text. Preprocess the texts "
+                "before they come to the pipeline, or give the callable an attribute spans: a function text -> "
+                "(start, end) pairs, one for each character of its result."
+            )
+        if aligned.unsure:
+            warn_unsure(named, "give it an attribute spans: a function text -> (start, end) of each character")
+        return aligned
 
     return align
 

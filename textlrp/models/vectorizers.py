@@ -21,8 +21,8 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import murmurhash3_32
 
 from textlrp.errors import ModelError
-from textlrp.models.alignment import Offsets
 from textlrp.models.units import Index, Units, make_units
+from textlrp.text.placing import Offsets
 
 Places = Callable[[Sequence[str]], tuple[Index, Index]]
 """Features -> the column of each (-1: none) and its sign."""

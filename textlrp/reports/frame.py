@@ -27,7 +27,7 @@ def to_frame(explanation: Explanation, *, ledger: bool = False) -> pd.DataFrame:
     ``count`` (training documents with the word, -1 where that is not known). What reached no word is in
     ``frame.attrs["ledger"]``, a list of ``{"class", "step", "cause", "relevance"}``; with ``ledger=True`` also as
     rows behind the words, with an empty token, ``start`` and ``end`` -1 and the step and cause as ``status``, so
-    that the relevance of a class sums to its score.
+    that the relevance of a class sums to its ``start_scores``.
     """
     count, spans = len(explanation.targets), explanation.tokens.spans
     statuses = [_NAMES[Status(status)] for status in explanation.status.tolist()]

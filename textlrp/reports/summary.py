@@ -16,7 +16,7 @@ from textlrp.records import Explanation
 from textlrp.reports.balance import Part
 from textlrp.reports.marks import number, percentage, word_sums
 from textlrp.reports.rendering import today
-from textlrp.reports.view import method_title, snippet
+from textlrp.reports.view import method_title, snippet, start_title
 from textlrp.words.classes import ClassWords, ClassWordTally
 
 TOLD = 3
@@ -148,6 +148,7 @@ def _how(explanation: Explanation) -> tuple[Part, ...]:
     return (
         Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
+        Part("start", start_title(explanation)),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
     )
@@ -161,6 +162,7 @@ def only(explanation: Explanation, rows: list[int]) -> Explanation:
         relevance=explanation.relevance[rows],
         ledger={key: entry[rows] for key, entry in explanation.ledger.items()},
         phrases=tuple(phrase._replace(relevance=phrase.relevance[rows]) for phrase in explanation.phrases),
+        target_notes=tuple(explanation.target_notes[row] for row in rows if explanation.target_notes),
     )
 
 

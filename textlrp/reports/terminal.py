@@ -54,8 +54,22 @@ def print_explanation(
         console.print(_for_several(explanation, top_k or 4))
     if explanation.phrases:
         console.print(_phrases(explanation, top_k or 10))
+    for note in _notes(explanation):
+        console.print(note)
     console.print(_conservation(explanation, row))
     console.print()
+
+
+def _notes(explanation: Explanation) -> list[Text]:
+    """Every note once; one that concerns some of several targets follows their names."""
+    found: list[str] = list(explanation.notes)
+    targets_of: dict[str, list[str]] = {}
+    for name, note in zip(explanation.target_names, explanation.target_notes, strict=False):
+        if note:
+            targets_of.setdefault(note, []).append(name)
+    for note, names in targets_of.items():
+        found.append(f"{', '.join(names)}: {note}" if len(explanation.targets) > 1 else note)
+    return [Text.assemble(("note: ", "bold"), printable(note)) for note in found]
 
 
 def _conservation(explanation: Explanation, row: int) -> Text:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular, readable_name, user_path
 from textlrp.records import Document, Label, Ranges
 from textlrp.text.readers import FILE_TYPES, Columns, Record, read_folder, read_table
 from textlrp.text.skip import Skip, make_skip
@@ -117,7 +118,8 @@ def load_20newsgroups(subset: Subset = "train", path: str | Path | None = None, 
     if given is None:
         posts = _scikit_learn_posts(subset)
     else:
-        place = Path(given).expanduser()
+        place = user_path(given)
+        check_regular(place)
         folders = tuple(f"20news-bydate-{part}" for part in parts)
         posts = list((_unpacked_posts if place.is_dir() else _archived_posts)(place, folders))
         if not posts:
@@ -154,7 +156,8 @@ def load_corpus(
     Iterating streams the file. Raises :class:`DataError` naming file and row for what cannot be read: at once
     for the file, its columns and its first row, and on the way for the others.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
+    check_regular(path)
     if not path.exists():
         raise DataError(f"{path} does not exist; a corpus is one of {FILE_TYPES}.")
     if path.is_dir():
@@ -163,7 +166,7 @@ def load_corpus(
         records: Callable[[], Iterable[Record]] = partial(read_folder, path, encoding=encoding)
     else:
         records = partial(read_table, path, Columns(text, label, id), encoding=encoding)
-    corpus = _corpus(records, make_skip(skip), path.resolve().name)
+    corpus = _corpus(records, make_skip(skip), readable_name(path.resolve().name))
     if next(iter(corpus), None) is None:
         raise DataError(f"{path} holds no texts; a corpus is one of {FILE_TYPES}.")
     return corpus

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.text.opening import open_text
+from textlrp.text.opening import open_for_arrow, open_text
 
 TEXT_COLUMNS = ("text", "content", "body", "message")
 LABEL_COLUMNS = ("label", "category", "class", "target")
@@ -179,7 +179,7 @@ def _parquet_rows(path: Path, wanted: Columns, encoding: str, errors: str) -> It
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
             fields = [(field.name, is_string(field.type)) for field in file.schema_arrow]
             columns = _resolve(fields, wanted, f"{path}")
             named = [name for name in columns if name is not None]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import IO, Any, NoReturn, cast
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular
 
 
 def known_encoding(encoding: str) -> str:
@@ -27,8 +29,16 @@ def known_encoding(encoding: str) -> str:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked where it is a ``.gz``."""
+    """The bytes of a file, unpacked where it is a ``.gz``; raises :class:`DataError` for a pipe or a device."""
+    check_regular(path)
     return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def open_for_arrow(path: str | Path, mode: str = "rb") -> Any:
+    """A file for pyarrow, which takes no path that is not UTF-8; raises OSError."""
+    import pyarrow as pa  # late: some readers need no Arrow
+
+    return pa.OSFile(os.fsencode(path), mode)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular, readable_name
 from textlrp.records import Label
 from textlrp.text.formats import FILE_TYPES, Columns, Row, came, is_missing, rows_of, shortened
 from textlrp.text.opening import cannot_list, errors_of, known_encoding
@@ -55,6 +56,7 @@ def read_rows(
 
     What is wrong with the file as a whole still raises.
     """
+    check_regular(path)
     rows = rows_of(path)
     with errors_of(path, encoding):
         for row in rows(path, columns, known_encoding(encoding), errors):
@@ -103,7 +105,7 @@ def read_files(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iter
     number = 0
     for folder, below, names in os.walk(path, onerror=cannot_list):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        label = Path(folder).relative_to(path).as_posix()
+        label = readable_name(Path(folder).relative_to(path).as_posix())
         for name in sorted(names):
             file = Path(folder, name)
             if name.startswith(".") or not file.is_file():
@@ -115,7 +117,7 @@ def read_files(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iter
             except DataError as wrong:
                 yield BadRow(number, str(wrong))
                 continue
-            name = name.removesuffix(suffix)
+            name = readable_name(name.removesuffix(suffix))
             yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, label)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -98,6 +99,7 @@ def load_vectors(source: str | Path | Language, *, words: Collection[str] | None
     if not isinstance(source, str | Path):
         return _from_spacy(source, wanted)
     path = Path(source)
+    check_regular(path)
     if not path.is_file():
         return _from_spacy(_load_spacy(source), wanted)
     suffixes = [suffix.lower() for suffix in path.suffixes]

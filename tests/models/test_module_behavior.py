@@ -1,0 +1,320 @@
+"""Modules that behave in ways that an explanation must not trust: random numbers, other outputs, cut gradients."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from textlrp.errors import ModelError, OptionError
+from textlrp.explainers.explain import explain
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.record import record
+from textlrp.lrp.rules import Zero
+from textlrp.lrp.trace import one_hot_seed, propagate
+from textlrp.lrp.unseen import check_all_seen
+from textlrp.models.bow import BagOfWordsClassifier
+
+HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"the": 1, "oil": 2, "car": 3, "moon": 4}}
+TEXT = "the oil car"
+
+
+class Around(nn.Module):
+    """A linear module with some operation on its word vectors."""
+
+    def __init__(self, change: Callable[[Tensor], Any], *, own: bool = True) -> None:
+        super().__init__()
+        self.change, self.own = change, own
+        self.embed, self.out = nn.Embedding(6, 4), nn.Linear(4, 2)
+
+    def forward(self, ids: Tensor) -> Any:
+        x = self.embed(ids)
+        changed = self.change(x)
+        return self.out(((x if self.own else 0) + changed).mean(1))
+
+
+# ---- random numbers
+
+DRAWING: dict[str, Callable[[Tensor], Any]] = {
+    "dropout": lambda x: F.dropout(x, 0.5),
+    "torch.dropout": lambda x: torch.dropout(x, 0.5, True),
+    "alpha_dropout": lambda x: F.alpha_dropout(x, 0.5, True),
+    "module in training": lambda x: nn.Dropout(0.5)(x),
+    "rrelu": lambda x: F.rrelu(x, training=True),
+    "rand": lambda x: torch.rand(4),
+    "rand_like": torch.rand_like,
+    "randn": lambda x: torch.randn(1, 3, 4),
+    "randint": lambda x: torch.randint(0, 1000, (1, 3, 4)),
+    "bernoulli": lambda x: torch.bernoulli(torch.full((4,), 0.5)) + torch.rand(1),
+    "multinomial": lambda x: torch.multinomial(torch.ones(1000), 4),
+    "normal": lambda x: torch.normal(0.0, 1.0, (4,)),
+    "in place": lambda x: torch.zeros(4).normal_() + torch.zeros(4).uniform_(),
+    "own generator": lambda x: torch.randn(4, generator=GENERATOR),
+    "numpy": lambda x: float(np.random.rand()),  # noqa: NPY002
+    "python": lambda x: random.random(),
+}
+GENERATOR = torch.Generator()
+
+
+@pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion", "lime"])
+@pytest.mark.parametrize("name", DRAWING)
+def test_random_numbers_in_eval_mode_are_refused(name: str, method: str) -> None:
+    if method == "lime":
+        pytest.importorskip("lime")
+    with pytest.raises(ModelError, match="draws random numbers in eval mode"):
+        explain(Around(DRAWING[name]), TEXT, method=method, classes=["a", "b"], **HOW)
+
+
+def test_random_numbers_that_change_nothing_are_fine() -> None:
+    def seeded(x: Tensor) -> Tensor:
+        return torch.randn(4, generator=torch.Generator().manual_seed(0))
+
+    one, other = (explain(Around(seeded), TEXT, method="occlusion", **HOW) for _ in range(2))
+    assert one.labels == other.labels
+    explain(Around(lambda x: F.dropout(x, 0.0)), TEXT, **HOW)
+    explain(
+        nn.Sequential(nn.Embedding(6, 4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2)), TEXT, classes="ab", **HOW
+    )
+
+
+# ---- numbers that are no constants
+
+
+CONSTANTS: dict[str, Callable[[Tensor], Any]] = {
+    "comparison": lambda x: (x > 0).float(),
+    "where": lambda x: torch.where(x > 0, x, 0.1 * x),
+    "masked": lambda x: x.masked_fill(x < 0, 0.0),
+    "boolean index": lambda x: x[x > 0].sum(),
+    "gate": lambda x: x * (x > 0),
+    "argmax": lambda x: x.gather(1, x.argmax(1, keepdim=True)),
+    "topk": lambda x: x.topk(2, dim=1).values.sum(1, keepdim=True),
+    "branch": lambda x: x if x.sum() > 0 else -x,
+    "detached": lambda x: x.detach() * 2,
+    "detached whole numbers": lambda x: (x.detach() * 10).long(),
+    "iteration": lambda x: torch.stack(list(x[0]))[None],
+}
+REFUSED: dict[str, Callable[[Tensor], Any]] = {
+    "fft": lambda x: torch.fft.fft(x, dim=-1).real,
+    "complex": lambda x: torch.view_as_real(torch.complex(x, x)).sum(-1),
+    "item": lambda x: x.sum().item(),
+    "tolist": lambda x: torch.tensor(x.tolist()),
+    "float()": lambda x: float(x.sum()),
+    "int()": lambda x: int(x.sum() * 10),
+    "numpy": lambda x: torch.from_numpy(x.detach().numpy() if x.requires_grad else x.numpy()),
+    "long": lambda x: (x * 10).long(),
+    "to": lambda x: (x * 10).to(torch.int8).float(),
+    "type": lambda x: x.type(torch.LongTensor),
+    "bucketize": lambda x: torch.bucketize(x, torch.tensor([0.0, 1.0])),
+    "copied": lambda x: torch.zeros(x.shape, dtype=torch.long).copy_(x * 10),
+    "round": torch.round,
+    "full_like": lambda x: torch.full_like(x, x.sum()),
+    "vmap": lambda x: torch.func.vmap(lambda row: row * 2)(x),
+    "subclass": lambda x: x.as_subclass(torch.Tensor) * 2,
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) -> None:
+    torch.manual_seed(0)
+    module, ids = Around(CONSTANTS[name]).double(), torch.tensor([[1, 2, 3]])
+    check_all_seen(module, ids, module)
+    trace = record(module, ids)
+    found = propagate(trace, Composite({}, Zero()), one_hot_seed(trace.scores, [0]))
+    vectors = module.embed(ids).detach().requires_grad_()
+    score = module.out((vectors + CONSTANTS[name](vectors)).mean(1))[0, 0]
+    (gradient,) = torch.autograd.grad(score, vectors)
+    torch.testing.assert_close(found.relevance[0], (gradient * vectors).sum(-1).detach(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_numbers_that_would_be_lost_are_refused(name: str) -> None:
+    with pytest.raises(ModelError):
+        explain(Around(REFUSED[name]), TEXT, **HOW)
+
+
+# ---- gradients
+
+MODES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "no_grad": torch.no_grad,
+    "off": lambda: torch.set_grad_enabled(False),
+    "inference": torch.inference_mode,
+}
+GRADIENTS = (
+    "squared-gradient", "gradient-x-input", "integrated-gradients", "smoothgrad", "deconvnet", "guided-backprop",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, tuple[Any, dict[str, Any]]]:
+    texts, labels = ["the oil car", "the moon"] * 3, ["a", "b"] * 3
+    return {
+        "pipeline": (make_pipeline(CountVectorizer(), LinearSVC()).fit(texts, labels), {}),
+        "bag of words": (BagOfWordsClassifier(skip=()).fit(texts, labels), {}),
+        "module": (Around(torch.relu), HOW),
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("method", ["lrp", *GRADIENTS])
+def test_the_callers_grad_mode_changes_nothing(method: str, mode: str, models: Any) -> None:
+    for model, how in models.values():
+        expected = explain(model, TEXT, method=method, **how)
+        with MODES[mode]():
+            found = explain(model, TEXT, method=method, **how)
+            (streamed,) = explain(model, [TEXT], method=method, **how)
+            assert torch.is_grad_enabled() is False
+        np.testing.assert_array_equal(found.relevance, expected.relevance)
+        np.testing.assert_array_equal(streamed.relevance, expected.relevance)
+
+
+def test_a_module_made_in_inference_mode_has_gradients() -> None:
+    with torch.inference_mode():
+        module = Around(torch.relu)
+    assert explain(module, TEXT, method="gradient-x-input", **HOW).relevance.any()
+
+
+@pytest.mark.parametrize("cut", [torch.no_grad, torch.inference_mode])
+def test_a_module_that_cuts_its_gradient_says_so(cut: Callable[[], AbstractContextManager[Any]]) -> None:
+    def change(x: Tensor) -> Tensor:
+        with cut():
+            return x * 2
+
+    for method in GRADIENTS:
+        with pytest.raises(ModelError, match=r"the module cuts the gradient .* Use method='occlusion'"):
+            explain(Around(change, own=False), TEXT, method=method, **HOW)
+    for method in ("lrp", "occlusion"):
+        assert explain(Around(change, own=False), TEXT, method=method, **HOW).relevance.any()
+
+
+# ---- which output, and which texts
+
+
+class Several(nn.Module):
+    """An embedding, class scores, and what else ``give`` makes of vectors and scores."""
+
+    def __init__(self, give: Callable[[Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.give = give
+        self.embed, self.out = nn.Embedding(6, 4), nn.Linear(4, 3)
+
+    def forward(self, ids: Tensor) -> Any:
+        x = self.embed(ids)
+        return self.give(x, self.out(x.mean(1)))
+
+
+class Output(dict[str, Tensor]):
+    """A dictionary whose entries are attributes too."""
+
+
+OUTPUTS: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "scores": lambda x, scores: scores,
+    "scores, attention": lambda x, scores: (scores, x.sum(2).softmax(1)),
+    "attention, scores": lambda x, scores: (x.sum(2).softmax(1), scores),
+    "logits": lambda x, scores: Output(loss=scores.sum(), logits=scores, hidden=x.mean(1)),
+    "loss": lambda x, scores: (scores.new_zeros(()), scores),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("classes", [None, ["a", "b", "c"]])
+@pytest.mark.parametrize("text", ["the oil", TEXT, "the oil car moon"])
+def test_the_scores_are_those_that_do_not_change_their_size(name: str, classes: Any, text: str) -> None:
+    if name == "loss" and classes is None:
+        return
+    module = Several(OUTPUTS[name])
+    ids = torch.tensor([[HOW["vocabulary"][word] for word in text.split()]])
+    found = explain(module, text, classes=classes, **HOW)
+    own = module.out(module.embed(ids).mean(1))[0]
+    np.testing.assert_allclose(found.scores, own.detach().numpy(), rtol=1e-5)
+
+
+def test_several_outputs_of_one_size_are_chosen_by_name_or_position() -> None:
+    module = Several(lambda x, scores: (x.mean(1), scores))
+    with pytest.raises(OptionError, match=r"scores must be .* returns 0 \(1, 4\), 1 \(1, 3\): pass scores=0"):
+        explain(module, TEXT, **HOW)
+    assert len(explain(module, TEXT, scores=1, **HOW).scores) == 3
+    assert len(explain(module, TEXT, scores=0, **HOW).scores) == 4
+    assert len(explain(module, TEXT, classes=["a", "b", "c"], **HOW).scores) == 3
+    with pytest.raises(OptionError, match="got 'x'"):
+        explain(module, TEXT, scores="x", **HOW)
+
+
+@pytest.mark.parametrize("text", ["the oil", TEXT])
+@pytest.mark.parametrize("min_length", [0, 5])
+def test_an_output_that_grows_with_the_text_is_refused(text: str, min_length: int) -> None:
+    with pytest.raises(ModelError, match="changes its size with the text"):
+        explain(Several(lambda x, scores: x.sum(2)), text, min_length=min_length, **HOW)
+
+
+class Windows(nn.Module):
+    """A convolution over three words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.conv, self.out = nn.Embedding(6, 4, padding_idx=0), nn.Conv1d(4, 5, 3), nn.Linear(5, 2)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.out(torch.relu(self.conv(self.embed(ids).transpose(1, 2))).amax(2))
+
+
+@pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
+def test_short_texts_are_padded_where_asked(method: str) -> None:
+    torch.manual_seed(0)
+    module, texts = Windows(), ["the oil car", "the oil", ""]
+    with pytest.raises(ModelError, match=r"stopped at text '2' of 2 words.*pass min_length=3, and padding="):
+        list(explain(module, texts[:2], method=method, **HOW))
+    with pytest.warns(UserWarning, match="text '[23]' was skipped: "):
+        found = list(explain(module, texts, method=method, errors="skip", **HOW))
+    assert [each.document_id for each in found] == ["1"]
+    whys = list(explain(module, texts, method=method, min_length=3, **HOW))
+    assert [len(why.tokens) for why in whys] == [3, 2, 0]
+    ids = torch.tensor([[1, 2, 0]])
+    np.testing.assert_allclose(whys[1].scores, module(ids)[0].detach().numpy(), rtol=1e-5)
+    if method == "lrp":
+        for why in whys:
+            np.testing.assert_allclose(why.relevance.sum(1) + why.absorbed, why.target_scores, rtol=1e-4, atol=1e-6)
+
+
+def test_one_bad_text_does_not_end_a_stream(models: Any) -> None:
+    for model, how in models.values():
+        with pytest.warns(UserWarning, match="text '2' was skipped: row 1 holds None"):
+            found = list(explain(model, [TEXT, None, "moon"], errors="skip", target="all", **how))  # type: ignore[list-item]
+        assert [each.document_id for each in found] == ["1", "3"]
+    with pytest.raises(ModelError, match="no rule"), pytest.warns(UserWarning, match="skipped"):
+        list(explain(Around(torch.round), [TEXT, "moon"], errors="skip", classes=["a", "b"], **HOW))
+    with pytest.raises(OptionError, match="errors must be 'raise' or 'skip'; got 'ignore'"):
+        explain(Around(torch.relu), [TEXT], errors="ignore", **HOW)  # type: ignore[call-overload]
+
+
+# ---- a score of zero
+
+
+@pytest.mark.parametrize("bias", [0.0, 1e-7, -1e-7])
+@pytest.mark.parametrize("rule", ["zero", "epsilon"])
+def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: str, bias: float) -> None:
+    pipeline = make_pipeline(CountVectorizer(), LinearSVC()).fit(["good film", "bad film"] * 3, ["n", "p"] * 3)
+    pipeline[-1].coef_, pipeline[-1].intercept_ = np.array([[-0.8, 0.0, 0.8]]), np.array([bias])
+    module = nn.Sequential(nn.EmbeddingBag(4, 2, mode="sum"), nn.Linear(2, 2)).double()
+    bag, layer = module
+    with torch.no_grad():
+        bag.weight.copy_(torch.tensor([[0.0, 0.0], [0.8, 0.1], [-0.8, -0.1], [0.0, 0.0]]))
+        layer.weight.copy_(torch.tensor([[-1.0, 2.0], [1.0, 1.0]]))
+        layer.bias.copy_(torch.tensor([-bias, bias]))
+    how = {"tokenizer": str.split, "vocabulary": {"good": 1, "bad": 2, "film": 3}}
+    for model, options in ((pipeline, {}), (module, how)):
+        for target in ("all", [(0, 1)] if options else [("n", "p")]):
+            found = explain(model, "good bad", target=target, rule=rule, **options)
+            slope = explain(model, "good bad", target=target, method="gradient-x-input", **options)
+            np.testing.assert_allclose(found.relevance, slope.relevance, rtol=1e-6)
+            np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.target_scores, atol=1e-12)
+            assert np.abs(found.relevance).min() > 0.1

@@ -1,0 +1,87 @@
+"""Notice a forward pass that gives another result each time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from textlrp.errors import ModelError
+
+
+def names(listed: str) -> list[str]:
+    """Names that are separated by blanks."""
+    return listed.split()
+
+
+RANDOM = frozenset(
+    names(
+        "rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson binomial "
+        "uniform random exponential geometric cauchy log_normal gumbel_softmax standard_gamma"
+    )
+)
+"""Torch operations that draw random numbers, in place or not."""
+
+DROPOUTS = frozenset(
+    names("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d rrelu")
+)
+"""Operations that draw random numbers in training mode."""
+
+_TRAINING = {"rrelu": (3, False)}
+"""Where the argument ``training`` stands, and its default, if not at 2."""
+
+REPEATS = 3
+"""Forward passes that are compared where one may be random."""
+
+
+def is_random(operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an operation draws random numbers when it is called so."""
+    if operation in RANDOM:
+        return True
+    if operation not in DROPOUTS:
+        return False
+    place, default = _TRAINING.get(operation, (2, operation != "feature_alpha_dropout"))
+    training = args[place] if len(args) > place else kwargs.get("training", kwargs.get("train", default))
+    p = args[1] if len(args) > 1 else kwargs.get("p", 0.5)
+    return bool(training) and (operation == "rrelu" or bool(p))
+
+
+class Draws:
+    """What a forward pass drew: ``noted`` is the place of a random operation that was seen, if any."""
+
+    def __init__(self) -> None:
+        self.noted: str | None = None
+        self.any = False
+
+
+@contextmanager
+def watched_generators() -> Iterator[Draws]:
+    """See whether the global generators of torch, numpy and Python were used meanwhile."""
+    draws, before = Draws(), _states()
+    yield draws
+    after = _states()
+    draws.any = draws.noted is not None or not torch.equal(before[0], after[0]) or before[1:] != after[1:]
+
+
+def check_repeats(output: Tensor, again: Callable[[], Tensor], draws: Draws) -> None:
+    """Raise :class:`ModelError` where a module that drew random numbers gives another ``output`` when asked again."""
+    if not draws.any:
+        return
+    for _ in range(REPEATS):
+        other = again()
+        if output.shape != other.shape or not torch.equal(output.detach().nan_to_num(), other.detach().nan_to_num()):
+            where = "" if draws.noted is None else f" ({draws.noted})"
+            raise ModelError(
+                f"the module draws random numbers in eval mode{where}: its scores differ from call to call, so they "
+                "cannot be explained. Turn this off in eval mode, for instance with training=self.training."
+            )
+
+
+def _states() -> tuple[Tensor, Any, bytes, Any]:
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state(), random.getstate(), np.asarray(keys).tobytes(), (name, *rest)

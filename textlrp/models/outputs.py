@@ -1,0 +1,85 @@
+"""Which of the outputs of a module of the user's own are the class scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from textlrp.errors import ModelError, OptionError
+
+LOGITS = "logits"
+"""What an output of class scores is called where outputs have names."""
+
+Shapes = Sequence[tuple[str, tuple[int, ...]]]
+"""Outputs by name or position, with their shapes."""
+
+
+def named_outputs(result: Any) -> dict[str, Tensor]:
+    """The tensors of real numbers that a module returned, by name or position ("1", or "1.0" inside of another)."""
+    if isinstance(result, Tensor):
+        return {"": result} if result.is_floating_point() else {}
+    parts: list[tuple[str, Any]] = []
+    if isinstance(result, Mapping):
+        parts = [(str(name), part) for name, part in result.items()]
+    elif isinstance(result, (tuple, list)):
+        parts = [(str(name), part) for name, part in zip(_names(result), result, strict=True)]
+    elif isinstance(getattr(result, LOGITS, None), Tensor):
+        parts = [(LOGITS, getattr(result, LOGITS))]
+    found = {}
+    for name, part in parts:
+        for inner, tensor in named_outputs(part).items():
+            found[f"{name}.{inner}" if inner else name] = tensor
+    return found
+
+
+def choose_output(shapes: Shapes, longer: Shapes | None, classes: int | None) -> str:
+    """The name of the class scores among the outputs for a text and for a ``longer`` one, None where it is unknown.
+
+    Class scores do not change their size with the text. ``classes`` is how many there are, where that was given.
+    Raises :class:`OptionError` where several may be meant, :class:`ModelError` where none may.
+    """
+    names = [name for name, _ in shapes]
+    if LOGITS in names:
+        return LOGITS
+    other = dict(longer or shapes)
+    kept = [(name, shape) for name, shape in shapes if other.get(name, shape) == shape]
+    if not kept:
+        changes = "; ".join(f"{shape} and {other[name]}" for name, shape in shapes)
+        raise ModelError(
+            f"the module's output changes its size with the text: {changes} for texts of different lengths. It must "
+            "be one score for each class: (1, C)."
+        )
+    if len(shapes) == 1:
+        return names[0]
+    vectors = [(name, shape) for name, shape in kept if _size(shape) == max(shape, default=1)]
+    sizes = (classes, 1) if classes == 2 else (classes,)
+    fitting = [(name, shape) for name, shape in vectors if _size(shape) in sizes]
+    for some in (fitting, vectors, kept):
+        if len(some) == 1:
+            return some[0][0]
+    raise OptionError(
+        f"scores must be the name or position of the class scores among the module's outputs; got None. The module "
+        f"returns {listed(shapes)}: pass scores={_option(kept[0][0])}, for instance."
+    )
+
+
+def listed(shapes: Shapes) -> str:
+    """The outputs with their shapes, for messages."""
+    return ", ".join(f"{_option(name)} {shape}" for name, shape in shapes)
+
+
+def _option(name: str) -> str:
+    return name if name.isdigit() else repr(name)
+
+
+def _names(values: Any) -> Sequence[Any]:
+    return getattr(values, "_fields", range(len(values)))
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size
