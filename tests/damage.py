@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from toys import READ, fitted
+from toys import LABELS, READ, TEXTS, fitted, small
 
 from textlrp.errors import ModelError
 from textlrp.explainers.explain import explain
@@ -280,7 +280,8 @@ def sound_folders(place: Path) -> list[Path]:
     ):  # fmt: skip
         folder = place / f"{variant}-{dtype}-{compress}"
         folders.append(save_model(fitted(variant, dtype), folder, compress=compress))
-    return folders
+    subwords = small("boe", subwords=(2, 3), buckets=20).fit(TEXTS, LABELS)
+    return [*folders, save_model(subwords, place / "boe-subwords")]
 
 
 def check_usable(model: TextClassifier) -> None:
@@ -300,7 +301,7 @@ def check_usable(model: TextClassifier) -> None:
                 sizes = sizes + np.abs(entry)
             assert np.isfinite(explanation.scores).all()
             assert np.isfinite(sizes).all()
-            gaps = np.abs(explanation.relevance.sum(axis=1, dtype=np.float64) + ledger - explanation.scores)
+            gaps = np.abs(explanation.relevance.sum(axis=1, dtype=np.float64) + ledger - explanation.start_scores)
             assert (gaps <= LAW_1[model.dtype] * sizes).all(), (rule, explanation.document_id, gaps / sizes)
             assert all(np.isfinite(phrase.relevance).all() for phrase in explanation.phrases)
 

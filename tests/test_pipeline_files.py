@@ -248,11 +248,11 @@ def test_commands_read_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     [
         ("explain", "pipe.skops", "some.jsonl", "-o", "folder", "--workers", 1),
         ("explain", "pipe.skops", "some.jsonl", "--rules", "epsilon,gamma", "-o", "gallery.html"),
-        ("report", "pipe.skops", "some.jsonl", "-o", "pages"),
+        pytest.param(("report", "pipe.skops", "some.jsonl", "-o", "pages"), marks=pytest.mark.slow),
         ("report", "pipe.skops", "some.jsonl", "--against", "pipe.joblib", "--trust-pickle", "-o", "two.html"),
         ("words", "pipe.skops", "some.jsonl"),
     ],
-    ids=lambda arguments: " ".join(map(str, arguments)),
+    ids=lambda arguments: f"{arguments[0]} to {arguments[-1]}",
 )
 def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> None:
     said = run(*arguments)

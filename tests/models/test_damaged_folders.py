@@ -43,8 +43,8 @@ def test_500_damaged_folders_with_bounds_checked() -> None:
     assert last.endswith(", 0 other")
 
 
-def test_40_damaged_folders(tmp_path: Path) -> None:
-    ends, others = damage_many(tmp_path, 40, 5)
+def test_30_damaged_folders(tmp_path: Path) -> None:
+    ends, others = damage_many(tmp_path, 30, 5)
     assert not others
     assert min(ends["refused"], ends["usable"]) > 0
 

@@ -117,7 +117,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         """Raise :class:`ModelError` as for every net, and where ``idf_power`` makes a word's weight too large."""
         super().check_weights(weights, vocabulary)
         with np.errstate(over="ignore"):
-            largest = float((vocabulary.inverse_frequencies() ** self.idf_power).max())
+            largest = float(np.float64(np.log(1 + vocabulary.documents) + 1) ** self.idf_power)
         if not largest <= REACH:
             raise ModelError(f"idf_power must keep word weights below {REACH:g}; {self.idf_power!r} does not.")
 
