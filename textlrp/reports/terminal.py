@@ -187,7 +187,7 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
     words = explanation.words(target=row)
     return (
         [word for word in words if word.relevance > 0][:count],
-        [word for word in reversed(words) if word.relevance < 0][:count],
+        sorted((word for word in words if word.relevance < 0), key=lambda word: (word.relevance, word.word))[:count],
     )
 
 
