@@ -815,6 +815,7 @@ def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, r
     refused(run(*asked, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
 
 
+@pytest.mark.slow
 def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
     table, asked = make_table(), ("--rule", "alpha1beta0", "--start", "score")
     assert run("explain", svm, table, *asked, "-o", "out.jsonl").code == 0

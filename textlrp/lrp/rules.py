@@ -138,6 +138,8 @@ class Zero:
     choose it for the top layer. Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.1.
     """
 
+    fixed_sign: ClassVar[bool] = False
+
     def shares(self, step: Outputs) -> Shares:
         return _products(step, stabiliser=0.0, spread=False)
 
@@ -158,6 +160,7 @@ class Epsilon:
 
     epsilon: float = 1e-6
     bias: Literal["absorb", "spread"] = "absorb"
+    fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_size(self, "epsilon")
@@ -182,6 +185,7 @@ class Gamma:
 
     gamma: float = 0.25
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_size(self, "gamma")

@@ -18,7 +18,7 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Dense, Features, LinearMap
 from textlrp.lrp.recorded import Applied, Moved
-from textlrp.lrp.rules import Part, Zero
+from textlrp.lrp.rules import Part, Zero, has_fixed_sign, remark_on_text
 from textlrp.lrp.trace import Linear, Step, Trace, layers_of
 
 Start = Literal["score", "centered"]
@@ -55,8 +55,12 @@ def started(trace: Trace, composite: Composite, start: Start | None) -> Started:
     never negative. Every other composite, and a module whose scores are not written by one linear layer, starts from
     the score. Raises :class:`ModelError` for an explicit ``"centered"`` on such a module.
     """
-    layers = [layer for layer in layers_of(trace) if layer is not None]
-    fixed, remarks = composite.fixed_sign(layers), composite.remarks_on_text(layers)
+    fixed = False
+    remarks: tuple[str, ...] = ()
+    # most composites have no such rule, and need not be asked layer by layer
+    if any(has_fixed_sign(rule) or remark_on_text(rule) for rule in (*composite.layers.values(), composite.default)):
+        layers = [layer for layer in layers_of(trace) if layer is not None]
+        fixed, remarks = composite.fixed_sign(layers), composite.remarks_on_text(layers)
     if start == "score" or (start is None and not fixed):
         return Started(trace, "score", fixed, remarks)
     found = _centered(trace)
@@ -131,7 +135,7 @@ def _centered_map(map: LinearMap) -> LinearMap | None:
     if isinstance(map, Dense):
         return replace(map, weight=map.weight - map.weight.mean(dim=0))
     if isinstance(map, Features):
-        return replace(map, weight=_less_mean(map.weight))
+        return replace(map, weight=map.weight - map.weight.mean(dim=-1, keepdim=True))
     return None
 
 
@@ -152,5 +156,5 @@ def _rows_times(inputs: Tensor, weight: Tensor) -> Tensor:
 
 def _less_mean(values: Tensor) -> Tensor:
     """(..., C) minus its mean over classes, rounded once."""
-    exact = values.double()
-    return (exact - exact.mean(dim=-1, keepdim=True)).to(values.dtype)
+    exact = values.cpu().double()  # not every device has float64
+    return (exact - exact.mean(dim=-1, keepdim=True)).to(values.device, values.dtype)
