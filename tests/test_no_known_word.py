@@ -81,6 +81,20 @@ def run(command: list[str], kind: str, models: Path, corpus: Path) -> None:
 @pytest.mark.parametrize("command", QUICK.values(), ids=QUICK)
 def test_a_report_by_a_bag_of_words(command: list[str], models: Path, tmp_path: Path) -> None:
     run(command, "svm", models, written(tmp_path, ""))
+    index = tmp_path / "out" / "index.html" if "OUT" in command else tmp_path / "out.html"
+    assert "No word has relevance for this class." in index.read_text(encoding="utf-8")
+
+
+def test_a_listing_without_rows_says_why(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["words", "MODEL", "CORPUS"], "svm", models, written(tmp_path, "42"))
+    assert "texts explained for it\nNo word has relevance for this class.\n" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_filters_without_a_known_word(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["filters", "MODEL", "CORPUS"], "cnn", models, written(tmp_path, "42"))
+    assert capsys.readouterr().out == "0 of 0 filters\nNo text has a word that the model reads.\n\n"
+    run(["explain", "MODEL", "CORPUS", "--phrases", "3"], "cnn", models, written(tmp_path, "quux"))
 
 
 @pytest.mark.slow

@@ -71,6 +71,8 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
         for found in filters[:most]
     )
     note = "Each filter with the class it speaks for (weight) and the phrases that excite it most (activation)."
+    if not rows:
+        note = "No text has a word that the model reads."
     return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
 
 

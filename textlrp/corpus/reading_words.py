@@ -110,5 +110,7 @@ def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:
     )
     unseen = any(word.in_training == 0 for word in words)
     note = f"{UNSEEN} in no training text: what the model knows of it comes from its word vectors." * unseen
+    if not words:
+        note = "No word has relevance for this class."
     headings = (kind, "relevance", "texts", *(("training texts",) if known else ()), "most relevant in")
     return Listing(title, note, headings, rows)

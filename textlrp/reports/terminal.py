@@ -84,6 +84,9 @@ def print_listing(listing: Listing, console: Console) -> None:
     console.print(Text(listing.title, style="bold"))
     if listing.note:
         console.print(Text(listing.note, style="dim"))
+    if not listing.rows:
+        console.print()
+        return
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for position, heading in enumerate(listing.headings):
         table.add_column(heading, no_wrap=position == 0, overflow="fold")
