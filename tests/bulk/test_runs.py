@@ -376,11 +376,11 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     path.write_bytes(lines({1: b"caf\xe9,med\n", 70: b"fine,m\xe9d\n"}, b"text,label\n", csv_line))
     yield path, {1: "holds bytes that are not UTF-8", 70: "holds bytes that are not UTF-8"}
     path = folder / "quotes.tsv"
-    path.write_bytes(lines({5: b'"a"b\tmed\n'}, b"text\tlabel\n", lambda row: f"{row['text']}\tmed\n".encode()))
-    yield path, {5: "is not valid CSV"}
+    path.write_bytes(lines({5: b'"a"b\tmed\tx\n'}, b"text\tlabel\n", lambda row: f"{row['text']}\tmed\n".encode()))
+    yield path, {5: "has 3 fields where the header has 2"}
     bad = {
         1: b"{no json\n", 2: b"[1]\n", 9: b'{"text": null}\n', 10: b'{"text": 7}\n', 11: b'{"label": "x"}\n',
-        12: b'{"text": "caf\xe9"}\n', 13: b'{"text": "\\ud83d half"}\n',
+        12: b'{"text": "caf\xe9"}\n', 13: b'{"text": 1.5}\n',
         70: b'{"text": "a", "label": ["a", "\xe9"]}\n',
     }  # fmt: skip
     path = folder / "some.jsonl"
@@ -394,7 +394,7 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
             10: "has 7 (int) for a text",
             11: "has no 'text'",
             12: "holds bytes that are not UTF-8",
-            13: "is not valid JSON",
+            13: "1.5 (float) for a text",
             70: "has several labels",
         },
     )

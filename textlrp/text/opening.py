@@ -123,6 +123,7 @@ class Lines:
         self.number = 0
         self._file, self._path, self._limit = file, path, limit
         self._ahead: deque[str] = deque()
+        self._error: Exception | None = None
         self._room, self._begins = limit, True
 
     def begin_row(self) -> None:
@@ -135,6 +136,8 @@ class Lines:
     def __next__(self) -> str:
         if self._ahead:
             line = self._ahead.popleft()
+        elif self._error is not None:
+            raise self._error
         elif not (line := self._file.readline(self._room + 1)):
             raise StopIteration
         self._room -= len(line)
@@ -154,7 +157,14 @@ class Lines:
     def sample(self, lines: int, characters: int = 1 << 20) -> list[str]:
         """The next lines, which still come; at most about so many characters."""
         found = list(self._ahead)
-        while len(found) < lines and characters > 0 and (line := self._file.readline(self._limit + 1)):
+        while len(found) < lines and characters > 0:
+            try:
+                line = self._file.readline(self._limit + 1)
+            except (OSError, EOFError, zlib.error, UnicodeError) as error:
+                self._error = error  # raised when the lines before it are read
+                break
+            if not line:
+                break
             characters -= len(line)
             self._ahead.append(line)
             found.append(line)
