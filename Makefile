@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
+# compiled loops are kept in the clone, as all else that make leaves
+export NUMBA_CACHE_DIR ?= $(CURDIR)/$(VENV)/compiled
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test test-all docs clean
@@ -35,7 +37,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[paper,rivals,ray,test,docs]"
+	$(PIP) --editable ".[paper,rivals,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
 	@touch $(TOOLS)
 

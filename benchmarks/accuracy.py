@@ -27,7 +27,7 @@ def law_error(explanations: Iterable[Explanation]) -> tuple[float, int]:
     worst, checked = 0.0, 0
     for why in explanations:
         size = np.abs(why.relevance).sum(axis=1) + sum(np.abs(entry) for entry in why.ledger.values())
-        error = np.abs(why.relevance.sum(axis=1) + why.absorbed - why.target_scores)
+        error = np.abs(why.relevance.sum(axis=1) + why.absorbed - why.start_scores)
         worst = max(worst, float((error / np.where(size > 0, size, 1)).max()))
         checked += len(why.targets)
     return worst, checked

@@ -141,8 +141,8 @@ def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "## Word deletion",
         "",
         "Area under the accuracy curve over 50 deleted words. Right documents: lower is better; wrong documents: "
-        "higher. In brackets the paired difference to LRP's area; **bold** where its interval excludes 0. Random: "
-        "the mean of ten orders for CNN2, of three for the others.",
+        "higher. In brackets the paired difference to LRP's area; **bold** where its interval excludes 0 "
+        "and there are at least 20 documents. Random: the mean of ten orders for CNN2, of three for the others.",
     ]
     for name, found in results.items():
         measured = (found.get("deletion") or {}).get("protocols", [])
@@ -177,7 +177,7 @@ def _areas(protocols: Sequence[Results]) -> Iterator[str]:
             if different is not None:
                 low, high = different["interval"]
                 says = f"{different['difference']:+.4f}: {low:+.4f} to {high:+.4f}"
-                cell += f" (**{says}**)" if low > 0 or high < 0 else f" ({says})"
+                cell += f" (**{says}**)" if different["verdict"] in ("better", "worse") else f" ({says})"
             cells.append(cell)
         yield f"| {curve['method']} | {' | '.join(cells)} |"
 

@@ -6,6 +6,7 @@ ids start at the word vectors, which saves them the look-up.
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -84,6 +85,47 @@ def forward_by_matrices(net: PlainNet) -> Contender:
     return run
 
 
+def forward_compiled(net: PlainNet) -> Contender:
+    """Scores alone, by ``torch.compile`` with dynamic shapes."""
+    compiled = torch.compile(net, dynamic=True)
+
+    @torch.no_grad()
+    def run(ids: Tensor) -> object:
+        return compiled(ids)
+
+    return run
+
+
+def forward_onnx(net: PlainNet) -> Contender:
+    """Scores alone, by ONNX Runtime on the exported net, with as many threads as torch has."""
+    import onnxruntime
+
+    buffer = io.BytesIO()
+    axes = {"ids": {0: "documents", 1: "words"}}
+    torch.onnx.export(
+        net,
+        (torch.zeros(2, 7, dtype=torch.int64),),
+        buffer,
+        dynamo=False,
+        input_names=["ids"],
+        dynamic_axes=axes,
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
+    return lambda ids: session.run(None, {"ids": ids.numpy()})
+
+
+def forward_and_backward(net: nn.Module, vectors: Callable[[Tensor], Tensor]) -> Contender:
+    """Scores and the gradient of the first class, by autograd: what any explanation of one class costs at least."""
+
+    def run(ids: Tensor) -> object:
+        leaf = vectors(ids).detach().requires_grad_()
+        return torch.autograd.grad(net(leaf)[:, 0].sum(), leaf)[0]
+
+    return run
+
+
 def gradient_times_input(net: PlainNet, classes: int = 1) -> Contender:
     """By autograd, for the first ``classes`` classes."""
 
@@ -99,20 +141,18 @@ def gradient_times_input(net: PlainNet, classes: int = 1) -> Contender:
 
 
 def captum_lrp(net: PlainNet, classes: int = 1) -> Contender:
-    """Captum's LRP with its epsilon rule, for the first ``classes`` classes, one after another as it wants."""
+    """Captum's LRP with its epsilon rule, for the first ``classes`` classes: each document as often in the batch."""
     rules, route, attr = outside.captum_rules(), outside.captum_route, outside.captum()
 
     def run(ids: Tensor) -> object:
-        found = []
-        for c in range(classes):
-            for layer in net.top:
-                if isinstance(layer, (nn.Conv1d, nn.Linear)):
-                    layer.rule = rules.EpsilonRule(epsilon=1e-6)
-                elif not isinstance(layer, nn.ReLU):
-                    layer.rule = route()
-            vectors = net.vectors(ids).requires_grad_()
-            found.append(attr.LRP(net.top).attribute(vectors, target=c).detach().sum(dim=1))
-        return found
+        for layer in net.top:
+            if isinstance(layer, (nn.Conv1d, nn.Linear)):
+                layer.rule = rules.EpsilonRule(epsilon=1e-6)
+            elif not isinstance(layer, nn.ReLU):
+                layer.rule = route()
+        vectors = net.vectors(ids).repeat_interleave(classes, dim=0).requires_grad_()
+        target = torch.arange(classes).repeat(len(ids))
+        return attr.LRP(net.top).attribute(vectors, target=target).detach().sum(dim=1)
 
     return run
 

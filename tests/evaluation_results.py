@@ -89,15 +89,9 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             + [{"method": "random", "accuracy": 0.21, "interval": [0.186, 0.236], "hits": 204, "counted": 970}],
         },
         "rationales": {
-            "documents": 20,
-            "rows": [
-                {
-                    "method": title,
-                    **{name: size * good for name, size in RATIONALES.items()},
-                    "intervals": {name: around(size * good, 0.06) for name, size in RATIONALES.items()},
-                }
-                for title, *_, good in METHODS[:7]
-            ],
+            "texts": 25,
+            "skipped": 2,
+            "levels": [rationales_level(by, size) for by, size in (("word", 1.1), ("token", 1.0), ("sentence", 0.9))],
         },
         "words": class_words(documents, random),
         "sanity": {
@@ -140,8 +134,45 @@ SYLLABLES = "an bel cor dis el fran gor hil ist jun kel lor men nor ost per qua 
 RATIONALES = {"average_precision": 0.55, "auroc": 0.81, "pointing": 0.85, "iou": 0.38}
 
 
+def rationales_level(by: str, size: float) -> dict[str, Any]:
+    rows = [("random", 0.3), ("tf × log ratio", 0.8), ("late words first", 0.4), ("early words first", 0.5)]
+    return {
+        "by": by,
+        "against": METHODS[0][0],
+        "documents": 22,
+        "left_out": 3,
+        "marked_share": 0.12,
+        "rows": [
+            {
+                "method": title,
+                **{name: size * whole * good for name, whole in RATIONALES.items()},
+                "intervals": {name: around(size * whole * good, 0.06) for name, whole in RATIONALES.items()},
+                "differences": {
+                    name: {
+                        "difference": size * whole * (good - 1),
+                        "interval": around(size * whole * (good - 1), 0.02),
+                        "documents": 22,
+                        "verdict": verdict_of(size * whole * (good - 1), 0.02),
+                    }
+                    for name, whole in RATIONALES.items()
+                },
+            }
+            for title, good in [*((title, good) for title, *_, good in METHODS[:7]), *rows]
+        ],
+    }
+
+
 def around(value: float, half: float) -> list[float]:
     return [value - half, value + half]
+
+
+TOO_FEW = "too few documents"
+
+
+def verdict_of(difference: float, half: float, better: str = "higher") -> str:
+    if abs(difference) <= half:
+        return "not significant"
+    return "better" if (difference > 0) == (better == "higher") else "worse"
 
 
 def protocol(
@@ -174,6 +205,8 @@ def protocol(
             "against": first["method"],
             "difference": curve["area"] - first["area"],
             "interval": around(curve["area"] - first["area"], 0.007),
+            "documents": documents,
+            "verdict": verdict_of(curve["area"] - first["area"], 0.007, better) if documents >= 20 else TOO_FEW,
         }
         for curve in curves[1:]
     ]

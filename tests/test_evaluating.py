@@ -156,7 +156,63 @@ def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     assert results["stability"][0]["model"] == "another seed"
-    assert [row["method"] for row in results["rationales"]["rows"]][-1] == "random"
+    levels = results["rationales"]["levels"]
+    assert [level["by"] for level in levels] == ["word", "token"]  # a single sentence leaves nothing to rank
+    assert any("by sentence was not measured" in note for note in results["notes"])
+    titles = [asked.title for asked in plan.methods]
+    baselines = ["random", "late words first", "early words first", "tf × log ratio"]
+    for level in levels:
+        assert [row["method"] for row in level["rows"]] == [*titles, *baselines]
+        assert level["documents"] == len(TEXTS)
+        assert (level["left_out"], level["against"]) == (0, titles[0])
+        assert 0 < level["marked_share"] < 0.5
+        differences = [row["differences"]["average_precision"] for row in level["rows"][1:]]
+        assert all(each["documents"] == len(TEXTS) for each in differences)
+        late = level["rows"][len(titles) + 1]
+        assert late["average_precision"] == 1  # the last word is what was marked
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "tf × log ratio" in page
+    assert "late words first" in page
+
+
+def test_rationales_alone_need_no_corpus(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.save(tmp_path / "model")
+    marked = tmp_path / "marked.jsonl"
+    texts = {"autos": "The engine is old. It is my car.", "med": "A pill helps. The fever was gone."}
+    lines = [{"text": text, "label": label, "words": [text.split()[1]]} for label, text in texts.items()]
+    marked.write_text(
+        "\n".join(map(json.dumps, [*lines, {"text": "nothing here"}, {"text": "none", "spans": [[0, 0]]}]))
+    )
+    arguments = ["evaluate", str(tmp_path / "model"), "-o", str(tmp_path / "out")]
+    assert main([*arguments, "--rationales", str(marked)]) == 0
+    capsys.readouterr()
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert (results["documents"], results["accuracy"]) == (None, None)
+    found = results["rationales"]
+    assert (found["texts"], found["skipped"]) == (2, 2)
+    assert [level["by"] for level in found["levels"]] == ["word", "token", "sentence"]
+    verdicts = {row["differences"]["iou"]["verdict"] for row in found["levels"][0]["rows"][1:]}
+    assert verdicts == {"too few documents"}
+    assert not {"deletion", "eraser", "words", "pointing"} & results.keys()
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "too few documents (n=2)" in page
+    assert "2 rows of the file skipped" in page
+    assert any("tf × log ratio was not measured" in note for note in results["notes"])
+
+    assert main(arguments) == 2
+    assert "CORPUS is missing" in capsys.readouterr().err
+    assert main([*arguments, "--rationales", str(marked), "--measure", "deletion"]) == 2
+    assert "the measure deletion needs it" in capsys.readouterr().err
+    assert main([*arguments, "--measure", "rationales"]) == 2
+    assert "Pass --rationales FILE" in capsys.readouterr().err
+
+
+def test_a_corpus_without_labels_will_do_for_rationales(model: Any, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.jsonl"
+    marked.write_text(json.dumps({"text": "the engine of my car", "words": ["car"]}))
+    plan = small_plan(model, measures=frozenset({"rationales"}), rationales=marked)
+    results = evaluate(model, [Document("1", "no label")], tmp_path / "out", plan=plan)
+    assert len(results["rationales"]["levels"]) == 2
 
 
 @pytest.mark.parametrize("kind", ["boe", "svm"])

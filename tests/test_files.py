@@ -1,9 +1,15 @@
+import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from textlrp.errors import DataError
 from textlrp.files import written_beside
+from textlrp.rows import read_rows
+from textlrp.store import read_jsonl
 
 
 def _fail(path: Path) -> None:
@@ -48,6 +54,36 @@ def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path: Path) -> None
     with written_beside("/dev/null") as device:
         assert device == Path("/dev/null")
     assert Path("/dev/null").is_char_device()
+
+
+def test_the_standard_streams_are_written_to_and_other_pipes_are_not(tmp_path: Path) -> None:
+    page = "textlrp.records.Explanation"
+    script = (
+        f"from textlrp.files import written_beside; page = {page!r}\n"
+        "with written_beside('/dev/stdout') as out: out.write_text(page)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == page
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(DataError, match=r"must be a regular file; got '.*pipe', a pipe"),
+        written_beside(tmp_path / "pipe"),
+    ):
+        pass
+    with pytest.raises(DataError, match="a pipe"):
+        list(read_jsonl(tmp_path / "pipe"))
+    with pytest.raises(DataError, match="a pipe"):
+        list(read_rows(tmp_path / "pipe"))
+
+
+def test_a_new_file_has_the_usual_mode(tmp_path: Path) -> None:
+    usual = os.umask(0o027)
+    try:
+        with written_beside(tmp_path / "out.txt") as beside:
+            beside.write_text("x")
+    finally:
+        os.umask(usual)
+    assert stat.S_IMODE((tmp_path / "out.txt").stat().st_mode) == 0o640
 
 
 def test_a_name_at_the_limit_can_be_written(tmp_path: Path) -> None:

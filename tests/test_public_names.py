@@ -89,6 +89,24 @@ def test_import_is_light() -> None:
     assert run(f"import sys, textlrp; dir(textlrp); print([name for name in {HEAVY} if name in sys.modules])") == "[]"
 
 
+def test_pages_are_rendered_without_torch_spacy_or_matplotlib() -> None:
+    code = (
+        "import sys, textlrp.reports.writing, textlrp.reports.evaluation, textlrp.reports.comparing\n"
+        "print([name for name in ('torch', 'spacy', 'matplotlib', 'numba') if name in sys.modules])"
+    )
+    assert run(code) == "[]"
+
+
+@pytest.mark.slow
+def test_explaining_a_text_in_the_terminal_loads_no_matplotlib() -> None:
+    code = (
+        "import sys; from textlrp.cli import main\n"
+        "main(['explain', '20newsgroups-cnn', '--text', 'The shuttle reached its orbit.'])\n"
+        "print([name for name in ('matplotlib', 'nltk', 'shap') if name in sys.modules])"
+    )
+    assert run(code).splitlines()[-1] == "[]"
+
+
 @pytest.mark.slow
 def test_a_first_name_does_not_hide_later_ones() -> None:
     code = "import textlrp; textlrp.explain; textlrp.load; import textlrp.explainers.explain"

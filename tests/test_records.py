@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from explanations import make_explanation, with_phrases
 
-from textlrp.errors import DataError, TargetError
+from textlrp.errors import DataError, OptionError, TargetError
 from textlrp.records import Document, Explanation, Status, Tokens, from_dict
 
 
 def test_relevance_plus_absorbed_is_score() -> None:
     explanation = make_explanation(targets=(0, 1, (0, 2)), dtype=np.float64)
     total = explanation.relevance.sum(axis=1) + explanation.absorbed
-    np.testing.assert_allclose(total, explanation.target_scores, rtol=1e-12)
+    np.testing.assert_allclose(total, explanation.start_scores, rtol=1e-12)
 
 
 def test_a_document_keeps_its_text_and_reads_without_the_skipped_ranges() -> None:
@@ -31,12 +31,25 @@ def test_tokens_iterate_as_written() -> None:
 
 def test_top_and_words_count_read_tokens_only() -> None:
     explanation = make_explanation("a b a 7", relevance=np.array([[1.0, -2.0, 0.5, 0.0]], np.float32))
-    assert [(t.token, t.relevance, t.start, t.end) for t in explanation.top(2)] == [
+    assert [(t.token, t.relevance, t.start, t.end) for t in explanation.top(2, by="token")] == [
         ("a", 1.0, 0, 1),
         ("a", 0.5, 4, 5),
     ]
-    assert explanation.words() == [("a", 1.5, 2), ("b", -2.0, 1)]
+    assert explanation.words() == [("a", 1.5, 2, ((0, 1), (4, 5))), ("b", -2.0, 1, ((2, 3),))]
+    assert explanation.top() == explanation.words()
     assert explanation.status[3] == Status.NOT_A_WORD
+    with pytest.raises(OptionError, match=r"by must be 'word' or 'token'; got 'words'\."):
+        explanation.top(by="words")  # type: ignore[call-overload]
+
+
+def test_the_strongest_word_is_the_one_with_the_largest_sum_and_equals_are_in_alphabetical_order() -> None:
+    relevance = np.array([[2.0, 3.0, 2.0, 1.0, 1.0]], np.float32)
+    explanation = make_explanation("Oil car oil zebra ape", relevance=relevance)
+    assert [(w.word, w.relevance) for w in explanation.top(4)] == [("oil", 4), ("car", 3), ("ape", 1), ("zebra", 1)]
+    assert [t.token for t in explanation.top(4, by="token")] == ["car", "Oil", "oil", "zebra"]
+    text = explanation.text
+    assert [text[start:end] for start, end in explanation.top(1)[0].spans] == ["Oil", "oil"]
+    assert "oil +4.00, car +3.00, ape +1.00, zebra +1.00" in repr(explanation)
 
 
 def test_a_row_is_found_by_name_or_number_and_a_wrong_one_is_named() -> None:
@@ -97,6 +110,7 @@ def test_where_every_character_is_a_token_words_are_runs_of_letters() -> None:
     why = replace(make_explanation(targets=(0,)), tokens=tokens, relevance=relevance, status=status)
     sums = {row.word: (row.relevance, row.occurrences) for row in why.words()}
     assert sums["oil"] == (4 + 5 + 6 + 13 + 14 + 15, 2)
+    assert all(text[start:end].lower() == row.word for row in why.words() for start, end in row.spans)
     assert sum(total for total, _ in sums.values()) == relevance.sum()
 
 

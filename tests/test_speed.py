@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import textlrp
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.models.cnn import CNNClassifier
@@ -22,6 +23,9 @@ WORDS, D, F, C, TEXTS, LENGTH = 2000, 300, 800, 20, 64, 200
 
 GUARD = 3
 """At least so many times faster: a fifth of what it is on a quiet machine."""
+
+LATENCY_GUARD = 3.5
+"""At most so many times the processor time of predicting a single text; about 2 on a quiet machine."""
 
 
 def net() -> CNNClassifier:
@@ -83,3 +87,20 @@ def test_all_classes_are_explained_several_times_faster_than_a_plain_forward_pas
         theirs = seconds(lambda: forward(padded))
         ratios.append(theirs / ((before + seconds(explain)) / 2))
     assert statistics.median(ratios) > GUARD, ratios
+
+
+@pytest.mark.parametrize("words", [12, 200])
+def test_one_text_is_explained_in_about_the_time_of_predicting_it(words: int) -> None:
+    model = textlrp.load("20newsgroups-cnn")
+    text = " ".join(("my doctor says the shuttle launch was delayed by bad weather " * 20).split()[:words])
+
+    def quickest(call: Callable[[], object]) -> float:
+        times = []
+        for _ in range(60):
+            before = time.process_time()
+            call()
+            times.append(time.process_time() - before)
+        return min(times)
+
+    predicting = quickest(lambda: model.predict([text]))
+    assert quickest(lambda: textlrp.explain(model, text, target="all")) < LATENCY_GUARD * predicting

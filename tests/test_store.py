@@ -57,6 +57,7 @@ def varied() -> list[Explanation]:
         with_phrases(make_explanation(awkward, targets=(2, (0, 1)), document_id='<"id">\n', seed=1)),
         make_explanation("", probabilities=None, labels=("no", "yes")),
         make_explanation("42 17 !!", ledger={}, method="gradient", rule="", model="", version=""),
+        make_explanation(targets=(1, 2), start="centered", notes=("of all",), target_notes=("", "of the second")),
     ]
 
 
@@ -107,14 +108,15 @@ def test_stored_numbers_are_float32(tmp_path: Path, write: Write, read: Read) ->
     np.testing.assert_array_equal(stored.relevance, original.relevance.astype(np.float32))
 
 
-def test_a_lone_surrogate_is_kept_in_json_lines_and_refused_by_parquet(tmp_path: Path) -> None:
+def test_a_lone_surrogate_is_kept_in_json_lines_and_replaced_in_parquet(tmp_path: Path) -> None:
     explanation = make_explanation("half \ud83d a character")
     store.write_jsonl(explanation, tmp_path / "out.jsonl")
     (stored,) = store.read_jsonl(tmp_path / "out.jsonl")
     assert_same(stored, explanation)
-    with pytest.raises(DataError, match=r"surrogate.*\.jsonl"):
+    with pytest.warns(UserWarning, match=r"surrogate.*\.jsonl"):
         store.write_parquet(explanation, tmp_path / "out.parquet")
-    assert not (tmp_path / "out.parquet").exists()
+    (stored,) = store.read_parquet(tmp_path / "out.parquet")
+    assert stored.text == "half \ufffd a character"
 
 
 @pytest.mark.parametrize(("write", "read"), FORMATS)
@@ -271,3 +273,26 @@ def test_phrases_come_back_as_phrases(tmp_path: Path) -> None:
     (stored,) = store.read_parquet(path)
     assert all(isinstance(phrase, Phrase) for phrase in stored.phrases)
     assert split(stored.text).forms == stored.tokens.forms
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_files_of_versions_without_a_start_are_read(suffix: str, tmp_path: Path) -> None:
+    path, added = tmp_path / f"old{suffix}", ("start", "notes", "target_notes")
+    why = make_explanation()
+    if suffix == ".jsonl":
+        path.write_text(json.dumps({key: value for key, value in why.to_dict().items() if key not in added}) + "\n")
+        (read,) = store.read_jsonl(path)
+    else:
+        table = pq.read_table(store.write_parquet(why, tmp_path / "new.parquet"))
+        pq.write_table(table.drop_columns(list(added)), path)
+        (read,) = store.read_parquet(path)
+    assert_same(read, why)
+    assert (read.start, read.notes, read.target_notes) == ("score", (), ())
+
+
+@pytest.mark.parametrize("wrong", [{"start": "middle"}, {"target_notes": ["a", "b"]}, {"notes": [1]}])
+def test_a_start_or_notes_that_do_not_fit_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "wrong.jsonl"
+    path.write_text(json.dumps(make_explanation().to_dict() | wrong) + "\n")
+    with pytest.raises(DataError, match="do not fit each other"):
+        list(store.read_jsonl(path))

@@ -78,7 +78,10 @@ def small(kind: str, **options: Any) -> TextClassifier:
         "embedding_dim": 5, "max_epochs": 2, "batch_size": 8, "validation_fraction": 0.0, "vectors": None,
     }  # fmt: skip
     if kind == "svm":
-        return BagOfWordsClassifier(**(shared | {"min_df_ngrams": 1, "ngrams": 2} | options))
+        bag: dict[str, Any] = {
+            "analyzer": "word", "punctuation": False, "min_df_ngrams": 1, "ngrams": 2, "C": 0.5, "idf_power": 2.0,
+        }  # fmt: skip
+        return BagOfWordsClassifier(**(shared | bag | options))
     if kind == "boe":
         return BagOfEmbeddingsClassifier(**(shared | net | options))
     return CNNClassifier(**(shared | net | {"widths": (1, 2, 3), "filters": 4} | options))

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, TargetError
+from textlrp.errors import DataError, OptionError, TargetError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,9 @@ Label = str | int | bool
 
 Target = int | tuple[int, int]
 """A position in ``classes_``, or the contrast (why the first and not the second)."""
+
+STARTS = ("score", "centered")
+"""What propagation starts from: the score of a class, or the score minus the mean of all scores of the document."""
 
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
@@ -112,7 +115,7 @@ class Tokens:
 
 
 class TokenRelevance(NamedTuple):
-    """One token of :meth:`Explanation.top`."""
+    """One token of :meth:`Explanation.top` with ``by="token"``: the token as written and its character offsets."""
 
     token: str
     relevance: float
@@ -121,11 +124,16 @@ class TokenRelevance(NamedTuple):
 
 
 class WordRelevance(NamedTuple):
-    """One distinct word of :meth:`Explanation.words`: its summed relevance and how often it was read."""
+    """One distinct word of a text, of :meth:`Explanation.words` and :meth:`Explanation.top`.
+
+    ``word`` is the normalized word, ``relevance`` the sum over its ``occurrences``, and ``spans`` their character
+    offsets (start, end) in the order of the text.
+    """
 
     word: str
     relevance: float
     occurrences: int
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 class Listing(NamedTuple):
@@ -154,8 +162,9 @@ class Phrase(NamedTuple):
 class Explanation:
     """Why a model gave a document its scores: one relevance per token and target.
 
-    The law: ``relevance.sum(axis=1) + absorbed == scores`` of the targets (for a contrast the
-    difference of two scores), with ``absorbed`` summed from the ledger.
+    The law: ``relevance.sum(axis=1) + absorbed == start_scores``, with ``absorbed`` summed from the ledger. With
+    ``start="score"`` these are the scores of the targets (for a contrast the difference of two scores). With
+    ``start="centered"`` they are the scores minus the mean of all C scores (for a contrast the same difference).
 
     | field | shape | what |
     |---|---|---|
@@ -174,6 +183,9 @@ class Explanation:
     | ``model`` | | fingerprint of the model's weights and settings |
     | ``version`` | | of textlrp |
     | ``gold`` | | the document's own label as text, where it has one |
+    | ``start`` | | what propagation starts from: "score" or "centered" |
+    | ``notes`` | | sentences that a reader of this explanation must know |
+    | ``target_notes`` | K or 0 | the same for each target, "" where there is nothing to say; empty for none at all |
     """
 
     document_id: str
@@ -192,6 +204,9 @@ class Explanation:
     model: str = ""
     version: str = ""
     gold: str | None = None
+    start: str = "score"
+    notes: tuple[str, ...] = ()
+    target_notes: tuple[str, ...] = ()
 
     # ---- derived numbers
 
@@ -222,6 +237,29 @@ class Explanation:
     def target_scores(self) -> NDArray[np.floating[Any]]:
         """(K,) the score each target explains; for a contrast the difference of two."""
         return np.array([self._score(target) for target in self.targets], dtype=self.scores.dtype)
+
+    @property
+    def start_scores(self) -> NDArray[np.floating[Any]]:
+        """(K,) what propagation starts from, which relevance and ``absorbed`` sum to.
+
+        :attr:`target_scores` for ``start="score"``; for ``"centered"`` minus :attr:`mean_score`, which cancels in a
+        contrast.
+        """
+        scores, mean = self.scores.astype(np.float64), self.mean_score
+        return np.array(
+            [scores[t[0]] - scores[t[1]] if isinstance(t, tuple) else scores[t] - mean for t in self.targets],
+            dtype=self.scores.dtype,
+        )
+
+    @property
+    def mean_score(self) -> float:
+        """What ``start`` takes away from a score: the mean over classes for ``"centered"``, else 0."""
+        return float(self.scores.astype(np.float64).mean()) if self.start == "centered" else 0.0
+
+    def notes_of(self, row: int) -> tuple[str, ...]:
+        """The notes that concern target ``row``: its own first, then those of the whole explanation."""
+        own = self.target_notes[row] if self.target_notes else ""
+        return (own, *self.notes) if own else self.notes
 
     def _score(self, target: Target) -> Any:
         if isinstance(target, tuple):
@@ -268,8 +306,26 @@ class Explanation:
             return target % len(self.targets)
         raise TargetError(f"row {target} does not exist; this explanation has {len(self.targets)} targets.")
 
-    def top(self, n: int = 10, *, target: str | int | None = None) -> list[TokenRelevance]:
-        """The ``n`` read tokens with the largest relevance for a target, most positive first."""
+    @overload
+    def top(
+        self, n: int = 10, *, target: str | int | None = None, by: Literal["word"] = "word"
+    ) -> list[WordRelevance]: ...
+    @overload
+    def top(self, n: int = 10, *, target: str | int | None = None, by: Literal["token"]) -> list[TokenRelevance]: ...
+    def top(
+        self, n: int = 10, *, target: str | int | None = None, by: Literal["word", "token"] = "word"
+    ) -> list[WordRelevance] | list[TokenRelevance]:
+        """The ``n`` words with the largest relevance for a target, most positive first.
+
+        ``by="word"`` sums the relevance over the occurrences of each distinct word (the first ``n`` of
+        :meth:`words`); ``by="token"`` ranks single tokens, and of equal tokens the first in the text comes first.
+        Only what the model read is listed. Raises :class:`OptionError` for another ``by``, :class:`TargetError` for
+        a target that was not explained.
+        """
+        if by == "word":
+            return self.words(target=target)[:n]
+        if by != "token":
+            raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
         values = self.relevance[self.row(target)]
         read = np.flatnonzero(self.seen)
         order = read[np.argsort(-values[read], kind="stable")][:n]
@@ -280,15 +336,23 @@ class Explanation:
         ]
 
     def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
-        """One row per distinct word read: summed relevance and occurrences, most positive first."""
+        """One row per distinct word read: summed relevance, occurrences and offsets, most positive first.
+
+        Words with equal relevance are in alphabetical order.
+        """
         forms, word_of = self.tokens.words()
         values = np.zeros(len(forms), dtype=self.relevance.dtype)
         np.add.at(values, word_of, self.relevance[self.row(target)])
-        sums: dict[str, tuple[float, int]] = {}
-        for word in np.unique(word_of[self.seen]).tolist():
-            total, occurrences = sums.get(forms[word], (0.0, 0))
-            sums[forms[word]] = (total + float(values[word]), occurrences + 1)
-        rows = [WordRelevance(word, total, occurrences) for word, (total, occurrences) in sums.items()]
+        read = np.unique(word_of[self.seen])
+        starts = self.tokens.spans[np.searchsorted(word_of, read, "left"), 0].tolist()
+        ends = self.tokens.spans[np.searchsorted(word_of, read, "right") - 1, 1].tolist()
+        sums: dict[str, float] = {}
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for word, start, end in zip(read.tolist(), starts, ends, strict=True):
+            form = forms[word]
+            sums[form] = sums.get(form, 0.0) + float(values[word])
+            spans.setdefault(form, []).append((start, end))
+        rows = [WordRelevance(word, total, len(spans[word]), tuple(spans[word])) for word, total in sums.items()]
         return sorted(rows, key=lambda row: (-row.relevance, row.word))
 
     # ---- other shapes of the same data (late imports: the only exceptions of the layers' contract)
@@ -317,6 +381,9 @@ class Explanation:
             "rule": self.rule,
             "model": self.model,
             "version": self.version,
+            "start": self.start,
+            "notes": list(self.notes),
+            "target_notes": list(self.target_notes),
             "dtype": str(self.scores.dtype),
         }
 
@@ -335,14 +402,15 @@ class Explanation:
 
         return to_frame(self, ledger=ledger)
 
-    def to_html(self, path: str | Path | None = None, *, fragment: bool = False) -> str:
+    def to_html(self, path: str | Path | None = None, *, fragment: bool = False, force: bool = False) -> str:
         """The explanation as one self-contained page; written to ``path`` too where one is given.
 
-        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone.
+        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone. An existing file is
+        replaced if textlrp wrote it as a page; with ``force=True`` any other is moved to a backup name.
         """
         from textlrp.reports.html import document_page, mail_fragment
 
-        return (mail_fragment if fragment else document_page)(self, path)
+        return (mail_fragment if fragment else document_page)(self, path, force=force)
 
     def _repr_html_(self) -> str:
         from textlrp.reports.html import notebook_fragment
@@ -351,11 +419,12 @@ class Explanation:
 
     def __repr__(self) -> str:
         row = self.row()
-        top = ", ".join(f"{t.token} {t.relevance:+.2f}" for t in self.top(5, target=row))
+        top = ", ".join(f"{word.word} {word.relevance:+.2f}" for word in self.top(5, target=row))
         return (
             f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
             f" ({len(self.targets)} of {len(self.labels)} classes explained)"
-            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}>"
+            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}"
+            f"{', centered' * (self.start == 'centered')}>"
         )
 
 
@@ -382,6 +451,9 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             gold=data["gold"],
+            start=data.get("start", "score"),  # files of older versions have none of these three
+            notes=tuple(data.get("notes", ())),
+            target_notes=tuple(data.get("target_notes", ())),
         )
     except KeyError as missing:
         raise DataError(f"this is not a stored explanation: the field {missing} is missing.") from None

@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular
+from textlrp.text.opening import open_for_arrow
 
 Precision = Literal["float16", "float32"]
 PRECISIONS = ("float16", "float32")
@@ -35,7 +37,8 @@ class About:
     """What all rows of a table share: kept in its schema.
 
     ``classes`` (C,) the labels as text; ``model`` the fingerprint; ``precision`` of the relevance; ``top_k`` how many
-    words of the largest absolute relevance a row keeps of each target, None for all.
+    words of the largest absolute relevance a row keeps of each target, None for all. ``start``: what propagation
+    starts from, as in :class:`textlrp.records.Explanation`; ``notes``: sentences on how the relevance is to be read.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +48,8 @@ class About:
     version: str
     precision: Precision
     top_k: int | None
+    start: str = "score"
+    notes: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
         """The columns, with all this as metadata."""
@@ -52,13 +57,20 @@ class About:
             raise OptionError(f"precision={self.precision!r} came; 'float16' or 'float32' is wanted.")
         said = {
             "format": FORMAT,
-            **{name: getattr(self, name) for name in self.__slots__},
+            **{
+                name: getattr(self, name)
+                for name in self.__slots__
+                if name not in _UNSAID or getattr(self, name) != _UNSAID[name]
+            },
             "relevance": _MEANING[self.precision],
         }
         relevance = pa.list_(pa.list_(pa.float16() if self.precision == "float16" else pa.float32()))
         fields = [pa.field(name, relevance if kind is None else kind, name == "gold") for name, kind in _COLUMNS]
         return pa.schema(fields, metadata={_KEY: json.dumps(said, ensure_ascii=False).encode()})
 
+
+_UNSAID: dict[str, Any] = {"start": "score", "notes": ()}
+"""What metadata leaves out, as those of older versions do."""
 
 _MEANING = {
     "float16": "relevance[target][word] × scale, as float16: the error is at most 0.001 of the row's largest",
@@ -185,7 +197,9 @@ def about_of(schema: pa.Schema) -> About:
     """What a table of rows says about itself; raises :class:`DataError` for any other table."""
     try:
         said = json.loads((schema.metadata or {})[_KEY])
-        about = About(**{name: said[name] for name in About.__slots__} | {"classes": tuple(said["classes"])})
+        said = _UNSAID | said
+        values = {name: said[name] for name in About.__slots__}
+        about = About(**values | {"classes": tuple(said["classes"]), "notes": tuple(said["notes"])})
         if said["format"] == FORMAT and schema.names == about.schema().names:
             return about
     except (KeyError, TypeError, ValueError):
@@ -210,12 +224,13 @@ def read_rows(path: str | Path, *, columns: Sequence[str] | None = None) -> Iter
     there are none.
     """
     place = Path(path)
+    check_regular(place)
     files = sorted(place.glob("part-*.parquet")) if place.is_dir() else [place]
     if not files or not files[0].is_file():
         raise DataError(f"there are no rows of explanations at {str(path)!r}.")
     for file in files:
         try:
-            with pq.ParquetFile(file) as opened:
+            with open_for_arrow(file) as raw, pq.ParquetFile(raw) as opened:
                 about_of(opened.schema_arrow)
                 for group in range(opened.num_row_groups):
                     yield opened.read_row_group(group, columns=columns)

@@ -7,6 +7,7 @@ is never held whole in memory, and never left half-written.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -18,8 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError
-from textlrp.files import written_beside
-from textlrp.records import Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.file_kinds import json_lines
+from textlrp.files import FileKind, check_regular, written_beside
+from textlrp.records import STARTS, Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.text.opening import open_for_arrow
+from textlrp.text.surrogates import all_without_surrogates
 
 _FORMAT = {b"textlrp": b"explanations 1"}
 _GROUP_NUMBERS = 4_000_000  # relevance values in one row group: 16 MB
@@ -50,29 +54,57 @@ _COLUMNS = {
     "rule": _text,
     "model": _text,
     "version": _text,
+    "start": _text,
+    "notes": pa.list_(_text),
+    "target_notes": pa.list_(_text),
 }
 _MAY_BE_MISSING = {"gold", "probabilities"}
 _SCHEMA = pa.schema(
     [pa.field(name, kind, nullable=name in _MAY_BE_MISSING) for name, kind in _COLUMNS.items()], metadata=_FORMAT
 )
+_ADDED = ("start", "notes", "target_notes")
+_OLDER_SCHEMA = pa.schema([field for field in _SCHEMA if field.name not in _ADDED], metadata=_FORMAT)
+"""Files of older versions lack the columns that were added since."""
 
 
-def write(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
-    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`."""
+def _is_parquet_of_ours(path: Path) -> bool:
+    try:
+        with open_for_arrow(path) as file:
+            schema = pq.read_schema(file)
+    except pa.ArrowException:
+        return False
+    return (
+        schema.names in (_SCHEMA.names, _OLDER_SCHEMA.names)
+        and (schema.metadata or {}).get(b"textlrp") == _FORMAT[b"textlrp"]
+    )
+
+
+STORED = {
+    ".jsonl": json_lines("a file of explanations", {*_COLUMNS, "spans", "dtype"} - {"starts", "ends"}, added=_ADDED),
+    ".parquet": FileKind("a file of explanations", _is_parquet_of_ours),
+}
+"""The kinds of files, by suffix."""
+
+
+def write(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
+    """Write to ``.jsonl`` or ``.parquet``, as the name of ``path`` ends; any other end raises :class:`DataError`.
+
+    An existing file of stored explanations is replaced; with ``force=True`` any other is moved to a backup name.
+    """
     suffix = Path(path).suffix.lower()
     if suffix == ".jsonl":
-        return write_jsonl(explanations, path)
+        return write_jsonl(explanations, path, force=force)
     if suffix == ".parquet":
-        return write_parquet(explanations, path)
+        return write_parquet(explanations, path, force=force)
     raise DataError(f"cannot tell the format of {str(path)!r}; end the name in .jsonl or .parquet.")
 
 
 # ---- JSON Lines
 
 
-def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_jsonl(explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False) -> Path:
     """One JSON object a line, as :meth:`Explanation.to_dict` gives it; raises :class:`DataError`."""
-    with written_beside(path) as beside, beside.open("wb") as file:
+    with written_beside(path, STORED[".jsonl"], force=force) as beside, beside.open("wb") as file:
         for explanation in _each(explanations):
             file.write(_line(explanation))
     return Path(path)
@@ -118,9 +150,15 @@ def _read_lines(path: str | Path) -> Iterator[Explanation]:
 # ---- Parquet
 
 
-def write_parquet(explanations: Explanation | Iterable[Explanation], path: str | Path) -> Path:
+def write_parquet(
+    explanations: Explanation | Iterable[Explanation], path: str | Path, *, force: bool = False
+) -> Path:
     """One row a document, with list columns; raises :class:`DataError`."""
-    with written_beside(path) as beside, pq.ParquetWriter(beside, _SCHEMA, compression="zstd") as writer:
+    with (
+        written_beside(path, STORED[".parquet"], force=force) as beside,
+        open_for_arrow(beside, "wb") as file,
+        pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer,
+    ):
         for group in _groups(_each(explanations)):
             writer.write_batch(_batch(group))
     return Path(path)
@@ -161,13 +199,21 @@ def _batch(group: Sequence[Explanation]) -> pa.RecordBatch:
         "rule": [e.rule for e in group],
         "model": [e.model for e in group],
         "version": [e.version for e in group],
+        "start": [e.start for e in group],
+        "notes": [e.notes for e in group],
+        "target_notes": [e.target_notes for e in group],
     }
     try:
         arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
     except UnicodeEncodeError:
-        raise DataError(
-            "a text or name with a lone surrogate (half a character) cannot be kept in Parquet; write .jsonl instead."
-        ) from None
+        warnings.warn(
+            "a text or name contains half a surrogate pair, which Parquet cannot store; it is written as U+FFFD. "
+            "A .jsonl file keeps it.",
+            UserWarning,
+            stacklevel=2,
+        )
+        columns = all_without_surrogates(columns)
+        arrays = [pa.array(columns[field.name], type=field.type) for field in _SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
 
 
@@ -178,14 +224,14 @@ def read_parquet(path: str | Path) -> Iterator[Explanation]:
     """
     _must_exist(path)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(open_for_arrow(path))
     except (pa.ArrowException, OSError):
         raise DataError(f"{str(path)!r} is not a Parquet file, or it is cut off. Write it again.") from None
     if (
-        not file.schema_arrow.equals(_SCHEMA)
+        not any(file.schema_arrow.equals(schema) for schema in (_SCHEMA, _OLDER_SCHEMA))
         or (file.schema_arrow.metadata or {}).get(b"textlrp") != _FORMAT[b"textlrp"]
     ):
-        file.close()
+        file.close(force=True)
         raise _foreign(repr(str(path)))
     return _read_rows(file, path)
 
@@ -241,6 +287,9 @@ def _explanation(row: dict[str, Any]) -> Explanation:
         model=row["model"].as_py(),
         version=row["version"].as_py(),
         gold=row["gold"].as_py(),
+        start=row["start"].as_py() if "start" in row else "score",
+        notes=tuple(row["notes"].as_py()) if "notes" in row else (),
+        target_notes=tuple(row["target_notes"].as_py()) if "target_notes" in row else (),
     )
 
 
@@ -306,7 +355,10 @@ def _consistent(explanation: Explanation, where: str) -> Explanation:
         and (not length or int(e.status.max()) <= 4)
         and all(entry.shape == (count,) for entry in e.ledger.values())
         and all(phrase.relevance.shape == (count,) for phrase in e.phrases)
+        and e.start in STARTS
+        and len(e.target_notes) in (0, count)
         and all(isinstance(name, str) for name in (e.text, e.document_id, *e.labels, *e.tokens.forms))
+        and all(isinstance(note, str) for note in (*e.notes, *e.target_notes))
         and (not length or (edges[0] >= 0 and edges[-1] <= len(e.text) and bool((np.diff(edges) >= 0).all())))
     )
     if not fits:
@@ -315,6 +367,7 @@ def _consistent(explanation: Explanation, where: str) -> Explanation:
 
 
 def _must_exist(path: str | Path) -> None:
+    check_regular(path)
     if not Path(path).is_file():
         raise DataError(f"there is no file {str(path)!r} to read explanations from.")
 

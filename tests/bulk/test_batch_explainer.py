@@ -83,7 +83,7 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
         assert row["predicted"] == classes[int(np.argmax(row["scores"]))]
         if "method" not in options:  # the law of LRP
             total = relevance.sum(axis=1, dtype=np.float64) + row["absorbed"] + row["left_out"]
-            assert within(total, why.target_scores, close, size)
+            assert within(total, why.start_scores, close, size)
     return table
 
 

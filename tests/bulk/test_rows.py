@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,13 @@ def test_a_table_says_what_it_is() -> None:
     assert about_of(table.schema) == said
     assert "0.001 of the row's largest" in (table.schema.metadata or {})[b"textlrp"].decode()
     assert about_of(to_table([], about()).schema) == about()
+
+
+def test_a_table_says_what_propagation_started_from() -> None:
+    said = replace(about(), start="centered", notes=("read this",))
+    assert about_of(to_table([], said).schema) == said
+    plain = json.loads((to_table([], about()).schema.metadata or {})[b"textlrp"])
+    assert not plain.keys() & {"start", "notes"}  # a table of an older version looks the same
 
 
 def test_a_precision_that_is_none_is_refused() -> None:

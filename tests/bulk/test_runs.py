@@ -221,6 +221,7 @@ def test_an_input_that_is_none_is_refused(tmp_path: Path) -> None:
 OTHER: dict[str, dict[str, Any]] = {
     "target": {"target": "med"}, "rule": {"rule": "arras2017"}, "top_k": {"top_k": 3},
     "precision": {"precision": "float32"}, "method, rule": {"method": "gradient-x-input"},
+    "start": {"start": "centered"},
 }  # fmt: skip
 
 
@@ -232,6 +233,14 @@ def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) 
     with pytest.raises(DataError, match=said):
         explained(corpus, tmp_path / "out", **OTHER[differs])
     assert times_in(tmp_path / "out") == before
+
+
+def test_a_run_of_a_version_without_a_start_goes_on(corpus: Path, tmp_path: Path) -> None:
+    explained(corpus, tmp_path / "out")
+    said = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    del said["start"], said["notes"]
+    (tmp_path / "out" / "run.json").write_text(json.dumps(said), encoding="utf-8")
+    assert explained(corpus, tmp_path / "out").explained == 0
 
 
 def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Path, tmp_path: Path) -> None:
@@ -264,7 +273,7 @@ def test_other_things_in_the_folder_are_left_alone(corpus: Path, tmp_path: Path,
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / name).write_text("mine")
-    with pytest.raises(DataError, match=rf"out' has other things in it \({re.escape(name)}\); name a new one\.$"):
+    with pytest.raises(DataError, match=rf"out' has other things in it \('{re.escape(name)}'\)\. Name another"):
         explained(corpus, folder)
     assert {path.name: path.read_text() for path in folder.iterdir()} == {name: "mine"}
 
@@ -274,7 +283,7 @@ def test_a_run_file_that_is_none_is_refused(corpus: Path, tmp_path: Path, said: 
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "run.json").write_bytes(said.encode("latin-1"))
-    with pytest.raises(DataError, match=r"run\.json' is damaged; name a new folder\.$"):
+    with pytest.raises(DataError, match=r"has other things in it \('run\.json'\)"):
         explained(corpus, folder)
     assert [path.name for path in folder.iterdir()] == ["run.json"]
 

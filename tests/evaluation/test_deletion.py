@@ -136,11 +136,24 @@ def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
 
 def test_differences_are_paired() -> None:
     left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
-    assert difference(left, left) == (0.0, (0.0, 0.0))
+    assert difference(left, left) == (0.0, (0.0, 0.0), 3, False)
     assert difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
     found = difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
     assert found.difference == pytest.approx(0)
     assert found.interval[0] < 0 < found.interval[1]
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"), [(3, "too few documents"), (19, "too few documents"), (20, "worse")]
+)
+def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
+    # the lower the better: random deletion leaves the answer alone
+    rights = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
+    found = protocol_results(PROTOCOLS[0], rights, reference="LRP")
+    assert found["differences"][0] | {"difference": 0, "interval": 0} == {
+        "method": "random", "against": "LRP", "difference": 0, "interval": 0, "documents": documents,
+        "verdict": expected,
+    }  # fmt: skip
 
 
 def test_a_group_without_documents_has_no_curves() -> None:

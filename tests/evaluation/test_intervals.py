@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.evaluation.intervals import bootstrap_band, bootstrap_interval, bootstrap_means, paired_interval
+from textlrp.evaluation.intervals import (
+    FEWEST,
+    bootstrap_band,
+    bootstrap_interval,
+    bootstrap_means,
+    paired_difference,
+    paired_interval,
+)
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -70,6 +77,33 @@ def test_pairs_tell_apart_what_single_intervals_do_not():
     assert bootstrap_interval(a).low < bootstrap_interval(b).high
     assert paired_interval(a, b) == pytest.approx([-bound for bound in reversed(paired_interval(b, a))], abs=1e-3)
     assert paired_interval(a, a) == (0, 0)
+
+
+def test_a_verdict_wants_enough_documents_and_an_interval_without_zero():
+    noise = np.random.default_rng(3).normal(size=FEWEST)
+    above = paired_difference(noise + 9, noise**2)
+    assert (above.documents, above.interval.low > 0) == (FEWEST, True)
+    assert (above.verdict("higher"), above.verdict("lower")) == ("better", "worse")
+    below = paired_difference(noise**2, noise + 9)
+    assert (below.verdict("higher"), below.verdict("lower")) == ("worse", "better")
+    assert paired_difference(noise, -noise).verdict("higher") == "not significant"
+    assert paired_difference(noise, noise).verdict("lower") == "not significant"  # equal in every document
+    assert above.results("higher") == {
+        "difference": above.difference, "interval": [*above.interval], "documents": FEWEST, "verdict": "better"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+@pytest.mark.parametrize("size", [1, 3, FEWEST - 1])
+def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
+    noise = np.random.default_rng(size).normal(size=size)
+    for values in (noise + 99, noise - 99, noise, np.zeros(size)):
+        assert paired_difference(values, np.zeros(size)).verdict(better) == "too few documents"
+
+
+def test_a_difference_that_is_the_same_in_every_document_gets_no_verdict():
+    assert paired_difference(np.ones(50), np.zeros(50)).verdict("higher") == "too few documents"
+    assert paired_difference([1] * 49 + [0.9], np.zeros(50)).verdict("higher") == "better"
 
 
 def test_the_seed_decides():

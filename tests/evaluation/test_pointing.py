@@ -38,11 +38,11 @@ def explained(text, relevance, *, predicted=0, status=None):
     )
 
 
-def game(monkeypatch, *pairs):
+def game(monkeypatch, *pairs, **options):
     """The game of some hybrids with the explanations they get."""
     monkeypatch.setattr(pointing, "explain", lambda model, texts, **how: iter(answers))
     hybrids, answers = zip(*pairs, strict=True)
-    return pointing_game(None, hybrids)
+    return pointing_game(None, hybrids, **options)
 
 
 # ---- hybrids
@@ -123,6 +123,7 @@ def test_hits_by_hand(monkeypatch):
         (two, explained(two.text, [5, 5, 5, 5], predicted=1)),  # the first of equals is of a: none
         (two, explained(two.text, [9, 0, 0, 0], predicted=2)),  # c does not occur: discarded
         (two, explained(two.text, [0, 0, 0, 0], status=[1, 1, 2, 3])),  # no word read
+        by="token",
     )
     assert result.hit.tolist() == [True, False, True, False, False, False]
     assert result.kept.tolist() == [True, True, True, True, False, False]
@@ -130,6 +131,25 @@ def test_hits_by_hand(monkeypatch):
     assert result.accuracy == 0.5 == result.chance
     assert 0 <= result.interval.low < 0.5 < result.interval.high <= 1
     assert result.method == "lrp"
+
+
+def test_the_strongest_word_points_with_its_most_relevant_occurrence(monkeypatch):
+    each = hybrid(("a", "oil car"), ("b", "oil tree"), ("a", "my oil"))
+    pairs = [
+        (each, explained(each.text, [2, 3, 0, 0, 0, 2])),  # oil 4, and its first occurrence is of a: a hit
+        (each, explained(each.text, [1, 3, 2, 0, 0, 1])),  # oil 4, but its second occurrence is of b
+        (each, explained(each.text, [1, 3, 1, 0, 0, 0])),  # car 3: a hit
+        (
+            each,
+            explained(each.text, [1, 2, 0, 2, 0, 1], predicted=1),
+        ),  # of the equals car, oil, tree the first is of a
+    ]
+    words = game(monkeypatch, *pairs)
+    assert words.hit.tolist() == [True, False, True, False]
+    assert game(monkeypatch, *pairs, by="token").hit.tolist() == [True, True, True, False]
+    assert words.chance == pytest.approx((3 * (2 / 3 + 1 + 0 + 1) + (1 / 3 + 0 + 1 + 0)) / 4 / 4)
+    with pytest.raises(OptionError, match=r"by must be 'word' or 'token'; got 'sentence'\."):
+        pointing_game(None, [each], by="sentence")
 
 
 def test_a_word_that_is_not_read_never_points(monkeypatch):

@@ -1,18 +1,25 @@
 """Agreement with what people marked: by hand, at chance, and bad files."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from explanations import make_explanation
+from explanations import make_explanation, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import LABELS, SENTENCES, TEXTS, learner
 
-from textlrp.errors import DataError, TargetError
-from textlrp.evaluation.rationale_files import Rationale, read_rationales
-from textlrp.evaluation.rationales import explain_rationales, rationale_agreement
+from textlrp.errors import DataError, OptionError, TargetError
+from textlrp.evaluation.rationale_files import Rationale, read_marked, read_rationales
+from textlrp.evaluation.rationales import (
+    explain_rationales,
+    log_ratio_agreement,
+    position_agreement,
+    rationale_agreement,
+)
+from textlrp.records import Document, Status, Tokens
 
 TEXT = "one two three four"
 WORDS = TEXT.split()
@@ -51,17 +58,119 @@ def test_documents_with_all_or_no_word_marked_are_left_out():
     explanations = [explained(3, 1, 0, 0), explained(3, 1, 0, 0), explained(3, 1, 0, 0),
                     explained(0, 1, 0, 2, status=[3, 0, 1, 0])]  # fmt: skip
     result = rationale_agreement(explanations, rationales)
+    assert result.kept.tolist() == [False, False, True, True]
+    assert (result.counted, result.left_out) == (2, 2)
+    result = rationale_agreement(explanations, rationales, read_only=True)
     assert result.kept.tolist() == [False, False, True, False]
     assert (result.counted, result.left_out) == (1, 3)
     with pytest.raises(DataError, match="in none of the 2 documents"):
         rationale_agreement(explanations[:2], rationales[:2])
 
 
-def test_words_that_are_not_read_do_not_count():
-    why = explained(0, 1, 5, 2, status=[3, 0, 0, 0])
+def test_words_that_are_not_read_count_with_relevance_0_or_not_at_all():
+    # one is marked but unknown; the order is three, four, two, one with two and one at the same 0
+    why = explained(0, 0, 5, 2, status=[3, 0, 0, 0])
     result = rationale_agreement([why], [rationale("one", "three")])
+    assert result.average_precision == pytest.approx((1 + 2 / 4) / 2)
+    assert (result.auroc, result.pointing, result.iou) == (pytest.approx(2.5 / 4), 1, pytest.approx(1 / 3))
+    assert result.marked_share == 0.5
+    result = rationale_agreement([why], [rationale("one", "three")], read_only=True)
     assert (result.average_precision, result.pointing, result.iou) == (1, 1, 1)
     assert result.marked_share == pytest.approx(1 / 3)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 14), st.integers(0, 15), st.sampled_from(["token", "word", "sentence"]))
+def test_what_is_counted_is_the_same_for_every_vocabulary(chosen, known, by):
+    text = "one two. One three\n\nfour two!"
+    words = [match.span() for match in re.finditer(r"\w+", text)]
+    marked = np.array([span for n, span in enumerate(words[:4]) if chosen >> n & 1], dtype=np.int32)
+    status = [Status.READ if n % 4 != 3 and known >> n % 4 & 1 else Status.UNKNOWN for n in range(len(split(text)))]
+    small, large = make_explanation(text, status=status), make_explanation(text)
+    results = []
+    for why in (small, large):
+        try:
+            results.append(rationale_agreement([why], [Rationale("1", text, None, marked)], by=by))
+        except DataError:
+            results.append(None)
+    if None in results:
+        assert results == [None, None]
+    else:
+        assert results[0].marked_share == results[1].marked_share
+        assert results[0].kept.tolist() == results[1].kept.tolist()
+
+
+def test_tokens_that_are_not_words_share_their_relevance_over_the_words_they_overlap():
+    text = "and/or why?"
+    why = explained(0, 0, 0, 4, 0, text=text)  # tokens: and / or why ?
+    spans = np.array([[0, 6], [7, 11]], dtype=np.int32)
+    why = replace(why, tokens=Tokens(text, spans, ("and/or", "why?")), relevance=np.array([[5.0, 1.0]]),
+                  status=np.zeros(2, dtype=np.uint8))  # fmt: skip
+    marked = [rationale("and", text=text)]
+    result = rationale_agreement([why], marked)  # and 2.5, or 1.67, why 0.75
+    assert (result.average_precision, result.marked_share) == (1, pytest.approx(1 / 3))
+
+
+def test_distinct_words_have_the_sum_of_their_occurrences():
+    text = "oil car Oil tree oil"
+    marked = [Rationale("1", text, None, np.array([[8, 11]], dtype=np.int32))]
+    whys = [explained(1, 2, 1, 0, 1, text=text)]
+    by_word = rationale_agreement(whys, marked, by="word")
+    assert (by_word.pointing, by_word.average_precision, by_word.marked_share) == (1, 1, pytest.approx(1 / 3))
+    by_token = rationale_agreement(whys, marked, by="token")
+    assert (by_token.pointing, by_token.marked_share) == (0, 0.2)
+    with pytest.raises(OptionError, match=r"by must be 'token', 'word' or 'sentence'; got 'words'\."):
+        rationale_agreement(whys, marked, by="words")
+
+
+SENTENCES_TEXT = "One is here. Two is big, and long. Three ends."
+
+
+@pytest.mark.parametrize(("place", "late", "early"), [(0, 1 / 3, 1), (1, 1 / 2, 1 / 2), (2, 1, 1 / 3)])
+def test_sentences_by_relevance_and_by_position(place, late, early):
+    start = SENTENCES_TEXT.index(("here", "big", "ends")[place])
+    marked = [Rationale("1", SENTENCES_TEXT, None, np.array([[start, start + 3]], dtype=np.int32))]
+    result = rationale_agreement([make_explanation(SENTENCES_TEXT)], marked, by="sentence")
+    assert result.marked_share == pytest.approx(1 / 3)
+    assert position_agreement(marked, first="late", by="sentence").average_precision == pytest.approx(late)
+    assert position_agreement(marked, first="early", by="sentence").average_precision == pytest.approx(early)
+    with pytest.raises(OptionError, match="first must be 'late' or 'early'; got 'middle'"):
+        position_agreement(marked, first="middle")
+
+
+def test_position_by_token_and_by_word():
+    text = "oil car oil tree"
+    marked = [Rationale("1", text, None, np.array([[0, 3]], dtype=np.int32))]
+    assert position_agreement(marked, first="early", by="token").pointing == 1
+    assert position_agreement(marked, first="late", by="token").average_precision == pytest.approx(1 / 4)
+    assert position_agreement(marked, first="late", by="word").average_precision == pytest.approx(1 / 2)
+
+
+def test_tf_times_log_ratio_by_hand():
+    text = "oil oil tree car"
+    marked = [Rationale("1", text, "a", np.array([[8, 12]], dtype=np.int32))]  # tree
+    corpus = [Document("1", "oil oil car", "a"), Document("2", "car tree", "b"), Document("3", text, "a"),
+              Document("4", "no label, tree tree tree")]  # fmt: skip
+    # the text itself is left out of the counts: a has oil 2, car 1; b has car 1, tree 1
+    v = 3
+    oil = np.log(3 / (3 + v)) - np.log(1 / (2 + v))
+    car = np.log(2 / (3 + v)) - np.log(2 / (2 + v))
+    tree = np.log(1 / (3 + v)) - np.log(2 / (2 + v))
+    assert oil > car > tree
+    result = log_ratio_agreement(marked, corpus)
+    assert (result.average_precision, result.auroc) == (pytest.approx(1 / 4), 0)
+    own = replace_label(marked[0], "b")
+    assert log_ratio_agreement([own], corpus).average_precision == 1
+    unlabeled = replace_label(marked[0], None)
+    assert log_ratio_agreement([unlabeled], corpus, labels=["b"]).average_precision == 1
+    with pytest.raises(DataError, match="no document of the class 'c' of document '1'"):
+        log_ratio_agreement([replace_label(marked[0], "c")], corpus)
+    with pytest.raises(DataError, match="no document of the class None"):
+        log_ratio_agreement([unlabeled], corpus)
+
+
+def replace_label(marked, label):
+    return Rationale(marked.id, marked.text, label, marked.spans)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +267,9 @@ def test_spans_and_words_are_read(tmp_path):
         ("[1]", "line 2 has no text"),
         ({"spans": [[0, 1]]}, "line 2 has no text"),
         ({"text": 3, "spans": [[0, 1]]}, "line 2 has no text"),
-        ({"text": "abc"}, "line 2 marks nothing"),
-        ({"text": "abc", "spans": []}, "line 2 marks nothing"),
         ({"text": "abc", "spans": [[0, 4]]}, r"line 2: the span \[0, 4\] reaches outside the text of 3 characters"),
         ({"text": "abc", "spans": [[-1, 2]]}, r"line 2: the span \[-1, 2\] reaches outside"),
-        ({"text": "abc", "spans": [[1, 1]]}, r"line 2: the span \[1, 1\] is empty"),
-        ({"text": "abc", "spans": [[2, 1]]}, r"line 2: the span \[2, 1\] is empty"),
+        ({"text": "abc", "spans": [[2, 1]]}, r"line 2: the span \[2, 1\] ends before it starts"),
         ({"text": "abc", "spans": [[0]]}, r"line 2: the span \[0\] is no pair"),
         ({"text": "abc", "spans": [[0, True]]}, "is no pair"),
         ({"text": "abc", "spans": [["0", "1"]]}, "is no pair"),
@@ -178,6 +284,20 @@ def test_bad_lines_are_named(tmp_path, row, sentence):
     path = write(tmp_path / "marked.jsonl", {"text": "abc", "spans": [[0, 1]]}, row)
     with pytest.raises(DataError, match=rf"marked\.jsonl.*{sentence}"):
         read_rationales(path)
+
+
+@pytest.mark.parametrize("nothing", [{}, {"spans": []}, {"words": []}, {"spans": [[1, 1]]}, {"spans": None}])
+def test_rows_that_mark_nothing_are_skipped_and_counted(tmp_path, nothing):
+    good = {"text": "abc", "spans": [[0, 1], [2, 2]]}
+    path = write(tmp_path / "marked.jsonl", {"text": "abc"} | nothing, good, {"text": "de"} | nothing)
+    with pytest.warns(
+        UserWarning, match=r"2 of 3 rows of .*marked\.jsonl mark nothing and were skipped \(lines 1, 3\)"
+    ):
+        found = read_rationales(path)
+    assert [(each.id, each.spans.tolist()) for each in found] == [("2", [[0, 1]])]
+    assert read_marked(path)[1] == (1, 3)
+    with pytest.raises(DataError, match=r"no row of .* marks anything"):
+        read_rationales(write(tmp_path / "none.jsonl", {"text": "abc"} | nothing))
 
 
 def test_bad_files_are_named(tmp_path):

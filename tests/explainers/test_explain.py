@@ -287,7 +287,7 @@ def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
     assert (coarse.relevance.dtype, fine.relevance.dtype) == (np.float32, np.float64)
     assert {entry.dtype for entry in fine.ledger.values()} == {np.dtype(np.float64)}
     np.testing.assert_allclose(coarse.relevance, fine.relevance, rtol=1e-3, atol=1e-4)
-    assert abs(fine.relevance.sum() + fine.absorbed[0] - fine.target_scores[0]) < 1e-12
+    assert abs(fine.relevance.sum() + fine.absorbed[0] - fine.start_scores[0]) < 1e-12
     with pytest.raises(OptionError, match=r"^dtype='float16' came; 'float32' or 'float64' is wanted.$"):
         explain(model, TEXT, dtype="float16")
 

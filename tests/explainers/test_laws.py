@@ -35,6 +35,7 @@ from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
+from textlrp.lrp.starts import Start
 from textlrp.models.base import TextClassifier
 from textlrp.records import Explanation, Status
 
@@ -54,8 +55,10 @@ each_rule_and_dtype = pytest.mark.parametrize(
 each_dtype = pytest.mark.parametrize("dtype", LAW_1)
 
 
-def explanations(variant: str, rule: Any, dtype: str = "float64", target: Any = "all") -> list[Explanation]:
-    return list(explain(fitted(variant, dtype), READ, rule=rule, target=target))
+def explanations(
+    variant: str, rule: Any, dtype: str = "float64", target: Any = "all", start: Start | None = None
+) -> list[Explanation]:
+    return list(explain(fitted(variant, dtype), READ, rule=rule, start=start, target=target))
 
 
 def entries(explanation: Explanation, k: int) -> list[float]:
@@ -90,7 +93,7 @@ def law_1(explanation: Explanation, *, without: tuple[str, str] | None = None) -
     worst = 0.0
     for k in range(len(explanation.targets)):
         kept = [float(entry[k]) for key, entry in explanation.ledger.items() if key != without]
-        missing = explanation.relevance[k].sum(dtype=np.float64) + sum(kept) - float(explanation.target_scores[k])
+        missing = explanation.relevance[k].sum(dtype=np.float64) + sum(kept) - float(explanation.start_scores[k])
         worst = max(worst, gap(missing, explanation.relevance[k], entries(explanation, k)))
     return worst
 
@@ -211,10 +214,12 @@ def test_one_target_or_all_makes_no_difference(variant: str) -> None:
 # ---- law 4: the plain loops
 
 
-def plain(model: Any, ids: list[int], target: int, recipes: Recipes) -> Explained:
-    """The same model by the loops of ``reference``."""
+def plain(model: Any, ids: list[int], target: int, recipes: Recipes, start: str) -> Explained:
+    """The same model by the loops of ``reference``; for "centered" the model whose scores are centered."""
     weights = model.weights_
     output = weights["output.weight"], weights["output.bias"]
+    if start == "centered":
+        output = output[0] - output[0].mean(axis=0), output[1] - output[1].mean()
     if model.kind == "cnn":
         vectors = weights["embedding"][np.array(ids, dtype=np.int64)]
         bounds = table_bounds(weights["embedding"])
@@ -228,7 +233,7 @@ def plain(model: Any, ids: list[int], target: int, recipes: Recipes) -> Explaine
     if model.kind == "boe":
         idf = [0.0, *((np.log((1 + documents) / (1 + counts)) + 1) ** model.idf_power).tolist()]
         return bag_of_embeddings(ids, weights["embedding"], idf, *output, target, recipes)
-    return bag_of_words(ids, features(model), output[1], model.sublinear_tf, target, recipes)
+    return bag_of_words(ids, features(model, output[0]), output[1], model.sublinear_tf, target, recipes)
 
 
 def convolutions(model: Any) -> dict[int, Convolution]:
@@ -244,11 +249,11 @@ def convolutions(model: Any) -> dict[int, Convolution]:
     return found
 
 
-def features(model: Any) -> list[Feature]:
+def features(model: Any, weight: Any) -> list[Feature]:
     words: list[tuple[int, ...]] = [(word,) for word in range(1, len(model.vocabulary_) + 1)]
     base = len(model.vocabulary_) + 1
     words += [divmod(key, base) for key in model.weights_["keys2"].tolist()]
-    columns = zip(words, model.weights_["idf"].tolist(), model.weights_["output.weight"].T, strict=True)
+    columns = zip(words, model.weights_["idf"].tolist(), weight.T, strict=True)
     return [Feature(*column) for column in columns]
 
 
@@ -258,14 +263,14 @@ def ids_of(model: TextClassifier) -> Iterator[list[int]]:
         yield ids[:length].tolist()
 
 
-def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int) -> None:
+def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int, start: Start = "score") -> None:
     """The closed form of one class is that of the loops, word by word and cause by cause."""
     model = fitted(variant, "float64")
     batch = model.encode(READ)
-    found_all = explanations(variant, rule, target=model.classes_[target])
+    found_all = explanations(variant, rule, target=model.classes_[target], start=start)
     for n, (ids, found) in enumerate(zip(ids_of(model), found_all, strict=True)):
-        expected = plain(model, ids, target, recipes)
-        np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-12, atol=1e-12)
+        expected = plain(model, ids, target, recipes, start)
+        np.testing.assert_allclose(found.scores - found.mean_score, expected.scores, rtol=1e-12, atol=1e-12)
         size = expected.relevance, list(expected.ledger.values())
         on_words = found.relevance[0, batch.readings[n].positions]
         assert gap(on_words - expected.relevance, *size) < 1e-12
@@ -278,6 +283,15 @@ def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int) -> None
 @each_rule
 def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
     assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3)
+
+
+@each_variant
+@pytest.mark.parametrize(
+    "rule",
+    [pytest.param(rule, marks=[pytest.mark.slow] * (rule not in ("epsilon", "alpha2-beta1"))) for rule in DISTINCT],
+)
+def test_the_closed_form_of_a_centered_start_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
+    assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3, start="centered")
 
 
 @pytest.mark.slow
@@ -362,7 +376,9 @@ def test_without_a_known_word_the_score_is_absorbed(variant: str, rule: str, dty
     explanation = explain(fitted(variant, dtype), text, rule=rule, target="all")
     assert not explanation.seen.any()
     assert not explanation.relevance.any()
-    np.testing.assert_allclose(explanation.absorbed, explanation.scores, rtol=1e-5 if dtype == "float32" else 1e-12)
+    np.testing.assert_allclose(
+        explanation.absorbed, explanation.start_scores, rtol=1e-5 if dtype == "float32" else 1e-12
+    )
 
 
 @each_variant

@@ -76,7 +76,7 @@ def test_positions_in_a_chain() -> None:
         Stand("mean", "mean", ("two",), "three"),
         Stand("b", "norm", ("three",), "four"),
         Stand("c", "dense", ("four",), "scores"),
-    ) == {"a": (0, 2), "mean": (None, None), "b": (1, 1), "c": (2, 0)}
+    ) == {"a": (0, 2), "mean": (None, 2), "b": (1, 1), "c": (2, 0)}
 
 
 def test_positions_in_branches_of_different_depth() -> None:
@@ -96,9 +96,9 @@ def test_positions_in_branches_of_different_depth() -> None:
         "short": (0, 2),
         "long1": (0, 3),
         "long2": (1, 2),
-        "bag": (None, None),
+        "bag": (None, 3),
         "late": (0, 2),  # nothing but a bag lies between it and the words
-        "sum": (None, None),
+        "sum": (None, 2),
         "hidden": (2, 1),  # the longest way counts
         "output": (3, 0),
     }
@@ -131,7 +131,7 @@ def test_a_value_read_twice_and_a_layer_used_twice() -> None:
         Stand("b", "dense", ("one",), "two"),
         Stand("residual", "sum", ("one", "two"), "three"),
         Stand("c", "dense", ("three",), "scores"),
-    ) == {"a": (0, 2), "b": (1, 1), "residual": (None, None), "c": (2, 0)}
+    ) == {"a": (0, 2), "b": (1, 1), "residual": (None, 1), "c": (2, 0)}
 
 
 # ---- what does not fit

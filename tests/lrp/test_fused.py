@@ -266,7 +266,7 @@ def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(pres
                 entry = alone.ledger.get(key, np.zeros(C))
                 wanted = float(entry[a]) - (0.0 if b is None else float(entry[b]))
                 assert gap(entries(found, k).get(key, 0.0) - wanted, *size) < LAW[dtype], key
-            missing = found.relevance[k].sum() + found.absorbed[k] - found.target_scores[k]
+            missing = found.relevance[k].sum() + found.absorbed[k] - found.start_scores[k]
             assert gap(missing, *size) < LAW[dtype]
 
 

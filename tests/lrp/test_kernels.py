@@ -217,12 +217,17 @@ def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    case=cases, parts=st.integers(1, 3), causes=st.integers(1, 2), every=st.booleans(), targets=st.integers(1, 4),
+    cases=st.tuples(texts_of_ids, st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True)),
+    parts=st.integers(1, 3), causes=st.integers(1, 2), every=st.booleans(), targets=st.integers(1, 4),
     seed=st.integers(0, 99),
 )  # fmt: skip
 def test_winners_land_as_in_plain_loops(
-    case: Case, parts: int, causes: int, every: bool, targets: int, seed: int
+    cases: tuple[list[list[int]], list[int]], parts: int, causes: int, every: bool, targets: int, seed: int
 ) -> None:
+    several = [make_case(cases[0], width, seed) for width in cases[1]]
+    case = several[0]
+    widths = np.repeat(cases[1], F)
+    filters = len(widths)
     draw = np.random.default_rng(seed)
     documents, classes_there = len(case.texts), 3
     if every:
@@ -234,25 +239,30 @@ def test_winners_land_as_in_plain_loops(
     def numbers(*shape: int) -> NDArray[Any]:
         return draw.integers(-2, 3, size=shape).astype(np.float64)
 
-    shares, sides, weights = numbers(documents, F, case.width), numbers(parts, documents, F), numbers(parts, F, 3)
-    factors, absorbed = numbers(parts, documents, k), numbers(causes, documents, F)
-    _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
-    landed, unread, ledger = numbers(len(case.ids), k), numbers(documents, k), numbers(causes, documents, k)
+    shares, sides = numbers(documents, int(widths.sum())), numbers(parts, documents, filters)
+    weights, factors = numbers(parts, filters, 3), numbers(parts, documents, k)
+    absorbed = numbers(causes, documents, filters)
+    bounds, step = np.cumsum([0, *widths]), np.repeat(np.arange(len(several)), F)
+    found_windows = [kernels.winning_windows(own.projections, own.ids, own.starts, own.width)[1] for own in several]
+    where = np.concatenate(found_windows, axis=1)
+    landed, unread = numbers(len(case.ids), k), numbers(documents, k)
+    ledger = numbers(len(several), causes, documents, k)
     expected = landed.copy(), unread.copy(), ledger.copy()
     kernels.land_winners(
-        shares, sides, weights, factors, absorbed, where, case.ids, case.starts, classes, landed, unread, ledger
-    )
+        shares, bounds, step, sides, weights, factors, absorbed, where, case.ids, case.starts, classes, landed,
+        unread, ledger,
+    )  # fmt: skip
     for n, text in enumerate(case.texts):
-        for f in range(F):
+        for f in range(filters):
             for j in range(k):
                 arrived = sum(sides[p, n, f] * weights[p, f, classes[n, j]] * factors[p, n, j] for p in range(parts))
-                for h in range(case.width):
+                for h in range(widths[f]):
                     t = where[n, f] + h
                     if t < len(text) and text[t] > 0:
-                        expected[0][case.starts[n] + t, j] += shares[n, f, h] * arrived
+                        expected[0][case.starts[n] + t, j] += shares[n, bounds[f] + h] * arrived
                     else:
-                        expected[1][n, j] += shares[n, f, h] * arrived
+                        expected[1][n, j] += shares[n, bounds[f] + h] * arrived
                 for q in range(causes):
-                    expected[2][q, n, j] += absorbed[q, n, f] * arrived
+                    expected[2][step[f], q, n, j] += absorbed[q, n, f] * arrived
     for found, wanted in zip((landed, unread, ledger), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)

@@ -35,7 +35,7 @@ def law_gap(why: Explanation) -> float:
     for k in range(len(why.targets)):
         entries = [float(entry[k]) for entry in why.ledger.values()]
         worst = max(
-            worst, gap(why.relevance[k].sum() + sum(entries) - why.target_scores[k], why.relevance[k], entries)
+            worst, gap(why.relevance[k].sum() + sum(entries) - why.start_scores[k], why.relevance[k], entries)
         )
     return worst
 
@@ -294,6 +294,6 @@ def test_bounds_of_word_vectors_are_not_those_of_a_bag_that_turns_them_round() -
     options: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"a": 1, "b": 2}}
     rule = Composite({"dense": ZBox()}, default=Zero())
     why = explain(WeighedBag(0.5), "a b a", rule=rule, **options)
-    assert float(why.relevance[0].sum() + why.absorbed[0]) == pytest.approx(float(why.target_scores[0]), abs=1e-5)
+    assert float(why.relevance[0].sum() + why.absorbed[0]) == pytest.approx(float(why.start_scores[0]), abs=1e-5)
     with pytest.raises(RuleError, match="ZBox needs to know"):
         explain(WeighedBag(-0.5), "a b a", rule=rule, **options)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
+import torch
 from toys import KINDS, LABELS, TEXTS, learner, small
 
-from textlrp.models import training
+from textlrp.models import nets, training
 from textlrp.models.nets import VECTOR_SCALE, NetClassifier
 from textlrp.models.training import hold_out, one_cycle
 from textlrp.text.vectors import Vectors
@@ -237,3 +239,41 @@ def test_the_unknown_word_stays_the_zero_vector(kind: str, vectors: Any) -> None
     assert isinstance(model, NetClassifier)
     assert not model.weights_["embedding"][0].any()
     assert np.isfinite(model.weights_["embedding"]).all()
+
+
+def test_small_corpora_are_trained_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def watch(*given: Any) -> Any:
+        threads.append((torch.get_num_threads(), numba.get_num_threads()))
+        return train(*given)
+
+    train = nets.train
+    monkeypatch.setattr(nets, "train", watch)
+    before = torch.get_num_threads(), numba.get_num_threads()
+    small("boe").fit(TEXTS, LABELS)
+    assert threads == [(1, 1)]
+    monkeypatch.setattr("textlrp.lrp.threads.SMALL_CORPUS", 1)
+    small("boe").fit(TEXTS, LABELS)
+    assert threads[1] == before == (torch.get_num_threads(), numba.get_num_threads())
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.1, []), (4.0, ["36 s"]), (60.0, ["9 min"])])
+def test_the_expected_time_is_logged_after_the_first_epoch(
+    seconds: float, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger=training.LOGGER.name):
+        training._log_expected_time(seconds, 10)
+    assert [message.split("at most about ")[1] for message in caplog.messages] == [f"{left} more" for left in said]
+
+
+@pytest.mark.parametrize("kind", ["cnn", "boe"])
+def test_training_tells_the_expected_time_once(
+    kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "WORTH_SAYING", 0.0)
+    small(kind).fit(TEXTS, LABELS)
+    assert not caplog.messages
+    with caplog.at_level("INFO", logger=training.LOGGER.name):
+        small(kind).fit(TEXTS, LABELS)
+    assert len(caplog.messages) == 1

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_results import LABELS, METHODS, make_results, renamed
+from evaluation_results import LABELS, METHODS, make_results, protocol, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_html import HOSTILE, Page
 
 from textlrp.errors import DataError, OptionError
-from textlrp.reports.deleting import compared, told, verdict
+from textlrp.reports.deleting import compared, told
 from textlrp.reports.evaluation import evaluation_page, findings, write_evaluation
-from textlrp.reports.tables import Sentence, duration, share
+from textlrp.reports.tables import Sentence, difference_cells, duration, share
 
 PARTS = (
     "deletion",
@@ -117,28 +117,35 @@ def test_areas_stand_beside_intervals_and_verdicts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "better", "expected"),
+    ("verdict", "expected"),
     [
-        ([0.01, 0.02], "lower", -1),
-        ([0.01, 0.02], "higher", 1),
-        ([-0.02, -0.01], "lower", 1),
-        ([-0.02, -0.01], "higher", -1),
-        ([-0.01, 0.01], "lower", 0),
-        ([0.0, 0.01], "higher", 0),
-        ([None, 0.01], "higher", 0),
-        (None, "higher", 0),
+        ("better", "▲ better"),
+        ("worse", "▼ worse"),
+        ("not significant", "≈"),
+        ("too few documents", "too few documents (n=3)"),
+        (None, "–"),
     ],
 )
-def test_a_verdict_wants_an_interval_without_zero(interval: Any, better: str, expected: int) -> None:
-    assert verdict({"interval": interval}, better) == expected
+def test_a_verdict_is_that_of_the_results_and_never_made_from_the_interval(
+    verdict: str | None, expected: str
+) -> None:
+    difference = {"difference": 0.5, "interval": [0.4, 0.6], "documents": 3, "verdict": verdict}
+    assert [cell.text for cell in difference_cells(difference)] == ["+0.500", "+0.400 to +0.600", expected]
+
+
+def test_three_documents_make_nothing_better_or_worse() -> None:
+    protocols = [protocol("right", "right documents", 3, np.random.default_rng(0))]
+    text = said(evaluation_page({"deletion": {"protocols": protocols}}))
+    assert "Beside LRP epsilon, too few documents (n=3) to compare: LRP gamma, gradient × input" in text
+    assert text.count("too few documents (n=3)") > len(METHODS)
+    assert not re.search("[▲▼] (better|worse)(?!,| than)", text)
 
 
 def test_methods_are_compared_without_random_and_reversed() -> None:
     differences = [
-        {"method": method, "against": "A", "difference": 0.1, "interval": interval}
-        for method, interval in (
-            ("B", [0.1, 0.2]), ("C", [-0.2, -0.1]), ("D", [-0.1, 0.1]), ("random", [0.1, 0.2]),
-            ("A, reversed", [1, 2]),
+        {"method": method, "against": "A", "difference": 0.1, "verdict": verdict, "documents": 40}
+        for method, verdict in (
+            ("B", "worse"), ("C", "better"), ("D", "not significant"), ("random", "worse"), ("A, reversed", "worse"),
         )
     ]  # fmt: skip
     protocol: dict[str, Any] = {"better": "lower", "differences": differences}

@@ -22,7 +22,7 @@ def test_the_table_and_its_ledger_sum_to_the_scores() -> None:
     explanation = make_explanation(targets=(0, 1, (1, 2)))
     frame = explanation.to_frame()
     words = frame.groupby("class")["relevance"].sum()
-    for name, score in zip(explanation.target_names, explanation.target_scores, strict=True):
+    for name, score in zip(explanation.target_names, explanation.start_scores, strict=True):
         absorbed = sum(entry["relevance"] for entry in frame.attrs["ledger"] if entry["class"] == name)
         np.testing.assert_allclose(words[name] + absorbed, score, rtol=1e-5)
 
@@ -42,7 +42,7 @@ def test_with_the_ledger_as_rows_each_class_sums_to_its_score() -> None:
     explanation = make_explanation(targets=(0, 1, (1, 2)))
     frame = explanation.to_frame(ledger=True)
     sums = frame.groupby("class")["relevance"].sum()
-    for name, score in zip(explanation.target_names, explanation.target_scores, strict=True):
+    for name, score in zip(explanation.target_names, explanation.start_scores, strict=True):
         np.testing.assert_allclose(sums[name], score, rtol=1e-5)
     absorbed = frame[frame["start"] < 0]
     assert set(absorbed["status"]) == {"conv: bias", "out: stabiliser"}

@@ -20,6 +20,9 @@ from textlrp.reports.marks import (
     shown_relevance,
     word_sums,
 )
+from textlrp.reports.summary import Summary
+from textlrp.reports.terminal import _sides
+from textlrp.reports.view import view
 
 
 @st.composite
@@ -191,3 +194,17 @@ def test_sentences_share_out_the_relevance_and_leave_the_text_whole(text: str, s
         assert dict(sentence.shares) == pytest.approx(
             {k: s for k, s in enumerate(np.rint(100 * sums[:, n] / largest).tolist()) if s}, abs=1
         )
+
+
+def test_pages_the_terminal_and_top_list_equal_words_in_one_order() -> None:
+    text = "zebra car ape oil oil bee yak"
+    values = np.array([[2.0, -3.0, 2.0, 1.0, 1.0, -3.0, 2.0]], np.float32)
+    explanation = make_explanation(text, relevance=values)
+    expected = [word.word for word in explanation.top(4)]
+    assert expected == ["ape", "oil", "yak", "zebra"]
+    shown = view(explanation).targets[0]
+    assert [row.words for row in shown.speaks_for] == expected
+    assert list(Summary().add(explanation).words) == expected[:3]
+    speaks_for, speaks_against = _sides(explanation, 0, 4)
+    assert [word.word for word in speaks_for] == expected
+    assert [word.word for word in speaks_against] == [row.words for row in shown.speaks_against] == ["bee", "car"]

@@ -67,7 +67,7 @@ def test_an_explanation_of_some_targets_keeps_the_law() -> None:
     for rows in ([1], [2, 0]):
         part = only(explanation, rows)
         assert part.targets == tuple(explanation.targets[row] for row in rows)
-        np.testing.assert_allclose(part.relevance.sum(axis=1) + part.absorbed, part.target_scores, atol=1e-5)
+        np.testing.assert_allclose(part.relevance.sum(axis=1) + part.absorbed, part.start_scores, atol=1e-5)
         assert part.phrases[0].relevance.tolist() == explanation.phrases[0].relevance[rows].tolist()
 
 
@@ -127,7 +127,7 @@ def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None
     write_report(some(2), folder)
     assert len(list((folder / "documents").iterdir())) == 2
     (folder / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"other things in it \(mine.txt\)"):
+    with pytest.raises(DataError, match=r"other things in it \('mine.txt'\)"):
         report_folder(some(1), folder)
     with pytest.raises(DataError, match="it is a file"):
         report_folder(some(1), folder / "mine.txt")

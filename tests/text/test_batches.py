@@ -19,6 +19,7 @@ from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
 from textlrp.text.batches import Batch, Reader, bucket, encode, pad
 from textlrp.text.chunks import by_pattern, by_whitespace
+from textlrp.text.invisible import visible, visible_with_origins
 from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
@@ -70,6 +71,13 @@ def reader(name: str = "spacy", *, lowercase: bool = True, skip=nothing, max_tok
     return Reader(tokenizer(name), lowercase, skip, max_tokens)
 
 
+def spans_of(name: str, text: str) -> list[list[int]]:
+    """What the tokenizer makes of what is visible, in places of the whole text."""
+    seen, origins = visible_with_origins(text)
+    spans = tokenizer(name).spans(seen)
+    return (spans if origins is None else origins[spans]).tolist()
+
+
 @st.composite
 def skipping_documents(draw: st.DrawFn) -> Document:
     text = draw(texts)
@@ -99,12 +107,12 @@ def test_every_token_has_the_status_its_place_and_letters_give_it(
     name: str, document: Document, limit: int | None
 ) -> None:
     reading = reader(name, max_tokens=limit).read(document, 0)
-    assert reading.tokens.spans.tolist() == tokenizer(name).spans(document.text).tolist()
+    assert reading.tokens.spans.tolist() == spans_of(name, document.text)
     assert reading.status.dtype == np.uint8
     assert reading.positions.dtype == np.int32
     expected, read = [], []
     for t, (start, end) in enumerate(reading.tokens.spans.tolist()):
-        token = document.text[start:end]
+        token = visible(document.text[start:end])
         assert reading.tokens.forms[t] == token.lower()
         if any(first <= start < last for first, last in document.skip.tolist()):
             expected.append(Status.SKIPPED)
@@ -188,10 +196,10 @@ def test_a_reading_is_what_plain_loops_make_of_a_text(name: str, document: Docum
     text = document if isinstance(document, str) else document.text
     skipped = [first_line(text)] if isinstance(document, str) else [first_line(text), document.skip]
     status: list[Status] = []
-    for start, end in tokenizer(name).spans(text).tolist():
+    for start, end in spans_of(name, text):
         if any(inside_naively(start, ranges) for ranges in skipped):
             status.append(Status.SKIPPED)
-        elif not is_word(text[start:end]):
+        elif not is_word(visible(text[start:end])):
             status.append(Status.NOT_A_WORD)
         else:
             status.append(Status.CUT_OFF if limit is not None and status.count(Status.READ) >= limit else Status.READ)

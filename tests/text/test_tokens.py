@@ -297,7 +297,7 @@ def test_a_callable_that_misses_the_text_is_named(tokens: list[object], message:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nltk", "there is no tokenizer 'nltk'; choose 'spacy'"),
+        ("nltk", "there is no tokenizer 'nltk'; choose 'auto', 'spacy'"),
         ("spacy:klingon", "no ready tokenizer for the language 'klingon'"),
         ("mine.module:cut", "cannot be restored from its name; pass the callable"),
         (7, "tokenizer=7 is a int"),

@@ -10,14 +10,14 @@ import pyarrow as pa
 
 from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.parts import Parts, Written, size_of, write_part
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.bundle import load
 
 
 class Alone:
     """What explains parts in this process; see :class:`textlrp.bulk.run.Engine`."""
 
-    def __init__(self, model: TextClassifier | str, options: dict[str, Any], *, memory: int) -> None:
+    def __init__(self, model: Classifier | str, options: dict[str, Any], *, memory: int) -> None:
         self.model = load(model) if isinstance(model, str) else model
         self._options, self._memory = options, memory
         self._trial = BatchExplainer(self.model, memory=0, **options)

@@ -12,13 +12,15 @@ from textlrp.errors import DataError, OptionError
 from textlrp.explainers.blocks import Led, lead, pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
+from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.projections import Kept
 from textlrp.lrp.rules import Rule
+from textlrp.lrp.starts import Start, started
 from textlrp.lrp.threads import one_thread
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.bundle import load
 from textlrp.models.options import is_whole
 from textlrp.models.tracing import kept_projections, tracer
@@ -32,10 +34,10 @@ class BatchExplainer:
     """A function from Arrow tables of texts to Arrow tables of explanations, for any engine that maps batches.
 
     ``model``: a fitted classifier, the path of a saved one, or a bundled name; by name it is loaded where the
-    function runs. ``target``, ``rule``, ``method`` and ``device`` as in :func:`textlrp.explain`. ``top_k``: keep only
-    the words that are among so many of largest absolute relevance for some target. ``precision``: "float16"
-    (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact). ``memory``: bytes that
-    the projections of frequent words may take.
+    function runs. ``target``, ``rule``, ``start``, ``method`` and ``device`` as in :func:`textlrp.explain`.
+    ``top_k``: keep only the words that are among so many of largest absolute relevance for some target.
+    ``precision``: "float16" (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact).
+    ``memory``: bytes that the projections of frequent words may take.
 
     A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
     the result has the columns of :class:`textlrp.rows.About`. Documents are explained in blocks of 64, so batches of
@@ -44,10 +46,11 @@ class BatchExplainer:
 
     def __init__(
         self,
-        model: TextClassifier | str,
+        model: Classifier | str,
         *,
         target: Any = None,
         rule: str | Rule | Composite | None = None,
+        start: Start | None = None,
         method: str | Method = "lrp",
         top_k: int | None = None,
         precision: Precision = "float16",
@@ -59,15 +62,25 @@ class BatchExplainer:
             raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
         self._model = load(model) if isinstance(model, str) else model
         self._target = target
-        how = how_to_explain(self._model, rule, method, device=device)
+        how = how_to_explain(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_
         resolve_targets(target, classes, np.zeros((0, len(classes))))  # refuses a wrong target at once
         if how.method is None and device == "cpu":
             how = how._replace(trace=tracer(self._model, kept=kept or kept_projections(self._model, memory)))
         self._how = how
         names = tuple(str(name) for name in classes)
-        self.about = About(names, how.name, how.printed, how.fingerprint, __version__, precision, top_k)
+        begun, notes = self._start()
+        self.about = About(names, how.name, how.printed, how.fingerprint, __version__, precision, top_k, begun, notes)
         self.about.schema()  # refuses a wrong precision at once
+
+    def _start(self) -> tuple[str, tuple[str, ...]]:
+        """What propagation starts from, which is the same for every text, and how its relevance is to be read."""
+        if self._how.method is not None:
+            return "score", ()
+        empty = self._model.encode([Document("", "")])
+        begun = started(self._model.trace(empty), self._how.composite, self._how.start)
+        notes = (*begun.remarks, note_of_table(begun.start)) if begun.fixed_sign else begun.remarks
+        return begun.start, notes
 
     def __call__(self, batch: pa.Table | pa.RecordBatch) -> pa.Table:
         """Explain the documents of a batch; raises :class:`DataError` where a text is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,62 +11,78 @@ import pyarrow as pa
 
 from textlrp.bulk.parts import part_name, set_aside_of
 from textlrp.errors import DataError
-from textlrp.files import written_beside
+from textlrp.file_kinds import json_lines
+from textlrp.files import (
+    FolderKind,
+    check_folder,
+    check_regular,
+    is_half_written,
+    json_text,
+    moved_aside,
+    opened_folder,
+    written_beside,
+)
 
 RUN, ASIDE = "run.json", "set-aside.jsonl"
 
-HALF_WRITTEN = ".textlrp-*.part"
-"""What a run that was killed leaves behind."""
+_ASIDE_ROWS = json_lines("a file of rows that were set aside", ("row", "wrong"))
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run: its file says so, and no marker is needed."""
+    check_regular(folder / RUN)
+    found = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    return isinstance(found, dict) and str(found.get("format")).startswith("run ") and "part_rows" in found
+
+
+EXPLANATIONS = FolderKind("explanations", replaced=False, names=(RUN, ASIDE), recognize=_is_run)
+
+
+def check_run(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:
+    """Return where a run is written, links resolved; raises :class:`DataError` as :func:`check_folder` does."""
+    return check_folder(path, EXPLANATIONS, inputs=inputs, force=force)
 
 
 class RunFolder:
     """A folder that a run writes to; opening it makes it, or finds what an earlier run left in it.
 
     ``settings``: all that the rows depend on. Raises :class:`DataError` where other things are in the folder, or a
-    run with other settings.
+    run with other settings; with ``force`` they are moved to a backup name.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
         self.path = Path(path)
-        if not self.path.parent.is_dir():
-            raise DataError(
-                f"cannot make the folder {str(path)!r}: {str(self.path.parent)!r} does not exist. Make it first."
-            )
-        if self.path.exists() and not self.path.is_dir():
-            raise DataError(f"cannot make the folder {str(path)!r}: it is a file. Name a new folder.")
         self._settings = json.loads(json.dumps(settings))
-        if (self.path / RUN).is_file():
-            self._check()
-        else:
+        check_run(path, force=force)
+        if force and (self.path / RUN).is_file() and self._difference():
+            moved_aside(self.path)
+        opened_folder(path, EXPLANATIONS, force=force)
+        if not (self.path / RUN).is_file():
             self._make()
-        for left in self.path.glob(HALF_WRITTEN):
-            left.unlink(missing_ok=True)
+        elif difference := self._difference():
+            raise DataError(difference)
+        for left in filter(is_half_written, self.path.iterdir()):
+            if left.is_file():
+                left.unlink(missing_ok=True)
         self.parts = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
 
     def _make(self) -> None:
-        found = sorted(self.path.iterdir()) if self.path.is_dir() else []
-        if others := [each for each in found if not each.match(HALF_WRITTEN)]:
-            raise DataError(
-                f"the folder {str(self.path)!r} has other things in it ({others[0].name}); name a new one."
-            )
-        try:
-            self.path.mkdir(exist_ok=True)
-        except OSError as reason:
-            raise DataError(f"cannot make the folder {str(self.path)!r}: {reason.strerror}.") from None
         with written_beside(self.path / RUN) as beside:
-            beside.write_text(json.dumps(self._settings, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            beside.write_text(json_text(self._settings), encoding="utf-8")
 
-    def _check(self) -> None:
+    def _difference(self) -> str:
+        """How the run in the folder differs from this one, as a sentence, or an empty string."""
         try:
             found = json.loads((self.path / RUN).read_text(encoding="utf-8"))
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise DataError(f"{str(self.path / RUN)!r} is damaged; name a new folder.")
+            return f"{str(self.path / RUN)!r} is damaged; name a new folder."
+        found = {"start": "score", "notes": []} | found  # runs of older versions say neither
         if found == self._settings:
-            return
+            return ""
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]
-        raise DataError(
+        return (
             f"the folder {str(self.path)!r} holds a run that differs in {', '.join(differs) or 'its version'}; "
             "name a new folder, or call it as it was called."
         )
@@ -86,7 +102,7 @@ class RunFolder:
             documents += own
             aside += bad
         if aside:
-            with written_beside(self.path / ASIDE) as beside, beside.open("w", encoding="utf-8") as file:
+            with written_beside(self.path / ASIDE, _ASIDE_ROWS) as beside, beside.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in aside)
         return documents, len(aside)
 

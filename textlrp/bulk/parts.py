@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
@@ -19,7 +20,9 @@ import pyarrow.parquet as pq
 from textlrp.bulk.sources import Source
 from textlrp.files import written_beside
 from textlrp.rows import WRITING
+from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
+from textlrp.text.surrogates import all_without_surrogates
 
 if TYPE_CHECKING:
     from textlrp.bulk.batches import BatchExplainer
@@ -134,11 +137,19 @@ def _table(rows: list[Record | BadRow], first: int) -> pa.Table:
         "label": [None if row.label is None else str(row.label) for row in good],
         "wrong": [row.wrong if isinstance(row, BadRow) else None for row in rows],
     }
-    return pa.table(columns, schema=PART_SCHEMA)
+    try:
+        return pa.table(columns, schema=PART_SCHEMA)
+    except UnicodeEncodeError:
+        warnings.warn(
+            "a text or name contains half a surrogate pair, which Parquet cannot store; it is read as U+FFFD.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return pa.table(all_without_surrogates(columns), schema=PART_SCHEMA)
 
 
 def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
-    """Explain the rows of a part and write them as Parquet to a path or file."""
+    """Explain the rows of a part and write them as Parquet to a file."""
     is_bad = pc.is_valid(table["wrong"])
     bad, good = table.filter(is_bad), table.filter(pc.invert(is_bad))
     aside = [
@@ -179,7 +190,8 @@ def write_part(explainer: BatchExplainer, table: pa.Table, folder: Path) -> Writ
     """Explain a part and write its file whole: a reader meets all of it or nothing."""
     path = folder / part_name(part_of(table))
     with written_beside(path) as beside:
-        done = encode(explainer, table, beside)
+        with open_for_arrow(beside, "wb") as sink:
+            done = encode(explainer, table, sink)
         size = _settle(beside)
     return done._replace(bytes=size)
 
@@ -200,5 +212,6 @@ def _settle(path: Path) -> int:
 
 def set_aside_of(path: Path) -> tuple[int, list[dict[str, Any]]]:
     """How many documents the file of a part holds, and the rows of that part that were set aside."""
-    metadata = pq.read_metadata(path)
+    with open_for_arrow(path) as file:
+        metadata = pq.read_metadata(file)
     return metadata.num_rows, json.loads((metadata.metadata or {})[SET_ASIDE])

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
-from textlrp.bulk.folder import RunFolder
+from textlrp.bulk.folder import RunFolder, check_run
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import processes
-from textlrp.bulk.sources import Source
+from textlrp.bulk.sources import FileSource, Source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.lrp.budget import MEMORY
-from textlrp.processes import cores
+from textlrp.processes import cores, usable
 from textlrp.progress import progress_bar
 from textlrp.rows import About
 
@@ -94,14 +94,23 @@ class Engine(Protocol):
 
 
 def explain_to_folder(
-    model: TextClassifier | str, source: Source, folder: str | Path, *, by: Workforce | None = None, **options: Any
+    model: TextClassifier | str,
+    source: Source,
+    folder: str | Path,
+    *,
+    by: Workforce | None = None,
+    force: bool = False,
+    **options: Any,
 ) -> Run:
     """Explain every document of ``source`` into Parquet files in ``folder``; called again, it goes on where it was.
 
-    ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``method``, ``top_k``, ``precision``.
+    ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``start``, ``method``, ``top_k``,
+    ``precision``.
     Raises :class:`DataError` where there is no room or another run in the folder, and :class:`StoppedError` on
-    Ctrl-C: what is written stays.
+    Ctrl-C: what is written stays. With ``force`` a folder of another run, or of something else, is moved to a backup
+    name.
     """
+    check_run(folder, inputs=[source.path] if isinstance(source, FileSource) else [], force=force)
     by = by or Workforce()
     parts = Parts(source)
     with _engine(model, options, by, parts) as engine:
@@ -113,7 +122,7 @@ def explain_to_folder(
             "target": repr(options.get("target")),
             **asdict(engine.about),
         }
-        run = RunFolder(folder, settings)
+        run = RunFolder(folder, settings, force=force)
         parts.done = run.parts
         started = time.perf_counter()
         documents, size = _explained(engine, parts, source, run)
@@ -154,8 +163,8 @@ def _engine(
         from textlrp.bulk.on_ray import OnRay  # late: an extra
 
         return nullcontext(OnRay(model, options, workers=by.processes, address=by.address, memory=by.memory))
-    if by.processes > 1 and (by.workers is not None or parts.are_several()):
-        return processes(model, options, workers=by.processes, memory=by.memory)
+    if by.processes > 1 and (by.workers is not None or parts.are_several()) and (workers := usable(by.processes)) > 1:
+        return processes(model, options, workers=workers, memory=by.memory)
     from textlrp.bulk.alone import Alone  # late: torch comes with it
 
     return nullcontext(Alone(model, options, memory=by.memory))

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from textlrp.bulk.messages import SharedProjections, SharedTable
 from textlrp.lrp.projections import Kept
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.tracing import kept_projections, memory_kept
 
 SHARED = "/dev/shm"
 """Where Linux keeps shared memory: it hands out more than there is, and a process that fills it dies."""
 
 
-def share(model: TextClassifier, memory: int) -> SharedProjections | None:
+def share(model: Classifier, memory: int) -> SharedProjections | None:
     """Put the projections of a model's frequent words where other processes find them, until they are released.
 
     None for a model without any, and where the system has no room for shared memory (a container's /dev/shm).

@@ -11,9 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.datasets import Corpus
-from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Record, read_files, read_rows
+from textlrp.text.formats import AS_FOUND
+from textlrp.text.opening import open_for_arrow
+from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Layout, Record, read_files, read_rows
 
 Rows = Iterable[Record | BadRow]
 
@@ -28,22 +31,31 @@ class FileSource:
     path: Path
     columns: Columns
     encoding: str = "utf-8"
+    layout: Layout = AS_FOUND
 
     def __iter__(self) -> Iterator[Record | BadRow]:
         if self.path.is_dir():
-            return read_files(self.path, encoding=self.encoding)
-        return read_rows(self.path, self.columns, encoding=self.encoding)
+            return read_files(self.path, encoding=self.encoding, max_length=self.layout.max_row_length)
+        return read_rows(self.path, self.columns, layout=self.layout, encoding=self.encoding)
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on: place, size, time of the last change, columns."""
         found = self.path.stat()
         changed = {} if self.path.is_dir() else {"bytes": found.st_size, "changed": found.st_mtime_ns}
-        return {"path": str(self.path.resolve()), **changed, "columns": list(self.columns), "encoding": self.encoding}
+        described = {
+            "path": str(self.path.resolve()),
+            **changed,
+            "columns": list(self.columns),
+            "encoding": self.encoding,
+        }
+        asked = [self.layout.delimiter, self.layout.header, self.layout.names]
+        return described | ({} if asked == [None, None, None] else {"layout": asked})
 
     def count(self, rows: int, characters: int) -> int | None:
         """About how many rows there are, if the first ``rows`` have so many ``characters``; None if unknown."""
         if self.path.suffix == ".parquet":
-            return int(pq.read_metadata(self.path).num_rows)
+            with open_for_arrow(self.path) as file:
+                return int(pq.read_metadata(file).num_rows)
         if self.path.is_dir():
             return sum(len(names) for _, _, names in os.walk(self.path))
         packed = PACKED if self.path.suffix == ".gz" else 1
@@ -72,14 +84,15 @@ class CorpusSource:
 Source = FileSource | CorpusSource
 
 
-def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8") -> FileSource:
+def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8", layout: Layout = AS_FOUND) -> FileSource:
     """The rows of a file or folder; raises :class:`DataError` where there is none, and reads the first row."""
-    place = Path(path).expanduser()
+    place = user_path(path)
+    check_regular(place)
     if not place.exists():
         raise DataError(f"{place} does not exist; a corpus is one of {FILE_TYPES}.")
     if place.is_dir() and any(columns):
         raise OptionError(f"{place} is a folder: it has no columns, so text=, label= and id= must be left out.")
-    source = FileSource(place, columns, encoding)
+    source = FileSource(place, columns, encoding, layout)
     if next(iter(source), None) is None:
         raise DataError(f"{place} holds no texts; a corpus is one of {FILE_TYPES}.")
     return source

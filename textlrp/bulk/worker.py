@@ -19,11 +19,11 @@ from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.parts import size_of, write_part
 from textlrp.bulk.sharing import attach, share
 from textlrp.errors import DataError, TextlrpError
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.models.bundle import load
 
 
-def work(connection: Connection, model: TextClassifier | str, options: dict[str, Any]) -> None:
+def work(connection: Connection, model: Classifier | str, options: dict[str, Any]) -> None:
     """Answer messages until the other end is closed; the last answer is an exception where there was one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
     try:
@@ -39,7 +39,7 @@ def work(connection: Connection, model: TextClassifier | str, options: dict[str,
             connection.send(DataError(said))
 
 
-def _answer(connection: Connection, model: TextClassifier, options: dict[str, Any]) -> None:
+def _answer(connection: Connection, model: Classifier, options: dict[str, Any]) -> None:
     explainer = BatchExplainer(model, memory=0, **options)
     folder = Path()
     held: list[SharedMemory] = []

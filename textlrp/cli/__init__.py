@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
@@ -22,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0 done, 2 something in it is wrong, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_letter(stream)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _seldom_collected():
         # what textlrp warns of is a UserWarning; the rest is between libraries
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
@@ -39,6 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let the garbage collector run less often while a command runs, and not at all as the process ends.
+
+    What is imported makes half a million objects that stay. To look through them again and again, and once more
+    before they are all thrown away, takes as long as torch takes to import.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, *before[1:])
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What the parser raises on a wrong option; typer has no public name for it."""
 
@@ -49,7 +68,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except StoppedError as stopped:
         return _complain(str(stopped), code=130)
     except TextlrpError as problem:
-        return _complain(_OPTION.sub(_as_option, str(problem)))
+        return _complain(_OPTION.sub(_as_option, str(problem)).replace("pass force=True", "pass --force"))
     except USAGE_ERROR as problem:
         wrong: Any = problem
         command = wrong.ctx.command_path if wrong.ctx else "textlrp"
@@ -61,7 +80,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k)=")
+_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
 
 
 def _as_option(match: re.Match[str]) -> str:
@@ -82,7 +101,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"textlrp: warning: {printable(str(message))}", file=sys.stderr)
+    print(f"textlrp: warning: {printable(_OPTION.sub(_as_option, str(message)))}", file=sys.stderr)
 
 
 def _never_fail_on_a_letter(stream: object) -> None:

@@ -13,16 +13,22 @@ from typing import Annotated, Literal
 import typer
 
 import textlrp
-from textlrp.cli.inputs import check_input, counted, documents_of, say
+from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, say
 from textlrp.cli.options import (
     Column,
+    ColumnNames,
+    Delimiter,
     Encoding,
+    Force,
     Id,
     Input,
     Label,
     Literally,
+    MaxRowLength,
     Model,
+    NoHeader,
     Seed,
+    TrustPickle,
 )
 from textlrp.cli.program import app
 from textlrp.reports.marks import percentage
@@ -34,6 +40,7 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write; its folder is made.")
     ] = Path("demo/report.html"),
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Train a classifier, explain some texts it has not seen, and write one page to look at.
 
@@ -42,7 +49,7 @@ def demo(
     """
     from textlrp import corpus
 
-    corpus.demo(output, seed=seed, say=say)
+    corpus.demo(output, seed=seed, say=say, force=force)
 
 
 @app.command()
@@ -51,13 +58,18 @@ def train(
         str,
         typer.Argument(
             metavar="CORPUS",
-            help="A .csv, .tsv, .jsonl or .parquet file, a folder of class folders, 20newsgroups, or sample.",
+            help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of class folders, "
+            "20newsgroups, or sample.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
     model: Annotated[
         Literal["cnn", "boe", "svm"],
-        typer.Option(help="A convolutional net, a bag of embeddings, or a bag of words with a linear SVM."),
+        typer.Option(
+            metavar="KIND",
+            help="The kind of model to train: cnn (a convolutional net), boe (a bag of embeddings), or svm (a bag of "
+            "words with a linear SVM).",
+        ),
     ] = "cnn",
     text: Annotated[
         str | None, typer.Option("--text", "--column", metavar="NAME", help="The column that holds the text.")
@@ -65,6 +77,10 @@ def train(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -80,8 +96,17 @@ def train(
             help="What the model does not read: headers, quotes, footers or none; may be repeated. Else headers.",
         ),
     ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How texts are cut into words: spacy (the default), spacy:LANGUAGE such as spacy:de or spacy:zh, "
+            "treebank or words.",
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Train a classifier on texts that have a class each, and save it.
 
@@ -95,9 +120,12 @@ def train(
     """
     from textlrp import corpus
 
+    corpus.check_model_folder(output, inputs=corpus.inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
-    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped)
-    corpus.train_corpus(source, output, model=untrained, text=text, label=label, id=id, encoding=encoding, say=say)
+    untrained = corpus.new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    asked = {"text": text, "label": label, "id": id, "encoding": encoding, **layout}
+    corpus.train_corpus(source, output, model=untrained, **asked, say=say, force=force)
 
 
 @app.command()
@@ -112,6 +140,12 @@ def predict(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
+    force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
 
@@ -124,17 +158,19 @@ def predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model])
     if output != "-":
-        corpus.check_output(output, corpus.PREDICTION_FILES)
-    classifier = textlrp.load(model)
-    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding)
+        corpus.check_output(output, corpus.PREDICTION_FILES, inputs=inputs, force=force)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
     outcomes: Counter[bool | None] = Counter()
     predictions = counted(corpus.predict(classifier, documents), outcomes)
     if output == "-":
         corpus.stream_table(predictions, sys.stdout, delimiter="\t")
     else:
-        say(f"wrote {corpus.write_predictions(predictions, output)}")
+        say(f"wrote {corpus.write_predictions(predictions, output, force=force)}")
     if labelled := outcomes[True] + outcomes[False]:
         print(f"accuracy: {percentage(outcomes[True] / labelled)} of {labelled:,} labelled texts", file=sys.stderr)

@@ -13,7 +13,14 @@ from textlrp.processes import cores, warm_up
 
 
 def to_folder(
-    model: str, source: str | None, output: Path, *, by: Mapping[str, Any], columns: Mapping[str, Any], **asked: Any
+    model: str,
+    source: str | None,
+    output: Path,
+    *,
+    by: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    force: bool,
+    **asked: Any,
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
@@ -22,7 +29,7 @@ def to_folder(
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp import corpus
 
-    run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), **columns, **asked)
+    run = corpus.explain_in_bulk(model, source, output, by=corpus.Workforce(**by), force=force, **reading, **asked)
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
         say(

@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
 from textlrp.reports.terminal import printable
+from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
 if TYPE_CHECKING:
     from textlrp.corpus import Prediction
+
+
+class Texts:
+    """The documents that a command reads: ``len`` of them, of the ``total`` of its input.
+
+    Both are counted only when they are asked for.
+    """
+
+    def __init__(self, documents: Iterable[Document], count: Callable[[], int], total: int | None = None) -> None:
+        self._documents, self._count, self._total = documents, count, total
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self._documents)
+
+    def __len__(self) -> int:
+        return self._count()
+
+    @property
+    def left_out(self) -> str:
+        """How many texts of the input were taken, where it has more."""
+        if self._total is None or self._total <= len(self):
+            return ""
+        return f"{len(self):,} of the {self._total:,} texts, evenly spaced; --limit takes more"
 
 
 def check_input(source: str | None, text: str | None) -> None:
@@ -34,6 +58,14 @@ def names_in(values: Iterable[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
+def layout_asked(
+    delimiter: str | None, no_header: bool, columns: str | None, max_row_length: int | None
+) -> dict[str, Any]:
+    """Options of :func:`textlrp.load_corpus` for what a command line asks for."""
+    header = False if no_header else None
+    return {"delimiter": delimiter, "header": header, "columns": columns, "max_row_length": max_row_length}
+
+
 def documents_of(
     source: str | None,
     text: str | None,
@@ -42,30 +74,32 @@ def documents_of(
     label: str | None,
     id: str | None,
     encoding: str | None,
+    layout: Mapping[str, Any],
     limit: int | None = None,
-) -> Iterable[Document]:
+) -> Texts:
     if text is not None:
-        return [Document("text", text)]
+        return Texts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
-        return [Document("standard input", _standard_input(encoding or "utf-8"))]
+        read = _standard_input(encoding or "utf-8", layout.get("max_row_length") or MAX_ROW_LENGTH)
+        return Texts([Document("standard input", read)], lambda: 1)
     from textlrp import corpus
 
-    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding)
+    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
     if limit is None:
-        return opened
-    if len(opened) > limit:
-        say(f"taking {limit:,} of the {len(opened):,} texts, evenly spaced; --limit takes more")
-    return corpus.spread(opened, limit)
+        return Texts(opened, opened.__len__)
+    total = len(opened)
+    texts = Texts(corpus.spread(opened, limit), lambda: min(limit, total), total)
+    if texts.left_out:
+        say(f"taking {texts.left_out}")
+    return texts
 
 
-def _standard_input(encoding: str) -> str:
+def _standard_input(encoding: str, limit: int) -> str:
     try:
-        return sys.stdin.buffer.read().decode(encoding)
-    except LookupError:
-        raise OptionError(f"encoding={encoding!r} is not known; utf-8, latin-1, cp1252 and utf-16 are.") from None
+        return read_text(sys.stdin.buffer, known_encoding(encoding), "standard input", limit)
     except UnicodeError:
         raise DataError(
-            f"standard input is not {encoding.upper()}; pass the right encoding=, latin-1 for instance."
+            f"standard input is not {encoding.upper()}; pass the right encoding=, cp1252 or latin-1 for instance."
         ) from None
 
 
@@ -73,6 +107,11 @@ def counted(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -
     for prediction in predictions:
         outcomes[prediction.right] += 1
         yield prediction
+
+
+def say_written(path: object, texts: Texts) -> None:
+    """Say where the output is, and how many texts are in it where the input has more."""
+    say(f"wrote {path}" + f" with {texts.left_out}" * bool(texts.left_out))
 
 
 def say(line: str) -> None:

@@ -9,8 +9,25 @@ import typer
 from rich.console import Console
 
 import textlrp
-from textlrp.cli.inputs import documents_of, say
-from textlrp.cli.options import Column, Encoding, Id, Label, Limit, Method, Model, Rule, Seed
+from textlrp.cli.inputs import documents_of, layout_asked, say
+from textlrp.cli.options import (
+    Column,
+    ColumnNames,
+    Delimiter,
+    Encoding,
+    Force,
+    Id,
+    Label,
+    Limit,
+    MaxRowLength,
+    Method,
+    Model,
+    NoHeader,
+    Rule,
+    Seed,
+    Start,
+    TrustPickle,
+)
 from textlrp.cli.program import app
 from textlrp.reports.terminal import print_listing
 
@@ -35,6 +52,10 @@ def filters(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
 ) -> None:
     """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
 
@@ -43,9 +64,14 @@ def filters(
     textlrp filters 20newsgroups-cnn sample --most 10
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
-    classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
+    classifier = load_folder(model)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     print_listing(corpus.strongest_filters(classifier, documents, top=top_k, most=most), Console())
 
 
@@ -64,6 +90,7 @@ def words(
         ),
     ] = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     phrases: Annotated[
         int,
@@ -79,6 +106,12 @@ def words(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
+    force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show the words with the most relevance for each class, summed over a corpus.
 
@@ -90,15 +123,26 @@ def words(
     """
     from textlrp import corpus
 
+    inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
-        corpus.check_output(output, corpus.WORD_FILES)
-    classifier = textlrp.load(model)
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+        corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    documents = documents_of(
+        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+    )
     found = corpus.words_of_classes(
-        classifier, documents, targets=target or (), rule=rule, method=method, phrases=phrases, top=top_k
+        classifier,
+        documents,
+        targets=target or (),
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        top=top_k,
     )
     if output is not None:
-        say(f"wrote {corpus.write_words(found, output)}")
+        say(f"wrote {corpus.write_words(found, output, force=force)}")
         return
     for listing in corpus.word_listings(found):
         print_listing(listing, Console())
@@ -107,13 +151,16 @@ def words(
 @app.command()
 def evaluate(
     model: Model,
-    source: Annotated[
-        str,
-        typer.Argument(metavar="CORPUS", help="Texts with a class each; see INPUT of textlrp explain."),
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page, the results and the stages go.")
     ],
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Texts with a class each; see INPUT of textlrp explain. Not needed with --rationales alone.",
+        ),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -141,7 +188,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words.",
+            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words. "
+            "CORPUS may be left out; where there is one, it serves the baseline tf × log ratio.",
         ),
     ] = None,
     against: Annotated[
@@ -153,7 +201,12 @@ def evaluate(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Measure how good a model's explanations are, and write a page about it.
 
@@ -165,23 +218,36 @@ def evaluate(
     textlrp evaluate 20newsgroups-cnn sample -o out --at-least 20
 
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
+
+    textlrp evaluate reviews-model --rationales marked.jsonl -o out
     """
     from textlrp import corpus
+    from textlrp.models.bundle import load_folder
 
-    classifier = textlrp.load(model)
+    inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
+    corpus.check_evaluation(output, inputs=inputs, force=force)
+    classifier = load_folder(model)
     plan = corpus.planned(
         classifier,
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
         slow=slow,
-        others={name: textlrp.load(name) for name in against or ()},
+        others={name: load_folder(name) for name in against or ()},
         sample=sample,
         at_least=at_least,
         steps=steps,
         rationales=rationales,
         seed=seed,
     )
-    documents = documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
-    corpus.evaluate(textlrp.load(model), documents, output, plan=plan, model_name=model, corpus_name=source, say=say)
+    documents = None
+    if source is not None:
+        layout = layout_asked(delimiter, no_header, columns, max_row_length)
+        documents = documents_of(
+            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
+    name = source or str(rationales)
+    corpus.evaluate(
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force
+    )
     say(f"wrote {output / 'index.html'}")

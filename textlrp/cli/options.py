@@ -10,15 +10,23 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A folder that 'textlrp train' wrote, or a bundled model: 20newsgroups-cnn or 20newsgroups-boe.",
+        help="A folder that 'textlrp train' wrote, a bundled model (20newsgroups-cnn or 20newsgroups-boe), or a "
+        "scikit-learn pipeline that skops.io.dump wrote (a .skops file, extra skops).",
+    ),
+]
+TrustPickle = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pickle",
+        help="Open a MODEL that is a .joblib or .pkl file. Pickles can run any code: only if you trust its source.",
     ),
 ]
 Input = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A .csv, .tsv, .jsonl or .parquet file, a folder of texts, - for one text from standard input, "
-        "or the test posts of 20newsgroups or sample.",
+        help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of texts, - for one text from "
+        "standard input, or the test posts of 20newsgroups or sample.",
     ),
 ]
 Literally = Annotated[
@@ -30,8 +38,32 @@ Id = Annotated[str | None, typer.Option("--id", metavar="NAME", help="The column
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of files that are not UTF-8, such as latin-1 or cp1252.")
 ]
+Delimiter = Annotated[
+    str | None,
+    typer.Option(metavar="CHAR", help="The character between fields, or tab; else told from the file."),
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first row is data; name the columns with --columns.")
+]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="NAME,NAME", help="Names of the columns of a file without a header, such as label,text."
+    ),
+]
+MaxRowLength = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The longest row that is read, in characters: 100 million unless given."),
+]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**32 - 1, help="The same seed on the same machine gives the same model.")
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Write even where something else is: it is moved to a backup name, such as page.html.bak1.",
+    ),
 ]
 Target = Annotated[
     list[str] | None,
@@ -40,6 +72,13 @@ Target = Annotated[
 Rule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
+]
+Start = Annotated[
+    Literal["score", "centered"] | None,
+    typer.Option(
+        help="What LRP starts from: the score, or the score minus the mean over classes (centered). Unless given, "
+        "the one that suits the rule; 'textlrp rules' lists it.",
+    ),
 ]
 Method = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")

@@ -6,7 +6,6 @@ What they call brings torch, so it is imported only when a command runs.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,32 +14,38 @@ from rich.console import Console
 
 import textlrp
 from textlrp.cli.in_bulk import to_folder
-from textlrp.cli.inputs import check_input, documents_of, names_in, say
+from textlrp.cli.inputs import Texts, check_input, documents_of, layout_asked, names_in, say, say_written
 from textlrp.cli.options import (
     Address,
     Column,
+    ColumnNames,
+    Delimiter,
     Device,
     Encoding,
     Engine,
+    Force,
     Id,
     Input,
     Label,
     Limit,
     Literally,
+    MaxRowLength,
     Method,
     Methods,
     Model,
+    NoHeader,
     Precision,
     Rule,
     Rules,
+    Start,
     Target,
+    TrustPickle,
     Workers,
 )
 from textlrp.cli.program import app
 from textlrp.cli.screen import light_terminal, lines_asked
 from textlrp.cli.side_by_side import check_alone, check_one_way, comparison, gallery
 from textlrp.processes import cores
-from textlrp.records import Document
 from textlrp.reports.palette import palette_names
 from textlrp.reports.terminal import print_explanation
 
@@ -54,6 +59,7 @@ def explain(
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
     rule: Rule = None,
     rules: Rules = None,
+    start: Start = None,
     method: Methods = None,
     phrases: Annotated[
         int,
@@ -97,6 +103,12 @@ def explain(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
+    force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Show which words speak for a class and which against it.
 
@@ -115,54 +127,84 @@ def explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
-        check_one_way(phrases=phrases, rules=rules, methods=methods[1:])
-        columns = {"text": column, "label": label, "id": id, "encoding": encoding}
+        check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
+        read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
-        asked = {"targets": target or (), "versus": versus, "rule": rule, "method": methods[0] if methods else "lrp"}
+        asked = {
+            "targets": target or (),
+            "versus": versus,
+            "rule": rule,
+            "start": start,
+            "method": methods[0] if methods else "lrp",
+        }
         to_folder(
-            model, source, output, by=by, columns=columns, limit=limit, top_k=top_k, precision=precision, **asked
+            model,
+            source,
+            output,
+            by=by,
+            reading=read,
+            limit=limit,
+            top_k=top_k,
+            precision=precision,
+            force=force,
+            **asked,
         )
         return
 
-    def documents(limit: int | None) -> Iterable[Document]:
-        return documents_of(source, text, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    def documents(limit: int | None) -> Texts:
+        return documents_of(
+            source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if rules is not None or len(methods) > 1:
         check_alone(rule=rule, phrases=phrases)
         gallery(
             model,
+            source,
             documents,
             output,
+            force=force,
             rules=names_in([rules or ""]),
             methods=methods,
             target=target or (),
             versus=versus,
+            start=start,
             limit=limit,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
 
     console = Console(width=width)
     most = lines_asked(lines, console)
+    inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
-        corpus.check_output(output, corpus.EXPLANATION_FILES)
+        corpus.check_output(output, corpus.EXPLANATION_FILES, inputs=inputs, force=force)
+    classifier, texts = textlrp.load(model, trust_pickle=trust_pickle), documents(limit)
     whys = corpus.explain_corpus(
-        textlrp.load(model),
-        documents(limit),
+        classifier,
+        texts,
         targets=target or (),
         versus=versus,
         rule=rule,
+        start=start,
         method=methods[0] if methods else "" if method else "lrp",
         phrases=phrases,
         device=device,
     )
     if output is not None:
-        say(f"wrote {corpus.write_explanations(whys, output)}")
+        say_written(corpus.write_explanations(whys, output, force=force), texts)
         return
-    for why in whys:
+    total = len(texts)
+    for number, why in enumerate(whys, start=1):
+        if total > 1:
+            say(f"text {number:,} of {total:,}")
         print_explanation(why, console, top_k=top_k, lines=most, light=light_terminal(os.environ))
+    if texts.left_out:
+        say(f"shown: {texts.left_out}")
 
 
 PAGE_TEXTS = 100
@@ -187,6 +229,7 @@ def report(
     ],
     target: Target = None,
     rule: Rule = None,
+    start: Start = None,
     method: Method = "lrp",
     palette: Annotated[
         str, typer.Option(metavar="NAME", help=f"Colours of the words: {' or '.join(palette_names())}.")
@@ -215,6 +258,12 @@ def report(
     label: Label = None,
     id: Id = None,
     encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    columns: ColumnNames = None,
+    max_row_length: MaxRowLength = None,
+    force: Force = False,
+    trust_pickle: TrustPickle = False,
 ) -> None:
     """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
 
@@ -235,16 +284,23 @@ def report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
 
-    def documents(limit: int | None) -> Iterable[Document]:
-        return documents_of(source, None, column=column, label=label, id=id, encoding=encoding, limit=limit)
+    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+
+    def documents(limit: int | None) -> Texts:
+        return documents_of(
+            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
+        )
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(
             model,
+            source,
             documents,
             output,
+            force=force,
             against=against,
             rule=rule,
+            start=start,
             method=method,
             against_rule=against_rule,
             against_method=against_method,
@@ -252,21 +308,27 @@ def report(
             limit=limit or PAGE_TEXTS,
             palette=palette,
             evaluation=evaluation,
+            trust_pickle=trust_pickle,
         )
         return
     from textlrp import corpus
 
-    page = corpus.check_report(output)
+    results = None if evaluation is None else evaluation / "results.json"
+    page = corpus.check_report(output, inputs=corpus.inputs_of(source, models=[model], files=[results]), force=force)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    texts = documents(limit or (PAGE_TEXTS if page else None))
     written = corpus.report_corpus(
-        textlrp.load(model),
-        documents(limit or (PAGE_TEXTS if page else None)),
+        classifier,
+        texts,
         output,
         targets=target or (),
         rule=rule,
+        start=start,
         method=method,
         title=Path(source).name,
         palette=palette,
         evaluation=evaluation,
         workers=cores(),
+        force=force,
     )
-    say(f"wrote {written if page else written / 'index.html'}")
+    say_written(written if page else written / "index.html", texts)

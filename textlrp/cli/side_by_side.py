@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import textlrp
-from textlrp.cli.inputs import say
+from textlrp.cli.inputs import Texts, say_written
 from textlrp.errors import OptionError
-from textlrp.records import Document
+from textlrp.file_kinds import PAGES
 
 GALLERY = 12
 """Documents of a gallery, unless --limit says otherwise."""
 
-Documents = Callable[[int | None], Iterable[Document]]
+Documents = Callable[[int | None], Texts]
 """At most so many documents."""
 
 
 def gallery(
     model: str,
+    source: str | None,
     documents: Documents,
     output: Path | None,
     *,
+    force: bool,
     rules: Sequence[str],
     methods: Sequence[str],
     target: Sequence[str],
     versus: str | None,
+    start: Literal["score", "centered"] | None,
     limit: int | None,
+    trust_pickle: bool,
 ) -> None:
     """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
     if output is None:
@@ -34,22 +39,34 @@ def gallery(
     _check_one(target, "several rules or methods")
     from textlrp import corpus
 
-    corpus.check_output(output, (".html",))
-    classifier = textlrp.load(model)
+    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
+    classifier = textlrp.load(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
+    texts = documents(limit or GALLERY)
     page = corpus.write_gallery(
-        classifier, documents(limit or GALLERY), output, rules=rules, methods=methods, target=one, versus=versus
+        classifier,
+        texts,
+        output,
+        rules=rules,
+        methods=methods,
+        target=one,
+        versus=versus,
+        start=start,
+        force=force,
     )
-    say(f"wrote {page}")
+    say_written(page, texts)
 
 
 def comparison(
     model: str,
+    source: str,
     documents: Documents,
     output: Path,
     *,
+    force: bool,
     against: str | None,
     rule: str | None,
+    start: Literal["score", "centered"] | None,
     method: str,
     against_rule: str | None,
     against_method: str | None,
@@ -57,6 +74,7 @@ def comparison(
     limit: int,
     palette: str,
     evaluation: Path | None,
+    trust_pickle: bool,
 ) -> None:
     """One page about two models, rules or methods."""
     if evaluation is not None:
@@ -64,20 +82,22 @@ def comparison(
     _check_one(target, "two models, rules or methods")
     from textlrp import corpus
 
-    corpus.check_output(output, (".html",))
-    first = textlrp.load(model)
+    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model, against]), force=force)
+    first = textlrp.load(model, trust_pickle=trust_pickle)
     asked = corpus.Comparison(
-        against=None if against is None else textlrp.load(against),
+        against=None if against is None else textlrp.load(against, trust_pickle=trust_pickle),
         rule=rule,
         method=method,
         against_rule=against_rule,
         against_method=against_method,
         target=target[0] if target else None,
+        start=start,
     )
+    texts = documents(limit)
     page = corpus.write_comparison(
-        first, documents(limit), output, asked, names=(model, against or model), palette=palette
+        first, texts, output, asked, names=(model, against or model), palette=palette, force=force
     )
-    say(f"wrote {page}")
+    say_written(page, texts)
 
 
 def _check_one(target: Sequence[str], what: str) -> None:

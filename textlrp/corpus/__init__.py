@@ -12,7 +12,7 @@ from textlrp.lazily import importer
 if TYPE_CHECKING:
     from textlrp.bulk.run import Run, Workforce
     from textlrp.corpus.comparing import Comparison, explained_twice, write_comparison
-    from textlrp.corpus.evaluating import evaluate
+    from textlrp.corpus.evaluating import check_evaluation, evaluate
     from textlrp.corpus.explaining import (
         EXPLANATION_FILES,
         explain_corpus,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         stream_table,
         write_predictions,
     )
-    from textlrp.corpus.reading import NAMED, check_output, check_suffix, open_corpus, spread
+    from textlrp.corpus.reading import NAMED, check_output, check_suffix, inputs_of, open_corpus, spread
     from textlrp.corpus.reading_words import WORD_COLUMNS, WORD_FILES, word_listings, words_of_classes, write_words
     from textlrp.corpus.reporting import check_report, report_corpus
     from textlrp.corpus.showing import SAMPLE_SETTINGS, Demo, choose_posts, demo, starting_vectors
@@ -59,6 +59,7 @@ __all__ = [
     "Training",
     "View",
     "Workforce",
+    "check_evaluation",
     "check_labelled",
     "check_model_folder",
     "check_output",
@@ -70,6 +71,7 @@ __all__ = [
     "explain_corpus",
     "explain_in_bulk",
     "explained_twice",
+    "inputs_of",
     "new_model",
     "open_corpus",
     "planned",
@@ -100,6 +102,7 @@ _HOMES = {
     "Training": "corpus.training",
     "View": "corpus.galleries",
     "Workforce": "bulk.run",
+    "check_evaluation": "corpus.evaluating",
     "check_labelled": "corpus.training",
     "check_model_folder": "corpus.training",
     "check_output": "corpus.reading",
@@ -111,6 +114,7 @@ _HOMES = {
     "explain_corpus": "corpus.explaining",
     "explain_in_bulk": "corpus.in_bulk",
     "explained_twice": "corpus.comparing",
+    "inputs_of": "corpus.reading",
     "new_model": "corpus.training",
     "open_corpus": "corpus.reading",
     "planned": "corpus.plans",

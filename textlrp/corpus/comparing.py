@@ -11,7 +11,10 @@ from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
-from textlrp.models.base import TextClassifier
+from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation
 from textlrp.reports.comparing import comparison_page
 
@@ -21,20 +24,22 @@ class Comparison:
     """What a model's explanations by ``rule`` and ``method`` are compared with.
 
     That is the model ``against``, or the same one, by ``against_rule`` or ``against_method``, or where neither is
-    given by the same rule and method. Both sides explain ``target``; without one the class that the first model
-    predicts, but each side its own where the two do not have the same classes.
+    given by the same rule and method; ``start`` is that of every side that is LRP. Both sides explain ``target``;
+    without one the class that the first model predicts, but each side its own where the two do not have the same
+    classes.
     """
 
-    against: TextClassifier | None = None
+    against: Classifier | None = None
     rule: str | None = None
     method: str = "lrp"
     against_rule: str | None = None
     against_method: str | None = None
     target: str | None = None
+    start: Start | None = None
 
 
 def explained_twice(
-    model: TextClassifier, documents: Iterable[Document], asked: Comparison
+    model: Classifier, documents: Iterable[Document], asked: Comparison
 ) -> Iterator[tuple[Explanation, Explanation]]:
     """Each document explained by both sides, lazily; raises as :func:`textlrp.explain` does."""
     other = asked.against or model
@@ -42,26 +47,29 @@ def explained_twice(
     if asked.against_rule is None and asked.against_method is None:
         rule, method = asked.rule, asked.method
     targets = () if asked.target is None else (asked.target,)
+    start = asked.start if asked.method == "lrp" else None
+    other_start = asked.start if method == "lrp" else None
     mine, theirs = tee(documents)
-    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, method=asked.method)
+    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, start=start, method=asked.method)
     if targets or not same_classes(model, other):
-        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, method=method)
+        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, start=other_start, method=method)
     else:
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         own = (positions[why.labels[why.predicted]] for why in ahead)
-        seconds = explain(other, theirs, targets=own, rule=rule, method=method)
+        known = KnownLabels(other.classes_.tolist()).named(theirs)
+        seconds = explain(other, known, targets=own, rule=rule, start=other_start, method=method)
     return zip(firsts, seconds, strict=True)
 
 
-def same_classes(one: TextClassifier, other: TextClassifier) -> bool:
+def same_classes(one: Classifier, other: Classifier) -> bool:
     """Whether two models have the same classes, in whatever order."""
     mine, theirs = ({str(label) for label in model.classes_.tolist()} for model in (one, other))
     return mine == theirs
 
 
 def write_comparison(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     asked: Comparison,
@@ -69,19 +77,23 @@ def write_comparison(
     names: tuple[str, str] | None = None,
     title: str | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> Path:
     """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
 
     Raises :class:`DataError` where ``path`` is no ``.html`` that can be written, or no document came, else as
     :func:`textlrp.explain` does.
     """
-    check_output(path, (".html",))
-    pairs = explained_twice(model, documents, asked)
-    comparison_page(pairs, path, names=names, about=_explained(model, asked), title=title, palette=palette)
+    check_output(path, PAGES, force=force)
+    known = KnownLabels(model.classes_.tolist())
+    pairs = explained_twice(model, known.named(documents), asked)
+    about = _explained(model, asked)
+    comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
+    known.warn()
     return Path(path)
 
 
-def _explained(model: TextClassifier, asked: Comparison) -> str:
+def _explained(model: Classifier, asked: Comparison) -> str:
     """Which class the page is about."""
     if asked.target is not None:
         return f"Both sides explain the score of {asked.target}."

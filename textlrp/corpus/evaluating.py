@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import Any
 from textlrp.corpus.deleting import deletion, eraser
 from textlrp.corpus.measures import ledger, methods, pointing, rationales, sanity, stability, vectors, words
 from textlrp.corpus.measuring import Run
-from textlrp.corpus.plans import Evaluation, usual_methods
-from textlrp.corpus.reading import Say, silent
+from textlrp.corpus.plans import RATIONALES_ALONE, Evaluation, alone, usual_methods
+from textlrp.corpus.reading import Say, inputs_of, silent
 from textlrp.corpus.stages import Stages
 from textlrp.errors import DataError, ModelError, StoppedError
-from textlrp.evaluation.rationale_files import read_rationales
-from textlrp.evaluation.reading import read_corpus
-from textlrp.files import written_beside
+from textlrp.evaluation.rationale_files import read_marked
+from textlrp.evaluation.reading import no_corpus, read_corpus
+from textlrp.file_kinds import PAGE
+from textlrp.files import FileKind, FolderKind, check_file, check_folder, json_text, opened_folder, written_beside
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 from textlrp.reports.evaluation import write_evaluation
@@ -30,28 +32,35 @@ from textlrp.version import __version__
 
 def evaluate(
     model: TextClassifier,
-    documents: Iterable[Document],
+    documents: Iterable[Document] | None,
     folder: str | Path,
     *,
     plan: Evaluation | None = None,
     model_name: str = "",
     corpus_name: str = "",
     say: Say = silent,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
 
-    The folder is made; stages that are done are kept in its ``stages`` and not done again. Raises
-    :class:`DataError` where documents have no labels or the model knows none of them, :class:`StoppedError` on
-    Ctrl-C, and as the methods do.
+    Where only rationales are measured, ``documents`` may be None or without labels: those with labels serve the
+    model-free baseline. The folder is made; stages that are done are kept in its ``stages`` and not done again.
+    Raises :class:`DataError` where documents have no labels or the model knows none of them, or where ``folder``
+    holds anything but an evaluation (with ``force`` it is moved to a backup name), :class:`OptionError` where
+    documents are None and a measure needs them, :class:`StoppedError` on Ctrl-C, and as the methods do.
     """
     plan = plan or Evaluation(usual_methods(model))
-    documents = list(documents)
+    check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
+    if documents is None:
+        plan = alone(plan)
+    documents = list(documents or ())
     for asked in (*plan.methods, *plan.slow):
         asked.how(model)
     if plan.rationales is not None:
-        read_rationales(plan.rationales)  # a wrong file is refused before anything is measured
-    corpus = read_corpus(model, documents)
-    target = _made_folder(folder)
+        read_marked(plan.rationales)  # a wrong file is refused before anything is measured
+    measured = plan.measures != RATIONALES_ALONE
+    corpus = read_corpus(model, documents) if measured else no_corpus(model)
+    target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
     stages = Stages(target / "stages", _circumstances(model, documents, plan))
     results: dict[str, Any] = {
         "version": __version__,
@@ -59,19 +68,19 @@ def evaluate(
         "model_name": model_name or type(model).__name__,
         "kind": type(model).__name__,
         "corpus": corpus_name,
-        "documents": len(corpus),
+        "documents": len(corpus) if measured else None,
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.gold).mean()),
+        "accuracy": float((corpus.predicted == corpus.gold)[corpus.gold >= 0].mean()) if measured else None,
     }
     try:
         results |= _measured(Run(model, documents, corpus, plan, stages, say))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
-    with written_beside(target / "results.json") as beside:
-        beside.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
-    write_evaluation(results, target / "index.html")
+    with written_beside(target / "results.json", _RESULTS, force=force) as beside:
+        beside.write_text(json_text(results), encoding="utf-8")
+    write_evaluation(results, target / "index.html", force=force)
     return results
 
 
@@ -83,7 +92,8 @@ _MEASURES: Mapping[str, Callable[[Run], Any]] = {
 
 def _measured(run: Run) -> dict[str, Any]:
     """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
-    run.look_at_the_corpus()
+    if run.plan.measures != RATIONALES_ALONE:
+        run.look_at_the_corpus()
     found: dict[str, Any] = {}
     for name, measure in _MEASURES.items():
         if run.plan.measures is None or name in run.plan.measures:
@@ -107,10 +117,30 @@ def _circumstances(model: TextClassifier, documents: Sequence[Document], plan: E
     }
 
 
-def _made_folder(folder: str | Path) -> Path:
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise DataError(f"cannot make the folder {str(folder)!r} ({problem.strerror}); name another.") from None
-    return target
+EVALUATION_FILES = ("index.html", "results.json", "stages")
+
+
+def _is_unmarked_evaluation(folder: Path) -> bool:
+    """Whether a folder is an evaluation of version 0.1.0, done or stopped, which has no marker."""
+    names = {each.name for each in folder.iterdir()}
+    stages = list((folder / "stages").iterdir())
+    return names <= {*EVALUATION_FILES} and all(re.fullmatch("[0-9a-f]{12}", each.name) for each in stages)
+
+
+EVALUATION = FolderKind("an evaluation", replaced=False, names=EVALUATION_FILES, recognize=_is_unmarked_evaluation)
+
+
+def check_evaluation(folder: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise :class:`DataError` if an evaluation cannot be written here; see :func:`textlrp.files.check_folder`."""
+    target = check_folder(folder, EVALUATION, inputs=inputs, force=force, parents=True)
+    for name, kind in (("index.html", PAGE), ("results.json", _RESULTS)):
+        if not force and target.is_dir():
+            check_file(target / name, kind)
+
+
+def _is_results(path: Path) -> bool:
+    results = json.loads(path.read_text(encoding="utf-8"))
+    return isinstance(results, dict) and {"version", "model", "kind", "labels", "accuracy"} <= results.keys()
+
+
+_RESULTS = FileKind("the results of an evaluation", _is_results)

@@ -10,34 +10,49 @@ from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
 from textlrp.reports.writing import write_report
-from textlrp.store import write
+from textlrp.store import STORED, write
 
-EXPLANATION_FILES = (".html", ".jsonl", ".parquet")
+EXPLANATION_FILES = {**PAGES, **STORED}
 
 
 def explain_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     *,
     targets: Sequence[str] = (),
     versus: str | None = None,
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     phrases: int = 0,
     device: str = "cpu",
 ) -> Iterator[Explanation]:
     """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
 
+    Labels of documents are matched with the classes of the model; see :class:`KnownLabels`.
     ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
     Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
     be compared with.
     """
     names = targets_named(targets, versus)
-    return explain(model, documents, target=names or None, rule=rule, method=method, phrases=phrases, device=device)
+    known = KnownLabels(model.classes_.tolist()).named(documents)
+    return explain(
+        model,
+        known,
+        target=names or None,
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        device=device,
+    )
 
 
 def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
@@ -59,13 +74,15 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
     return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
 
 
-def write_explanations(explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None) -> Path:
+def write_explanations(
+    explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None, force: bool = False
+) -> Path:
     """Write to ``.html``, ``.jsonl`` or ``.parquet``: the page of one document, or a list of several.
 
     Raises :class:`DataError` for any other name, and where the place cannot be written to.
     """
-    if check_output(path, EXPLANATION_FILES) != ".html":
-        return write(explanations, path)
+    if check_output(path, EXPLANATION_FILES, force=force) != ".html":
+        return write(explanations, path, force=force)
     rest = iter(explanations)
     first = list(islice(rest, 2))
-    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title)
+    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title, force=force)

@@ -12,7 +12,9 @@ from textlrp.corpus.reading import check_output
 from textlrp.errors import OptionError
 from textlrp.explainers.explain import how_to_explain
 from textlrp.explainers.methods import CAM, as_method
-from textlrp.models.base import TextClassifier
+from textlrp.file_kinds import PAGES
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document
 from textlrp.reports.gallery import galleries_page
@@ -31,7 +33,7 @@ class View(NamedTuple):
     method: str = "lrp"
 
 
-def views(model: TextClassifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[View]:
+def views(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[View]:
     """The panels of a gallery in order: LRP by each rule, then each method; what comes to the same stands once.
 
     LRP with no rule named is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max-pooling.
@@ -49,7 +51,7 @@ def views(model: TextClassifier, *, rules: Sequence[str] = (), methods: Sequence
     return list(by_meaning.values())
 
 
-def _method(model: TextClassifier, name: str) -> str:
+def _method(model: Classifier, name: str) -> str:
     return "grad-cam" if _asks_cam(name) and isinstance(model, CNNClassifier) and model.pooling == "max" else name
 
 
@@ -58,7 +60,7 @@ def _asks_cam(name: str) -> bool:
 
 
 def write_gallery(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     *,
@@ -66,14 +68,17 @@ def write_gallery(
     methods: Sequence[str] = (),
     target: str | None = None,
     versus: str | None = None,
+    start: Start | None = None,
     title: str | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a page with a section for each document and a panel for each of :func:`views`; gives back the path.
 
     ``target`` and ``versus`` as in :func:`explain_corpus`; without a target the predicted class is explained.
+    ``start`` is that of every panel of LRP.
     Raises :class:`DataError` also where ``path`` is no ``.html`` that can be written, else as that function does.
     """
-    check_output(path, (".html",))
+    check_output(path, PAGES, force=force)
     panels = views(model, rules=rules, methods=methods)
     columns = [
         explain_corpus(
@@ -82,11 +87,12 @@ def write_gallery(
             targets=() if target is None else (target,),
             versus=versus,
             rule=panel.rule,
+            start=start if panel.method == "lrp" else None,
             method=panel.method,
         )
         for panel, own in zip(panels, tee(documents, len(panels)), strict=True)
     ]
     replaced = any(_asks_cam(name) and _method(model, name) != name for name in methods)
     notes = {"grad-cam": CAM_NOTE} if replaced else {}
-    galleries_page(zip(*columns, strict=True), path, title=title, notes=notes)
+    galleries_page(zip(*columns, strict=True), path, title=title, notes=notes, force=force)
     return Path(path)

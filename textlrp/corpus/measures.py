@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from textlrp.corpus.measuring import Run, progress
 from textlrp.corpus.plans import RANDOM
+from textlrp.errors import DataError
 from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
+from textlrp.evaluation.intervals import paired_difference
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
-from textlrp.evaluation.rationale_files import read_rationales
-from textlrp.evaluation.rationales import MEASURES, explain_rationales, rationale_agreement
+from textlrp.evaluation.rationale_files import read_marked, skipped_text
+from textlrp.evaluation.rationales import (
+    LEVELS,
+    MEASURES,
+    Agreement,
+    By,
+    explain_rationales,
+    log_ratio_agreement,
+    position_agreement,
+    rationale_agreement,
+)
 from textlrp.evaluation.reading import Asked
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check
 from textlrp.evaluation.sanity import stability as compared
@@ -25,6 +36,8 @@ from textlrp.words.classes import ClassWord, class_words
 
 def vectors(run: Run) -> dict[str, Any]:
     """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
+    if not run.corpus.known.any():
+        raise DataError("the model knows no word of any document.")
     labels = [str(document.label) for document in run.documents]
     composite = as_composite(run.plan.methods[0].rule or "epsilon")
     rows, maps = [], []
@@ -45,12 +58,19 @@ def vectors(run: Run) -> dict[str, Any]:
                 "accuracy": power.accuracy.tolist(),
                 "spread": power.spread.tolist(),
             }
-            return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels) if drawn else None}
+            if not drawn:
+                return {"row": row}
+            try:
+                return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
+            except DataError as reason:
+                return {"row": row, "no map": f"no map of the documents, {WEIGHTINGS[weighting]}: {reason}"}
 
         done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
         rows.append(done["row"])
-        if done["map"]:
+        if done.get("map"):
             maps.append(done["map"])
+        if "no map" in done:
+            run.notes.append(done["no map"])
     return {"splits": 10, "rows": rows, "maps": maps}
 
 
@@ -73,25 +93,67 @@ def pointing(run: Run) -> dict[str, Any]:
                 "discarded": found.discarded,
             }
 
-        rows.append(run.stages.plain(f"pointing {how.name} {how.printed} {run.plan.hybrids}", make))
+        rows.append(run.stages.plain(f"pointing by word {how.name} {how.printed} {run.plan.hybrids}", make))
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 
 def rationales(run: Run) -> dict[str, Any] | None:
-    """Agreement with words that people marked, where they were given."""
+    """Agreement with words that people marked, where they were given: by words, tokens and sentences."""
     if run.plan.rationales is None:
         return None
-    rationales = read_rationales(run.plan.rationales)
-    rows, counted = [], 0
+    rationales, skipped = read_marked(run.plan.rationales)
+    if skipped:
+        run.notes.append(skipped_text(run.plan.rationales, len(rationales), skipped))
+    maps = {}
     for asked in (*run.plan.methods, Asked(RANDOM, Random(run.plan.seed))):
-        whys = explain_rationales(run.model, rationales, method=asked.method, rule=asked.rule)
-        found = rationale_agreement(whys, rationales)
-        counted = found.counted
-        rows.append(
-            {"method": asked.title, "intervals": {name: list(found.intervals[name]) for name in MEASURES}}
-            | {name: getattr(found, name) for name in MEASURES}
-        )
-    return {"documents": counted, "rows": rows}
+        run.say(f"  {asked.title}: {len(rationales):,} texts")
+        maps[asked.title] = list(explain_rationales(run.model, rationales, method=asked.method, rule=asked.rule))
+    labels = [why.labels[why.predicted] for why in next(iter(maps.values()))]
+    baselines: dict[str, Callable[[By], Agreement]] = {
+        "late words first": lambda by: position_agreement(rationales, first="late", by=by),
+        "early words first": lambda by: position_agreement(rationales, first="early", by=by),
+        "tf × log ratio": lambda by: log_ratio_agreement(rationales, run.documents, labels=labels, by=by),
+    }
+    levels = []
+    for by in LEVELS:
+        try:
+            found = {title: rationale_agreement(whys, rationales, by=by) for title, whys in maps.items()}
+        except DataError as reason:
+            run.notes.append(f"agreement with people by {by} was not measured: {reason}")
+            continue
+        for title, measured in baselines.items():
+            try:
+                found[title] = measured(by)
+            except DataError as reason:
+                if note := f"{title} was not measured: {reason}" * (by == LEVELS[0]):
+                    run.notes.append(note)
+        levels.append(_level(found, by, run.plan.seed))
+    if not levels:
+        raise DataError("in none of the documents are some of the words marked and some not.")
+    return {"texts": len(rationales), "skipped": len(skipped), "levels": levels}
+
+
+def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
+    """One way to count: a row for each method, the first of which the others are compared with."""
+    reference, first = next(iter(found.items()))
+    rows = []
+    for title, own in found.items():
+        row = {"method": title, "intervals": {name: list(own.intervals[name]) for name in MEASURES}}
+        row |= {name: getattr(own, name) for name in MEASURES}
+        if title != reference:
+            row["differences"] = {
+                name: paired_difference(own.values[name], first.values[name], seed=seed).results("higher")
+                for name in MEASURES
+            }
+        rows.append(row)
+    return {
+        "by": by,
+        "against": reference,
+        "documents": first.counted,
+        "left_out": first.left_out,
+        "marked_share": first.marked_share,
+        "rows": rows,
+    }
 
 
 def words(run: Run) -> list[dict[str, Any]]:

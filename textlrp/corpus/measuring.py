@@ -48,10 +48,12 @@ class Run:
         """Note what in the corpus the measures have to do without."""
         corpus, classes = self.corpus, self.model.classes_.tolist()
         if strange := int((corpus.gold < 0).sum()):
-            self.notes.append(f"{strange} documents have a label the model does not know; they count as wrong.")
+            self.notes.append(
+                f"{strange} documents have a label that is not a class of the model; the accuracy leaves them out."
+            )
         if missing := [str(name) for k, name in enumerate(classes) if not (corpus.gold == k).any()]:
             self.notes.append(f"no document of the corpus has the label {', '.join(missing)}.")
-        if unread := int((corpus.lengths == 0).sum()):
+        if unread := int((corpus.known == 0).sum()):
             self.notes.append(f"{unread} documents have no word that the model reads; the biases alone answer them.")
         for protocol in PROTOCOLS[:2]:
             if not documents_of(corpus, protocol, self.plan.at_least).any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ MEASURES = (
     "deletion", "eraser", "vectors", "pointing", "rationales", "words", "sanity", "stability", "ledger",
 )  # fmt: skip
 """Their names, in the order of the page."""
+
+RATIONALES_ALONE = frozenset({"rationales"})
+"""The measures of an evaluation without a corpus."""
 
 RANDOM = "random"
 """The title of random relevance, in every table."""
@@ -91,9 +94,24 @@ def planned(
     for name in measures:
         if name not in MEASURES:
             raise OptionError(f"no measure is called {name!r}; there are {', '.join(MEASURES)}.")
+    if "rationales" in measures and options.get("rationales") is None:
+        raise OptionError("the measure rationales needs a file of rationales. Pass --rationales FILE.")
     return Evaluation(
         tuple({each.title: each for each in asked}.values()),
         slow=extra,
         measures=frozenset(measures) if measures else None,
         **options,
     )
+
+
+def alone(plan: Evaluation) -> Evaluation:
+    """The plan of an evaluation without a corpus; raises :class:`OptionError` where a measure needs one."""
+    if plan.rationales is None:
+        raise OptionError(
+            "CORPUS is missing. Name texts with a class each, or pass --rationales FILE to measure agreement with "
+            "people alone."
+        )
+    needing = [name for name in MEASURES if name in (plan.measures or ()) and name not in RATIONALES_ALONE]
+    if needing:
+        raise OptionError(f"CORPUS is missing, and the measure {needing[0]} needs it. Name texts with a class each.")
+    return replace(plan, measures=RATIONALES_ALONE)

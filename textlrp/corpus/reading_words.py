@@ -11,25 +11,32 @@ from typing import Any
 from textlrp.corpus.explaining import explain_corpus
 from textlrp.corpus.reading import check_output
 from textlrp.errors import DataError
+from textlrp.file_kinds import csv_table, json_lines
 from textlrp.files import written_beside
-from textlrp.models.base import TextClassifier
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.marks import decimals, number
+from textlrp.text.surrogates import all_without_surrogates
 from textlrp.words.classes import ClassWord, ClassWords, class_words
 
-WORD_FILES = (".jsonl", ".csv")
 WORD_COLUMNS = ("class", "kind", "rank", "word", "relevance", "documents", "in_training", "examples")
+WORD_FILES = {
+    ".jsonl": json_lines("a file of words", WORD_COLUMNS),
+    ".csv": csv_table("a table of words", WORD_COLUMNS),
+}
 
 UNSEEN = "†"
 """Stands behind a word that no training document has."""
 
 
 def words_of_classes(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     *,
     targets: Sequence[str] = (),
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     phrases: int = 0,
     top: int = 20,
@@ -40,7 +47,9 @@ def words_of_classes(
     document count, for a CNN with max pooling. Raises :class:`DataError` where no document comes, and as
     :func:`explain_corpus` does.
     """
-    explanations = explain_corpus(model, documents, targets=targets, rule=rule, method=method, phrases=phrases)
+    explanations = explain_corpus(
+        model, documents, targets=targets, rule=rule, start=start, method=method, phrases=phrases
+    )
     found = class_words(explanations, top=top)
     if not found:
         raise DataError("no text came; the words of a class want some.")
@@ -56,13 +65,16 @@ def word_listings(found: Iterable[ClassWords]) -> Iterator[Listing]:
             yield _listing(f"{each.label}: phrases", "phrase", each.phrases)
 
 
-def write_words(found: Iterable[ClassWords], path: str | Path) -> Path:
+def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = False) -> Path:
     """Write to ``.jsonl`` or ``.csv``, one word or phrase a line; raises :class:`DataError`.
 
     ``in_training`` is empty where it is not known; the examples of a CSV are parted by blanks.
     """
-    suffix = check_output(path, WORD_FILES)
-    with written_beside(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    suffix = check_output(path, WORD_FILES, force=force)
+    with (
+        written_beside(path, WORD_FILES[suffix], force=force) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
         if suffix == ".csv":
             table = csv.writer(file, lineterminator="\n")
             table.writerow(WORD_COLUMNS)
@@ -73,13 +85,14 @@ def write_words(found: Iterable[ClassWords], path: str | Path) -> Path:
     return Path(path)
 
 
-def _rows(found: Iterable[ClassWords]) -> Iterator[tuple[Any, ...]]:
+def _rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
     for each in found:
         for kind, words in (("word", each.words), ("phrase", each.phrases)):
             for rank, word in enumerate(words, start=1):
-                yield (
+                row = (
                     each.label, kind, rank, word.word, word.relevance, word.documents, word.in_training, word.examples
                 )  # fmt: skip
+                yield all_without_surrogates(row)
 
 
 def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:

@@ -14,29 +14,34 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.preprocessing import normalize
 
 from textlrp.corpus.explaining import explain_corpus
-from textlrp.corpus.reading import check_output
+from textlrp.corpus.reading import check_output, inputs_of
 from textlrp.errors import DataError
-from textlrp.files import check_folder
-from textlrp.models.base import TextClassifier
+from textlrp.file_kinds import PAGES
+from textlrp.files import check_folder, check_regular
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
 from textlrp.records import Document, Explanation
 from textlrp.reports.summary import only
-from textlrp.reports.writing import REPORT_FILES, Beside, is_page, write_report
+from textlrp.reports.writing import REPORT, Beside, is_page, write_report
 from textlrp.words.read import read_words
 
 
 def report_corpus(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
     *,
     targets: Sequence[str] = (),
     rule: str | None = None,
+    start: Start | None = None,
     method: str = "lrp",
     title: str | None = None,
     palette: str = "red-blue",
     evaluation: str | Path | None = None,
     workers: int = 1,
+    force: bool = False,
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
 
@@ -46,31 +51,39 @@ def report_corpus(
     pages. Raises as :func:`explain_corpus` and
     :func:`write_report` do, and :class:`DataError` where there are no such results.
     """
+    check_report(path, inputs=inputs_of(None, files=[evaluation and Path(evaluation, "results.json")]), force=force)
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
-    whys = explain_corpus(model, documents, targets=("all",) if several else targets, rule=rule, method=method)
+    wanted = ("all",) if several else targets
+    known = KnownLabels(model.classes_.tolist())
+    whys = explain_corpus(model, known.named(documents), targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
-    return write_report(_seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers)
+    written = write_report(
+        _seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers, force=force
+    )
+    known.warn()
+    return written
 
 
-def check_report(path: str | Path) -> bool:
+def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> bool:
     """Whether a report of this name is one page, and not a folder; else :class:`DataError`: a name that is neither, a
     folder that does not exist above it, a folder with other things in it."""
     if is_page(path):
-        check_output(path, (".html",))
+        check_output(path, PAGES, inputs=inputs, force=force)
         return True
     if Path(path).suffix:
         raise DataError(
             f"cannot tell the format of {str(path)!r}; end the name in .html for one page, or name a folder."
         )
-    check_folder(path, REPORT_FILES)
+    check_folder(path, REPORT, inputs=inputs, force=force)
     return False
 
 
 def _results(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / "results.json"
+    check_regular(path)
     try:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -106,9 +119,8 @@ class _VectorMap:
 
     def add(self, why: Explanation) -> None:
         words = read_words(why)
-        table = self._model.weights_["embedding"]
-        ids = [self._model.vocabulary_.id(form) for form in words.forms]
-        self._found.append(words.relevance[why.row()].astype(table.dtype) @ table[ids])
+        vectors = self._model.vectors_of(self._model.ids_of(words.forms))
+        self._found.append(words.relevance[why.row()].astype(vectors.dtype) @ vectors)
 
     def places(self) -> NDArray[Any]:
         """(N, 2)"""
@@ -129,6 +141,8 @@ class _WordMap:
 
     def places(self) -> NDArray[Any]:
         """(N, 2)"""
+        if not any(self._found):  # no text has a word that the model reads
+            return np.zeros((len(self._found), 0))
         vectors = normalize(DictVectorizer().fit_transform(self._found))
         if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
             return np.asarray(vectors.toarray())

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.corpus.predicting import Prediction, accuracy, predict
-from textlrp.corpus.reading import Say, check_suffix, silent
+from textlrp.corpus.reading import Say, check_output, check_suffix, inputs_of, silent
 from textlrp.corpus.training import vectors_of
 from textlrp.errors import DataError
 from textlrp.explainers.explain import explain
+from textlrp.file_kinds import PAGES
 from textlrp.models.cnn import CNNClassifier
 from textlrp.records import Document, Label
 from textlrp.reports.marks import percentage
@@ -40,21 +41,23 @@ class Demo:
     shown: tuple[Prediction, ...]
 
 
-def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = silent) -> Demo:
+def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = silent, force: bool = False) -> Demo:
     """Train the default :class:`CNNClassifier` on 20 Newsgroups, explain some test posts, write one page.
 
     Where 20 Newsgroups cannot be had and ``$TEXTLRP_20NEWS`` is not set, the sample posts stand in, with the
-    bundled model's word vectors. The folder of ``path`` is made. Raises :class:`DataError`.
+    bundled model's word vectors. The folder of ``path`` is made. Raises :class:`DataError`; with ``force`` a file at
+    ``path`` that is not a page of textlrp is moved to a backup name.
     """
     check_suffix(path, (".html",))
     _make_folder(Path(path).parent)
+    check_output(path, PAGES, inputs=inputs_of("20newsgroups"), force=force)
     started = time.perf_counter()
     train, test, model, posts = _demo_parts(seed, say)
     say(f"training a CNN on {len(train):,} {posts}, {len(train.label_names)} groups ...")
     model.fit(train.documents, train.labels)
     seconds = time.perf_counter() - started
     predictions = list(predict(model, test))
-    share_right = accuracy(test, predictions)
+    share_right = accuracy(predictions)
     say(f"test accuracy: {percentage(share_right)} of {len(test):,} posts, after {seconds:.0f} s")
     chosen = choose_posts(test.documents, predictions)
     whys = explain(
@@ -64,7 +67,9 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
         targets=[list(dict.fromkeys((predictions[n].predicted, predictions[n].gold))) for n in chosen],
     )
     named = f"the model names {percentage(share_right)} of them rightly"
-    page = write_report(whys, path, title=f"{len(chosen)} of {len(test):,} {posts} kept for the test; {named}")
+    page = write_report(
+        whys, path, title=f"{len(chosen)} of {len(test):,} {posts} kept for the test; {named}", force=force
+    )
     say(f"explained {len(chosen)} of them: {page}")
     return Demo(page, test.name, share_right, seconds, tuple(predictions[n] for n in chosen))
 
@@ -113,5 +118,6 @@ def choose_posts(documents: Sequence[Document], predictions: Sequence[Prediction
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise DataError(f"cannot make the folder {str(folder)!r}: {problem.strerror}.") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise DataError(f"cannot make the folder {str(folder)!r}: {reason}.") from None

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textlrp.corpus.predicting import accuracy, predict
-from textlrp.corpus.reading import NAMED, Say, open_corpus, silent
+from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
-from textlrp.models.bundle import KINDS, bundled, load, save_model
+from textlrp.models.bundle import KINDS, bundled, load_folder, save_model
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.folder import check_replaceable
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.training import LOGGER
 from textlrp.reports.marks import percentage
 from textlrp.text.datasets import Corpus
+from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors
 
 
@@ -41,20 +46,24 @@ def new_model(
     epochs: int | None = None,
     vectors: VectorSource = None,
     skip: Sequence[str] = ("headers",),
+    tokenizer: str | None = None,
 ) -> TextClassifier:
     """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
 
-    ``vectors`` may name a bundled model, whose word vectors are taken. Raises :class:`OptionError`.
+    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
+    vectors are taken. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
         raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
-    skip = tuple(skip)
+    if tokenizer is not None:
+        make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
+    skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
     if kind == BagOfWordsClassifier.kind:
         if epochs is not None or vectors is not None:
             raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
-        return BagOfWordsClassifier(skip=skip, random_state=seed)
+        return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
     net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextClassifier = net(skip=skip, random_state=seed)
+    model: TextClassifier = net(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:
@@ -64,7 +73,7 @@ def new_model(
 
 def vectors_of(name: str) -> Vectors:
     """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
-    model = load(name)
+    model = load_folder(name)
     if not isinstance(model, NetClassifier):
         raise ModelError(f"{name} is a bag of words and has no word vectors; name a cnn or boe.")
     return model.word_vectors_
@@ -79,20 +88,41 @@ def train_corpus(
     label: str | None = None,
     id: str | None = None,
     encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
     say: Say = silent,
+    force: bool = False,
 ) -> Training:
     """Train ``model`` on a corpus and save it to the folder ``path``.
 
     A corpus with a name is trained on its train part and measured on its test part; see :func:`open_corpus`.
-    Raises as the estimators do, and :class:`ModelError` before the training if ``path`` cannot be taken.
+    Raises as the estimators do, and before the training :class:`ModelError` if ``path`` cannot be taken; with
+    ``force`` what is there, if it is no saved model, is moved to a backup name.
     """
-    check_model_folder(path)
-    corpus = open_corpus(source, "train", text=text, label=label, id=id, encoding=encoding)
+    vectors = getattr(model, "vectors", None)
+    check_model_folder(
+        path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
+    )
+    corpus = open_corpus(
+        source,
+        "train",
+        text=text,
+        label=label,
+        id=id,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        columns=columns,
+        max_row_length=max_row_length,
+    )
     check_labelled(corpus)
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
-    model.fit(corpus.documents, corpus.labels)
+    with _told(say):
+        model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
@@ -101,7 +131,7 @@ def train_corpus(
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
-        tested = accuracy(test, predict(model, test))
+        tested = accuracy(predict(model, test))
         say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
     card = {
         "corpus": corpus.name,
@@ -110,9 +140,33 @@ def train_corpus(
         "held_out_accuracy": held_out,
         "test_accuracy": tested,
     }
-    folder = save_model(model, path, card=card)
+    folder = save_model(model, path, card=card, force=force)
     say(f"saved to {folder} ({_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested)
+
+
+class _Lines(logging.Handler):
+    """Passes log messages on as lines."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(record.getMessage())
+
+
+@contextmanager
+def _told(say: Say) -> Iterator[None]:
+    """Hand what the training logs, such as the time it takes, to ``say``."""
+    handler, level = _Lines(say), LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
 
 
 def check_labelled(corpus: Corpus) -> None:
@@ -125,16 +179,9 @@ def check_labelled(corpus: Corpus) -> None:
         raise DataError(f"{corpus.name}: document {bare[0]!r}{others} has no label; remove it or give it one.")
 
 
-def check_model_folder(path: str | Path) -> None:
+def check_model_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
     """Raise :class:`ModelError` if a model cannot be saved here: found out before the training, not after it."""
-    target = Path(path)
-    if target.is_dir() and any(target.iterdir()) and not (target / "config.json").is_file():
-        raise ModelError(f"{target} is a folder with other things in it; name a new folder or an older model.")
-    standing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
-    if not standing.is_dir():
-        raise ModelError(f"{standing} is a file; a model is saved as a folder.")
-    if not os.access(standing, os.W_OK):
-        raise ModelError(f"the folder {standing} cannot be written to; name another place for the model.")
+    check_replaceable(Path(path), inputs=inputs, force=force)
 
 
 def _held_out_accuracy(model: TextClassifier) -> float | None:

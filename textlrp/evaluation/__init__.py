@@ -8,11 +8,16 @@
 from textlrp.evaluation.deletion import OTHER_PROTOCOLS, PROTOCOLS, Protocol, curve, difference, still_right
 from textlrp.evaluation.docvectors import document_vectors, explanatory_power
 from textlrp.evaluation.eraser import eraser_scores
-from textlrp.evaluation.intervals import bootstrap_interval, paired_interval
+from textlrp.evaluation.intervals import bootstrap_interval, paired_difference, paired_interval
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.randomising import randomised
 from textlrp.evaluation.rationale_files import read_rationales
-from textlrp.evaluation.rationales import explain_rationales, rationale_agreement
+from textlrp.evaluation.rationales import (
+    explain_rationales,
+    log_ratio_agreement,
+    position_agreement,
+    rationale_agreement,
+)
 from textlrp.evaluation.reading import Asked, ReadCorpus, read_corpus, word_relevances
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 from textlrp.words.classes import class_words
@@ -33,8 +38,11 @@ __all__ = [
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
+    "log_ratio_agreement",
+    "paired_difference",
     "paired_interval",
     "pointing_game",
+    "position_agreement",
     "randomisation_check",
     "randomised",
     "rationale_agreement",

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.evaluation.intervals import bootstrap_interval, paired_interval
+from textlrp.evaluation.intervals import Difference, bootstrap_interval, paired_difference
 from textlrp.evaluation.reading import ReadCorpus
 from textlrp.models.paths import Change, path_scores
 
@@ -143,17 +143,9 @@ def areas_of(right: Numbers) -> Numbers:
     return np.asarray(right[:, 1:].mean(axis=1, dtype=np.float64))
 
 
-class Difference(NamedTuple):
-    """Area of a method less that of the reference, over the same documents, with a paired bootstrap interval."""
-
-    difference: float
-    interval: tuple[float, float]
-
-
 def difference(right: Numbers, reference: Numbers, *, seed: int = 0) -> Difference:
     """How much larger the area of ``right`` (M, S + 1) is than the reference's."""
-    own, other = areas_of(right), areas_of(reference)
-    return Difference(float((own - other).mean()), paired_interval(own, other, seed=seed))
+    return paired_difference(areas_of(right), areas_of(reference), seed=seed)
 
 
 def protocol_results(
@@ -172,7 +164,7 @@ def protocol_results(
     }
     if documents:
         result["curves"] = [_plain_curve(title, curve(right, seed=seed)) for title, right in rights.items()]
-        result["differences"] = list(_differences(rights, reference, seed))
+        result["differences"] = list(_differences(protocol, rights, reference, seed))
     return result
 
 
@@ -187,13 +179,10 @@ def _plain_curve(title: str, found: Curve) -> dict[str, Any]:
     }
 
 
-def _differences(rights: Mapping[str, Numbers], reference: str, seed: int) -> Iterator[dict[str, Any]]:
+def _differences(
+    protocol: Protocol, rights: Mapping[str, Numbers], reference: str, seed: int
+) -> Iterator[dict[str, Any]]:
     for title, right in rights.items():
         if title != reference:
             found = difference(right, rights[reference], seed=seed)
-            yield {
-                "method": title,
-                "against": reference,
-                "difference": found.difference,
-                "interval": list(found.interval),
-            }
+            yield {"method": title, "against": reference, **found.results(protocol.better)}

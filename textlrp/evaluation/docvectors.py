@@ -26,6 +26,7 @@ from textlrp.explainers.closed import gradients_by_dimension, has_closed_form
 from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Features
+from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
@@ -83,15 +84,13 @@ def document_vectors(
 
 def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Numbers:
     """(N, D) of the texts of a batch."""
-    table: Numbers = model.weights_["embedding"]
-    vectors = table[batch.ids]
+    vectors: Numbers = model.vectors_of(batch.ids)
     if weighting == "uniform":
         return np.asarray(vectors.sum(axis=1))
     if weighting == "tfidf":
-        idf = np.concatenate([[0.0], model.vocabulary_.inverse_frequencies()])
-        return np.asarray(np.einsum("nt,ntd->nd", idf[batch.ids], vectors))
+        return np.asarray(np.einsum("nt,ntd->nd", model.idf_of(batch.ids, power=1.0), vectors))
     if weighting in ("lrp", "lrp-elementwise"):
-        relevance = _lrp(model.trace(batch), composite)[:, : vectors.shape[1]]
+        relevance = _lrp(started(model.trace(batch), composite, None).trace, composite)[:, : vectors.shape[1]]
     else:
         relevance = _squared_gradients(model, batch)[:, : vectors.shape[1]]
     if weighting in ("lrp", "sa"):
@@ -140,7 +139,8 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
     assert isinstance(output.map, Features)
     entries = np.arange(output.map.values.shape[1]) < output.map.counts.numpy()[:, None]
     if weighting == "lrp":
-        watched = propagate(trace, composite, _predicted_seed(trace), watch=("features",)).watched["features"][0]
+        begun = started(trace, composite, None).trace
+        watched = propagate(begun, composite, _predicted_seed(begun), watch=("features",)).watched["features"][0]
         weights.data = watched.numpy()[entries]
     else:
         best = trace.scores.argmax(dim=1)
@@ -214,9 +214,21 @@ class Picture(NamedTuple):
 
 
 def picture(vectors: Any) -> Picture:
-    """Documents (N, D), to unit length, on their first two principal axes; raises :class:`DataError` for one."""
+    """Documents (N, D), to unit length, on their first two principal axes.
+
+    Raises :class:`DataError` for fewer than two documents, and where all documents have the same vector, as with
+    documents in which the model reads no word.
+    """
     if vectors.shape[0] < 2:
         raise DataError("a picture of documents wants two at least.")
-    pca = PCA(2, svd_solver="arpack" if sparse.issparse(vectors) else "auto", random_state=0)
-    places = pca.fit_transform(normalize(vectors))
-    return Picture(places, (float(pca.explained_variance_ratio_[0]), float(pca.explained_variance_ratio_[1])))
+    unit: Any = normalize(vectors) if vectors.shape[1] else np.zeros((vectors.shape[0], 1))
+    if sparse.issparse(unit) and min(unit.shape) < 3:
+        unit = unit.toarray()  # the sparse solver finds fewer axes than there are rows and columns
+    if not abs(unit - unit[[0] * unit.shape[0]]).max() > 0:
+        raise DataError("all documents have the same vector, so they have no map.")
+    pca = PCA(min(2, *unit.shape), svd_solver="arpack" if sparse.issparse(unit) else "auto", random_state=0)
+    places = pca.fit_transform(unit)
+    explained = pca.explained_variance_ratio_.tolist()
+    if places.shape[1] < 2:
+        places, explained = np.column_stack([places, np.zeros(len(places))]), [*explained, 0.0]
+    return Picture(places, (float(explained[0]), float(explained[1])))

@@ -1,16 +1,21 @@
-"""Percentile intervals by resampling documents, seeded.
+"""Percentile intervals by resampling documents, seeded, and the verdict on a paired difference.
 
 Letters: N documents, M measures of each (the points of a curve, say).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import DataError, OptionError
+
+FEWEST = 20
+"""Documents below which a difference gets no verdict: a bootstrap of so few says little about others."""
+
+Verdict = Literal["better", "worse", "not significant", "too few documents"]
 
 _RESAMPLED = 1 << 22
 """Documents drawn at a time: 4 million, 32 MB."""
@@ -21,6 +26,36 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+class Difference(NamedTuple):
+    """The mean of a method's values minus the reference's over the same ``documents``, and its 95% interval.
+
+    ``decided`` is False where a verdict is not possible: with fewer than :data:`FEWEST` documents, or where all
+    documents have the same difference other than 0, so that every bootstrap sample is the same.
+    """
+
+    difference: float
+    interval: Interval
+    documents: int
+    decided: bool
+
+    def verdict(self, better: Literal["higher", "lower"]) -> Verdict:
+        """Whether the method is significantly better or worse than the reference: the interval excludes 0."""
+        if not self.decided:
+            return "too few documents"
+        if self.interval.low <= 0 <= self.interval.high:
+            return "not significant"
+        return "better" if (self.interval.low > 0) == (better == "higher") else "worse"
+
+    def results(self, better: Literal["higher", "lower"]) -> dict[str, Any]:
+        """As ``results.json`` has it: difference, interval, documents, verdict."""
+        return {
+            "difference": self.difference,
+            "interval": list(self.interval),
+            "documents": self.documents,
+            "verdict": self.verdict(better),
+        }
 
 
 def bootstrap_interval(values: ArrayLike, *, seed: int = 0, draws: int = 1000, level: float = 0.95) -> Interval:
@@ -43,6 +78,19 @@ def paired_interval(a: ArrayLike, b: ArrayLike, *, seed: int = 0, draws: int = 1
     if len(first) != len(second):
         raise DataError(f"{len(first)} values came to compare with {len(second)}; the same documents are wanted.")
     return bootstrap_interval(first - second, seed=seed, draws=draws, level=level)
+
+
+def paired_difference(
+    a: ArrayLike, b: ArrayLike, *, seed: int = 0, draws: int = 1000, level: float = 0.95
+) -> Difference:
+    """The mean of ``a − b``, both (N,) over the same documents, with :func:`paired_interval` and a verdict.
+
+    Raises as :func:`paired_interval` does.
+    """
+    interval = paired_interval(a, b, seed=seed, draws=draws, level=level)
+    values = _row(a) - _row(b)
+    constant = bool((values == values[0]).all() and values[0] != 0)
+    return Difference(float(values.mean()), interval, len(values), len(values) >= FEWEST and not constant)
 
 
 def bootstrap_band(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError
+from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
@@ -22,7 +22,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier
 from textlrp.models.options import check_whole
-from textlrp.records import Document, Explanation
+from textlrp.records import Document
 from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
 from textlrp.words.read import read_words
@@ -58,8 +58,8 @@ class Hybrid:
 class Pointing:
     """How often a method points at a sentence of the predicted class.
 
-    ``accuracy`` is ``hits`` / ``counted`` with its 95 % bootstrap ``interval``; ``chance`` is what a word drawn at
-    random gets. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``unread`` ones
+    ``accuracy`` is ``hits`` / ``counted`` with its 95 % bootstrap ``interval``; ``chance`` is the accuracy of a word
+    drawn at random. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``unread`` ones
     without a word that the model reads. ``hit`` and ``kept`` (N,) tell it of each hybrid; ``kept`` belongs to the
     model, so two methods compare by ``hit[kept]``.
     """
@@ -115,22 +115,35 @@ def pointing_game(
     *,
     method: str | Method = "lrp",
     rule: str | Rule | Composite | None = None,
+    by: Literal["word", "token"] = "word",
 ) -> Pointing:
-    """Explain the predicted class of each hybrid, and see where the word with the largest relevance lies.
+    """Explain the predicted class of each hybrid, and test whether the most relevant word lies in a sentence of it.
 
-    Of equal words the first counts. Raises :class:`DataError` where no hybrid is left to count.
+    ``by="word"``: the strongest word is the first of :meth:`textlrp.Explanation.top`, its occurrences summed. A hit:
+    the most relevant of these occurrences (of equals the first) is in a sentence of the predicted class.
+    ``by="token"``, as in the paper: the occurrence with the largest relevance (of equals the first) is in one.
+    Raises :class:`DataError` where no hybrid is left to count, :class:`OptionError` for another ``by``.
     """
+    if by not in ("word", "token"):
+        raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
     hybrids = list(hybrids)
     hit, kept, unread = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
     shares, how = [], ("", "")
     explanations = explain(model, (hybrid.document for hybrid in hybrids), method=method, rule=rule)
     for n, (hybrid, explanation) in enumerate(zip(hybrids, explanations, strict=True)):
-        inside, points = _inside(hybrid, explanation)
+        words = read_words(explanation)
         how = explanation.method, explanation.rule
-        unread += not len(inside)
-        if len(inside) and explanation.labels[explanation.predicted] in hybrid.labels:
-            kept[n], hit[n] = True, inside[points]
-            shares.append(inside.mean())
+        unread += not len(words.spans)
+        predicted = explanation.labels[explanation.predicted]
+        if len(words.spans) and predicted in hybrid.labels:
+            inside = hybrid.labels_at(words.spans[:, 0]) == predicted
+            candidates = (
+                np.array(words.forms) == explanation.top(1)[0].word if by == "word" else np.full(len(inside), True)
+            )
+            kept[n], hit[n] = True, inside[np.where(candidates, words.relevance[0], -np.inf).argmax()]
+            shares.append(_chance(words.forms, inside) if by == "word" else inside.mean())
+    if unread == len(hybrids):
+        raise DataError(f"the model reads no word of any of the {len(hybrids)} hybrids, so no word can point.")
     if not kept.any():
         raise DataError(
             f"none of the {len(hybrids)} hybrids has a sentence of the class the model predicts for it, so there is "
@@ -142,13 +155,10 @@ def pointing_game(
     return Pointing(*how, hits / counted, interval, chance, hits, counted, discarded, unread, hit, kept)
 
 
-def _inside(hybrid: Hybrid, explanation: Explanation) -> tuple[NDArray[np.bool_], int]:
-    """(L,) whether each word read lies in a sentence of the predicted class, and which has the largest relevance."""
-    words = read_words(explanation)
-    if not len(words.spans):
-        return np.zeros(0, dtype=bool), -1
-    inside = hybrid.labels_at(words.spans[:, 0]) == explanation.labels[explanation.predicted]
-    return inside, int(words.relevance[0].argmax())
+def _chance(forms: Sequence[str], inside: NDArray[np.bool_]) -> float:
+    """The probability of a hit for a distinct word drawn at random, and an occurrence of it drawn at random."""
+    _, word_of = np.unique(np.array(forms), return_inverse=True)
+    return float((np.bincount(word_of, weights=inside) / np.bincount(word_of)).mean())
 
 
 def _sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular, user_path
 from textlrp.records import Document, Ranges
+from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
 from textlrp.text.skip import merge_ranges
 
 
@@ -39,21 +42,46 @@ def read_rationales(path: str | Path) -> list[Rationale]:
 
     Label and id may be missing, and one of spans and words.
     Spans are characters of the text, the end not included. Words are looked for as whole words, in any case, and
-    every occurrence is marked; both may come together. The id is the line's number unless given.
+    every occurrence is marked; both may come together. The id is the line's number unless given. Empty spans mark
+    nothing; rows that mark nothing are skipped, and one warning counts them.
     Raises :class:`DataError` naming file and line.
     """
+    found, skipped = read_marked(path)
+    if skipped:
+        warnings.warn(skipped_text(path, len(found), skipped), UserWarning, stacklevel=2)
+    return found
+
+
+def skipped_text(path: str | Path, read: int, skipped: Sequence[int]) -> str:
+    """One sentence on the rows that mark nothing."""
+    lines = ", ".join(map(str, skipped[:5])) + ", ..." * (len(skipped) > 5)
+    return (
+        f"{len(skipped)} of {read + len(skipped)} rows of {path} mark nothing and were skipped "
+        f"(line{'s' * (len(skipped) > 1)} {lines})."
+    )
+
+
+def read_marked(path: str | Path) -> tuple[list[Rationale], tuple[int, ...]]:
+    """As :func:`read_rationales` without its warning: the rationales, and the lines of rows that mark nothing."""
+    source, rows = user_path(path), dict[int, Rationale]()
+    check_regular(source)
     try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").split("\n")
+        with open_text(source, "utf-8", "strict", newline="\n") as file:
+            lines = Lines(file, source, MAX_ROW_LENGTH)
+            for line in lines:
+                lines.begin_row()
+                if line.strip():
+                    rows[lines.number] = _rationale(line, lines.number, f"{path}, line {lines.number}")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8; rationales are JSON lines in UTF-8.") from None
     except OSError as problem:
         raise DataError(f"{path} cannot be read: {problem.strerror}.") from None
-    found = [
-        _rationale(line, number, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()
-    ]
-    if not found:
+    if not rows:
         raise DataError(f"{path} holds no rationales; one JSON object a line is wanted.")
-    return found
+    found = [rationale for rationale in rows.values() if len(rationale.spans)]
+    if not found:
+        raise DataError(f"no row of {path} marks anything; rows must have spans [[start, end], ...] or words.")
+    return found, tuple(number for number, rationale in rows.items() if not len(rationale.spans))
 
 
 def _rationale(line: str, number: int, place: str) -> Rationale:
@@ -67,13 +95,14 @@ def _rationale(line: str, number: int, place: str) -> Rationale:
     if label is not None and not isinstance(label, (str, int)):
         raise DataError(f"{place}: the label {label!r} is neither text nor a whole number.")
     spans, words = (_listed(row, name, place) for name in ("spans", "words"))
-    ranges = [_span(span, text, place) for span in spans]
+    ranges = [(start, end) for start, end in (_span(span, text, place) for span in spans) if start < end]
     ranges += [found for word in words for found in _occurrences(word, text, place)]
-    if not ranges:
-        raise DataError(f"{place} marks nothing; spans [[start, end], ...] or words are wanted.")
     name = str(row.get("id", number))
     return Rationale(
-        name, text, None if label is None else str(label), merge_ranges(np.array(ranges, dtype=np.int32))
+        name,
+        text,
+        None if label is None else str(label),
+        merge_ranges(np.array(ranges, dtype=np.int32).reshape(-1, 2)),
     )
 
 
@@ -91,8 +120,8 @@ def _span(span: Any, text: str, place: str) -> tuple[int, int]:
     start, end = span
     if start < 0 or end > len(text):
         raise DataError(f"{place}: the span {span} reaches outside the text of {len(text)} characters.")
-    if start >= end:
-        raise DataError(f"{place}: the span {span} is empty; its end must be beyond its start.")
+    if start > end:
+        raise DataError(f"{place}: the span {span} ends before it starts.")
     return start, end
 
 

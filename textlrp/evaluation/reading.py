@@ -22,6 +22,7 @@ from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.text.batches import Batch, bucket
 
@@ -62,6 +63,14 @@ class ReadCorpus:
             lengths[rows] = batch.lengths
         return lengths
 
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """(N,) words read that the model knows."""
+        known = np.zeros(len(self), dtype=np.int64)
+        for batch, rows in zip(self.batches, self.rows, strict=True):
+            known[rows] = (batch.ids > 0).sum(axis=1)
+        return known
+
     def each_batch(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
         """The batches with their rows; of some documents alone where ``wanted`` (N,) is given."""
         for batch, rows in zip(self.batches, self.rows, strict=True):
@@ -71,12 +80,18 @@ class ReadCorpus:
                 yield batch.select(chosen.tolist()), rows[chosen]
 
 
+def no_corpus(model: Classifier) -> ReadCorpus:
+    """A corpus of no documents, for measures that need none."""
+    return ReadCorpus(model, (), (), (), np.zeros(0, dtype=np.int64), np.zeros((0, len(model.classes_))))
+
+
 def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     """Read a labelled corpus once, for all measures.
 
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
+    known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []
     rows: list[NDArray[np.int64]] = []
     ids: list[str] = []
@@ -89,7 +104,8 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             if document.label is None:
                 raise DataError(f"document {document.id!r} has no label; measuring needs one of every document.")
             ids.append(document.id)
-            gold.append(classes.get(str(document.label), -1))
+            found = known.class_of(document.label)
+            gold.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
         for chosen in bucket(encoded.lengths, min(BLOCK, model.together)):
             batches.append(encoded.select(chosen.tolist()))
@@ -102,6 +118,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             f"the model knows none of the corpus's labels; it knows {', '.join(list(classes)[:5])}"
             f"{', ...' if len(classes) > 5 else ''}. Is this the right corpus for it?"
         )
+    known.warn()
     together = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
     for some, values in scores:
         together[some] = values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,15 +10,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from textlrp.errors import TargetError
+from textlrp.errors import ModelError, TargetError
 from textlrp.explainers.methods import Method
+from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import land, window_tape
-from textlrp.lrp.trace import Trace, one_hot_seed, propagate
+from textlrp.lrp.starts import Start, Started, started
+from textlrp.lrp.threads import threads_for
+from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.base import Classifier
+from textlrp.models.finite import check_scores
 from textlrp.models.tracing import Tracer
 from textlrp.records import Document, Explanation, Phrase, Target
 from textlrp.text.batches import Batch
@@ -32,7 +37,7 @@ Numbers = NDArray[Any]
 class How(NamedTuple):
     """What is the same for every document of a call; ``method`` is None for LRP by the ``composite``.
 
-    ``trace`` writes the tape of a batch.
+    ``trace`` writes the tape of a batch. ``start`` None is the composite's own default.
     """
 
     method: Method | None
@@ -43,16 +48,23 @@ class How(NamedTuple):
     fingerprint: str
     dtype: str | None
     phrases: int
+    start: Start | None = None
 
 
 class Led(NamedTuple):
-    """What a method found out about one document: relevance (K, L) of the words read, and the ledger."""
+    """What a method found out about one document: relevance (K, L) of the words read, and the ledger.
+
+    ``fixed_sign`` and ``remarks`` as in :class:`textlrp.lrp.starts.Started`.
+    """
 
     scores: Numbers
     targets: tuple[Target, ...]
     relevance: Numbers
     ledger: Mapping[tuple[str, str], Numbers]
     phrases: tuple[Phrase, ...] = ()
+    start: str = "score"
+    fixed_sign: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def explain_block(
@@ -67,9 +79,10 @@ def explain_block(
     batch = model.encode(block)
     done: dict[int, Explanation] = {}
     for rows in pieces(batch.lengths, model.together):
-        piece = batch.select(rows)
+        piece = batch if rows == list(range(len(block))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
-        led = lead(model, piece, target, own_piece, how)
+        with threads_for(len(rows), piece.ids.shape[1]):
+            led = lead(model, piece, target, own_piece, how)
         probabilities = model.probabilities(np.stack([each.scores for each in led]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]
@@ -95,15 +108,38 @@ def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, ho
     Whatever the caller's grad mode is, gradients can be taken here.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        return (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+        led = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    _check_finite(led, batch, how)
+    return led
+
+
+def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
+    """Raise :class:`ModelError` where relevance or an entry of the ledger is NaN or infinite."""
+    entries = [np.zeros(1), *(entry for each in led for entry in each.ledger.values())]
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = sum(float(each.relevance.sum()) for each in led) + float(np.concatenate(entries).sum())
+    if math.isfinite(whole):  # then all of its terms are
+        return
+    for n, each in enumerate(led):
+        for numbers in (each.relevance, *each.ledger.values()):
+            if not np.isfinite(numbers).all():
+                raise ModelError(
+                    f"relevance must be finite; text {batch.readings[n].document_id!r} got "
+                    f"{numbers[~np.isfinite(numbers)][0]} by {how.printed}. Choose another rule or method, or "
+                    'dtype="float64".'
+                )
 
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     trace = how.trace(batch)
-    scores = trace.scores.cpu().numpy()
+    scores = check_scores(
+        trace.scores.cpu().numpy(), model.classes_.tolist(), lambda n: batch.readings[n].document_id
+    )
     wanted = _wanted(target, own, model.classes_, scores)
+    begun = started(trace, how.composite, how.start)
+    trace = begun.trace
     if not how.phrases and trace.scores.device.type == "cpu" and window_tape(trace) is not None:
-        return _landed(trace, batch, wanted, how)
+        return _landed(begun, scores, batch, wanted, how)
     most = max(len(targets) for targets in wanted)
     seed = trace.scores.new_zeros((most, *scores.shape))
     for n, targets in enumerate(wanted):
@@ -115,24 +151,26 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
         count, words = len(targets), int(batch.lengths[n])
         entries = {key: entry[:count, n].cpu().numpy() for key, entry in propagated.ledger.items()}
         phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
-        led.append(Led(scores[n], targets, propagated.relevance[:count, n, :words].cpu().numpy(), entries, phrases))
+        relevance = propagated.relevance[:count, n, :words].cpu().numpy()
+        led.append(Led(scores[n], targets, relevance, entries, phrases, *begun[1:]))
     return led
 
 
-def _landed(trace: Trace, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> list[Led]:
-    scores = trace.scores.numpy()
+def _landed(
+    begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How
+) -> list[Led]:
     choices = {targets: _Choice(targets) for targets in set(wanted)}
     most = max(len(choice.classes) for choice in choices.values())
     filled = {targets: choice.classes + choice.classes[:1] * most for targets, choice in choices.items()}
     classes = np.array([filled[targets][:most] for targets in wanted], dtype=np.int64)
-    found = land(trace, how.composite, classes, batch.lengths.astype(np.int64))
+    found = land(begun.trace, how.composite, classes, batch.lengths.astype(np.int64))
     ledger = list(found.ledger.items())
     led, end = [], 0
     for n, targets in enumerate(wanted):
         begin, end = end, end + int(batch.lengths[n])
         of = choices[targets].of
         entries = {key: of(entry[n], scores.dtype) for key, entry in ledger}
-        led.append(Led(scores[n], targets, of(found.relevance[begin:end].T, scores.dtype), entries))
+        led.append(Led(scores[n], targets, of(found.relevance[begin:end].T, scores.dtype), entries, (), *begun[1:]))
     return led
 
 
@@ -191,10 +229,12 @@ def _explanation(
     reading = batch.readings[n]
     on_tokens = np.zeros((len(led.targets), len(reading.tokens)), dtype=led.relevance.dtype)
     on_tokens[:, reading.positions] = led.relevance
+    labels = tuple(str(name) for name in model.classes_)
+    of_lrp = how.method is None
     return Explanation(
         document_id=document.id,
         tokens=reading.tokens,
-        labels=tuple(str(name) for name in model.classes_),
+        labels=labels,
         scores=led.scores,
         probabilities=probabilities,
         targets=led.targets,
@@ -208,4 +248,17 @@ def _explanation(
         model=how.fingerprint,
         version=__version__,
         gold=None if document.label is None else str(document.label),
+        start=led.start,
+        notes=(*led.remarks, *tie_note(led.scores, labels)),
+        target_notes=notes_of_targets(
+            led.targets,
+            labels,
+            led.scores,
+            led.start,
+            led.relevance,
+            fixed_sign=led.fixed_sign,
+            for_pixels=bool(led.remarks),
+        )
+        if of_lrp
+        else (),
     )

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from textlrp.explainers.methods import METHODS
-from textlrp.lrp.composite import Composite
+from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES
 from textlrp.records import Listing
@@ -22,9 +22,14 @@ def catalogue() -> tuple[Listing, ...]:
     )
     composites = Listing(
         "Composites by name",
-        "For rule= and --rule; 0 is every layer that reads the words.",
-        ("name", "what it stands for"),
-        tuple((name, _composite(composite)) for name, composite in PRESETS.items()),
+        "For rule= and --rule; 0 is every layer that reads the words. start: what propagation starts from unless "
+        "start= or --start says otherwise (in a model of one layer, the rule at 0 decides). * made for the pixels of "
+        "an image: explanations carry a note.",
+        ("name", "start", "what it stands for"),
+        tuple(
+            (name, "centered" if composite.fixed_sign([_TOP]) else "score", _composite(composite))
+            for name, composite in PRESETS.items()
+        ),
     )
     methods = Listing(
         "Methods",
@@ -42,8 +47,16 @@ def _first_sentence(rule: type) -> str:
     return " ".join((rule.__doc__ or "").split("\n\n")[0].split())
 
 
+_FIRST, _TOP = Layer("", "convolution", 0, 1), Layer("", "dense", 1, 0)
+"""The layers of a net that matter here: the one that reads the words and the one that writes the scores."""
+
+
 def _composite(composite: Composite) -> str:
-    """A composite on one line, its rules as short as they can be pasted."""
+    """A composite on one line, its rules as short as they can be pasted; with a star if it was made for pixels."""
+    return _shortened(composite) + " *" * bool(composite.remarks_on_text([_FIRST]))
+
+
+def _shortened(composite: Composite) -> str:
     layers = [f"{key}: {_short(rule)}" for key, rule in composite.layers.items()]
     return ", ".join([*layers, f"else {_short(composite.default)}"]) if layers else _short(composite.default)
 

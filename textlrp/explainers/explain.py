@@ -21,6 +21,7 @@ from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import Rule
+from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import DTYPES, Classifier
 from textlrp.models.inputs import check_container, check_text
@@ -44,6 +45,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -69,6 +71,7 @@ def explain(
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -93,6 +96,7 @@ def explain(
     target: Any = None,
     targets: Iterable[Any] | None = None,
     rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
     method: str | Method = "lrp",
     phrases: int = 0,
     dtype: str | None = None,
@@ -114,7 +118,11 @@ def explain(
     a ``torch.nn.Module`` that reads token ids. ``texts``: one text or Document gives an :class:`Explanation`, an
     iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
     why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
-    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``method``: "lrp", or
+    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``start``: what
+    propagation starts from, "score", "centered" (the score minus the mean of all C scores, explained through the last
+    layer with its mean over classes subtracted), or None for the one that suits the rule: "centered" for rules whose
+    map turns upside down where the score is negative (alpha-beta, z-plus, w², flat, boxes), else "score".
+    ``method``: "lrp", or
     another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
     CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
     "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. ``device``: where
@@ -133,10 +141,11 @@ def explain(
     ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
     names it. Where no text at all can be explained, the error of the first is raised.
 
-    For each target, ``relevance.sum() + absorbed == score`` with LRP (Bach et al. 2015; Arras et al. 2017); what
-    other methods sum to is said by ``textlrp rules``.
-    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method, and
-    :class:`ModelError` on a model with an operation that cannot be led back.
+    For each target, ``relevance.sum() + absorbed == start_scores`` with LRP (Bach et al. 2015; Arras et al. 2017);
+    what other methods sum to is said by ``textlrp rules``.
+    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method,
+    :class:`OptionError` on an unknown start, and :class:`ModelError` on a model with an operation that cannot be led
+    back, or with ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
     classifier = as_classifier(
         model,
@@ -156,7 +165,7 @@ def explain(
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    how = how_to_explain(classifier, rule, method, dtype, phrases, device)
+    how = how_to_explain(classifier, rule, method, dtype, phrases, device, start)
     # refuses a wrong target at once
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
@@ -173,6 +182,7 @@ def how_to_explain(
     dtype: str | None = None,
     phrases: int = 0,
     device: str = "cpu",
+    start: Start | None = None,
 ) -> How:
     """The options of :func:`explain`, checked; raises as it does."""
     if dtype is not None and dtype not in DTYPES:
@@ -181,15 +191,20 @@ def how_to_explain(
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
     if device != "cpu" and (phrases or method != "lrp"):
         raise OptionError(f"device={device!r} came; it is for LRP alone, without phrases=. Leave it or them out.")
+    check_start(start)
     composite = as_composite("epsilon" if rule is None else rule)
     fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
     with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
-        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases)
+        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases, start)
     if rule is not None:
         raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
     rival = as_method(method)
+    if start == "centered":
+        raise OptionError(
+            f"start must be 'score' with method={method!r}; got 'centered', which is for LRP. Leave it out."
+        )
     return How(rival, composite, trace, rival.name, repr(rival), fingerprint, dtype, 0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError
-from textlrp.lrp.rules import Epsilon, Rule, Zero
+from textlrp.lrp.rules import Epsilon, Rule, Zero, has_fixed_sign, remark_on_text
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
@@ -17,7 +17,7 @@ KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
 
 
 class Layer(NamedTuple):
-    """A layer as a composite sees it; ``depth`` and ``height`` are None for the kinds that only add up.
+    """A layer as a composite sees it; ``depth`` is None for the kinds that only add up, and ``height`` may be.
 
     ``depth``: weighted layers between it and the words; ``height``: between it and the scores.
     """
@@ -79,6 +79,18 @@ class Composite:
             if key in self.layers:
                 return self.layers[key]
         return UNWEIGHTED.get(layer.kind, self.default)
+
+    def fixed_sign(self, layers: Iterable[Layer]) -> bool:
+        """Whether a layer that writes the scores (``height`` 0) has a rule with :func:`has_fixed_sign`.
+
+        The sign of the relevance that leaves this layer is then the sign of what propagation starts from.
+        """
+        return any(layer.height == 0 and has_fixed_sign(self.rule_for(layer)) for layer in layers)
+
+    def remarks_on_text(self, layers: Iterable[Layer]) -> tuple[str, ...]:
+        """:func:`remark_on_text` of the rules at the layers that read the words (``depth`` 0), each once."""
+        found = [remark_on_text(self.rule_for(layer)) for layer in layers if layer.depth == 0]
+        return tuple(dict.fromkeys(remark for remark in found if remark))
 
     def check(self, layers: Sequence[Layer]) -> None:
         """Raise :class:`RuleError` if a key fits none of the ``layers`` and is no kind."""

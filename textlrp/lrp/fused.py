@@ -10,20 +10,21 @@ Letters: N documents, L words of all of them end to end, C classes, K of them ex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp import kernels
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels import Floats, Ids
 from textlrp.lrp.maps import Dense, WinningWindows, sides
-from textlrp.lrp.rules import Shares
-from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Trace, layers_of
+from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
+from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Trace, layers_of, sum_tensors
 
 
 class Landed(NamedTuple):
@@ -74,38 +75,106 @@ def land(trace: Trace, composite: Composite, classes: Ids, lengths: Ids) -> Land
 
     output = tape.output
     shares = rule_of[output.name].shares(output)
-    seed = np.take_along_axis(trace.scores.numpy(), classes, axis=1)
-    parts = _parts(output, shares, classes, seed)
+    chosen = (np.arange(len(classes))[:, None], classes)
+    seed = trace.scores.numpy()[chosen]
+    parts = _parts(output, shares, chosen, seed)
     relevance = np.zeros((len(ids), classes.shape[1]), dtype=seed.dtype)
     unread = np.zeros_like(seed)
     ledger = {
-        (output.name, cause): seed * np.take_along_axis(_full(entry, output).numpy(), classes, axis=1)
-        for cause, entry in shares.absorbed.items()
+        (output.name, cause): seed * _full(entry, output).numpy()[chosen] for cause, entry in shares.absorbed.items()
     }
-    ends = np.cumsum([0, *(step.outputs.shape[1] for step in tape.convolutions)])
-    for step, (low, high) in zip(tape.convolutions, pairwise(ends.tolist()), strict=True):
-        own = rule_of[step.name].shares(step)
-        absorbed = torch.stack([_full(entry, step) for entry in own.absorbed.values()]).numpy()
-        entries = np.zeros((len(absorbed), *seed.shape), dtype=seed.dtype)
-        map = step.map
-        assert isinstance(map, WinningWindows)
-        kernels.land_winners(
-            _word_shares(map, own).numpy(),
-            np.ascontiguousarray(parts.sides[:, :, low:high]),
-            np.ascontiguousarray(parts.weights[:, low:high]),
-            parts.factors,
-            absorbed,
-            map.start.numpy().astype(np.int32),
-            ids,
-            starts,
-            classes,
-            relevance,
-            unread,
-            entries,
-        )
-        ledger |= {(step.name, cause): entry for cause, entry in zip(own.absorbed, entries, strict=True)}
+    windows = _window_shares(tape.convolutions, rule_of)
+    entries = np.zeros((len(tape.convolutions), len(windows.causes), *seed.shape), dtype=seed.dtype)
+    kernels.land_winners(
+        windows.shares,
+        windows.bounds,
+        windows.step,
+        parts.sides,
+        parts.weights,
+        parts.factors,
+        windows.absorbed,
+        windows.where,
+        ids,
+        starts,
+        classes,
+        relevance,
+        unread,
+        entries,
+    )
+    for step, own in zip(tape.convolutions, entries, strict=True):
+        ledger |= {(step.name, cause): entry for cause, entry in zip(windows.causes, own, strict=True)}
     ledger[(tape.lookup.name, "unread")] = unread
     return Landed(relevance, ledger)
+
+
+class _WindowShares(NamedTuple):
+    """What becomes of the relevance of the filters of all widths; shapes as in :func:`kernels.land_winners`."""
+
+    shares: Floats
+    bounds: Ids
+    step: Ids
+    where: NDArray[np.int32]
+    causes: tuple[str, ...]
+    absorbed: Floats
+
+
+def _window_shares(convolutions: Sequence[Linear], rule_of: Mapping[str, Rule]) -> _WindowShares:
+    """Ask the rule of each convolution which fraction goes to each word of a window and which is absorbed."""
+    flows, absorbed = _shares_of_all(convolutions, [rule_of[step.name] for step in convolutions])
+    shares, sizes = [], []
+    for step, own in zip(convolutions, flows, strict=True):
+        assert isinstance(step.map, WinningWindows)
+        shares.append(_word_shares(step.map, own).flatten(1))
+        sizes.append(step.map.products.shape[1:])
+    filters, widths = np.array(sizes, dtype=np.int64).T
+    return _WindowShares(
+        torch.cat(shares, dim=1).numpy(),
+        np.concatenate([[0], np.cumsum(np.repeat(widths, filters))]),
+        np.repeat(np.arange(len(widths)), filters),
+        torch.cat([step.map.start for step in convolutions], dim=1).numpy().astype(np.int32),  # type: ignore[attr-defined]
+        tuple(absorbed),
+        torch.stack(list(absorbed.values())).numpy(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SideBySide:
+    """The outputs of several convolutions as those of one step, so that a rule they share is asked once."""
+
+    name: str
+    steps: tuple[Linear, ...]
+    outputs: Tensor
+    bias: Tensor
+
+    @property
+    def bounds(self) -> Box | None:
+        return self.steps[0].bounds
+
+    def total(self, part: Part | Box) -> Tensor:
+        return torch.cat([step.total(part).expand_as(step.outputs) for step in self.steps], dim=1)
+
+
+def _shares_of_all(
+    convolutions: Sequence[Linear], rules: Sequence[Rule]
+) -> tuple[list[list[Flow]], dict[str, Tensor]]:
+    """The flows of each convolution, and what is absorbed of all filters (N, F): cause -> fraction."""
+    if all(rule == rules[0] for rule in rules):
+        outputs = torch.cat([step.outputs for step in convolutions], dim=1)
+        bias = torch.cat([step.bias for step in convolutions])
+        every = rules[0].shares(_SideBySide(convolutions[0].name, tuple(convolutions), outputs, bias))
+        sizes = [step.outputs.shape[1] for step in convolutions]
+        pieces = [(part, torch.split(factor.expand_as(outputs), sizes, dim=1)) for part, factor in every.flows]
+        flows = [[Flow(part, own[place]) for part, own in pieces] for place in range(len(sizes))]
+        return flows, {cause: entry.expand_as(outputs) for cause, entry in every.absorbed.items()}
+    found = [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
+    absorbed = {}
+    for cause in dict.fromkeys(cause for own in found for cause in own.absorbed):
+        entries = [
+            own.absorbed.get(cause, step.outputs.new_zeros(())).expand_as(step.outputs)
+            for step, own in zip(convolutions, found, strict=True)
+        ]
+        absorbed[cause] = torch.cat(entries, dim=1)
+    return [list(own.flows) for own in found], absorbed
 
 
 class _Parts(NamedTuple):
@@ -116,12 +185,12 @@ class _Parts(NamedTuple):
     factors: Floats
 
 
-def _parts(output: Linear, shares: Shares, classes: Ids, seed: Floats) -> _Parts:
+def _parts(output: Linear, shares: Shares, chosen: tuple[Ids, Ids], seed: Floats) -> _Parts:
     map = output.map
     assert isinstance(map, Dense)
     found: list[tuple[Tensor, Tensor, Floats]] = []
     for part, factor in shares.flows:
-        wanted = np.take_along_axis(_full(factor, output).numpy(), classes, axis=1) * seed
+        wanted = _full(factor, output).numpy()[chosen] * seed
         for side in sides(part, map.inputs, map.weight):
             inputs, weight = side.inputs.expand_as(map.inputs), side.weight.expand_as(map.weight)
             if bool(inputs.any()) and wanted.any():  # behind a ReLU no input is negative
@@ -135,12 +204,9 @@ def _parts(output: Linear, shares: Shares, classes: Ids, seed: Floats) -> _Parts
     )
 
 
-def _word_shares(map: WinningWindows, shares: Shares) -> Tensor:
+def _word_shares(map: WinningWindows, flows: Sequence[Flow]) -> Tensor:
     """(N, F, H): the fraction of a filter's relevance that each word of its window gets."""
-    total = map.products.new_zeros(map.products.shape)
-    for part, factor in shares.flows:
-        total += map.contributions(part) * factor[..., None]
-    return total
+    return sum_tensors([map.contributions(part) * factor[..., None] for part, factor in flows])
 
 
 def _full(entry: Tensor, step: Linear) -> Tensor:

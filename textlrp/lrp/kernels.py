@@ -13,11 +13,15 @@ Letters: N documents, L words of all of them end to end, U words with projection
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, starmap
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from textlrp.lrp.compiling import compiled
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
@@ -72,7 +76,7 @@ def _row(projections, more, ids, begin, length, place, offset, filters):  # type
     return row[offset * filters : (offset + 1) * filters]
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _winning_windows(projections, more, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
     filters = best.shape[1]
     for n in numba.prange(best.shape[0]):
@@ -116,7 +120,7 @@ def _winning_windows(projections, more, ids, starts, width, best, where):  # typ
                     place[f] = t if larger else place[f]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: ignore[no-untyped-def]
     filters = gradient.shape[1]
     for n in range(gradient.shape[0]):
@@ -131,7 +135,7 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
                         landed[word, h * filters + f] += value
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _winner_contributions(projections, more, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
     filters = shares.shape[1]
     for n in numba.prange(shares.shape[0]):
@@ -152,15 +156,27 @@ def signed_contributions(
     """
     positive = np.zeros((*where.shape, weight.shape[1]), dtype=vectors.dtype)
     negative = np.zeros_like(positive)
-    _signed_contributions(vectors, weight, words, where, positive, negative)
+
+    def sum_products(some: slice) -> None:
+        _signed_contributions(vectors, weight, words[some], where[some], positive[some], negative[some])
+
+    threads = min(numba.get_num_threads(), len(where))
+    if threads <= 1:
+        sum_products(slice(None))
+    else:
+        edges = [len(where) * i // threads for i in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(sum_products, starmap(slice, pairwise(edges))))
     return positive, negative
 
 
-@numba.njit(parallel=True, cache=True, fastmath={"reassoc", "nsz", "contract"})
+# not parallel=True: numba optimizes a parallel loop a second time where it is compiled and not loaded from the cache,
+# and with a free order of summation the first process would differ from later ones in the last bit
+@compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
     nothing = vectors.dtype.type(0)
-    for n in numba.prange(where.shape[0]):
+    for n in range(where.shape[0]):
         for f in range(filters):
             for h in range(width):
                 word = words[n, where[n, f] + h]
@@ -184,7 +200,7 @@ def spread_over_windows(factor: Floats, weight: Floats, where: NDArray[np.int64]
     return spread
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
     for n in numba.prange(factor.shape[1]):
@@ -200,6 +216,8 @@ def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-unty
 
 def land_winners(
     shares: Floats,
+    bounds: Ids,
+    step: Ids,
     sides: Floats,
     weights: Floats,
     factors: Floats,
@@ -212,28 +230,58 @@ def land_winners(
     unread: Floats,
     ledger: Floats,
 ) -> None:
-    """Lead classes through the dense layer and the winning windows of one width onto the words, in place.
+    """Propagate classes through the dense layer and the winning windows of all widths to the words, in place.
 
     Of text n and its k-th class, filter f gets ``r = sum_p sides[p, n, f] weights[p, f, class] factors[p, n, k]``
-    (P parts of the dense layer's rule) and hands ``shares[n, f, h] r`` to word h of its window.
+    (P parts of the dense layer's rule) and gives ``shares[n, bounds[f] + h] r`` to word h of its window.
 
-    ``shares`` (N, F, H); ``sides`` (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F)
-    for Q causes; ``where``, ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to:
-    ``landed`` (L, K), ``unread`` (N, K) what met unknown words or padding, ``ledger`` (Q, N, K).
+    F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``bounds`` (F + 1,) where the shares of
+    each filter begin, and so how wide it is; ``step`` (F,) which of the W convolutions it belongs to; ``sides``
+    (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F) for Q causes; ``where`` (N, F),
+    ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to: ``landed`` (L, K), ``unread``
+    (N, K) what met unknown words or padding, ``ledger`` (W, Q, N, K).
     """
     every = bool((classes == np.arange(weights.shape[2])).all()) if classes.shape[1] == weights.shape[2] else False
     _land_winners(
-        shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+        shares,
+        bounds,
+        step,
+        sides,
+        weights,
+        factors,
+        absorbed,
+        where,
+        ids,
+        starts,
+        classes,
+        every,
+        landed,
+        unread,
+        ledger,
     )
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _land_winners(  # type: ignore[no-untyped-def]
-    shares, sides, weights, factors, absorbed, where, ids, starts, classes, every, landed, unread, ledger
+    shares,
+    bounds,
+    step,
+    sides,
+    weights,
+    factors,
+    absorbed,
+    where,
+    ids,
+    starts,
+    classes,
+    every,
+    landed,
+    unread,
+    ledger,
 ):
-    filters, width = shares.shape[1:]
-    parts, targets = factors.shape[0], factors.shape[2]
-    for n in numba.prange(shares.shape[0]):
+    parts, documents, filters = sides.shape
+    targets = factors.shape[2]
+    for n in numba.prange(documents):
         begin = starts[n]
         length = starts[n + 1] - begin
         arrived = np.empty(targets, shares.dtype)
@@ -254,8 +302,9 @@ def _land_winners(  # type: ignore[no-untyped-def]
                             arrived[k] += side * weight[classes[n, k]] * factor[k]
             if not met:
                 continue
-            for h in range(width):
-                share = shares[n, f, h]
+            first = bounds[f]
+            for h in range(bounds[f + 1] - first):
+                share = shares[n, first + h]
                 if share != 0:
                     place = where[n, f] + h
                     row = landed[begin + place] if place < length and ids[begin + place] > 0 else unread[n]
@@ -264,6 +313,6 @@ def _land_winners(  # type: ignore[no-untyped-def]
             for q in range(len(absorbed)):
                 share = absorbed[q, n, f]
                 if share != 0:
-                    row = ledger[q, n]
+                    row = ledger[step[f], q, n]
                     for k in range(targets):
                         row[k] += share * arrived[k]

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.lrp.compiling import compiled
 from textlrp.lrp.kernels import Floats
 
 
@@ -43,7 +44,7 @@ def _window(projections, bias, ids, begin, length, t, width, window):  # type: i
                 window[f] += row[f]
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore[no-untyped-def]
     filters = len(bias)
     for n in numba.prange(means.shape[0]):
@@ -59,7 +60,7 @@ def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore
             means[n, f] /= count
 
 
-@numba.njit(cache=True)
+@compiled()
 def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed):  # type: ignore[no-untyped-def]
     filters = len(bias)
     window = np.empty(filters, projections.dtype)
@@ -79,7 +80,7 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias
                         landed[word, h * filters + f] += window[f]
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def adam_rows(table, first, second, rows, gradient, rate, bias1, bias2, decay1=0.9, decay2=0.999, tiny=1e-8):  # type: ignore[no-untyped-def]
     """One Adam step (Kingma & Ba 2015, algorithm 1) on the ``rows`` of ``table`` that a batch used, in place.
 

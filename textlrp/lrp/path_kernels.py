@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.lrp.compiling import compiled
+
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
 
@@ -70,7 +72,7 @@ def _search(values, best, where, fallen):  # type: ignore[no-untyped-def]
             fallen[f] = False
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled(parallel=True)
 def _path_windows(projections, ids, starts, width, steps, step_starts, inserting, back_again, found):  # type: ignore[no-untyped-def]
     filters = found.shape[1]
     for n in numba.prange(len(starts) - 1):

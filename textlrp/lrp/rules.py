@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -92,11 +92,32 @@ class Outputs(Protocol):
 
 @runtime_checkable
 class Rule(Protocol):
-    """Anything that turns the outputs of a linear step into shares."""
+    """Anything that turns the outputs of a linear step into shares.
+
+    A rule may also have ``fixed_sign`` and ``on_text``: see :func:`has_fixed_sign` and :func:`remark_on_text`.
+    """
 
     def shares(self, step: Outputs) -> Shares:
         """Shares of each output."""
         ...
+
+
+def has_fixed_sign(rule: Rule) -> bool:
+    """Whether the signs of the shares do not depend on the sign of the output z.
+
+    Such a rule shares the parts of one sign (alpha-beta: of each sign separately), so relevance has the sign of what
+    is shared. Where it starts from a negative score, inputs that raise the score receive negative relevance. The
+    other rules divide by z, whose sign cancels. A rule says so in its attribute ``fixed_sign``; without it, False.
+    """
+    return bool(getattr(rule, "fixed_sign", False))
+
+
+def remark_on_text(rule: Rule) -> str:
+    """What a reader must know of this rule at the layer that reads word vectors; empty for most rules.
+
+    Some rules were made for the pixels of an image. A rule says so in its attribute ``on_text``.
+    """
+    return str(getattr(rule, "on_text", ""))
 
 
 def is_plain_share(rule: Rule) -> bool:
@@ -116,6 +137,8 @@ class Zero:
     (Shrikumar et al. 2016; Ancona et al. 2018). On word vectors it applies anywhere, but is noisy where z is small:
     choose it for the top layer. Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.1.
     """
+
+    fixed_sign: ClassVar[bool] = False
 
     def shares(self, step: Outputs) -> Shares:
         return _products(step, stabiliser=0.0, spread=False)
@@ -137,6 +160,7 @@ class Epsilon:
 
     epsilon: float = 1e-6
     bias: Literal["absorb", "spread"] = "absorb"
+    fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_size(self, "epsilon")
@@ -161,6 +185,7 @@ class Gamma:
 
     gamma: float = 0.25
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_size(self, "gamma")
@@ -196,6 +221,7 @@ class AlphaBeta:
     beta: float = 1.0
     bias: Literal["absorb", "ignore"] = "absorb"
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "stabiliser"):
@@ -231,6 +257,7 @@ class ZPlus:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -249,6 +276,10 @@ class WSquare:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "WSquare at the input was made for pixels: it shares by the size of the weights, whichever words were read."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -267,6 +298,10 @@ class Flat:
     """
 
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "Flat at the input was made for pixels: it shares equally, so every word of a window gets the same share."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -290,6 +325,11 @@ class ZBox:
     low: float | None = None
     high: float | None = None
     stabiliser: float = 0.0
+    fixed_sign: ClassVar[bool] = True
+    on_text: ClassVar[str] = (
+        "ZBox at the input was made for pixels: it compares each word with the extreme values that the inputs can "
+        "take, which mean little for word vectors."
+    )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabiliser")
@@ -344,7 +384,8 @@ def _divide(
     empty = stabilised.abs() < torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
     if nothing is not None:
         empty = empty | nothing
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
+    # nearly always nothing is empty, and both selections can be spared
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised)) if empty.any() else 1 / stabilised
     return _Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numba
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 
 @contextmanager
@@ -24,3 +25,34 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(torch_threads)
         numba.set_num_threads(numba_threads)
+
+
+SHORT = 500
+"""Words of a text that one thread projects as soon as two do."""
+
+
+def threads_for(documents: int, words: int) -> AbstractContextManager[None]:
+    """One thread for a single document of so many words, where it is short; else as many as there are.
+
+    The loops run in parallel over documents. With one of them a second thread has nothing to do, and waiting for it
+    on a busy machine takes longer than the work.
+    """
+    return one_thread() if documents == 1 and words <= SHORT else nullcontext()
+
+
+SMALL_CORPUS = 1 << 18
+"""Words read in an epoch up to which a net is trained on one thread."""
+
+
+@contextmanager
+def threads_for_training(words: int) -> Iterator[None]:
+    """One thread for training on so few ``words`` an epoch; else as many as there are.
+
+    A step of a small corpus takes milliseconds, and two threads meet many times in each. Where other programs use the
+    cores, waiting for each other takes them up to a hundred times as long as the work.
+    """
+    if words > SMALL_CORPUS:
+        yield
+        return
+    with threadpool_limits(limits=1, user_api="blas"), one_thread():
+        yield

@@ -242,7 +242,7 @@ def layers_of(trace: Trace) -> list[Layer | None]:
             step.name,
             step.kind,
             max((below.get(value, 0) for value in step.reads), default=0) if _weighted(step) else None,
-            above.get(step.writes, 0) if _weighted(step) else None,
+            above.get(step.writes, 0),
         )
         if step.ruled
         else None

@@ -24,6 +24,8 @@ class BagNet:
     table: Tensor
     weights: dict[str, Tensor]
     idf: NDArray[np.float64]
+    bounds: Tensor | None = None
+    """Vectors whose bounds those of all words lie within, where ``table`` is of some words only."""
 
     @property
     def features(self) -> int:
@@ -56,7 +58,7 @@ class BagNet:
         return np.asarray(shared[cell_of.reshape(-1)])
 
     def _box(self) -> Box:
-        return table_bounds(self.table)
+        return table_bounds(self.table if self.bounds is None else self.bounds)
 
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:

@@ -9,9 +9,10 @@ import hashlib
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import is_
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,20 +24,25 @@ from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
+from textlrp.models.finite import check_scores
 from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
+from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
+from textlrp.text.scripts import advice, spaceless
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
+Documents = Sequence[str | Document]
 Skip = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-SCORING_OPTIONS = ("tokenizer", "lowercase", "skip", "max_tokens", "widths", "pooling", "sublinear_tf", "idf_power")
-"""Options that a fitted model's scores still depend on."""
+WHOLE_RUNS = ("spacy", "words", "treebank")
+"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -80,6 +86,19 @@ class Classifier(Protocol):
         ...
 
 
+class _Fingerprint(NamedTuple):
+    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
+
+    fitted: tuple[Any, ...]
+    options: dict[str, Any]
+    digits: str
+
+    def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """Whether these are the very objects, and equal options."""
+        same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
+        return same and options == self.options
+
+
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A scikit-learn classifier over strings or Documents; the nets and the bag of words fill in the rest.
 
@@ -88,6 +107,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     kind: str
     """The model's short name: "cnn", "boe" or "svm"."""
+    scoring_options: ClassVar[tuple[str, ...]] = ("tokenizer", "lowercase", "skip", "max_tokens")
+    """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
+    training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
+    """Options that decide the fitted attributes and nothing after that; each class adds its own."""
     together = 64
     """How many texts one trace holds at most."""
 
@@ -109,8 +132,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ---- for the subclasses
 
     @abstractmethod
-    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
-        """Set ``vocabulary_`` and ``weights_`` from the words of N texts and their classes (N,)."""
+    def _fit_words(
+        self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
+    ) -> None:
+        """Set ``vocabulary_`` and ``weights_`` from N documents, their words and their classes (N,)."""
 
     @abstractmethod
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -128,6 +153,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check_options(self) -> None:
         """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
 
+    @abstractmethod
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """What each tensor in ``weights_`` must be, given these options and sizes.
+
+        It is all that saving and loading know of a kind of model.
+        """
+
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` on weights of the right shapes, all finite, that the model still cannot use."""
+
     # ---- scikit-learn's face
 
     def fit(self, X: Texts, y: Any) -> Self:
@@ -144,6 +179,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._class_weights(classes, codes)  # a bad one is refused before the texts are read
         reader = self.reader()
         words = list(reader.words_of_all(documents))
+        self._warn_of_script(documents)
         empty = sum(not forms for forms in words)
         if empty == len(words):
             raise DataError(
@@ -152,20 +188,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self._fit_words(words, codes, classes, seed)
+        self._fit_words(documents, words, codes, classes, seed)
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
+
+    def _warn_of_script(self, documents: Documents) -> None:
+        """Warn, at ``fit``, where the script of the texts needs another option."""
+        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
+            return  # a function of the user's, or spaCy's rules for one language
+        texts = (document if isinstance(document, str) else document.text for document in documents)
+        language = spaceless(texts)
+        if language is not None:
+            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
         check_is_fitted(self, "weights_")
-        scores = self._scores(list(self._read_ids(X)))
+        scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: Texts) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
         check_is_fitted(self, "weights_")
-        scores = self._scores(list(self._read_ids(X)))
+        scores = self._finite_scores_of(check_texts(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -182,16 +227,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         check_is_fitted(self, "weights_")
-        return self.reader().encode(check_texts(texts), self.vocabulary_)
+        return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        return self._scores(unpadded(ids, batch.lengths))
+        return self._finite_scores(unpadded(ids, batch.lengths), lambda n: batch.readings[n].document_id)
 
-    def thinned_scores(self, ids: Ids, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of one text (L,) with some words left in it each time, where ``keep`` (S, L) is True."""
-        return self._scores(list(np.where(keep, ids, 0)))
+    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
+        return self._scores(list(np.where(keep, ids_of(batch, n), 0)))
+
+    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """As :meth:`thinned_scores`, but the words that are left move together."""
+        ids = ids_of(batch, n)
+        return self._scores([ids[kept] for kept in keep])
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
@@ -203,39 +253,76 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and the options that scores depend on."""
+        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+
+        The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
+        Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
+        """
         check_is_fitted(self, "weights_")
+        options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
+        fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
+        kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
+        if kept is None or not kept.is_of(fitted, options):
+            kept = _Fingerprint(fitted, options, self._digest(options))
+            self.__dict__["_kept_fingerprint"] = kept
+        return kept.digits
+
+    def _digest(self, options: Mapping[str, Any]) -> str:
         digest = hashlib.sha256()
         for name in sorted(self.weights_):
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.weights_[name]).tobytes())
+            digest.update(np.ascontiguousarray(self.weights_[name]).data)
         digest.update("\n".join(self.vocabulary_.words).encode())
-        options = {name: plain_option(value) for name, value in self.get_params().items() if name in SCORING_OPTIONS}
         digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
         return digest.hexdigest()[:12]
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`."""
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`.
+
+        A saved model at ``path`` is replaced. Anything else is refused; with ``force=True`` it is moved to a backup
+        name.
+        """
         from textlrp.models.bundle import save_model  # late: the bundle knows every classifier
 
-        return save_model(self, path)
+        return save_model(self, path, force=force)
 
     # ---- helpers
 
     def reader(self) -> Reader:
         """The reader of the present options; kept, because it remembers the chunks it has seen."""
-        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
+        punctuation = bool(getattr(self, "punctuation", False))
+        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens, punctuation)
         kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
         if kept is None or kept[0] != options:
-            kept = (
-                options,
-                Reader(make_tokenizer(self.tokenizer), self.lowercase, make_skip(self.skip), self.max_tokens),
-            )
+            tokenizer, skip = make_tokenizer(self.tokenizer), make_skip(self.skip)
+            kept = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
             self.__dict__["_kept_reader"] = kept
         return kept[1]
 
+    def _finite_scores(
+        self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)
+    ) -> NDArray[Any]:
+        """Pre-softmax scores (N, C); raises :class:`ModelError` where one is not finite. ``name``: row -> text."""
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
+            scores = self._scores(texts)
+        return check_scores(scores, self.classes_.tolist(), name)
+
+    def _finite_scores_of(self, documents: Documents) -> NDArray[Any]:
+        """As :meth:`_finite_scores`, of texts that nothing else is asked about."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = self._scores_of(documents)
+        return check_scores(scores, self.classes_.tolist(), lambda row: str(row + 1))
+
+    def _read_with(self) -> Vocabulary:
+        """The vocabulary that gives words their ids."""
+        return self.vocabulary_
+
     def _read_ids(self, X: Texts) -> Iterator[Ids]:
-        return self.reader().ids_of_all(check_texts(X), self.vocabulary_)
+        return self.reader().ids_of_all(check_texts(X), self._read_with())
+
+    def _scores_of(self, documents: Documents) -> NDArray[Any]:
+        """Pre-softmax scores (N, C) of texts that nothing else is asked about."""
+        return self._scores(list(self._read_ids(documents)))
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
@@ -281,3 +368,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
         self.reader()
         self._check_options()
+
+
+def ids_of(batch: Batch, n: int) -> Ids:
+    """(L,) the ids of text ``n``."""
+    ids: Ids = batch.ids[n, : int(batch.lengths[n])]
+    return ids

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,38 +16,80 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from sklearn.utils.validation import check_is_fitted
 
-from textlrp.errors import ModelError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
-from textlrp.models.folder import CONFIG, FORMAT, TENSORS, check_replaceable, checksum, read_config, write_folder
-from textlrp.models.options import plain_option
+from textlrp.models.folder import (
+    CONFIG,
+    FORMAT,
+    TENSORS,
+    check_model_path,
+    check_replaceable,
+    checksum,
+    read_config,
+    write_folder,
+)
+from textlrp.models.options import check_positive, is_whole, plain_option
+from textlrp.models.schema import (
+    COUNTS,
+    QUANTIZED,
+    WORDS,
+    Sizes,
+    TensorSpec,
+    check_config,
+    check_counts,
+    check_model_file,
+    check_shapes,
+    check_tensors,
+    check_values,
+    damaged,
+    read_header,
+    read_words,
+    shapes_of,
+    words_in,
+)
 from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
 from textlrp.version import __version__
 
+if TYPE_CHECKING:
+    from textlrp.models.pipelines import PipelineModel
+
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
+PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
+"""Ends of the names of files that may hold a scikit-learn pipeline."""
+OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
+}
+"""What an option was before it existed: for models that were saved without it."""
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def save_model(
-    model: TextClassifier, path: str | Path, *, compress: bool = False, card: Mapping[str, Any] | None = None
+    model: TextClassifier,
+    path: str | Path,
+    *,
+    compress: bool = False,
+    card: Mapping[str, Any] | None = None,
+    force: bool = False,
 ) -> Path:
     """Write a fitted model to a folder, beside it first and then renamed; an older model there is replaced.
 
     ``compress`` stores word vectors in 8 bits and other weights in 16. ``card``: anything JSON can hold that
     a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
-    than a model folder.
+    than a model folder; with ``force`` that is moved to a backup name.
     """
     check_is_fitted(model, "weights_")
     target = Path(path)
-    check_replaceable(target)
+    check_replaceable(target, force=force)
     tensors = _compressed(model.weights_) if compress else dict(model.weights_)
-    tensors["vocabulary.words"] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
-    tensors["vocabulary.counts"] = model.vocabulary_.counts
+    _check_saved(model, tensors)
+    tensors[WORDS] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
+    tensors[COUNTS] = model.vocabulary_.counts
     config = {
         "format": FORMAT,
         "textlrp": __version__,
@@ -60,7 +102,9 @@ def save_model(
         "card": dict(card or {}),
     }
     try:
-        write_folder(target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config)
+        write_folder(
+            target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
+        )
     except (OSError, SafetensorError) as reason:
         raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
     return target
@@ -71,45 +115,102 @@ def load(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
-) -> TextClassifier:
-    """A saved model from its folder, or a bundled one by name ("20newsgroups-cnn", "20newsgroups-boe").
+    trust_pickle: bool = False,
+) -> TextClassifier | PipelineModel:
+    """Load a saved model from its folder, a bundled one by name, or a scikit-learn pipeline from its file.
 
-    ``tokenizer`` and ``skip`` give back the functions of a model that was trained with the user's own.
-    Raises :class:`ModelError` where the folder is missing, damaged, from a newer version or no model.
+    Bundled are "20newsgroups-cnn" and "20newsgroups-boe". ``tokenizer`` and ``skip`` give back the functions of a
+    model that was trained with the user's own. A pipeline's file is one that ``skops.io.dump`` wrote (``.skops``,
+    extra ``skops``); ``trust_pickle=True`` also opens a ``.joblib`` or ``.pkl`` file, which can run any code.
+    Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
+    :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
     """
+    if is_pipeline_file(Path(path)):
+        from textlrp.models.pipeline_files import load_pipeline  # late: few need it
+
+        if tokenizer is not None or skip is not None:
+            raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")
+        return load_pipeline(Path(path), trust_pickle=trust_pickle)
+    return load_folder(path, tokenizer=tokenizer, skip=skip)
+
+
+def is_pipeline_file(path: Path) -> bool:
+    """Whether the name of an existing file says that it holds a scikit-learn pipeline."""
+    return path.suffix.lower() in PIPELINE_FILES and path.exists() and not path.is_dir()
+
+
+def load_folder(
+    path: str | Path,
+    *,
+    tokenizer: Callable[[str], Any] | None = None,
+    skip: Callable[[str], Any] | None = None,
+) -> TextClassifier:
+    """Load a model that textlrp trained, from its folder or by its bundled name.
+
+    Raises as :func:`load` does, and :class:`ModelError` where the file of a scikit-learn pipeline is named.
+    """
+    if is_pipeline_file(Path(path)):
+        raise ModelError(
+            f"{path} is a scikit-learn pipeline, and this needs a model that textlrp trained. Use the pipeline with "
+            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+        )
     folder = _folder(path)
     config = read_config(folder)
     model = _from_options(folder, config, tokenizer, skip)
     try:
+        check_config(config)
+        check_model_file(folder / TENSORS)
+        header = read_header(folder / TENSORS)
+        specs = _specs(model, len(config["classes"]), words_in(header), shapes_of(config))
+        check_tensors(specs, header)
         if config.get("sha256") not in (None, checksum(folder / TENSORS)):
-            raise ModelError(f"{folder / TENSORS} is not the file that was saved; copy or save the model again.")
+            raise ModelError(f"{TENSORS} is not the file that was saved (its checksum differs).")
         tensors = load_file(folder / TENSORS)
+        _restore(model, config, specs, tensors)
     except FileNotFoundError:
         raise ModelError(f"{folder} has no {TENSORS}; the folder is incomplete, save the model again.") from None
-    except (SafetensorError, OSError) as broken:
-        raise ModelError(f"{folder / TENSORS} is damaged ({broken}); save the model again.") from None
-    try:
-        _restore(model, config, tensors)
-    except KeyError as missing:
-        raise ModelError(f"{folder} lacks {missing}; the folder is incomplete, save the model again.") from None
-    except (ValueError, TypeError, AttributeError) as broken:
-        raise ModelError(f"{folder} is damaged ({broken}); save the model again.") from None
+    except (SafetensorError, OSError, ModelError, DataError) as broken:
+        raise damaged(folder, broken) from None
     return model
 
 
-def _restore(model: TextClassifier, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-    """Put the fitted attributes back; what does not fit together raises a KeyError, ValueError or TypeError."""
-    words = bytes(tensors.pop("vocabulary.words")).decode().split("\n")
-    counts = tensors.pop("vocabulary.counts")
-    vocabulary = Vocabulary(tuple(words if counts.size else ()), counts, config["vocabulary_documents"])
-    weights = _expanded(tensors, config["shapes"], model.dtype)
-    classes = np.array(config["classes"])
-    if classes.shape != weights["output.bias"].shape or len(set(classes.tolist())) != len(classes):
-        raise ValueError(f"{len(weights['output.bias'])} distinct classes are wanted, not {config['classes']}")
-    if "embedding" in weights and len(weights["embedding"]) != len(vocabulary) + 1:
-        raise ValueError(f"{len(weights['embedding'])} vectors for {len(vocabulary)} words")
-    model.vocabulary_, model.weights_, model.classes_ = vocabulary, weights, classes
-    model.n_documents_ = int(config["documents"])
+def _specs(
+    model: TextClassifier, classes: int, words: int, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, TensorSpec]:
+    """The tensors that this model must have; raises :class:`ModelError` where ``shapes`` are others."""
+    specs = model.tensor_specs(Sizes(classes, words, shapes))
+    check_shapes(specs, shapes)
+    return specs
+
+
+def _restore(
+    model: TextClassifier, config: dict[str, Any], specs: Mapping[str, TensorSpec], tensors: dict[str, NDArray[Any]]
+) -> None:
+    """Put the fitted attributes back; raises :class:`ModelError` or :class:`DataError` on values that do not fit."""
+    counts = tensors.pop(COUNTS)
+    documents = config["vocabulary_documents"]
+    check_counts(counts, documents)
+    vocabulary = Vocabulary(read_words(tensors.pop(WORDS), len(counts)), counts, documents)
+    weights = _expanded(tensors, specs, model.dtype)
+    check_values(specs, weights)
+    model.check_weights(weights, vocabulary)
+    model.vocabulary_, model.weights_, model.classes_ = vocabulary, weights, np.array(config["classes"])
+    model.n_documents_ = config["documents"]
+
+
+def _check_saved(model: TextClassifier, tensors: dict[str, NDArray[Any]]) -> None:
+    """Raise :class:`ModelError` on a model that :func:`load` would refuse once these tensors are written."""
+    shapes = {name: weight.shape for name, weight in model.weights_.items()}
+    specs = _specs(model, len(model.classes_), len(model.vocabulary_), shapes)
+    try:
+        check_values(specs, model.weights_)
+        model.check_weights(model.weights_, model.vocabulary_)
+    except ModelError as broken:
+        raise ModelError(f"the model cannot be saved: {broken} Train it again with other options.") from None
+    try:
+        check_values(specs, _expanded(tensors, specs, model.dtype))
+    except ModelError as broken:
+        raise ModelError(f"the model cannot be compressed: {broken} Save it without compress=True.") from None
 
 
 def card(path: str | Path) -> dict[str, Any]:
@@ -127,12 +228,16 @@ def bundled() -> list[str]:
 
 def _folder(path: str | Path) -> Path:
     folder = Path(path)
+    check_model_path(folder)
     if folder.is_dir():
         return folder
     if str(path) in bundled():
         return PRETRAINED / str(path)
     if folder.exists():
-        raise ModelError(f"{folder} is a file; a model is a folder with config.json and model.safetensors.")
+        raise ModelError(
+            f"{folder} is a file; a model is a folder with config.json and model.safetensors, or a scikit-learn "
+            "pipeline stored by skops.io.dump in a .skops file."
+        )
     names = f", or one of {', '.join(bundled())}" if bundled() else ""
     raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
 
@@ -140,29 +245,45 @@ def _folder(path: str | Path) -> Path:
 def _from_options(
     folder: Path, config: dict[str, Any], tokenizer: Callable[[str], Any] | None, skip: Callable[[str], Any] | None
 ) -> TextClassifier:
-    if config["kind"] not in list(KINDS):
+    if config["kind"] not in KINDS:
         raise ModelError(f"{folder} holds a model of kind {config['kind']!r}; this version knows {', '.join(KINDS)}.")
     options = config.get("options")
     if not isinstance(options, dict):
         raise ModelError(f"{folder / CONFIG} has no options; save the model again.")
-    options = {name: _option(stored) for name, stored in options.items()}
+    try:
+        options = {name: _option(stored) for name, stored in options.items()}
+    except (TypeError, ValueError):  # pairs that are none, or a label that is a list
+        raise damaged(folder, f"options in {CONFIG} hold a map that is not one") from None
     for name, given in (("tokenizer", tokenizer), ("skip", skip)):
         stored = options.get(name)
         if given is not None:
             options[name] = given
-        elif isinstance(stored, dict):
+        elif isinstance(stored, dict) and isinstance(stored.get("callable"), str):
             raise ModelError(
                 f"{folder} was trained with the function {stored['callable']} as its {name}; "
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = KINDS[config["kind"]](**options)
+        model = KINDS[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
         model.check_options()
+        _check_training_options(model)
     except TypeError as unknown:
         raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None
     except OptionError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
     return model
+
+
+def _check_training_options(model: TextClassifier) -> None:
+    """Raise :class:`OptionError` on what ``fit`` alone would refuse."""
+    state, weights = model.random_state, model.class_weight
+    if state is not None and not (is_whole(state) and 0 <= state < 2**32):
+        raise OptionError(f"random_state must be a whole number from 0 to 2**32 - 1, or None; got {state!r}.")
+    if isinstance(weights, dict):
+        for weight in weights.values():
+            check_positive("class_weight", weight, zero=True)
+    elif weights is not None and weights != "balanced":
+        raise OptionError(f"class_weight must be None, 'balanced' or {{label: weight}}; got {weights!r}.")
 
 
 # ---- values
@@ -184,26 +305,27 @@ def _option(stored: Any) -> Any:
 
 def _compressed(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     stored: dict[str, NDArray[Any]] = {}
-    for name, weight in weights.items():
-        if name == "embedding":
-            scale = np.abs(weight).max(axis=1, keepdims=True) / 127
-            stored["embedding.q8"] = np.round(weight / np.where(scale > 0, scale, 1)).astype(np.int8)
-            stored["embedding.scale"] = scale.astype(np.float32)
-        else:
-            stored[name] = weight.astype(np.float16) if weight.dtype.kind == "f" else weight
+    with np.errstate(over="ignore"):  # what overflows is found by check_values
+        for name, weight in weights.items():
+            if name == QUANTIZED:
+                scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+                stored[f"{name}.q8"] = np.round(weight / np.where(scale > 0, scale, 1)).astype(np.int8)
+                stored[f"{name}.scale"] = scale.astype(np.float32)
+            else:
+                stored[name] = weight.astype(np.float16) if weight.dtype.kind == "f" else weight
     return stored
 
 
 def _expanded(
-    tensors: dict[str, NDArray[Any]], shapes: Mapping[str, list[int]], dtype: str
+    tensors: Mapping[str, NDArray[Any]], specs: Mapping[str, TensorSpec], dtype: str
 ) -> dict[str, NDArray[Any]]:
+    """Checked tensors as the model uses them: floating point in its ``dtype``, 8-bit vectors times their scales."""
     weights: dict[str, NDArray[Any]] = {}
-    for name, shape in shapes.items():
-        if f"{name}.q8" in tensors:
-            weight = tensors[f"{name}.q8"].astype(np.float32) * tensors[f"{name}.scale"]
-        else:
-            weight = tensors[name]
-        if list(weight.shape) != shape:
-            raise ModelError(f"{name} has shape {weight.shape} where config.json says {shape}; save the model again.")
-        weights[name] = weight.astype(dtype) if weight.dtype.kind == "f" else weight
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_values
+        for name, spec in specs.items():
+            if f"{name}.q8" in tensors:
+                weight = tensors[f"{name}.q8"].astype(np.float32) * tensors[f"{name}.scale"]
+            else:
+                weight = tensors[name]
+            weights[name] = weight if spec.integer else weight.astype(dtype, copy=False)
     return weights

@@ -14,6 +14,7 @@ from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, averaged, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.options import check_whole, is_whole
+from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
@@ -49,7 +50,8 @@ class CNNClassifier(NetClassifier):
     validation_fraction : share of each class held out to pick the best epoch; 0 trains on everything.
     patience : epochs without a better held-out accuracy before training stops.
     min_df, max_words : training documents a word needs to be known; size limit of the vocabulary.
-    tokenizer : "spacy", "spacy:<language>", "words", "treebank", or a callable.
+    tokenizer : "auto" (as "spacy", but single characters in scripts without spaces between words), "spacy",
+        "spacy:<language>", "words", "treebank", or a callable.
     lowercase : whether words are looked up in lower case.
     skip : what the model does not read: "headers", "quotes", "footers", or a callable text -> (S, 2).
     class_weight : None, "balanced" or {label: weight}, as in scikit-learn.
@@ -58,6 +60,8 @@ class CNNClassifier(NetClassifier):
     """
 
     kind = "cnn"
+    scoring_options = (*NetClassifier.scoring_options, "widths", "pooling")
+    training_options = (*NetClassifier.training_options, "filters")
 
     def __init__(
         self,
@@ -82,7 +86,7 @@ class CNNClassifier(NetClassifier):
         min_df: int = 2,
         max_words: int | None = None,
         max_tokens: int | None = None,
-        tokenizer: Tokenizing = "spacy",
+        tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
         skip: Skip = ("headers",),
         class_weight: ClassWeight = None,
@@ -196,6 +200,20 @@ class CNNClassifier(NetClassifier):
         return new_convnet(
             table, widths=widths, filters=filters, classes=classes, pooling=self.pooling, seed=seed
         ).weights
+
+    def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
+        """The word vectors, each width's convolution, and the dense layer."""
+        dimensions = sizes.length("embedding", 1)
+        widths, filters = self.shape()
+        specs = {"embedding": TensorSpec((sizes.words + 1, dimensions))}
+        for width, count in zip(widths, filters, strict=True):
+            shape = (dimensions, width * count)
+            specs[f"conv{width}.weight"] = TensorSpec(shape, layer=1, inputs=width * dimensions)
+            specs[f"conv{width}.bias"] = TensorSpec((count,), layer=1)
+        features = sum(filters)
+        specs["output.weight"] = TensorSpec((sizes.classes, features), layer=2, inputs=features)
+        specs["output.bias"] = TensorSpec((sizes.classes,), layer=2)
+        return specs
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
         return ConvNet(table, weights, self.shape()[0], self.pooling)

@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import tempfile
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from textlrp.errors import ModelError
+from textlrp.errors import DataError, ModelError
+from textlrp.files import FolderKind, check_folder, check_regular, folder_beside, json_text
+from textlrp.models.schema import LONGEST_CONFIG, check_model_file, damaged, strict_json
 
 FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
 
+def check_model_path(folder: Path) -> None:
+    """Raise :class:`ModelError` where reading a model could wait forever: it is, or holds, a pipe or a device."""
+    with _as_model_error():
+        for path in (folder, folder / CONFIG, folder / TENSORS):
+            check_regular(path)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        check_model_file(folder / CONFIG)
+        with (folder / CONFIG).open("rb") as stream:
+            data = stream.read(LONGEST_CONFIG + 1)
+        config = parse_config(data)
     except FileNotFoundError:
         raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
-    except (ValueError, OSError) as broken:
+    except OSError as broken:
         raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
-    if not isinstance(config, dict) or not isinstance(config.get("format"), int) or "kind" not in config:
+    except ValueError as broken:
+        if isinstance(broken, ModelError):
+            raise
+        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+    if (
+        not isinstance(config, dict)
+        or type(config.get("format")) is not int
+        or not isinstance(config.get("kind"), str)
+    ):
         raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
+    if config["format"] < 1:
+        raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
     if config["format"] > FORMAT:
         raise ModelError(
             f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
@@ -37,53 +58,59 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def write_folder(target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any]) -> None:
-    """Both files in a folder beside ``target``, which then takes its place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".textlrp-", dir=target.parent))
-    try:
+def parse_config(data: bytes) -> Any:
+    """The value of a ``config.json``; raises ValueError where it is not strict JSON, or too long."""
+    if len(data) > LONGEST_CONFIG:
+        raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+    return strict_json(data)
+
+
+def write_folder(
+    target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any], *, force: bool = False
+) -> None:
+    """Write both files to a folder next to ``target``, which it then replaces; raises :class:`ModelError`."""
+    with _as_model_error(), folder_beside(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
-        (beside / TENSORS).chmod(0o644)  # safetensors lets nobody else read it
         config |= {"sha256": checksum(beside / TENSORS)}
-        (beside / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        beside.chmod(0o755)
-        _swap(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def check_replaceable(target: Path) -> None:
-    """Refuse to write where something else than a model of ours would be lost."""
-    if target.exists() and not target.is_dir():
-        raise ModelError(f"{target} is a file; name a folder for the model.")
-    others = sorted({entry.name for entry in target.iterdir()} - {CONFIG, TENSORS}) if target.is_dir() else []
-    if others:
-        raise ModelError(
-            f"{target} is a folder with other things in it, such as {others[0]!r}; name a new folder "
-            "or an older model."
-        )
-    if target.is_dir() and any(target.iterdir()):
+        text = json_text(config, indent=2)
         try:
-            read_config(target)
-        except ModelError as foreign:
-            raise ModelError(f"{target} is not replaced, for it may hold something else. ({foreign})") from None
+            parse_config(text.encode())
+        except ValueError as broken:  # such as NaN in a card
+            raise ModelError(
+                f"{CONFIG} must be valid JSON; {broken}. Change the card, the options or the labels."
+            ) from None
+        (beside / CONFIG).write_text(text, encoding="utf-8")
+        # safetensors lets nobody else read its file
+        (beside / TENSORS).chmod(stat.S_IMODE((beside / CONFIG).stat().st_mode))
 
 
-def _swap(beside: Path, target: Path) -> None:
-    """Put ``beside`` in the place of ``target``; on a failure what was there stays."""
-    if not target.exists():
-        beside.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=".textlrp-old-", dir=target.parent))
+def check_replaceable(target: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise :class:`ModelError` where a model cannot be saved, or something else than a model would be lost."""
+    with _as_model_error():
+        check_folder(target, MODEL, inputs=inputs, force=force, parents=True)
+
+
+@contextmanager
+def _as_model_error() -> Iterator[None]:
     try:
-        os.replace(target, old / "model")
-        try:
-            beside.rename(target)
-        except OSError:
-            os.replace(old / "model", target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+        yield
+    except DataError as problem:
+        raise ModelError(str(problem)) from None
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder holds a saved model and nothing else: its config names the digest of its tensors."""
+    if {each.name for each in folder.iterdir()} != {CONFIG, TENSORS}:
+        return False
+    try:
+        config = read_config(folder)
+    except ModelError:
+        return False
+    return config.get("sha256") == checksum(folder / TENSORS)
+
+
+MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS}, recognize=_is_model)
+"""A model folder needs no marker: ``config.json`` is one."""
 
 
 def checksum(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.models.options import is_number
 from textlrp.records import Document
+from textlrp.text.invisible import visible, without_blank_edges
 
 Texts = Iterable[str | Document]
 """A list, tuple, numpy array, pandas Series or any other iterable of strings or Documents."""
@@ -54,10 +57,11 @@ def check_text(text: Any, row: int) -> str | Document:
 def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Distinct labels (C,) sorted, and each row's position in them (N,).
 
-    Labels are all strings, all ints or all bools. Raises :class:`DataError` on several labels in a row,
-    missing ones (the row is named), mixed kinds, a single class, and where there are not ``rows`` of them.
+    Labels are all strings, all ints or all bools. Blanks at the edges of strings are removed, and one warning names
+    classes that look the same. Raises :class:`DataError` on several labels in a row, missing ones (the row is named),
+    mixed kinds, whole numbers of more than 64 bits, a single class, and where there are not ``rows`` of them.
     """
-    labels = _flat_labels(y)
+    labels = _stripped(_flat_labels(y))
     if len(labels) != rows:
         raise DataError(f"{rows} texts but {len(labels)} labels came; each text needs exactly one.")
     if not labels:
@@ -67,15 +71,56 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
             raise DataError(f"row {row} has no label; drop unlabelled rows before fitting.")
         if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
             raise DataError(f"row {row} has several labels ({label!r}); one label a text is wanted.")
+        if isinstance(label, (int, np.integer)) and not -(2**63) <= label < 2**63:
+            raise DataError(f"row {row}: label must be a whole number below 2**63; got {label}. Pass str(label).")
         if not isinstance(label, (str, bool, int, np.bool_, np.integer)):
             raise DataError(f"row {row} has the label {label!r}; a string, an int or a bool is wanted.")
     kinds = sorted({_kind(label) for label in labels})
     if len(kinds) > 1:
         raise DataError(f"the labels mix {' and '.join(kinds)}; make them all of one kind, str(label) for instance.")
-    classes, codes = np.unique(np.array(labels), return_inverse=True)
+    # numpy makes floats of uint64 next to int64
+    together = np.array(labels, dtype=np.int64 if kinds == [_kind(1)] else None)
+    classes, codes = np.unique(together, return_inverse=True)
+    _warn_of_look_alikes(classes)
     if len(classes) < 2:
         raise DataError(f"all {rows} texts have the label {labels[0]!r}; a classifier needs at least two classes.")
     return classes, codes.astype(np.int64)
+
+
+def _stripped(labels: Sequence[Any]) -> Sequence[Any]:
+    """The labels without blanks at the edges of strings; a warning names the first that had some."""
+    stripped = [without_blank_edges(label) if isinstance(label, str) else label for label in labels]
+    changed = [row for row, label in enumerate(labels) if isinstance(label, str) and label != stripped[row]]
+    if not changed:
+        return labels
+    warnings.warn(
+        f"{len(changed):,} of {len(labels):,} labels have blanks at their edges, the first {labels[changed[0]]!a} in "
+        f"row {changed[0]}; they are removed.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return stripped
+
+
+def _warn_of_look_alikes(classes: NDArray[Any]) -> None:
+    """Warn of classes that differ in case, in invisible characters or in how accents are encoded alone."""
+    if classes.dtype.kind != "U":
+        return
+    alike: dict[str, list[str]] = {}
+    for name in classes.tolist():
+        folded = unicodedata.normalize("NFC", visible(name)).casefold()
+        alike.setdefault(" ".join(folded.split()), []).append(name)
+    groups = [names for names in alike.values() if len(names) > 1]
+    if not groups:
+        return
+    some = "; ".join(" and ".join(f"{name!a}" for name in names) for names in groups[:5])
+    more = f"; and {len(groups) - 5} more" if len(groups) > 5 else ""
+    warnings.warn(
+        f"these labels look the same but are different classes: {some}{more}. "
+        "Write them alike if they mean the same class.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:

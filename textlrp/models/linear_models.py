@@ -28,6 +28,7 @@ from sklearn.preprocessing import binarize
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from textlrp.errors import ModelError
+from textlrp.models.finite import finite_weights
 
 Array = NDArray[Any]
 
@@ -149,7 +150,10 @@ def _weights(estimator: Any) -> tuple[Array, Array]:
     weight = estimator.coef_
     weight = np.atleast_2d(weight.toarray() if sparse.issparse(weight) else weight)
     bias = np.broadcast_to(np.asarray(estimator.intercept_), (len(weight),))
-    return weight.astype(np.float64, copy=False), bias.astype(np.float64)
+    bias = bias.astype(np.float64)
+    what = f"coef_ and intercept_ of the {type(estimator).__name__}"
+    advice = "Fit it again with more regularization, or on features that are finite."
+    return finite_weights(weight.astype(np.float64, copy=False), what, advice), finite_weights(bias, what, advice)
 
 
 def _both_sides(weight: Array, bias: Array) -> tuple[Array, Array]:
@@ -197,11 +201,15 @@ def _one_vs_rest(estimator: Any, name: str) -> Head:
 def _bayes(estimator: Any) -> Head:
     classes, present = estimator.classes_, estimator.feature_log_prob_.astype(np.float64, copy=False)
     prior = np.asarray(estimator.class_log_prior_, dtype=np.float64)
+    kind, advice = type(estimator).__name__, "Fit it again with alpha above 0, such as alpha=0.01."
+    present = finite_weights(present, f"feature_log_prob_ of the {kind}", advice)
+    prior = finite_weights(prior, f"class_log_prior_ of the {kind}", "Give every class a prior above 0.")
     if isinstance(estimator, ComplementNB):  # which looks at the prior only where there is a single class
         prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
         return Head(classes, present, prior, probabilities=_normalised)
-    absent = np.log(1 - np.exp(present))
+    with np.errstate(divide="ignore"):
+        absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
     return Head(classes, present, prior, absent, estimator.binarize, _normalised)
 
 

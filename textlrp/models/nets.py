@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from textlrp.errors import OptionError
+from textlrp.errors import ModelError, OptionError
+from textlrp.lrp.threads import threads_for_training
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import DTYPES, TextClassifier
-from textlrp.models.inputs import Texts
-from textlrp.models.options import check_positive, check_share, check_whole
+from textlrp.models.base import DTYPES, Documents, TextClassifier
+from textlrp.models.inputs import Texts, check_texts
+from textlrp.models.options import check_flag, check_positive, check_share, check_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.plain import net_point
 from textlrp.models.points import Point
-from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.models.training import History, Net, Plan, SubwordTable, scores_of, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vectors import Vectors, load_vectors
@@ -42,6 +43,24 @@ class TraceableNet(Net, Protocol):
 
 class NetClassifier(TextClassifier):
     """A classifier over word vectors, trained by :mod:`textlrp.models.training`."""
+
+    training_options = (
+        *TextClassifier.training_options,
+        "vectors",
+        "tune_vectors",
+        "standardise_vectors",
+        "embedding_dim",
+        "max_epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "word_dropout",
+        "label_smoothing",
+        "train_tokens",
+        "validation_fraction",
+        "patience",
+    )
 
     vectors: VectorSource
     tune_vectors: bool
@@ -68,20 +87,30 @@ class NetClassifier(TextClassifier):
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> TraceableNet:
         """The net with these weights."""
 
-    def _fit_words(self, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int) -> None:
+    def _fit_words(
+        self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
+    ) -> None:
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that only they know join with 0 training documents
             vocabulary = vocabulary.extended(outside.words)
         ids = [vocabulary.ids(forms) for forms in words]
-        start = self._starting_vectors(vocabulary, ids, outside, seed)
-        table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
-        net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
-        balance = self._class_weights(classes, codes)
-        balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
-        self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed)
+        with threads_for_training(sum(len(own[: self.train_tokens]) for own in ids)):
+            start = self._starting_vectors(vocabulary, ids, outside, seed)
+            table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
+            net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
+            balance = self._class_weights(classes, codes)
+            balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
+            subwords = self._new_subwords(table, vocabulary)
+            self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed, subwords)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
+        if subwords is not None:
+            self.weights_["subwords"] = subwords.table.numpy()
+
+    def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
+        """Vectors of character n-grams to train with the words; ``table`` then keeps what they leave of its rows."""
+        return None
 
     def _outside_vectors(self) -> Vectors | None:
         """The vectors that were given or are read from a file; None where they are made here."""
@@ -124,6 +153,19 @@ class NetClassifier(TextClassifier):
             tune_vectors=self.tune_vectors,
         )
 
+    def ids_of(self, forms: Sequence[str]) -> Ids:
+        """(L,) ids of words."""
+        return self._read_with().ids(forms)
+
+    def vectors_of(self, ids: Ids) -> NDArray[Any]:
+        """Word vectors (..., D) of ids; zero for an unknown word."""
+        return np.asarray(self.weights_["embedding"][ids])
+
+    def idf_of(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
+        """The inverse document frequency of ids, to a ``power``; 0 for id 0."""
+        known = np.append(0.0, self.vocabulary_.inverse_frequencies() ** (1.0 if power is None else power))
+        return np.asarray(known[ids])
+
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         return scores_of(self.fitted_net(), texts)
 
@@ -144,7 +186,7 @@ class NetClassifier(TextClassifier):
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         check_is_fitted(self, "weights_")
-        return self.probabilities(self._scores(list(self._read_ids(X))))
+        return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """The softmax of scores (N, C)."""
@@ -156,7 +198,14 @@ class NetClassifier(TextClassifier):
         check_is_fitted(self, "weights_")
         return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
 
+    def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
+        """Raise :class:`ModelError` unless the vector of unknown words is zero, as every loop over words assumes."""
+        if weights["embedding"][0].any():
+            raise ModelError("row 0 of embedding, the vector of unknown words, must be zero; it is not.")
+
     def _check_options(self) -> None:
+        for name in ("tune_vectors", "standardise_vectors"):
+            check_flag(name, getattr(self, name))
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
             check_whole(name, getattr(self, name))
         for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):

@@ -29,6 +29,12 @@ def check_whole(name: str, value: Any, *, none: str | None = None) -> None:
     raise OptionError(f"{name}={value!r} came; a whole number >= 1{otherwise} is wanted.")
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Raise :class:`OptionError` unless this is True or False, Python's or numpy's."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise OptionError(f"{name} must be True or False; got {value!r}.")
+
+
 def check_share(name: str, value: Any) -> None:
     """Raise :class:`OptionError` unless 0 <= ``value`` < 1."""
     if not (is_number(value) and 0 <= value < 1):

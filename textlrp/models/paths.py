@@ -97,7 +97,7 @@ def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> li
 def kept_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
     """Scores (S, C) of text n with the words left in it where ``keep`` (S, L) is True; others are zero vectors."""
     if isinstance(model, TextClassifier):
-        return model.thinned_scores(batch.ids[n, : int(batch.lengths[n])], keep)
+        return model.thinned_scores(batch, n, keep)
     return model.scores(batch.select([n] * len(keep)), keep=keep)
 
 
@@ -113,6 +113,8 @@ def _kept(length: int, own: NDArray[np.int64], change: Change) -> NDArray[np.boo
 
 def _closed_up_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
     """Scores (S, C) of text n with the words that are kept side by side."""
+    if isinstance(model, TextClassifier):
+        return model.closed_up_scores(batch, n, keep)
     alternatives = batch.select([n] * len(keep))
     ids, lengths = pad([row[: len(kept)][kept] for row, kept in zip(alternatives.ids, keep, strict=True)])
     # what the batch says of tokens stays as it was: scores do not ask

@@ -25,6 +25,7 @@ from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Step, Trace
 from textlrp.models.base import DTYPES
 from textlrp.models.fingerprints import digest
+from textlrp.models.finite import check_scores
 from textlrp.models.inputs import Texts, check_texts
 from textlrp.models.linear_models import Head, linear_head
 from textlrp.models.points import Point
@@ -116,13 +117,13 @@ class PipelineModel:
         """
         batch = _own(batch)
         if keep is None:
-            return self.head.scores(batch.features, self.dtype)
+            return self._finite(self.head.scores(batch.features, self.dtype), batch)
         kept = [keep[n, : int(batch.lengths[n])] for n in range(len(batch))]
         numbers = [
             count_columns(reader, [source.traced[place].kept(kept[n]) for n, source in enumerate(batch.sources)])
             for place, reader in enumerate(self.readers)
         ]
-        return self.head.scores(self.head.prepare(self.stage.run(numbers)), self.dtype)
+        return self._finite(self.head.scores(self.head.prepare(self.stage.run(numbers)), self.dtype), batch)
 
     def probabilities(self, scores: Array) -> Array | None:
         """What ``predict_proba`` says where the scores are these (N, C); None where the linear model has none."""
@@ -173,6 +174,9 @@ class PipelineModel:
             return torch.from_numpy(np.ascontiguousarray((words.T @ values.numpy().T).T))
 
         return Point(torch.from_numpy(row.data[:, None].copy()), forward, to_words)
+
+    def _finite(self, scores: Array, batch: Batch) -> Array:
+        return check_scores(scores, self.classes_.tolist(), lambda n: batch.readings[n].document_id)
 
     def _box(self, dtype: str) -> Bounds | None:
         """Bounds of the features, where both are known."""

@@ -145,6 +145,8 @@ def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConv
 def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
     """Text ``n`` of a batch as the vectors of its words, and the net over them."""
     wanted = DTYPES[dtype or model.dtype]
+    if "subwords" in model.weights_:
+        return _subword_point(model, batch, n, dtype)
     ids = torch.from_numpy(batch.ids[n, : int(batch.lengths[n])].copy())
     weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
     vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
@@ -154,6 +156,14 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
         return Point(vectors, module.from_vectors)
     occurrences = module.occurrence_weights(ids[None])[0]
     return Point(vectors, lambda alternatives: module.from_vectors(alternatives, occurrences))
+
+
+def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> Point:
+    """The same for a bag of embeddings that reads unknown words from their n-grams."""
+    net, (ids,) = model.local_net([batch.ids[n, : int(batch.lengths[n])]], dtype)
+    module = PlainBagNet(net).requires_grad_(False)
+    occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
+    return Point(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))
 
 
 def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from textlrp.errors import DataError, ModelError
+from textlrp.models.finite import not_finite
 from textlrp.text.batches import Batch
 
 FORWARD_ERRORS = (
@@ -43,13 +44,16 @@ def unreadable(name: str) -> DataError:
     )
 
 
+_MODULE_ADVICE = "The module has a weight that is not finite, or it divides by zero or overflows for this text."
+
+
 def check_numbers(scores: Tensor, batch: Batch) -> None:
-    """Raise where a score (N, C) is not a number, as that of an empty text often is."""
-    for n in scores.isnan().any(dim=1).nonzero().flatten().tolist():
+    """Raise where a score (N, C) is not finite, as that of an empty text often is."""
+    for n in scores.isfinite().logical_not().any(dim=1).nonzero().flatten().tolist():
         name = batch.readings[n].document_id
         if not batch.lengths[n]:
             raise unreadable(name)
-        raise ModelError(f"a score that the module gave text {name!r} is not a number (nan); numbers are wanted.")
+        raise not_finite(scores[n].numpy(), range(scores.shape[1]), name, _MODULE_ADVICE)
 
 
 def check_module(module: nn.Module) -> None:

@@ -7,21 +7,31 @@ held-out training texts. Everything random comes from one seed.
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
 from textlrp.lrp.mean_kernels import adam_rows
+from textlrp.lrp.threads import threads_for
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.progress import progress_bar
 from textlrp.text.batches import bucket
+
+LOGGER = logging.getLogger(__name__)
+"""Gets one line at level INFO after the first epoch: how long the training takes."""
+
+WORTH_SAYING = 2.0
+"""Seconds of training left from which the expected time is logged."""
 
 
 class Net(Protocol):
@@ -74,21 +84,32 @@ class History:
 
 
 def train(
-    net: Net, texts: Sequence[Ids], codes: NDArray[np.int64], class_weights: Tensor | None, plan: Plan, seed: int
+    net: Net,
+    texts: Sequence[Ids],
+    codes: NDArray[np.int64],
+    class_weights: Tensor | None,
+    plan: Plan,
+    seed: int,
+    subwords: SubwordTable | None = None,
 ) -> History:
     """Train ``net`` in place and leave the best weights seen in it.
 
     ``texts`` N of (L,) ids, ``codes`` (N,) classes. Ctrl-C ends the training and keeps the best so far.
+    With ``subwords``, word vectors are those of the net's table plus the means of their n-grams', which are left in
+    the table in the end.
     """
-    loop = _Loop(net, texts, codes, class_weights, plan, seed)
+    loop = _Loop(net, texts, codes, class_weights, plan, seed, subwords)
     accuracies: list[float] = []
     best, kept, best_state = -1.0, 0, loop.averages
+    started = time.perf_counter()
     with progress_bar() as progress:
         task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
         try:
             for epoch in range(1, plan.max_epochs + 1):
                 for _ in loop.epoch():
                     progress.advance(task)
+                if epoch == 1:
+                    _log_expected_time(time.perf_counter() - started, plan.max_epochs)
                 if not len(loop.held_out):
                     kept, best_state = epoch, loop.averaged()
                     continue
@@ -105,7 +126,59 @@ def train(
                 f"training was interrupted; the weights of epoch {kept} are kept.", UserWarning, stacklevel=4
             )
     loop.put(best_state)
+    if subwords is not None:
+        net.table.add_(subwords.means())
     return History(len(loop.held_out), tuple(accuracies), kept)
+
+
+def _log_expected_time(seconds: float, epochs: int) -> None:
+    """Log how long the epochs after the first take at most; ``seconds`` is the time of the first."""
+    left = seconds * (epochs - 1)
+    if left >= WORTH_SAYING:
+        LOGGER.info("epoch 1 of at most %d took %.1f s; at most about %s more", epochs, seconds, _duration(left))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+class SubwordTable:
+    """Vectors (B, D) of hashed character n-grams while they are trained.
+
+    ``mixing`` (V + 1, B) sparse: row w takes the mean over the n-grams of word w, row 0 is empty.
+    """
+
+    def __init__(self, mixing: Any, table: Tensor) -> None:
+        self.mixing, self.table = mixing, table
+        self._moments = (np.zeros_like(table.numpy()), np.zeros_like(table.numpy()))
+
+    def means(self) -> Tensor:
+        """(V + 1, D): the mean of each word's n-grams."""
+        return torch.from_numpy(self.mixing @ self.table.numpy()).to(self.table.dtype)
+
+    def parts(self, words: Ids, tuned: bool) -> SubwordParts:
+        """The n-grams of some words."""
+        mixing = self.mixing[words]
+        buckets, columns = np.unique(mixing.indices, return_inverse=True)
+        dtype = self.table.numpy().dtype
+        own = sparse.csr_matrix((mixing.data.astype(dtype), columns, mixing.indptr), (len(words), len(buckets)))
+        return SubwordParts(buckets.astype(np.int64), own, torch.from_numpy(own @ self.table.numpy()[buckets]), tuned)
+
+    def update(self, parts: SubwordParts, rate: float, step: int) -> None:
+        """One Adam step on the n-grams of a batch."""
+        gradient = parts.means.grad
+        if gradient is not None:
+            own = np.ascontiguousarray(parts.mixing.T @ gradient.numpy())
+            adam_rows(
+                self.table.numpy(), *self._moments, parts.buckets, own, rate, 1 - 0.9**step, 1 - 0.999**step,
+            )  # fmt: skip
+
+
+class SubwordParts:
+    """The n-grams of U words: ``buckets`` (B',), ``mixing`` (U, B'), and their ``means`` (U, D)."""
+
+    def __init__(self, buckets: Ids, mixing: Any, means: Tensor, tuned: bool) -> None:
+        self.buckets, self.mixing, self.means = buckets, mixing, means.requires_grad_(tuned)
 
 
 class _Loop:
@@ -119,8 +192,10 @@ class _Loop:
         class_weights: Tensor | None,
         plan: Plan,
         seed: int,
+        subwords: SubwordTable | None,
     ) -> None:
         self.net, self.plan, self.texts, self.codes = net, plan, texts, codes
+        self.subwords = subwords
         self.class_weights = class_weights
         self.rng = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed)
@@ -136,7 +211,8 @@ class _Loop:
         self.step = 0
 
     def _state(self) -> dict[str, Tensor]:
-        return {"embedding": self.net.table, **self.net.weights}
+        state = {"embedding": self.net.table, **self.net.weights}
+        return state if self.subwords is None else state | {"subwords": self.subwords.table}
 
     def averaged(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
@@ -162,12 +238,13 @@ class _Loop:
         self.step += 1
         packed = pack([self._drop_words(self.texts[row][: plan.train_tokens]) for row in rows])
         vectors = net.table[torch.from_numpy(packed.distinct)].requires_grad_(plan.tune_vectors)
+        parts = None if self.subwords is None else self.subwords.parts(packed.distinct, plan.tune_vectors)
         drop = None
         if plan.dropout > 0:
             kept = torch.rand((len(rows), net.features), generator=self.noise) >= plan.dropout
             drop = kept.to(net.table.dtype) / (1 - plan.dropout)
         loss = torch.nn.functional.cross_entropy(
-            net.forward(vectors, packed, drop),
+            net.forward(vectors if parts is None else vectors + parts.means, packed, drop),
             torch.from_numpy(self.codes[rows]),
             weight=self.class_weights,
             label_smoothing=plan.label_smoothing,
@@ -179,6 +256,8 @@ class _Loop:
         self.optimizer.step()
         if plan.tune_vectors and vectors.grad is not None:
             self._update_table(packed.distinct[1:], vectors.grad[1:], rate)
+            if parts is not None and self.subwords is not None:
+                self.subwords.update(parts, rate, self.step)
         if self.step % AVERAGE_EVERY == 0:
             self._average(AVERAGE_EVERY)
 
@@ -204,6 +283,8 @@ class _Loop:
         """Accuracy of the averaged weights on the held-out texts."""
         now = {name: value.clone() for name, value in self._state().items()}
         self.put(self.averages)
+        if self.subwords is not None:
+            self.net.table.add_(self.subwords.means())
         texts = [self.texts[row] for row in self.held_out]
         right = (scores_of(self.net, texts).argmax(axis=1) == self.codes[self.held_out]).mean()
         self.put(now)
@@ -228,7 +309,8 @@ def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
     scores = np.zeros((len(texts), len(net.weights["output.bias"])), dtype=net.table.numpy().dtype)
     for rows in bucket([len(ids) for ids in texts], SCORING_BLOCK):
         packed = pack([texts[row] for row in rows])
-        scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
+        with threads_for(len(rows), len(packed.words)):
+            scores[rows] = net.forward(net.table[torch.from_numpy(packed.distinct)], packed, None).numpy()
     return scores
 
 

@@ -17,8 +17,9 @@ from textlrp.models.inputs import Texts, check_texts
 from textlrp.models.options import is_whole
 from textlrp.records import Document, Status, Tokens
 from textlrp.text.batches import Batch, Reading
+from textlrp.text.invisible import visible_with_origins
 from textlrp.text.skip import inside
-from textlrp.text.tokens import Tokenizer
+from textlrp.text.tokens import Tokenizer, WholeTokenizer
 
 Lookup = Mapping[str, int] | Callable[[str], int | None]
 """word -> id; a word that is not there has no id."""
@@ -50,8 +51,10 @@ class WordReader:
 
     def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
         text = document if isinstance(document, str) else document.text
-        spans = self.tokenizer.spans(text)
-        forms = tuple(text[start:end] for start, end in spans.tolist())
+        seen, origins = (text, None) if self._is_users_own() else visible_with_origins(text)
+        spans = self.tokenizer.spans(seen)
+        forms = tuple(seen[start:end] for start, end in spans.tolist())
+        spans = spans if origins is None else origins[spans]
         skipped = inside(spans[:, 0], document.skip) if isinstance(document, Document) else np.zeros(len(spans), bool)
         status = np.where(skipped, Status.SKIPPED, Status.READ).astype(np.uint8)
         ids: list[int] = []
@@ -65,6 +68,10 @@ class WordReader:
         read = tuple(forms[place] for place in positions.tolist())
         name = str(number) if isinstance(document, str) else document.id
         return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
+
+    def _is_users_own(self) -> bool:
+        # a callable gets the text as it is: only so does it read what it reads where the module is used
+        return isinstance(self.tokenizer, WholeTokenizer) and not isinstance(self.tokenizer.source, str)
 
     def _id(self, word: str) -> int | None:
         """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""

@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from textlrp.errors import DataError
 from textlrp.records import Explanation, Tokens
 from textlrp.reports.marks import number, shown_relevance
+from textlrp.words.read import overlaps
 
 TOP_WORDS = 10
 """Words that the share of top words in common is taken of."""
@@ -65,7 +66,7 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
     """
     _check_pair(first, second)
     forms, word_of = first.tokens.words()
-    word, token, share = _overlaps(_word_spans(first.tokens), second.tokens.spans)
+    word, token, share = overlaps(_word_spans(first.tokens), second.tokens.spans)
     alone = np.setdiff1d(np.arange(len(second.tokens)), token)
     index: dict[str, int] = {}
     every = (*forms, *(second.tokens.forms[t] for t in alone.tolist()))
@@ -115,22 +116,6 @@ def _word_spans(tokens: Tokens) -> Places:
     firsts = np.flatnonzero(np.diff(word_of, prepend=-1))
     lasts = np.append(firsts[1:], len(word_of)) - 1 if len(firsts) else firsts
     return np.stack([tokens.spans[firsts, 0], tokens.spans[lasts, 1]], axis=1).astype(np.int64)
-
-
-def _overlaps(words: Places, tokens: NDArray[np.int32]) -> tuple[Places, Places, Numbers]:
-    """Pairs of a word and a token that share characters, with the token's share.
-
-    Both come sorted and disjoint; a token's shares sum to 1 over the words it overlaps.
-    """
-    low = np.searchsorted(words[:, 1], tokens[:, 0], side="right")
-    high = np.maximum(np.searchsorted(words[:, 0], tokens[:, 1], side="left"), low)
-    token = np.repeat(np.arange(len(tokens)), high - low)
-    # counts up from its low anew for each token
-    word = np.arange(len(token)) + np.repeat(low - (np.cumsum(high - low) - (high - low)), high - low)
-    common = np.minimum(words[word, 1], tokens[token, 1]) - np.maximum(words[word, 0], tokens[token, 0])
-    # a token without a character overlaps nothing, wherever it stands
-    word, token, common = word[common > 0], token[common > 0], common[common > 0].astype(np.float64)
-    return word, token, common / np.bincount(token, weights=common, minlength=len(tokens))[token]
 
 
 def _normalised(explanation: Explanation) -> Numbers:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from textlrp.reports.svg import RULE, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 500, 340
 """Pixels of a figure, unless it says otherwise."""
@@ -70,7 +71,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 def new_axes(names: Sequence[str], height: int = HEIGHT, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
     """A figure with room at the right for these names."""
     right = max([extent(short(name)) for name in names], default=0.0) + 34
-    figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+    figure = new_figure(height)
     box = (_LEFT / WIDTH, bottom / height, 1 - (_LEFT + right) / WIDTH, 1 - (_TOP + bottom) / height)
     axes = figure.add_axes(box)
     axes.patch.set_visible(False)
@@ -80,8 +81,17 @@ def new_axes(names: Sequence[str], height: int = HEIGHT, bottom: int = BOTTOM) -
     return figure, axes
 
 
+def new_figure(height: int) -> Figure:
+    """An empty figure of the usual width and ``height`` pixels."""
+    from matplotlib.figure import Figure  # late: most of matplotlib
+
+    return Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+
+
 def draw_lines(axes: Axes, steps: NDArray[Any], lines: Sequence[Line], every: int) -> None:
     """The lines from the last to the first, so that the first lies on top, and their names at their ends."""
+    from matplotlib.ticker import MaxNLocator
+
     for n, line in reversed(list(enumerate(lines))):
         along = steps[: len(line.values)]
         if line.band is not None:

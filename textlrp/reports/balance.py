@@ -34,11 +34,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How the score of one target is made up; ``left_over`` is None where the parts sum to the score."""
+    """How the score of one target is made up; ``left_over`` is None where the parts sum to the score.
+
+    ``mean`` is the mean over classes where propagation started from the score without it, else None.
+    """
 
     score: str
     on_words: str
     absorbed: tuple[Part, ...]
+    mean: str | None
     left_over: str | None
 
     @property
@@ -46,6 +50,8 @@ class Balance:
         """All of it on one line, without what rounds to nothing."""
         absorbed = (part for part in self.absorbed if any(figure in part.value for figure in "123456789"))
         parts = [Part("on the words", self.on_words), *absorbed]
+        if self.mean is not None:
+            parts.append(Part("mean score over classes", self.mean))
         if self.left_over is not None:
             parts.append(Part("not accounted for by this method", self.left_over))
         return f"{self.score} = " + ", ".join(f"{part.value} {part.name}" for part in parts)
@@ -57,16 +63,19 @@ def balances(explanation: Explanation) -> list[Balance]:
     scores, ledger = explanation.target_scores.astype(np.float64), _by_cause(explanation)
     on_words = shown_relevance(explanation, range(len(explanation.targets)))
     found = []
-    for row, score in enumerate(scores.tolist()):
+    starts = explanation.start_scores.astype(np.float64)
+    for row, (score, start) in enumerate(zip(scores.tolist(), starts.tolist(), strict=True)):
+        centered = explanation.start == "centered" and not isinstance(explanation.targets[row], tuple)
         words = float(on_words[row].sum())
         parts = {cause: float(entry[row]) for cause, entry in ledger.items()}
-        left_over = score - words - sum(parts.values())
+        left_over = start - words - sum(parts.values())
         whole = float(np.abs(on_words[row]).sum()) + sum(abs(part) for part in parts.values())
         found.append(
             Balance(
                 score=number(score, digits),
                 on_words=number(words, digits, signed=True),
                 absorbed=tuple(Part(CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
+                mean=number(explanation.mean_score, digits, signed=True) if centered else None,
                 left_over=number(left_over, digits, signed=True) if abs(left_over) > TOLERANCE * whole else None,
             )
         )

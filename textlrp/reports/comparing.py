@@ -20,10 +20,11 @@ from textlrp.reports.balance import Part
 from textlrp.reports.disagreeing import Tally, count_words, words_of_all, words_of_document
 from textlrp.reports.marks import Run, number, percentage
 from textlrp.reports.naming import name_of
+from textlrp.reports.palette import Palette
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.passages import cut, shared_passage
 from textlrp.reports.rendering import rendered, today, write_page
-from textlrp.reports.view import DocumentView, view
+from textlrp.reports.view import DocumentView, rule_and_start, view
 
 LONG = 2000
 """Characters of a text that is shown whole."""
@@ -64,6 +65,7 @@ def comparison_page(
     about: str = "",
     title: str | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> str:
     """Pairs of explanations of one document each, the most different first; written to ``path`` too if given.
 
@@ -82,7 +84,7 @@ def comparison_page(
         both = aligned(*pair)
         sides, version = sides or sides_of(pair, names), pair[0].version
         _check_same(sides, pair)
-        done.append(_compared(pair, both, sides, f"d{position + 1}"))
+        done.append(_compared(pair, both, sides, f"d{position + 1}", colours))
         count_words(tallies, both)
     if sides is None:
         raise DataError("no document came; a comparison needs at least one.")
@@ -99,7 +101,7 @@ def comparison_page(
         palette=colours,
     )
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 
@@ -108,7 +110,8 @@ def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[Side, Si
     models = names or (pair[0].model, pair[1].model)
     hows = tuple(name_of(each).title for each in pair)
     if hows[0] == hows[1]:
-        hows = tuple(each.rule for each in pair) if pair[0].rule != pair[1].rule else hows
+        rules = tuple(rule_and_start(each) for each in pair)
+        hows = rules if rules[0] != rules[1] else hows
     parts = [
         [models[n]] * (pair[0].model != pair[1].model) + [hows[n]] * (hows[0] != hows[1]) for n in range(len(pair))
     ]
@@ -116,21 +119,23 @@ def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[Side, Si
     if headings[0] == headings[1]:
         headings = ["first", "second"] if not headings[0] else [f"{headings[n]} ({pair[n].model})" for n in (0, 1)]
     one, other = (
-        Side(headings[n], models[n], pair[n].model, name_of(pair[n]).title, pair[n].rule) for n in range(len(pair))
+        Side(headings[n], models[n], pair[n].model, name_of(pair[n]).title, rule_and_start(pair[n]))
+        for n in range(len(pair))
     )
     return one, other
 
 
 def _check_same(sides: tuple[Side, Side], pair: Pair) -> None:
     for side, explanation in zip(sides, pair, strict=True):
-        if (side.model, side.printed) != (explanation.model, explanation.rule):
+        if (side.model, side.printed) != (explanation.model, rule_and_start(explanation)):
             raise DataError(
                 f"the explanations of one side are by {side.model} with {side.printed}, and that of "
-                f"{explanation.document_id!r} by {explanation.model} with {explanation.rule}; give one at a time."
+                f"{explanation.document_id!r} by {explanation.model} with {rule_and_start(explanation)}; "
+                "give one at a time."
             )
 
 
-def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str) -> Compared:
+def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str, colors: Palette) -> Compared:
     part = shared_passage(pair, longest=LONG, limit=PASSAGE)
     docs = [view(each) for each in pair]
     shown: list[tuple[Side, DocumentView, list[Run]]] = [
@@ -150,6 +155,7 @@ def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str) -> 
         correlation=correlation_text(both.rank_correlation),
         overlap=overlap_text(both.top_overlap),
         words=words_of_document(both, (sides[0].heading, sides[1].heading)),
+        palette=colors,
     )
     right = None if docs[0].right is None or docs[1].right is None else (docs[0].right, docs[1].right)
     return Compared(

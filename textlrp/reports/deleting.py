@@ -16,6 +16,7 @@ from textlrp.reports.tables import (
     Sentence,
     Table,
     count,
+    difference_cells,
     documents,
     figure_cell,
     head,
@@ -23,6 +24,8 @@ from textlrp.reports.tables import (
     real,
     said,
     share,
+    too_few,
+    verdicts_note,
 )
 
 TOLD = 10
@@ -100,13 +103,11 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
                 Cell(curve["method"]),
                 figure_cell(curve.get("area"), 3),
                 interval_cell(curve.get("interval")),
-                *(_difference(by_method.get(curve["method"]), protocol["better"]) if differences else ()),
+                *(difference_cells(by_method.get(curve["method"])) if differences else ()),
             )
             for curve in curves
         ),
-        (f"▲ better, ▼ worse than {against}: the interval of the paired difference excludes 0; ≈ it does not.",)
-        if differences
-        else (),
+        (verdicts_note(against),) if differences else (),
     )
     drawing = Drawing(Markup(deletion_figure(protocol, uid=uid)))
     return Block(protocol["title"], tuple(about), (drawing,), table)
@@ -118,39 +119,24 @@ def _lead(protocol: Results) -> str:
     return _PROTOCOLS[protocol["name"]][2] if protocol["name"] in _PROTOCOLS else ""
 
 
-def _difference(difference: Results | None, better: str) -> tuple[Cell, Cell, Cell]:
-    if difference is None:
-        return Cell("", "num"), Cell("", "num"), Cell("")
-    sign = verdict(difference, better)
-    look, name = {1: ("strong", "▲ better"), -1: ("strong", "▼ worse"), 0: ("soft", "≈")}[sign]
-    return (
-        figure_cell(difference.get("difference"), 3, signed=True),
-        interval_cell(difference.get("interval"), signed=True),
-        Cell(name, f"verdict {look}"),
-    )
-
-
-def verdict(difference: Results, better: str) -> int:
-    """1 if the method is better than what it is compared with, -1 if worse, 0 if the interval does not tell."""
-    ends = [real(end) for end in difference.get("interval") or ()]
-    if len(ends) != 2 or ends[0] is None or ends[1] is None or ends[0] <= 0.0 <= ends[1]:
-        return 0
-    return 1 if (ends[0] > 0.0) == (better == "higher") else -1
-
-
 def compared(protocol: Results) -> Sentence:
     """Which methods are better than the first one, which are worse, and which are not told apart."""
-    by_sign: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    by_verdict: dict[str, list[str]] = {name: [] for name in ("better", "worse", "not significant", "few")}
     differences: Sequence[Results] = protocol.get("differences") or ()
+    few = ""
     for each in differences:
         if each["method"] != "random" and not each["method"].endswith(", reversed"):
-            by_sign[verdict(each, protocol["better"])].append(each["method"])
-    parts = {1: "better: *{}*", -1: "worse: {}", 0: "not told apart: {}"}
-    found = [sign for sign in parts if by_sign[sign]]
+            if each.get("verdict") == "too few documents":
+                few = too_few(each)
+            by_verdict.get(str(each.get("verdict")), by_verdict["few"]).append(each["method"])
+    parts = {"better": "better: *{}*", "worse": "worse: {}", "not significant": "not told apart: {}"}
+    if few:
+        parts["few"] = few + " to compare: {}"
+    found = [name for name in parts if by_verdict[name]]
     if not found:
         return ()
-    pattern = "Beside *{}*, " + "; ".join(parts[sign] for sign in found) + "."
-    names = [", ".join(by_sign[sign]) for sign in found]
+    pattern = "Beside *{}*, " + "; ".join(parts[name] for name in found) + "."
+    names = [", ".join(by_verdict[name]) for name in found]
     return said(pattern, differences[0]["against"], *names)
 
 

@@ -17,7 +17,7 @@ from textlrp.reports.marks import number
 from textlrp.reports.measures import SECTIONS
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
-from textlrp.reports.tables import Results, Section, Sentence, Word, count, real, said, share
+from textlrp.reports.tables import Results, Section, Sentence, Word, count, documents, real, said, share
 
 T = TypeVar("T")
 
@@ -49,12 +49,14 @@ def evaluation_page(results: Mapping[str, Any], *, palette: str = "red-blue") ->
     )
 
 
-def write_evaluation(results: Mapping[str, Any], path: str | Path, *, palette: str = "red-blue") -> Path:
+def write_evaluation(
+    results: Mapping[str, Any], path: str | Path, *, palette: str = "red-blue", force: bool = False
+) -> Path:
     """Writes :func:`evaluation_page` to ``path``, whole or not at all; gives back the path.
 
     Raises :class:`DataError` also if the folder is missing.
     """
-    write_page(evaluation_page(results, palette=palette), path)
+    write_page(evaluation_page(results, palette=palette), path, force=force)
     return Path(path)
 
 
@@ -71,6 +73,7 @@ def findings(results: Results) -> list[Sentence]:
         found.append((*told(protocol), Word(" "), *others) if others else told(protocol))
     found.append(_vectors_told((results.get("vectors") or {}).get("rows") or ()))
     found.append(_pointing_told(results.get("pointing") or {}))
+    found.append(_rationales_told((results.get("rationales") or {}).get("levels") or ()))
     return [sentence for sentence in found if sentence]
 
 
@@ -102,6 +105,23 @@ def _pointing_told(pointing: Results) -> Sentence:
     return said(pattern + ".", *values)
 
 
+def _rationales_told(levels: Sequence[Results]) -> Sentence:
+    if not levels:
+        return ()
+    level = levels[0]
+    precisions = {row["method"]: real(row.get("average_precision")) for row in level["rows"]}
+    method, precision = next(iter(precisions.items()))
+    if precision is None:
+        return ()
+    pattern = "*{}* ranks what people marked with an average precision of *{}* ({}, by {}s"
+    values = [method, number(precision, 3), documents(level.get("documents")), level["by"]]
+    others = [(name, precisions.get(name)) for name in ("tf × log ratio", "random")]
+    for name, value in others:
+        if value is not None:
+            pattern, values = pattern + "; {}: {}", [*values, name, number(value, 3)]
+    return said(pattern + ").", *values)
+
+
 def _section(results: Results, name: str) -> Section:
     return _read(results, name, lambda: _MEASURES[name][1](results[name]))
 
@@ -119,7 +139,7 @@ def _read(results: Results, name: str, reading: Callable[[], T]) -> T:
 
 def _is_there(part: Any) -> bool:
     if isinstance(part, Mapping):
-        return bool(part.get("rows") or part.get("protocols"))
+        return bool(part.get("rows") or part.get("protocols") or part.get("levels"))
     return bool(part)
 
 

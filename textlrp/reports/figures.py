@@ -11,9 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
 
 from textlrp.reports.axes import (
@@ -29,6 +26,7 @@ from textlrp.reports.axes import (
     floats,
     name_axes,
     new_axes,
+    new_figure,
     short,
 )
 from textlrp.reports.marks import percentage
@@ -112,6 +110,9 @@ def map_figure(one_map: Results, *, uid: str = "") -> str:
     Of more than :data:`MOST_POINTS` documents an evenly spaced part is shown, and the figure says
     so. The :data:`MOST_GROUPS` largest groups have a colour and a marker each, the rest small dots.
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.transforms import IdentityTransform
+
     x, y = floats(one_map["x"]), floats(one_map["y"])
     groups = np.array([one_line(group) for group in one_map["group"]], dtype=object)
     sound = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
@@ -161,7 +162,7 @@ def bars_figure(rows: Sequence[Results], value: str = "accuracy", *, title: str,
     wide = max([extent(short(name)) for name in names], default=0.0) + 14
     label = f"{title}: " + ", ".join(f"{name} {share}" for name, share in zip(names, shown, strict=True))
     with drawing():
-        figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
+        figure = new_figure(height)
         axes = figure.add_axes((wide / WIDTH, 0, 1 - (wide + 62) / WIDTH, 1 - 30 / height))
         axes.set(xlim=(0, 1), ylim=(len(rows) - 0.3, -0.7), xticks=[], yticks=[])
         axes.spines[:].set_visible(False)

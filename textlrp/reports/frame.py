@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from textlrp.records import Explanation, Status
+from textlrp.text.surrogates import all_without_surrogates, without_surrogates
 
 _NAMES = {
     Status.READ: "read",
@@ -27,28 +28,31 @@ def to_frame(explanation: Explanation, *, ledger: bool = False) -> pd.DataFrame:
     ``count`` (training documents with the word, -1 where that is not known). What reached no word is in
     ``frame.attrs["ledger"]``, a list of ``{"class", "step", "cause", "relevance"}``; with ``ledger=True`` also as
     rows behind the words, with an empty token, ``start`` and ``end`` -1 and the step and cause as ``status``, so
-    that the relevance of a class sums to its score.
+    that the relevance of a class sums to its ``start_scores``. Half surrogate pairs, which pandas cannot store,
+    become U+FFFD.
     """
+    names = all_without_surrogates(list(explanation.target_names))
+    tokens, forms = (all_without_surrogates(list(words)) for words in (explanation.tokens, explanation.tokens.forms))
     count, spans = len(explanation.targets), explanation.tokens.spans
     statuses = [_NAMES[Status(status)] for status in explanation.status.tolist()]
     frame = pd.DataFrame(
         {
-            "document": explanation.document_id,
-            "token": list(explanation.tokens) * count,
+            "document": without_surrogates(explanation.document_id),
+            "token": tokens * count,
             "start": np.tile(spans[:, 0], count),
             "end": np.tile(spans[:, 1], count),
-            "class": np.repeat(np.array(explanation.target_names, dtype=object), len(spans)),
+            "class": np.repeat(np.array(names, dtype=object), len(spans)),
             "relevance": explanation.relevance.reshape(-1),
             "seen": np.tile(explanation.seen, count),
             "status": statuses * count,
-            "word": list(explanation.tokens.forms) * count,
+            "word": forms * count,
             "count": np.tile(explanation.counts, count),
         }
     )
     entries = [
         {"class": name, "step": step, "cause": cause, "relevance": float(value)}
         for (step, cause), entry in explanation.ledger.items()
-        for name, value in zip(explanation.target_names, entry, strict=True)
+        for name, value in zip(names, entry, strict=True)
     ]
     if ledger and entries:
         frame = pd.concat([frame, _ledger_rows(explanation, entries)], ignore_index=True)
@@ -60,7 +64,7 @@ def _ledger_rows(explanation: Explanation, entries: Sequence[Mapping[str, Any]])
     """One row per class and ledger entry, with the columns of the words."""
     return pd.DataFrame(
         {
-            "document": explanation.document_id,
+            "document": without_surrogates(explanation.document_id),
             "token": "",
             "start": np.int32(-1),
             "end": np.int32(-1),

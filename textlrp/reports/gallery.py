@@ -19,7 +19,7 @@ from textlrp.reports.naming import Name, name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.passages import Passage, cut, shared_passage
 from textlrp.reports.rendering import rendered, write_page
-from textlrp.reports.view import DocumentView, view
+from textlrp.reports.view import DocumentView, start_title, view
 
 SHORT = 1200
 """Characters of a text that every panel shows whole."""
@@ -41,6 +41,7 @@ class Panel:
     name: Name
     note: str
     printed: str
+    start: str
     doc: DocumentView
     shown: list[Run]
     correlation: str | None
@@ -71,6 +72,7 @@ def galleries_page(
     title: str | None = None,
     notes: Mapping[str, str] | None = None,
     palette: str = "red-blue",
+    force: bool = False,
 ) -> str:
     """A section for each document, with its explanations as :func:`gallery_page` shows them; read one at a time."""
     colours = palette_of(palette)
@@ -79,7 +81,9 @@ def galleries_page(
         part = shared_passage(_checked(explanations), longest=SHORT, limit=PASSAGE)
         panels = _panels(explanations, part, notes or {})
         # whether a section needs a heading is known at the end, so that all have one that can be hidden
-        parts.append(Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part)))
+        parts.append(
+            Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colours))
+        )
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
     if not docs:
@@ -94,7 +98,7 @@ def galleries_page(
         palette=colours,
     )
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 
@@ -138,6 +142,7 @@ def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[s
                 name=name_of(explanation),
                 note=notes.get(explanation.method, ""),
                 printed=explanation.rule,
+                start=start_title(explanation),
                 doc=doc,
                 shown=cut(doc.runs, part),
                 correlation=None if both is None else correlation_text(both.rank_correlation),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from textlrp.file_kinds import FRAGMENT_MARK
 from textlrp.records import Explanation
 from textlrp.reports.fragment import key, marked_lines
 from textlrp.reports.palette import palette as palette_of
@@ -33,16 +34,18 @@ def document_page(
     title: str | None = None,
     palette: str = "red-blue",
     steps: Steps | None = None,
+    force: bool = False,
 ) -> str:
     """One document as a self-contained page: its own text, marked; written to ``path`` too where one is given.
 
     With several targets the page has a class switch, and still one copy of the text. ``steps`` leads to other pages.
-    Raises :class:`DataError` if ``path`` cannot be written, :class:`OptionError` for an unknown palette.
+    Raises :class:`DataError` if ``path`` cannot be written, :class:`OptionError` for an unknown palette. With
+    ``force`` a file at ``path`` that is not a page of textlrp is moved to a backup name instead of refused.
     """
     doc = view(explanation, title=title, sentences=True)
     page = rendered("document.html", doc=doc, steps=steps, palette=palette_of(palette))
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 
@@ -53,7 +56,9 @@ def notebook_fragment(explanation: Explanation, *, palette: str = "red-blue") ->
     return rendered("fragment.html", doc=view(explanation), uid=uid, palette=palette_of(palette))
 
 
-def mail_fragment(explanation: Explanation, path: str | Path | None = None, *, palette: str = "red-blue") -> str:
+def mail_fragment(
+    explanation: Explanation, path: str | Path | None = None, *, palette: str = "red-blue", force: bool = False
+) -> str:
     """The explanation for a mail or a comment: its styles are inline, and it can be read where they are dropped.
 
     No style sheet, class, id or script; strong words are bold and underlined (for) or in struck italics (against).
@@ -61,7 +66,8 @@ def mail_fragment(explanation: Explanation, path: str | Path | None = None, *, p
     written in ASCII, with character references, so that it can be read in any encoding. Raises as
     :func:`document_page` does.
     """
-    doc, shades, row = view(explanation), palette_of(palette).light, explanation.row()
+    colors = palette_of(palette)
+    doc, shades, row = view(explanation), colors.light, explanation.row()
     highest_first = np.argsort(-explanation.target_scores, kind="stable").tolist()
     fragment = rendered(
         "mail.html",
@@ -71,9 +77,11 @@ def mail_fragment(explanation: Explanation, path: str | Path | None = None, *, p
         lines=marked_lines(explanation, row, shades),
         key=key(explanation, row, shades),
         shades=shades,
+        against=colors.words[1],
     )
     # Markdown takes an empty line for the end of HTML
     fragment = "\n".join(line for line in fragment.splitlines() if line.strip()) + "\n"
     if path is not None:
-        write_page(fragment.encode("ascii", "xmlcharrefreplace").decode("ascii"), path)
+        text = FRAGMENT_MARK + fragment.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        write_page(text, path, force=force)
     return fragment

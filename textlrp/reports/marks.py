@@ -53,7 +53,7 @@ class Run(NamedTuple):
 
 
 class WordSums(NamedTuple):
-    """The distinct words read (W), in order of first sight: ``sums`` (K', W) and ``times`` (W,)."""
+    """The distinct words read (W), in alphabetical order: ``sums`` (K', W) and ``times`` (W,)."""
 
     words: list[str]
     sums: NDArray[np.float64]
@@ -166,10 +166,14 @@ def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
 
 
 def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
-    """Relevance summed over the occurrences of each distinct word read."""
-    (forms, word_of), index = explanation.tokens.words(), dict[str, int]()
+    """Relevance summed over the occurrences of each distinct word read.
+
+    The order is that of equal words in :meth:`textlrp.Explanation.words`, so pages list words as it does.
+    """
+    forms, word_of = explanation.tokens.words()
     read = np.unique(word_of[explanation.seen])
-    ids = np.array([index.setdefault(forms[word], len(index)) for word in read.tolist()], dtype=np.int64)
+    index = {form: place for place, form in enumerate(sorted({forms[word] for word in read.tolist()}))}
+    ids = np.array([index[forms[word]] for word in read.tolist()], dtype=np.int64)
     shown = shown_relevance(explanation, rows)
     values = np.array([np.bincount(word_of, weights=row, minlength=len(forms))[read] for row in shown])
     sums = np.array([np.bincount(ids, weights=row, minlength=len(index)) for row in values])

@@ -22,13 +22,17 @@ from textlrp.reports.tables import (
     Section,
     Table,
     count,
+    difference_cells,
     documents,
     duration,
     figure_cell,
     head,
     interval_cell,
+    real,
     said,
+    share,
     share_cell,
+    verdicts_note,
 )
 
 UNSEEN = "†"
@@ -131,8 +135,8 @@ def pointing_section(pointing: Results) -> Section:
         "pointing",
         "Does the strongest word come from the right sentence?",
         f"{count(pointing.get('sentences'))} sentences of different documents are glued together, and the model "
-        "classifies the whole. A hit: the most relevant word stands in a sentence of a document of the predicted "
-        "class.",
+        "classifies the whole. The relevance of the occurrences of each word is summed. A hit: the most relevant "
+        "occurrence of the strongest word is in a sentence of a document of the predicted class.",
         "many hits",
         "Poerner, Roth, Schütze, Evaluating neural network explanation methods using hybrid documents, ACL 2018",
         (Block(figures=(bars,), table=table),),
@@ -142,37 +146,70 @@ def pointing_section(pointing: Results) -> Section:
 _RATIONALES = {
     "average_precision": "average precision ↑",
     "auroc": "AUROC ↑",
-    "pointing": "strongest word marked ↑",
+    "pointing": "strongest marked ↑",
     "iou": "overlap (IoU) ↑",
+}
+_LEVELS = {
+    "word": ("By words", "words", "Each distinct word counts once, with the relevance of its occurrences summed."),
+    "token": ("By occurrences", "occurrences", "Each occurrence of a word counts by itself."),
+    "sentence": ("By sentences", "sentences", "Sentences are ranked by the sum of the relevance of their words."),
 }
 
 
 def rationales_section(rationales: Results) -> Section:
     """Agreement with words that people marked."""
+    return Section(
+        "rationales",
+        "Does it name the words that people name?",
+        "People marked the words that make a document belong to its class. Average precision and AUROC ask whether "
+        "marked words rank before the others (by chance: about the share of marked words, and 0.5); the third number "
+        "is the share of documents where the strongest one is marked; the overlap compares as many words as were "
+        "marked. All words of the text count, also those that the model does not read, so models with different "
+        "vocabularies can be compared. Three baselines look at no model: late and early words first rank by "
+        "position; tf × log ratio multiplies the frequency of a word in the text by the log ratio of its frequencies "
+        "in the class and in the other classes of the corpus. A model may decide by other words than people would: "
+        "low agreement can be the model’s fault as well as the explanation’s.",
+        "high numbers",
+        "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
+        tuple(
+            _rationales_block(level, skipped=0 if n else rationales.get("skipped") or 0)
+            for n, level in enumerate(rationales["levels"])
+        ),
+    )
+
+
+def _rationales_block(level: Results, *, skipped: int) -> Block:
+    title, things, about = _LEVELS[level["by"]]
 
     def cell(row: Results, name: str) -> Cell:
         found = figure_cell(row.get(name), 3)
         ends = interval_cell((row.get("intervals") or {}).get(name), 2).text
         return found._replace(note="" if ends == MISSING else ends)
 
+    against = level.get("against") or level["rows"][0]["method"]
     table = Table(
-        f"Agreement with people, {documents(rationales.get('documents'))}",
-        head("method", *_RATIONALES.values()),
-        tuple((Cell(row["method"]), *(cell(row, name) for name in _RATIONALES)) for row in rationales["rows"]),
-        ("Below each number, its 95 % interval.",),
+        f"Agreement with people {title.lower()}, {documents(level.get('documents'))}",
+        head("method", *_RATIONALES.values(), f"average precision minus {against}", "95 % interval", "text:"),
+        tuple(
+            (
+                Cell(row["method"]),
+                *(cell(row, name) for name in _RATIONALES),
+                *difference_cells((row.get("differences") or {}).get("average_precision")),
+            )
+            for row in level["rows"]
+        ),
+        ("Below each number, its 95 % interval.", verdicts_note(against)),
     )
-    return Section(
-        "rationales",
-        "Does it name the words that people name?",
-        "People marked the words that make a document belong to its class. Average precision and AUROC ask "
-        "whether marked words rank before the others (by chance: the share of marked words, and 0.5); the third "
-        "column whether the one strongest word is marked; the overlap compares as many words as were marked. A "
-        "model may well decide by other words than people would: low agreement can be the model’s fault as well "
-        "as the explanation’s.",
-        "high numbers",
-        "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
-        (Block(table=table),),
-    )
+    lead = [said(about)]
+    if real(level.get("marked_share")) is not None:
+        lead.append(said("*{}* of the {} are marked.", share(level["marked_share"]), things))
+    if left := level.get("left_out"):
+        lead.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
+    if skipped:
+        lead.append(
+            said(f"{{}} row{'' if skipped == 1 else 's'} of the file skipped: nothing is marked.", count(skipped))
+        )
+    return Block(title, tuple(lead), table=table)
 
 
 def words_section(classes: list[Results]) -> Section:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from textlrp.file_kinds import PAGE, PAGE_MARK
 from textlrp.files import written_beside
 from textlrp.reports.characters import showable
 from textlrp.reports.spans import spans
@@ -24,9 +26,12 @@ def rendered(name: str, **values: Any) -> str:
     return _templates().get_template(name).render(**values)
 
 
-def write_page(page: str, path: str | Path) -> None:
-    """Writes a page whole or not at all; raises :class:`DataError` where it cannot."""
-    with written_beside(path) as beside:
+def write_page(page: str, path: str | Path, *, force: bool = False) -> None:
+    """Write a page whole or not at all; raises :class:`DataError` where it cannot.
+
+    With ``force`` a file that is not a page of textlrp is moved to a backup name, such as ``page.html.bak1``.
+    """
+    with written_beside(path, PAGE, force=force) as beside:
         beside.write_text(page, encoding="utf-8", newline="\n")
 
 
@@ -48,6 +53,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["spans"] = spans
+    templates.globals["page_mark"] = Markup(PAGE_MARK)
     return templates
 
 

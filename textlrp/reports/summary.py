@@ -16,7 +16,7 @@ from textlrp.records import Explanation
 from textlrp.reports.balance import Part
 from textlrp.reports.marks import number, percentage, word_sums
 from textlrp.reports.rendering import today
-from textlrp.reports.view import method_title, snippet
+from textlrp.reports.view import method_title, snippet, start_title
 from textlrp.words.classes import ClassWords, ClassWordTally
 
 TOLD = 3
@@ -74,6 +74,7 @@ class Summary:
     classes: dict[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     targets: int = 1
+    unknown: int = 0
     _how: tuple[Part, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -81,7 +82,10 @@ class Summary:
         """Count an explanation; its words count for the target shown first."""
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
-        own = -1 if explanation.gold is None else self.classes.setdefault(explanation.gold, len(self.classes))
+        own = -1
+        if explanation.gold is not None:
+            own = self.classes[explanation.gold] if explanation.gold in explanation.labels else -1
+            self.unknown += own < 0
         shown = explanation.row()
         self._how = self._how or _how(explanation)
         self._words.add(only(explanation, [shown]))
@@ -110,7 +114,7 @@ class Summary:
 
     @property
     def labelled(self) -> int:
-        """Documents with a label of their own."""
+        """Documents whose true label is a class of the model; ``unknown`` counts those whose label is none."""
         return sum(row.own >= 0 for row in self.rows)
 
     @property
@@ -148,6 +152,7 @@ def _how(explanation: Explanation) -> tuple[Part, ...]:
     return (
         Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
+        Part("start", start_title(explanation)),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
     )
@@ -161,6 +166,7 @@ def only(explanation: Explanation, rows: list[int]) -> Explanation:
         relevance=explanation.relevance[rows],
         ledger={key: entry[rows] for key, entry in explanation.ledger.items()},
         phrases=tuple(phrase._replace(relevance=phrase.relevance[rows]) for phrase in explanation.phrases),
+        target_notes=tuple(explanation.target_notes[row] for row in rows if explanation.target_notes),
     )
 
 

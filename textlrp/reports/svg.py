@@ -12,14 +12,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
-
-import matplotlib as mpl
-from matplotlib.figure import Figure
 
 from textlrp.reports.characters import showable
 from textlrp.reports.palette import palette
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, SOFT, RULE, PAPER = "#000001", "#000002", "#000003", "#000004"
 """Placeholder colours: text and the first line, lesser text, grid lines, what lies behind."""
@@ -46,6 +46,8 @@ _SPACE = "http://www.w3.org/2000/svg"
 @contextmanager
 def drawing() -> Iterator[None]:
     """Inside, figures are laid out the same on every machine; matplotlib's settings are as before afterwards."""
+    import matplotlib as mpl  # late: a second to import, and most pages have no figure
+
     settings: dict[Any, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": "textlrp",

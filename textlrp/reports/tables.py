@@ -129,6 +129,34 @@ def interval_cell(interval: Sequence[float | None] | None, digits: int = 3, *, s
     return Cell(interval_text(interval, digits, signed=signed) or MISSING, "num soft")
 
 
+def difference_cells(difference: Results | None) -> tuple[Cell, Cell, Cell]:
+    """A paired difference, its interval and its verdict, as ``results.json`` has them."""
+    if difference is None:
+        return Cell("", "num"), Cell("", "num"), Cell("")
+    found = difference.get("verdict")
+    name = {"better": "▲ better", "worse": "▼ worse", "not significant": "≈"}.get(str(found), MISSING)
+    if found == "too few documents":
+        name = too_few(difference)
+    return (
+        figure_cell(difference.get("difference"), 3, signed=True),
+        interval_cell(difference.get("interval"), signed=True),
+        Cell(name, f"verdict {'strong' if found in ('better', 'worse') else 'soft'}"),
+    )
+
+
+def too_few(difference: Results) -> str:
+    """In place of a verdict."""
+    return f"too few documents (n={count(difference.get('documents'))})"
+
+
+def verdicts_note(against: str) -> str:
+    """What stands below a table with :func:`difference_cells`."""
+    return (
+        f"▲ better, ▼ worse than {against}: the interval of the paired difference excludes 0; ≈ it does not. "
+        "From too few documents no verdict is given."
+    )
+
+
 def interval_text(
     interval: Sequence[float | None] | None, digits: int = 3, *, signed: bool = False, percent: bool = False
 ) -> str:

@@ -54,8 +54,22 @@ def print_explanation(
         console.print(_for_several(explanation, top_k or 4))
     if explanation.phrases:
         console.print(_phrases(explanation, top_k or 10))
+    for note in _notes(explanation):
+        console.print(note)
     console.print(_conservation(explanation, row))
     console.print()
+
+
+def _notes(explanation: Explanation) -> list[Text]:
+    """Every note once; one that concerns some of several targets follows their names."""
+    found: list[str] = list(explanation.notes)
+    targets_of: dict[str, list[str]] = {}
+    for name, note in zip(explanation.target_names, explanation.target_notes, strict=False):
+        if note:
+            targets_of.setdefault(note, []).append(name)
+    for note, names in targets_of.items():
+        found.append(f"{', '.join(names)}: {note}" if len(explanation.targets) > 1 else note)
+    return [Text.assemble(("note: ", "bold"), printable(note)) for note in found]
 
 
 def _conservation(explanation: Explanation, row: int) -> Text:
@@ -106,6 +120,9 @@ def _heading(explanation: Explanation) -> Text:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
     if explanation.gold is not None:
         right = explanation.gold == explanation.labels[best]
+        if explanation.gold not in explanation.labels:
+            line.append(f" (true label {printable(explanation.gold)}, which is not a class of the model)")
+            return line
         line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.gold)})")
     return line
 
@@ -170,7 +187,7 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
     words = explanation.words(target=row)
     return (
         [word for word in words if word.relevance > 0][:count],
-        [word for word in reversed(words) if word.relevance < 0][:count],
+        sorted((word for word in words if word.relevance < 0), key=lambda word: (word.relevance, word.word))[:count],
     )
 
 

@@ -48,17 +48,19 @@ class TopRow:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One explained class or contrast."""
+    """One explained class or contrast; ``centered`` is the score minus the mean, where that is explained."""
 
     row: int
     name: str
     against_name: str | None
     score: str
     probability: str | None
+    centered: str | None
     speaks_for: tuple[TopRow, ...]
     speaks_against: tuple[TopRow, ...]
     balance: Balance
     phrases: tuple[TopRow, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         score=number(float(explanation.scores[best]), digits),
         probability=_probability(explanation, best),
         gold=explanation.gold,
-        right=None if explanation.gold is None else explanation.gold == explanation.labels[best],
+        right=explanation.gold == explanation.labels[best] if explanation.gold in explanation.labels else None,
         snippet=snippet(explanation),
         runs=text_runs,
         sentences=found,
@@ -166,10 +168,14 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
             against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
             score=number(float(explanation.target_scores[row]), digits),
             probability=None if isinstance(target, tuple) else _probability(explanation, target),
+            centered=number(float(explanation.start_scores[row]), digits, signed=True)
+            if balance.mean is not None
+            else None,
             speaks_for=_top(sums.words, sums.sums[row], sums.times, 1.0),
             speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
             balance=balance,
             phrases=_phrases(explanation, row),
+            notes=explanation.notes_of(row),
         )
         for row, (target, balance) in enumerate(zip(explanation.targets, balances(explanation), strict=True))
     )
@@ -254,12 +260,23 @@ def method_title(explanation: Explanation) -> str:
     return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
 
 
+def start_title(explanation: Explanation) -> str:
+    """What propagation started from, for people; empty where that is the score itself."""
+    return "score minus the mean over classes (centered)" if explanation.start == "centered" else ""
+
+
+def rule_and_start(explanation: Explanation) -> str:
+    """The rule as it can be pasted, and what propagation started from where that is not the score."""
+    return explanation.rule + ", start='centered'" * (explanation.start == "centered")
+
+
 def _facts(explanation: Explanation) -> tuple[Part, ...]:
     facts = (
         Part("document", explanation.document_id),
         Part("own label", explanation.gold or ""),
         Part("method", method_title(explanation)),
         Part("rule", explanation.rule),
+        Part("start", start_title(explanation)),
         Part("model", explanation.model),
         Part("textlrp", explanation.version),
         Part("written", today()),

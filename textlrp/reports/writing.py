@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,8 +26,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
-from textlrp.files import folder_beside
-from textlrp.processes import context, warm_up
+from textlrp.file_kinds import PAGE, first_line
+from textlrp.files import FolderKind, folder_beside
+from textlrp.processes import context, usable, warm_up
 from textlrp.records import Explanation, Status
 from textlrp.reports.deleting import deletion_section
 from textlrp.reports.html import Steps, document_page
@@ -41,8 +43,25 @@ MANY = 40
 """Documents from which on a report begins with what they say together, and the list of them comes last."""
 
 
-REPORT_FILES = ("index.html", "documents", "words.js")
-"""What a folder holds."""
+_REPORT_NAMES = {"index.html", "documents", "words.js"}
+
+
+def _is_unmarked_report(folder: Path) -> bool:
+    """Whether a folder is a report of version 0.1.0, which has no marker: all in it is what a report holds."""
+    if {each.name for each in folder.iterdir()} != _REPORT_NAMES:
+        return False
+    pages = [folder / "index.html", *(folder / "documents").iterdir()]
+    return (
+        first_line(folder / "words.js").startswith(f"{_WORDS_CALL}(")
+        and all(_PAGE_NAME.fullmatch(page.name) for page in pages[1:])
+        and all(PAGE.recognize(page) for page in pages)
+    )
+
+
+REPORT = FolderKind("a report", replaced=True, names=_REPORT_NAMES, recognize=_is_unmarked_report)
+
+_WORDS_CALL = "textlrpWords"
+_PAGE_NAME = re.compile(r"[0-9]{5,}\.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ def list_page(
     title: str = "",
     palette: str = "red-blue",
     beside: Beside | None = None,
+    force: bool = False,
 ) -> str:
     """Documents one under the other, each to be opened, with what they say together: accuracy, confusions, the words
     of each class. Some hundred documents are a good size.
@@ -76,10 +96,10 @@ def list_page(
     summary, parts = Summary(), []
     for explanation in _checked(explanations):
         row = summary.add(explanation)
-        parts.append(_part(explanation, row, summary))
+        parts.append(_part(explanation, row, summary, palette))
     page = _index(summary, title, palette, beside or Beside(), parts)
     if path is not None:
-        write_page(page, path)
+        write_page(page, path, force=force)
     return page
 
 
@@ -91,16 +111,19 @@ def report_folder(
     palette: str = "red-blue",
     beside: Beside | None = None,
     workers: int = 1,
+    force: bool = False,
 ) -> Path:
     """A folder with ``index.html`` and a page for each document, for any number of them; written whole or not at all.
 
-    With more ``workers`` than one, pages are made in as many processes beside this one; a script that asks for them
-    needs the usual ``if __name__ == "__main__":``. The pages are the same. A former report at ``path`` is replaced.
-    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder of something else.
+    With more ``workers`` than one, pages are made in as many processes beside this one. A script that asks for them
+    needs the usual ``if __name__ == "__main__":``; without it one process makes all pages, and a warning says so. The
+    pages are the same. A former report at ``path`` is replaced, if nothing was added to it.
+    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder of something else; with
+    ``force`` that is moved to a backup name.
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
-    with folder_beside(path, REPORT_FILES) as folder:
+    with folder_beside(path, REPORT, force=force) as folder:
         (folder / "documents").mkdir()
 
         def pages() -> Iterator[Page]:
@@ -126,19 +149,23 @@ def write_report(
     palette: str = "red-blue",
     beside: Beside | None = None,
     workers: int = 1,
+    force: bool = False,
 ) -> Path:
     """One explanation as its page; many as a list on one page (``.html``) or as a folder (any other name).
 
     Written whole or not at all; gives back the path. ``beside`` is what a report of many shows besides;
-    ``workers`` are the processes that make a folder's pages, see :func:`report_folder`.
+    ``workers`` are the processes that make a folder's pages, see :func:`report_folder`. A former page or report at
+    ``path`` is replaced; with ``force=True`` anything else there is moved to a backup name (``page.html.bak1``).
     Raises :class:`DataError` if the place cannot be written to or something else than explanations came.
     """
     if isinstance(explanations, Explanation):
-        document_page(explanations, path, title=title, palette=palette)
+        document_page(explanations, path, title=title, palette=palette, force=force)
     elif is_page(path):
-        list_page(explanations, path, title=title or "", palette=palette, beside=beside)
+        list_page(explanations, path, title=title or "", palette=palette, beside=beside, force=force)
     else:
-        report_folder(explanations, path, title=title or "", palette=palette, beside=beside, workers=workers)
+        report_folder(
+            explanations, path, title=title or "", palette=palette, beside=beside, workers=workers, force=force
+        )
     return Path(path)
 
 
@@ -156,12 +183,14 @@ BATCH = 64
 
 def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     _write_some(list(islice(pages, BATCH)), palette)
-    if workers <= 1:
-        while some := list(islice(pages, BATCH)):
-            _write_some(some, palette)
-        return
     first = list(islice(pages, BATCH))
     if not first:
+        return
+    workers = usable(workers)
+    if workers <= 1:
+        _write_some(first, palette)
+        while some := list(islice(pages, BATCH)):
+            _write_some(some, palette)
         return
     warm_up(__name__)
     pool = ProcessPoolExecutor(workers, mp_context=context(__name__), initializer=_leave_interrupts_to_the_parent)
@@ -193,9 +222,9 @@ def _write_some(pages: list[Page], palette: str) -> None:
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _part(explanation: Explanation, row: Row, summary: Summary) -> Markup:
-    uid = f"d{row.position + 1}"
-    return Markup(rendered("item.html", doc=view(explanation), uid=uid, row=row, names=summary.names))
+def _part(explanation: Explanation, row: Row, summary: Summary, palette: str) -> Markup:
+    uid, doc, colors = f"d{row.position + 1}", view(explanation), palette_of(palette)
+    return Markup(rendered("item.html", doc=doc, uid=uid, row=row, names=summary.names, palette=colors))
 
 
 def _index(summary: Summary, title: str, palette: str, beside: Beside, parts: list[Markup] | None) -> str:
@@ -255,7 +284,7 @@ def _words_script(words: Mapping[str, list[int]]) -> str:
     places = [
         " ".join(np.base_repr(step, 36) for step in np.diff(words[form], prepend=-1).tolist()) for form in forms
     ]
-    return f"textlrpWords({json.dumps(forms)},{json.dumps(places)})\n"
+    return f"{_WORDS_CALL}({json.dumps(forms)},{json.dumps(places)})\n"
 
 
 def _with_last(explanations: Iterable[Explanation]) -> Iterator[tuple[Explanation, bool]]:

@@ -75,7 +75,8 @@ class Batch:
 class Reader:
     """How a model reads a text: its tokenizer, case, skipped ranges, and the most words it takes of one text.
 
-    A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks.
+    A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks. With
+    ``punctuation`` the model reads numbers, symbols and punctuation marks too, not words alone.
     Each distinct chunk of text is tokenised, filtered and normalised once and then remembered. Texts are read
     fastest many at once: :meth:`encode`, :meth:`read_all`.
     Raises :class:`OptionError` if ``max_tokens`` is below 1.
@@ -85,15 +86,16 @@ class Reader:
     lowercase: bool
     skip: Callable[[str], Ranges]
     max_tokens: int | None
+    punctuation: bool = False
     _memory: Memory = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise OptionError(f"max_tokens={self.max_tokens!r}: a model reads at least one word, or None for all.")
-        object.__setattr__(self, "_memory", Memory(self.tokenizer, self.lowercase))
+        object.__setattr__(self, "_memory", Memory(self.tokenizer, self.lowercase, self.punctuation))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Reader, (self.tokenizer, self.lowercase, self.skip, self.max_tokens)
+        return Reader, (self.tokenizer, self.lowercase, self.skip, self.max_tokens, self.punctuation)
 
     def read(self, document: Document | str, number: int) -> Reading:
         """All tokens of a text and what becomes of each; a plain string's id is ``str(number)``."""
@@ -117,6 +119,13 @@ class Reader:
         """(L,) int64 ids of the words of each text; 0 where unknown."""
         for _, block in self._blocks(documents, vocabulary):
             yield from block.ids()
+
+    def ids_and_pieces(
+        self, documents: Iterable[Document | str], vocabulary: Vocabulary
+    ) -> Iterator[tuple[NDArray[np.int64], list[str]]]:
+        """:meth:`ids_of_all`, and the words of each text in pieces: those with nothing between them joined."""
+        for _, block in self._blocks(documents, vocabulary):
+            yield from zip(block.ids(), block.pieces(), strict=True)
 
     def encode(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Batch:
         """What :func:`encode` makes of :meth:`read_all`, in fewer steps."""
@@ -198,6 +207,11 @@ class _Block:
         words = self.found.forms[self.positions].tolist()
         return [words[start:end] for start, end in pairwise(self.reads)]
 
+    def pieces(self) -> list[list[str]]:
+        """The words of each text, those with nothing between them joined to one string."""
+        spans = self.per_word(self.found.spans[self.positions])
+        return [pieces(words, following(own)) for words, own in zip(self.words(), spans, strict=True)]
+
     def ids(self) -> list[NDArray[np.int64]]:
         """(L,) the ids of the words of each text."""
         return self.per_word(self.found.ids[self.positions])
@@ -268,6 +282,21 @@ def pad(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[n
 def unpadded(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[NDArray[np.int64]]:
     """The rows (L,) of a padded matrix (N, L): what :func:`pad` was given."""
     return [row[:length] for row, length in zip(ids, lengths.tolist(), strict=True)]
+
+
+def pieces(words: Sequence[str], follows: NDArray[np.bool_]) -> list[str]:
+    """L words in runs, each as one string; where ``follows`` (L,) is True, a word is joined to the one before it."""
+    if not follows.any():
+        return list(words)
+    bounds = [*np.flatnonzero(~follows).tolist(), len(words)]
+    return [words[start] if end == start + 1 else "".join(words[start:end]) for start, end in pairwise(bounds)]
+
+
+def following(spans: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(L,) whether each token starts where the one before ends; False for the first."""
+    found = np.zeros(len(spans), dtype=bool)
+    found[1:] = spans[1:, 0] == spans[:-1, 1]
+    return found
 
 
 def bucket(lengths: Sequence[int] | NDArray[np.integer[Any]], batch_size: int) -> list[NDArray[np.int64]]:

@@ -14,7 +14,7 @@ import tarfile
 import threading
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from http.client import HTTPException
@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from textlrp.errors import DataError, OptionError
+from textlrp.files import check_regular, readable_name, user_path
 from textlrp.records import Document, Label, Ranges
+from textlrp.text.formats import layout_of
 from textlrp.text.readers import FILE_TYPES, Columns, Record, read_folder, read_table
 from textlrp.text.skip import Skip, make_skip
 
@@ -117,7 +119,8 @@ def load_20newsgroups(subset: Subset = "train", path: str | Path | None = None, 
     if given is None:
         posts = _scikit_learn_posts(subset)
     else:
-        place = Path(given).expanduser()
+        place = user_path(given)
+        check_regular(place)
         folders = tuple(f"20news-bydate-{part}" for part in parts)
         posts = list((_unpacked_posts if place.is_dir() else _archived_posts)(place, folders))
         if not posts:
@@ -143,27 +146,48 @@ def load_corpus(
     label: str | None = None,
     id: str | None = None,
     encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
     skip: Skip = (),
 ) -> Corpus:
-    """A CSV, TSV, JSON lines or Parquet file (by suffix; the first three also ``.gz``), or a folder of class folders.
+    """A CSV, TSV, text, JSON or Parquet file (by suffix; all but Parquet also ``.gz``), or a folder of class folders.
+
+    A ``.json`` or ``.jsonl`` file holds one object a line, or one array of objects; a ``.txt`` file one text a line,
+    or fastText's ``__label__class text``. A file in UTF-16 or UTF-32 with a byte order mark is read as such.
+    Quotes in a tab-separated file are characters unless a field needs them (it contains a tab, a line end or a
+    doubled quote) or all names of the header are quoted.
 
     ``text``, ``label`` and ``id`` name columns. Left out, the text is the column ``text`` (else ``content``,
     ``body``, ``message`` or the only one of strings), the label ``label`` (else ``category``, ``class``,
     ``target``, else None), the id ``id`` (else the row's number from 1). In a folder each folder is a class,
     each file a text. A missing label becomes None; labels of CSV stay strings. ``skip`` fills ``Document.skip``.
+    ``delimiter`` is the character between fields, ``header`` says whether the first row names the columns, and
+    ``columns`` names those of a file without such a row, in order ("label,text"). Left out, the delimiter and a
+    missing header are told from the first rows where that is certain; a warning says what was found.
+    ``max_row_length`` is the longest row in characters, 100 million unless given; a longer one ends the reading
+    before it fills the memory. Blanks at the edges of labels are removed, with a warning.
     Iterating streams the file. Raises :class:`DataError` naming file and row for what cannot be read: at once
     for the file, its columns and its first row, and on the way for the others.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
+    check_regular(path)
+    layout = layout_of(delimiter, header, columns, max_row_length)
     if not path.exists():
         raise DataError(f"{path} does not exist; a corpus is one of {FILE_TYPES}.")
     if path.is_dir():
-        if text or label or id:
-            raise OptionError(f"{path} is a folder: it has no columns, so text=, label= and id= must be left out.")
-        records: Callable[[], Iterable[Record]] = partial(read_folder, path, encoding=encoding)
+        if text or label or id or delimiter or columns or header is not None:
+            raise OptionError(
+                f"{path} is a folder: it has no columns, so text=, label=, id=, delimiter=, header= and columns= "
+                "must be left out."
+            )
+        records: Callable[[], Iterable[Record]] = partial(
+            read_folder, path, encoding=encoding, max_length=layout.max_row_length
+        )
     else:
-        records = partial(read_table, path, Columns(text, label, id), encoding=encoding)
-    corpus = _corpus(records, make_skip(skip), path.resolve().name)
+        records = partial(read_table, path, Columns(text, label, id), layout=layout, encoding=encoding)
+    corpus = _corpus(records, make_skip(skip), readable_name(path.resolve().name))
     if next(iter(corpus), None) is None:
         raise DataError(f"{path} holds no texts; a corpus is one of {FILE_TYPES}.")
     return corpus

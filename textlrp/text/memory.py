@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.records import Status
 from textlrp.text.chunks import Chunks
+from textlrp.text.invisible import visible_with_origins
 from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Offsets, Tokenizer, is_word
 from textlrp.text.vocabulary import Vocabulary
 
@@ -35,17 +36,24 @@ class Found(NamedTuple):
 class Memory:
     """The tokens of texts, those of chunks met before from memory. It forgets all where it has become too much."""
 
-    def __init__(self, tokenizer: Tokenizer, lowercase: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer, lowercase: bool, punctuation: bool = False) -> None:
         self._tokenizer = tokenizer
         self._lowercase = lowercase
+        self._punctuation = punctuation
         self._lock = Lock()
         self._forget()
 
     def find(self, texts: Sequence[str], vocabulary: Vocabulary | None = None) -> Found:
-        """The tokens of several texts; their ids are 0 without a vocabulary."""
+        """The tokens of several texts; their ids are 0 without a vocabulary.
+
+        Tokenizers read the texts without their invisible characters, so that these change no form; the spans
+        are those of the whole texts.
+        """
         with self._lock:
             try:
-                spans, numbers, sizes = self._tokens(texts)
+                seen = [visible_with_origins(text) for text in texts]
+                spans, numbers, sizes = self._tokens([text for text, _ in seen])
+                _set_back(spans, sizes, [origins for _, origins in seen])
                 tokens = self._table
                 ids = np.zeros(len(numbers), np.int64) if vocabulary is None else tokens.ids(numbers, vocabulary)
                 return Found(spans, tokens.forms(numbers), tokens.status(numbers), ids, sizes)
@@ -67,7 +75,7 @@ class Memory:
         return np.concatenate([np.zeros((0, 2), np.int32), *spans]), numbers, sizes
 
     def _forget(self) -> None:
-        self._table = TokenTable(self._lowercase)
+        self._table = TokenTable(self._lowercase, self._punctuation)
         split = self._tokenizer.split if isinstance(self._tokenizer, ChunkTokenizer) else None
         self._chunks = None if split is None else ChunkTable(split, self._table)
 
@@ -75,11 +83,13 @@ class Memory:
 class TokenTable(dict[str, int]):
     """Tokens as written, each with its number; ``table[token]`` gives a new token the next one.
 
-    A token's form is the token, lower-cased if ``lowercase``; it is READ if it is a word, else NOT_A_WORD.
+    A token's form is the token, lower-cased if ``lowercase``; it is READ if it is a word, else NOT_A_WORD. With
+    ``punctuation`` every token but whitespace is READ.
     """
 
-    def __init__(self, lowercase: bool) -> None:
+    def __init__(self, lowercase: bool, punctuation: bool = False) -> None:
         self._lowercase = lowercase
+        self._reads = _not_space if punctuation else is_word
         self._forms: list[str] = []
         self._gathered: NDArray[np.object_] = np.empty(0, dtype=object)
         self._placed = 0
@@ -91,7 +101,7 @@ class TokenTable(dict[str, int]):
         number = len(self._forms)
         form = token.lower() if self._lowercase else token
         self._forms.append(token if form == token else form)
-        self._status.append(Status.READ if is_word(token) else Status.NOT_A_WORD)
+        self._status.append(Status.READ if self._reads(token) else Status.NOT_A_WORD)
         self[token] = number
         return number
 
@@ -155,6 +165,21 @@ class ChunkTable(dict[str, int]):
         spans = rows[:, :2] + np.repeat(chunks.starts, sizes)[:, None]
         of_texts = np.concatenate([[0], ends])[np.concatenate([[0], np.cumsum(chunks.sizes)])]
         return spans, rows[:, 2], np.diff(of_texts)
+
+
+def _not_space(token: str) -> bool:
+    return not token.isspace()
+
+
+def _set_back(
+    spans: NDArray[np.int32], sizes: NDArray[np.int64], origins: Sequence[NDArray[np.int32] | None]
+) -> None:
+    """Turn the spans (S, 2) of what is visible of N texts into those of the texts, in place."""
+    first = 0
+    for size, places in zip(sizes.tolist(), origins, strict=True):
+        if places is not None:
+            spans[first : first + size] = places[spans[first : first + size]]
+        first += size
 
 
 def _view(values: Any, dtype: type[np.generic]) -> NDArray[Any]:

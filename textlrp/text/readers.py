@@ -1,4 +1,4 @@
-"""Files to records, one row at a time: CSV, TSV, JSON lines, Parquet and folders of class folders.
+"""Files to records, one row at a time: CSV, TSV, lines of text, JSON, Parquet and folders of class folders.
 
 A reader holds one row (of Parquet one batch of rows) in memory. Texts come out as they stand in the
 file: no white space is stripped and no line end translated; only the mark that some UTF-8 files
@@ -8,16 +8,34 @@ begin with (the BOM) is taken for what it is. Rows are counted from 1, the heade
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular, readable_name
 from textlrp.records import Label
-from textlrp.text.formats import FILE_TYPES, Columns, Row, came, is_missing, rows_of, shortened
-from textlrp.text.opening import cannot_list, errors_of, known_encoding
+from textlrp.text.formats import AS_FOUND, FILE_TYPES, Columns, Layout, Row, came, is_missing, rows_of, shortened
+from textlrp.text.invisible import without_blank_edges
+from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
+from textlrp.text.surrogates import has_surrogate
 
-__all__ = ["FILE_TYPES", "BadRow", "Columns", "Record", "read_files", "read_folder", "read_rows", "read_table"]
+__all__ = [
+    "FILE_TYPES",
+    "BadRow",
+    "Columns",
+    "Layout",
+    "Record",
+    "read_files",
+    "read_folder",
+    "read_rows",
+    "read_table",
+]
+
+_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
+"""What the punctuation of Windows-1252 becomes where it is read as Latin-1."""
 
 
 class Record(NamedTuple):
@@ -35,99 +53,145 @@ class BadRow(NamedTuple):
     wrong: str
 
 
-def read_table(path: Path, columns: Columns, *, encoding: str = "utf-8") -> Iterator[Record]:
-    """The rows of a CSV, TSV, JSON lines or Parquet file.
+def read_table(
+    path: Path, columns: Columns, *, layout: Layout = AS_FOUND, encoding: str = "utf-8"
+) -> Iterator[Record]:
+    """The rows of a CSV, TSV, text, JSON, JSON lines or Parquet file.
 
     Raises :class:`DataError` naming the file, and the row or line where there is one, for an unknown
     type, a missing column, a damaged file or row, a text that is none, or several labels in a row;
     :class:`OptionError` for an unknown encoding.
     """
-    for row in read_rows(path, columns, encoding=encoding, errors="strict"):
+    for row in read_rows(path, columns, layout=layout, encoding=encoding, errors="strict"):
         if isinstance(row, BadRow):
             raise DataError(row.wrong)
         yield row
 
 
 def read_rows(
-    path: Path, columns: Columns, *, encoding: str = "utf-8", errors: str = "surrogateescape"
+    path: Path,
+    columns: Columns,
+    *,
+    layout: Layout = AS_FOUND,
+    encoding: str = "utf-8",
+    errors: str = "surrogateescape",
 ) -> Iterator[Record | BadRow]:
     """As :func:`read_table`, but a row that cannot be read, or holds bytes that cannot, is a :class:`BadRow`.
 
     What is wrong with the file as a whole still raises.
     """
+    check_regular(path)
     rows = rows_of(path)
+    warned = _Warned(known_encoding(encoding))
     with errors_of(path, encoding):
-        for row in rows(path, columns, known_encoding(encoding), errors):
-            yield _record(row, encoding)
+        for row in rows(path, columns, layout, known_encoding(encoding), errors):
+            record = _record(row, encoding, warned)
+            if isinstance(record, Record):
+                warned.of_controls(row.place, record.text)
+            yield record
 
 
-def _record(row: Row, encoding: str) -> Record | BadRow:
+class _Warned:
+    """Warnings that come once for all rows of a file or folder."""
+
+    def __init__(self, codec: str) -> None:
+        self._codec = codec
+        self._controls = self._edges = False
+
+    def of_controls(self, place: str, text: str) -> None:
+        if self._controls or text.isascii() or (found := _CONTROLS.search(text)) is None:
+            return
+        self._controls = True
+        remedy = "Pass encoding='cp1252'."
+        if self._codec != "iso8859-1":
+            remedy = "If you have the original file, read that with encoding='cp1252'."
+        warnings.warn(
+            f"{place} contains the control character U+{ord(found[0]):04X}, so this is probably Windows-1252 text "
+            f"that was decoded as Latin-1; the model ignores such characters. {remedy}",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    def of_edges(self, place: str, label: str) -> None:
+        if self._edges:
+            return
+        self._edges = True
+        warnings.warn(
+            f"{place} has the label {label!a}; blanks at the edges of labels are removed, here and in other rows.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _record(row: Row, encoding: str, warned: _Warned) -> Record | BadRow:
     if row.wrong:
         return BadRow(row.number, row.wrong)
     if not isinstance(row.text, str):
         return BadRow(row.number, f"{row.place} has {came(row.text)} for a text; mend the row or remove it.")
-    if any(isinstance(value, str) and _has_surrogate(value) for value in (row.text, row.label, row.id)):
+    if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.label, row.id)):
         return BadRow(row.number, f"{row.place} holds bytes that are not {encoding.upper()}; mend or remove it.")
     try:
-        label = _label(row.place, row.label)
+        label = _label(row.place, row.label, warned)
     except DataError as wrong:
         return BadRow(row.number, str(wrong))
     return Record(str(row.number if is_missing(row.id) else row.id), row.text, label)
 
 
-def _has_surrogate(text: str) -> bool:
-    if text.isascii():
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
-
-
-def read_folder(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iterator[Record]:
+def read_folder(
+    path: Path, *, suffix: str = "", encoding: str = "utf-8", max_length: int = MAX_ROW_LENGTH
+) -> Iterator[Record]:
     """The files of a folder of class folders, sorted by class and name; hidden ones are passed over.
 
     The label is the folder's name (``a/b`` where folders are nested; None for a file in no class
     folder), the id the path below ``path`` without ``suffix``. Raises as :func:`read_table` does.
     """
-    for row in read_files(path, suffix=suffix, encoding=encoding):
+    for row in read_files(path, suffix=suffix, encoding=encoding, max_length=max_length):
         if isinstance(row, BadRow):
             raise DataError(row.wrong)
         yield row
 
 
-def read_files(path: Path, *, suffix: str = "", encoding: str = "utf-8") -> Iterator[Record | BadRow]:
-    """As :func:`read_folder`, but a file that cannot be read is a :class:`BadRow`."""
+def read_files(
+    path: Path, *, suffix: str = "", encoding: str = "utf-8", max_length: int = MAX_ROW_LENGTH
+) -> Iterator[Record | BadRow]:
+    """As :func:`read_folder`, but a file that cannot be read, or is too long, is a :class:`BadRow`."""
     codec = known_encoding(encoding)
+    warned = _Warned(codec)
     number = 0
     for folder, below, names in os.walk(path, onerror=cannot_list):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        label = Path(folder).relative_to(path).as_posix()
+        label = readable_name(Path(folder).relative_to(path).as_posix())
         for name in sorted(names):
             file = Path(folder, name)
             if name.startswith(".") or not file.is_file():
                 continue
             number += 1
             try:
-                with errors_of(file, encoding):
-                    text = file.read_bytes().decode(codec)
+                with errors_of(file, encoding), file.open("rb") as raw:
+                    text = read_text(raw, codec, f"{file}", max_length)
             except DataError as wrong:
                 yield BadRow(number, str(wrong))
                 continue
-            name = name.removesuffix(suffix)
-            yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, label)
+            warned.of_controls(f"{file}", text)
+            name = readable_name(name.removesuffix(suffix))
+            own = _label(f"{file}", label, warned)
+            yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, own)
 
 
-def _label(place: str, value: object) -> Label | None:
+def _label(place: str, value: object, warned: _Warned) -> Label | None:
     if isinstance(value, str):
-        return value or None
+        stripped = without_blank_edges(value)
+        if stripped != value:
+            warned.of_edges(place, value)
+        return stripped or None
     if is_missing(value):
         return None
-    if isinstance(value, (bool, int)):
-        return value
     if isinstance(value, float) and value.is_integer():  # whole numbers with gaps are stored as floats
-        return int(value)
+        value = int(value)
+    if isinstance(value, (bool, int)):
+        if not -(2**63) <= value < 2**63:
+            raise DataError(f"{place}: label must be below 2**63; got {shortened(str(value))}. Store it as text.")
+        return value
     if isinstance(value, (list, tuple)):
         raise DataError(f"{place} has several labels ({shortened(str(value))}); textlrp trains one label a text.")
     raise DataError(f"{place} has {came(value)} as its label; text, a whole number or true/false was wanted.")

@@ -26,7 +26,7 @@ Skip = Sequence[str] | Callable[[str], ArrayLike]
 SKIPPABLE = ("headers", "footers", "quotes")
 
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
-_HEADER_LINE = re.compile(r"^(?:From|Subject):", re.MULTILINE)
+_HEADER_LINE = re.compile(r"^\ufeff?(?:From|Subject):", re.MULTILINE)
 _QUOTED_LINES = re.compile(
     r"(?:^(?:[|>]|In article|Quoted from|.*(?:writes in|writes:|wrote:|says:|said:)).*(?:\n|\Z))+", re.MULTILINE
 )

@@ -27,9 +27,11 @@ def load_spacy_tokenizer(language: str) -> Any:
     """The tokenizer of ``spacy.blank(language)``; raises :class:`OptionError` where spaCy cannot make it."""
     import spacy
 
+    if not re.fullmatch(r"[\w-]+", language):
+        raise OptionError(f"the language of a spaCy tokenizer must be a code such as 'de'; got {language!r}.")
     try:
         return spacy.blank(language).tokenizer
-    except ImportError as error:
+    except (ImportError, AttributeError, IndexError, TypeError) as error:  # such as spacy.lang.lex_attrs
         reason = " ".join(str(error).split())
         raise OptionError(f"spaCy has no ready tokenizer for the language {language!r}: {reason}") from error
 

@@ -9,10 +9,9 @@ the text as a whole.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any, Protocol, TypeAlias
 
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, OptionError
 from textlrp.text.chunks import Chunker, by_pattern, by_whitespace
 from textlrp.text.placing import place, warn_unsure
+from textlrp.text.scripts import cut_characters, marks
 from textlrp.text.spacy_rules import LONGEST_CHUNK, load_spacy_tokenizer, spacy_rules
 from textlrp.text.treebank import treebank_spans
 
@@ -105,14 +105,18 @@ class WholeTokenizer:
 def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
     """The tokenizer of that name, or one around a callable.
 
+    - ``"auto"``: as ``"spacy"``, and each character of a script without spaces between words (Chinese, Japanese,
+      Thai, Lao, Khmer, Burmese, Tibetan) is a token of its own.
     - ``"spacy"``: the rules of ``spacy.blank("en")``; ``"spacy:de"`` those of any spaCy language.
-      The tokens are spaCy's own, less its whitespace tokens.
+      The tokens are spaCy's own, less its whitespace tokens. ``"spacy:zh"`` cuts Chinese into characters;
+      ``"spacy:ja"`` needs sudachipy and sudachidict_core, ``"spacy:th"`` pythainlp.
     - ``"treebank"``: NLTK's Penn Treebank words, as in Arras et al. 2017 (extra ``paper``).
     - ``"words"``: runs of letters, digits and their marks in any script, with inner hyphen, dot, apostrophe.
     - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets. Strings are
       placed together, so that a callable may leave parts of the text out; offsets leave no doubt.
       Its name is its module and qualified name; it cannot be restored from that.
 
+    Our models hand each of them the text without its invisible characters (:mod:`textlrp.text.invisible`).
     Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
     """
     if not isinstance(name, str):
@@ -125,6 +129,8 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
         return ChunkTokenizer(name, by_pattern(_word_pattern()), _whole_chunk)
     if name == "treebank":
         return WholeTokenizer(name, name, treebank_spans())
+    if name == "auto":
+        return _spacy(name, "en", cut_characters)
     kind, _, language = name.partition(":")
     if kind == "spacy":
         return _spacy(name, language or "en")
@@ -134,7 +140,7 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
             "pass the callable itself as tokenizer=."
         )
     raise OptionError(
-        f"there is no tokenizer {name!r}; choose 'spacy', 'spacy:LANGUAGE' (such as 'spacy:de'), "
+        f"there is no tokenizer {name!r}; choose 'auto', 'spacy', 'spacy:LANGUAGE' (such as 'spacy:de'), "
         "'treebank' or 'words', or pass a callable."
     )
 
@@ -154,11 +160,13 @@ def is_word(token: str) -> bool:
 # ---- the kinds
 
 
-def _spacy(name: str, language: str) -> Tokenizer:
+def _spacy(name: str, language: str, cut: Callable[[str], Iterable[tuple[int, int]]] | None = None) -> Tokenizer:
+    """spaCy's tokens, each cut further by ``cut`` where it is given."""
     tokenizer = load_spacy_tokenizer(language)
     rules = spacy_rules(tokenizer)
     if rules is not None:
-        return ChunkTokenizer(name, by_whitespace(rules.joins, LONGEST_CHUNK), rules.split)
+        split = rules.split if cut is None else partial(_split_further, rules.split, cut)
+        return ChunkTokenizer(name, by_whitespace(rules.joins, LONGEST_CHUNK), split)
 
     # some languages (Chinese, Thai, ...) are segmented by other means, which see the whole text
     def read(text: str) -> Spans:
@@ -167,14 +175,22 @@ def _spacy(name: str, language: str) -> Tokenizer:
     return WholeTokenizer(name, name, read)
 
 
+def _split_further(
+    split: Callable[[str], Offsets], cut: Callable[[str], Iterable[tuple[int, int]]], chunk: str
+) -> Offsets:
+    offsets = split(chunk)
+    if chunk.isascii():
+        return offsets
+    return tuple((at + start, at + end) for at, stop in offsets for start, end in cut(chunk[at:stop]))
+
+
 def _whole_chunk(chunk: str) -> Offsets:
     return ((0, len(chunk)),)
 
 
 @cache
 def _word_pattern() -> re.Pattern[str]:
-    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")
-    run = rf"[^\W_]+(?:[{marks}\u200c\u200d]+[^\W_]*)*"
+    run = rf"[^\W_]+(?:[{marks()}\u200c\u200d]+[^\W_]*)*"
     return re.compile(rf"{run}(?:[-.'\u2019\u2010\u2011]{run})*")
 
 

@@ -5,12 +5,14 @@ Letters in shapes: V words, D dimensions. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zipfile
 import zlib
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,12 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
+from textlrp.files import check_regular
+from textlrp.text.invisible import visible, words_with_invisible
+from textlrp.text.opening import open_bytes
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 LONGEST_WORD = 1 << 16
 """Bytes; a binary file with no space in so many is none of word2vec's."""
+
+LONGEST_LINE = 1 << 24
+"""Bytes of a line of a text file; a longer one is no word with its vector."""
 
 FASTTEXT_MAGIC = b"\xba\x16\x4f\x2f"
 
@@ -53,6 +61,8 @@ class Vectors:
         rows: dict[str, int] = {}
         for row, word in enumerate(self.words):
             rows.setdefault(word, row)
+        for word in words_with_invisible(self.words):
+            rows.setdefault(visible(word), rows[word])
         object.__setattr__(self, "matrix", matrix)
         object.__setattr__(self, "_rows", rows)
 
@@ -98,15 +108,16 @@ def load_vectors(source: str | Path | Language, *, words: Collection[str] | None
     if not isinstance(source, str | Path):
         return _from_spacy(source, wanted)
     path = Path(source)
+    check_regular(path)
     if not path.is_file():
         return _from_spacy(_load_spacy(source), wanted)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     try:
         if suffixes[-1:] == [".npz"]:
             return _from_npz(path, wanted)
-        with gzip.open(path) if suffixes[-1:] == [".gz"] else path.open("rb") as stream:
+        with open_bytes(path) as stream:
             binary = ".bin" in suffixes[-2:]
-            return (_from_binary if binary else _from_text)(stream, path, wanted)  # type: ignore[arg-type]
+            return (_from_binary if binary else _from_text)(stream, path, wanted)
     except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path} is cut off or damaged ({error}); fetch it again.") from error
 
@@ -146,8 +157,9 @@ def _from_npz(path: Path, wanted: frozenset[str] | None) -> Vectors:
 
 
 def _from_text(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -> Vectors:
-    lines = enumerate(stream, 1)
+    lines = enumerate(_lines(stream, path), 1)
     number, line = next(lines, (1, b""))
+    line = line.removeprefix(codecs.BOM_UTF8)
     announced = _header(line)
     dimensions = announced[1] if announced else len(_fields(line)) - 1
     if dimensions < 1 or b"\0" in line:
@@ -163,6 +175,16 @@ def _from_text(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -> 
             f"{path} announces {announced[0]} words in line 1 and has {number - 1}; it is cut off or was changed."
         )
     return _checked(tuple(words), np.array(values, dtype=np.float32).reshape(-1, dimensions), path)
+
+
+def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    for number in count(1):
+        line = stream.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise DataError(f"{path}, line {number}, is longer than {LONGEST_LINE:,} bytes; {KINDS} is wanted.")
+        if not line:
+            return
+        yield line
 
 
 def _add_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
+from textlrp.text.invisible import visible, words_with_invisible
 
+_UNSTORED = re.compile("[\n\ud800-\udfff]")
 PADDING = 0
 """The id of padding and of every unknown word."""
 
@@ -38,6 +41,8 @@ class Vocabulary:
         counts = np.asarray(self.counts, dtype=np.int32)
         if counts.shape != (len(self.words),):
             raise DataError(f"a vocabulary of {len(self.words)} words came with counts of shape {counts.shape}.")
+        for word in words_with_invisible(self.words):  # of a model that was saved when these were part of a form
+            ids.setdefault(visible(word), ids[word])
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "_ids", ids)
         object.__setattr__(self, "_counts", np.concatenate([np.zeros(1, dtype=np.int32), counts]))
@@ -63,8 +68,11 @@ class Vocabulary:
         return cls(tuple(word for word, _ in kept), np.array([count for _, count in kept], dtype=np.int32), documents)
 
     def extended(self, words: Iterable[str]) -> Vocabulary:
-        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each."""
-        more = tuple(word for word in dict.fromkeys(words) if word not in self._ids)
+        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each.
+
+        Words with a line break or a lone surrogate are left out: no token has one, and they cannot be stored.
+        """
+        more = tuple(word for word in dict.fromkeys(words) if word not in self._ids and not _UNSTORED.search(word))
         return Vocabulary(self.words + more, np.append(self.counts, np.zeros(len(more), np.int32)), self.documents)
 
     def __len__(self) -> int:

@@ -41,6 +41,24 @@ def read_words(explanation: Explanation) -> ReadWords:
     return ReadWords(words, spans, sums[read].T, np.full(len(read), -1, dtype=np.int32))
 
 
+def overlaps(
+    words: NDArray[np.integer[Any]], tokens: NDArray[np.integer[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Pairs of a word and a token that share characters, with the token's share.
+
+    Both (W, 2) and (M, 2) are sorted and disjoint; a token's shares sum to 1 over the words it overlaps.
+    """
+    low = np.searchsorted(words[:, 1], tokens[:, 0], side="right")
+    high = np.maximum(np.searchsorted(words[:, 0], tokens[:, 1], side="left"), low)
+    token = np.repeat(np.arange(len(tokens)), high - low)
+    # counts up from its low anew for each token
+    word = np.arange(len(token)) + np.repeat(low - (np.cumsum(high - low) - (high - low)), high - low)
+    common = np.minimum(words[word, 1], tokens[token, 1]) - np.maximum(words[word, 0], tokens[token, 0])
+    # a token without a character overlaps nothing
+    word, token, common = word[common > 0], token[common > 0], common[common > 0].astype(np.float64)
+    return word, token, common / np.bincount(token, weights=common, minlength=len(tokens))[token]
+
+
 def strongest(relevance: NDArray[Any], most: int) -> NDArray[np.int64]:
     """Positions of the ``most`` largest of ``relevance`` (L,), the largest first; of equals the first."""
     return np.argsort(-relevance, kind="stable")[:most].astype(np.int64)

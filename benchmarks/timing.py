@@ -1,0 +1,114 @@
+"""What benchmarks of speed share: pages of tables, batches by a budget of positions, and ratios of times."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from textlrp.explainers.blocks import lead
+from textlrp.explainers.explain import how_to_explain
+from textlrp.lrp.projections import Kept
+from textlrp.models.tracing import kept_projections, tracer
+from textlrp.text.batches import Batch, Reading, pad
+
+BATCH, POSITIONS = 64, 1 << 15
+"""Documents of a batch at most, and positions with its padding."""
+
+
+class Page:
+    """Lines that are printed immediately and kept for a page."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str = "") -> None:
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def table(self, title: str, *heads: str) -> None:
+        self.say(f"\n## {title}\n")
+        self.row(*heads)
+        self.row(*["---"] * len(heads))
+
+    def row(self, *cells: object) -> None:
+        self.say("| " + " | ".join(map(str, cells)) + " |")
+
+    def write(self, path: Path, title: str, command: str, picture: Path) -> None:
+        text = "\n".join(self.lines)
+        path.write_text(f"# {title}\n\n`{command}` prints this.\n\n{text}\n\n![]({picture.name})\n", encoding="utf-8")
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def batches_of(batch: Batch) -> list[Batch]:
+    """Its documents by length, in batches of at most ``BATCH`` documents and ``POSITIONS`` positions, or one text."""
+    found: list[list[int]] = [[]]
+    for row in np.argsort(batch.lengths, kind="stable").tolist():
+        longest = max(1, int(batch.lengths[row]))
+        if found[-1] and (len(found[-1]) == BATCH or (len(found[-1]) + 1) * longest > POSITIONS):
+            found.append([])
+        found[-1].append(row)
+    return [batch.select(rows) for rows in found]
+
+
+def padding(batches: Sequence[Batch]) -> str:
+    """Which share of the positions is padding."""
+    positions = sum(batch.ids.size for batch in batches)
+    words = sum(int(batch.lengths.sum()) for batch in batches)
+    return f"{100 * (1 - words / max(1, positions)):.0f}%"
+
+
+def made_batch(texts: Sequence[np.ndarray]) -> Batch:
+    """A batch of ids alone."""
+    ids, lengths = pad([text.astype(np.int64) for text in texts])
+    nothing = tuple(Reading(str(n), None, None, None, ()) for n in range(len(texts)))  # type: ignore[arg-type]
+    return Batch(nothing, ids, lengths, (None,) * len(texts), (None,) * len(texts))  # type: ignore[arg-type]
+
+
+def padded(batch: Batch, at_least: int = 2) -> torch.Tensor:
+    ids = torch.from_numpy(batch.ids)
+    return torch.nn.functional.pad(ids, (0, max(0, at_least - ids.shape[1])))
+
+
+def ours(model: Any, *, rule: str | None = None, kept: Kept | None = None) -> Callable[[Batch], object]:
+    """All classes of a batch, with the projections of the vocabulary made already."""
+    how = how_to_explain(model, rule, "lrp")
+    how = how._replace(trace=tracer(model, kept=kept or kept_projections(model)))
+    return lambda batch: lead(model, batch, "all", None, how)
+
+
+def ratio_of(
+    one: Callable[[Batch], object], other: Callable[[Batch], object], batches: Sequence[Batch], rounds: int
+) -> tuple[float, float, float]:
+    """(time of one / time of the other, and both in ms a document), medians over rounds of both in turn.
+
+    Each is warmed on every batch first, and the other is timed before and after the one.
+    """
+    documents = sum(len(batch) for batch in batches)
+
+    def whole(way: Callable[[Batch], object]) -> float:
+        return seconds(lambda: [way(batch) for batch in batches])
+
+    whole(one), whole(other)
+    pairs = []
+    for _ in range(rounds):
+        before, time_of_one = whole(other), whole(one)
+        pairs.append((time_of_one, (before + whole(other)) / 2))
+    ratio = statistics.median(first / second for first, second in pairs)
+    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return ratio, first / documents * 1e3, second / documents * 1e3

@@ -1,0 +1,49 @@
+"""Compiled loops: their machine code lies in the user's cache folder, never beside the source."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import textlrp
+
+PROGRAM = """
+import numba, numpy as np
+from textlrp.lrp import kernels
+print(kernels.winning_windows(np.ones((2, 3)), np.zeros(4, np.int64), np.array([0, 4]), 1)[0].sum())
+print(numba.config.CACHE_DIR == {before!r}, kernels._winning_windows.stats.cache_hits)
+"""
+
+
+def run(folder: Path, **environment: str) -> list[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    program = PROGRAM.format(before=environment.get("NUMBA_CACHE_DIR", ""))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=kept | {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.mark.slow
+def test_machine_code_is_kept_in_the_users_cache_and_found_again(tmp_path: Path) -> None:
+    assert run(tmp_path) == ["3.0", "True", "Counter()"]
+    assert list((tmp_path / "cache" / "textlrp" / "compiled").rglob("*.nbi"))
+    assert not list(Path(textlrp.__file__).parent.rglob("*.nbi"))
+    assert run(tmp_path)[2] != "Counter()"
+    elsewhere = tmp_path / "elsewhere"
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(elsewhere))[:2] == ["3.0", "True"]
+    assert list(elsewhere.rglob("*.nbi"))
+
+
+@pytest.mark.slow
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder would be")
+    assert run(tmp_path) == ["3.0", "True", "Counter()"]

@@ -1,0 +1,118 @@
+"""Corpora in which no text has a word that the model knows: every command and every summary has an empty state."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+from toys import LABELS, NAMES, TEXTS, small
+
+from textlrp.cli import main
+from textlrp.errors import DataError
+from textlrp.evaluation.docvectors import picture
+
+WORDLESS = {
+    "empty": "",
+    "blank": "  \n\t ",
+    "punctuation": "... !? --",
+    "digits": "42 3.14",
+    "emoji": "🚀 😀",
+    "unknown words": "xylophone quux zebra. Another quux.",
+}
+MODELS = ("cnn", "boe", "svm")
+
+QUICK = {
+    "report": ["report", "MODEL", "CORPUS", "-o", "OUT"],
+    "report page": ["report", "MODEL", "CORPUS", "-o", "OUT.html"],
+}
+OTHERS = {
+    "explain": ["explain", "MODEL", "CORPUS"],
+    "explain all": ["explain", "MODEL", "CORPUS", "--target", "all"],
+    "explain page": ["explain", "MODEL", "CORPUS", "-o", "OUT.html"],
+    "explain jsonl": ["explain", "MODEL", "CORPUS", "-o", "OUT.jsonl"],
+    "explain parquet": ["explain", "MODEL", "CORPUS", "-o", "OUT.parquet"],
+    "bulk": ["explain", "MODEL", "CORPUS", "--workers", "1", "--top-k", "3", "-o", "OUT"],
+    "gallery": ["explain", "MODEL", "CORPUS", "--rules", "epsilon,gamma", "--method", "occlusion", "-o", "OUT.html"],
+    "report all": ["report", "MODEL", "CORPUS", "--target", "all", "-o", "OUT.html"],
+    "comparison of rules": ["report", "MODEL", "CORPUS", "--against-rule", "gamma", "-o", "OUT.html"],
+    "comparison of models": ["report", "MODEL", "CORPUS", "--against", "OTHER", "-o", "OUT.html"],
+    "words": ["words", "MODEL", "CORPUS"],
+    "words file": ["words", "MODEL", "CORPUS", "--target", "all", "-o", "OUT.csv"],
+    "predict": ["predict", "MODEL", "CORPUS"],
+    "evaluate": ["evaluate", "MODEL", "CORPUS", "-o", "OUT"],
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+def saved(kind: str, models: Path) -> Path:
+    """A small model of this kind, fitted when it is first asked for."""
+    if not (models / kind).exists():
+        small(kind).fit(TEXTS, LABELS).save(models / kind)
+    return models / kind
+
+
+def written(folder: Path, text: str, documents: int = 4) -> Path:
+    path = folder / "corpus.jsonl"
+    rows = [{"text": text, "label": NAMES[n % len(NAMES)]} for n in range(documents)]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def run(command: list[str], kind: str, models: Path, corpus: Path) -> None:
+    places = {"MODEL": saved(kind, models), "CORPUS": corpus, "OUT": corpus.parent / "out"}
+    if "OTHER" in command:
+        places["OTHER"] = saved("boe" if kind == "svm" else "svm", models)
+    assert main([re.sub("^(MODEL|OTHER|CORPUS|OUT)", lambda m: str(places[m[0]]), word) for word in command]) == 0
+    for page in corpus.parent.rglob("*.html"):
+        shown = re.sub("<style.*?</style>|<script.*?</script>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r"\b(nan|NaN|None|inf)\b", shown)
+    for results in corpus.parent.rglob("results.json"):
+        json.loads(results.read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(f"{name} in results"))
+
+
+@pytest.mark.parametrize("command", QUICK.values(), ids=QUICK)
+def test_a_report_by_a_bag_of_words(command: list[str], models: Path, tmp_path: Path) -> None:
+    run(command, "svm", models, written(tmp_path, ""))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", WORDLESS.values(), ids=WORDLESS)
+@pytest.mark.parametrize("command", (QUICK | OTHERS).values(), ids=QUICK | OTHERS)
+def test_every_command(command: list[str], text: str, models: Path, tmp_path: Path) -> None:
+    for kind in MODELS:
+        (tmp_path / kind).mkdir()
+        run(command, kind, models, written(tmp_path / kind, text))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("documents", [1, 2, 3, 45])
+@pytest.mark.parametrize("command", (QUICK | OTHERS).values(), ids=QUICK | OTHERS)
+def test_any_number_of_documents(command: list[str], documents: int, models: Path, tmp_path: Path) -> None:
+    for kind in ("boe", "svm"):
+        (tmp_path / kind).mkdir()
+        run(command, kind, models, written(tmp_path / kind, "42", documents))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("vectors", [np.zeros((4, 5)), np.zeros((4, 0)), np.ones((4, 5)), np.ones((3, 1))])
+def test_documents_with_the_same_vector_have_no_map(vectors, make) -> None:
+    with pytest.raises(DataError, match="all documents have the same vector"):
+        picture(make(vectors))
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+@pytest.mark.parametrize("shape", [(2, 5), (4, 2), (4, 1), (2, 1)])
+def test_a_map_of_few_documents_or_few_features_is_finite(shape, make) -> None:
+    vectors = np.arange(np.prod(shape), dtype=float).reshape(shape) ** 2
+    found = picture(make(vectors))
+    assert found.places.shape == (shape[0], 2)
+    assert np.isfinite(found.places).all()
+    assert np.isfinite(found.explained).all()

@@ -1,0 +1,83 @@
+"""Which class of a model the label of a document names: one answer for predict, report, explain and evaluate."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from textlrp.records import Document, Label
+
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+_NAMED = 5
+
+
+class KnownLabels:
+    """The classes of a model by what a label may be written as; counts the labels that are none of them.
+
+    A label names the class of the same text, or else the only class of the same number ("1", 1, "1.0").
+    ``known`` and ``unknown`` count the labels that :meth:`class_of` was asked for.
+    """
+
+    def __init__(self, classes: Iterable[Any]) -> None:
+        self._classes: dict[str, Label] = {str(name): name for name in classes}
+        numbers: dict[float, list[str]] = {}
+        for name in self._classes:
+            if (number := _number(name)) is not None:
+                numbers.setdefault(number, []).append(name)
+        self._numbers = {number: names[0] for number, names in numbers.items() if len(names) == 1}
+        self.known = 0
+        self.unknown: Counter[str] = Counter()
+
+    def class_of(self, label: Label) -> Label | None:
+        """The class of a label, as the model has it; None where it is none."""
+        name: str | None = str(label)
+        if name not in self._classes:
+            number = _number(str(label))
+            name = None if number is None else self._numbers.get(number)
+        if name is None:
+            self.unknown[str(label)] += 1
+            return None
+        self.known += 1
+        return self._classes[name]
+
+    def named(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents, each with the class that its label names for a label, if there is one."""
+        for document in documents:
+            label = getattr(document, "label", None)  # plain strings are read, too
+            if label is None:
+                yield document
+                continue
+            found = self.class_of(label)
+            same = found is None or str(found) == str(label)
+            yield document if same else dataclasses.replace(document, label=found)
+
+    def warn(self) -> None:
+        """Tell in one warning how many labels name no class, and which; nothing where all do."""
+        if not self.unknown:
+            return
+        left_out, total = self.unknown.total(), self.known + self.unknown.total()
+        some = ", ".join(map(self._described, (label for label, _ in self.unknown.most_common(_NAMED))))
+        more = f" and {len(self.unknown) - _NAMED:,} more" if len(self.unknown) > _NAMED else ""
+        classes = ", ".join(map(repr, list(self._classes)[:_NAMED])) + (
+            ", ..." if len(self._classes) > _NAMED else ""
+        )
+        warnings.warn(
+            f"{left_out:,} of {total:,} labels are not classes of the model: {some}{more}. "
+            f"Its classes are {classes}. These documents do not count in any accuracy.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+    def _described(self, label: str) -> str:
+        folded = {name.casefold().strip(): name for name in self._classes}
+        near = difflib.get_close_matches(label.casefold().strip(), folded, 1, 0.75)
+        return f"{label!r} (did you mean {folded[near[0]]!r}?)" if near else repr(label)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if len(text) < 30 and _NUMBER.fullmatch(text) else None

@@ -1,0 +1,142 @@
+"""Invisible characters, and texts without them: what the tokenizers of our models read.
+
+Invisible are format characters (category Cf: byte order mark, zero-width space, soft hyphen, bidi marks),
+control characters that are not whitespace (NUL, the C1 range), and the other characters that Unicode calls
+default-ignorable (variation selectors, fillers). Two of them carry meaning in some scripts:
+
+- U+200C and U+200D (zero-width non-joiner and joiner) stay between two letters of a script that joins its letters
+  (Arabic, Syriac, N'Ko, Mongolian, the scripts of India, Sinhala, Myanmar, Khmer), and U+200D also after a virama;
+- U+200B (zero-width space) separates words between two letters of Thai, Lao, Myanmar and Khmer: it reads as a blank.
+
+Source: Unicode Standard, sections 5.21 (default-ignorable), 9.2 and 12.1 (joiners), 23.2 (zero-width space).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+_RANGES = (
+    (0x0000, 0x0008), (0x000E, 0x001B), (0x007F, 0x0084), (0x0086, 0x009F), (0x00AD, 0x00AD), (0x034F, 0x034F),
+    (0x0600, 0x0605), (0x061C, 0x061C), (0x06DD, 0x06DD), (0x070F, 0x070F), (0x0890, 0x0891), (0x08E2, 0x08E2),
+    (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F),
+    (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x110BD, 0x110BD),
+    (0x110CD, 0x110CD), (0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+"""The invisible characters, first and last of each range. Written out, for asking Unicode of each takes 0.4 s."""
+
+_JOINING = (
+    (0x0600, 0x08FF),
+    (0x0900, 0x0DFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x18AF),
+    (0xFB50, 0xFDFF),
+    (0xFE70, 0xFEFC),
+)
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
+
+_SPACE, _JOINERS = "\u200b", "\u200c\u200d"
+
+_BLANKS = (
+    "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "\x00\xad\u200b\u200c\u200e\u200f\u2060\ufeff"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Whitespace, and the invisible characters that stand for nothing at the edge of a name."""
+
+_NARROW = bytes(n for first, last in _RANGES for n in range(first, last + 1) if n < 256)
+
+
+def has_invisible(text: str) -> bool:
+    """Whether a text has a character that nobody sees."""
+    try:
+        narrow = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return bool(_invisible()[_numbers(text)].any())
+    return len(narrow.translate(None, _NARROW)) < len(narrow)
+
+
+def visible(text: str) -> str:
+    """A text without its invisible characters; the text itself where it has none."""
+    return _visible(text)[0] if has_invisible(text) else text
+
+
+def visible_with_origins(text: str) -> tuple[str, NDArray[np.int32] | None]:
+    """What :func:`visible` gives, of V characters, and ``origins`` (V + 1,): where each was in the text.
+
+    The last entry is the end of the text. An invisible character belongs to the visible one before it:
+    ``text[origins[a]:origins[b]]`` is what is seen as ``visible[a:b]``. None where nothing is invisible.
+    """
+    return _visible(text) if has_invisible(text) else (text, None)
+
+
+def without_blank_edges(text: str) -> str:
+    """A text without the blanks at its edges, also those that nobody sees (no-break and zero-width ones)."""
+    return text.strip(_BLANKS)
+
+
+def words_with_invisible(words: Sequence[str]) -> list[str]:
+    """Those of some words that have invisible characters; one look where none has."""
+    return [word for word in words if has_invisible(word)] if has_invisible("\n".join(words)) else []
+
+
+def _visible(text: str) -> tuple[str, NDArray[np.int32]]:
+    numbers = _numbers(text)
+    loose = np.isin(numbers, [ord(character) for character in _SPACE + _JOINERS])
+    origins = np.flatnonzero(~_invisible()[numbers] | loose)
+    kept = _text(numbers[origins])
+    if loose.any():
+        dropped = np.isin(numbers[origins], [ord(character) for character in _SPACE + _JOINERS])
+        seen = list(kept)
+        for match in _meaningful().finditer(kept):
+            dropped[match.start()] = False
+            seen[match.start()] = " " if match[0][0] == _SPACE else match[0][0]
+        kept = "".join(character for character, drop in zip(seen, dropped.tolist(), strict=True) if not drop)
+        origins = origins[~dropped]
+    return kept, np.append(origins, len(text)).astype(np.int32)
+
+
+def _numbers(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _text(numbers: NDArray[np.uint32]) -> str:
+    return numbers.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@cache
+def _invisible() -> NDArray[np.bool_]:
+    """(code points,) whether each is invisible."""
+    table = np.zeros(sys.maxunicode + 1, dtype=bool)
+    for first, last in _RANGES:
+        table[first : last + 1] = True
+    return table
+
+
+@cache
+def _meaningful() -> re.Pattern[str]:
+    """Joiners and zero-width spaces that stay, the first of several in a row."""
+    joining, unspaced = _letters(_JOINING), _letters(_UNSPACED)
+    viramas = "".join(
+        chr(n) for first, last in _JOINING for n in range(first, last + 1) if unicodedata.combining(chr(n)) == 9
+    )
+    return re.compile(
+        f"(?<=[{joining}])[{_JOINERS}]+(?=[{joining}])|(?<=[{viramas}])\u200d"
+        f"|(?<=[{unspaced}]){_SPACE}+(?=[{unspaced}])"
+    )
+
+
+def _letters(ranges: tuple[tuple[int, int], ...]) -> str:
+    """The letters and combining marks in some ranges, those that are invisible left out, for a set in a pattern."""
+    table = _invisible()
+    return "".join(
+        chr(n)
+        for first, last in ranges
+        for n in range(first, last + 1)
+        if not table[n] and unicodedata.category(chr(n))[0] in "LM"
+    )
