@@ -318,6 +318,9 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
             np.testing.assert_allclose(found.relevance, slope.relevance, rtol=1e-6)
             np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.target_scores, atol=1e-12)
             assert np.abs(found.relevance).min() > 0.1
+            centered = explain(model, "good bad", target=target, rule=rule, start="centered", **options)
+            total = centered.relevance.sum(1) + centered.absorbed
+            np.testing.assert_allclose(total, centered.start_scores, atol=1e-12)
 
 
 # ---- what messages say about operations
@@ -377,3 +380,13 @@ def test_offsets_that_are_lengths_are_explained() -> None:
     with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
         explain(Halves(), TEXT, classes=["a", "b"], **HOW)
     assert explain(Whole(), TEXT, **HOW).relevance.any()
+
+
+@pytest.mark.parametrize("rule", ["zero", "epsilon"])
+def test_a_centered_start_of_a_linear_model_keeps_the_law(rule: str) -> None:
+    texts, labels = ["good film", "bad film", "so so plot"] * 3, ["p", "n", "o"] * 3
+    pipeline = make_pipeline(CountVectorizer(), LinearSVC()).fit(texts, labels)
+    bag = BagOfWordsClassifier(skip=(), dtype="float64").fit(texts, labels)
+    for model in (pipeline, bag):
+        found = explain(model, "good plot", target="all", rule=rule, start="centered")
+        np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.start_scores, atol=1e-9)

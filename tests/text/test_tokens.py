@@ -385,3 +385,10 @@ def test_treebank_words_give_the_papers_vocabulary_and_long_posts() -> None:
             long_posts += len(words) >= 100
     assert abs(len(vocabulary) - 70_631) <= 706
     assert abs(long_posts - 4_963) <= 20
+
+
+def test_a_callable_that_leaves_text_out_is_followed() -> None:
+    mine = make_tokenizer(lambda text: re.sub(r"<[^>]*>", " ", text).split())
+    text = '<img alt="good"> good film'
+    assert [text[start:end] for start, end in mine.spans(text).tolist()] == ["good", "film"]
+    assert mine.spans(text)[0].tolist() == [17, 21]

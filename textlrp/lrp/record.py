@@ -249,11 +249,11 @@ def _everywhere(box: Box, vectors: Tensor) -> Box:
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Eval mode, and no inference mode of the caller's; each submodule's own mode is put back."""
-    modes = [(part, part.training) for part in module.modules()]
+    modes, gradients = [(part, part.training) for part in module.modules()], torch.is_grad_enabled()
     try:
         for part, _ in modes:  # not module.eval(), which a module may have made its own
             part.training = False
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), torch.set_grad_enabled(gradients):  # the first alone would enable them
             yield
     finally:
         for part, training in modes:

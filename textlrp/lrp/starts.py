@@ -106,7 +106,8 @@ def _centered(trace: Trace) -> Trace | None:
         return None
     # not the centered scores: in float32 these differ from the sum of the products where the mean is large
     outputs = map.total(Part.PRODUCT) + bias
-    centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs)
+    direct = None if last.direct is None else map
+    centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs, direct=direct)
     dropped = {id(step) for step in (last, *moves)}
     steps = tuple(step for step in trace.steps if id(step) not in dropped)
     return replace(trace, steps=(*steps, centered), scores=_less_mean(trace.scores))

@@ -313,7 +313,7 @@ class TorchTextModel:
             if "nference tensor" in str(problem):  # of an inference_mode() inside of forward
                 raise ModelError(CUT_OFF) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}."
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
                 f"{self._hint(batch, n, problem)}"
             ) from problem
 
@@ -330,7 +330,7 @@ class TorchTextModel:
             except FORWARD_ERRORS:
                 continue
             return (
-                f" It reads the text when that is padded: pass min_length={longer}, and padding= the id of padding "
+                f". It reads the text when that is padded: pass min_length={longer}, and padding= the id of padding "
                 f"if it is not {self.words.padding}."
             )
         return ""

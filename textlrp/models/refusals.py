@@ -30,7 +30,7 @@ CUT_OFF = (
 
 
 OFFSETS = (
-    " textlrp calls a module with the ids (1, T) of one text. If its forward takes the offsets of bags, explain "
+    ". textlrp calls a module with the ids (1, T) of one text. If its forward takes the offsets of bags, explain "
     "a module around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
 )
 """What to do with a module that reads several texts as one row of ids."""
