@@ -83,7 +83,7 @@ def test_other_methods_read_unknown_words(model: Any, method: str) -> None:
 def test_a_word_left_out_is_the_zero_vector(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
     keep = np.array([[False, True], [True, True]])
-    thinned = model.thinned_scores(batch.ids[0], keep)
+    thinned = model.thinned_scores(batch, 0, keep)
     np.testing.assert_allclose(thinned[1], model.scores(batch)[0])
     np.testing.assert_allclose(thinned[0], model.scores(batch, keep=keep[:1])[0])
 
