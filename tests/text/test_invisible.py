@@ -81,7 +81,7 @@ def noisy(draw: st.DrawFn) -> tuple[str, str]:
     return clean, text
 
 
-@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=str)
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda given: getattr(given, "__name__", given))
 @settings(max_examples=25)
 @given(texts=noisy())
 def test_invisible_characters_change_no_word(tokenizer: object, texts: tuple[str, str]) -> None:
