@@ -338,8 +338,8 @@ def test_a_model_is_the_same_before_and_after(variant: str, rule: str) -> None:
     model = copy.deepcopy(fitted(variant))
     model.predict(READ)
     before = {name: weight.tobytes() for name, weight in model.weights_.items()}
+    fingerprint, counts = model.fingerprint_, model.vocabulary_.counts.tobytes()  # kept, as the reader is
     attributes = {name: id(value) for name, value in vars(model).items()}
-    fingerprint, counts = model.fingerprint_, model.vocabulary_.counts.tobytes()
     list(explain(model, READ, rule=rule, target="all"))
     explain(model, READ[0], rule=rule, dtype="float64")
     assert {name: weight.tobytes() for name, weight in model.weights_.items()} == before

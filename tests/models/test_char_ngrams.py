@@ -135,7 +135,7 @@ def test_relevance_plus_absorbed_is_score(analyzer: str, rule: str, dtype: str) 
     model = model_of(analyzer, dtype)
     for why in textlrp.explain(model, [*READ, *MORE], target="all", rule=rule):
         size = np.abs(why.relevance).sum(axis=1) + sum(np.abs(entry) for entry in why.ledger.values())
-        error = np.abs(why.relevance.sum(axis=1) + why.absorbed - why.target_scores)
+        error = np.abs(why.relevance.sum(axis=1) + why.absorbed - why.start_scores)
         assert (error <= (1e-5 if dtype == "float32" else 1e-12) * np.where(size > 0, size, 1)).all()
         assert not why.relevance[:, ~why.seen].any()
 

@@ -42,7 +42,8 @@ def test_the_matrix_counts_every_labelled_document_once(drawn: list[tuple[int, s
     for seed, gold in drawn:
         summary.add(make_explanation(seed=seed, gold=gold))
     matrix = summary.matrix()
-    labelled = sum(gold is not None for _, gold in drawn)
+    labelled = sum(gold in LABELS for _, gold in drawn)
+    assert summary.unknown == sum(gold is not None for _, gold in drawn) - labelled
     assert summary.labelled == sum(cell.documents for line in matrix for cell in line) == labelled
     assert summary.right == sum(line[k].documents for k, line in enumerate(matrix))
     assert sum(c.documents for c in summary.confusions()) <= labelled - summary.right

@@ -286,7 +286,7 @@ def by_dimension(trace: Trace) -> tuple[Trace, str]:
     if lookup is None or not readers:
         raise RuleError("this model reads no word vectors in closed form, so there is no relevance by dimension.")
     steps = tuple(
-        replace(step, map=ByDimension(step.map))
+        replace(step, map=ByDimension(step.map), direct=None if step.direct is None else ByDimension(step.map))
         if isinstance(step, Linear) and isinstance(step.map, VectorMap)
         else step
         for step in trace.steps

@@ -20,6 +20,7 @@ from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing, ids_of
 from textlrp.models.char_ngrams import LONGEST, CharNgrams, SpelledBatch, counted, spelled_of
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
+from textlrp.models.finite import check_scores
 from textlrp.models.inputs import Texts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import count_kept, frequent_keys, occurrences
@@ -315,7 +316,9 @@ class BagOfWordsClassifier(TextClassifier):
         """Pre-softmax scores (N, C); no n-gram counts that a token with ``keep`` (N, T) False takes part in."""
         ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
         values = self._values(unpadded(ids, batch.lengths), self._char_counts(batch, keep), self.dtype)
-        return self._linear(values)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
+            scores = self._linear(values)
+        return check_scores(scores, self.classes_.tolist(), lambda row: batch.readings[row].document_id)
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""

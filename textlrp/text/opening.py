@@ -161,6 +161,8 @@ class Lines:
             try:
                 line = self._file.readline(self._limit + 1)
             except (OSError, EOFError, zlib.error, UnicodeError) as error:
+                if not found:
+                    raise
                 self._error = error  # raised when the lines before it are read
                 break
             if not line:
