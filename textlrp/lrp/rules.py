@@ -381,11 +381,14 @@ def _divide(
     size = denominator.new_tensor(stabiliser)  # two plain numbers in torch.where would make it float32
     added = torch.where(denominator >= 0, size, -size)
     stabilised = denominator + added
-    empty = stabilised.abs() < torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
+    tiny = torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
+    if nothing is None and stabiliser >= tiny:  # no stabilised denominator is smaller than the stabilizer
+        inverse = 1 / stabilised
+        return _Divided(inverse, {"empty": torch.zeros_like(inverse), "stabiliser": added * inverse})
+    empty = stabilised.abs() < tiny
     if nothing is not None:
         empty = empty | nothing
-    # nearly always nothing is empty, and both selections can be spared
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised)) if empty.any() else 1 / stabilised
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
     return _Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
 
 

@@ -203,13 +203,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
-        check_is_fitted(self, "weights_")
+        self._check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: Texts) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
-        check_is_fitted(self, "weights_")
+        self._check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
@@ -226,7 +226,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
-        check_is_fitted(self, "weights_")
+        self._check_fitted()
         return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
@@ -258,7 +258,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
         Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
         """
-        check_is_fitted(self, "weights_")
+        self._check_fitted()
         options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
         fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
         kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
@@ -287,6 +287,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return save_model(self, path, force=force)
 
     # ---- helpers
+
+    def _check_fitted(self) -> None:
+        """Raise scikit-learn's NotFittedError before ``fit``; its own check takes as long as reading a short text."""
+        if "weights_" not in self.__dict__:
+            check_is_fitted(self, "weights_")
 
     def reader(self) -> Reader:
         """The reader of the present options; kept, because it remembers the chunks it has seen."""

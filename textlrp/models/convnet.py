@@ -16,7 +16,7 @@ from torch import Tensor
 
 from textlrp.lrp import device, kernels, mean_kernels
 from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
-from textlrp.lrp.projections import Kept, project, rows_of
+from textlrp.lrp.projections import Kept, Rows, project, rows_of
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
 from textlrp.models.packing import Packed
@@ -94,7 +94,8 @@ class ConvNet:
     def _branches(self, packed: Packed, words: Tensor) -> Iterator[tuple[list[Step], Tensor, int]]:
         """The steps of each width, the pooled values (N, F), and the size of the largest array."""
         if self.pooling == "max" and self.table.device.type == "cpu":
-            rows = rows_of(packed.words, self.kept)
+            # without kept projections the packed texts are numbered already
+            rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
             for width in self.widths:
                 weight = self.weights[f"conv{width}.weight"]
                 first, more = project(self.table, rows, width, weight, self.kept)
