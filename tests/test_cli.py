@@ -423,7 +423,7 @@ def test_an_error_of_the_system_is_one_sentence(svm: Path, run: Run, monkeypatch
     def full(*_: object, **__: object) -> NoReturn:
         raise OSError(28, "No space left on device", "out.html")
 
-    monkeypatch.setattr("textlrp.corpus.explaining.write_report", full)
+    monkeypatch.setattr("textlrp.corpus.explained_files.write_report", full)
     refused(run("explain", svm, "--text", "car", "-o", "out.html"), "out.html: No space left on device")
 
 

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from textlrp.bulk.run import Run, Workforce
     from textlrp.corpus.comparing import Comparison, explained_twice, write_comparison
     from textlrp.corpus.evaluating import check_evaluation, evaluate
+    from textlrp.corpus.explained_files import EXPLANATION_FILES, write_explanations
     from textlrp.corpus.explaining import (
-        EXPLANATION_FILES,
         explain_corpus,
         strongest_filters,
-        write_explanations,
     )
     from textlrp.corpus.galleries import View, views, write_gallery
     from textlrp.corpus.in_bulk import explain_in_bulk
@@ -130,11 +129,11 @@ _HOMES = {
     "word_listings": "corpus.reading_words",
     "words_of_classes": "corpus.reading_words",
     "write_comparison": "corpus.comparing",
-    "write_explanations": "corpus.explaining",
+    "write_explanations": "corpus.explained_files",
     "write_gallery": "corpus.galleries",
     "write_predictions": "corpus.predicting",
     "write_words": "corpus.reading_words",
-    "EXPLANATION_FILES": "corpus.explaining",
+    "EXPLANATION_FILES": "corpus.explained_files",
     "NAMED": "corpus.reading",
     "PREDICTION_COLUMNS": "corpus.predicting",
     "PREDICTION_FILES": "corpus.predicting",

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from pathlib import Path
 
-from textlrp.corpus.reading import check_output
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
 from textlrp.explainers.targets import targets_named
-from textlrp.file_kinds import PAGES
 from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Explanation, Listing
 from textlrp.reports.marks import number
-from textlrp.reports.writing import write_report
-from textlrp.store import STORED, write
-
-EXPLANATION_FILES = {**PAGES, **STORED}
 
 
 def explain_corpus(
@@ -74,17 +66,3 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
     if not rows:
         note = "No text has a word that the model reads."
     return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
-
-
-def write_explanations(
-    explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None, force: bool = False
-) -> Path:
-    """Write to ``.html``, ``.jsonl`` or ``.parquet``: the page of one document, or a list of several.
-
-    Raises :class:`DataError` for any other name, and where the place cannot be written to.
-    """
-    if check_output(path, EXPLANATION_FILES, force=force) != ".html":
-        return write(explanations, path, force=force)
-    rest = iter(explanations)
-    first = list(islice(rest, 2))
-    return write_report(first[0] if len(first) == 1 else chain(first, rest), path, title=title, force=force)

@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from torch import nn
 
 from textlrp.errors import OptionError
 from textlrp.models.base import Classifier, TextClassifier
-from textlrp.models.foreign import TorchTextModel, torch_model
-from textlrp.models.pipelines import PipelineModel, pipeline_model
 
 
 def as_classifier(
@@ -40,6 +37,8 @@ def as_classifier(
                 f"a {type(model).__name__} came without tokenizer= or vocabulary=; both are wanted for a torch "
                 "module: explain(module, text, tokenizer=str.split, vocabulary={'word': 1, ...})."
             )
+        from textlrp.models.foreign import torch_model  # late: an adapter is imported for the model it adapts
+
         return torch_model(
             model,
             tokenizer=tokenizer,
@@ -63,9 +62,16 @@ def as_classifier(
             f"{surplus[0]}= came with a {type(model).__name__}; it belongs to a torch.nn.Module, "
             "other models know it themselves."
         )
+    if isinstance(model, TextClassifier):
+        return model
+    from sklearn.pipeline import Pipeline
+
+    from textlrp.models.foreign import TorchTextModel
+    from textlrp.models.pipelines import PipelineModel, pipeline_model
+
     if isinstance(model, Pipeline):
         return pipeline_model(model)
-    if isinstance(model, (TextClassifier, TorchTextModel, PipelineModel)):
+    if isinstance(model, (TorchTextModel, PipelineModel)):
         return model
     if hasattr(model, "best_estimator_"):
         hint = " Pass its best_estimator_."

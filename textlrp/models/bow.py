@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.svm import LinearSVC
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.lrp.maps import Features
@@ -164,6 +162,9 @@ class BagOfWordsClassifier(TextClassifier):
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
     ) -> None:
+        from sklearn.feature_extraction.text import TfidfTransformer  # late: only training needs them
+        from sklearn.svm import LinearSVC
+
         vocabulary = self._build_vocabulary(words)
         weights: dict[str, NDArray[Any]] = {}
         blocks = []
