@@ -64,9 +64,12 @@ def filters(
     textlrp filters 20newsgroups-cnn sample --most 10
     """
     from textlrp import corpus
-    from textlrp.models.bundle import load_folder
+    from textlrp.models.folder import check_trained
 
+    check_trained(model, "cnn", purpose="filters")
     corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
+    from textlrp.models.bundle import load_folder  # late: it brings torch
+
     classifier = load_folder(model)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
     documents = documents_of(
@@ -222,10 +225,13 @@ def evaluate(
     textlrp evaluate reviews-model --rationales marked.jsonl -o out
     """
     from textlrp import corpus
-    from textlrp.models.bundle import load_folder
+    from textlrp.models.folder import check_trained
 
+    check_trained(model)
     inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
     corpus.check_evaluation(output, inputs=inputs, force=force)
+    from textlrp.models.bundle import load_folder  # late: it brings torch
+
     classifier = load_folder(model)
     plan = corpus.planned(
         classifier,

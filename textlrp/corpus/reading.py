@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textlrp.errors import DataError, OptionError
 from textlrp.files import FileKind, check_file, check_regular, user_path
-from textlrp.models.folder import CONFIG, TENSORS
+from textlrp.models.folder import CONFIG, TENSORS, check_model
 from textlrp.records import Document
 from textlrp.text.datasets import (
     NEWSGROUPS_VARIABLE,
@@ -95,6 +95,8 @@ def inputs_of(
     elif source is not None and str(source) not in ("-", *NAMED):
         found.append(user_path(source))
     for model in models:
+        if model is not None:
+            check_model(model)  # a missing one is found out before torch is imported
         found += [Path(model, name) for name in (CONFIG, TENSORS) if model is not None and Path(model, name).exists()]
     for path in found:
         check_regular(path)

@@ -15,10 +15,10 @@ from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
-from textlrp.models.bundle import KINDS, bundled, load_folder, save_model
+from textlrp.models.bundle import KINDS, load_folder, save_model
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
-from textlrp.models.folder import check_replaceable
+from textlrp.models.folder import bundled, check_replaceable
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.training import LOGGER
 from textlrp.reports.marks import percentage

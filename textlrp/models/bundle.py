@@ -25,9 +25,11 @@ from textlrp.models.folder import (
     CONFIG,
     FORMAT,
     TENSORS,
-    check_model_path,
     check_replaceable,
+    check_trained,
     checksum,
+    is_pipeline_file,
+    model_folder,
     read_config,
     write_folder,
 )
@@ -60,13 +62,10 @@ if TYPE_CHECKING:
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
 }
-PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
-"""Ends of the names of files that may hold a scikit-learn pipeline."""
 OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
 }
 """What an option was before it existed: for models that were saved without it."""
-PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def save_model(
@@ -134,11 +133,6 @@ def load(
     return load_folder(path, tokenizer=tokenizer, skip=skip)
 
 
-def is_pipeline_file(path: Path) -> bool:
-    """Whether the name of an existing file says that it holds a scikit-learn pipeline."""
-    return path.suffix.lower() in PIPELINE_FILES and path.exists() and not path.is_dir()
-
-
 def load_folder(
     path: str | Path,
     *,
@@ -149,12 +143,8 @@ def load_folder(
 
     Raises as :func:`load` does, and :class:`ModelError` where the file of a scikit-learn pipeline is named.
     """
-    if is_pipeline_file(Path(path)):
-        raise ModelError(
-            f"{path} is a scikit-learn pipeline, and this needs a model that textlrp trained. Use the pipeline with "
-            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
-        )
-    folder = _folder(path)
+    check_trained(path)
+    folder = model_folder(path)
     config = read_config(folder)
     model = _from_options(folder, config, tokenizer, skip)
     try:
@@ -215,31 +205,7 @@ def _check_saved(model: TextClassifier, tensors: dict[str, NDArray[Any]]) -> Non
 
 def card(path: str | Path) -> dict[str, Any]:
     """The card a model was saved with; raises :class:`ModelError` like :func:`load`."""
-    return dict(read_config(_folder(path)).get("card", {}))
-
-
-def bundled() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(entry.parent.name for entry in PRETRAINED.glob("*/config.json"))
-
-
-# ---- the folder
-
-
-def _folder(path: str | Path) -> Path:
-    folder = Path(path)
-    check_model_path(folder)
-    if folder.is_dir():
-        return folder
-    if str(path) in bundled():
-        return PRETRAINED / str(path)
-    if folder.exists():
-        raise ModelError(
-            f"{folder} is a file; a model is a folder with config.json and model.safetensors, or a scikit-learn "
-            "pipeline stored by skops.io.dump in a .skops file."
-        )
-    names = f", or one of {', '.join(bundled())}" if bundled() else ""
-    raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
+    return dict(read_config(model_folder(path)).get("card", {}))
 
 
 def _from_options(

@@ -18,6 +18,9 @@ from textlrp.models.schema import LONGEST_CONFIG, check_model_file, damaged, str
 
 FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
+PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
+"""Ends of the names of files that may hold a scikit-learn pipeline."""
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def check_model_path(folder: Path) -> None:
@@ -25,6 +28,51 @@ def check_model_path(folder: Path) -> None:
     with _as_model_error():
         for path in (folder, folder / CONFIG, folder / TENSORS):
             check_regular(path)
+
+
+def bundled() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(entry.parent.name for entry in PRETRAINED.glob("*/config.json"))
+
+
+def is_pipeline_file(path: Path) -> bool:
+    """Whether the name of an existing file says that it holds a scikit-learn pipeline."""
+    return path.suffix.lower() in PIPELINE_FILES and path.exists() and not path.is_dir()
+
+
+def model_folder(path: str | Path) -> Path:
+    """The folder of a saved model by its path, or of a bundled one by its name; raises :class:`ModelError`."""
+    folder = Path(path)
+    check_model_path(folder)
+    if folder.is_dir():
+        return folder
+    if str(path) in bundled():
+        return PRETRAINED / str(path)
+    if folder.exists():
+        raise ModelError(
+            f"{folder} is a file; a model is a folder with config.json and model.safetensors, or a scikit-learn "
+            "pipeline stored by skops.io.dump in a .skops file."
+        )
+    names = f", or one of {', '.join(bundled())}" if bundled() else ""
+    raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
+
+
+def check_model(path: str | Path) -> None:
+    """Raise :class:`ModelError` where there is no model, before anything heavy is imported to load it."""
+    if not is_pipeline_file(Path(path)):
+        read_config(model_folder(path))
+
+
+def check_trained(path: str | Path, *kinds: str, purpose: str = "") -> None:
+    """As :func:`check_model`, and where it is no model that textlrp trained, or of none of these ``kinds``."""
+    if is_pipeline_file(Path(path)):
+        raise ModelError(
+            f"{path} is a scikit-learn pipeline, and this needs a model that textlrp trained. Use the pipeline with "
+            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+        )
+    kind = read_config(model_folder(path))["kind"]
+    if kinds and kind not in kinds:
+        raise ModelError(f"{purpose} must have a model of kind {' or '.join(kinds)}; got {path}, of kind {kind}.")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
