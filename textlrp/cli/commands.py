@@ -100,8 +100,8 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How texts are cut into words: auto (the default: spaCy's rules for English, and single characters in "
-            "scripts without spaces), spacy, spacy:LANGUAGE such as spacy:de, treebank or words.",
+            help="How texts are cut into words: auto (the default: spaCy's rules for English, and single characters "
+            "in scripts without spaces), spacy, spacy:LANGUAGE such as spacy:de, treebank or words.",
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
