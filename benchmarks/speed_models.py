@@ -18,13 +18,16 @@ from textlrp.text.datasets import Corpus
 
 SOME = 512
 """Posts that a bag explains in a call."""
+TRAINED = 4096
+"""Posts that the bags of words are trained on."""
 
 
 def bags_of_words(page: Page, posts: Corpus, rounds: int) -> None:
     """All classes of texts, against scikit-learn's quickest way to the same numbers: a product for each class."""
-    train = posts.documents[: len(posts) // 2]
+    order = np.random.default_rng(0).permutation(len(posts))
+    train = [posts.documents[row] for row in order[SOME:][:TRAINED]]
     labels = [document.label for document in train]
-    some = [document.text for document in posts.documents[len(posts) // 2 :][:SOME]]
+    some = [posts.documents[row].text for row in order[:SOME]]
     own = textlrp.BagOfWordsClassifier().fit(train, labels)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=True), LinearSVC()).fit(
         [document.text for document in train], labels

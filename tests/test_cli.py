@@ -130,6 +130,25 @@ def test_help_loads_no_heavy_library() -> None:
     ]
 
 
+def test_a_wrong_model_is_refused_before_anything_heavy_is_imported(svm: Path, tmp_path: Path) -> None:
+    heavy = "torch", "spacy", "sklearn", "scipy", "pandas", "numba", "matplotlib"
+    missing = str(tmp_path / "missing")
+    commands = [
+        ["filters", str(svm), "sample"],
+        ["predict", missing, "--text", "good"],
+        ["explain", missing, "sample"],
+        ["report", missing, "sample", "-o", str(tmp_path / "page.html")],
+        ["words", missing, "sample"],
+        ["evaluate", missing, "sample", "-o", str(tmp_path / "out")],
+    ]
+    script = (
+        f"import sys; from textlrp.cli import main; codes = [main(command) for command in {commands}]\n"
+        f"print(codes, sorted(set({heavy}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[2] * len(commands)} []\n", done.stderr
+
+
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([sys.executable, "-m", "textlrp", "--nothing"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -537,7 +556,7 @@ def test_phrases_and_filters_of_a_cnn(svm: Path, run: Run) -> None:
     assert re.search(r"\+\d+\.\d+ .*orbit +conv\d \d+", out)
     listed = run("filters", "20newsgroups-cnn", "sample", "--limit", "40", "--most", "3").out
     assert len(re.findall(r"^conv\d \d+ +\S+ \+\d", listed, re.MULTILINE)) == 3
-    refused(run("filters", svm, "sample"), "winning windows")
+    refused(run("filters", svm, "sample"), "filters must have a model of kind cnn")
 
 
 def test_limits_are_even_and_said(svm: Path, run: Run) -> None:

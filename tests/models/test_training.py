@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import pytest
 import torch
+from sklearn.svm import LinearSVC
 from toys import KINDS, LABELS, TEXTS, learner, small
 
 from textlrp.models import nets, training
@@ -139,12 +140,10 @@ def test_ctrl_c_before_there_is_anything_to_keep_ends_the_fit(kind: str, monkeyp
 
 
 def test_ctrl_c_leaves_an_svm_unfitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from textlrp.models import bow
-
     def interrupt(*args: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bow.LinearSVC, "fit", interrupt)
+    monkeypatch.setattr(LinearSVC, "fit", interrupt)
     model = small("svm")
     with pytest.raises(KeyboardInterrupt):
         model.fit(TEXTS, LABELS)

@@ -66,8 +66,8 @@ def filters(
     from textlrp import corpus
     from textlrp.models.folder import check_trained
 
-    check_trained(model, "cnn", purpose="filters")
     corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
+    check_trained(model, "cnn", purpose="filters")
     from textlrp.models.bundle import load_folder  # late: it brings torch
 
     classifier = load_folder(model)

@@ -314,7 +314,8 @@ def report(
     from textlrp import corpus
 
     results = None if evaluation is None else evaluation / "results.json"
-    page = corpus.check_report(output, inputs=corpus.inputs_of(source, models=[model], files=[results]), force=force)
+    inputs = corpus.inputs_of(source, models=[model], files=[results])
+    page = corpus.check_report(output, inputs=inputs, force=force)
     classifier = textlrp.load(model, trust_pickle=trust_pickle)
     texts = documents(limit or (PAGE_TEXTS if page else None))
     written = corpus.report_corpus(
