@@ -115,7 +115,11 @@ def names_in(results: Any) -> set[str]:
     """Every string of the results that is a user's or a model's: all but what the page goes by."""
     if isinstance(results, dict):
         return set().union(
-            *(names_in(value) for key, value in results.items() if key not in ("mode", "better", "name"))
+            *(
+                names_in(value)
+                for key, value in results.items()
+                if key not in ("mode", "better", "name", "by", "verdict")
+            )
         )
     if isinstance(results, list):
         return set().union(*map(names_in, results))
