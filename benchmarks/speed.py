@@ -26,11 +26,11 @@ import numpy as np
 import speed_files
 import speed_models
 import torch
-from timing import BATCH, Page, batches_of, cores, made_batch, ours, padded, padding, ratio_of, seconds
+from timing import BATCH, Page, batches_of, cores, made_batch, ours, padded, padding, ratio_of, scorer, seconds
 
 import textlrp
 from textlrp.explainers.methods import Lime, Shap
-from textlrp.models.tracing import kept_projections, scorer
+from textlrp.models.tracing import kept_projections
 from textlrp.text.batches import Batch
 from textlrp.text.datasets import Corpus
 

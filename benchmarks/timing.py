@@ -14,9 +14,11 @@ import torch
 
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
-from textlrp.lrp.projections import Kept
+from textlrp.lrp import kernels
+from textlrp.lrp.projections import Kept, project, rows_of
+from textlrp.models.packing import pack
 from textlrp.models.tracing import kept_projections, tracer
-from textlrp.text.batches import Batch, Reading, pad
+from textlrp.text.batches import Batch, Reading, pad, unpadded
 
 BATCH, POSITIONS = 64, 1 << 15
 """Documents of a batch at most, and positions with its padding."""
@@ -90,6 +92,24 @@ def ours(model: Any, *, rule: str | None = None, kept: Kept | None = None) -> Ca
     how = how_to_explain(model, rule, "lrp")
     how = how._replace(trace=tracer(model, kept=kept or kept_projections(model)))
     return lambda batch: lead(model, batch, "all", None, how)
+
+
+def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
+    """The scores alone of a CNN with max pooling, on the projections that explaining uses too."""
+    net = model.fitted_net()
+
+    @torch.no_grad()
+    def run(batch: Batch) -> object:
+        packed = pack(unpadded(batch.ids, batch.lengths))
+        rows = rows_of(packed.words, kept)
+        pooled = []
+        for width in net.widths:
+            first, more = project(net.table, rows, width, net.weights[f"conv{width}.weight"], kept)
+            best, _ = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)
+            pooled.append(torch.relu(torch.from_numpy(best) + net.weights[f"conv{width}.bias"]))
+        return torch.cat(pooled, dim=1) @ net.weights["output.weight"].T + net.weights["output.bias"]
+
+    return run
 
 
 def ratio_of(

@@ -51,6 +51,7 @@ def _seldom_collected() -> Iterator[None]:
     """
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
+    atexit.unregister(gc.freeze)  # once, however often a process runs a command
     atexit.register(gc.freeze)
     try:
         yield

@@ -77,6 +77,7 @@ def explain_block(
         )
     batch = model.encode(block)
     done: dict[int, Explanation] = {}
+    labels = tuple(map(str, model.classes_))
     for rows in pieces(batch.lengths, model.together):
         piece = batch if rows == list(range(len(block))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
@@ -85,7 +86,7 @@ def explain_block(
         probabilities = model.probabilities(np.stack([each.scores for each in led]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]
-            done[row] = _explanation(model, block[row], piece, place, led[place], own_probabilities, how)
+            done[row] = _explanation(labels, block[row], piece, place, led[place], own_probabilities, how)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -217,7 +218,7 @@ def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: N
 
 
 def _explanation(
-    model: Classifier,
+    labels: tuple[str, ...],
     document: Document,
     batch: Batch,
     n: int,
@@ -228,7 +229,6 @@ def _explanation(
     reading = batch.readings[n]
     on_tokens = np.zeros((len(led.targets), len(reading.tokens)), dtype=led.relevance.dtype)
     on_tokens[:, reading.positions] = led.relevance
-    labels = tuple(str(name) for name in model.classes_)
     of_lrp = how.method is None
     return Explanation(
         document_id=document.id,

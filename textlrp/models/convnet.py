@@ -51,17 +51,6 @@ class ConvNet:
             pooled = pooled * drop
         return pooled @ self.weights["output.weight"].T + self.weights["output.bias"]
 
-    @torch.no_grad()
-    def scores(self, packed: Packed) -> Tensor:
-        """Scores (N, C) of a net with max pooling, on the projections that are ``kept``."""
-        rows = rows_of(packed.words, self.kept)
-        pooled = []
-        for width in self.widths:
-            first, more = project(self.table, rows, width, self.weights[f"conv{width}.weight"], self.kept)
-            best, _ = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)
-            pooled.append(torch.relu(torch.from_numpy(best) + self.weights[f"conv{width}.bias"]))
-        return torch.cat(pooled, dim=1) @ self.weights["output.weight"].T + self.weights["output.bias"]
-
     def _pooled(self, vectors: Tensor, packed: Packed, width: int) -> Tensor:
         projections = vectors @ self.weights[f"conv{width}.weight"]
         bias = self.weights[f"conv{width}.bias"]

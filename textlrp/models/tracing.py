@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textlrp.errors import OptionError
 from textlrp.lrp.budget import MEMORY
@@ -45,15 +43,6 @@ def tracer(
         return _on_device(model, dtype, device)
     net = _window_net(model, dtype)
     return partial(model.trace, dtype=dtype) if net is None else _KeepingTracer(net, memory, kept)
-
-
-def scorer(model: Classifier, kept: Kept | None = None) -> Callable[[Batch], NDArray[Any]]:
-    """What computes scores (N, C) batch after batch, on the ``kept`` projections of a convolutional net."""
-    net = _window_net(model)
-    if net is None:
-        return model.scores
-    keeping = replace(net, kept=kept)
-    return lambda batch: keeping.scores(pack(unpadded(batch.ids, batch.lengths))).numpy()
 
 
 def _window_net(model: Classifier, dtype: str | None = None) -> ConvNet | None:
