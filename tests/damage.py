@@ -281,7 +281,16 @@ def sound_folders(place: Path) -> list[Path]:
         folder = place / f"{variant}-{dtype}-{compress}"
         folders.append(save_model(fitted(variant, dtype), folder, compress=compress))
     subwords = small("boe", subwords=(2, 3), buckets=20).fit(TEXTS, LABELS)
-    return [*folders, save_model(subwords, place / "boe-subwords")]
+    folders.append(save_model(subwords, place / "boe-subwords"))
+    for analyzer, compress in (("both", False), ("char_wb", True)):
+        characters = characters_model(analyzer)
+        folders.append(save_model(characters, place / f"svm-{analyzer}", compress=compress))
+    return folders
+
+
+def characters_model(analyzer: str) -> TextClassifier:
+    """A small bag of words that reads character n-grams."""
+    return small("svm", analyzer=analyzer, char_ngrams=(2, 3), punctuation=True).fit(TEXTS, LABELS)
 
 
 def check_usable(model: TextClassifier) -> None:

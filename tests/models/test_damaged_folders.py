@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damage import Parts, damage_many, outcome
+from damage import Parts, characters_model, damage_many, outcome
 from toys import TEXTS, fitted, small
 
 from textlrp.errors import ModelError
@@ -142,6 +142,28 @@ def test_one_damage_is_refused_by_name(name: str, tmp_path: Path) -> None:
         load(tmp_path / "damaged")
     assert reason in str(caught.value)
     assert str(tmp_path / "damaged") in str(caught.value)
+
+
+@pytest.mark.parametrize("analyzer", ["both", "char_wb"])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda keys: keys[::-1].copy(), "char_keys must be distinct and in the order of their hash"),
+        (lambda keys: keys[[0, *range(len(keys) - 1)]], "char_keys must be distinct and in the order of their hash"),
+        (lambda keys: keys[:-1].copy(), " of shape ("),
+        (lambda keys: keys[:, :1].copy(), " of shape ("),
+    ],
+    ids=["reversed", "twice", "one less", "one column"],
+)
+def test_damaged_keys_of_character_ngrams_are_refused(
+    analyzer: str, change: Callable[[Any], Any], reason: str, tmp_path: Path
+) -> None:
+    parts = Parts(characters_model(analyzer).save(tmp_path / "sound"))
+    parts.put("char_keys", change(parts.numbers("char_keys")))
+    parts.write(tmp_path / "damaged")
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path / "damaged")
+    assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
