@@ -103,8 +103,7 @@ def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
         packed = pack(unpadded(batch.ids, batch.lengths))
         rows = rows_of(packed.words, kept)
         pooled = []
-        for width in net.widths:
-            first, more = project(net.table, rows, width, net.weights[f"conv{width}.weight"], kept)
+        for width, first, more in project(net.table, rows, net.convolutions, kept):
             best, _ = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)
             pooled.append(torch.relu(torch.from_numpy(best) + net.weights[f"conv{width}.bias"]))
         return torch.cat(pooled, dim=1) @ net.weights["output.weight"].T + net.weights["output.bias"]

@@ -89,7 +89,7 @@ def subject(name: str, seed: int, *, positive: bool = False, bias: bool = True) 
 @torch.no_grad()
 def closed_trace(chosen: Subject) -> Trace:
     """The tape of a net, written by hand from the maps; the texts are one batch."""
-    steps: list[Step] = [Lookup("embedding", ("words",), "0", torch.ones(N, T, dtype=torch.bool))]
+    steps: list[Step] = [Lookup("embedding", ("words",), "0", lambda: torch.ones(N, T, dtype=torch.int64))]
     layers = list(chosen.net)
     values = [chosen.inputs]
     for place, layer in enumerate(layers):
@@ -116,7 +116,7 @@ def _step(chosen: Subject, layer: Any, inputs: Tensor, outputs: Tensor, place: i
                 start = outputs.argmax(dim=2)
                 met, row = (table @ weight).reshape(-1, H, F), torch.arange(N)[:, None]
                 products = torch.stack([met[ids[row, start + h], h, torch.arange(F)] for h in range(H)], dim=2)
-                winners = WinningWindows(products, start, ids, table, weight, box)
+                winners = WinningWindows(products, start, lambda: ids, table, weight, box)
                 return Linear(str(place), "convolution", reads, writes, winners, bias, outputs.amax(dim=2))
             windows = WordWindows(table, weight, ids, H, box)
             return Linear(str(place), "convolution", reads, writes, windows, bias, outputs.transpose(1, 2))

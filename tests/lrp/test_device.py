@@ -39,7 +39,9 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
     flat = np.array([word for text in texts for word in text])
     starts = np.concatenate([[0], np.cumsum(LENGTHS)])
     _, where = kernels.winning_windows(projections.numpy(), flat, starts, width)
-    expected = kernels.winner_contributions(projections.numpy(), where, flat, starts, width)
+    expected = kernels.winners([(width, projections.numpy(), None)], flat, starts).products.reshape(
+        *where.shape, width
+    )
     products, start = device.winning_windows(projections, ids, torch.tensor(LENGTHS), width)
     assert start.tolist() == where.tolist()  # of equals the first: phrases come twice here
     np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-12)

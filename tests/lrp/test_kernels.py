@@ -85,12 +85,36 @@ def test_the_winner_is_the_first_of_the_largest_windows(case: Case) -> None:
         assert where[n].tolist() == values.argmax(axis=0).tolist()  # numpy, too, takes the first of equals
 
 
+def products_of(case: Case) -> NDArray[Any]:
+    """(N, F, width) what each word of the winning windows adds."""
+    found = kernels.winners([(case.width, case.projections, None)], case.ids, case.starts)
+    return found.products.reshape(len(case.texts), F, case.width)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=texts_of_ids, widths=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=st.integers(0, 99))
+def test_winners_of_several_widths_are_those_of_each(texts: list[list[int]], widths: list[int], seed: int) -> None:
+    each = [make_case(texts, width, seed) for width in widths]
+    split = WORDS - 2
+    projected = [(case.width, case.projections[:split].copy(), case.projections[split:].copy()) for case in each]
+    found = kernels.winners(projected, each[0].ids, each[0].starts)
+    assert found.bounds.tolist() == np.cumsum([0, *np.repeat(widths, F)]).tolist()
+    for place, case in enumerate(each):
+        own = slice(place * F, (place + 1) * F)
+        best, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
+        np.testing.assert_array_equal(found.values[:, own], best)
+        np.testing.assert_array_equal(found.where[:, own], where)
+        begin, end = found.bounds[own.start], found.bounds[own.stop]
+        products = found.products[:, begin:end].reshape(len(texts), F, case.width)
+        np.testing.assert_array_equal(products, products_of(case))
+
+
 @settings(max_examples=60, deadline=None)
 @given(case=cases)
 @example(case=REPEATED)
 def test_contributions_are_those_of_the_winning_window(case: Case) -> None:
     best, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
-    shares = kernels.winner_contributions(case.projections, where, case.ids, case.starts, case.width)
+    shares = products_of(case)
     assert shares.shape == (len(case.texts), F, case.width)
     np.testing.assert_array_equal(shares.sum(axis=2), best)
     for n, text in enumerate(case.texts):
@@ -115,7 +139,7 @@ def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy())
     words = padded(case)
     positive, negative = kernels.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
-    shares = kernels.winner_contributions(case.projections, where, case.ids, case.starts, case.width)
+    shares = products_of(case)
     np.testing.assert_array_equal(positive + negative, shares)
     for n in range(len(case.texts)):
         for f in range(F):
@@ -189,7 +213,7 @@ def test_kernels_keep_the_dtype(dtype: Any) -> None:
     projections, bias = case.projections.astype(dtype), case.bias.astype(dtype)
     best, where = kernels.winning_windows(projections, case.ids, case.starts, case.width)
     landed = kernels.scatter_winners(best, where, case.ids, case.starts, case.width, WORDS)
-    shares = kernels.winner_contributions(projections, where, case.ids, case.starts, case.width)
+    shares = kernels.winners([(case.width, projections, None)], case.ids, case.starts).products
     means = mean_kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
     back, bias_back = mean_kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy().astype(dtype))
@@ -218,11 +242,11 @@ def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     cases=st.tuples(texts_of_ids, st.lists(st.integers(1, 3), min_size=1, max_size=3, unique=True)),
-    parts=st.integers(1, 3), causes=st.integers(1, 2), every=st.booleans(), targets=st.integers(1, 4),
+    parts=st.integers(1, 3), every=st.booleans(), targets=st.integers(1, 4),
     seed=st.integers(0, 99),
 )  # fmt: skip
 def test_winners_land_as_in_plain_loops(
-    cases: tuple[list[list[int]], list[int]], parts: int, causes: int, every: bool, targets: int, seed: int
+    cases: tuple[list[list[int]], list[int]], parts: int, every: bool, targets: int, seed: int
 ) -> None:
     several = [make_case(cases[0], width, seed) for width in cases[1]]
     case = several[0]
@@ -241,28 +265,26 @@ def test_winners_land_as_in_plain_loops(
 
     shares, sides = numbers(documents, int(widths.sum())), numbers(parts, documents, filters)
     weights, factors = numbers(parts, filters, 3), numbers(parts, documents, k)
-    absorbed = numbers(causes, documents, filters)
-    bounds, step = np.cumsum([0, *widths]), np.repeat(np.arange(len(several)), F)
+    scale = numbers(documents, filters)
+    bounds = np.cumsum([0, *widths])
     found_windows = [kernels.winning_windows(own.projections, own.ids, own.starts, own.width)[1] for own in several]
     where = np.concatenate(found_windows, axis=1)
-    landed, unread = numbers(len(case.ids), k), numbers(documents, k)
-    ledger = numbers(len(several), causes, documents, k)
-    expected = landed.copy(), unread.copy(), ledger.copy()
+    landed, unread = numbers(len(case.ids), k), numbers(documents, k)  # what was there before does not count
+    expected = np.zeros_like(landed), np.zeros_like(unread)
+    assert kernels.is_every(classes, classes_there) == (classes.tolist() == [[0, 1, 2]] * documents)
     kernels.land_winners(
-        shares, bounds, step, sides, weights, factors, absorbed, where, case.ids, case.starts, classes, landed,
-        unread, ledger,
-    )  # fmt: skip
+        shares, scale, bounds, sides, weights, factors, where, case.ids, case.starts, classes, every, landed, unread
+    )
     for n, text in enumerate(case.texts):
         for f in range(filters):
             for j in range(k):
                 arrived = sum(sides[p, n, f] * weights[p, f, classes[n, j]] * factors[p, n, j] for p in range(parts))
                 for h in range(widths[f]):
                     t = where[n, f] + h
+                    given = shares[n, bounds[f] + h] * scale[n, f] * arrived
                     if t < len(text) and text[t] > 0:
-                        expected[0][case.starts[n] + t, j] += shares[n, bounds[f] + h] * arrived
+                        expected[0][case.starts[n] + t, j] += given
                     else:
-                        expected[1][n, j] += shares[n, bounds[f] + h] * arrived
-                for q in range(causes):
-                    expected[2][step[f], q, n, j] += absorbed[q, n, f] * arrived
-    for found, wanted in zip((landed, unread, ledger), expected, strict=True):
+                        expected[1][n, j] += given
+    for found, wanted in zip((landed, unread), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)

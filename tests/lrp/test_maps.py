@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from textlrp.lrp import kernels
 from textlrp.lrp.maps import (
     Added,
     Dense,
@@ -126,11 +125,10 @@ def word_windows(dtype: torch.dtype = torch.float64) -> Case:
 
 def winning_windows(dtype: torch.dtype = torch.float64) -> Case:
     vectors, ids, weight = word_vectors(dtype), word_ids(), noise(D, H * F, dtype=dtype)
-    starts = np.arange(N + 1, dtype=np.int64) * T
     start = torch.arange(N * F).reshape(N, F) * 3 % (T - H + 1)
-    products = kernels.winner_contributions(
-        (vectors @ weight).numpy(), start.int().numpy(), ids.reshape(-1).numpy(), starts, H
-    )
+    added = (vectors @ weight).reshape(-1, H, F)
+    row = torch.arange(N)[:, None]
+    products = torch.stack([added[ids[row, start + h], h, torch.arange(F)] for h in range(H)], dim=2)
     terms = [
         Term(n, (t + h,), (f,), float(vectors[ids[n, t + h], d]), float(weight[d, h * F + f]), d)
         for n in range(N)
@@ -139,7 +137,7 @@ def winning_windows(dtype: torch.dtype = torch.float64) -> Case:
         for h in range(H)
         for d in range(D)
     ]
-    return Case(WinningWindows(torch.from_numpy(products), start, ids, vectors, weight), terms, (T,), (F,), D)
+    return Case(WinningWindows(products, start, lambda: ids, vectors, weight), terms, (T,), (F,), D)
 
 
 def word_vectors(dtype: torch.dtype) -> Tensor:

@@ -55,15 +55,14 @@ def test_two_tables_give_what_one_gives(texts: list[list[int]], kept: int, width
     one = (words.table @ words.weights[width]).numpy()
     ids = np.array([word for text in texts for word in text], dtype=np.int64)
     starts = ends(texts)
-    best, where = kernels.winning_windows(one, ids, starts, width)
+    whole = kernels.winners([(width, one, None)], ids, starts)
     first, more = one[:kept].copy(), one[kept:].copy()
-    best_of_two, where_of_two = kernels.winning_windows(first, ids, starts, width, more=more)
-    np.testing.assert_array_equal(best_of_two, best)
-    np.testing.assert_array_equal(where_of_two, where)
-    np.testing.assert_array_equal(
-        kernels.winner_contributions(first, where, ids, starts, width, more=more),
-        kernels.winner_contributions(one, where, ids, starts, width),
-    )
+    for found in (
+        kernels.winning_windows(first, ids, starts, width, more=more),
+        kernels.winners([(width, first, more)], ids, starts),
+    ):
+        for part, expected in zip(found, whole, strict=False):
+            np.testing.assert_array_equal(part, expected)
 
 
 @each_dtype
@@ -72,18 +71,17 @@ def test_tables_that_cannot_be_written_to_are_read(dtype: str) -> None:
     one = (words.table @ words.weights[2]).numpy()
     ids, starts = np.array([1, 5, 0, 7, 6, 6], dtype=np.int64), np.array([0, 4, 4, 6], dtype=np.int64)
     first, more = one[:4].copy(), one[4:].copy()
-    best, where = kernels.winning_windows(one, ids, starts, 2)
-    shares = kernels.winner_contributions(one, where, ids, starts, 2)
+    best, _, shares, _ = kernels.winners([(2, one, None)], ids, starts)
     first.flags.writeable = False
     for second in (more, None):
         own = ids if second is not None else ids % 4
-        found = kernels.winning_windows(first, own, starts, 2, more=second)
-        back = kernels.winner_contributions(first, found[1], own, starts, 2, more=second)
+        found = kernels.winners([(2, first, second)], own, starts)
         if second is not None:
-            np.testing.assert_array_equal(found[0], best)
-            np.testing.assert_array_equal(back, shares)
+            np.testing.assert_array_equal(found.values, best)
+            np.testing.assert_array_equal(found.products, shares)
         else:
-            np.testing.assert_array_equal(back.sum(axis=2), found[0])
+            sums = found.products.reshape(*found.values.shape, 2).sum(axis=2)
+            np.testing.assert_allclose(sums, found.values, rtol=1e-6)
     assert not first.flags.writeable
     assert more.flags.writeable
     assert best.dtype == shares.dtype == dtype
@@ -162,18 +160,19 @@ def test_a_batch_has_the_projections_of_its_words_kept_or_not(
     rows, alone = rows_of(read, kept), rows_of(read, None)
     assert (alone.others == np.unique([0, *read])).all()
     assert set(rows.others) - {0} == {word for word in read.tolist() if word >= max(1, count)}
-    for width, weight in words.weights.items():
+    both = zip(
+        project(words.table, rows, words.weights, kept), project(words.table, alone, words.weights, None), strict=True
+    )
+    for (width, first, more), (_, worked_out, nothing) in both:
         close = 1e-5 if dtype == "float32" else 1e-13
-        expected = words.table[torch.from_numpy(read)] @ weight
-        first, more = project(words.table, rows, width, weight, kept)
+        expected = words.table[torch.from_numpy(read)] @ words.weights[width]
         assert first is kept.tables[width]
         tables = np.concatenate([first, more])
         np.testing.assert_allclose(tables[rows.ids], expected, rtol=close, atol=close)
         assert not tables[0].any()  # what is beyond the end of a text
-        first, more = project(words.table, alone, width, weight, None)
-        assert len(more) == 0
-        np.testing.assert_allclose(first[alone.ids], expected, rtol=close, atol=close)
-        assert not first[0].any()
+        assert len(nothing) == 0
+        np.testing.assert_allclose(worked_out[alone.ids], expected, rtol=close, atol=close)
+        assert not worked_out[0].any()
 
 
 def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:
@@ -183,8 +182,10 @@ def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:
     for table in frozen.tables.values():
         table.flags.writeable = False
     rows = rows_of(np.arange(9), kept)
-    for width, weight in words.weights.items():
-        open_, closed = (project(words.table, rows, width, weight, each) for each in (kept, frozen))
+    for open_, closed in zip(
+        *(project(words.table, rows, words.weights, each) for each in (kept, frozen)), strict=True
+    ):
+        width = open_.width
         starts = np.array([0, 9], dtype=np.int64)
         best, _ = kernels.winning_windows(open_.first, rows.ids, starts, width, more=open_.more)
         other, _ = kernels.winning_windows(closed.first, rows.ids, starts, width, more=closed.more)

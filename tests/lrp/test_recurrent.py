@@ -422,7 +422,7 @@ def net_and_texts(seed: int) -> tuple[BiLSTM, Tensor, Tensor]:
 def lstm_trace(net: BiLSTM, ids: Tensor, lengths: Tensor) -> Trace:
     """The tape, by hand."""
     vectors = net.table(ids)
-    steps: list[Any] = [Lookup("embedding", ("words",), "vectors", ids > 0)]
+    steps: list[Any] = [Lookup("embedding", ("words",), "vectors", lambda: ids)]
     features, start = [], torch.zeros(len(ids), H, dtype=torch.float64)
     for suffix, reverse in (("", False), ("_reverse", True)):
         weights = [

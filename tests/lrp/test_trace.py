@@ -72,7 +72,7 @@ class Tape:
         self.table = self.noise(WORDS, D)
         self.table[0] = 0
         self.values: dict[str, Tensor] = {"vectors": self.table[self.ids]}
-        self.steps: list[Step] = [Lookup("embedding", ("words",), "vectors", self.ids > 0)]
+        self.steps: list[Step] = [Lookup("embedding", ("words",), "vectors", lambda: self.ids)]
 
     def noise(self, *shape: int) -> Tensor:
         return torch.tensor(self.draw.normal(size=shape), dtype=self.dtype)
@@ -103,7 +103,7 @@ class Tape:
         shares = torch.stack([met[self.ids[rows, start + h], h, torch.arange(M)] for h in range(H)], dim=2)
         value = shares.sum(dim=2) + bias
         name = self.name("conv")
-        mapped = WinningWindows(shares, start, self.ids, self.table, weight, self.table_box())
+        mapped = WinningWindows(shares, start, lambda: self.ids, self.table, weight, self.table_box())
         return self.write(Linear(name, "convolution", ("vectors",), name, mapped, bias, value), value)
 
     def mean_conv(self) -> str:
@@ -276,12 +276,12 @@ def test_of_a_product_the_source_takes_all() -> None:
 
 @pytest.mark.parametrize("dimensions", [(), (D,)])
 def test_a_lookup_books_what_lands_on_nothing_as_unread(dimensions: tuple[int, ...]) -> None:
-    read = torch.tensor([[True, False, True], [False, False, False]])
-    step = Lookup("embedding", ("words",), "vectors", read)
+    words = torch.tensor([[7, 0, 1], [0, 0, 0]])
+    step = Lookup("embedding", ("words",), "vectors", lambda: words)
     arriving = torch.tensor(np.random.default_rng(0).normal(size=(C, 2, 3, *dimensions)))
     (relevance,), absorbed = step.back(arriving, Zero())
     whole = arriving.sum(dim=-1) if dimensions else arriving
-    assert torch.equal(relevance, torch.where(read, whole, 0.0))
+    assert torch.equal(relevance, torch.where(words > 0, whole, 0.0))
     torch.testing.assert_close(relevance.sum(dim=-1) + absorbed["unread"], whole.sum(dim=-1))
 
 

@@ -102,11 +102,13 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
     name = "_by_lrp" if method == "lrp" else "_by_rival"
     right = getattr(blocks, name)
 
-    def wrong(*args: Any) -> list[blocks.Led]:
-        first, *others = right(*args)
+    def wrong(*args: Any) -> tuple[list[blocks.Led], list[Any]]:
+        (first, *others), _ = right(*args)
         if place == "relevance":
-            return [first._replace(relevance=first.relevance * np.nan), *others]
-        return [first._replace(ledger={("output", "bias"): np.array([np.inf])}), *others]
+            changed = first._replace(relevance=first.relevance * np.nan)
+        else:
+            changed = first._replace(ledger={("output", "bias"): np.array([np.inf])})
+        return [changed, *others], [changed.relevance, *changed.ledger.values()]
 
     monkeypatch.setattr(blocks, name, wrong)
     with pytest.raises(ModelError, match=r"^relevance must be finite; text 'posts/0' got (nan|inf) by .*\. Choose"):
@@ -116,8 +118,9 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
 def test_finite_relevance_whose_sum_is_not_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     right = blocks._by_lrp
 
-    def large(*args: Any) -> list[blocks.Led]:
-        return [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)]
+    def large(*args: Any) -> tuple[list[blocks.Led], list[Any]]:
+        led = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)[0]]
+        return led, [each.relevance for each in led]
 
     monkeypatch.setattr(blocks, "_by_lrp", large)
     assert np.isfinite(explain(fitted("boe"), DOCUMENTS[0]).relevance).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +67,10 @@ class Led(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+_Found = tuple[list[Led], Sequence[Numbers]]
+"""What was found out about each text, and arrays that hold all of its relevance and ledgers."""
+
+
 def explain_block(
     model: Classifier, block: list[Document], target: Any, targets: Iterable[Any] | None, how: How
 ) -> Iterator[Explanation]:
@@ -105,21 +110,19 @@ def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
 def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
     """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`.
 
-    Whatever the caller's grad mode is, gradients can be taken here.
+    Whatever the caller's grad mode is, gradients can be taken here. Raises :class:`ModelError` where relevance or an
+    entry of the ledger is NaN or infinite.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        led = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
-    _check_finite(led, batch, how)
+        led, numbers = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = all(np.isfinite(each.sum()) for each in numbers)
+    if not finite:  # or finite terms have a sum that overflows
+        _check_finite(led, batch, how)
     return led
 
 
 def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
-    """Raise :class:`ModelError` where relevance or an entry of the ledger is NaN or infinite."""
-    entries = np.concatenate(
-        [numbers.ravel() for each in led for numbers in (each.relevance, *each.ledger.values())] or [np.zeros(0)]
-    )
-    if np.isfinite(entries).all():
-        return
     for n, each in enumerate(led):
         for numbers in (each.relevance, *each.ledger.values()):
             if not np.isfinite(numbers).all():
@@ -130,7 +133,7 @@ def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
                 )
 
 
-def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
+def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
     trace = how.trace(batch)
     scores = check_scores(
         trace.scores.cpu().numpy(), model.classes_.tolist(), lambda n: batch.readings[n].document_id
@@ -153,28 +156,31 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
         phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
         relevance = propagated.relevance[:count, n, :words].cpu().numpy()
         led.append(Led(scores[n], targets, relevance, entries, phrases, *begun[1:]))
-    return led
+    return led, [entry.cpu().numpy() for entry in (propagated.relevance, *propagated.ledger.values())]
 
 
-def _landed(
-    begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How
-) -> list[Led]:
+def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
     choices = {targets: _Choice(targets) for targets in set(wanted)}
     most = max(len(choice.classes) for choice in choices.values())
-    filled = {targets: choice.classes + choice.classes[:1] * most for targets, choice in choices.items()}
-    classes = np.array([filled[targets][:most] for targets in wanted], dtype=np.int64)
-    found = land(begun.trace, how.composite, classes, batch.lengths.astype(np.int64))
-    ledger = list(found.ledger.items())
+    filled = {targets: (choice.classes + choice.classes[:1] * most)[:most] for targets, choice in choices.items()}
+    if len(filled) == 1:
+        classes = np.tile(np.array(filled[wanted[0]], dtype=np.int64), (len(wanted), 1))
+    else:
+        classes = np.array([filled[targets] for targets in wanted], dtype=np.int64)
+    found = land(begun.trace, how.composite, classes)
+    keys, entries = list(found.ledger), np.stack(list(found.ledger.values()), axis=1)
     led, end = [], 0
-    for n, targets in enumerate(wanted):
-        begin, end = end, end + int(batch.lengths[n])
-        of = choices[targets].of
-        entries = {key: of(entry[n], scores.dtype) for key, entry in ledger}
-        led.append(Led(scores[n], targets, of(found.relevance[begin:end].T, scores.dtype), entries, (), *begun[1:]))
-    return led
+    for targets, own_scores, own, length in zip(wanted, scores, entries, batch.lengths.tolist(), strict=True):
+        begin, end = end, end + length
+        choice = choices[targets]
+        relevance, ledger = found.relevance[begin:end].T, own.T
+        if not choice.as_they_are or len(targets) < most or relevance.dtype != scores.dtype:
+            relevance, ledger = choice.of(relevance, scores.dtype), choice.of(ledger, scores.dtype)
+        led.append(Led(own_scores, targets, relevance, dict(zip(keys, ledger.T, strict=True)), (), *begun[1:]))
+    return led, [found.relevance, entries]
 
 
-def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
+def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
     assert how.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(how.dtype or scores.dtype)
@@ -186,7 +192,7 @@ def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | Non
         entries = {key: choice.of(entry, dtype) for key, entry in found.ledger.items()}
         relevance = choice.of(found.relevance, dtype)
         led.append(Led(scores[n].astype(dtype), targets, relevance, entries))
-    return led
+    return led, [numbers for each in led for numbers in (each.relevance, *each.ledger.values())]
 
 
 class _Choice:
@@ -198,11 +204,11 @@ class _Choice:
         row = {c: k for k, c in enumerate(self.classes)}
         self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
         self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
-        self._as_they_are = not self._minus and self._plus == list(range(len(targets)))
+        self.as_they_are = not self._minus and self._plus == list(range(len(targets)))
 
     def of(self, maps: Numbers, dtype: Any) -> Numbers:
         """(classes, ...) -> (K, ...)."""
-        if self._as_they_are:
+        if self.as_they_are:
             chosen = maps[: len(self._plus)]
         else:
             chosen = maps[self._plus]
@@ -230,6 +236,7 @@ def _explanation(
     on_tokens = np.zeros((len(led.targets), len(reading.tokens)), dtype=led.relevance.dtype)
     on_tokens[:, reading.positions] = led.relevance
     of_lrp = how.method is None
+    entries = np.array(list(led.ledger.values())) if led.ledger else np.zeros((0, 1))
     return Explanation(
         document_id=document.id,
         tokens=reading.tokens,
@@ -240,7 +247,7 @@ def _explanation(
         relevance=on_tokens,
         status=batch.status[n],
         counts=batch.counts[n],
-        ledger={key: entry for key, entry in led.ledger.items() if entry.any()},
+        ledger=dict(compress(led.ledger.items(), np.asarray(entries.any(axis=1)).tolist())),
         phrases=led.phrases,
         method=how.name,
         rule=how.printed,

@@ -31,9 +31,10 @@ def note_of_table(start: str) -> str:
 
 def tie_note(scores: Numbers, labels: Sequence[str]) -> tuple[str, ...]:
     """A sentence if several classes share the highest score (C,), so that the prediction is the first of them."""
-    best = np.flatnonzero(scores == scores.max())
-    if len(best) < 2:
+    highest = scores == scores.max()
+    if np.count_nonzero(highest) < 2:
         return ()
+    best = np.flatnonzero(highest)
     first, second = (labels[c] for c in best[:2].tolist())
     more = f", and so are {len(best) - 2} more" if len(best) > 2 else ""
     return (
@@ -58,6 +59,8 @@ def notes_of_targets(
     ``scores`` (C,), ``relevance`` (K, L). ``for_pixels``: the composite has a remark on text, so that its relevance
     need not follow what a word does to the score.
     """
+    if not fixed_sign and not (start == "score" and np.count_nonzero(scores) < len(scores)):
+        return ()
     starts = scores.astype(np.float64)
     if start == "centered":
         starts = starts - starts.mean()

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp import kernels
@@ -24,7 +24,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels import Floats, Ids
 from textlrp.lrp.maps import Dense, WinningWindows, sides
 from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
-from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Trace, layers_of, sum_tensors
+from textlrp.lrp.trace import Linear, Lookup, Trace, Windows, layers_of, sum_tensors
 
 
 class Landed(NamedTuple):
@@ -35,106 +35,110 @@ class Landed(NamedTuple):
 
 
 class WindowTape(NamedTuple):
-    """The steps of a tape that reads word vectors, keeps winning windows, and ends in one dense layer."""
+    """The steps of a tape that reads words by winning windows alone, and ends in one dense layer."""
 
     lookup: Lookup
     convolutions: tuple[Linear, ...]
     output: Linear
+    windows: Windows
 
 
 def window_tape(trace: Trace) -> WindowTape | None:
-    """The steps of a tape that :func:`land` can lead back; None for any other."""
-    lookup, *middle = trace.steps
-    if not (isinstance(lookup, Lookup) and len(middle) >= 4 and len(middle) % 2 == 0):
+    """The steps of a tape that :func:`land` can propagate through; None for any other."""
+    if trace.windows is None:
         return None
-    *pairs, concat, output = middle
-    convolutions, relus = pairs[::2], pairs[1::2]
-    known = (
-        all(isinstance(step, Linear) and isinstance(step.map, WinningWindows) for step in convolutions)
-        and all(isinstance(step, Routing) and step.kind == "relu" for step in relus)
-        and isinstance(concat, Concat)
-        and isinstance(output, Linear)
-        and isinstance(output.map, Dense)
-    )
-    return WindowTape(lookup, tuple(convolutions), output) if known else None  # type: ignore[arg-type]
+    lookup, *between, output = trace.steps
+    assert isinstance(lookup, Lookup)
+    assert isinstance(output, Linear)
+    convolutions = tuple(step for step in between if isinstance(step, Linear))
+    return WindowTape(lookup, convolutions, output, trace.windows)
 
 
-def land(trace: Trace, composite: Composite, classes: Ids, lengths: Ids) -> Landed:
-    """Lead the scores of ``classes`` (N, K) of each text back to its words, as :func:`propagate` does.
+def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
+    """Propagate the scores of ``classes`` (N, K) of each text to its words, as :func:`propagate` does.
 
-    ``lengths`` (N,) words of each text; ``trace`` must be a :func:`window_tape`. Raises :class:`RuleError` as
-    :func:`propagate` does.
+    ``trace`` must be a :func:`window_tape`. Raises :class:`RuleError` as :func:`propagate` does.
     """
     tape = window_tape(trace)
     assert tape is not None
-    layers = layers_of(trace)
-    composite.check([layer for layer in layers if layer is not None])
-    rule_of = {layer.name: composite.rule_for(layer) for layer in layers if layer is not None}
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    ids = _read_ids(tape.lookup.read, lengths)
-
-    output = tape.output
+    rule_of = _rules(trace, composite)
+    output, windows = tape.output, tape.windows
+    every = kernels.is_every(classes, trace.scores.shape[1])
+    chosen = (slice(None), slice(None)) if every else (np.arange(len(classes))[:, None], classes)
     shares = rule_of[output.name].shares(output)
-    chosen = (np.arange(len(classes))[:, None], classes)
     seed = trace.scores.numpy()[chosen]
     parts = _parts(output, shares, chosen, seed)
-    relevance = np.zeros((len(ids), classes.shape[1]), dtype=seed.dtype)
-    unread = np.zeros_like(seed)
     ledger = {
         (output.name, cause): seed * _full(entry, output).numpy()[chosen] for cause, entry in shares.absorbed.items()
     }
-    windows = _window_shares(tape.convolutions, rule_of)
-    entries = np.zeros((len(tape.convolutions), len(windows.causes), *seed.shape), dtype=seed.dtype)
+    own = _window_shares(tape, rule_of)
+    relevance = np.zeros((len(windows.words), classes.shape[1]), dtype=seed.dtype)
+    unread = np.zeros_like(seed)
     kernels.land_winners(
-        windows.shares,
+        own.shares,
+        own.scale,
         windows.bounds,
-        windows.step,
         parts.sides,
         parts.weights,
         parts.factors,
-        windows.absorbed,
         windows.where,
-        ids,
-        starts,
+        windows.words,
+        windows.starts,
         classes,
+        every,
         relevance,
         unread,
-        entries,
     )
-    for step, own in zip(tape.convolutions, entries, strict=True):
-        ledger |= {(step.name, cause): entry for cause, entry in zip(windows.causes, own, strict=True)}
+    ledger |= _absorbed(tape.convolutions, own.absorbed, parts, None if every else classes)
     ledger[(tape.lookup.name, "unread")] = unread
     return Landed(relevance, ledger)
 
 
+def _rules(trace: Trace, composite: Composite) -> dict[str, Rule]:
+    """The rule of each layer by its name; raises :class:`RuleError` for a layer that is not there."""
+    if not composite.layers:  # all layers of this tape are weighted and take the default
+        return {step.name: composite.default for step in trace.steps if isinstance(step, Linear)}
+    layers = [layer for layer in layers_of(trace) if layer is not None]
+    composite.check(layers)
+    return {layer.name: composite.rule_for(layer) for layer in layers}
+
+
 class _WindowShares(NamedTuple):
-    """What becomes of the relevance of the filters of all widths; shapes as in :func:`kernels.land_winners`."""
+    """What becomes of the relevance of the filters of all widths; S = the sum of their widths.
+
+    ``shares`` (N, S) × ``scale`` (N, F) go to the words of each window; ``absorbed``: cause -> fraction (N, F), or
+    broadcast against it.
+    """
 
     shares: Floats
-    bounds: Ids
-    step: Ids
-    where: NDArray[np.int32]
-    causes: tuple[str, ...]
-    absorbed: Floats
+    scale: Floats
+    absorbed: dict[str, Tensor]
 
 
-def _window_shares(convolutions: Sequence[Linear], rule_of: Mapping[str, Rule]) -> _WindowShares:
+def _window_shares(tape: WindowTape, rule_of: Mapping[str, Rule]) -> _WindowShares:
     """Ask the rule of each convolution which fraction goes to each word of a window and which is absorbed."""
-    flows, absorbed = _shares_of_all(convolutions, [rule_of[step.name] for step in convolutions])
-    shares, sizes = [], []
-    for step, own in zip(convolutions, flows, strict=True):
-        assert isinstance(step.map, WinningWindows)
-        shares.append(_word_shares(step.map, own).flatten(1))
-        sizes.append(step.map.products.shape[1:])
-    filters, widths = np.array(sizes, dtype=np.int64).T
-    return _WindowShares(
-        torch.cat(shares, dim=1).numpy(),
-        np.concatenate([[0], np.cumsum(np.repeat(widths, filters))]),
-        np.repeat(np.arange(len(widths)), filters),
-        torch.cat([step.map.start for step in convolutions], dim=1).numpy().astype(np.int32),  # type: ignore[attr-defined]
-        tuple(absorbed),
-        torch.stack(list(absorbed.values())).numpy(),
-    )
+    convolutions, outputs = tape.convolutions, tape.windows.outputs
+    rules = [rule_of[step.name] for step in convolutions]
+    if all(rule == rules[0] for rule in rules):  # asked once
+        shares = rules[0].shares(_SideBySide(convolutions[0].name, convolutions, outputs, tape.windows.bias))
+        if len(shares.flows) == 1 and shares.flows[0].part is Part.PRODUCT:
+            scale = shares.flows[0].factor.expand_as(outputs).contiguous()
+            return _WindowShares(tape.windows.products.numpy(), scale.numpy(), shares.absorbed)
+        sizes = [step.outputs.shape[1] for step in convolutions]
+        pieces = [(part, torch.split(factor.expand_as(outputs), sizes, dim=1)) for part, factor in shares.flows]
+        flows = [[Flow(part, own[place]) for part, own in pieces] for place in range(len(sizes))]
+        absorbed = shares.absorbed
+    else:
+        found = [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
+        flows, absorbed = [list(own.flows) for own in found], {}
+        for cause in dict.fromkeys(cause for own in found for cause in own.absorbed):
+            entries = [
+                own.absorbed.get(cause, outputs.new_zeros(())).expand_as(step.outputs)
+                for step, own in zip(convolutions, found, strict=True)
+            ]
+            absorbed[cause] = torch.cat(entries, dim=1)
+    words = [_word_shares(step, own).flatten(1) for step, own in zip(convolutions, flows, strict=True)]
+    return _WindowShares(torch.cat(words, dim=1).numpy(), torch.ones_like(outputs).numpy(), absorbed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,29 +158,6 @@ class _SideBySide:
         return torch.cat([step.total(part).expand_as(step.outputs) for step in self.steps], dim=1)
 
 
-def _shares_of_all(
-    convolutions: Sequence[Linear], rules: Sequence[Rule]
-) -> tuple[list[list[Flow]], dict[str, Tensor]]:
-    """The flows of each convolution, and what is absorbed of all filters (N, F): cause -> fraction."""
-    if all(rule == rules[0] for rule in rules):
-        outputs = torch.cat([step.outputs for step in convolutions], dim=1)
-        bias = torch.cat([step.bias for step in convolutions])
-        every = rules[0].shares(_SideBySide(convolutions[0].name, tuple(convolutions), outputs, bias))
-        sizes = [step.outputs.shape[1] for step in convolutions]
-        pieces = [(part, torch.split(factor.expand_as(outputs), sizes, dim=1)) for part, factor in every.flows]
-        flows = [[Flow(part, own[place]) for part, own in pieces] for place in range(len(sizes))]
-        return flows, {cause: entry.expand_as(outputs) for cause, entry in every.absorbed.items()}
-    found = [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
-    absorbed = {}
-    for cause in dict.fromkeys(cause for own in found for cause in own.absorbed):
-        entries = [
-            own.absorbed.get(cause, step.outputs.new_zeros(())).expand_as(step.outputs)
-            for step, own in zip(convolutions, found, strict=True)
-        ]
-        absorbed[cause] = torch.cat(entries, dim=1)
-    return [list(own.flows) for own in found], absorbed
-
-
 class _Parts(NamedTuple):
     """What flows from the scores to the filters: sides (P, N, F), weights (P, F, C), factors (P, N, K)."""
 
@@ -185,35 +166,59 @@ class _Parts(NamedTuple):
     factors: Floats
 
 
-def _parts(output: Linear, shares: Shares, chosen: tuple[Ids, Ids], seed: Floats) -> _Parts:
+def _parts(output: Linear, shares: Shares, chosen: Any, seed: Floats) -> _Parts:
     map = output.map
     assert isinstance(map, Dense)
-    found: list[tuple[Tensor, Tensor, Floats]] = []
+    found: list[tuple[Floats, Floats, Floats]] = []
     for part, factor in shares.flows:
         wanted = _full(factor, output).numpy()[chosen] * seed
         for side in sides(part, map.inputs, map.weight):
-            inputs, weight = side.inputs.expand_as(map.inputs), side.weight.expand_as(map.weight)
-            if bool(inputs.any()) and wanted.any():  # behind a ReLU no input is negative
-                found.append((inputs, weight.T, wanted))
-    if not found:
-        found.append((torch.zeros_like(map.inputs), map.weight.T, np.zeros_like(seed)))
-    return _Parts(
-        torch.stack([inputs for inputs, _, _ in found]).numpy(),
-        torch.stack([weight for _, weight, _ in found]).numpy(),
-        np.stack([factor for _, _, factor in found]),
-    )
+            inputs = side.inputs.expand_as(map.inputs).numpy()
+            # behind a ReLU no input is negative, so that one of two sides is often zero
+            if not found or (inputs.any() and wanted.any()):
+                weight = side.weight.expand_as(map.weight).numpy()
+                found.append((np.ascontiguousarray(inputs), np.ascontiguousarray(weight.T), wanted))
+    if len(found) == 1:
+        inputs, weights, factors = found[0]
+        return _Parts(inputs[None], weights[None], factors[None])
+    return _Parts(*(np.stack(column) for column in zip(*found, strict=True)))
 
 
-def _word_shares(map: WinningWindows, flows: Sequence[Flow]) -> Tensor:
+def _absorbed(
+    convolutions: Sequence[Linear], absorbed: Mapping[str, Tensor], parts: _Parts, classes: Ids | None
+) -> dict[tuple[str, str], Floats]:
+    """The entries (N, K) of the ledger of each convolution, by the fraction (N, F) that each cause absorbs.
+
+    ``classes`` (N, K) are those to explain; None for all C in their order.
+    """
+    entries: dict[tuple[str, str], Floats] = {}
+    bounds = [0, *accumulate(step.outputs.shape[1] for step in convolutions)]
+    for cause, fraction in absorbed.items():
+        own = [np.zeros(parts.factors.shape[1:], dtype=parts.factors.dtype) for _ in convolutions]
+        if fraction.ndim or fraction:
+            for side, weight, factor in zip(*parts, strict=True):
+                given = fraction.numpy() * side
+                for entry, first, last in zip(own, bounds, bounds[1:], strict=False):
+                    entry += _arriving(given[:, first:last], weight[first:last], classes) * factor
+        entries |= {(step.name, cause): entry for step, entry in zip(convolutions, own, strict=True)}
+    return entries
+
+
+def _arriving(values: Floats, weight: Floats, classes: Ids | None) -> Floats:
+    """``values`` (N, F) @ ``weight`` (F, C), at the ``classes`` (N, K) alone; None for all."""
+    if classes is None:
+        return np.asarray(values @ weight)
+    if 4 * classes.shape[1] < weight.shape[1]:  # few of many classes: each document's own columns
+        return np.asarray(np.einsum("nf,nkf->nk", values, weight.T[classes]))
+    return np.take_along_axis(values @ weight, classes, axis=1)
+
+
+def _word_shares(step: Linear, flows: Sequence[Flow]) -> Tensor:
     """(N, F, H): the fraction of a filter's relevance that each word of its window gets."""
+    map = step.map
+    assert isinstance(map, WinningWindows)
     return sum_tensors([map.contributions(part) * factor[..., None] for part, factor in flows])
 
 
 def _full(entry: Tensor, step: Linear) -> Tensor:
     return entry.expand_as(step.outputs).contiguous()
-
-
-def _read_ids(read: Tensor, lengths: Sequence[int] | Ids) -> Ids:
-    """(L,) 1 where the model knows the word, 0 where not: all that the landing asks of an id."""
-    inside = np.arange(read.shape[1]) < np.asarray(lengths)[:, None]
-    return read.numpy()[inside].astype(np.int64)

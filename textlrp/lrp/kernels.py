@@ -13,9 +13,10 @@ Letters: N documents, L words of all of them end to end, U words with projection
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -39,8 +40,43 @@ def winning_windows(
     filters = projections.shape[1] // width
     best = np.empty((len(starts) - 1, filters), dtype=projections.dtype)
     where = np.empty(best.shape, dtype=np.int32)
-    _winning_windows(projections, _second(projections, more), ids, starts, width, best, where)
+    nothing = np.empty((len(best), 0), dtype=projections.dtype)
+    _winning_windows(projections, _second(projections, more), ids, starts, width, best, where, nothing, 0, 0)
     return best, where
+
+
+class Winners(NamedTuple):
+    """The winning windows of the F filters of all widths, width after width; S = the sum of the widths of these.
+
+    ``values`` (N, F) without bias; ``where`` (N, F) they begin; ``products`` (N, S): what each word of a window adds
+    to its filter. Filter f has the products ``bounds[f]`` to ``bounds[f + 1]``, with ``bounds`` (F + 1,).
+    """
+
+    values: Floats
+    where: Places
+    products: Floats
+    bounds: Ids
+
+
+def winners(projected: Sequence[tuple[int, Floats, Floats | None]], ids: Ids, starts: Ids) -> Winners:
+    """:func:`winning_windows` of several widths, with what each word adds.
+
+    ``projected``: for each width, that width and its projections in one table or two.
+    """
+    counts = [first.shape[1] // width for width, first, _ in projected]
+    bounds = np.zeros(sum(counts) + 1, dtype=np.int64)
+    np.cumsum(np.repeat([width for width, _, _ in projected], counts), out=bounds[1:])
+    documents, dtype = len(starts) - 1, projected[0][1].dtype
+    values = np.empty((documents, sum(counts)), dtype=dtype)
+    where = np.empty(values.shape, dtype=np.int32)
+    products = np.empty((documents, int(bounds[-1])), dtype=dtype)
+    begin = 0
+    for (width, first, more), filters in zip(projected, counts, strict=True):
+        column = int(bounds[begin])
+        second = _second(first, more)
+        _winning_windows(first, second, ids, starts, width, values, where, products, begin, column)
+        begin += filters
+    return Winners(values, where, products, bounds)
 
 
 def _second(projections: Floats, more: Floats | None) -> Floats:
@@ -57,16 +93,6 @@ def scatter_winners(gradient: Floats, where: Places, ids: Ids, starts: Ids, widt
     return landed
 
 
-def winner_contributions(
-    projections: Floats, where: Places, ids: Ids, starts: Ids, width: int, *, more: Floats | None = None
-) -> Floats:
-    """(N, F, H): what each word of the winning window adds to its filter; tables as in :func:`winning_windows`."""
-    filters = projections.shape[1] // width
-    shares = np.zeros((len(starts) - 1, filters, width), dtype=projections.dtype)
-    _winner_contributions(projections, _second(projections, more), where, ids, starts, width, shares)
-    return shares
-
-
 @numba.njit(inline="always")
 def _row(projections, more, ids, begin, length, place, offset, filters):  # type: ignore[no-untyped-def]
     """(F,) what the word at a place adds to each filter, ``offset`` words into a window; zeros beyond the end."""
@@ -77,12 +103,15 @@ def _row(projections, more, ids, begin, length, place, offset, filters):  # type
 
 
 @compiled(parallel=True)
-def _winning_windows(projections, more, ids, starts, width, best, where):  # type: ignore[no-untyped-def]
-    filters = best.shape[1]
+def _winning_windows(  # type: ignore[no-untyped-def]
+    projections, more, ids, starts, width, best, where, products, first_filter, first_product
+):
+    filters = projections.shape[1] // width
     for n in numba.prange(best.shape[0]):
         begin = starts[n]
         length = starts[n + 1] - begin
-        largest, place = best[n], where[n]
+        largest = best[n, first_filter : first_filter + filters]
+        place = where[n, first_filter : first_filter + filters]
         place[:] = 0
         largest[:] = 0
         for h in range(width):
@@ -118,6 +147,11 @@ def _winning_windows(projections, more, ids, starts, width, best, where):  # typ
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
                     place[f] = t if larger else place[f]
+        if products.shape[1]:  # now, while the rows are in the processor's cache
+            own = products[n, first_product : first_product + filters * width]
+            for f in range(filters):
+                for h in range(width):
+                    own[f * width + h] = _row(projections, more, ids, begin, length, place[f] + h, h, filters)[f]
 
 
 @compiled()
@@ -133,18 +167,6 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
                     word = ids[begin + where[n, f] + h]
                     if word > 0:
                         landed[word, h * filters + f] += value
-
-
-@compiled(parallel=True)
-def _winner_contributions(projections, more, where, ids, starts, width, shares):  # type: ignore[no-untyped-def]
-    filters = shares.shape[1]
-    for n in numba.prange(shares.shape[0]):
-        begin = starts[n]
-        length = starts[n + 1] - begin
-        for f in range(filters):
-            for h in range(min(width, length - where[n, f])):
-                row = _row(projections, more, ids, begin, length, where[n, f] + h, h, filters)
-                shares[n, f, h] = row[f]
 
 
 def signed_contributions(
@@ -216,40 +238,37 @@ def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-unty
 
 def land_winners(
     shares: Floats,
+    scale: Floats,
     bounds: Ids,
-    step: Ids,
     sides: Floats,
     weights: Floats,
     factors: Floats,
-    absorbed: Floats,
     where: Places,
     ids: Ids,
     starts: Ids,
     classes: Ids,
+    every: bool,
     landed: Floats,
     unread: Floats,
-    ledger: Floats,
 ) -> None:
     """Propagate classes through the dense layer and the winning windows of all widths to the words, in place.
 
     Of text n and its k-th class, filter f gets ``r = sum_p sides[p, n, f] weights[p, f, class] factors[p, n, k]``
-    (P parts of the dense layer's rule) and gives ``shares[n, bounds[f] + h] r`` to word h of its window.
+    (P parts of the dense layer's rule) and gives ``shares[n, bounds[f] + h] scale[n, f] r`` to word h of its window.
 
-    F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``bounds`` (F + 1,) where the shares of
-    each filter begin, and so how wide it is; ``step`` (F,) which of the W convolutions it belongs to; ``sides``
-    (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``absorbed`` (Q, N, F) for Q causes; ``where`` (N, F),
-    ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K). Added to: ``landed`` (L, K), ``unread``
-    (N, K) what met unknown words or padding, ``ledger`` (W, Q, N, K).
+    F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``scale`` (N, F); ``bounds`` (F + 1,)
+    where the shares of each filter begin, and so how wide it is; ``sides`` (P, N, F); ``weights`` (P, F, C);
+    ``factors`` (P, N, K); ``where`` (N, F), ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K),
+    ``every`` where these are all C in their order. Written: ``landed`` (L, K), ``unread`` (N, K) what met unknown
+    words or padding.
     """
-    every = bool((classes == np.arange(weights.shape[2])).all()) if classes.shape[1] == weights.shape[2] else False
     _land_winners(
         shares,
+        scale,
         bounds,
-        step,
         sides,
         weights,
         factors,
-        absorbed,
         where,
         ids,
         starts,
@@ -257,62 +276,58 @@ def land_winners(
         every,
         landed,
         unread,
-        ledger,
     )
+
+
+def is_every(classes: Ids, count: int) -> bool:
+    """Whether ``classes`` (N, K) are all of so many classes for each document, in their order."""
+    return classes.shape[1] == count and bool((classes == np.arange(count)).all())
 
 
 @compiled(parallel=True)
 def _land_winners(  # type: ignore[no-untyped-def]
-    shares,
-    bounds,
-    step,
-    sides,
-    weights,
-    factors,
-    absorbed,
-    where,
-    ids,
-    starts,
-    classes,
-    every,
-    landed,
-    unread,
-    ledger,
+    shares, scale, bounds, sides, weights, factors, where, ids, starts, classes, every, landed, unread
 ):
     parts, documents, filters = sides.shape
     targets = factors.shape[2]
+    simple = parts == 1 and every
     for n in numba.prange(documents):
         begin = starts[n]
         length = starts[n + 1] - begin
+        landed[begin : begin + length] = 0
+        unread[n] = 0
         arrived = np.empty(targets, shares.dtype)
-        for f in range(filters):
-            met = False
-            for p in range(parts):
-                side = sides[p, n, f]
-                if side != 0:
-                    weight, factor = weights[p, f], factors[p, n]
-                    if not met:
-                        arrived[:] = 0
-                        met = True
-                    if every:
+        active = np.empty(filters, np.int32)
+        count = 0
+        for f in range(filters):  # without a branch: which filters give nothing cannot be predicted
+            side = sides[0, n, f] if parts == 1 else shares.dtype.type(1)
+            active[count] = f
+            count += scale[n, f] * side != 0
+        for place in range(count):
+            f = active[place]
+            side = scale[n, f]
+            source = arrived
+            if simple:  # the factor of a class is the same for all filters, and comes last
+                side *= sides[0, n, f]
+                source = weights[0, f]
+            else:
+                arrived[:] = 0
+                for p in range(parts):
+                    own, weight, factor = sides[p, n, f], weights[p, f], factors[p, n]
+                    if own != 0:
                         for k in range(targets):
-                            arrived[k] += side * weight[k] * factor[k]
-                    else:
-                        for k in range(targets):
-                            arrived[k] += side * weight[classes[n, k]] * factor[k]
-            if not met:
-                continue
+                            arrived[k] += own * weight[k if every else classes[n, k]] * factor[k]
             first = bounds[f]
             for h in range(bounds[f + 1] - first):
-                share = shares[n, first + h]
-                if share != 0:
-                    place = where[n, f] + h
-                    row = landed[begin + place] if place < length and ids[begin + place] > 0 else unread[n]
-                    for k in range(targets):
-                        row[k] += share * arrived[k]
-            for q in range(len(absorbed)):
-                share = absorbed[q, n, f]
-                if share != 0:
-                    row = ledger[step[f], q, n]
-                    for k in range(targets):
-                        row[k] += share * arrived[k]
+                share = side * shares[n, first + h]
+                at = where[n, f] + h
+                row = landed[begin + at] if at < length and ids[begin + at] > 0 else unread[n]
+                for k in range(targets):
+                    row[k] += share * source[k]
+        if simple:
+            factor = factors[0, n]
+            for t in range(begin, begin + length):
+                for k in range(targets):
+                    landed[t, k] *= factor[k]
+            for k in range(targets):
+                unread[n, k] *= factor[k]

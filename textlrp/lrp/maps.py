@@ -60,6 +60,9 @@ def sides(part: Part | Box, inputs: Tensor, weight: Tensor) -> tuple[Side, ...]:
 Bounds = Callable[[], Box]
 """Bounds that are worked out only when a rule asks for them."""
 
+Grid = Callable[[], Tensor]
+"""Texts one under the other, (N, T), padded only when somebody asks for them."""
+
 
 class LinearMap(Protocol):
     """The linear part of a step, bound to the inputs of one batch."""
@@ -278,13 +281,13 @@ class WinningWindows:
     """A convolution followed by a max over time, led back to whole words: winning windows only.
 
     ``products`` (N, F, H): what each word of the winning window adds to its filter, summed over the D dimensions of
-    its vector; ``start`` (N, F) where that window begins; ``words`` (N, T) the rows of ``vectors`` (U, D) that the
-    documents read, row 0 being the zero vector; ``weight`` (D, H × F), offset by offset.
+    its vector; ``start`` (N, F) where that window begins; ``grid`` makes the rows (N, T) of ``vectors`` (U, D) that
+    the documents read, row 0 being the zero vector; ``weight`` (D, H × F), offset by offset.
     """
 
     products: Tensor
     start: Tensor
-    words: Tensor
+    grid: Grid
     vectors: Tensor
     weight: Tensor
     box: Bounds | None = None
@@ -306,14 +309,19 @@ class WinningWindows:
         if not self._made:
             by_filter = self._by_filter(self.weight)
             if self._elsewhere:
-                signed = device.signed_contributions(self.vectors, by_filter, self.words, self.start)
+                signed = device.signed_contributions(self.vectors, by_filter, self.words, self.start.long())
             else:
                 positive, negative = kernels.signed_contributions(
-                    self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.numpy()
+                    self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.long().numpy()
                 )
                 signed = torch.from_numpy(positive), torch.from_numpy(negative)
             self._made.update(zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True))
         return self._made[part]
+
+    @property
+    def words(self) -> Tensor:
+        """(N, T) rows of ``vectors``."""
+        return self.grid()
 
     @property
     def _elsewhere(self) -> bool:
@@ -326,7 +334,7 @@ class WinningWindows:
     def read_total(self, part: Part | Box) -> Tensor:
         """(N, F): as :meth:`total`, over the words alone that were read."""
         width = self.products.shape[2]
-        words = device.winning_words(self.words, self.start, width)
+        words = device.winning_words(self.words, self.start.long(), width)
         return (self.contributions(part) * (words > 0)).sum(dim=2)
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
@@ -352,8 +360,9 @@ class WinningWindows:
         """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
         by_filter, tokens = self._by_filter(weight), self.words.shape[1]
         if self._elsewhere:
-            return device.spread_over_windows(factor, by_filter, self.start, tokens)
-        spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), self.start.numpy(), tokens)
+            return device.spread_over_windows(factor, by_filter, self.start.long(), tokens)
+        starts = self.start.long().numpy()
+        spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
         return torch.from_numpy(spread)
 
     def _by_filter(self, weight: Tensor) -> Tensor:

@@ -46,8 +46,9 @@ class Rows(NamedTuple):
 
 
 class Projected(NamedTuple):
-    """Projections (U, H × F) of a batch for one width, in two tables."""
+    """The projections (U, H × F) of a batch for one ``width`` H, in two tables."""
 
+    width: int
     first: Floats
     more: Floats
 
@@ -98,7 +99,12 @@ def rows_of(words: Ids, kept: Kept | None) -> Rows:
     return Rows(ids, others)
 
 
-def project(table: Tensor, rows: Rows, width: int, weight: Tensor, kept: Kept | None) -> Projected:
-    """The projections of a batch for one width: ``table`` (V + 1, D) of vectors, ``weight`` (D, H × F)."""
-    worked_out = (table[torch.from_numpy(rows.others)] @ weight).numpy()
-    return Projected(worked_out, worked_out[:0]) if kept is None else Projected(kept.tables[width], worked_out)
+def project(table: Tensor, rows: Rows, weights: Mapping[int, Tensor], kept: Kept | None) -> list[Projected]:
+    """The projections of a batch: ``table`` (V + 1, D) of vectors, ``weights`` of each width (D, H × F)."""
+    vectors = table[torch.from_numpy(rows.others)]
+    found = []
+    for width, weight in weights.items():
+        worked_out = (vectors @ weight).numpy()
+        tables = (worked_out, worked_out[:0]) if kept is None else (kept.tables[width], worked_out)
+        found.append(Projected(width, *tables))
+    return found

@@ -379,12 +379,12 @@ def _divide(
     if like is not None:
         denominator = denominator.expand_as(like)
     size = denominator.new_tensor(stabiliser)  # two plain numbers in torch.where would make it float32
-    added = torch.where(denominator >= 0, size, -size)
+    added = torch.copysign(size, denominator + 0.0)  # -0.0 + 0.0 is 0.0, and 0 counts as positive
     stabilised = denominator + added
     tiny = torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
     if nothing is None and stabiliser >= tiny:  # no stabilised denominator is smaller than the stabilizer
-        inverse = 1 / stabilised
-        return _Divided(inverse, {"empty": torch.zeros_like(inverse), "stabiliser": added * inverse})
+        inverse = stabilised.reciprocal()
+        return _Divided(inverse, {"stabiliser": added * inverse})
     empty = stabilised.abs() < tiny
     if nothing is not None:
         empty = empty | nothing

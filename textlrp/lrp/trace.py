@@ -19,7 +19,8 @@ from torch import Tensor
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
-from textlrp.lrp.maps import Added, ByDimension, LinearMap, VectorMap
+from textlrp.lrp.kernels import Ids, Places
+from textlrp.lrp.maps import Added, ByDimension, Grid, LinearMap, VectorMap
 from textlrp.lrp.rules import Box, Part, Rule, is_plain_share
 
 Absorbed = dict[str, Tensor]
@@ -154,20 +155,38 @@ class Product:
 class Lookup:
     """The way from word vectors (N, T) or (N, T, D) to words (N, T).
 
-    Sums over D where there is one. What lands where ``read`` (N, T) is False (padding, unknown words,
-    which are zero vectors) is absorbed as ``unread``.
+    Sums over D where there is one. ``grid`` makes the ids (N, T) that were looked up; what lands on a word of id 0
+    (padding, unknown words, which are zero vectors) is absorbed as ``unread``.
     """
 
     name: str
     reads: tuple[str]
     writes: str
-    read: Tensor
+    grid: Grid
     kind: str = "lookup"
     ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         words = relevance if relevance.dim() == 3 else relevance.sum(dim=-1)
-        return [words * self.read], {"unread": (words * ~self.read).sum(dim=-1)}
+        read = self.grid() > 0
+        return [words * read], {"unread": (words * ~read).sum(dim=-1)}
+
+
+class Windows(NamedTuple):
+    """The winning windows of all convolutions of a net, side by side, and the texts that they are of.
+
+    F filters of all widths; S = the sum of their widths. ``products`` (N, S), ``where`` (N, F), ``bounds`` (F + 1,)
+    as in :class:`textlrp.lrp.kernels.Winners`; ``outputs`` (N, F) with the bias (F,) of the convolutions; ``words``
+    (L,) ids, 0 where unknown; ``starts`` (N + 1,) where each text begins.
+    """
+
+    products: Tensor
+    where: Places
+    bounds: Ids
+    outputs: Tensor
+    bias: Tensor
+    words: Ids
+    starts: Ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +195,8 @@ class Trace:
 
     ``steps`` in forward order; ``scores`` (N, C) is the value named ``output``; relevance is wanted at
     the value named ``input``. ``elements`` is the number of elements of the largest value in between
-    (documents included): it bounds the memory of the way back.
+    (documents included): it bounds the memory of the way back. ``windows`` are those of all its convolutions, where
+    they are all that a net reads words with: :func:`textlrp.lrp.fused.land` then propagates in one sweep.
     """
 
     steps: tuple[Step, ...]
@@ -184,6 +204,7 @@ class Trace:
     input: str = "words"
     output: str = "scores"
     elements: int = 1
+    windows: Windows | None = None
 
     @property
     def seed_scores(self) -> Tensor:
@@ -291,8 +312,8 @@ def by_dimension(trace: Trace) -> tuple[Trace, str]:
         else step
         for step in trace.steps
     )
-    largest = max(trace.elements, lookup.read.numel() * readers[0].vectors.shape[1])
-    return replace(trace, steps=steps, elements=largest), lookup.writes
+    largest = max(trace.elements, lookup.grid().numel() * readers[0].vectors.shape[1])
+    return replace(trace, steps=steps, elements=largest, windows=None), lookup.writes
 
 
 def one_hot_seed(scores: Tensor, targets: Sequence[int | tuple[int, int]]) -> Tensor:

@@ -70,7 +70,10 @@ class BagNet:
         weights[torch.arange(grid.shape[1]) < lengths[:, None]] = torch.from_numpy(
             self._occurrence_weights(packed)
         ).to(vectors.dtype)
-        known = torch.from_numpy(packed.distinct)[grid] > 0
+
+        def words() -> Tensor:
+            return torch.from_numpy(packed.padded_words())
+
         bag = self._bag(vectors, packed)
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = bag @ weight.T + bias
@@ -84,7 +87,7 @@ class BagNet:
 
         return Trace(
             (
-                Lookup("embedding", ("words",), "vectors", known),
+                Lookup("embedding", ("words",), "vectors", words),
                 Linear(
                     "bag",
                     "bag",

@@ -7,21 +7,31 @@ The forward pass never forms the convolution: it adds per-word projections (see
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cache
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from textlrp.lrp import device, kernels, mean_kernels
-from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordWindows, table_bounds
+from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, table_bounds
 from textlrp.lrp.projections import Kept, Rows, project, rows_of
 from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace
+from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace, Windows
 from textlrp.models.packing import Packed
 
 Pooling = Literal["max", "mean"]
+
+
+class _Branch(NamedTuple):
+    """The steps of one width, the pooled values (N, F), and the number of elements of the largest array."""
+
+    steps: list[Step]
+    pooled: Tensor
+    elements: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,65 +71,84 @@ class ConvNet:
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
         """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
-        words = torch.from_numpy(packed.padded_words(at_least=max(self.widths))).to(self.table.device)
-        steps: list[Step] = [Lookup("embedding", ("words",), "vectors", words > 0)]
-        pooled = []
-        elements = words.numel()
-        for branch_steps, values, size in self._branches(packed, words):
-            steps += branch_steps
-            pooled.append(values)
-            elements = max(elements, size)
-        sizes = tuple(values.shape[1] for values in pooled)
-        steps.append(Concat("concat", tuple(f"pooled{width}" for width in self.widths), "features", sizes))
-        features = torch.cat(pooled, dim=1)
+        if self.pooling == "max" and self.table.device.type == "cpu":
+            return self._trace_windows(packed)
+        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(self.table.device)
+        vectors = self.table[torch.from_numpy(packed.distinct).to(grid.device)]
+        branch = self._mean_branch if self.pooling == "mean" else self._max_branch
+        branches = [branch(width, packed, grid, vectors) for width in self.widths]
+        features = torch.cat([own.pooled for own in branches], dim=1)
+        elements = max(grid.numel(), *(own.elements for own in branches))
+        return self._tape(lambda: grid, [own.steps for own in branches], features, elements)
+
+    def _trace_windows(self, packed: Packed) -> Trace:
+        """The tape of a net with max pooling, by the compiled loops."""
+        # without kept projections the packed texts are numbered already
+        rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
+        projected = project(self.table, rows, self.convolutions, self.kept)
+        found = kernels.winners(projected, rows.ids, packed.starts)
+        bias = torch.cat([self.weights[f"conv{width}.bias"] for width in self.widths])
+        z = torch.from_numpy(found.values).add_(bias)
+        products, start = torch.from_numpy(found.products), torch.from_numpy(found.where)
+
+        @cache
+        def grid() -> Tensor:
+            return torch.from_numpy(packed.padded_words(at_least=max(self.widths)))
+
+        steps, first, begin = [], 0, 0
+        elements = len(packed) * max(int(packed.lengths.max(initial=0)), *self.widths)
+        for width in self.widths:
+            last = first + len(self.weights[f"conv{width}.bias"])
+            end = begin + (last - first) * width
+            own = products[:, begin:end].view(len(packed), last - first, width)
+            steps.append(self._winners(width, own, start[:, first:last], z[:, first:last], grid, self.table))
+            elements = max(elements, own.numel())
+            first, begin = last, end
+        windows = Windows(products, found.where, found.bounds, z, bias, packed.words, packed.starts)
+        return self._tape(grid, steps, torch.relu(z), elements, windows)
+
+    def _tape(
+        self,
+        grid: Grid,
+        branches: Sequence[Sequence[Step]],
+        features: Tensor,
+        elements: int,
+        windows: Windows | None = None,
+    ) -> Trace:
+        """The whole tape, from the steps of each width; ``features`` (N, F) of all widths."""
+        sizes = tuple(len(self.weights[f"conv{width}.bias"]) for width in self.widths)
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = features @ weight.T + bias
-        steps.append(Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores))
-        return Trace(tuple(steps), scores, elements=elements)
+        steps = (
+            Lookup("embedding", ("words",), "vectors", grid),
+            *chain.from_iterable(branches),
+            Concat("concat", tuple(f"pooled{width}" for width in self.widths), "features", sizes),
+            Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores),
+        )
+        return Trace(steps, scores, elements=elements, windows=windows)
 
     def _box(self) -> Box:
         return table_bounds(self.table)
 
-    def _branches(self, packed: Packed, words: Tensor) -> Iterator[tuple[list[Step], Tensor, int]]:
-        """The steps of each width, the pooled values (N, F), and the size of the largest array."""
-        if self.pooling == "max" and self.table.device.type == "cpu":
-            # without kept projections the packed texts are numbered already
-            rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
-            for width in self.widths:
-                weight = self.weights[f"conv{width}.weight"]
-                first, more = project(self.table, rows, width, weight, self.kept)
-                _, where = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)
-                shares = kernels.winner_contributions(first, where, rows.ids, packed.starts, width, more=more)
-                products, start = torch.from_numpy(shares), torch.from_numpy(where).long()
-                yield self._max_branch(width, products, start, words, self.table)
-            return
-        vectors = self.table[torch.from_numpy(packed.distinct).to(words.device)]
-        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(words.device)
-        for width in self.widths:
-            if self.pooling == "mean":
-                yield self._mean_branch(width, packed, grid, vectors)
-            else:
-                lengths = torch.from_numpy(packed.lengths).to(grid.device)
-                projections = vectors @ self.weights[f"conv{width}.weight"]
-                yield self._max_branch(
-                    width, *device.winning_windows(projections, grid, lengths, width), grid, vectors
-                )
+    def _max_branch(self, width: int, packed: Packed, grid: Tensor, vectors: Tensor) -> _Branch:
+        lengths = torch.from_numpy(packed.lengths).to(grid.device)
+        projections = vectors @ self.weights[f"conv{width}.weight"]
+        products, start = device.winning_windows(projections, grid, lengths, width)
+        z = products.sum(dim=2) + self.weights[f"conv{width}.bias"]
+        steps = self._winners(width, products, start, z, lambda: grid, vectors)
+        return _Branch(steps, torch.relu(z), products.numel())
 
-    def _max_branch(
-        self, width: int, products: Tensor, start: Tensor, words: Tensor, vectors: Tensor
-    ) -> tuple[list[Step], Tensor, int]:
+    def _winners(
+        self, width: int, products: Tensor, start: Tensor, z: Tensor, grid: Grid, vectors: Tensor
+    ) -> list[Step]:
         weight, bias = self.weights[f"conv{width}.weight"], self.weights[f"conv{width}.bias"]
-        z = products.sum(dim=2) + bias
-        windows = WinningWindows(products, start, words, vectors, weight, self._box)
-        steps: list[Step] = [
+        windows = WinningWindows(products, start, grid, vectors, weight, self._box)
+        return [
             Linear(f"conv{width}", "convolution", ("vectors",), f"winners{width}", windows, bias, z),
             Routing(f"relu{width}", "relu", (f"winners{width}",), f"pooled{width}"),
         ]
-        return steps, torch.relu(z), z.numel() * width
 
-    def _mean_branch(
-        self, width: int, packed: Packed, grid: Tensor, vectors: Tensor
-    ) -> tuple[list[Step], Tensor, int]:
+    def _mean_branch(self, width: int, packed: Packed, grid: Tensor, vectors: Tensor) -> _Branch:
         flat = vectors @ self.weights[f"conv{width}.weight"]
         projections = flat.reshape(len(vectors), width, -1)
         bias = self.weights[f"conv{width}.bias"]
@@ -136,7 +165,7 @@ class ConvNet:
             Linear(f"mean{width}", "mean", (f"active{width}",), f"pooled{width}",
                    Mean(active, counts), pooled.new_zeros(()), pooled),
         ]  # fmt: skip
-        return steps, pooled, z.numel()
+        return _Branch(steps, pooled, z.numel())
 
 
 def moved(net: ConvNet, place: str | torch.device) -> ConvNet:

@@ -41,7 +41,7 @@ class Packed:
     def _numbered(self) -> tuple[Ids, Ids]:
         return numbered(self.words)
 
-    @property
+    @cached_property
     def lengths(self) -> Ids:
         """(N,) words per text."""
         return np.diff(self.starts)
