@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from explanations import make_explanation
 
-from textlrp.explainers.explain import printed
 from textlrp.explainers.methods import METHODS
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
@@ -26,7 +25,7 @@ def test_every_rule_has_a_name_and_a_sentence(rule: type) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_composite_has_a_name_and_a_sentence(preset: str) -> None:
-    name = named(printed(PRESETS[preset]))
+    name = named(PRESETS[preset].printed)
     assert name.title.startswith("LRP-")
     assert name.sentence.endswith(".")
     assert "(epsilon=" not in name.title

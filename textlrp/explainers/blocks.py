@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import compress
 from typing import Any, NamedTuple
 
@@ -160,7 +161,7 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
 
 
 def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
-    choices = {targets: _Choice(targets) for targets in set(wanted)}
+    choices = {targets: _choice(targets) for targets in set(wanted)}
     most = max(len(choice.classes) for choice in choices.values())
     filled = {targets: (choice.classes + choice.classes[:1] * most)[:most] for targets, choice in choices.items()}
     if len(filled) == 1:
@@ -168,16 +169,15 @@ def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tupl
     else:
         classes = np.array([filled[targets] for targets in wanted], dtype=np.int64)
     found = land(begun.trace, how.composite, classes)
-    keys, entries = list(found.ledger), np.stack(list(found.ledger.values()), axis=1)
-    led, end = [], 0
-    for targets, own_scores, own, length in zip(wanted, scores, entries, batch.lengths.tolist(), strict=True):
+    led, end, begun_with = [], 0, begun[1:]
+    for targets, own, ledger, length in zip(wanted, scores, found.entries, batch.lengths.tolist(), strict=True):
         begin, end = end, end + length
         choice = choices[targets]
-        relevance, ledger = found.relevance[begin:end].T, own.T
+        relevance = found.relevance[begin:end].T
         if not choice.as_they_are or len(targets) < most or relevance.dtype != scores.dtype:
             relevance, ledger = choice.of(relevance, scores.dtype), choice.of(ledger, scores.dtype)
-        led.append(Led(own_scores, targets, relevance, dict(zip(keys, ledger.T, strict=True)), (), *begun[1:]))
-    return led, [found.relevance, entries]
+        led.append(Led(own, targets, relevance, dict(zip(found.keys, ledger.T, strict=True)), (), *begun_with))
+    return led, [found.relevance, found.entries]
 
 
 def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
@@ -185,7 +185,7 @@ def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | Non
     scores = model.scores(batch)
     dtype = np.dtype(how.dtype or scores.dtype)
     wanted = _wanted(target, own, model.classes_, scores)
-    choices = [_Choice(targets) for targets in wanted]
+    choices = [_choice(targets) for targets in wanted]
     led = []
     found_of_each = attribute_batch(model, batch, [choice.classes for choice in choices], how.method, dtype=how.dtype)
     for n, (targets, choice, found) in enumerate(zip(wanted, choices, found_of_each, strict=True)):
@@ -215,6 +215,11 @@ class _Choice:
             for k, other in self._minus:
                 chosen[k] -= maps[other]
         return chosen if chosen.dtype == dtype else chosen.astype(dtype)
+
+
+@lru_cache(maxsize=64)
+def _choice(targets: tuple[Target, ...]) -> _Choice:
+    return _Choice(targets)
 
 
 def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:

@@ -197,7 +197,7 @@ def how_to_explain(
     with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
-        return How(None, composite, trace, "lrp", printed(composite), fingerprint, dtype, phrases, start)
+        return How(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
     if rule is not None:
         raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
     rival = as_method(method)
@@ -271,8 +271,3 @@ def _named(text: Any, row: int) -> Document:
     """A plain string becomes a Document named by its position, counted from 1."""
     checked = check_text(text, row)
     return checked if isinstance(checked, Document) else Document(str(row + 1), checked)
-
-
-def printed(composite: Composite) -> str:
-    """A composite as it can be pasted back; a single rule for everything as that rule."""
-    return repr(composite) if composite.layers else repr(composite.default)

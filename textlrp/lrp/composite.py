@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError
@@ -72,6 +73,11 @@ class Composite:
 
     def __repr__(self) -> str:
         return f"Composite({dict(self.layers)!r}, default={self.default!r})"
+
+    @cached_property
+    def printed(self) -> str:
+        """The composite as it can be pasted back; a single rule for everything as that rule."""
+        return repr(self) if self.layers else repr(self.default)
 
     def rule_for(self, layer: Layer) -> Rule:
         """The rule of a layer."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +27,17 @@ from textlrp.lrp.trace import Linear, Lookup, Trace, Windows, layers_of, sum_ten
 
 
 class Landed(NamedTuple):
-    """``relevance`` (L, K) of all words, text after text, and the ``ledger`` {(step, cause): (N, K)}."""
+    """``relevance`` (L, K) of all words, text after text, and the ledger: E ``keys`` (step, cause) of its ``entries``
+    (N, K, E)."""
 
     relevance: Floats
-    ledger: dict[tuple[str, str], Floats]
+    keys: tuple[tuple[str, str], ...]
+    entries: Floats
+
+    @property
+    def ledger(self) -> dict[tuple[str, str], Floats]:
+        """{(step, cause): (N, K)}."""
+        return dict(zip(self.keys, np.moveaxis(self.entries, -1, 0), strict=True))
 
 
 class WindowTape(NamedTuple):
@@ -68,12 +74,9 @@ def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
     shares = rule_of[output.name].shares(output)
     seed = trace.scores.numpy()[chosen]
     parts = _parts(output, shares, chosen, seed)
-    ledger = {
-        (output.name, cause): seed * _full(entry, output).numpy()[chosen] for cause, entry in shares.absorbed.items()
-    }
     own = _window_shares(tape, rule_of)
-    relevance = np.zeros((len(windows.words), classes.shape[1]), dtype=seed.dtype)
-    unread = np.zeros_like(seed)
+    relevance = np.empty((len(windows.words), classes.shape[1]), dtype=seed.dtype)
+    unread = np.empty_like(seed)
     kernels.land_winners(
         own.shares,
         own.scale,
@@ -89,9 +92,16 @@ def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
         relevance,
         unread,
     )
-    ledger |= _absorbed(tape.convolutions, own.absorbed, parts, None if every else classes)
-    ledger[(tape.lookup.name, "unread")] = unread
-    return Landed(relevance, ledger)
+    absorbed = {cause: np.broadcast_to(entry.numpy(), trace.scores.shape) for cause, entry in shares.absorbed.items()}
+    steps = [step.name for step in tape.convolutions]
+    keys = [(output.name, cause) for cause in absorbed]
+    keys += [(step, cause) for step in steps for cause in own.absorbed]
+    entries = np.empty((*seed.shape, len(keys) + 1), dtype=seed.dtype)
+    for place, entry in enumerate(absorbed.values()):
+        entries[..., place] = seed * entry[chosen]
+    entries[..., len(absorbed) : -1] = _absorbed(tape.convolutions, own.absorbed, parts, None if every else classes)
+    entries[..., -1] = unread
+    return Landed(relevance, (*keys, (tape.lookup.name, "unread")), entries)
 
 
 def _rules(trace: Trace, composite: Composite) -> dict[str, Rule]:
@@ -186,31 +196,32 @@ def _parts(output: Linear, shares: Shares, chosen: Any, seed: Floats) -> _Parts:
 
 def _absorbed(
     convolutions: Sequence[Linear], absorbed: Mapping[str, Tensor], parts: _Parts, classes: Ids | None
-) -> dict[tuple[str, str], Floats]:
-    """The entries (N, K) of the ledger of each convolution, by the fraction (N, F) that each cause absorbs.
+) -> Floats:
+    """(N, K, W × Q): what each of W convolutions absorbs for each of Q causes, from the fractions (N, F) of these.
 
     ``classes`` (N, K) are those to explain; None for all C in their order.
     """
-    entries: dict[tuple[str, str], Floats] = {}
-    bounds = [0, *accumulate(step.outputs.shape[1] for step in convolutions)]
-    for cause, fraction in absorbed.items():
-        own = [np.zeros(parts.factors.shape[1:], dtype=parts.factors.dtype) for _ in convolutions]
-        if fraction.ndim or fraction:
-            for side, weight, factor in zip(*parts, strict=True):
-                given = fraction.numpy() * side
-                for entry, first, last in zip(own, bounds, bounds[1:], strict=False):
-                    entry += _arriving(given[:, first:last], weight[first:last], classes) * factor
-        entries |= {(step.name, cause): entry for step, entry in zip(convolutions, own, strict=True)}
-    return entries
+    documents, targets = parts.factors.shape[1:]
+    found = np.zeros((len(convolutions), len(absorbed), documents, targets), dtype=parts.factors.dtype)
+    for side, weight, factor in zip(*parts, strict=True):
+        given = np.empty((len(absorbed), *side.shape), dtype=side.dtype)
+        for place, fraction in enumerate(absorbed.values()):
+            np.multiply(fraction.numpy(), side, out=given[place])
+        first = 0
+        for own, step in zip(found, convolutions, strict=True):
+            last = first + step.outputs.shape[1]
+            own += _arriving(given[..., first:last], weight[first:last], classes) * factor
+            first = last
+    return found.reshape(-1, documents, targets).transpose(1, 2, 0)
 
 
 def _arriving(values: Floats, weight: Floats, classes: Ids | None) -> Floats:
-    """``values`` (N, F) @ ``weight`` (F, C), at the ``classes`` (N, K) alone; None for all."""
+    """``values`` (Q, N, F) @ ``weight`` (F, C), at the ``classes`` (N, K) alone; None for all."""
     if classes is None:
         return np.asarray(values @ weight)
     if 4 * classes.shape[1] < weight.shape[1]:  # few of many classes: each document's own columns
-        return np.asarray(np.einsum("nf,nkf->nk", values, weight.T[classes]))
-    return np.take_along_axis(values @ weight, classes, axis=1)
+        return np.asarray(np.einsum("qnf,nkf->qnk", values, weight.T[classes]))
+    return np.take_along_axis(values @ weight, classes[None], axis=2)
 
 
 def _word_shares(step: Linear, flows: Sequence[Flow]) -> Tensor:

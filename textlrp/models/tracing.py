@@ -86,15 +86,22 @@ class _KeepingTracer:
     """Counts the words it projects, and keeps projections once that is worth it."""
 
     def __init__(self, net: ConvNet, memory: int, kept: Kept | None) -> None:
-        self._net = replace(net, kept=kept)
-        self._to_keep = 0 if kept else words_kept(net.table, net.convolutions, memory)
+        self._net = net if kept is None else replace(net, kept=kept)
+        self._memory = memory
+        self._batches = 0
         self._projected = 0
 
     def __call__(self, batch: Batch) -> Trace:
         packed = pack(unpadded(batch.ids, batch.lengths))
-        if self._to_keep:
+        if self._net.kept is None:
+            self._batches += 1
             self._projected += len(packed.distinct)
-            if self._projected >= self._to_keep:
-                self._net = replace(self._net, kept=keep(self._net.table, self._net.convolutions, self._to_keep))
-                self._to_keep = 0
+            if self._batches > 1:  # how many are worth it is not asked for a single batch
+                self._keep_if_worth_it()
         return self._net.trace(packed)
+
+    def _keep_if_worth_it(self) -> None:
+        net = self._net
+        words = words_kept(net.table, net.convolutions, self._memory)
+        if self._projected >= words > 0:
+            self._net = replace(net, kept=keep(net.table, net.convolutions, words))
