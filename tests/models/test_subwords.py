@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import textlrp
 from textlrp.errors import OptionError
@@ -14,7 +16,15 @@ from textlrp.evaluation.docvectors import document_vectors
 from textlrp.evaluation.reading import read_corpus
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document
-from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition, ngram_buckets
+from textlrp.text.subwords import (
+    RECENT,
+    UNKNOWN_FROM,
+    OpenVocabulary,
+    RecentWords,
+    composition,
+    ngram_buckets,
+)
+from textlrp.text.tokens import REMEMBERED
 from textlrp.text.vocabulary import Vocabulary
 
 TEXTS = ["Hausboot Meer Segel", "Segelboot Wasser", "Autobahn Reifen Motor", "Motorhaube Auto"] * 5
@@ -45,6 +55,20 @@ def test_every_word_has_an_id_that_follows_from_the_word_alone() -> None:
     assert first.ids(["meer", "see", "bucht"]).tolist() == second.ids(["meer", "bucht", "see"])[[0, 2, 1]].tolist()
     assert (first.ids(["see"]) >= UNKNOWN_FROM).all()
     assert first.counts_of(first.ids(["meer", "see"])).tolist() == [3, 0]
+
+
+@given(most=st.integers(1, 5), asked=st.lists(st.integers(0, 12), max_size=60))
+def test_the_words_met_last_are_kept_and_the_others_forgotten(most: int, asked: list[int]) -> None:
+    recent = RecentWords(most)
+    for place, number in enumerate(asked):
+        recent[number] = str(number)
+        assert len(recent) <= 2 * most
+        last = list(dict.fromkeys(reversed(asked[: place + 1])))[:most]
+        assert [recent[other] for other in last] == list(map(str, last))
+
+
+def test_a_reader_remembers_no_id_whose_word_is_forgotten() -> None:
+    assert RECENT > 2 * REMEMBERED  # it forgets all of its own as soon as there are so many
 
 
 @pytest.mark.parametrize("rule", ["zero", "epsilon", "gamma", "alpha2beta1", "z-plus", "w-square", "flat", "box"])

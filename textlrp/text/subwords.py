@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from textlrp.text.tokens import REMEMBERED
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
 UNKNOWN_FROM = 1 << 56
@@ -44,14 +45,38 @@ def composition(words: Sequence[str], ngrams: tuple[int, int], buckets: int) -> 
     return sparse.csr_matrix((values, columns, starts), shape=(len(rows), buckets))
 
 
+RECENT = 4 * REMEMBERED
+"""Words outside the vocabulary of which at least so many are kept: more than a reader remembers the ids of."""
+
+
+class RecentWords:
+    """Words by their ids: the last ``most`` distinct ones at least, and at most twice as many."""
+
+    def __init__(self, most: int = RECENT) -> None:
+        self.most = most
+        self._older: dict[int, str] = {}
+        self._newer: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._older.keys() | self._newer.keys())
+
+    def __setitem__(self, id: int, word: str) -> None:
+        if len(self._newer) >= self.most and id not in self._newer:
+            self._older, self._newer = self._newer, {}
+        self._newer[id] = word
+
+    def __getitem__(self, id: int) -> str:
+        return self._newer[id] if id in self._newer else self._older[id]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenVocabulary(Vocabulary):
     """A vocabulary in which other words have ids too, from ``UNKNOWN_FROM`` on, with 0 training documents.
 
-    ``met`` maps those that were looked up back to the words.
+    ``met`` maps those that were looked up lately back to the words.
     """
 
-    met: dict[int, str] = field(default_factory=dict, init=False)
+    met: RecentWords = field(default_factory=RecentWords, init=False)
 
     def id(self, word: str) -> int:
         known = self._ids.get(word, PADDING)
