@@ -23,6 +23,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels import Floats, Ids
 from textlrp.lrp.maps import Dense, WinningWindows, sides
 from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
+from textlrp.lrp.threads import torch_on_one_thread
 from textlrp.lrp.trace import Linear, Lookup, Trace, Windows, layers_of, sum_tensors
 
 
@@ -60,6 +61,7 @@ def window_tape(trace: Trace) -> WindowTape | None:
     return WindowTape(lookup, convolutions, output, trace.windows)
 
 
+@torch_on_one_thread()
 def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
     """Propagate the scores of ``classes`` (N, K) of each text to its words, as :func:`propagate` does.
 

@@ -27,6 +27,21 @@ def one_thread() -> Iterator[None]:
         numba.set_num_threads(numba_threads)
 
 
+@contextmanager
+def torch_on_one_thread() -> Iterator[None]:
+    """Let torch compute on one thread for a while: for many operations of some ten thousand numbers each.
+
+    A second thread saves a few microseconds of each. Where another program uses its core, the first waits for it
+    for as long as a time slice of the operating system.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 SHORT = 500
 """Words of a text that one thread projects as soon as two do."""
 

@@ -20,6 +20,7 @@ from textlrp.lrp import device, kernels, mean_kernels
 from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, table_bounds
 from textlrp.lrp.projections import Kept, Rows, project, rows_of
 from textlrp.lrp.rules import Box
+from textlrp.lrp.threads import torch_on_one_thread
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace, Windows
 from textlrp.models.packing import Packed
 
@@ -87,6 +88,10 @@ class ConvNet:
         rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
+        with torch_on_one_thread():
+            return self._write_windows(packed, found)
+
+    def _write_windows(self, packed: Packed, found: kernels.Winners) -> Trace:
         bias = torch.cat([self.weights[f"conv{width}.bias"] for width in self.widths])
         z = torch.from_numpy(found.values).add_(bias)
         products, start = torch.from_numpy(found.products), torch.from_numpy(found.where)
