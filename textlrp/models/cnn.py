@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from textlrp.errors import OptionError
@@ -165,7 +164,7 @@ class CNNClassifier(NetClassifier):
                     f"models that differ in their {name} came; fit all to the same texts, with other seeds alone."
                 )
         net = averaged([cast(ConvNet, model.fitted_net()) for model in models])
-        options = models[0].get_params(deep=False)
+        options = models[0].options()
         filters = tuple(len(net.weights[f"conv{width}.bias"]) for width in net.widths)
         made = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
         made.vocabulary_, made.classes_ = models[0].vocabulary_, models[0].classes_
@@ -221,8 +220,8 @@ class CNNClassifier(NetClassifier):
 
 def _same(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:
     """Whether two fitted models have the same classes, vocabulary, or option of that name."""
-    check_is_fitted(model, "weights_")
-    check_is_fitted(other, "weights_")
+    model.check_fitted()
+    other.check_fitted()
     match name:
         case "classes":
             return bool(np.array_equal(model.classes_, other.classes_))
