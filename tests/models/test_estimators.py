@@ -17,6 +17,8 @@ import textlrp
 from textlrp.models import bundle
 from textlrp.models.estimators import ESTIMATORS
 
+BOUND_TO_THE_CLASS = {"arras2017", "averaged"}
+
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -34,6 +36,8 @@ def test_an_estimator_has_the_name_constructor_and_description_of_its_classifier
     assert estimator.__name__ == plain.__name__
     assert inspect.signature(estimator) == inspect.signature(plain)
     assert estimator.__doc__ == plain.__doc__
+    public = {name for name in vars(plain) if name == "__init__" or not name.startswith("_")}
+    assert {"__init__", "kind", "tensor_specs"} <= public <= vars(estimator).keys()  # where pdoc looks for them
 
 
 def test_scikit_learn_replaces_no_method_of_the_classifier(kind: str) -> None:
@@ -41,9 +45,6 @@ def test_scikit_learn_replaces_no_method_of_the_classifier(kind: str) -> None:
     own = {name for base in plain.__mro__[:-1] for name in vars(base)} - {"__doc__", "__module__", "__dict__"}
     own -= {"__weakref__", "__annotations__"}
     assert {name for name in own if getattr(estimator, name) != getattr(plain, name)} <= BOUND_TO_THE_CLASS
-
-
-BOUND_TO_THE_CLASS = {"arras2017", "averaged"}
 
 
 def test_a_saved_model_is_the_same_either_way(kind: str, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from torch import Tensor
@@ -122,7 +122,7 @@ class CNNClassifier(NetClassifier):
     @classmethod
     def arras2017(
         cls, net: Literal["CNN1", "CNN2", "CNN3"] = "CNN2", *, vectors: VectorSource = "ppmi", random_state: Any = 0
-    ) -> CNNClassifier:
+    ) -> Self:
         """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), 400 of them.
 
         The paper took Google News vectors; give their path as ``vectors``. They are standardised, as in the paper.
@@ -145,7 +145,7 @@ class CNNClassifier(NetClassifier):
         )
 
     @classmethod
-    def averaged(cls, models: Sequence[CNNClassifier]) -> CNNClassifier:
+    def averaged(cls, models: Sequence[CNNClassifier]) -> Self:
         """One CNN whose scores are the mean of those of several: the same net trained from several seeds, say.
 
         It is a CNN like any other (explained as exactly, saved, run over millions): vectors side by side, the filters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
@@ -17,6 +17,9 @@ from textlrp.models import base, bow, bundle, cnn, embeddings
 
 if TYPE_CHECKING:
     from textlrp.models.pipelines import PipelineModel
+
+
+Estimator = TypeVar("Estimator", bound="TextEstimator")
 
 
 class TextEstimator(ClassifierMixin, BaseEstimator, base.TextClassifier):  # type: ignore[misc]
@@ -29,16 +32,32 @@ class TextEstimator(ClassifierMixin, BaseEstimator, base.TextClassifier):  # typ
         return tags
 
 
-class CNNClassifier(TextEstimator, cnn.CNNClassifier):
-    __doc__ = cnn.CNNClassifier.__doc__
+def _documented_as(plain: type[Any]) -> Callable[[type[Estimator]], type[Estimator]]:
+    """Give an estimator the docstring and the members of its classifier, for ``help`` and the API reference.
+
+    It inherits them anyway, but there they would be names without signatures.
+    """
+
+    def give(estimator: type[Estimator]) -> type[Estimator]:
+        estimator.__doc__ = plain.__doc__
+        for name, member in vars(plain).items():
+            if name == "__init__" or not name.startswith("_"):
+                setattr(estimator, name, member)
+        return estimator
+
+    return give
 
 
-class BagOfEmbeddingsClassifier(TextEstimator, embeddings.BagOfEmbeddingsClassifier):
-    __doc__ = embeddings.BagOfEmbeddingsClassifier.__doc__
+@_documented_as(cnn.CNNClassifier)
+class CNNClassifier(TextEstimator, cnn.CNNClassifier): ...
 
 
-class BagOfWordsClassifier(TextEstimator, bow.BagOfWordsClassifier):
-    __doc__ = bow.BagOfWordsClassifier.__doc__
+@_documented_as(embeddings.BagOfEmbeddingsClassifier)
+class BagOfEmbeddingsClassifier(TextEstimator, embeddings.BagOfEmbeddingsClassifier): ...
+
+
+@_documented_as(bow.BagOfWordsClassifier)
+class BagOfWordsClassifier(TextEstimator, bow.BagOfWordsClassifier): ...
 
 
 ESTIMATORS: Mapping[str, type[TextEstimator]] = {
