@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
-# compiled loops are kept in the clone, as all else that make leaves
-export NUMBA_CACHE_DIR ?= $(CURDIR)/$(VENV)/compiled
+# compiled loops and tokenizer rules are kept in the clone, as all else that make leaves
+export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test test-all docs clean

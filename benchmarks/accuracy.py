@@ -16,7 +16,7 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import KINDS
+from textlrp.models.estimators import ESTIMATORS
 from textlrp.records import Explanation
 
 PAPER = {"cnn": "80.19 (Google News vectors)", "boe": "–", "svm": "80.10"}
@@ -36,7 +36,7 @@ def law_error(explanations: Iterable[Explanation]) -> tuple[float, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--models", nargs="+", choices=sorted(KINDS), default=["cnn", "boe", "svm"])
+    parser.add_argument("--models", nargs="+", choices=sorted(ESTIMATORS), default=["cnn", "boe", "svm"])
     parser.add_argument("--no-laws", action="store_true", help="leave the conservation of relevance out")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
@@ -46,7 +46,7 @@ def main() -> None:
     for kind in options.models:
         accuracies, first = [], None
         for seed in options.seeds:
-            model: TextClassifier = KINDS[kind](random_state=seed)
+            model: TextClassifier = ESTIMATORS[kind](random_state=seed)
             model.fit(train.texts, train.labels)
             accuracies.append(100 * model.score(test.texts, test.labels))
             first = first or model

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.models.base import TextClassifier
-from textlrp.models.bow import BagOfWordsClassifier
-from textlrp.models.cnn import CNNClassifier
-from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier
 from textlrp.records import Document
 
 SENTENCES = {

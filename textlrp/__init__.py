@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from textlrp.lrp.calls import register
     from textlrp.lrp.composite import Composite
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
-    from textlrp.models.bow import BagOfWordsClassifier
-    from textlrp.models.bundle import load
-    from textlrp.models.cnn import CNNClassifier
-    from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+    from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
     from textlrp.records import Document, Explanation
     from textlrp.reports.writing import write_report
     from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
@@ -53,9 +50,9 @@ __all__ = [
 
 _HOMES = {
     "AlphaBeta": "lrp.rules",
-    "BagOfEmbeddingsClassifier": "models.embeddings",
-    "BagOfWordsClassifier": "models.bow",
-    "CNNClassifier": "models.cnn",
+    "BagOfEmbeddingsClassifier": "models.estimators",
+    "BagOfWordsClassifier": "models.estimators",
+    "CNNClassifier": "models.estimators",
     "Composite": "lrp.composite",
     "Document": "records",
     "Epsilon": "lrp.rules",
@@ -66,7 +63,7 @@ _HOMES = {
     "Zero": "lrp.rules",
     "explain": "explainers.explain",
     "filter_phrases": "explainers.phrases",
-    "load": "models.bundle",
+    "load": "models.estimators",
     "load_20newsgroups": "text.datasets",
     "load_corpus": "text.datasets",
     "load_sample_posts": "text.datasets",

@@ -11,6 +11,8 @@ import pytest
 
 import textlrp
 
+OURS = "NUMBA_CACHE_DIR", "TEXTLRP_CACHE_DIR"
+
 PROGRAM = """
 import numba, numpy as np
 from textlrp.lrp import kernels
@@ -20,7 +22,7 @@ print(numba.config.CACHE_DIR == {before!r}, kernels._winning_windows.stats.cache
 
 
 def run(folder: Path, **environment: str) -> list[str]:
-    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
     program = PROGRAM.format(before=environment.get("NUMBA_CACHE_DIR", ""))
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -38,9 +40,10 @@ def test_machine_code_is_kept_in_the_users_cache_and_found_again(tmp_path: Path)
     assert list((tmp_path / "cache" / "textlrp" / "compiled").rglob("*.nbi"))
     assert not list(Path(textlrp.__file__).parent.rglob("*.nbi"))
     assert run(tmp_path)[2] != "Counter()"
-    elsewhere = tmp_path / "elsewhere"
-    assert run(tmp_path, NUMBA_CACHE_DIR=str(elsewhere))[:2] == ["3.0", "True"]
-    assert list(elsewhere.rglob("*.nbi"))
+    for variable in OURS:
+        elsewhere = tmp_path / variable
+        assert run(tmp_path, **{variable: str(elsewhere)})[:2] == ["3.0", "True"]
+        assert list(elsewhere.rglob("*.nbi"))
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ from toys import KINDS, LABELS, READ, TEXTS, VARIANT_OF, VARIANTS, fitted, small
 from textlrp.errors import ModelError
 from textlrp.models import folder
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import card, load, save_model
+from textlrp.models.bundle import card, save_model
+from textlrp.models.estimators import load
 from textlrp.models.folder import bundled
 from textlrp.text.vectors import Vectors
 

@@ -23,7 +23,7 @@ from textlrp.lrp.record import record
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.lrp.unseen import check_all_seen
-from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.estimators import BagOfWordsClassifier
 
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"the": 1, "oil": 2, "car": 3, "moon": 4}}
 TEXT = "the oil car"

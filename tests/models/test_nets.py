@@ -20,8 +20,8 @@ from toys import LABELS, READ, TEXTS, fitted, scrambled, small
 
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import TextClassifier
-from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
+from textlrp.models.estimators import BagOfWordsClassifier
 from textlrp.models.ngrams import frequent_keys, keys_of, occurrences
 from textlrp.models.packing import pack
 

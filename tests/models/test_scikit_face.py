@@ -17,8 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from toys import KINDS, LABELS, NAMES, SENTENCES, TEXTS, learner, small
 
 from textlrp.models.base import TextClassifier
-from textlrp.models.cnn import CNNClassifier
-from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.estimators import BagOfEmbeddingsClassifier, CNNClassifier
 from textlrp.records import Document
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)

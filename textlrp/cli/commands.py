@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-import textlrp
-from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, say
+from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, load_model, say
 from textlrp.cli.options import (
     Column,
     ColumnNames,
@@ -164,7 +163,7 @@ def predict(
     inputs = corpus.inputs_of(source, models=[model])
     if output != "-":
         corpus.check_output(output, corpus.PREDICTION_FILES, inputs=inputs, force=force)
-    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    classifier = load_model(model, trust_pickle=trust_pickle)
     documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
     outcomes: Counter[bool | None] = Counter()
     predictions = counted(corpus.predict(classifier, documents), outcomes)

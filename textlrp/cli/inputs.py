@@ -14,6 +14,8 @@ from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
 if TYPE_CHECKING:
     from textlrp.corpus import Prediction
+    from textlrp.models.base import TextClassifier
+    from textlrp.models.pipelines import PipelineModel
 
 
 class Texts:
@@ -37,6 +39,13 @@ class Texts:
         if self._total is None or self._total <= len(self):
             return ""
         return f"{len(self):,} of the {self._total:,} texts, evenly spaced; --limit takes more"
+
+
+def load_model(name: str, *, trust_pickle: bool = False) -> TextClassifier | PipelineModel:
+    """The model of that name or path; scikit-learn is imported for its pipelines alone."""
+    from textlrp.models.bundle import load  # late: it brings torch
+
+    return load(name, trust_pickle=trust_pickle)
 
 
 def check_input(source: str | None, text: str | None) -> None:

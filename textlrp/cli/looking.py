@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import textlrp
-from textlrp.cli.inputs import documents_of, layout_asked, say
+from textlrp.cli.inputs import documents_of, layout_asked, load_model, say
 from textlrp.cli.options import (
     Column,
     ColumnNames,
@@ -129,7 +128,7 @@ def words(
     inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
         corpus.check_output(output, corpus.WORD_FILES, inputs=inputs, force=force)
-    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    classifier = load_model(model, trust_pickle=trust_pickle)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
     documents = documents_of(
         source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit

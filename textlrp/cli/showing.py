@@ -12,9 +12,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import textlrp
 from textlrp.cli.in_bulk import to_folder
-from textlrp.cli.inputs import Texts, check_input, documents_of, layout_asked, names_in, say, say_written
+from textlrp.cli.inputs import (
+    Texts,
+    check_input,
+    documents_of,
+    layout_asked,
+    load_model,
+    names_in,
+    say,
+    say_written,
+)
 from textlrp.cli.options import (
     Address,
     Column,
@@ -183,7 +191,7 @@ def explain(
     inputs = corpus.inputs_of(source, models=[model])
     if output is not None:
         corpus.check_output(output, corpus.EXPLANATION_FILES, inputs=inputs, force=force)
-    classifier, texts = textlrp.load(model, trust_pickle=trust_pickle), documents(limit)
+    classifier, texts = load_model(model, trust_pickle=trust_pickle), documents(limit)
     whys = corpus.explain_corpus(
         classifier,
         texts,
@@ -316,7 +324,7 @@ def report(
     results = None if evaluation is None else evaluation / "results.json"
     inputs = corpus.inputs_of(source, models=[model], files=[results])
     page = corpus.check_report(output, inputs=inputs, force=force)
-    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    classifier = load_model(model, trust_pickle=trust_pickle)
     texts = documents(limit or (PAGE_TEXTS if page else None))
     written = corpus.report_corpus(
         classifier,

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import textlrp
-from textlrp.cli.inputs import Texts, say_written
+from textlrp.cli.inputs import Texts, load_model, say_written
 from textlrp.errors import OptionError
 from textlrp.file_kinds import PAGES
 
@@ -40,7 +39,7 @@ def gallery(
     from textlrp import corpus
 
     corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
-    classifier = textlrp.load(model, trust_pickle=trust_pickle)
+    classifier = load_model(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
     texts = documents(limit or GALLERY)
     page = corpus.write_gallery(
@@ -83,9 +82,9 @@ def comparison(
     from textlrp import corpus
 
     corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model, against]), force=force)
-    first = textlrp.load(model, trust_pickle=trust_pickle)
+    first = load_model(model, trust_pickle=trust_pickle)
     asked = corpus.Comparison(
-        against=None if against is None else textlrp.load(against, trust_pickle=trust_pickle),
+        against=None if against is None else load_model(against, trust_pickle=trust_pickle),
         rule=rule,
         method=method,
         against_rule=against_rule,

@@ -15,7 +15,7 @@ from textlrp.corpus.training import vectors_of
 from textlrp.errors import DataError
 from textlrp.explainers.explain import explain
 from textlrp.file_kinds import PAGES
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.estimators import CNNClassifier
 from textlrp.records import Document, Label
 from textlrp.reports.marks import percentage
 from textlrp.reports.writing import write_report

@@ -14,10 +14,8 @@ from textlrp.corpus.predicting import accuracy, predict
 from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.bundle import KINDS, load_folder, save_model
-from textlrp.models.cnn import CNNClassifier
-from textlrp.models.embeddings import BagOfEmbeddingsClassifier
+from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, TextEstimator
 from textlrp.models.folder import bundled, check_replaceable
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.training import LOGGER
@@ -63,7 +61,7 @@ def new_model(
             raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
         return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
     net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextClassifier = net(skip=skip, random_state=seed, **words)
+    model: TextEstimator = net(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:

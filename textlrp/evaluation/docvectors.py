@@ -30,6 +30,7 @@ from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.cnn import CNNClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.text.batches import Batch
 
@@ -72,8 +73,10 @@ def document_vectors(
         raise ModelError(f"a {type(model).__name__} has no document vectors weighted by {weighting!r}.")
     pieces, rows = [], []
     for batch, own in corpus.each_batch():
-        of_batch = _of_features if isinstance(model, BagOfWordsClassifier) else _of_vectors
-        pieces.append(of_batch(model, batch, weighting, composite))
+        if isinstance(model, BagOfWordsClassifier):
+            pieces.append(_of_features(model, batch, weighting, composite))
+        else:
+            pieces.append(_of_vectors(model, batch, weighting, composite))
         rows.append(own)
         progress(len(own))
     order = np.argsort(np.concatenate(rows))
@@ -112,7 +115,7 @@ def _predicted_seed(trace: Trace) -> torch.Tensor:
 
 def _squared_gradients(model: NetClassifier, batch: Batch) -> Numbers:
     """(N, L, D) for the predicted class."""
-    if has_closed_form(model, SquaredGradient()):
+    if isinstance(model, CNNClassifier) and has_closed_form(model, SquaredGradient()):
         return gradients_by_dimension(model, batch).square().numpy()
     best = model.scores(batch).argmax(axis=1)
     found = np.zeros((len(batch), batch.ids.shape[1], model.weights_["embedding"].shape[1]), dtype=model.dtype)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.special import roots_legendre
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -89,6 +88,8 @@ def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
 @lru_cache(maxsize=4)
 def gauss_legendre(steps: int) -> tuple[Numbers, Numbers]:
     """Nodes and weights on [-1, 1]; kept, because many of them take their time."""
+    from scipy.special import roots_legendre  # late: integrated gradients alone need it
+
     nodes, weights = roots_legendre(steps)
     return nodes, weights
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator
 from torch import nn
 
 from textlrp.errors import OptionError
@@ -64,6 +63,7 @@ def as_classifier(
         )
     if isinstance(model, TextClassifier):
         return model
+    from sklearn.base import BaseEstimator  # late: textlrp's own classifiers need none of scikit-learn
     from sklearn.pipeline import Pipeline
 
     from textlrp.models.foreign import TorchTextModel

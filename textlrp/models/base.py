@@ -10,6 +10,7 @@ import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import signature
 from operator import is_
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
@@ -17,10 +18,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
@@ -99,8 +96,11 @@ class _Fingerprint(NamedTuple):
         return same and options == self.options
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A scikit-learn classifier over strings or Documents; the nets and the bag of words fill in the rest.
+class TextClassifier:
+    """A classifier over strings or Documents; the nets and the bag of words fill in the rest.
+
+    It has no base class of scikit-learn's, so that a saved model is used without importing it;
+    :mod:`textlrp.models.estimators` adds them.
 
     Fitted attributes: ``classes_`` (C,), ``vocabulary_``, ``weights_`` {name: array}, ``n_documents_``.
     """
@@ -203,30 +203,24 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def decision_function(self, X: Texts) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
-        self._check_fitted()
+        self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: Texts) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
-        self._check_fitted()
+        self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1] - scores[:, 0])
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
-
     # ---- the Classifier protocol
 
     def encode(self, texts: Texts) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
-        self._check_fitted()
+        self.check_fitted()
         return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
@@ -258,7 +252,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
         Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
         """
-        self._check_fitted()
+        self.check_fitted()
         options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
         fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
         kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
@@ -288,10 +282,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # ---- helpers
 
-    def _check_fitted(self) -> None:
-        """Raise scikit-learn's NotFittedError before ``fit``; its own check takes as long as reading a short text."""
+    def options(self) -> dict[str, Any]:
+        """What the constructor took, by name."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    def check_fitted(self) -> None:
+        """Raise scikit-learn's NotFittedError before ``fit``."""
         if "weights_" not in self.__dict__:
-            check_is_fitted(self, "weights_")
+            from sklearn.exceptions import NotFittedError  # late: see the class
+
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
+                "before using this estimator."
+            )
 
     def reader(self) -> Reader:
         """The reader of the present options; kept, because it remembers the chunks it has seen."""
@@ -333,6 +336,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
         if self.class_weight is None:
             return None
+        from sklearn.utils.class_weight import compute_class_weight  # late: see the class
+
         try:
             weights = compute_class_weight(self.class_weight, classes=classes, y=classes[codes])
         except (ValueError, TypeError):
@@ -356,8 +361,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         state = self.random_state
         if is_whole(state) and 0 <= state < 2**32:
             return int(state)
-        if state is None or isinstance(state, np.random.RandomState):
-            return int(check_random_state(state).randint(2**31 - 1))
+        if state is None:
+            return int(np.random.randint(2**31 - 1))  # noqa: NPY002  the generator that scikit-learn takes
+        if isinstance(state, np.random.RandomState):
+            return int(state.randint(2**31 - 1))
         raise OptionError(f"random_state={state!r} came; a whole number from 0 to 2**32 - 1, or None, is wanted.")
 
     def check_options(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -119,7 +119,7 @@ class BagOfWordsClassifier(TextClassifier):
         self.random_state = random_state
 
     @classmethod
-    def arras2017(cls, *, random_state: Any = 0) -> BagOfWordsClassifier:
+    def arras2017(cls, *, random_state: Any = 0) -> Self:
         """The paper's bag of words: lower-cased Treebank tokens (extra ``paper``), the first 400, raw counts."""
         return cls(
             analyzer="word",

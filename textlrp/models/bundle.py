@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
-from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
@@ -82,7 +81,7 @@ def save_model(
     a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
     than a model folder; with ``force`` that is moved to a backup name.
     """
-    check_is_fitted(model, "weights_")
+    model.check_fitted()
     target = Path(path)
     check_replaceable(target, force=force)
     tensors = _compressed(model.weights_) if compress else dict(model.weights_)
@@ -93,7 +92,7 @@ def save_model(
         "format": FORMAT,
         "textlrp": __version__,
         "kind": model.kind,
-        "options": {name: _stored(value) for name, value in model.get_params(deep=False).items()},
+        "options": {name: _stored(value) for name, value in model.options().items()},
         "classes": model.classes_.tolist(),
         "documents": model.n_documents_,
         "vocabulary_documents": model.vocabulary_.documents,
@@ -115,14 +114,11 @@ def load(
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
     trust_pickle: bool = False,
+    kinds: Mapping[str, type[TextClassifier]] = KINDS,
 ) -> TextClassifier | PipelineModel:
-    """Load a saved model from its folder, a bundled one by name, or a scikit-learn pipeline from its file.
+    """Load a model as :func:`textlrp.load` does, without importing scikit-learn for a model that textlrp trained.
 
-    Bundled are "20newsgroups-cnn" and "20newsgroups-boe". ``tokenizer`` and ``skip`` give back the functions of a
-    model that was trained with the user's own. A pipeline's file is one that ``skops.io.dump`` wrote (``.skops``,
-    extra ``skops``); ``trust_pickle=True`` also opens a ``.joblib`` or ``.pkl`` file, which can run any code.
-    Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
-    :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
+    ``kinds`` are the classes of such models by their short names.
     """
     if is_pipeline_file(Path(path)):
         from textlrp.models.pipeline_files import load_pipeline  # late: few need it
@@ -130,7 +126,7 @@ def load(
         if tokenizer is not None or skip is not None:
             raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")
         return load_pipeline(Path(path), trust_pickle=trust_pickle)
-    return load_folder(path, tokenizer=tokenizer, skip=skip)
+    return load_folder(path, tokenizer=tokenizer, skip=skip, kinds=kinds)
 
 
 def load_folder(
@@ -138,6 +134,7 @@ def load_folder(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
+    kinds: Mapping[str, type[TextClassifier]] = KINDS,
 ) -> TextClassifier:
     """Load a model that textlrp trained, from its folder or by its bundled name.
 
@@ -146,7 +143,7 @@ def load_folder(
     check_trained(path)
     folder = model_folder(path)
     config = read_config(folder)
-    model = _from_options(folder, config, tokenizer, skip)
+    model = _from_options(folder, config, tokenizer, skip, kinds)
     try:
         check_config(config)
         check_model_file(folder / TENSORS)
@@ -209,7 +206,11 @@ def card(path: str | Path) -> dict[str, Any]:
 
 
 def _from_options(
-    folder: Path, config: dict[str, Any], tokenizer: Callable[[str], Any] | None, skip: Callable[[str], Any] | None
+    folder: Path,
+    config: dict[str, Any],
+    tokenizer: Callable[[str], Any] | None,
+    skip: Callable[[str], Any] | None,
+    kinds: Mapping[str, type[TextClassifier]],
 ) -> TextClassifier:
     if config["kind"] not in KINDS:
         raise ModelError(f"{folder} holds a model of kind {config['kind']!r}; this version knows {', '.join(KINDS)}.")
@@ -230,7 +231,7 @@ def _from_options(
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = KINDS[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
+        model = kinds[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
         model.check_options()
         _check_training_options(model)
     except TypeError as unknown:

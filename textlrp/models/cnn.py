@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from textlrp.errors import OptionError
@@ -123,7 +122,7 @@ class CNNClassifier(NetClassifier):
     @classmethod
     def arras2017(
         cls, net: Literal["CNN1", "CNN2", "CNN3"] = "CNN2", *, vectors: VectorSource = "ppmi", random_state: Any = 0
-    ) -> CNNClassifier:
+    ) -> Self:
         """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), 400 of them.
 
         The paper took Google News vectors; give their path as ``vectors``. They are standardised, as in the paper.
@@ -146,7 +145,7 @@ class CNNClassifier(NetClassifier):
         )
 
     @classmethod
-    def averaged(cls, models: Sequence[CNNClassifier]) -> CNNClassifier:
+    def averaged(cls, models: Sequence[CNNClassifier]) -> Self:
         """One CNN whose scores are the mean of those of several: the same net trained from several seeds, say.
 
         It is a CNN like any other (explained as exactly, saved, run over millions): vectors side by side, the filters
@@ -165,7 +164,7 @@ class CNNClassifier(NetClassifier):
                     f"models that differ in their {name} came; fit all to the same texts, with other seeds alone."
                 )
         net = averaged([cast(ConvNet, model.fitted_net()) for model in models])
-        options = models[0].get_params(deep=False)
+        options = models[0].options()
         filters = tuple(len(net.weights[f"conv{width}.bias"]) for width in net.widths)
         made = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
         made.vocabulary_, made.classes_ = models[0].vocabulary_, models[0].classes_
@@ -221,8 +220,8 @@ class CNNClassifier(NetClassifier):
 
 def _same(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:
     """Whether two fitted models have the same classes, vocabulary, or option of that name."""
-    check_is_fitted(model, "weights_")
-    check_is_fitted(other, "weights_")
+    model.check_fitted()
+    other.check_fitted()
     match name:
         case "classes":
             return bool(np.array_equal(model.classes_, other.classes_))

@@ -184,7 +184,7 @@ class NetClassifier(TextClassifier):
 
     def predict_proba(self, X: Texts) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
-        self._check_fitted()
+        self.check_fitted()
         return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -194,7 +194,7 @@ class NetClassifier(TextClassifier):
     @property
     def word_vectors_(self) -> Vectors:
         """The tuned vectors of the vocabulary, for another classifier's ``vectors=``."""
-        self._check_fitted()
+        self.check_fitted()
         return Vectors(self.vocabulary_.words, self.weights_["embedding"][1:].astype(np.float32))
 
     def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils.extmath import randomized_svd
 
 SMOOTHING = 0.75
 LONGEST_TEXT = 1000
@@ -31,6 +30,8 @@ def ppmi_vectors(
     table = np.zeros((words + 1, dimensions))
     rank = min(dimensions, words)
     if counts.nnz and rank:
+        from sklearn.utils.extmath import randomized_svd  # late: only training needs it
+
         left, strengths, _ = randomized_svd(ppmi(counts), rank, n_iter=3, random_state=random_state)
         table[:, :rank] = left * np.sqrt(strengths)
     table[0] = 0

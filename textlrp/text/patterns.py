@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -27,6 +29,23 @@ _MOST_FINDERS = 1 << 10
 _WORTH_A_PATTERN = 500
 
 
+@dataclass(frozen=True)
+class Expression:
+    """A regular expression as it is written: ``pattern`` and ``flags``, compiled when a match is first asked for."""
+
+    pattern: str
+    flags: int
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The compiled pattern."""
+        return re.compile(self.pattern, self.flags)
+
+
+Written: TypeAlias = re.Pattern[str] | Expression
+"""What has a ``pattern`` and ``flags``."""
+
+
 def letters(low: int, high: int) -> bool:
     """The characters that ``str.isalpha`` calls letters."""
     return any(chr(number).isalpha() for number in range(low, high + 1))
@@ -42,7 +61,7 @@ def only(character: str) -> Within:
     return lambda low, high: low <= ord(character) <= high
 
 
-def can_match_inside(pattern: re.Pattern[str], characters: Within) -> bool:
+def can_match_inside(pattern: Written, characters: Within) -> bool:
     """Whether the pattern can match, the empty match included, in a text of these characters alone."""
     return bool(pattern.flags & re.IGNORECASE) or _possible(_parse(pattern.pattern, pattern.flags), characters)
 
@@ -54,7 +73,7 @@ class Edges(dict[str, Callable[[str], Any] | None]):
     pattern that can match there, and so finds in such a text what the whole pattern finds.
     """
 
-    def __init__(self, pattern: re.Pattern[str] | None, *, last: bool = False) -> None:
+    def __init__(self, pattern: Written | None, *, last: bool = False) -> None:
         self._pieces = _pieces(pattern)
         self._flags = 0 if pattern is None else pattern.flags
         self._last = last
@@ -78,7 +97,7 @@ class Edges(dict[str, Callable[[str], Any] | None]):
 class Anywhere:
     """A search for texts of any characters, which tries those alternatives that one of them can begin."""
 
-    def __init__(self, pattern: re.Pattern[str] | None) -> None:
+    def __init__(self, pattern: Written | None) -> None:
         self._pattern = pattern
         self._pieces = _pieces(pattern)
         self._marks: dict[str, int] = {}
@@ -107,7 +126,7 @@ class Anywhere:
         # to make a pattern of large sets of characters takes the time of a thousand searches
         self._met[mark] = self._met.get(mark, 0) + 1
         if self._pattern is None or self._met[mark] < _WORTH_A_PATTERN:
-            return self._pattern
+            return self._pattern.compiled if isinstance(self._pattern, Expression) else self._pattern
         joined = "|".join(piece for n, (piece, _) in enumerate(self._pieces) if mark >> n & 1)
         if len(self._finders) >= _MOST_FINDERS:
             self._finders.clear()
@@ -115,14 +134,14 @@ class Anywhere:
         return finder
 
 
-def _pieces(pattern: re.Pattern[str] | None) -> list[tuple[str, Any]]:
+def _pieces(pattern: Written | None) -> list[tuple[str, Any]]:
     """The alternatives as text and parsed."""
     if pattern is None:
         return []
     return [(piece, _parse(piece, pattern.flags)) for piece in alternatives(pattern)]
 
 
-def alternatives(pattern: re.Pattern[str]) -> list[str]:
+def alternatives(pattern: Written) -> list[str]:
     """The alternatives of a pattern, in order; the whole pattern where they cannot be told apart."""
     text = pattern.pattern
     if pattern.flags & re.VERBOSE or _REFERENCE.search(text):

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from textlrp.errors import OptionError
-from textlrp.text.patterns import Anywhere, Edges, all_but, can_match_inside, letters
+from textlrp.text.patterns import Anywhere, Edges, Expression, all_but, can_match_inside, letters
 
 LONGEST_CHUNK = 1000
 """Longer stretches without whitespace are read in pieces: spaCy's own time grows with their square."""
@@ -25,10 +25,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def load_spacy_tokenizer(language: str) -> Any:
     """The tokenizer of ``spacy.blank(language)``; raises :class:`OptionError` where spaCy cannot make it."""
-    import spacy
-
     if not re.fullmatch(r"[\w-]+", language):
         raise OptionError(f"the language of a spaCy tokenizer must be a code such as 'de'; got {language!r}.")
+    import spacy
+
     try:
         return spacy.blank(language).tokenizer
     except (ImportError, AttributeError, IndexError, TypeError) as error:  # such as spacy.lang.lex_attrs
@@ -38,27 +38,52 @@ def load_spacy_tokenizer(language: str) -> Any:
 
 def spacy_rules(tokenizer: Any) -> SpacyRules | None:
     """The rules of a spaCy tokenizer, or None where the language is not cut by patterns (Chinese, Thai, ...)."""
+    written = written_rules(tokenizer)
+    return None if written is None else SpacyRules(written, lambda: tokenizer)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRules:
+    """The rules of a spaCy tokenizer as plain values, without spaCy.
+
+    ``prefix``, ``suffix`` and ``infix`` are searched for; ``whole`` and ``whole_at_last`` match what is one token,
+    the first before affixes are split off and the second (URLs) after that. ``cases`` are the special cases with
+    the lengths of their tokens; ``joins`` the pairs of neighbors in the sequences that spaCy's last pass looks for,
+    ``alone`` its sequences of one token that it splits.
+    """
+
+    prefix: Expression | None
+    suffix: Expression | None
+    infix: Expression | None
+    whole: Expression | None
+    whole_at_last: Expression | None
+    cases: dict[str, tuple[int, ...]]
+    joins: frozenset[tuple[str, str]]
+    alone: frozenset[str]
+
+
+def written_rules(tokenizer: Any) -> WrittenRules | None:
+    """Read the rules of a spaCy tokenizer; None where it is of another class or calls functions of somebody's own."""
     from spacy.attrs import ORTH, intify_attrs
     from spacy.tokenizer import Tokenizer
 
     if type(tokenizer) is not Tokenizer:
         return None
+    searches = {
+        "prefix_search": tokenizer.prefix_search,
+        "suffix_search": tokenizer.suffix_search,
+        "infix_finditer": tokenizer.infix_finditer,
+        "token_match": tokenizer.token_match,
+        "url_match": tokenizer.url_match,
+    }
     try:
-        prefix = _pattern(tokenizer.prefix_search, "search")
-        suffix = _pattern(tokenizer.suffix_search, "search")
-        infix = _pattern(tokenizer.infix_finditer, "finditer")
-        url = _pattern(tokenizer.url_match, "match")
+        prefix, suffix, infix, whole, url = (
+            _expression(method, name.rpartition("_")[2]) for name, method in searches.items()
+        )
     except TypeError:  # a function of somebody's own, which may look at more than one chunk's characters
         return None
     # what the last pass looks for: the special cases that fall apart where they are not known to be special
-    plain = Tokenizer(
-        tokenizer.vocab,
-        prefix_search=tokenizer.prefix_search,
-        suffix_search=tokenizer.suffix_search,
-        infix_finditer=tokenizer.infix_finditer,
-        token_match=tokenizer.token_match,
-        url_match=tokenizer.url_match,
-    )
+    plain = Tokenizer(tokenizer.vocab, **searches)
     cases = {
         text: tuple(len(intify_attrs(token)[ORTH]) for token in tokens) for text, tokens in tokenizer.rules.items()
     }
@@ -71,52 +96,47 @@ def spacy_rules(tokenizer: Any) -> SpacyRules | None:
         or tokenizer.find_suffix(text)
         or tokenizer.find_infix(text)
     ]
-    return SpacyRules(
-        tokenizer=tokenizer,
+    return WrittenRules(
+        prefix=prefix,
+        suffix=suffix,
+        infix=infix,
+        whole=whole,
+        whole_at_last=url,
         cases=cases,
         joins=frozenset(pair for sequence in sequences for pair in pairwise(sequence)),
         alone=frozenset(s[0] for s in sequences if len(s) == 1 and len(cases.get(s[0], (1,))) > 1),
-        prefixes=Edges(prefix),
-        suffixes=Edges(suffix, last=True),
-        infixes=Anywhere(infix),
-        letters_stay=not any(can_match_inside(each, letters) for each in (prefix, suffix, infix) if each is not None),
-        whole=tokenizer.token_match,
-        whole_at_last=tokenizer.url_match,
-        dotted=url is None or not can_match_inside(url, all_but(".")),
     )
 
 
-def _pattern(method: Any, name: str) -> re.Pattern[str] | None:
+def _expression(method: Any, name: str) -> Expression | None:
     """The pattern that a search is a method of; raises TypeError where it is none."""
     if method is None:
         return None
     pattern = getattr(method, "__self__", None)
     if isinstance(pattern, re.Pattern) and method == getattr(pattern, name):
-        return pattern
+        return Expression(pattern.pattern, pattern.flags)
     raise TypeError(method)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class SpacyRules:
     """What spaCy does to one chunk, without making a ``Doc`` for it.
 
-    ``cases`` are the special cases with the lengths of their tokens; ``joins`` the pairs of neighbours in the
-    sequences that spaCy's last pass looks for, ``alone`` its sequences of one token that it splits. A chunk
-    that has one of them is given to spaCy itself. ``whole`` and ``whole_at_last`` match what is one token.
-    ``letters_stay``: no affix or infix is found in letters alone; ``dotted``: ``whole_at_last`` wants a dot.
+    A chunk that has one of the sequences that spaCy's last pass looks for is given to spaCy's own tokenizer, which
+    ``tokenizer()`` returns. ``letters_stay``: no affix or infix is found in letters alone; ``dotted``: what
+    ``whole_at_last`` matches contains a dot.
     """
 
-    tokenizer: Any
-    cases: dict[str, tuple[int, ...]]
-    joins: frozenset[tuple[str, str]]
-    alone: frozenset[str]
-    prefixes: Edges
-    suffixes: Edges
-    infixes: Anywhere
-    letters_stay: bool
-    whole: Callable[[str], Any] | None
-    whole_at_last: Callable[[str], Any] | None
-    dotted: bool
+    def __init__(self, written: WrittenRules, tokenizer: Callable[[], Any]) -> None:
+        self.written = written
+        self.tokenizer = tokenizer
+        self.cases, self.joins, self.alone = written.cases, written.joins, written.alone
+        self.prefixes = Edges(written.prefix)
+        self.suffixes = Edges(written.suffix, last=True)
+        self.infixes = Anywhere(written.infix)
+        searched = [each for each in (written.prefix, written.suffix, written.infix) if each is not None]
+        self.letters_stay = not any(can_match_inside(each, letters) for each in searched)
+        url = written.whole_at_last
+        self.dotted = url is None or not can_match_inside(url, all_but("."))
 
     def split(self, chunk: str) -> tuple[tuple[int, int], ...]:
         """(start, end) of each token of a chunk, counted from its first character."""
@@ -137,17 +157,17 @@ class SpacyRules:
 
     def _ask(self, chunk: str) -> tuple[tuple[int, int], ...]:
         # spaCy hashes UTF-8, which half a surrogate pair has none of
-        doc = self.tokenizer(_SURROGATE.sub("\ufffd", chunk))
+        doc = self.tokenizer()(_SURROGATE.sub("\ufffd", chunk))
         return tuple((token.idx, token.idx + len(token)) for token in doc if not token.is_space and len(token))
 
     def _lengths(self, rest: str) -> list[int]:
         """Lengths of the tokens: prefixes and suffixes off in turn, then what is left by its infixes."""
-        cases, whole = self.cases, self.whole
+        cases, whole = self.cases, self.written.whole
         lengths: list[int] = []
         suffixes: list[int] = []
         before = 0
         while rest and len(rest) != before and rest not in cases:
-            if (self.letters_stay and rest.isalpha()) or (whole and whole(rest)):
+            if (self.letters_stay and rest.isalpha()) or (whole and whole.compiled.match(rest)):
                 lengths.append(len(rest))
                 break
             before = len(rest)
@@ -180,9 +200,10 @@ class SpacyRules:
         return [*lengths, len(rest) - start]
 
     def _is_url(self, rest: str) -> bool:
-        if self.whole_at_last is None or (self.dotted and "." not in rest):
+        url = self.written.whole_at_last
+        if url is None or (self.dotted and "." not in rest):
             return False
-        return self.whole_at_last(rest) is not None
+        return url.compiled.match(rest) is not None
 
 
 def _found(search: Callable[[str], Any], text: str) -> int:

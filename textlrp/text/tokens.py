@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
 from textlrp.text.chunks import Chunker, by_pattern, by_whitespace
+from textlrp.text.kept_rules import spacy_language
 from textlrp.text.placing import place, warn_unsure
 from textlrp.text.scripts import cut_characters, marks
-from textlrp.text.spacy_rules import LONGEST_CHUNK, load_spacy_tokenizer, spacy_rules
+from textlrp.text.spacy_rules import LONGEST_CHUNK
 from textlrp.text.treebank import treebank_spans
 
 Spans: TypeAlias = NDArray[np.int32]
@@ -162,15 +163,16 @@ def is_word(token: str) -> bool:
 
 def _spacy(name: str, language: str, cut: Callable[[str], Iterable[tuple[int, int]]] | None = None) -> Tokenizer:
     """spaCy's tokens, each cut further by ``cut`` where it is given."""
-    tokenizer = load_spacy_tokenizer(language)
-    rules = spacy_rules(tokenizer)
+    rules, tokenizer = spacy_language(language)
     if rules is not None:
         split = rules.split if cut is None else partial(_split_further, rules.split, cut)
         return ChunkTokenizer(name, by_whitespace(rules.joins, LONGEST_CHUNK), split)
 
     # some languages (Chinese, Thai, ...) are segmented by other means, which see the whole text
+    whole = tokenizer()
+
     def read(text: str) -> Spans:
-        return _array((t.idx, t.idx + len(t)) for t in tokenizer(text) if not t.is_space and len(t))
+        return _array((t.idx, t.idx + len(t)) for t in whole(text) if not t.is_space and len(t))
 
     return WholeTokenizer(name, name, read)
 
