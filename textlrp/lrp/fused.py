@@ -219,11 +219,11 @@ def _absorbed(
 
 def _arriving(values: Floats, weight: Floats, classes: Ids | None) -> Floats:
     """``values`` (Q, N, F) @ ``weight`` (F, C), at the ``classes`` (N, K) alone; None for all."""
-    if classes is None:
-        return np.asarray(values @ weight)
-    if 4 * classes.shape[1] < weight.shape[1]:  # few of many classes: each document's own columns
+    if classes is not None and 4 * classes.shape[1] < weight.shape[1]:  # few of many: each document's own columns
         return np.asarray(np.einsum("qnf,nkf->qnk", values, weight.T[classes]))
-    return np.take_along_axis(values @ weight, classes[None], axis=2)
+    # by torch, for a second pool of threads, which numpy's products bring, takes the processor from the loops
+    every = (torch.from_numpy(values) @ torch.from_numpy(weight)).numpy()
+    return every if classes is None else np.take_along_axis(every, classes[None], axis=2)
 
 
 def _word_shares(step: Linear, flows: Sequence[Flow]) -> Tensor:
