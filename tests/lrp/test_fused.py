@@ -17,7 +17,7 @@ from toys import READ, fitted
 from textlrp.errors import RuleError
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.fused import Landed, land, window_tape
+from textlrp.lrp.fused import Landed, land
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import Epsilon, Gamma, Rule, ZBox
 from textlrp.lrp.starts import started
@@ -216,24 +216,27 @@ def test_a_layer_that_is_not_there_is_refused_as_on_the_walk_back() -> None:
 
 @each_widths
 def test_the_tape_of_a_net_with_max_pooling_can_be_landed(widths: tuple[int, ...]) -> None:
-    tape = window_tape(case(widths, "float32").trace)
-    assert tape is not None
-    assert [step.name for step in tape.convolutions] == [f"conv{width}" for width in widths]
-    assert (tape.lookup.name, tape.output.name) == ("embedding", "output")
+    trace = case(widths, "float32").trace
+    assert trace.windows is not None
+    steps = {step.name: step for step in trace.steps}
+    assert list(trace.windows.filters) == [f"conv{width}" for width in widths]
+    assert trace.windows.filters.keys() < steps.keys()
+    assert trace.windows.lookup == trace.steps[0].name
+    assert trace.windows.output is trace.steps[-1]
 
 
 @pytest.mark.parametrize("variant", ["cnn-mean", "boe", "svm"])
 def test_no_other_tape_can(variant: str) -> None:
     model = fitted(variant)
-    assert window_tape(model.trace(model.encode(READ))) is None
+    assert model.trace(model.encode(READ)).windows is None
 
 
-def test_a_tape_that_does_not_bring_its_windows_can_not() -> None:
+def test_a_tape_that_was_changed_keeps_its_windows_only_where_they_are_the_same() -> None:
     trace = case((1, 2), "float64").trace
-    assert window_tape(Trace(trace.steps, trace.scores)) is None
-    assert window_tape(by_dimension(trace)[0]) is None
+    assert by_dimension(trace)[0].windows is None
     centered = started(trace, PRESETS["alpha1-beta0"], "centered").trace
-    assert window_tape(centered) is not None
+    assert centered.windows is not None
+    assert centered.windows.output is centered.steps[-1]
 
 
 # ---- through explain

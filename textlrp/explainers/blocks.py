@@ -18,7 +18,7 @@ from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.fused import land, window_tape
+from textlrp.lrp.fused import land
 from textlrp.lrp.starts import Start, Started, started
 from textlrp.lrp.threads import threads_for
 from textlrp.lrp.trace import one_hot_seed, propagate
@@ -142,7 +142,7 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     wanted = _wanted(target, own, model.classes_, scores)
     begun = started(trace, how.composite, how.start)
     trace = begun.trace
-    if not how.phrases and trace.scores.device.type == "cpu" and window_tape(trace) is not None:
+    if not how.phrases and trace.windows is not None:
         return _landed(begun, scores, batch, wanted, how)
     most = max(len(targets) for targets in wanted)
     seed = trace.scores.new_zeros((most, *scores.shape))

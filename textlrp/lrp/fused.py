@@ -10,8 +10,8 @@ Letters: N documents, L words of all of them end to end, C classes, K of them ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from textlrp.lrp.kernels import Floats, Ids
 from textlrp.lrp.maps import Dense, WinningWindows, sides
 from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
 from textlrp.lrp.threads import torch_on_one_thread
-from textlrp.lrp.trace import Linear, Lookup, Trace, Windows, layers_of, sum_tensors
+from textlrp.lrp.trace import Linear, Trace, Windows, layers_of, sum_tensors
 
 
 class Landed(NamedTuple):
@@ -41,42 +41,22 @@ class Landed(NamedTuple):
         return dict(zip(self.keys, np.moveaxis(self.entries, -1, 0), strict=True))
 
 
-class WindowTape(NamedTuple):
-    """The steps of a tape that reads words by winning windows alone, and ends in one dense layer."""
-
-    lookup: Lookup
-    convolutions: tuple[Linear, ...]
-    output: Linear
-    windows: Windows
-
-
-def window_tape(trace: Trace) -> WindowTape | None:
-    """The steps of a tape that :func:`land` can propagate through; None for any other."""
-    if trace.windows is None:
-        return None
-    lookup, *between, output = trace.steps
-    assert isinstance(lookup, Lookup)
-    assert isinstance(output, Linear)
-    convolutions = tuple(step for step in between if isinstance(step, Linear))
-    return WindowTape(lookup, convolutions, output, trace.windows)
-
-
 @torch_on_one_thread()
 def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
     """Propagate the scores of ``classes`` (N, K) of each text to its words, as :func:`propagate` does.
 
-    ``trace`` must be a :func:`window_tape`. Raises :class:`RuleError` as :func:`propagate` does.
+    ``trace`` must have its ``windows``. Raises :class:`RuleError` as :func:`propagate` does.
     """
-    tape = window_tape(trace)
-    assert tape is not None
+    windows = trace.windows
+    assert windows is not None
+    output = windows.output
     rule_of = _rules(trace, composite)
-    output, windows = tape.output, tape.windows
     every = kernels.is_every(classes, trace.scores.shape[1])
     chosen = (slice(None), slice(None)) if every else (np.arange(len(classes))[:, None], classes)
-    shares = rule_of[output.name].shares(output)
+    shares = rule_of(output.name).shares(output)
     seed = trace.scores.numpy()[chosen]
     parts = _parts(output, shares, chosen, seed)
-    own = _window_shares(tape, rule_of)
+    own = _window_shares(trace, windows, [rule_of(name) for name in windows.filters])
     relevance = np.empty((len(windows.words), classes.shape[1]), dtype=seed.dtype)
     unread = np.empty_like(seed)
     kernels.land_winners(
@@ -95,24 +75,24 @@ def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
         unread,
     )
     absorbed = {cause: np.broadcast_to(entry.numpy(), trace.scores.shape) for cause, entry in shares.absorbed.items()}
-    steps = [step.name for step in tape.convolutions]
     keys = [(output.name, cause) for cause in absorbed]
-    keys += [(step, cause) for step in steps for cause in own.absorbed]
+    keys += [(name, cause) for name in windows.filters for cause in own.absorbed]
     entries = np.empty((*seed.shape, len(keys) + 1), dtype=seed.dtype)
     for place, entry in enumerate(absorbed.values()):
         entries[..., place] = seed * entry[chosen]
-    entries[..., len(absorbed) : -1] = _absorbed(tape.convolutions, own.absorbed, parts, None if every else classes)
+    filters = list(windows.filters.values())
+    entries[..., len(absorbed) : -1] = _absorbed(filters, own.absorbed, parts, None if every else classes)
     entries[..., -1] = unread
-    return Landed(relevance, (*keys, (tape.lookup.name, "unread")), entries)
+    return Landed(relevance, (*keys, (windows.lookup, "unread")), entries)
 
 
-def _rules(trace: Trace, composite: Composite) -> dict[str, Rule]:
-    """The rule of each layer by its name; raises :class:`RuleError` for a layer that is not there."""
-    if not composite.layers:  # all layers of this tape are weighted and take the default
-        return {step.name: composite.default for step in trace.steps if isinstance(step, Linear)}
+def _rules(trace: Trace, composite: Composite) -> Callable[[str], Rule]:
+    """The rule of a layer by its name; raises :class:`RuleError` where the composite names one that is not there."""
+    if not composite.layers:  # all layers of such a tape are weighted and take the default
+        return lambda name: composite.default
     layers = [layer for layer in layers_of(trace) if layer is not None]
     composite.check(layers)
-    return {layer.name: composite.rule_for(layer) for layer in layers}
+    return {layer.name: composite.rule_for(layer) for layer in layers}.__getitem__
 
 
 class _WindowShares(NamedTuple):
@@ -127,47 +107,54 @@ class _WindowShares(NamedTuple):
     absorbed: dict[str, Tensor]
 
 
-def _window_shares(tape: WindowTape, rule_of: Mapping[str, Rule]) -> _WindowShares:
+def _window_shares(trace: Trace, windows: Windows, rules: Sequence[Rule]) -> _WindowShares:
     """Ask the rule of each convolution which fraction goes to each word of a window and which is absorbed."""
-    convolutions, outputs = tape.convolutions, tape.windows.outputs
-    rules = [rule_of[step.name] for step in convolutions]
     if all(rule == rules[0] for rule in rules):  # asked once
-        shares = rules[0].shares(_SideBySide(convolutions[0].name, convolutions, outputs, tape.windows.bias))
+        shares = rules[0].shares(_SideBySide(trace, windows))
         if len(shares.flows) == 1 and shares.flows[0].part is Part.PRODUCT:
-            scale = shares.flows[0].factor.expand_as(outputs).contiguous()
-            return _WindowShares(tape.windows.products.numpy(), scale.numpy(), shares.absorbed)
-        sizes = [step.outputs.shape[1] for step in convolutions]
-        pieces = [(part, torch.split(factor.expand_as(outputs), sizes, dim=1)) for part, factor in shares.flows]
+            scale = shares.flows[0].factor.expand_as(windows.outputs).contiguous()
+            return _WindowShares(windows.products.numpy(), scale.numpy(), shares.absorbed)
+        sizes = list(windows.filters.values())
+        pieces = [
+            (part, torch.split(factor.expand_as(windows.outputs), sizes, dim=1)) for part, factor in shares.flows
+        ]
         flows = [[Flow(part, own[place]) for part, own in pieces] for place in range(len(sizes))]
         absorbed = shares.absorbed
     else:
-        found = [rule.shares(step) for step, rule in zip(convolutions, rules, strict=True)]
+        found = [rule.shares(step) for step, rule in zip(_convolutions(trace, windows), rules, strict=True)]
         flows, absorbed = [list(own.flows) for own in found], {}
         for cause in dict.fromkeys(cause for own in found for cause in own.absorbed):
+            nothing = windows.outputs.new_zeros(())
             entries = [
-                own.absorbed.get(cause, outputs.new_zeros(())).expand_as(step.outputs)
-                for step, own in zip(convolutions, found, strict=True)
+                own.absorbed.get(cause, nothing).expand(len(windows.outputs), filters)
+                for own, filters in zip(found, windows.filters.values(), strict=True)
             ]
             absorbed[cause] = torch.cat(entries, dim=1)
-    words = [_word_shares(step, own).flatten(1) for step, own in zip(convolutions, flows, strict=True)]
-    return _WindowShares(torch.cat(words, dim=1).numpy(), torch.ones_like(outputs).numpy(), absorbed)
+    words = [
+        _word_shares(step, own).flatten(1) for step, own in zip(_convolutions(trace, windows), flows, strict=True)
+    ]
+    return _WindowShares(torch.cat(words, dim=1).numpy(), torch.ones_like(windows.outputs).numpy(), absorbed)
 
 
-@dataclass(frozen=True, slots=True)
+def _convolutions(trace: Trace, windows: Windows) -> list[Linear]:
+    return [step for step in trace.steps if isinstance(step, Linear) and step.name in windows.filters]
+
+
 class _SideBySide:
-    """The outputs of several convolutions as those of one step, so that a rule they share is asked once."""
+    """The outputs of all convolutions as those of one step, so that a rule they share is asked once."""
 
-    name: str
-    steps: tuple[Linear, ...]
-    outputs: Tensor
-    bias: Tensor
+    def __init__(self, trace: Trace, windows: Windows) -> None:
+        self._convolutions = partial(_convolutions, trace, windows)
+        self.name = next(iter(windows.filters))
+        self.outputs = windows.outputs
+        self.bias = windows.bias
 
     @property
     def bounds(self) -> Box | None:
-        return self.steps[0].bounds
+        return self._convolutions()[0].bounds
 
     def total(self, part: Part | Box) -> Tensor:
-        return torch.cat([step.total(part).expand_as(step.outputs) for step in self.steps], dim=1)
+        return torch.cat([step.total(part).expand_as(step.outputs) for step in self._convolutions()], dim=1)
 
 
 class _Parts(NamedTuple):
@@ -196,22 +183,20 @@ def _parts(output: Linear, shares: Shares, chosen: Any, seed: Floats) -> _Parts:
     return _Parts(*(np.stack(column) for column in zip(*found, strict=True)))
 
 
-def _absorbed(
-    convolutions: Sequence[Linear], absorbed: Mapping[str, Tensor], parts: _Parts, classes: Ids | None
-) -> Floats:
+def _absorbed(filters: Sequence[int], absorbed: Mapping[str, Tensor], parts: _Parts, classes: Ids | None) -> Floats:
     """(N, K, W × Q): what each of W convolutions absorbs for each of Q causes, from the fractions (N, F) of these.
 
-    ``classes`` (N, K) are those to explain; None for all C in their order.
+    ``filters`` of each convolution; ``classes`` (N, K) are those to explain; None for all C in their order.
     """
     documents, targets = parts.factors.shape[1:]
-    found = np.zeros((len(convolutions), len(absorbed), documents, targets), dtype=parts.factors.dtype)
+    found = np.zeros((len(filters), len(absorbed), documents, targets), dtype=parts.factors.dtype)
     for side, weight, factor in zip(*parts, strict=True):
         given = np.empty((len(absorbed), *side.shape), dtype=side.dtype)
         for place, fraction in enumerate(absorbed.values()):
             np.multiply(fraction.numpy(), side, out=given[place])
         first = 0
-        for own, step in zip(found, convolutions, strict=True):
-            last = first + step.outputs.shape[1]
+        for own, count in zip(found, filters, strict=True):
+            last = first + count
             own += _arriving(given[..., first:last], weight[first:last], classes) * factor
             first = last
     return found.reshape(-1, documents, targets).transpose(1, 2, 0)

@@ -110,7 +110,8 @@ def _centered(trace: Trace) -> Trace | None:
     centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs, direct=direct)
     dropped = {id(step) for step in (last, *moves)}
     steps = tuple(step for step in trace.steps if id(step) not in dropped)
-    return replace(trace, steps=(*steps, centered), scores=_less_mean(trace.scores))
+    windows = None if trace.windows is None else trace.windows._replace(output=centered)
+    return replace(trace, steps=(*steps, centered), scores=_less_mean(trace.scores), windows=windows)
 
 
 def _way_to_last_layer(trace: Trace) -> tuple[Linear, list[Step]] | None:

@@ -10,9 +10,10 @@ Letters: N documents, T tokens, C classes, K explained targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, Protocol
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -172,12 +173,29 @@ class Lookup:
         return [words * read], {"unread": (words * ~read).sum(dim=-1)}
 
 
+class LateSteps(Sequence[Step]):
+    """Steps that are written down when the first of them is asked for."""
+
+    def __init__(self, write: Callable[[], tuple[Step, ...]]) -> None:
+        self._write = cache(write)
+
+    def __len__(self) -> int:
+        return len(self._write())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._write()[place]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._write())
+
+
 class Windows(NamedTuple):
     """The winning windows of all convolutions of a net, side by side, and the texts that they are of.
 
     F filters of all widths; S = the sum of their widths. ``products`` (N, S), ``where`` (N, F), ``bounds`` (F + 1,)
     as in :class:`textlrp.lrp.kernels.Winners`; ``outputs`` (N, F) with the bias (F,) of the convolutions; ``words``
-    (L,) ids, 0 where unknown; ``starts`` (N + 1,) where each text begins.
+    (L,) ids, 0 where unknown; ``starts`` (N + 1,) where each text begins. ``filters`` of each convolution by its
+    name, in order; ``lookup`` the name of the step that reads the words, ``output`` the layer that writes the scores.
     """
 
     products: Tensor
@@ -187,6 +205,9 @@ class Windows(NamedTuple):
     bias: Tensor
     words: Ids
     starts: Ids
+    filters: Mapping[str, int]
+    lookup: str
+    output: Linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +220,7 @@ class Trace:
     they are all that a net reads words with: :func:`textlrp.lrp.fused.land` then propagates in one sweep.
     """
 
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     scores: Tensor
     input: str = "words"
     output: str = "scores"

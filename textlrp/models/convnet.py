@@ -21,7 +21,7 @@ from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, tab
 from textlrp.lrp.projections import Kept, Rows, project, rows_of
 from textlrp.lrp.rules import Box
 from textlrp.lrp.threads import torch_on_one_thread
-from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Step, Trace, Windows
+from textlrp.lrp.trace import Concat, LateSteps, Linear, Lookup, Routing, Step, Trace, Windows
 from textlrp.models.packing import Packed
 
 Pooling = Literal["max", "mean"]
@@ -80,7 +80,9 @@ class ConvNet:
         branches = [branch(width, packed, grid, vectors) for width in self.widths]
         features = torch.cat([own.pooled for own in branches], dim=1)
         elements = max(grid.numel(), *(own.elements for own in branches))
-        return self._tape(lambda: grid, [own.steps for own in branches], features, elements)
+        output = self._output(features)
+        steps = self._steps(lambda: grid, [own.steps for own in branches], output)
+        return Trace(steps, output.outputs, elements=elements)
 
     def _trace_windows(self, packed: Packed) -> Trace:
         """The tape of a net with max pooling, by the compiled loops."""
@@ -89,48 +91,47 @@ class ConvNet:
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
         with torch_on_one_thread():
-            return self._write_windows(packed, found)
-
-    def _write_windows(self, packed: Packed, found: kernels.Winners) -> Trace:
-        bias = torch.cat([self.weights[f"conv{width}.bias"] for width in self.widths])
-        z = torch.from_numpy(found.values).add_(bias)
+            bias = torch.cat([self.weights[f"conv{width}.bias"] for width in self.widths])
+            z = torch.from_numpy(found.values).add_(bias)
+            output = self._output(torch.relu(z))
         products, start = torch.from_numpy(found.products), torch.from_numpy(found.where)
+        filters = {f"conv{width}": len(self.weights[f"conv{width}.bias"]) for width in self.widths}
 
-        @cache
-        def grid() -> Tensor:
-            return torch.from_numpy(packed.padded_words(at_least=max(self.widths)))
+        def steps() -> tuple[Step, ...]:
+            @cache
+            def grid() -> Tensor:
+                return torch.from_numpy(packed.padded_words(at_least=max(self.widths)))
 
-        steps, first, begin = [], 0, 0
-        elements = len(packed) * max(int(packed.lengths.max(initial=0)), *self.widths)
-        for width in self.widths:
-            last = first + len(self.weights[f"conv{width}.bias"])
-            end = begin + (last - first) * width
-            own = products[:, begin:end].view(len(packed), last - first, width)
-            steps.append(self._winners(width, own, start[:, first:last], z[:, first:last], grid, self.table))
-            elements = max(elements, own.numel())
-            first, begin = last, end
-        windows = Windows(products, found.where, found.bounds, z, bias, packed.words, packed.starts)
-        return self._tape(grid, steps, torch.relu(z), elements, windows)
+            branches, first, begin = [], 0, 0
+            for width in self.widths:
+                last = first + filters[f"conv{width}"]
+                end = begin + (last - first) * width
+                own = products[:, begin:end].view(len(packed), last - first, width)
+                branches.append(self._winners(width, own, start[:, first:last], z[:, first:last], grid, self.table))
+                first, begin = last, end
+            return self._steps(grid, branches, output)
 
-    def _tape(
-        self,
-        grid: Grid,
-        branches: Sequence[Sequence[Step]],
-        features: Tensor,
-        elements: int,
-        windows: Windows | None = None,
-    ) -> Trace:
-        """The whole tape, from the steps of each width; ``features`` (N, F) of all widths."""
-        sizes = tuple(len(self.weights[f"conv{width}.bias"]) for width in self.widths)
+        largest = max(packed.longest * len(packed), products.numel())
+        windows = Windows(
+            products, found.where, found.bounds, z, bias, packed.words, packed.starts, filters, "embedding", output
+        )
+        return Trace(LateSteps(steps), output.outputs, elements=largest, windows=windows)
+
+    def _output(self, features: Tensor) -> Linear:
+        """The dense layer, over the features (N, F) of all widths."""
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = features @ weight.T + bias
-        steps = (
+        return Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores)
+
+    def _steps(self, grid: Grid, branches: Sequence[Sequence[Step]], output: Linear) -> tuple[Step, ...]:
+        """The whole tape, from the steps of each width and the last."""
+        sizes = tuple(len(self.weights[f"conv{width}.bias"]) for width in self.widths)
+        return (
             Lookup("embedding", ("words",), "vectors", grid),
             *chain.from_iterable(branches),
             Concat("concat", tuple(f"pooled{width}" for width in self.widths), "features", sizes),
-            Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores),
+            output,
         )
-        return Trace(steps, scores, elements=elements, windows=windows)
 
     def _box(self) -> Box:
         return table_bounds(self.table)

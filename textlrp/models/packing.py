@@ -46,6 +46,11 @@ class Packed:
         """(N,) words per text."""
         return np.diff(self.starts)
 
+    @property
+    def longest(self) -> int:
+        """Words of the longest text."""
+        return int(self.lengths.max(initial=0))
+
     def padded(self, at_least: int = 1) -> Ids:
         """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``at_least`` that long."""
         return self._grid(self.ids, at_least)
@@ -56,7 +61,7 @@ class Packed:
 
     def _grid(self, flat: Ids, at_least: int) -> Ids:
         lengths = self.lengths
-        longest = max(at_least, int(lengths.max(initial=0)))
+        longest = max(at_least, self.longest)
         grid = np.zeros((len(self), longest), dtype=np.int64)
         grid[np.arange(longest) < lengths[:, None]] = flat
         return grid
