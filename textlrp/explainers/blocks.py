@@ -136,9 +136,7 @@ def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
 
 def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
     trace = how.trace(batch)
-    scores = check_scores(
-        trace.scores.cpu().numpy(), model.classes_.tolist(), lambda n: batch.readings[n].document_id
-    )
+    scores = check_scores(trace.scores.cpu().numpy(), model.classes_, lambda n: batch.readings[n].document_id)
     wanted = _wanted(target, own, model.classes_, scores)
     begun = started(trace, how.composite, how.start)
     trace = begun.trace
@@ -164,10 +162,8 @@ def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tupl
     choices = {targets: _choice(targets) for targets in set(wanted)}
     most = max(len(choice.classes) for choice in choices.values())
     filled = {targets: (choice.classes + choice.classes[:1] * most)[:most] for targets, choice in choices.items()}
-    if len(filled) == 1:
-        classes = np.tile(np.array(filled[wanted[0]], dtype=np.int64), (len(wanted), 1))
-    else:
-        classes = np.array([filled[targets] for targets in wanted], dtype=np.int64)
+    every = len(filled) == 1 and filled[wanted[0]] == list(range(scores.shape[1]))
+    classes = None if every else np.array([filled[targets] for targets in wanted], dtype=np.int64)
     found = land(begun.trace, how.composite, classes)
     led, end, begun_with = [], 0, begun[1:]
     for targets, own, ledger, length in zip(wanted, scores, found.entries, batch.lengths.tolist(), strict=True):

@@ -42,22 +42,22 @@ class Landed(NamedTuple):
 
 
 @torch_on_one_thread()
-def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
+def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
     """Propagate the scores of ``classes`` (N, K) of each text to its words, as :func:`propagate` does.
 
-    ``trace`` must have its ``windows``. Raises :class:`RuleError` as :func:`propagate` does.
+    None for ``classes`` is all C in their order. ``trace`` must have its ``windows``. Raises :class:`RuleError` as
+    :func:`propagate` does.
     """
     windows = trace.windows
     assert windows is not None
     output = windows.output
     rule_of = _rules(trace, composite)
-    every = kernels.is_every(classes, trace.scores.shape[1])
-    chosen = (slice(None), slice(None)) if every else (np.arange(len(classes))[:, None], classes)
+    chosen: Any = ... if classes is None else (np.arange(len(classes))[:, None], classes)
     shares = rule_of(output.name).shares(output)
     seed = trace.scores.numpy()[chosen]
     parts = _parts(output, shares, chosen, seed)
     own = _window_shares(trace, windows, [rule_of(name) for name in windows.filters])
-    relevance = np.empty((len(windows.words), classes.shape[1]), dtype=seed.dtype)
+    relevance = np.empty((len(windows.words), seed.shape[1]), dtype=seed.dtype)
     unread = np.empty_like(seed)
     kernels.land_winners(
         own.shares,
@@ -70,18 +70,17 @@ def land(trace: Trace, composite: Composite, classes: Ids) -> Landed:
         windows.words,
         windows.starts,
         classes,
-        every,
         relevance,
         unread,
     )
-    absorbed = {cause: np.broadcast_to(entry.numpy(), trace.scores.shape) for cause, entry in shares.absorbed.items()}
+    absorbed = {cause: entry.expand_as(trace.scores).numpy() for cause, entry in shares.absorbed.items()}
     keys = [(output.name, cause) for cause in absorbed]
     keys += [(name, cause) for name in windows.filters for cause in own.absorbed]
     entries = np.empty((*seed.shape, len(keys) + 1), dtype=seed.dtype)
     for place, entry in enumerate(absorbed.values()):
         entries[..., place] = seed * entry[chosen]
     filters = list(windows.filters.values())
-    entries[..., len(absorbed) : -1] = _absorbed(filters, own.absorbed, parts, None if every else classes)
+    entries[..., len(absorbed) : -1] = _absorbed(filters, own.absorbed, parts, classes)
     entries[..., -1] = unread
     return Landed(relevance, (*keys, (windows.lookup, "unread")), entries)
 

@@ -246,8 +246,7 @@ def land_winners(
     where: Places,
     ids: Ids,
     starts: Ids,
-    classes: Ids,
-    every: bool,
+    classes: Ids | None,
     landed: Floats,
     unread: Floats,
 ) -> None:
@@ -259,7 +258,7 @@ def land_winners(
     F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``scale`` (N, F); ``bounds`` (F + 1,)
     where the shares of each filter begin, and so how wide it is; ``sides`` (P, N, F); ``weights`` (P, F, C);
     ``factors`` (P, N, K); ``where`` (N, F), ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K),
-    ``every`` where these are all C in their order. Written: ``landed`` (L, K), ``unread`` (N, K) what met unknown
+    None for all C in their order. Written: ``landed`` (L, K), ``unread`` (N, K) what met unknown
     words or padding.
     """
     _land_winners(
@@ -272,16 +271,11 @@ def land_winners(
         where,
         ids,
         starts,
-        classes,
-        every,
+        np.empty((0, 0), dtype=np.int64) if classes is None else classes,
+        classes is None,
         landed,
         unread,
     )
-
-
-def is_every(classes: Ids, count: int) -> bool:
-    """Whether ``classes`` (N, K) are all of so many classes for each document, in their order."""
-    return classes.shape[1] == count and bool((classes == np.arange(count)).all())
 
 
 @compiled(parallel=True)

@@ -313,13 +313,13 @@ class TextClassifier:
         """Pre-softmax scores (N, C); raises :class:`ModelError` where one is not finite. ``name``: row -> text."""
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
             scores = self._scores(texts)
-        return check_scores(scores, self.classes_.tolist(), name)
+        return check_scores(scores, self.classes_, name)
 
     def _finite_scores_of(self, documents: Documents) -> NDArray[Any]:
         """As :meth:`_finite_scores`, of texts that nothing else is asked about."""
         with np.errstate(over="ignore", invalid="ignore"):
             scores = self._scores_of(documents)
-        return check_scores(scores, self.classes_.tolist(), lambda row: str(row + 1))
+        return check_scores(scores, self.classes_, lambda row: str(row + 1))
 
     def _read_with(self) -> Vocabulary:
         """The vocabulary that gives words their ids."""

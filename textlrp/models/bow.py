@@ -319,7 +319,7 @@ class BagOfWordsClassifier(TextClassifier):
         values = self._values(unpadded(ids, batch.lengths), self._char_counts(batch, keep), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
             scores = self._linear(values)
-        return check_scores(scores, self.classes_.tolist(), lambda row: batch.readings[row].document_id)
+        return check_scores(scores, self.classes_, lambda row: batch.readings[row].document_id)
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""

@@ -91,7 +91,8 @@ class ConvNet:
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
         with torch_on_one_thread():
-            bias = torch.cat([self.weights[f"conv{width}.bias"] for width in self.widths])
+            biases = [self.weights[f"conv{width}.bias"] for width in self.widths]
+            bias = biases[0] if len(biases) == 1 else torch.cat(biases)
             z = torch.from_numpy(found.values).add_(bias)
             output = self._output(torch.relu(z))
         products, start = torch.from_numpy(found.products), torch.from_numpy(found.where)

@@ -16,7 +16,9 @@ RETRAIN = (
 )
 
 
-def check_scores(scores: NDArray[Any], classes: Sequence[Any], name: Callable[[int], str]) -> NDArray[Any]:
+def check_scores(
+    scores: NDArray[Any], classes: Sequence[Any] | NDArray[Any], name: Callable[[int], str]
+) -> NDArray[Any]:
     """Return scores (N, C); raise :class:`ModelError` where one is not finite. ``name``: row -> its text."""
     if not np.isfinite(scores).all():
         n = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
@@ -24,10 +26,13 @@ def check_scores(scores: NDArray[Any], classes: Sequence[Any], name: Callable[[i
     return scores
 
 
-def not_finite(scores: NDArray[Any], classes: Sequence[Any], name: str, advice: str = RETRAIN) -> ModelError:
+def not_finite(
+    scores: NDArray[Any], classes: Sequence[Any] | NDArray[Any], name: str, advice: str = RETRAIN
+) -> ModelError:
     """The error on the scores (C,) of a text of which one is NaN or infinite."""
     c = int(np.flatnonzero(~np.isfinite(scores))[0])
-    return ModelError(f"scores must be finite; text {name!r} got {scores[c]} for class {classes[c]!r}. {advice}")
+    label = classes[c].item() if isinstance(classes, np.ndarray) else classes[c]
+    return ModelError(f"scores must be finite; text {name!r} got {scores[c]} for class {label!r}. {advice}")
 
 
 def finite_weights(weights: NDArray[Any], what: str, advice: str) -> NDArray[Any]:

@@ -176,7 +176,7 @@ class PipelineModel:
         return Point(torch.from_numpy(row.data[:, None].copy()), forward, to_words)
 
     def _finite(self, scores: Array, batch: Batch) -> Array:
-        return check_scores(scores, self.classes_.tolist(), lambda n: batch.readings[n].document_id)
+        return check_scores(scores, self.classes_, lambda n: batch.readings[n].document_id)
 
     def _box(self, dtype: str) -> Bounds | None:
         """Bounds of the features, where both are known."""
