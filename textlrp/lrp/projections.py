@@ -93,6 +93,8 @@ def rows_of(words: Ids, kept: Kept | None) -> Rows:
         distinct, places = numbered(words)
         return Rows(places, distinct)
     rare = words >= kept.words
+    if not rare.any():
+        return Rows(words, words[:0])
     others, places = np.unique(words[rare], return_inverse=True)
     ids = words.copy()
     ids[rare] = kept.words + places
@@ -104,7 +106,7 @@ def project(table: Tensor, rows: Rows, weights: Mapping[int, Tensor], kept: Kept
     vectors = table[torch.from_numpy(rows.others)]
     found = []
     for width, weight in weights.items():
-        worked_out = (vectors @ weight).numpy()
+        worked_out = (vectors @ weight if len(vectors) else weight.new_empty((0, weight.shape[1]))).numpy()
         tables = (worked_out, worked_out[:0]) if kept is None else (kept.tables[width], worked_out)
         found.append(Projected(width, *tables))
     return found
