@@ -24,8 +24,8 @@ WORDS, D, F, C, TEXTS, LENGTH = 2000, 300, 800, 20, 64, 200
 GUARD = 3
 """At least so many times faster: a fifth of what it is on a quiet machine."""
 
-LATENCY_GUARD = 3.5
-"""At most so many times the processor time of predicting a single text; about 2 on a quiet machine."""
+LATENCY_GUARD = 2.5
+"""At most so many times the processor time of predicting a single text; about 1.7 on a quiet machine."""
 
 
 def net() -> CNNClassifier:
