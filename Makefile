@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
 # compiled loops and tokenizer rules are kept in the clone, as all else that make leaves
 export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
+export MPLCONFIGDIR ?= $(CURDIR)/$(VENV)/matplotlib
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test test-all docs clean
