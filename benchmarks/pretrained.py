@@ -17,7 +17,9 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import KINDS, PRETRAINED, load, save_model
+from textlrp.models.folder import PRETRAINED
+from textlrp.models.loading import KINDS, load
+from textlrp.models.saving import save_model
 from textlrp.text.datasets import Corpus
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {

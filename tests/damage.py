@@ -18,8 +18,8 @@ from toys import LABELS, READ, TEXTS, fitted, small
 from textlrp.errors import ModelError
 from textlrp.explainers.explain import explain
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import save_model
 from textlrp.models.estimators import load
+from textlrp.models.saving import save_model
 
 RULES = ("epsilon", "alpha2-beta1", "epsilon-gamma-box")
 LAW_1 = {"float32": 1e-5, "float64": 1e-12}

@@ -16,8 +16,8 @@ import textlrp
 from textlrp import corpus
 from textlrp.errors import DataError, ModelError, OptionError, TargetError
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import card
 from textlrp.models.estimators import CNNClassifier
+from textlrp.models.loading import card
 from textlrp.models.training import History
 from textlrp.records import Document, Explanation
 from textlrp.store import read_jsonl, read_parquet

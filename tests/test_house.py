@@ -9,7 +9,7 @@ SAME_NAMES = {
     "batches.py", "comparing.py", "deleting.py", "folder.py", "in_bulk.py", "inputs.py", "measures.py", "options.py",
     "reading.py", "sharing.py", "showing.py", "stages.py", "training.py",
 }  # fmt: skip
-DEFINED_TWICE, LONG_MODULES, LARGEST = 149, 35, 500
+DEFINED_TWICE, LONG_MODULES, LARGEST = 149, 34, 500
 
 
 def test_no_file_gets_a_name_that_another_folder_has() -> None:
@@ -28,7 +28,7 @@ def test_modules_stay_short() -> None:
 
 def test_no_module_joins_a_circle_of_imports() -> None:
     rings = house.circles(house.imports(house.modules()))
-    assert len(rings) <= 2
+    assert len(rings) == 1  # explanations, which import their pages late
     assert all(len(ring) <= 10 for ring in rings)
 
 

@@ -19,9 +19,9 @@ from sklearn.svm import LinearSVC
 import textlrp
 from tests.toys import LABELS, READ, TEXTS, scrambled, small
 from textlrp.errors import DataError, OptionError
-from textlrp.models.bundle import OLDER_DEFAULTS
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
+from textlrp.models.loading import OLDER_DEFAULTS
 from textlrp.models.paths import kept_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, pieces

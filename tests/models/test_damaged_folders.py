@@ -18,8 +18,8 @@ from toys import TEXTS, fitted, small
 
 from textlrp.errors import ModelError
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import save_model
 from textlrp.models.estimators import load
+from textlrp.models.saving import save_model
 from textlrp.models.schema import strict_json
 from textlrp.text.vectors import Vectors
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from textlrp.bulk.batches import BatchExplainer
 from textlrp.bulk.parts import Parts, Written, size_of, write_part
 from textlrp.models.base import Classifier
-from textlrp.models.bundle import load
+from textlrp.models.loading import load
 
 
 class Alone:

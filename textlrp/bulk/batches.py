@@ -21,7 +21,7 @@ from textlrp.lrp.rules import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.lrp.threads import one_thread
 from textlrp.models.base import Classifier
-from textlrp.models.bundle import load
+from textlrp.models.loading import load
 from textlrp.models.options import is_whole
 from textlrp.models.tracing import kept_projections, tracer
 from textlrp.records import Document

@@ -20,7 +20,7 @@ from textlrp.bulk.parts import size_of, write_part
 from textlrp.bulk.sharing import attach, share
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.base import Classifier
-from textlrp.models.bundle import load
+from textlrp.models.loading import load
 
 
 def work(connection: Connection, model: Classifier | str, options: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ class Texts:
 
 def load_model(name: str, *, trust_pickle: bool = False) -> TextClassifier | PipelineModel:
     """The model of that name or path; scikit-learn is imported for its pipelines alone."""
-    from textlrp.models.bundle import load  # late: it brings torch
+    from textlrp.models.loading import load  # late: it brings torch
 
     return load(name, trust_pickle=trust_pickle)
 

@@ -67,7 +67,7 @@ def filters(
 
     corpus.inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
     check_trained(model, "cnn", purpose="filters")
-    from textlrp.models.bundle import load_folder  # late: it brings torch
+    from textlrp.models.loading import load_folder  # late: it brings torch
 
     classifier = load_folder(model)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
@@ -229,7 +229,7 @@ def evaluate(
     check_trained(model)
     inputs = corpus.inputs_of(source, models=[model, *(against or ())], files=[rationales])
     corpus.check_evaluation(output, inputs=inputs, force=force)
-    from textlrp.models.bundle import load_folder  # late: it brings torch
+    from textlrp.models.loading import load_folder  # late: it brings torch
 
     classifier = load_folder(model)
     plan = corpus.planned(

@@ -14,10 +14,11 @@ from textlrp.corpus.predicting import accuracy, predict
 from textlrp.corpus.reading import NAMED, Say, inputs_of, open_corpus, silent
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.bundle import KINDS, load_folder, save_model
 from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, TextEstimator
 from textlrp.models.folder import bundled, check_replaceable
+from textlrp.models.loading import KINDS, load_folder
 from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.saving import save_model
 from textlrp.models.training import LOGGER
 from textlrp.reports.marks import percentage
 from textlrp.text.datasets import Corpus

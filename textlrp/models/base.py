@@ -26,6 +26,7 @@ from textlrp.models.inputs import Texts, check_labels, check_texts
 from textlrp.models.options import check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
 from textlrp.models.points import Point
+from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reader, unpadded
@@ -276,8 +277,6 @@ class TextClassifier:
         A saved model at ``path`` is replaced. Anything else is refused; with ``force=True`` it is moved to a backup
         name.
         """
-        from textlrp.models.bundle import save_model  # late: the bundle knows every classifier
-
         return save_model(self, path, force=force)
 
     # ---- helpers

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from textlrp.models import base, bow, bundle, cnn, embeddings
+from textlrp.models import base, bow, cnn, embeddings, loading
 
 if TYPE_CHECKING:
     from textlrp.models.pipelines import PipelineModel
@@ -80,5 +80,5 @@ def load(
     Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
     :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
     """
-    model = bundle.load(path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, kinds=ESTIMATORS)
+    model = loading.load(path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, kinds=ESTIMATORS)
     return cast("TextEstimator | PipelineModel", model)

@@ -130,9 +130,7 @@ def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConv
     The weights are copies, in the model's dtype unless "float32" or "float64" is given. Raises :class:`ModelError`
     for another model, :class:`OptionError` for another dtype.
     """
-    from textlrp.models.nets import NetClassifier  # late: the nets themselves use this module
-
-    if not isinstance(model, NetClassifier):
+    if not callable(getattr(model, "fitted_net", None)):
         raise ModelError(
             f"a {type(model).__name__} came; a fitted CNNClassifier or BagOfEmbeddingsClassifier is wanted: no other "
             "model is a net."

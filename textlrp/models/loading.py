@@ -1,7 +1,6 @@
-"""Save and load: a folder with ``config.json`` and ``model.safetensors``; never pickle.
+"""Load a saved model: everything in its folder is checked before it is used, and nothing is ever unpickled.
 
-The vocabulary lies in the tensors too, as UTF-8 bytes. Saved small (``compress=True``), word vectors are
-8-bit integers with one scale per word and other weights are half precision.
+Open it for what a model's folder must contain; :mod:`textlrp.models.saving` writes one.
 """
 
 from __future__ import annotations
@@ -22,27 +21,22 @@ from textlrp.models.cnn import CNNClassifier
 from textlrp.models.embeddings import BagOfEmbeddingsClassifier
 from textlrp.models.folder import (
     CONFIG,
-    FORMAT,
     TENSORS,
-    check_replaceable,
     check_trained,
     checksum,
     is_pipeline_file,
     model_folder,
     read_config,
-    write_folder,
 )
-from textlrp.models.options import check_positive, is_whole, plain_option
+from textlrp.models.options import check_positive, is_whole
+from textlrp.models.saving import expanded, specs_of
 from textlrp.models.schema import (
     COUNTS,
-    QUANTIZED,
     WORDS,
-    Sizes,
     TensorSpec,
     check_config,
     check_counts,
     check_model_file,
-    check_shapes,
     check_tensors,
     check_values,
     damaged,
@@ -51,9 +45,7 @@ from textlrp.models.schema import (
     shapes_of,
     words_in,
 )
-from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
-from textlrp.version import __version__
 
 if TYPE_CHECKING:
     from textlrp.models.pipelines import PipelineModel
@@ -65,47 +57,6 @@ OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
 }
 """What an option was before it existed: for models that were saved without it."""
-
-
-def save_model(
-    model: TextClassifier,
-    path: str | Path,
-    *,
-    compress: bool = False,
-    card: Mapping[str, Any] | None = None,
-    force: bool = False,
-) -> Path:
-    """Write a fitted model to a folder, beside it first and then renamed; an older model there is replaced.
-
-    ``compress`` stores word vectors in 8 bits and other weights in 16. ``card``: anything JSON can hold that
-    a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
-    than a model folder; with ``force`` that is moved to a backup name.
-    """
-    model.check_fitted()
-    target = Path(path)
-    check_replaceable(target, force=force)
-    tensors = _compressed(model.weights_) if compress else dict(model.weights_)
-    _check_saved(model, tensors)
-    tensors[WORDS] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
-    tensors[COUNTS] = model.vocabulary_.counts
-    config = {
-        "format": FORMAT,
-        "textlrp": __version__,
-        "kind": model.kind,
-        "options": {name: _stored(value) for name, value in model.options().items()},
-        "classes": model.classes_.tolist(),
-        "documents": model.n_documents_,
-        "vocabulary_documents": model.vocabulary_.documents,
-        "shapes": {name: list(weight.shape) for name, weight in model.weights_.items()},
-        "card": dict(card or {}),
-    }
-    try:
-        write_folder(
-            target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
-        )
-    except (OSError, SafetensorError) as reason:
-        raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
-    return target
 
 
 def load(
@@ -148,7 +99,7 @@ def load_folder(
         check_config(config)
         check_model_file(folder / TENSORS)
         header = read_header(folder / TENSORS)
-        specs = _specs(model, len(config["classes"]), words_in(header), shapes_of(config))
+        specs = specs_of(model, len(config["classes"]), words_in(header), shapes_of(config))
         check_tensors(specs, header)
         if config.get("sha256") not in (None, checksum(folder / TENSORS)):
             raise ModelError(f"{TENSORS} is not the file that was saved (its checksum differs).")
@@ -161,15 +112,6 @@ def load_folder(
     return model
 
 
-def _specs(
-    model: TextClassifier, classes: int, words: int, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, TensorSpec]:
-    """The tensors that this model must have; raises :class:`ModelError` where ``shapes`` are others."""
-    specs = model.tensor_specs(Sizes(classes, words, shapes))
-    check_shapes(specs, shapes)
-    return specs
-
-
 def _restore(
     model: TextClassifier, config: dict[str, Any], specs: Mapping[str, TensorSpec], tensors: dict[str, NDArray[Any]]
 ) -> None:
@@ -178,26 +120,11 @@ def _restore(
     documents = config["vocabulary_documents"]
     check_counts(counts, documents)
     vocabulary = Vocabulary(read_words(tensors.pop(WORDS), len(counts)), counts, documents)
-    weights = _expanded(tensors, specs, model.dtype)
+    weights = expanded(tensors, specs, model.dtype)
     check_values(specs, weights)
     model.check_weights(weights, vocabulary)
     model.vocabulary_, model.weights_, model.classes_ = vocabulary, weights, np.array(config["classes"])
     model.n_documents_ = config["documents"]
-
-
-def _check_saved(model: TextClassifier, tensors: dict[str, NDArray[Any]]) -> None:
-    """Raise :class:`ModelError` on a model that :func:`load` would refuse once these tensors are written."""
-    shapes = {name: weight.shape for name, weight in model.weights_.items()}
-    specs = _specs(model, len(model.classes_), len(model.vocabulary_), shapes)
-    try:
-        check_values(specs, model.weights_)
-        model.check_weights(model.weights_, model.vocabulary_)
-    except ModelError as broken:
-        raise ModelError(f"the model cannot be saved: {broken} Train it again with other options.") from None
-    try:
-        check_values(specs, _expanded(tensors, specs, model.dtype))
-    except ModelError as broken:
-        raise ModelError(f"the model cannot be compressed: {broken} Save it without compress=True.") from None
 
 
 def card(path: str | Path) -> dict[str, Any]:
@@ -253,46 +180,8 @@ def _check_training_options(model: TextClassifier) -> None:
         raise OptionError(f"class_weight must be None, 'balanced' or {{label: weight}}; got {weights!r}.")
 
 
-# ---- values
-
-
-def _stored(value: Any) -> Any:
-    """An option as JSON can hold it; a generator and given vectors are left out."""
-    if isinstance(value, Path):
-        return str(value)
-    return None if isinstance(value, (Vectors, np.random.RandomState)) else plain_option(value)
-
-
 def _option(stored: Any) -> Any:
-    """The inverse of :func:`_stored`; a function stays as its name in a dict."""
+    """The inverse of :func:`textlrp.models.saving.stored_option`; a function stays as its name in a dict."""
     if isinstance(stored, dict) and "pairs" in stored:
         return {_option(key): _option(value) for key, value in stored["pairs"]}
     return tuple(_option(entry) for entry in stored) if isinstance(stored, list) else stored
-
-
-def _compressed(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    stored: dict[str, NDArray[Any]] = {}
-    with np.errstate(over="ignore"):  # what overflows is found by check_values
-        for name, weight in weights.items():
-            if name == QUANTIZED:
-                scale = np.abs(weight).max(axis=1, keepdims=True) / 127
-                stored[f"{name}.q8"] = np.round(weight / np.where(scale > 0, scale, 1)).astype(np.int8)
-                stored[f"{name}.scale"] = scale.astype(np.float32)
-            else:
-                stored[name] = weight.astype(np.float16) if weight.dtype.kind == "f" else weight
-    return stored
-
-
-def _expanded(
-    tensors: Mapping[str, NDArray[Any]], specs: Mapping[str, TensorSpec], dtype: str
-) -> dict[str, NDArray[Any]]:
-    """Checked tensors as the model uses them: floating point in its ``dtype``, 8-bit vectors times their scales."""
-    weights: dict[str, NDArray[Any]] = {}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_values
-        for name, spec in specs.items():
-            if f"{name}.q8" in tensors:
-                weight = tensors[f"{name}.q8"].astype(np.float32) * tensors[f"{name}.scale"]
-            else:
-                weight = tensors[name]
-            weights[name] = weight if spec.integer else weight.astype(dtype, copy=False)
-    return weights
