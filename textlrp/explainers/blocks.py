@@ -148,14 +148,15 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
         seed[: len(targets), n] = one_hot_seed(trace.seed_scores[n : n + 1], targets)[:, 0]
     watch = window_values(trace) if how.phrases else ()
     propagated = propagate(trace, how.composite, seed, watch=watch)
+    relevance = propagated.relevance.cpu().numpy()
+    ledger = {key: entry.cpu().numpy() for key, entry in propagated.ledger.items()}
     led = []
     for n, targets in enumerate(wanted):
         count, words = len(targets), int(batch.lengths[n])
-        entries = {key: entry[:count, n].cpu().numpy() for key, entry in propagated.ledger.items()}
+        entries = {key: entry[:count, n] for key, entry in ledger.items()}
         phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
-        relevance = propagated.relevance[:count, n, :words].cpu().numpy()
-        led.append(Led(scores[n], targets, relevance, entries, phrases, *begun[1:]))
-    return led, [entry.cpu().numpy() for entry in (propagated.relevance, *propagated.ledger.values())]
+        led.append(Led(scores[n], targets, relevance[:count, n, :words], entries, phrases, *begun[1:]))
+    return led, [relevance, *ledger.values()]
 
 
 def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
