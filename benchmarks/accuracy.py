@@ -15,9 +15,9 @@ from collections.abc import Iterable
 import numpy as np
 
 import textlrp
+from textlrp.explanation import Explanation
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import ESTIMATORS
-from textlrp.records import Explanation
 
 PAPER = {"cnn": "80.19 (Google News vectors)", "boe": "–", "svm": "80.10"}
 

@@ -20,11 +20,11 @@ from arras2017_page import write_page
 from pointing import SETTINGS, SIZES
 
 import textlrp
-from textlrp.corpus.evaluating import evaluate
-from textlrp.corpus.plans import SLOW_METHODS, Evaluation, usual_methods
 from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of, still_right
-from textlrp.evaluation.reading import Asked, read_corpus, word_relevances
-from textlrp.models.paths import path_scores
+from textlrp.evaluation.measured_corpus import Asked, read_corpus, word_relevances
+from textlrp.evaluation.running.evaluate_corpus import evaluate
+from textlrp.evaluation.running.plan import SLOW_METHODS, Evaluation, usual_methods
+from textlrp.models.word_paths import path_scores
 
 PAPER = frozenset({"deletion", "vectors"})
 FULL = PAPER | {"eraser", "pointing", "words", "sanity", "ledger"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from textlrp.files import written_beside
-from textlrp.reports.figures import deletion_figure, map_figure, neighbours_figure
+from textlrp.files.written_file import written_beside
+from textlrp.reports.charts.figures import deletion_figure, map_figure, neighbours_figure
 
 ACCURACY = {"BoW/SVM": 80.10, "CNN1": 79.79, "CNN2": 80.19, "CNN3": 79.75}
 EW, SA_EW, LRP, SA = "LRP, element-wise", "squared gradient, element-wise", "LRP", "squared gradient"

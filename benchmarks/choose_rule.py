@@ -16,7 +16,7 @@ import numpy as np
 import textlrp
 from textlrp.evaluation.deletion import PROTOCOLS, areas_of, documents_of, still_right
 from textlrp.evaluation.intervals import paired_interval
-from textlrp.evaluation.reading import Asked, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import Asked, read_corpus, word_relevances
 
 RULES = (
     "Epsilon(1e-6)", "Epsilon(0.01)", "Epsilon(0.1)", "Epsilon(1.0)", "arras2017", "Gamma(0.1)", "Gamma(0.25)",

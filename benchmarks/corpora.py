@@ -35,7 +35,7 @@ from sklearn.svm import LinearSVC
 
 import textlrp
 from textlrp.errors import DataError, TextlrpError
-from textlrp.models.provenance import blank
+from textlrp.models.pipeline.provenance import blank
 
 NEWSGROUPS = "20newsgroups"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet")

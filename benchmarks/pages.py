@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
+from textlrp.corpus import explain_corpus, report_corpus
 
 import textlrp
-from textlrp.corpus import explain_corpus, report_corpus
-from textlrp.reports.writing import write_report
+from textlrp.reports.corpus.report_files import write_report
 
 PAINT = """async () => {
   const painted = () => performance.getEntriesByName('first-contentful-paint')[0];

@@ -17,10 +17,10 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.folder import PRETRAINED
 from textlrp.models.loading import KINDS, load
+from textlrp.models.model_folder import PRETRAINED
 from textlrp.models.saving import save_model
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "20newsgroups-cnn": {"kind": "cnn", "min_df": 3, "embedding_dim": 200, "filters": 200, "word_dropout": 0.4},

@@ -30,9 +30,9 @@ from timing import BATCH, Page, batches_of, cores, made_batch, ours, padded, pad
 
 import textlrp
 from textlrp.explainers.methods import Lime, Shap
-from textlrp.models.tracing import kept_projections
+from textlrp.models.tapes import kept_projections
 from textlrp.text.batches import Batch
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
 
 BANDS = ((1, 25), (26, 50), (51, 100), (101, 200), (201, 400), (401, 1000), (1001, 20000))
 """Words of a post, from and to."""

@@ -13,7 +13,7 @@ from timing import BATCH, Page, cores, ours, seconds
 
 from textlrp.bulk import BatchExplainer, CorpusSource, Workforce, explain_to_folder
 from textlrp.bulk.parts import PART_ROWS, cut, encode
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
 
 
 def phases(page: Page, models: dict[str, Any], posts: Corpus) -> None:

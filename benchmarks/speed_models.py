@@ -14,7 +14,7 @@ from timing import Page, batches_of, made_batch, ours, padded, ratio_of
 from torch import Tensor, nn
 
 import textlrp
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
 
 SOME = 512
 """Posts that a bag explains in a call."""

@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import textlrp
-from textlrp.files import written_beside
+from textlrp.files.written_file import written_beside
 from textlrp.rows import read_rows
 
 MODEL = "20newsgroups-cnn"

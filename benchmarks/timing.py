@@ -14,10 +14,10 @@ import torch
 
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
-from textlrp.lrp import kernels
-from textlrp.lrp.projections import Kept, project, rows_of
+from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels.projections import Kept, project, rows_of
 from textlrp.models.packing import pack
-from textlrp.models.tracing import kept_projections, tracer
+from textlrp.models.tapes import kept_projections, tracer
 from textlrp.text.batches import Batch, Reading, pad, unpadded
 
 BATCH, POSITIONS = 64, 1 << 15

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 import textlrp
 from textlrp.models.convnet import new_convnet
-from textlrp.models.inputs import check_labels
+from textlrp.models.options import check_labels
 from textlrp.models.packing import Ids
 from textlrp.models.training import Plan, one_cycle, train
 from textlrp.text.vocabulary import Vocabulary

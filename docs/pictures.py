@@ -24,9 +24,9 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 import textlrp
-from textlrp.corpus.reporting import report_corpus
+from textlrp.cli.corpus_report import report_corpus
+from textlrp.cli.terminal import print_explanation
 from textlrp.reports.palette import palette
-from textlrp.reports.terminal import print_explanation
 
 MODEL, POST = "20newsgroups-cnn", "sci.space/30070"
 SENTENCE = (

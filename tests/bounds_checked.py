@@ -29,7 +29,9 @@ numba.njit = checked_njit
 
 from damage import damage_many, summary  # noqa: E402  # after numba.njit is replaced
 
-from textlrp.lrp import kernels, mean_kernels, path_kernels  # noqa: E402
+from textlrp.lrp.kernels import means as mean_kernels  # noqa: E402
+from textlrp.lrp.kernels import path_loops as path_kernels  # noqa: E402
+from textlrp.lrp.kernels import windows as kernels  # noqa: E402
 
 
 def show_that_bounds_are_checked() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from textlrp.records import Explanation, Phrase, Status, Target, Tokens
+from textlrp.explanation import Explanation, Phrase
+from textlrp.records import Status, Target, Tokens
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|\S")
 

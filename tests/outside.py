@@ -157,7 +157,7 @@ class FromIds(nn.Module):
 
 def recorded(chosen: Subject, composite: Composite) -> list[Propagated]:
     """Each text's relevance (C, 1, T) and ledger, by the trace that is recorded from the net itself."""
-    from textlrp.lrp.record import record  # late: the other comparisons need none of it
+    from textlrp.lrp.recorded.record import record  # late: the other comparisons need none of it
 
     module = FromIds(chosen)
     return [lead_back(record(module, chosen.ids[n : n + 1]), composite) for n in range(N)]

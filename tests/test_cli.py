@@ -17,11 +17,14 @@ from explanations import make_explanation
 from rich.console import Console
 
 import textlrp
-from textlrp import cli, corpus
-from textlrp.cli.screen import light_terminal, lines_asked
-from textlrp.corpus import reporting
+from textlrp import cli
+from textlrp.cli import corpus_report, predictions
+from textlrp.cli.explained_files import write_explanations
+from textlrp.cli.terminal import light_terminal, lines_asked
+from textlrp.cli.word_tables import WORD_COLUMNS
+from textlrp.explainers import named
+from textlrp.explanation import Explanation
 from textlrp.models.nets import NetClassifier
-from textlrp.records import Explanation
 from textlrp.rows import about_of, read_rows
 from textlrp.store import read_jsonl, read_parquet
 
@@ -442,7 +445,7 @@ def test_an_error_of_the_system_is_one_sentence(svm: Path, run: Run, monkeypatch
     def full(*_: object, **__: object) -> NoReturn:
         raise OSError(28, "No space left on device", "out.html")
 
-    monkeypatch.setattr("textlrp.corpus.explained_files.write_report", full)
+    monkeypatch.setattr("textlrp.cli.explained_files.write_report", full)
     refused(run("explain", svm, "--text", "car", "-o", "out.html"), "out.html: No space left on device")
 
 
@@ -609,7 +612,9 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
 
 def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(corpus, "demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed))))
+    monkeypatch.setattr(
+        "textlrp.cli.demonstration.demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed)))
+    )
     assert run("demo") == (0, "a b\n", "")
     assert run("demo", "-o", "x.html", "--seed", "3").code == 0
     assert called == [(Path("demo/report.html"), 0), (Path("x.html"), 3)]
@@ -635,7 +640,7 @@ def test_warnings_between_libraries_are_not_shown(svm: Path, run: Run, monkeypat
             warnings.warn("a matter between libraries", category, stacklevel=1)
         return iter([])
 
-    monkeypatch.setattr(corpus, "explain_corpus", warning)
+    monkeypatch.setattr("textlrp.explainers.named.explain_corpus", warning)
     assert run("explain", svm, "--text", "car") == (0, "", "")
 
 
@@ -655,7 +660,7 @@ def write_an_old(path: Path) -> None:
     if path.suffix == ".csv":
         path.write_text("id,predicted,score,probability\n1,old,1,\n")
     else:
-        corpus.write_explanations([make_explanation("old")], path)
+        write_explanations([make_explanation("old")], path)
 
 
 @pytest.mark.parametrize(
@@ -668,9 +673,10 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
         yield next(iter(whole(*arguments, **options)))
         raise KeyboardInterrupt
 
+    home = {"predict": predictions, "explain": named, "report": corpus_report}[command]
     function = "predict" if command == "predict" else "explain_corpus"
-    whole = getattr(corpus, function)
-    monkeypatch.setattr(reporting if command == "report" else corpus, function, broken)
+    whole = getattr(home, function)
+    monkeypatch.setattr(home, function, broken)
     make_table()
     write_an_old(Path(name))
     old = Path(name).read_bytes()
@@ -732,7 +738,7 @@ def test_words_writes_lines_and_tables(svm: Path, run: Run) -> None:
     assert all(line["kind"] == "word" and line["in_training"] >= 1 and line["examples"] for line in lines)
     assert run("words", svm, table, "-o", "words.csv", "--top-k", "3").code == 0
     rows = list(csv.DictReader(io.StringIO(Path("words.csv").read_text())))
-    assert tuple(rows[0]) == corpus.WORD_COLUMNS
+    assert tuple(rows[0]) == WORD_COLUMNS
     assert [row["word"] for row in rows] == [line["word"] for line in lines]
     assert rows[0]["examples"].split() == lines[0]["examples"]
 

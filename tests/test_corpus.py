@@ -13,15 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import textlrp
-from textlrp import corpus
+from textlrp.cli.demonstration import choose_posts, demo
+from textlrp.cli.explained_files import write_explanations
+from textlrp.cli.predictions import PREDICTION_COLUMNS, Prediction, predict, write_predictions
+from textlrp.cli.training_run import check_model_folder, new_model, train_corpus, vectors_of
 from textlrp.errors import DataError, ModelError, OptionError, TargetError
+from textlrp.explainers.named import explain_corpus
+from textlrp.explanation import Explanation
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import CNNClassifier
 from textlrp.models.loading import card
 from textlrp.models.training import History
-from textlrp.records import Document, Explanation
+from textlrp.records import Document
 from textlrp.store import read_jsonl, read_parquet
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
+from textlrp.text.named_corpora import open_corpus, spread
 from textlrp.text.vectors import Vectors
 
 CARS = ["the car has a loud engine", "an old engine in a new car", "brakes and wheels of the car"]
@@ -41,7 +47,7 @@ def cnn() -> TextClassifier:
 
 @pytest.fixture(scope="module")
 def svm() -> TextClassifier:
-    return corpus.new_model("svm").fit(POSTS, [post.label for post in POSTS])
+    return new_model("svm").fit(POSTS, [post.label for post in POSTS])
 
 
 def write_table(path: Path, rows: int = 20) -> Path:
@@ -54,32 +60,32 @@ def write_table(path: Path, rows: int = 20) -> Path:
 
 
 def test_a_corpus_comes_by_name_or_from_a_path(tmp_path: Path) -> None:
-    assert len(corpus.open_corpus("sample", "test")) == 80
-    assert len(corpus.open_corpus(write_table(tmp_path / "some.csv"), "test")) == 20
+    assert len(open_corpus("sample", "test")) == 80
+    assert len(open_corpus(write_table(tmp_path / "some.csv"), "test")) == 20
 
 
 def test_a_name_stands_before_a_path_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "sample" / "x").mkdir(parents=True)
     (tmp_path / "sample" / "x" / "1").write_text("a car")
     monkeypatch.chdir(tmp_path)
-    assert len(corpus.open_corpus("sample", "train")) == 180
-    assert [document.text for document in corpus.open_corpus("./sample", "train")] == ["a car"]
+    assert len(open_corpus("sample", "train")) == 180
+    assert [document.text for document in open_corpus("./sample", "train")] == ["a car"]
 
 
 def test_a_corpus_with_a_name_takes_no_columns() -> None:
     with pytest.raises(OptionError, match=r"sample is read as it is.*\./sample"):
-        corpus.open_corpus("sample", "train", label="group")
+        open_corpus("sample", "train", label="group")
 
 
 def test_a_missing_corpus_names_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no file or folder.*\.parquet.*20newsgroups and sample"):
-        corpus.open_corpus(tmp_path / "nowhere.csv", "train")
+        open_corpus(tmp_path / "nowhere.csv", "train")
 
 
 @given(total=st.integers(1, 60), limit=st.integers(1, 80))
 def test_spread_is_even_in_order_and_never_more_than_asked(total: int, limit: int) -> None:
     documents = Corpus(lambda: (Document(str(n), "") for n in range(total)), name="numbers")
-    taken = [int(document.id) for document in corpus.spread(documents, limit)]
+    taken = [int(document.id) for document in spread(documents, limit)]
     assert len(taken) == min(total, limit)
     steps = np.diff(taken)
     assert taken[0] == 0
@@ -93,43 +99,43 @@ def test_spread_is_even_in_order_and_never_more_than_asked(total: int, limit: in
 
 @pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
 def test_a_new_model_is_the_default_one_with_its_seed_and_skip(kind: str) -> None:
-    model = corpus.new_model(kind, seed=7, skip=("quotes",))
+    model = new_model(kind, seed=7, skip=("quotes",))
     default = type(model)(skip=("quotes",), random_state=7)
     assert model.kind == kind
     assert model.get_params() == default.get_params()
 
 
 def test_epochs_and_vectors_reach_the_nets_alone() -> None:
-    model = corpus.new_model("boe", epochs=3, vectors="some.vec")
+    model = new_model("boe", epochs=3, vectors="some.vec")
     assert (model.get_params()["max_epochs"], model.get_params()["vectors"]) == (3, "some.vec")
     for options in ({"epochs": 3}, {"vectors": "some.vec"}):
         with pytest.raises(OptionError, match="svm has neither"):
-            corpus.new_model("svm", **options)
+            new_model("svm", **options)
 
 
 def test_vectors_may_be_those_of_a_bundled_model(
     cnn: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = cnn.save(tmp_path / "m")
-    monkeypatch.setattr("textlrp.corpus.training.bundled", lambda: [str(folder)])
-    vectors = corpus.new_model("cnn", vectors=str(folder)).get_params()["vectors"]
+    monkeypatch.setattr("textlrp.cli.training_run.bundled", lambda: [str(folder)])
+    vectors = new_model("cnn", vectors=str(folder)).get_params()["vectors"]
     assert isinstance(vectors, Vectors)
     assert vectors.words == cnn.vocabulary_.words
 
 
 def test_a_bag_of_words_has_no_vectors(svm: TextClassifier, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="bag of words"):
-        corpus.vectors_of(str(svm.save(tmp_path / "m")))
+        vectors_of(str(svm.save(tmp_path / "m")))
 
 
 def test_an_unknown_kind_names_the_three() -> None:
     with pytest.raises(OptionError, match="'rnn'; there are cnn, boe, svm"):
-        corpus.new_model("rnn")
+        new_model("rnn")
 
 
 def test_training_saves_a_model_that_answers_the_same_and_a_card(tmp_path: Path) -> None:
     lines: list[str] = []
-    done = corpus.train_corpus(
+    done = train_corpus(
         write_table(tmp_path / "some.csv", 40),
         tmp_path / "deep" / "m",
         model=tiny(validation_fraction=0.2, random_state=3),
@@ -156,12 +162,12 @@ def test_the_held_out_accuracy_is_that_of_the_epoch_kept(
 ) -> None:
     monkeypatch.setattr(cnn, "history_", History(5, (0.2, 0.9, 0.4), 2))
     monkeypatch.setattr(type(cnn), "fit", lambda self, X, y: self)
-    done = corpus.train_corpus(write_table(tmp_path / "some.csv"), tmp_path / "m", model=cnn)
+    done = train_corpus(write_table(tmp_path / "some.csv"), tmp_path / "m", model=cnn)
     assert done.held_out_accuracy == 0.9
 
 
 def test_a_corpus_with_a_test_part_is_measured_on_it(tmp_path: Path) -> None:
-    done = corpus.train_corpus("sample", tmp_path / "m", model=corpus.new_model("svm"))
+    done = train_corpus("sample", tmp_path / "m", model=new_model("svm"))
     test = textlrp.load_sample_posts("test")
     assert done.held_out_accuracy is None
     assert done.test_accuracy == pytest.approx(done.model.score(test.documents, test.labels))
@@ -179,14 +185,14 @@ def test_a_corpus_with_a_test_part_is_measured_on_it(tmp_path: Path) -> None:
 def test_labels_that_are_missing_or_all_the_same(tmp_path: Path, rows: str, sentence: str) -> None:
     (tmp_path / "some.csv").write_text(rows)
     with pytest.raises(DataError, match=sentence):
-        corpus.train_corpus(tmp_path / "some.csv", tmp_path / "m", model=tiny())
+        train_corpus(tmp_path / "some.csv", tmp_path / "m", model=tiny())
     assert not (tmp_path / "m").exists()
 
 
 def test_the_expected_time_of_a_training_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textlrp.models.training.WORTH_SAYING", 0.0)
     lines: list[str] = []
-    corpus.train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
+    train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
     assert [line.split()[0] for line in lines][:3] == ["read", "epoch", "trained"]
     assert re.fullmatch(r"epoch 1 of at most \d+ took \d+\.\d s; at most about \d+ s more", lines[1])
 
@@ -196,7 +202,7 @@ def test_a_place_that_cannot_hold_a_model_is_found_out_before_the_training(tmp_p
     (tmp_path / "full" / "letter.txt").write_text("dear")
     for place in ("full", "full/letter.txt", "full/letter.txt/m"):
         with pytest.raises(ModelError, match=r"other things in it|is a file"):
-            corpus.train_corpus(tmp_path / "not read", tmp_path / place, model=tiny())
+            train_corpus(tmp_path / "not read", tmp_path / place, model=tiny())
 
 
 def test_a_folder_without_permission_is_found_out_before_the_training(
@@ -204,7 +210,7 @@ def test_a_folder_without_permission_is_found_out_before_the_training(
 ) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(ModelError, match="cannot be written to"):
-        corpus.check_model_folder(tmp_path / "m")
+        check_model_folder(tmp_path / "m")
 
 
 # ---- predicting
@@ -214,7 +220,7 @@ def test_a_folder_without_permission_is_found_out_before_the_training(
 def test_predictions_are_the_models_own(name: str, request: pytest.FixtureRequest) -> None:
     model = request.getfixturevalue(name)
     documents = [*POSTS, Document("empty", ""), Document("unknown", "xyzzy", 1)]
-    found = list(corpus.predict(model, documents))
+    found = list(predict(model, documents))
     assert [p.id for p in found] == [d.id for d in documents]
     assert [p.predicted for p in found] == model.predict(documents).tolist()
     assert [p.gold for p in found] == [d.label for d in documents]
@@ -228,37 +234,37 @@ def test_predictions_are_the_models_own(name: str, request: pytest.FixtureReques
 
 def test_predicting_is_lazy(cnn: TextClassifier) -> None:
     endless = (Document(str(n), "the car") for n in itertools.count())
-    assert [p.id for p in itertools.islice(corpus.predict(cnn, endless), 3)] == ["0", "1", "2"]
+    assert [p.id for p in itertools.islice(predict(cnn, endless), 3)] == ["0", "1", "2"]
 
 
 def test_right_compares_as_text() -> None:
-    assert corpus.Prediction("a", 3, 0.0, None, "3").right is True
-    assert corpus.Prediction("a", "x", 0.0, None, "y").right is False
-    assert corpus.Prediction("a", "x", 0.0, None, None).right is None
+    assert Prediction("a", 3, 0.0, None, "3").right is True
+    assert Prediction("a", "x", 0.0, None, "y").right is False
+    assert Prediction("a", "x", 0.0, None, None).right is None
 
 
 def test_prediction_files(cnn: TextClassifier, svm: TextClassifier, tmp_path: Path) -> None:
     odd = [Document('a,"b"\nc', "the car")]
-    corpus.write_predictions(corpus.predict(svm, odd), tmp_path / "p.csv")
+    write_predictions(predict(svm, odd), tmp_path / "p.csv")
     header, row = (tmp_path / "p.csv").read_text().split("\n", 1)
     assert header == "id,predicted,score,probability"
     assert row.startswith('"a,""b""\nc",0,')
     assert row.endswith(",\n")
-    corpus.write_predictions(corpus.predict(cnn, odd), tmp_path / "p.jsonl")
-    (prediction,) = corpus.predict(cnn, odd)
+    write_predictions(predict(cnn, odd), tmp_path / "p.jsonl")
+    (prediction,) = predict(cnn, odd)
     (line,) = (tmp_path / "p.jsonl").read_text().splitlines()
-    assert json.loads(line) == {name: getattr(prediction, name) for name in corpus.PREDICTION_COLUMNS}
+    assert json.loads(line) == {name: getattr(prediction, name) for name in PREDICTION_COLUMNS}
     with pytest.raises(DataError, match=r"\.jsonl or \.csv"):
-        corpus.write_predictions([], tmp_path / "p.xml")
+        write_predictions([], tmp_path / "p.xml")
 
 
 def test_nothing_is_left_of_predictions_that_break_off(cnn: TextClassifier, tmp_path: Path) -> None:
-    def broken() -> Iterator[corpus.Prediction]:
-        yield from corpus.predict(cnn, POSTS[:1])
+    def broken() -> Iterator[Prediction]:
+        yield from predict(cnn, POSTS[:1])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        corpus.write_predictions(broken(), tmp_path / "p.csv")
+        write_predictions(broken(), tmp_path / "p.csv")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -270,14 +276,14 @@ def test_nothing_is_left_of_predictions_that_break_off(cnn: TextClassifier, tmp_
     [([1, 2], "2", 2), ([False, True], "True", True), (["x", "y"], "y", "y"), (["all", "y"], "all", "all")],
 )
 def test_classes_are_found_as_they_are_written(labels: list[object], name: str, meant: object) -> None:
-    model = corpus.new_model("svm").fit(POSTS, labels * 3)
-    (why,) = corpus.explain_corpus(model, POSTS[:1], targets=[name])
+    model = new_model("svm").fit(POSTS, labels * 3)
+    (why,) = explain_corpus(model, POSTS[:1], targets=[name])
     assert [why.labels[int(str(target))] for target in why.targets] == [str(meant)]
 
 
 def test_targets_and_the_contrast(cnn: TextClassifier) -> None:
     def targets(*names: str, versus: str | None = None) -> tuple[object, ...]:
-        (why,) = corpus.explain_corpus(cnn, POSTS[:1], targets=names, versus=versus)
+        (why,) = explain_corpus(cnn, POSTS[:1], targets=names, versus=versus)
         return why.targets
 
     assert targets() == (cnn.predict(POSTS[:1])[0],)
@@ -292,13 +298,13 @@ def test_targets_and_the_contrast(cnn: TextClassifier) -> None:
 
 
 def test_the_rule_is_handed_on(cnn: TextClassifier) -> None:
-    (zero,) = corpus.explain_corpus(cnn, POSTS[:1], rule="zero")
+    (zero,) = explain_corpus(cnn, POSTS[:1], rule="zero")
     assert zero.rule == "Zero()"
 
 
 def test_one_document_becomes_its_page_and_several_a_list(cnn: TextClassifier, tmp_path: Path) -> None:
     def page(documents: list[Document]) -> str:
-        return corpus.write_explanations(corpus.explain_corpus(cnn, documents), tmp_path / "w.html").read_text()
+        return write_explanations(explain_corpus(cnn, documents), tmp_path / "w.html").read_text()
 
     assert page(POSTS[:1]).count('class="reading"') < page(POSTS).count('class="reading"') == len(POSTS)
     assert page([]).count('class="reading"') == 0
@@ -310,13 +316,13 @@ def test_explanation_files(cnn: TextClassifier, tmp_path: Path) -> None:
         return [why.document_id for why in explanations]
 
     for name, read in (("w.jsonl", read_jsonl), ("w.parquet", read_parquet)):
-        assert ids(read(corpus.write_explanations(corpus.explain_corpus(cnn, POSTS), tmp_path / name))) == [
+        assert ids(read(write_explanations(explain_corpus(cnn, POSTS), tmp_path / name))) == [
             post.id for post in POSTS
         ]
     with pytest.raises(DataError, match=r"\.html or \.jsonl or \.parquet"):
-        corpus.write_explanations([], tmp_path / "w.pdf")
+        write_explanations([], tmp_path / "w.pdf")
     with pytest.raises(DataError, match="does not exist"):
-        corpus.write_explanations([], tmp_path / "no" / "w.html")
+        write_explanations([], tmp_path / "no" / "w.html")
 
 
 # ---- the demo
@@ -334,16 +340,16 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
     words = Vectors(("god", "car", "doctor"), np.eye(3, 5, dtype=np.float32))
     monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
-    monkeypatch.setattr("textlrp.corpus.showing.load_20newsgroups", nothing)
-    monkeypatch.setattr("textlrp.corpus.showing.load_sample_posts", quarter)
-    monkeypatch.setattr("textlrp.corpus.showing.starting_vectors", lambda: words)
-    monkeypatch.setattr("textlrp.corpus.showing.SAMPLE_SETTINGS", {"filters": 3, "max_epochs": 1, "min_df": 1})
+    monkeypatch.setattr("textlrp.cli.demonstration.load_20newsgroups", nothing)
+    monkeypatch.setattr("textlrp.cli.demonstration.load_sample_posts", quarter)
+    monkeypatch.setattr("textlrp.cli.demonstration.starting_vectors", lambda: words)
+    monkeypatch.setattr("textlrp.cli.demonstration.SAMPLE_SETTINGS", {"filters": 3, "max_epochs": 1, "min_df": 1})
 
 
 @pytest.mark.usefixtures("small_demo")
 def test_without_20_newsgroups_the_demo_takes_the_sample_posts_and_says_so(tmp_path: Path) -> None:
     lines: list[str] = []
-    done = corpus.demo(tmp_path / "new" / "page.html", say=lines.append)
+    done = demo(tmp_path / "new" / "page.html", say=lines.append)
     assert lines[0].startswith("20 Newsgroups is not on this machine and cannot be downloaded, so this demo runs on")
     assert lines[-1].endswith(str(done.path))
     page = done.path.read_text()
@@ -355,7 +361,7 @@ def test_without_20_newsgroups_the_demo_takes_the_sample_posts_and_says_so(tmp_p
 
 @pytest.mark.usefixtures("small_demo")
 def test_the_demo_repeats_itself(tmp_path: Path) -> None:
-    first, second = (corpus.demo(tmp_path / f"{n}.html", seed=5) for n in range(2))
+    first, second = (demo(tmp_path / f"{n}.html", seed=5) for n in range(2))
     assert first.shown == second.shown
     assert first.path.read_bytes() == second.path.read_bytes()
 
@@ -369,8 +375,8 @@ def test_a_wrong_answer_is_explained_beside_the_right_one(
         seen.extend(explanations)
         return path
 
-    monkeypatch.setattr("textlrp.corpus.showing.write_report", watched)
-    done = corpus.demo(tmp_path / "page.html")
+    monkeypatch.setattr("textlrp.cli.demonstration.write_report", watched)
+    done = demo(tmp_path / "page.html")
     assert not all(prediction.right for prediction in done.shown)
     for why, prediction in zip(seen, done.shown, strict=True):
         names = dict.fromkeys((str(prediction.predicted), str(prediction.gold)))
@@ -380,7 +386,7 @@ def test_a_wrong_answer_is_explained_beside_the_right_one(
 def test_an_archive_that_was_asked_for_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path / "nowhere.tar.gz"))
     with pytest.raises(DataError, match=r"nowhere\.tar\.gz does not exist"):
-        corpus.demo(tmp_path / "page.html")
+        demo(tmp_path / "page.html")
 
 
 def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,10 +398,10 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
                 (folder / str(number)).write_text(f"From: me\n\n{' '.join([text] * 25)} {number}\n")
     monkeypatch.setenv("TEXTLRP_20NEWS", str(tmp_path))
     monkeypatch.setattr(
-        "textlrp.corpus.showing.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2)
+        "textlrp.cli.demonstration.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2)
     )
     lines: list[str] = []
-    done = corpus.demo(tmp_path / "page.html", say=lines.append)
+    done = demo(tmp_path / "page.html", say=lines.append)
     assert lines[0] == "training a CNN on 24 posts of 20 Newsgroups, 2 groups ..."
     assert done.corpus == "20newsgroups-test"
 
@@ -403,9 +409,9 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
 def test_the_demo_finds_out_a_bad_place_first(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot make the folder"):
-        corpus.demo(tmp_path / "file" / "page.html")
+        demo(tmp_path / "file" / "page.html")
     with pytest.raises(DataError, match=r"end the name in \.html"):
-        corpus.demo(tmp_path / "new" / "page.pdf")
+        demo(tmp_path / "new" / "page.pdf")
     assert not (tmp_path / "new").exists()
 
 
@@ -419,10 +425,10 @@ def test_chosen_posts_are_readable_each_of_another_group_and_right_ones_first_of
 ) -> None:
     documents = [Document(str(n), "x" * length, group) for n, (group, _, _, length) in enumerate(posts)]
     predictions = [
-        corpus.Prediction(str(n), group if right else group + 1, 0.0, sureness, group)
+        Prediction(str(n), group if right else group + 1, 0.0, sureness, group)
         for n, (group, right, sureness, _) in enumerate(posts)
     ]
-    chosen = corpus.choose_posts(documents, predictions)
+    chosen = choose_posts(documents, predictions)
     groups = [posts[n][0] for n in chosen]
     wrong = [n for n in chosen if not posts[n][1]]
     assert chosen == sorted(set(chosen))

@@ -11,12 +11,13 @@ import pytest
 from toys import LABELS, TEXTS, learner
 
 from textlrp.cli import main
-from textlrp.corpus import evaluating, measuring
-from textlrp.corpus.evaluating import evaluate
-from textlrp.corpus.plans import MEASURES, Evaluation, planned, usual_methods
-from textlrp.corpus.stages import Stages
 from textlrp.errors import DataError, MissingExtraError, OptionError, RuleError, StoppedError
-from textlrp.evaluation.reading import Asked
+from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.running import evaluate_corpus as evaluating
+from textlrp.evaluation.running import run_state as measuring
+from textlrp.evaluation.running.evaluate_corpus import evaluate
+from textlrp.evaluation.running.kept_stages import Stages
+from textlrp.evaluation.running.plan import MEASURES, Evaluation, planned, usual_methods
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
 

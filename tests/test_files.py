@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from textlrp.errors import DataError
-from textlrp.files import written_beside
+from textlrp.files.written_file import written_beside
 from textlrp.rows import read_rows
 from textlrp.store import read_jsonl
 
@@ -57,9 +57,9 @@ def test_a_link_is_followed_and_a_device_is_not_replaced(tmp_path: Path) -> None
 
 
 def test_the_standard_streams_are_written_to_and_other_pipes_are_not(tmp_path: Path) -> None:
-    page = "textlrp.records.Explanation"
+    page = "textlrp.explanation.Explanation"
     script = (
-        f"from textlrp.files import written_beside; page = {page!r}\n"
+        f"from textlrp.files.written_file import written_beside; page = {page!r}\n"
         "with written_beside('/dev/stdout') as out: out.write_text(page)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from toys import LABELS, TEXTS, small
 
-from textlrp import processes
+from textlrp import machine as processes
 
 TESTS = Path(__file__).parent
 LINE = '`if __name__ == "__main__":`'
 
 ASK = """
-from textlrp.processes import usable
+from textlrp.machine import usable
 
 def work():
     print(usable(2))
 """
 REPORT = """
 from explanations import make_explanation
-from textlrp.reports.writing import write_report
+from textlrp.reports.corpus.report_files import write_report
 
 def work():
     write_report((make_explanation("one two", seed=n) for n in range(140)), "out", workers=2)

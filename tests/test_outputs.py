@@ -23,11 +23,11 @@ from explanations import make_explanation
 
 import textlrp
 from textlrp import cli
-from textlrp.corpus import showing
-from textlrp.files import MARKER
-from textlrp.models.folder import CONFIG, TENSORS
+from textlrp.cli import demonstration as showing
+from textlrp.files.written_folder import MARKER
+from textlrp.models.model_folder import CONFIG, TENSORS
 from textlrp.store import write
-from textlrp.text.datasets import load_corpus
+from textlrp.text.corpora import load_corpus
 
 TEXTS = [
     ("the car has a loud engine", "auto"),
@@ -606,7 +606,7 @@ def test_no_arrangement_of_files_loses_one(
     saved_model: Path, tiny_demo: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("textlrp.cli.showing.cores", lambda: 1)
+    monkeypatch.setattr("textlrp.cli.explain_command.cores", lambda: 1)
     usual = signal.signal(signal.SIGALRM, too_long)
     found: Counter[str] = Counter()
     wrong: list[str] = []

@@ -29,7 +29,7 @@ import textlrp
 from textlrp import cli
 from textlrp.errors import MissingExtraError, ModelError, OptionError
 from textlrp.explainers.explain import explain
-from textlrp.models.pipelines import PipelineModel, pipeline_model
+from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
 
 STEPS: dict[str, Callable[[], list[Any]]] = {
     "SVM": lambda: [TfidfVectorizer(), LinearSVC()],

@@ -92,7 +92,8 @@ def test_import_is_light() -> None:
 
 def test_pages_are_rendered_without_torch_spacy_or_matplotlib() -> None:
     code = (
-        "import sys, textlrp.reports.writing, textlrp.reports.evaluation, textlrp.reports.comparing\n"
+        "import sys, textlrp.reports.corpus.report_files\n"
+        "import textlrp.reports.evaluation.evaluation_page, textlrp.reports.comparison.comparison_page\n"
         "print([name for name in ('torch', 'spacy', 'matplotlib', 'numba') if name in sys.modules])"
     )
     assert run(code) == "[]"

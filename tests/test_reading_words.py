@@ -2,9 +2,9 @@
 
 import pytest
 
-from textlrp.corpus import word_listings, words_of_classes
+from textlrp.class_words import ClassWord, ClassWords
+from textlrp.cli.word_tables import word_listings, words_of_classes
 from textlrp.errors import DataError
-from textlrp.words.classes import ClassWord, ClassWords
 
 
 def listings(*words, phrases=()):

@@ -6,7 +6,8 @@ import pytest
 from explanations import make_explanation, with_phrases
 
 from textlrp.errors import DataError, OptionError, TargetError
-from textlrp.records import Document, Explanation, Status, Tokens, from_dict
+from textlrp.explanation import Explanation, from_dict
+from textlrp.records import Document, Status, Tokens
 
 
 def test_relevance_plus_absorbed_is_score() -> None:

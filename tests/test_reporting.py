@@ -11,7 +11,7 @@ from evaluation_results import make_results
 from toys import LABELS, NAMES, TEXTS, VARIANTS, fitted
 
 from textlrp import explain
-from textlrp.corpus.reporting import report_corpus
+from textlrp.cli.corpus_report import report_corpus
 from textlrp.errors import DataError
 from textlrp.records import Document
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from textlrp.records import Explanation
+from textlrp.explanation import Explanation
 
 SCRIPTS = Path(__file__).parent / "scripts"
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import pytest
 from toys import LABELS, NAMES, READ, TEXTS, fitted, small
 
-from textlrp import cli, corpus
+from textlrp import cli
 from textlrp.cli.inputs import names_in
-from textlrp.corpus.galleries import CAM_NOTE, View
+from textlrp.cli.panels import CAM_NOTE, View, views, write_gallery
+from textlrp.cli.two_sides import Comparison, explained_twice, write_comparison
 from textlrp.errors import ModelError, OptionError, RuleError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
@@ -65,38 +66,36 @@ def refused(outcome: Outcome, *fragments: str) -> None:
 
 def test_panels_are_the_rules_and_then_the_methods_each_once() -> None:
     model = fitted("cnn-max")
-    assert corpus.views(model, rules=["zero", "alpha1beta0"], methods=["lrp", "occlusion"]) == [
+    assert views(model, rules=["zero", "alpha1beta0"], methods=["lrp", "occlusion"]) == [
         View("zero"), View("alpha1beta0"), View(method="occlusion"),
     ]  # fmt: skip
-    assert corpus.views(model, rules=["epsilon", "Epsilon()", "gamma", "epsilon"]) == [View("epsilon"), View("gamma")]
-    assert corpus.views(model, methods=["lrp", "lime"]) == [View(), View(method="lime")]
+    assert views(model, rules=["epsilon", "Epsilon()", "gamma", "epsilon"]) == [View("epsilon"), View("gamma")]
+    assert views(model, methods=["lrp", "lime"]) == [View(), View(method="lime")]
 
 
 def test_cam_is_grad_cam_where_filters_take_their_maximum() -> None:
-    assert corpus.views(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [View(method="grad-cam")]
-    assert corpus.views(fitted("cnn-mean"), methods=["cam"]) == [View(method="cam")]
+    assert views(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [View(method="grad-cam")]
+    assert views(fitted("cnn-mean"), methods=["cam"]) == [View(method="cam")]
 
 
 def test_no_panel_or_a_wrong_one_is_refused() -> None:
     with pytest.raises(OptionError, match="no rule came"):
-        corpus.views(fitted("boe"))
+        views(fitted("boe"))
     with pytest.raises(RuleError, match="'gama'"):
-        corpus.views(fitted("boe"), rules=["zero", "gama"])
+        views(fitted("boe"), rules=["zero", "gama"])
 
 
 @pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe", "svm"])
 def test_a_gallery_of_odd_texts(variant: str, tmp_path: Path) -> None:
     documents = [text if isinstance(text, Document) else Document(str(n), text) for n, text in enumerate(READ)]
     rules = ["epsilon", "gamma", "alpha2-beta1"]
-    path = corpus.write_gallery(
-        fitted(variant), iter(documents), tmp_path / "g.html", rules=rules, methods=["random"]
-    )
+    path = write_gallery(fitted(variant), iter(documents), tmp_path / "g.html", rules=rules, methods=["random"])
     assert path.read_text().count('<article class="panel">') >= 4 * len(documents)
 
 
 def test_the_gallery_says_why_cam_is_grad_cam(tmp_path: Path) -> None:
     def page(variant: str, *methods: str) -> str:
-        return corpus.write_gallery(fitted(variant), POSTS[:1], tmp_path / "g.html", methods=methods).read_text()
+        return write_gallery(fitted(variant), POSTS[:1], tmp_path / "g.html", methods=methods).read_text()
 
     assert CAM_NOTE in page("cnn-max", "lrp", "cam")
     assert CAM_NOTE not in page("cnn-max", "lrp", "grad-cam")
@@ -109,7 +108,7 @@ def test_the_gallery_says_why_cam_is_grad_cam(tmp_path: Path) -> None:
 
 
 def both(model: TextClassifier, **asked: object) -> list[tuple[tuple[str, ...], tuple[str, ...], str, str]]:
-    pairs = corpus.explained_twice(model, POSTS, corpus.Comparison(**asked))  # type: ignore[arg-type]
+    pairs = explained_twice(model, POSTS, Comparison(**asked))  # type: ignore[arg-type]
     return [(one.target_names, other.target_names, one.rule, other.rule) for one, other in pairs]
 
 
@@ -151,7 +150,7 @@ def test_a_comparison_reads_documents_as_it_goes() -> None:
             yield Document(str(n), "the doctor and the moon")
 
     model = fitted("boe")
-    pairs = corpus.explained_twice(model, documents(), corpus.Comparison(against_rule="gamma"))
+    pairs = explained_twice(model, documents(), Comparison(against_rule="gamma"))
     next(pairs)
     assert len(read) <= 64
     assert sum(1 for _ in pairs) == 299
@@ -160,8 +159,8 @@ def test_a_comparison_reads_documents_as_it_goes() -> None:
 @pytest.mark.parametrize("against", ["cnn-mean", "svm"])
 def test_a_comparison_of_odd_texts_between_tokenizers(against: str, tmp_path: Path) -> None:
     documents = [text if isinstance(text, Document) else Document(str(n), text) for n, text in enumerate(READ)]
-    asked = corpus.Comparison(against=fitted(against))
-    path = corpus.write_comparison(fitted("boe"), iter(documents), tmp_path / "c.html", asked)
+    asked = Comparison(against=fitted(against))
+    path = write_comparison(fitted("boe"), iter(documents), tmp_path / "c.html", asked)
     assert path.read_text().count('<details id="d') == len(documents)
 
 

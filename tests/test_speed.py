@@ -15,7 +15,7 @@ import textlrp
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.models.estimators import CNNClassifier
-from textlrp.models.tracing import kept_projections, tracer
+from textlrp.models.tapes import kept_projections, tracer
 from textlrp.text.batches import Batch, Reading, pad
 from textlrp.text.vocabulary import Vocabulary
 

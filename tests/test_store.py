@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from textlrp import store
 from textlrp.errors import DataError
-from textlrp.records import Explanation, Phrase, Tokens
+from textlrp.explanation import Explanation, Phrase
+from textlrp.records import Tokens
 
 Write = Callable[[Iterable[Explanation] | Explanation, Path], Path]
 Read = Callable[[Path], Iterator[Explanation]]

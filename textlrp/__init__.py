@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textlrp.lazily import importer
+from textlrp.lazy_imports import importer
 from textlrp.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from textlrp.explainers.explain import explain
     from textlrp.explainers.phrases import filter_phrases
     from textlrp.explainers.targets import Index
-    from textlrp.lrp.calls import register
+    from textlrp.explanation import Explanation
     from textlrp.lrp.composite import Composite
+    from textlrp.lrp.recorded.calls import register
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
     from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
-    from textlrp.records import Document, Explanation
-    from textlrp.reports.writing import write_report
-    from textlrp.text.datasets import load_20newsgroups, load_corpus, load_sample_posts
+    from textlrp.records import Document
+    from textlrp.reports.corpus.report_files import write_report
+    from textlrp.text.corpora import load_20newsgroups, load_corpus, load_sample_posts
 
 __all__ = [
     "AlphaBeta",
@@ -56,7 +57,7 @@ _HOMES = {
     "Composite": "lrp.composite",
     "Document": "records",
     "Epsilon": "lrp.rules",
-    "Explanation": "records",
+    "Explanation": "explanation",
     "Gamma": "lrp.rules",
     "Index": "explainers.targets",
     "TextlrpError": "errors",
@@ -64,11 +65,11 @@ _HOMES = {
     "explain": "explainers.explain",
     "filter_phrases": "explainers.phrases",
     "load": "models.estimators",
-    "load_20newsgroups": "text.datasets",
-    "load_corpus": "text.datasets",
-    "load_sample_posts": "text.datasets",
-    "register": "lrp.record",
-    "write_report": "reports.writing",
+    "load_20newsgroups": "text.corpora",
+    "load_corpus": "text.corpora",
+    "load_sample_posts": "text.corpora",
+    "register": "lrp.recorded.record",
+    "write_report": "reports.corpus.report_files",
 }
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
-from textlrp.files import check_regular
+from textlrp.files.input_paths import check_regular
 from textlrp.text.opening import open_for_arrow
 
 Precision = Literal["float16", "float32"]
@@ -38,7 +38,7 @@ class About:
 
     ``classes`` (C,) the labels as text; ``model`` the fingerprint; ``precision`` of the relevance; ``top_k`` how many
     words of the largest absolute relevance a row keeps of each target, None for all. ``start``: what propagation
-    starts from, as in :class:`textlrp.records.Explanation`; ``notes``: sentences on how the relevance is to be read.
+    starts from, as in :class:`.Explanation`; ``notes``: sentences on how the relevance is to be read.
     """
 
     classes: tuple[str, ...]

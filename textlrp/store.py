@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError
-from textlrp.file_kinds import json_lines
-from textlrp.files import FileKind, check_regular, written_beside
-from textlrp.records import STARTS, Explanation, Phrase, Target, Tokens, from_dict
+from textlrp.explanation import Explanation, Phrase, from_dict
+from textlrp.files.input_paths import check_regular
+from textlrp.files.kinds import json_lines
+from textlrp.files.written_file import FileKind, written_beside
+from textlrp.records import STARTS, Target, Tokens
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.surrogates import all_without_surrogates
 

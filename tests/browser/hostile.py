@@ -11,7 +11,8 @@ import numpy as np
 from explanations import make_explanation
 from playwright.sync_api import Page
 
-from textlrp.records import Explanation, Phrase, Tokens
+from textlrp.explanation import Explanation, Phrase
+from textlrp.records import Tokens
 
 RUN = "top.pwned=1;alert(1)"
 AWAY = "//away.example/"

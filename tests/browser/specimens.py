@@ -11,12 +11,14 @@ from evaluation_results import LABELS, make_results
 from explanations import make_explanation, split, with_phrases
 from pages import hosted
 
-from textlrp.records import Explanation, Status
-from textlrp.reports.comparing import comparison_page
-from textlrp.reports.evaluation import evaluation_page
-from textlrp.reports.gallery import gallery_page
-from textlrp.reports.html import document_page, notebook_fragment
-from textlrp.reports.writing import Beside, list_page
+from textlrp.explanation import Explanation
+from textlrp.records import Status
+from textlrp.reports.comparison.comparison_page import comparison_page
+from textlrp.reports.comparison.gallery_page import gallery_page
+from textlrp.reports.corpus.report_files import list_page
+from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.document import document_page, notebook_fragment
+from textlrp.reports.evaluation.evaluation_page import evaluation_page
 
 TEXT = """From: reader@example.org
 Subject: a question

@@ -7,7 +7,7 @@ from pages import hosted, opened, sideways
 from playwright.sync_api import Browser
 from specimens import specimen
 
-from textlrp.reports.html import notebook_fragment
+from textlrp.reports.document import notebook_fragment
 
 JUPYTERLAB = """
 .jp-RenderedHTMLCommon table{border-collapse:collapse;border-spacing:0;border:none;color:#111;font-size:12px;

@@ -11,8 +11,9 @@ from explanations import make_explanation
 from pages import opened, texts
 from playwright.sync_api import Browser, Page
 
-from textlrp.records import Explanation
-from textlrp.reports.writing import list_page, report_folder
+from textlrp.explanation import Explanation
+from textlrp.reports.corpus.report_files import list_page
+from textlrp.reports.corpus.report_folder import report_folder
 
 SHOWN = ".docs > li:not([hidden])"
 

@@ -15,10 +15,10 @@ from hostile import BY_TEXT, PIECES, carrying, harmless, hostile_strings, shape_
 from pages import NARROW, Opened, hosted, opened, shown, sideways, texts
 from playwright.sync_api import Browser
 
-from textlrp.records import Explanation
-from textlrp.reports.evaluation import evaluation_page
-from textlrp.reports.html import document_page, notebook_fragment
-from textlrp.reports.writing import list_page
+from textlrp.explanation import Explanation
+from textlrp.reports.corpus.report_files import list_page
+from textlrp.reports.document import document_page, notebook_fragment
+from textlrp.reports.evaluation.evaluation_page import evaluation_page
 
 # every word beside the text that a page takes from its user stands in its own <bdi>
 NAMES = "bdi"

@@ -29,7 +29,7 @@ from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import PRELOAD, processes
 from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
-from textlrp.processes import context
+from textlrp.machine import context
 from textlrp.text.readers import Columns
 
 pytestmark = pytest.mark.slow
@@ -216,9 +216,9 @@ def test_a_fork_is_silent_where_its_parent_stopped_before_it_spoke(said: bytes, 
 FORK_AND_SAY = """
 import os, sys
 from multiprocessing import forkserver
-from textlrp.processes import warm_up
+from textlrp.machine import warm_up
 
-warm_up("textlrp.processes")
+warm_up("textlrp.machine")
 answers, orders = forkserver.connect_to_new_process([])
 os.write(orders, sys.stdin.buffer.read())
 os.close(orders)

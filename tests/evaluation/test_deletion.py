@@ -20,7 +20,7 @@ from textlrp.evaluation.deletion import (
     protocol_results,
     still_right,
 )
-from textlrp.evaluation.reading import Asked, ReadCorpus, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, read_corpus, word_relevances
 from textlrp.records import Document
 
 WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}

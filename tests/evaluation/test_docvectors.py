@@ -11,7 +11,7 @@ from toys import LABELS, TEXTS, fitted, scrambled
 
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.docvectors import document_vectors, explanatory_power, picture, weightings_of
-from textlrp.evaluation.reading import read_corpus
+from textlrp.evaluation.measured_corpus import read_corpus
 from textlrp.explainers.explain import explain
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document

@@ -9,7 +9,7 @@ from toys import LABELS, TEXTS, fitted
 
 from textlrp.errors import DataError
 from textlrp.evaluation.eraser import eraser_scores
-from textlrp.evaluation.reading import read_corpus
+from textlrp.evaluation.measured_corpus import read_corpus
 from textlrp.records import Document
 
 

@@ -18,9 +18,10 @@ from textlrp.errors import DataError, OptionError, RuleError, TargetError, Textl
 from textlrp.explainers import explain as explain_module
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Epsilon, Zero
-from textlrp.records import Document, Explanation
+from textlrp.records import Document
 
 TEXT = "the doctor gave me a pill"
 

@@ -31,13 +31,14 @@ from toys import READ, TEXTS, VARIANTS, fitted, scrambled
 from textlrp.explainers import blocks as blocks_module
 from textlrp.explainers import explain as explain_module
 from textlrp.explainers.explain import explain
+from textlrp.explanation import Explanation
 from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
 from textlrp.lrp.starts import Start
 from textlrp.models.base import TextClassifier
-from textlrp.records import Explanation, Status
+from textlrp.records import Status
 
 LAW_1 = {"float32": 5e-6, "float64": 1e-13}
 DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]

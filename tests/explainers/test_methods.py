@@ -9,7 +9,8 @@ import pytest
 
 from textlrp.errors import OptionError, RuleError
 from textlrp.explainers import methods
-from textlrp.explainers.methods import METHODS, IntegratedGradients, Lime, Random, Shap, SmoothGrad, as_method
+from textlrp.explainers.method_table import METHODS, as_method
+from textlrp.explainers.methods import IntegratedGradients, Lime, Random, Shap, SmoothGrad
 
 NAMES = [
     "squared-gradient", "gradient-x-input", "integrated-gradients", "smoothgrad", "deconvnet", "guided-backprop",

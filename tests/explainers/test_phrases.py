@@ -13,8 +13,8 @@ from toys import READ, TEXTS, fitted, scrambled
 from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
 from textlrp.explainers.phrases import filter_phrases
+from textlrp.explanation import Explanation
 from textlrp.lrp.presets import PRESETS
-from textlrp.records import Explanation
 
 ALL = 10_000
 

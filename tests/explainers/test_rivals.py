@@ -23,16 +23,15 @@ from textlrp.explainers import attribution as attribution_module
 from textlrp.explainers import gradients as gradients_module
 from textlrp.explainers.attribution import Attribution
 from textlrp.explainers.explain import explain
+from textlrp.explainers.method_table import METHODS, Method
 from textlrp.explainers.methods import (
     CAM,
-    METHODS,
     Deconvnet,
     GradCAM,
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
     Lime,
-    Method,
     Occlusion,
     Random,
     Shap,
@@ -43,7 +42,7 @@ from textlrp.explainers.perturbation import balanced_tree
 from textlrp.explainers.rivals import attribute
 from textlrp.models.base import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.points import Point, same
+from textlrp.models.differentiable import Point, same
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 

@@ -19,12 +19,13 @@ from toys import LABELS, NAMES, TEXTS, fitted, learner
 from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.attribution import Case
 from textlrp.explainers.explain import explain
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS, as_composite
 from textlrp.lrp.rules import AlphaBeta, Flat, WSquare, ZBox, Zero, ZPlus, has_fixed_sign
 from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
-from textlrp.records import STARTS, Explanation
+from textlrp.records import STARTS
 from textlrp.reports.balance import balances
 
 WORDS = sorted({word for text in TEXTS for word in text.split()})

@@ -8,7 +8,8 @@ import torch
 
 import textlrp
 from textlrp.errors import OptionError
-from textlrp.lrp import device, kernels
+from textlrp.lrp.kernels import device
+from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.presets import PRESETS
 
 WORDS, D, F = 12, 5, 7

@@ -16,6 +16,7 @@ from toys import READ, fitted
 
 from textlrp.errors import RuleError
 from textlrp.explainers.explain import explain
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import Landed, land
 from textlrp.lrp.presets import PRESETS
@@ -24,8 +25,7 @@ from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.packing import Packed, pack
-from textlrp.models.plain import plain_module
-from textlrp.records import Explanation
+from textlrp.models.torch_nets import plain_module
 
 WORDS, D, F, C = 9, 4, 5, 3
 LAW = {"float32": 1e-5, "float64": 1e-12}

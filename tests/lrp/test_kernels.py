@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from textlrp.lrp import kernels, mean_kernels
+from textlrp.lrp.kernels import means as mean_kernels
+from textlrp.lrp.kernels import windows as kernels
 
 WORDS, D, F = 5, 3, 4
 

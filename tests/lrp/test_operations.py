@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from textlrp.errors import ModelError, RuleError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.record import record
+from textlrp.lrp.recorded.record import record
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, Zero
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textlrp.lrp import kernels
-from textlrp.lrp.projections import TILE, Kept, keep, project, rows_of, words_kept
+from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels.projections import TILE, Kept, keep, project, rows_of, words_kept
 
 D, F = 4, 3
 WIDTHS = (1, 2, 3)

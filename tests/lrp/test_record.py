@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from toys import READ, fitted, scrambled
 
 from textlrp.errors import ModelError, RuleError
-from textlrp.lrp import calls
-from textlrp.lrp.calls import register
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.record import record
+from textlrp.lrp.recorded import calls
+from textlrp.lrp.recorded.calls import register
+from textlrp.lrp.recorded.record import record
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
-from textlrp.models.plain import plain_module
+from textlrp.models.torch_nets import plain_module
 
 RULES = {repr(rule): rule for rule in PRESETS.values()}
 """The presets, each once."""

@@ -17,7 +17,7 @@ from textlrp.errors import ModelError, RuleError
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.maps import Dense
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.recurrent import Recurrent, recurrent_steps
+from textlrp.lrp.recorded.recurrent import Recurrent, recurrent_steps
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Trace, one_hot_seed, propagate
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import textlrp
-from textlrp.lrp import kernels
+from textlrp.lrp.kernels import windows as kernels
 from textlrp.models.base import TextClassifier
 
 TEXTS = ("the shuttle reached orbit", "doctors give a patient pills " * 5, "orbit")

@@ -22,7 +22,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
 from textlrp.models.loading import OLDER_DEFAULTS
-from textlrp.models.paths import kept_scores, path_scores
+from textlrp.models.word_paths import kept_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, pieces
 

@@ -16,7 +16,7 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from toys import LABELS, TEXTS, VARIANTS, fitted
 
-from textlrp.corpus.predicting import predict
+from textlrp.cli.predictions import predict
 from textlrp.errors import ModelError
 from textlrp.explainers import blocks
 from textlrp.explainers.explain import explain

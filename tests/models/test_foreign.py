@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError
 from textlrp.explainers.explain import explain
-from textlrp.models.foreign import torch_model
+from textlrp.models.torch_module.module_model import torch_model
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon")
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {word: number for number, word in enumerate(WORDS)}}

@@ -15,18 +15,20 @@ from hypothesis import strategies as st
 
 import textlrp
 from tests.toys import LABELS, TEXTS, small
-from textlrp import corpus
 from textlrp.bulk.parts import cut
 from textlrp.cli import main
-from textlrp.corpus.predicting import accuracy
+from textlrp.cli.corpus_report import report_corpus
+from textlrp.cli.predictions import accuracy, predict, write_predictions
+from textlrp.cli.two_sides import Comparison, write_comparison
+from textlrp.cli.word_tables import words_of_classes, write_words
 from textlrp.errors import DataError
-from textlrp.evaluation.reading import read_corpus
+from textlrp.evaluation.measured_corpus import read_corpus
 from textlrp.models.base import TextClassifier
-from textlrp.models.inputs import check_labels
 from textlrp.models.known_labels import KnownLabels
+from textlrp.models.options import check_labels
 from textlrp.records import Document
 from textlrp.store import read_parquet, write_parquet
-from textlrp.text.datasets import Corpus
+from textlrp.text.corpora import Corpus
 from textlrp.text.readers import Record
 
 NUMBERS = {"autos": "0.0", "med": "1.0", "space": "2.0"}
@@ -78,22 +80,22 @@ def test_one_warning_names_them_and_what_is_near() -> None:
 def test_predictions_leave_unknown_labels_out_of_the_accuracy() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert accuracy(corpus.predict(model(), documents("0", 0, "0.0"))) == 1
+        assert accuracy(predict(model(), documents("0", 0, "0.0"))) == 1
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
-        found = list(corpus.predict(model(), documents("0", "autos", "0", "car")))
+        found = list(predict(model(), documents("0", "autos", "0", "car")))
     assert [prediction.right for prediction in found] == [True, None, True, None]
     assert accuracy(found) == 1
 
 
 def test_reports_leave_them_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
-        page = corpus.report_corpus(model(), documents("0", "autos", "0", "car"), tmp_path / "a.html")
+        page = report_corpus(model(), documents("0", "autos", "0", "car"), tmp_path / "a.html")
     written = page.read_text(encoding="utf-8")
     assert "2 of the 2 with a label of their own" in written
     assert "2 with a label that is not a class of the model are not counted" in written
-    asked = corpus.Comparison(against_rule="zero")
+    asked = Comparison(against_rule="zero")
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
-        page = corpus.write_comparison(model(), documents("0", "autos", "0", "car"), tmp_path / "b.html", asked)
+        page = write_comparison(model(), documents("0", "autos", "0", "car"), tmp_path / "b.html", asked)
     assert "of the 2 documents with a label of their own" in page.read_text(encoding="utf-8")
 
 
@@ -176,7 +178,7 @@ def test_half_characters_reach_every_table(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="half a surrogate pair"):
         (table,) = cut([Record(document.id, document.text, "a")])
     assert table["text"][0].as_py() == "the doctor\ufffd gave \ufffd me"
-    corpus.write_predictions(corpus.predict(model(), [document]), tmp_path / "a.csv")
-    found = corpus.words_of_classes(model(), Corpus(lambda: iter([document]), name="one"))
+    write_predictions(predict(model(), [document]), tmp_path / "a.csv")
+    found = words_of_classes(model(), Corpus(lambda: iter([document]), name="one"))
     for name in ("w.csv", "w.jsonl"):
-        assert "id\ufffd" in corpus.write_words(found, tmp_path / name).read_text(encoding="utf-8")
+        assert "id\ufffd" in write_words(found, tmp_path / name).read_text(encoding="utf-8")

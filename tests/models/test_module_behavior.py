@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.record import record
+from textlrp.lrp.recorded.record import record
+from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.lrp.unseen import check_all_seen
 from textlrp.models.estimators import BagOfWordsClassifier
 
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"the": 1, "oil": 2, "car": 3, "moon": 4}}

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.explainers.explain import explain
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import ZBox, Zero
-from textlrp.models.foreign import torch_model
-from textlrp.records import Document, Explanation, Status
+from textlrp.models.torch_module.module_model import torch_model
+from textlrp.records import Document, Status
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red")
 VOCABULARY = {word: number for number, word in enumerate(WORDS)}
@@ -273,7 +274,7 @@ def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
         "@textlrp.register(torch.relu)\n"
         "def mine(call): call.passes()\n"
         "import textlrp.explainers.explain\n"
-        "from textlrp.lrp.calls import _HANDLERS\n"
+        "from textlrp.lrp.recorded.calls import _HANDLERS\n"
         "assert _HANDLERS['relu'] is mine\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

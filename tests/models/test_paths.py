@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import READ, VARIANTS, fitted, scrambled
 
-from textlrp.models import paths
-from textlrp.models.paths import Change, kept_scores, path_scores
-from textlrp.models.plain import plain_module
+from textlrp.models import word_paths as paths
+from textlrp.models.torch_nets import plain_module
+from textlrp.models.word_paths import Change, kept_scores, path_scores
 
 CHANGES: tuple[Change, ...] = ("zero", "insert", "remove", "single")
 each_change = pytest.mark.parametrize("change", CHANGES)

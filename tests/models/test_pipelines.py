@@ -47,8 +47,8 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import ZBox, Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.base import Classifier
-from textlrp.models.pipelines import PipelineModel, pipeline_model
-from textlrp.models.provenance import refine
+from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
+from textlrp.models.pipeline.provenance import refine
 from textlrp.records import Document, Status
 
 RULES = ("zero", "epsilon", "arras2017", "gamma", "alpha2-beta1", "alpha1-beta0", "z-plus", "w-square", "flat")

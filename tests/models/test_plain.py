@@ -11,7 +11,7 @@ from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
-from textlrp.models.plain import PlainBagNet, PlainConvNet, first_of_the_largest, plain_module
+from textlrp.models.torch_nets import PlainBagNet, PlainConvNet, first_of_the_largest, plain_module
 
 NETS = VARIANTS[:3]
 REPEATED = "the probe the probe the probe the probe"

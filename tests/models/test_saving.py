@@ -18,11 +18,11 @@ from sklearn.base import clone
 from toys import KINDS, LABELS, READ, TEXTS, VARIANT_OF, VARIANTS, fitted, small
 
 from textlrp.errors import ModelError
-from textlrp.models import folder
+from textlrp.models import model_folder as folder
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import load
-from textlrp.models.folder import bundled
 from textlrp.models.loading import card
+from textlrp.models.model_folder import bundled
 from textlrp.models.saving import save_model
 from textlrp.text.vectors import Vectors
 

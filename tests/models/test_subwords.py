@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import textlrp
 from textlrp.errors import OptionError
 from textlrp.evaluation.docvectors import document_vectors
-from textlrp.evaluation.reading import read_corpus
+from textlrp.evaluation.measured_corpus import read_corpus
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document
 from textlrp.text.subwords import (

@@ -11,12 +11,12 @@ import torch
 from reference import gap
 from toys import READ, TEXTS, VARIANTS, fitted
 
+from textlrp.lrp.kernels.projections import Kept, words_kept
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.projections import Kept, words_kept
 from textlrp.lrp.trace import Trace, one_hot_seed, propagate
-from textlrp.models import tracing
+from textlrp.models import tapes as tracing
 from textlrp.models.convnet import ConvNet
-from textlrp.models.tracing import kept_projections, tracer
+from textlrp.models.tapes import kept_projections, tracer
 
 ROW = (1 + 2 + 3) * 4
 """Projections of one word: the toy net has four filters of each of three widths."""

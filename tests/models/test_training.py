@@ -252,7 +252,7 @@ def test_small_corpora_are_trained_on_one_thread(monkeypatch: pytest.MonkeyPatch
     before = torch.get_num_threads(), numba.get_num_threads()
     small("boe").fit(TEXTS, LABELS)
     assert threads == [(1, 1)]
-    monkeypatch.setattr("textlrp.lrp.threads.SMALL_CORPUS", 1)
+    monkeypatch.setattr("textlrp.lrp.kernels.threads.SMALL_CORPUS", 1)
     small("boe").fit(TEXTS, LABELS)
     assert threads[1] == before == (torch.get_num_threads(), numba.get_num_threads())
 

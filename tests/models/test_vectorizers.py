@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 
 from textlrp.errors import ModelError
-from textlrp.models.alignment import align_pieces
-from textlrp.models.vectorizers import (
+from textlrp.models.pipeline.alignment import align_pieces
+from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
     analyse,
     check_numbers,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from textlrp.errors import DataError
-from textlrp.records import Explanation, Status, Tokens
-from textlrp.reports.agreement import aligned, rank_correlation, top_overlap
+from textlrp.explanation import Explanation
+from textlrp.records import Status, Tokens
+from textlrp.reports.comparison.agreement import aligned, rank_correlation, top_overlap
 
 TEXT = "The doctor gave the car's doctor a well-known pill."
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from test_html import HOSTILE, Page
 
 from textlrp.errors import DataError
-from textlrp.records import Explanation
-from textlrp.reports.agreement import aligned
-from textlrp.reports.comparing import LONG, PASSAGE, Pair, comparison_page, sides_of
-from textlrp.reports.disagreeing import Tally, count_words, words_of_all, words_of_document
+from textlrp.explanation import Explanation
+from textlrp.reports.comparison.agreement import aligned
+from textlrp.reports.comparison.comparison_page import LONG, PASSAGE, Pair, comparison_page, sides_of
+from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
 
 NAMES = ("one", "other")
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from test_html import HOSTILE, Page
 
 from textlrp.errors import DataError, OptionError
-from textlrp.reports.deleting import compared, told
-from textlrp.reports.evaluation import evaluation_page, findings, write_evaluation
-from textlrp.reports.tables import Sentence, difference_cells, duration, share
+from textlrp.reports.evaluation.deletion_section import compared, told
+from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
+from textlrp.reports.evaluation.tables import Sentence, difference_cells, duration, share
 
 PARTS = (
     "deletion",

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.text import Text
 
 import textlrp
-from textlrp.records import Explanation
-from textlrp.reports.html import document_page, mail_fragment, notebook_fragment
-from textlrp.reports.terminal import print_explanation
-from textlrp.reports.terminal_text import look_of, print_text
+from textlrp.cli.terminal import print_explanation
+from textlrp.cli.terminal_text import look_of, print_text
+from textlrp.explanation import Explanation
+from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
 TEXTS = {
     "English": "My doctor says the vaccine is safe.\n\nThe shuttle launch was late, the doctor was not.",

@@ -13,8 +13,8 @@ from evaluation_results import make_results, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.reports.axes import spread
-from textlrp.reports.figures import (
+from textlrp.reports.charts.axes import spread
+from textlrp.reports.charts.figures import (
     MOST_GROUPS,
     MOST_POINTS,
     bars_figure,
@@ -22,8 +22,8 @@ from textlrp.reports.figures import (
     map_figure,
     neighbours_figure,
 )
+from textlrp.reports.charts.svg import LINE_COLOURS, SERIES
 from textlrp.reports.palette import palette
-from textlrp.reports.svg import LINE_COLOURS, SERIES
 
 HOSTILE = (
     '</text></svg><script>alert(1)</script><img src=//x onerror=alert(1)>"\'& $x^2$ #000001 id="a" \x00\x0c\n]]>'

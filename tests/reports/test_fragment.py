@@ -16,8 +16,9 @@ from test_html import HOSTILE, named
 from test_lines import by_character
 
 from textlrp.errors import DataError
-from textlrp.records import Explanation, Tokens
-from textlrp.reports.html import mail_fragment
+from textlrp.explanation import Explanation
+from textlrp.records import Tokens
+from textlrp.reports.document import mail_fragment
 from textlrp.reports.palette import palette, palette_names
 
 # what GitHub's sanitiser keeps

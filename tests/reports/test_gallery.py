@@ -12,8 +12,8 @@ from explanations import make_explanation
 from test_html import HOSTILE, Page
 
 from textlrp.errors import DataError
-from textlrp.records import Explanation
-from textlrp.reports.gallery import PASSAGE, SHORT, galleries_page, gallery_page
+from textlrp.explanation import Explanation
+from textlrp.reports.comparison.gallery_page import PASSAGE, SHORT, galleries_page, gallery_page
 
 RULES = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)")
 

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.records import Explanation, Status, Tokens
-from textlrp.reports.html import document_page, notebook_fragment
-from textlrp.reports.writing import list_page, write_report
+from textlrp.explanation import Explanation
+from textlrp.records import Status, Tokens
+from textlrp.reports.corpus.report_files import list_page, write_report
+from textlrp.reports.document import document_page, notebook_fragment
 
 HOSTILE = (
     "</style></title><script>alert(1)</script><img src=//x.example onerror=alert(1)>\"'><b onclick='x'>{{ 7*7 }}"

@@ -7,7 +7,8 @@ from explanations import make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.records import Explanation, Status, Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import Status, Tokens
 from textlrp.reports.lines import lines_of, strength, whole_letters
 
 LETTERS = "ab \n\r\t\u2028é中א👩\u200d⚕\ufe0f\u0301\U0001f3fd"

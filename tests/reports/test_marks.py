@@ -8,20 +8,12 @@ from explanations import make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.records import Explanation, Status, Tokens
-from textlrp.reports.marks import (
-    REASONS,
-    decimals,
-    in_sentences,
-    number,
-    percentage,
-    runs,
-    sentence_sums,
-    shown_relevance,
-    word_sums,
-)
-from textlrp.reports.summary import Summary
-from textlrp.reports.terminal import _sides
+from textlrp.cli.terminal import _sides
+from textlrp.explanation import Explanation
+from textlrp.records import Status, Tokens
+from textlrp.reports.corpus.summary import Summary
+from textlrp.reports.marks import REASONS, in_sentences, runs, sentence_sums, shown_relevance, word_sums
+from textlrp.reports.numbers import decimals, number, percentage
 from textlrp.reports.view import view
 
 

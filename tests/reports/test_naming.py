@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from explanations import make_explanation
 
-from textlrp.explainers.methods import METHODS
+from textlrp.explainers.method_table import METHODS
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Gamma, ZBox, Zero

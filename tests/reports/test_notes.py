@@ -12,13 +12,13 @@ import pytest
 from explanations import make_explanation
 from rich.console import Console
 
-from textlrp.records import Explanation
-from textlrp.reports.comparing import comparison_page
-from textlrp.reports.gallery import gallery_page
-from textlrp.reports.html import document_page, mail_fragment, notebook_fragment
-from textlrp.reports.summary import only
-from textlrp.reports.terminal import print_explanation
-from textlrp.reports.writing import list_page
+from textlrp.cli.terminal import print_explanation
+from textlrp.explanation import Explanation
+from textlrp.reports.comparison.comparison_page import comparison_page
+from textlrp.reports.comparison.gallery_page import gallery_page
+from textlrp.reports.corpus.report_files import list_page
+from textlrp.reports.corpus.summary import only
+from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
 GENERAL = "Flat at the input was made for pixels."
 OWN = "The score is negative: with this rule, blue (against the class) marks what raises it."

@@ -9,8 +9,8 @@ from explanations import make_explanation, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textlrp.reports.comparison.passages import Passage, cut, passage, shared_passage
 from textlrp.reports.marks import runs
-from textlrp.reports.passages import Passage, cut, passage, shared_passage
 
 PIECES = st.lists(
     st.sampled_from(["word ", "a ", "\n", "\n\n", "  ", "long-winded, ", "x" * 30, "é🚀 "]), max_size=40

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from textlrp.records import Explanation, Status
-from textlrp.reports.terminal import print_explanation, printable
+from textlrp.cli.terminal import print_explanation, printable
+from textlrp.explanation import Explanation
+from textlrp.records import Status
 
 
 def shown(explanation: Explanation, *, top_k: int | None = None, lines: int | None = None, width: int = 100) -> str:

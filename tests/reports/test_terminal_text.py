@@ -16,8 +16,8 @@ from rich.style import Style
 from test_lines import by_character
 from test_terminal import obeyed
 
-from textlrp.records import Explanation
-from textlrp.reports.terminal_text import harmless, legend, look_of, print_text
+from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
+from textlrp.explanation import Explanation
 
 SYSTEMS = ("truecolor", "256", "standard")
 

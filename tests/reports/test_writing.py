@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.records import Explanation
-from textlrp.reports.mapping import HEIGHT, LINE, WIDTH, document_map
-from textlrp.reports.summary import Summary, only
-from textlrp.reports.writing import Beside, list_page, report_folder, write_report
+from textlrp.explanation import Explanation
+from textlrp.reports.charts.map import HEIGHT, LINE, WIDTH, document_map
+from textlrp.reports.corpus.report_files import list_page, write_report
+from textlrp.reports.corpus.report_folder import report_folder
+from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.summary import Summary, only
 
 LABELS = ("sci.med", "sci.space", "rec.autos")
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
-from textlrp.text.batches import Batch, Reader, bucket, encode, pad
+from textlrp.text.batches import Batch, bucket, pad
 from textlrp.text.chunks import by_pattern, by_whitespace
+from textlrp.text.encoding import Reader, encode
 from textlrp.text.invisible import visible, visible_with_origins
 from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary

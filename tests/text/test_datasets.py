@@ -20,8 +20,8 @@ import sklearn.datasets
 
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
-from textlrp.text import datasets
-from textlrp.text.datasets import Corpus, load_20newsgroups, load_corpus, load_sample_posts
+from textlrp.text import newsgroups
+from textlrp.text.corpora import Corpus, load_20newsgroups, load_corpus, load_sample_posts
 
 POSTS = {
     "20news-bydate-test/sci.med/59001": b"From: a@b.example\nSubject: fl\xfc\r\n\r\nTake two.\r\n",
@@ -187,7 +187,7 @@ def test_scikit_learns_cache_is_read_without_the_network(monkeypatch: pytest.Mon
         return bunch()
 
     monkeypatch.setattr(sklearn.datasets, "fetch_20newsgroups", fetch)
-    monkeypatch.setattr(datasets, "_why_unreachable", lambda url: pytest.fail("the network was asked"))
+    monkeypatch.setattr(newsgroups, "_why_unreachable", lambda url: pytest.fail("the network was asked"))
     corpus = load_20newsgroups("train")
     assert [(d.id, d.text, d.label) for d in corpus] == [
         ("alt.atheism/51", "Why?", "alt.atheism"),
@@ -208,9 +208,9 @@ def test_scikit_learn_downloads_with_a_time_limit(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sklearn.datasets, "fetch_20newsgroups", fetch)
     answering = tmp_path / "answer"
     answering.write_bytes(b"")
-    monkeypatch.setattr(datasets, "_DOWNLOAD", answering.as_uri())
+    monkeypatch.setattr(newsgroups, "_DOWNLOAD", answering.as_uri())
     assert len(load_20newsgroups("train")) == 2
-    assert limits == [datasets._STALL]
+    assert limits == [newsgroups._STALL]
     assert socket.getdefaulttimeout() is None
 
 
@@ -219,16 +219,16 @@ def test_a_download_that_breaks_off_says_what_to_do(monkeypatch: pytest.MonkeyPa
         raise URLError("connection reset") if options["download_if_missing"] else OSError("not found")
 
     monkeypatch.setattr(sklearn.datasets, "fetch_20newsgroups", fetch)
-    monkeypatch.setattr(datasets, "_why_unreachable", lambda url: "")
+    monkeypatch.setattr(newsgroups, "_why_unreachable", lambda url: "")
     with pytest.raises(DataError, match=r"connection reset.*set TEXTLRP_20NEWS or path=.*load_sample_posts\(\)"):
         load_20newsgroups("train")
     assert socket.getdefaulttimeout() is None
 
 
 def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets, "_PATIENCE", 0.3)
+    monkeypatch.setattr(newsgroups, "_PATIENCE", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(datasets, "_DOWNLOAD", f"http://127.0.0.1:{server.getsockname()[1]}/x")
+        monkeypatch.setattr(newsgroups, "_DOWNLOAD", f"http://127.0.0.1:{server.getsockname()[1]}/x")
         started = time.monotonic()
         with pytest.raises(DataError, match=r"cannot be downloaded \(.*(timed out|no answer).*load_sample_posts"):
             load_20newsgroups("train")
@@ -237,16 +237,16 @@ def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_host_that_refuses_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(datasets, "_DOWNLOAD", f"http://127.0.0.1:{server.getsockname()[1]}/x")
+        monkeypatch.setattr(newsgroups, "_DOWNLOAD", f"http://127.0.0.1:{server.getsockname()[1]}/x")
     with pytest.raises(DataError, match=r"cannot be downloaded \(.*refused.*load_sample_posts"):
         load_20newsgroups("train")
 
 
-@pytest.mark.parametrize("patience", [0.3, pytest.param(datasets._PATIENCE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("patience", [0.3, pytest.param(newsgroups._PATIENCE, marks=pytest.mark.slow)])
 def test_a_name_server_that_hangs_is_given_up_within_fifteen_seconds(
     patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "_PATIENCE", patience)
+    monkeypatch.setattr(newsgroups, "_PATIENCE", patience)
     released = threading.Event()
 
     def hang(*args: object, **options: object) -> list[Any]:

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from textlrp.cli.inputs import documents_of
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.rationale_files import read_rationales
-from textlrp.text.datasets import load_corpus
+from textlrp.text.corpora import load_corpus
 from textlrp.text.formats import layout_of
 from textlrp.text.opening import read_text
 from textlrp.text.readers import Columns, Record, read_rows, read_table
-from textlrp.text.vectors import load_vectors
+from textlrp.text.vector_files import load_vectors
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 FIELD = st.text('ab"\t \n,', max_size=6)

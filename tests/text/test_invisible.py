@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import textlrp
 from tests.toys import KINDS, LABELS, TEXTS, small
 from textlrp.records import Status, no_ranges
-from textlrp.text.batches import Reader
+from textlrp.text.encoding import Reader
 from textlrp.text.invisible import has_invisible, visible, visible_with_origins
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors

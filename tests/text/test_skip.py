@@ -12,7 +12,7 @@ from sklearn.datasets import _twenty_newsgroups as peer
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges
-from textlrp.text.datasets import load_20newsgroups, load_sample_posts
+from textlrp.text.corpora import load_20newsgroups, load_sample_posts
 from textlrp.text.skip import SKIPPABLE, footer_ranges, header_ranges, make_skip, merge_ranges, quote_ranges
 
 CUTS = {

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
-from textlrp.text.vectors import Vectors, load_vectors
+from textlrp.text.vector_files import load_vectors
+from textlrp.text.vectors import Vectors
 
 WORDS = ("the", "Straße", "New York", "e\u0301", "12", "的\xa0x")
 MATRIX = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from toys import LABELS, NAMES, TEXTS, fitted
 
 from textlrp import explain
-from textlrp.records import Document, Phrase
-from textlrp.words.classes import class_words
+from textlrp.class_words import class_words
+from textlrp.explanation import Phrase
+from textlrp.records import Document
 
 
 def explained(text, *relevance, id="1", targets=(0,), **fields):

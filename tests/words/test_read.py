@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from explanations import make_explanation
 
+from textlrp.class_words import read_words, strongest
 from textlrp.records import Status, Tokens
-from textlrp.words.read import read_words, strongest
 
 
 def test_only_words_read_come_in_order():

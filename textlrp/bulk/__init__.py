@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textlrp.lazily import importer
+from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
-    from textlrp.bulk.batches import BatchExplainer
+    from textlrp.bulk.explainer import BatchExplainer
     from textlrp.bulk.run import Run, Workforce, explain_to_folder
     from textlrp.bulk.sources import CorpusSource, FileSource, file_source
 
 __all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "Workforce", "explain_to_folder", "file_source"]
 
 _HOMES = {
-    "BatchExplainer": "bulk.batches",
+    "BatchExplainer": "bulk.explainer",
     "CorpusSource": "bulk.sources",
     "FileSource": "bulk.sources",
     "Run": "bulk.run",

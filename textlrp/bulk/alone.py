@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.parts import Parts, Written, size_of, write_part
 from textlrp.models.base import Classifier
 from textlrp.models.loading import load

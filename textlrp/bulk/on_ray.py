@@ -19,12 +19,12 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.bulk.alone import Alone
-from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.parts import Parts, Written, encode, part_of, write_bytes
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
-from textlrp.lrp.projections import Kept
+from textlrp.lrp.kernels.projections import Kept
 from textlrp.models.base import TextClassifier
-from textlrp.models.tracing import kept_projections
+from textlrp.models.tapes import kept_projections
 
 AHEAD = 2
 """Parts that a worker has at once: more, and the one that began first takes them all."""

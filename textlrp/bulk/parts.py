@@ -18,14 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from textlrp.bulk.sources import Source
-from textlrp.files import written_beside
+from textlrp.files.written_file import written_beside
 from textlrp.rows import WRITING
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
 from textlrp.text.surrogates import all_without_surrogates
 
 if TYPE_CHECKING:
-    from textlrp.bulk.batches import BatchExplainer
+    from textlrp.bulk.explainer import BatchExplainer
 
 PART_ROWS = 2048
 """Rows of the input in one part: a multiple of the 64 documents that are explained together."""

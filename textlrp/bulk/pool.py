@@ -19,7 +19,7 @@ import pyarrow as pa
 from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.parts import PART_ROWS, Parts, Written, part_of
 from textlrp.errors import DataError
-from textlrp.processes import context, warm_up
+from textlrp.machine import context, warm_up
 from textlrp.rows import About
 
 if TYPE_CHECKING:

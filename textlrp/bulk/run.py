@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,18 +13,23 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
-from textlrp.bulk.folder import RunFolder, check_run
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import processes
-from textlrp.bulk.sources import FileSource, Source
+from textlrp.bulk.run_folder import RunFolder, check_run
+from textlrp.bulk.sources import CorpusSource, FileSource, Source, file_source
 from textlrp.errors import DataError, OptionError, StoppedError
+from textlrp.explainers.targets import targets_named
 from textlrp.lrp.budget import MEMORY
-from textlrp.processes import cores, usable
-from textlrp.progress import progress_bar
+from textlrp.machine import cores, progress_bar, usable
+from textlrp.models.given_files import inputs_of
 from textlrp.rows import About
+from textlrp.text.formats import layout_of
+from textlrp.text.named_corpora import NAMED, open_corpus, spread
+from textlrp.text.readers import Columns
 
 if TYPE_CHECKING:
     from textlrp.models.base import TextClassifier
+
 
 ENGINES = ("local", "ray")
 
@@ -184,3 +190,48 @@ def _check_room(engine: Engine, part: pa.Table, source: Source, run: RunFolder) 
             f"{free / 1e9:,.1f} GB are free at {str(run.path)!r}; make room, or keep fewer words (top_k=) or classes."
         )
     return total
+
+
+def explain_in_bulk(
+    model: str,
+    source: str | Path,
+    folder: str | Path,
+    *,
+    targets: Sequence[str] = (),
+    versus: str | None = None,
+    by: Workforce | None = None,
+    limit: int | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Run:
+    """Explain a corpus by name or path with the model saved or bundled as ``model``, into ``folder``.
+
+    ``targets`` and ``versus`` as in :func:`explain_corpus`; ``by`` and ``options`` as in :func:`explain_to_folder`. A
+    row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
+    """
+    check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
+    names = targets_named(targets, versus)
+    layout: dict[str, Any] = {
+        "delimiter": delimiter,
+        "header": header,
+        "columns": columns,
+        "max_row_length": max_row_length,
+    }
+    named = str(source) in NAMED
+    rows: Source
+    if not named:
+        rows = file_source(source, Columns(text, label, id), encoding or "utf-8", layout_of(**layout))
+    if named or limit is not None:
+        corpus = open_corpus(source, "test", text=text, label=label, id=id, encoding=encoding, **layout)
+        what = {"corpus": str(source)} if named else rows.identity()
+        documents = corpus if limit is None else list(spread(corpus, limit))
+        rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
+    return explain_to_folder(model, rows, folder, by=by, force=force, target=names or None, **options)

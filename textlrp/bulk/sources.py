@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from textlrp.errors import DataError, OptionError
-from textlrp.files import check_regular, user_path
+from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
-from textlrp.text.datasets import Corpus
-from textlrp.text.formats import AS_FOUND
+from textlrp.text.corpora import Corpus
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Layout, Record, read_files, read_rows
+from textlrp.text.row_layout import AS_FOUND
 
 Rows = Iterable[Record | BadRow]
 

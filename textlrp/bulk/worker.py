@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from textlrp.bulk.batches import BatchExplainer
+from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.parts import size_of, write_part
-from textlrp.bulk.sharing import attach, share
+from textlrp.bulk.shared_projections import attach, share
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.base import Classifier
 from textlrp.models.loading import load

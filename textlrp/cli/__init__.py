@@ -8,17 +8,41 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 import typer
 from typer.main import get_command
 
-from textlrp.cli import commands, showing, looking  # isort: skip # noqa: F401  they bring their commands
+from textlrp.cli.demo_command import cli_demo
+from textlrp.cli.evaluate_command import cli_evaluate
+from textlrp.cli.explain_command import cli_explain
+from textlrp.cli.filters_command import cli_filters
+from textlrp.cli.predict_command import cli_predict
 from textlrp.cli.program import app
+from textlrp.cli.report_command import cli_report
+from textlrp.cli.rules_command import cli_rules
+from textlrp.cli.terminal import printable
+from textlrp.cli.train_command import cli_train
+from textlrp.cli.words_command import cli_words
 from textlrp.errors import StoppedError, TextlrpError
-from textlrp.reports.terminal import printable
+
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": cli_demo,
+    "train": cli_train,
+    "predict": cli_predict,
+    "explain": cli_explain,
+    "report": cli_report,
+    "rules": cli_rules,
+    "filters": cli_filters,
+    "words": cli_words,
+    "evaluate": cli_evaluate,
+}
+"""Each command by its name, in the order of ``textlrp --help``."""
+
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

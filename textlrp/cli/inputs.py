@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from textlrp.cli.terminal import printable
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
-from textlrp.reports.terminal import printable
 from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
 if TYPE_CHECKING:
-    from textlrp.corpus import Prediction
+    from textlrp.cli.predictions import Prediction
     from textlrp.models.base import TextClassifier
-    from textlrp.models.pipelines import PipelineModel
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
 
 
 class Texts:
@@ -91,13 +91,13 @@ def documents_of(
     if source is None or source == "-":
         read = _standard_input(encoding or "utf-8", layout.get("max_row_length") or MAX_ROW_LENGTH)
         return Texts([Document("standard input", read)], lambda: 1)
-    from textlrp import corpus
+    from textlrp.text.named_corpora import open_corpus, spread
 
-    opened = corpus.open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
+    opened = open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
     if limit is None:
         return Texts(opened, opened.__len__)
     total = len(opened)
-    texts = Texts(corpus.spread(opened, limit), lambda: min(limit, total), total)
+    texts = Texts(spread(opened, limit), lambda: min(limit, total), total)
     if texts.left_out:
         say(f"taking {texts.left_out}")
     return texts

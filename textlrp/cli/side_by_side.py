@@ -8,7 +8,7 @@ from typing import Literal
 
 from textlrp.cli.inputs import Texts, load_model, say_written
 from textlrp.errors import OptionError
-from textlrp.file_kinds import PAGES
+from textlrp.files.kinds import PAGES
 
 GALLERY = 12
 """Documents of a gallery, unless --limit says otherwise."""
@@ -36,13 +36,15 @@ def gallery(
     if output is None:
         raise OptionError("several rules or methods stand side by side on a page; name it with -o PAGE.html.")
     _check_one(target, "several rules or methods")
-    from textlrp import corpus
+    from textlrp.cli.panels import write_gallery
+    from textlrp.files.written_file import check_output
+    from textlrp.models.given_files import inputs_of
 
-    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model]), force=force)
+    check_output(output, PAGES, inputs=inputs_of(source, models=[model]), force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
     texts = documents(limit or GALLERY)
-    page = corpus.write_gallery(
+    page = write_gallery(
         classifier,
         texts,
         output,
@@ -79,11 +81,13 @@ def comparison(
     if evaluation is not None:
         raise OptionError("--evaluation came with a comparison; it belongs to a report of one side. Leave it out.")
     _check_one(target, "two models, rules or methods")
-    from textlrp import corpus
+    from textlrp.cli.two_sides import Comparison, write_comparison
+    from textlrp.files.written_file import check_output
+    from textlrp.models.given_files import inputs_of
 
-    corpus.check_output(output, PAGES, inputs=corpus.inputs_of(source, models=[model, against]), force=force)
+    check_output(output, PAGES, inputs=inputs_of(source, models=[model, against]), force=force)
     first = load_model(model, trust_pickle=trust_pickle)
-    asked = corpus.Comparison(
+    asked = Comparison(
         against=None if against is None else load_model(against, trust_pickle=trust_pickle),
         rule=rule,
         method=method,
@@ -93,7 +97,7 @@ def comparison(
         start=start,
     )
     texts = documents(limit)
-    page = corpus.write_comparison(
+    page = write_comparison(
         first, texts, output, asked, names=(model, against or model), palette=palette, force=force
     )
     say_written(page, texts)

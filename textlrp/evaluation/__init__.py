@@ -5,10 +5,12 @@
 (:func:`still_right`, :func:`curve`, :func:`difference`).
 """
 
+from textlrp.class_words import class_words
 from textlrp.evaluation.deletion import OTHER_PROTOCOLS, PROTOCOLS, Protocol, curve, difference, still_right
 from textlrp.evaluation.docvectors import document_vectors, explanatory_power
 from textlrp.evaluation.eraser import eraser_scores
 from textlrp.evaluation.intervals import bootstrap_interval, paired_difference, paired_interval
+from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, read_corpus, word_relevances
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.randomising import randomised
 from textlrp.evaluation.rationale_files import read_rationales
@@ -18,9 +20,7 @@ from textlrp.evaluation.rationales import (
     position_agreement,
     rationale_agreement,
 )
-from textlrp.evaluation.reading import Asked, ReadCorpus, read_corpus, word_relevances
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
-from textlrp.words.classes import class_words
 
 __all__ = [
     "OTHER_PROTOCOLS",

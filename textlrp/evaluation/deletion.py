@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.evaluation.intervals import Difference, bootstrap_interval, paired_difference
-from textlrp.evaluation.reading import ReadCorpus
-from textlrp.models.paths import Change, path_scores
+from textlrp.evaluation.measured_corpus import ReadCorpus
+from textlrp.models.word_paths import Change, path_scores
 
 Numbers = NDArray[Any]
 STEPS, AT_LEAST = 50, 100

@@ -21,7 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from textlrp.errors import DataError, ModelError
-from textlrp.evaluation.reading import ReadCorpus
+from textlrp.evaluation.measured_corpus import ReadCorpus
 from textlrp.explainers.closed import gradients_by_dimension, has_closed_form
 from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.evaluation.deletion import order_of
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
-from textlrp.evaluation.reading import ReadCorpus
-from textlrp.models.paths import kept_scores
+from textlrp.evaluation.measured_corpus import ReadCorpus
+from textlrp.models.word_paths import kept_scores
 
 Numbers = NDArray[Any]
 

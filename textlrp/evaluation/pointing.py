@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.class_words import read_words
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.explainers.explain import explain
-from textlrp.explainers.methods import Method
+from textlrp.explainers.method_table import Method
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier
@@ -25,7 +26,6 @@ from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
-from textlrp.words.read import read_words
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

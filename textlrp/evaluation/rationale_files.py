@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
-from textlrp.files import check_regular, user_path
+from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document, Ranges
 from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
 from textlrp.text.skip import merge_ranges

@@ -6,41 +6,44 @@ Letters: N documents, S marked ranges, L words, word types or sentences of one d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.class_words import read_words, strongest
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
+from textlrp.evaluation.marked_words import (
+    By,
+    RankedWords,
+    TextWords,
+    largest_parts,
+    over_words,
+    ranked_words,
+    summed_parts,
+    text_words,
+)
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.explainers.explain import explain
-from textlrp.explainers.methods import Method
+from textlrp.explainers.method_table import Method
 from textlrp.explainers.targets import Index
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import Classifier
-from textlrp.records import Document, Explanation, Ranges
-from textlrp.text.sentences import sentence_spans
-from textlrp.text.tokens import Tokenizer, make_tokenizer
-from textlrp.words.read import overlaps, read_words, strongest
+from textlrp.records import Document
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
     from torch import nn
 
+
 MEASURES = ("average_precision", "auroc", "pointing", "iou")
 """What :func:`rationale_agreement` measures; each from 0 to 1, and 1 is full agreement."""
-
-By = Literal["token", "word", "sentence"]
-LEVELS: tuple[By, ...] = ("word", "token", "sentence")
-"""What is ranked: distinct words with their occurrences summed, single occurrences, or sentences."""
-
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +117,7 @@ def rationale_agreement(
     """
     how = ["", ""]
 
-    def ranked() -> Iterator[_Ranked]:
+    def ranked() -> Iterator[RankedWords]:
         for explanation, rationale in zip(explanations, rationales, strict=True):
             if explanation.text != rationale.text:
                 raise DataError(
@@ -124,12 +127,12 @@ def rationale_agreement(
             row = explanation.row(rationale.label)
             if read_only:
                 read = read_words(explanation)
-                words = _Words(read.spans, read.forms)
+                words = TextWords(read.spans, read.forms)
                 relevance = read.relevance[row]
             else:
-                words = _words_of(rationale.text)
-                relevance = _over_words(words, explanation, row)
-            yield _ranked(words, relevance, rationale, by, _summed)
+                words = text_words(rationale.text)
+                relevance = over_words(words, explanation, row)
+            yield ranked_words(words, relevance, rationale, by, summed_parts)
 
     return _agreement(ranked(), how, by, "the words read" if read_only else "the words")
 
@@ -145,11 +148,11 @@ def position_agreement(
     if first not in ("late", "early"):
         raise OptionError(f"first must be 'late' or 'early'; got {first!r}.")
 
-    def ranked() -> Iterator[_Ranked]:
+    def ranked() -> Iterator[RankedWords]:
         for rationale in rationales:
-            words = _words_of(rationale.text)
+            words = text_words(rationale.text)
             positions = np.arange(len(words.spans), dtype=np.float64)
-            yield _ranked(words, positions if first == "late" else -positions, rationale, by, _largest)
+            yield ranked_words(words, positions if first == "late" else -positions, rationale, by, largest_parts)
 
     return _agreement(ranked(), [f"{first} words first", ""], by, "the words")
 
@@ -173,16 +176,16 @@ def log_ratio_agreement(
     texts: Counter[tuple[str, str]] = Counter()
     for document in documents:
         if document.label is not None:
-            counts.setdefault(str(document.label), Counter()).update(_words_of(document.read_text()).forms)
+            counts.setdefault(str(document.label), Counter()).update(text_words(document.read_text()).forms)
             texts[document.text, str(document.label)] += 1
     everything: Counter[str] = sum(counts.values(), Counter())
 
-    def ranked() -> Iterator[_Ranked]:
+    def ranked() -> Iterator[RankedWords]:
         for n, rationale in enumerate(rationales):
             label = rationale.label if rationale.label is not None or labels is None else labels[n]
             if label is None or label not in counts:
                 raise DataError(f"the corpus has no document of the class {label!r} of document {rationale.id!r}.")
-            words = _words_of(rationale.text)
+            words = text_words(rationale.text)
             own = Counter(words.forms)
             copies = {name: texts[rationale.text, name] for name in counts}
             inside = counts[label].total() - copies[label] * own.total()
@@ -194,84 +197,15 @@ def log_ratio_agreement(
                 ratios[form] = np.log((here + 1) / (inside + len(everything))) - np.log(
                     (elsewhere + 1) / (whole - inside + len(everything))
                 )
-            yield _ranked(words, np.array([ratios[form] for form in words.forms]), rationale, by, _summed)
+            yield ranked_words(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
 
     return _agreement(ranked(), ["tf × log ratio", ""], by, "the words")
-
-
-# ---- what is ranked
-
-
-class _Words(NamedTuple):
-    """Character ``spans`` (L, 2) of the words of a text, and their ``forms`` (L,) in lower case."""
-
-    spans: NDArray[np.int32]
-    forms: tuple[str, ...]
-
-
-class _Ranked(NamedTuple):
-    """``relevance`` (L,) of the words, word types or sentences of a text, and which are ``marked`` (L,)."""
-
-    relevance: Numbers
-    marked: NDArray[np.bool_]
-
-
-def _words_of(text: str) -> _Words:
-    """All words of a text, whatever a model reads: runs of letters and digits."""
-    spans = _tokenizer().spans(text)
-    return _Words(spans, tuple(text[start:end].casefold() for start, end in spans.tolist()))
-
-
-@cache
-def _tokenizer() -> Tokenizer:
-    return make_tokenizer("words")
-
-
-def _over_words(words: _Words, explanation: Explanation, row: int) -> Numbers:
-    """(L,) the relevance of the tokens on the words they overlap; what is on no word is left out."""
-    word, token, share = overlaps(words.spans, explanation.tokens.spans)
-    values = share * explanation.relevance[row].astype(np.float64)[token]
-    return np.bincount(word, weights=values, minlength=len(words.spans)).astype(np.float64)
-
-
-def _summed(values: Numbers, groups: NDArray[np.int64], count: int) -> Numbers:
-    return np.bincount(groups, weights=values, minlength=count).astype(np.float64)
-
-
-def _largest(values: Numbers, groups: NDArray[np.int64], count: int) -> Numbers:
-    found = np.full(count, -np.inf)
-    np.maximum.at(found, groups, values)
-    return found
-
-
-def _ranked(
-    words: _Words,
-    relevance: Numbers,
-    rationale: Rationale,
-    by: By,
-    together: Callable[[Numbers, NDArray[np.int64], int], Numbers],
-) -> _Ranked:
-    """The words' relevance and marks, put ``together`` for word types or sentences, in the order of the text."""
-    marked = _marked(words.spans, rationale.spans)
-    if by == "token":
-        return _Ranked(relevance, marked)
-    if by == "word":
-        index: dict[str, int] = {}
-        groups = np.array([index.setdefault(form, len(index)) for form in words.forms], dtype=np.int64)
-    elif by == "sentence":
-        # a word belongs to the sentence it begins in; sentences without a word do not count
-        place = np.searchsorted(sentence_spans(rationale.text)[:, 0], words.spans[:, 0], "right")
-        groups = np.unique(place, return_inverse=True)[1].astype(np.int64)
-    else:
-        raise OptionError(f"by must be 'token', 'word' or 'sentence'; got {by!r}.")
-    count = int(groups.max(initial=-1)) + 1
-    return _Ranked(together(relevance, groups, count), np.bincount(groups, weights=marked, minlength=count) > 0)
 
 
 # ---- measures
 
 
-def _agreement(ranked: Iterable[_Ranked], how: Sequence[str], by: By, words: str) -> Agreement:
+def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words: str) -> Agreement:
     values: dict[str, list[float]] = {name: [] for name in MEASURES}
     kept, shares = [], []
     for relevance, marked in ranked:
@@ -313,10 +247,3 @@ def _measured(relevance: NDArray[np.float64], marked: NDArray[np.bool_]) -> tupl
         float(marked[strongest(relevance, 1)[0]]),
         common / (2 * int(marked.sum()) - common),
     )
-
-
-def _marked(words: NDArray[np.int32], ranges: Ranges) -> NDArray[np.bool_]:
-    """(L,) whether each word (L, 2) overlaps one of the ranges (S, 2): more have begun than were over before it."""
-    begun = np.searchsorted(ranges[:, 0], words[:, 1], "left")
-    over = np.searchsorted(ranges[:, 1], words[:, 0], "right")
-    return np.asarray(begun > over)

@@ -13,18 +13,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.class_words import ReadWords, read_words, strongest
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomising import cascade, randomised
 from textlrp.explainers.explain import explain
-from textlrp.explainers.methods import Method
+from textlrp.explainers.method_table import Method
 from textlrp.explainers.targets import Index
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import TextClassifier
 from textlrp.models.options import check_whole
-from textlrp.records import Document, Explanation
-from textlrp.words.read import ReadWords, read_words, strongest
+from textlrp.records import Document
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.models.base import Classifier
-from textlrp.models.paths import kept_scores
+from textlrp.models.word_paths import kept_scores
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 

@@ -12,20 +12,21 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import ModelError, TargetError
-from textlrp.explainers.methods import Method
+from textlrp.explainers.method_table import Method
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch
 from textlrp.explainers.targets import resolve_targets
+from textlrp.explanation import Explanation, Phrase
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import land
+from textlrp.lrp.kernels.threads import threads_for
 from textlrp.lrp.starts import Start, Started, started
-from textlrp.lrp.threads import threads_for
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.base import Classifier
 from textlrp.models.finite import check_scores
-from textlrp.models.tracing import Tracer
-from textlrp.records import Document, Explanation, Phrase, Target
+from textlrp.models.tapes import Tracer
+from textlrp.records import Document, Target
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from textlrp.explainers.methods import METHODS
+from textlrp.explainers.method_table import METHODS
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES

@@ -16,18 +16,18 @@ import torch
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
 from textlrp.explainers.blocks import How, explain_block
-from textlrp.explainers.methods import Method, as_method
+from textlrp.explainers.method_table import Method, as_method
 from textlrp.explainers.targets import resolve_targets
+from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import DTYPES, Classifier
-from textlrp.models.inputs import check_container, check_text
-from textlrp.models.options import is_whole
-from textlrp.models.tracing import tracer
-from textlrp.records import Document, Explanation
+from textlrp.models.options import check_container, check_text, is_whole
+from textlrp.models.tapes import tracer
+from textlrp.records import Document
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 from textlrp.errors import ModelError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
 from textlrp.explainers.methods import IntegratedGradients, SmoothGrad
-from textlrp.models.points import Point
-from textlrp.models.refusals import CUT_OFF
+from textlrp.models.differentiable import Point
+from textlrp.models.torch_module.refusals import CUT_OFF
 
 NUMBERS_TOGETHER = 1 << 20
 """Alternatives are led through the net together while their inputs have fewer numbers than this."""

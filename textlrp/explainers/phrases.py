@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.errors import ModelError
+from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.maps import WinningWindows
 from textlrp.lrp.trace import Linear, Propagated, Trace, layers_of
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
-from textlrp.records import Document, Phrase
+from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
 
 Numbers = NDArray[Any]

@@ -17,6 +17,7 @@ from textlrp.explainers.gradients import (
     smoothgrad,
     squared_gradient,
 )
+from textlrp.explainers.method_table import Method
 from textlrp.explainers.methods import (
     CAM,
     Deconvnet,
@@ -25,7 +26,6 @@ from textlrp.explainers.methods import (
     GuidedBackprop,
     IntegratedGradients,
     Lime,
-    Method,
     Occlusion,
     Random,
     Shap,

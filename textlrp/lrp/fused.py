@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textlrp.lrp import kernels
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.kernels import Floats, Ids
+from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels.threads import torch_on_one_thread
+from textlrp.lrp.kernels.windows import Floats, Ids
 from textlrp.lrp.maps import Dense, WinningWindows, sides
 from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
-from textlrp.lrp.threads import torch_on_one_thread
 from textlrp.lrp.trace import Linear, Trace, Windows, layers_of, sum_tensors
 
 

@@ -20,7 +20,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from textlrp.lrp import device, kernels
+from textlrp.lrp.kernels import device
+from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.rules import Box, Part
 
 

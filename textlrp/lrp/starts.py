@@ -17,7 +17,7 @@ from torch import Tensor
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Dense, Features, LinearMap
-from textlrp.lrp.recorded import Applied, Moved
+from textlrp.lrp.recorded.steps import Applied, Moved
 from textlrp.lrp.rules import Part, Zero, has_fixed_sign, remark_on_text
 from textlrp.lrp.trace import Linear, Step, Trace, layers_of
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
-from textlrp.lrp.kernels import Ids, Places
+from textlrp.lrp.kernels.windows import Ids, Places
 from textlrp.lrp.maps import Added, ByDimension, Grid, LinearMap, VectorMap
 from textlrp.lrp.rules import Box, Part, Rule, is_plain_share
 
@@ -193,7 +193,7 @@ class Windows(NamedTuple):
     """The winning windows of all convolutions of a net, side by side, and the texts that they are of.
 
     F filters of all widths; S = the sum of their widths. ``products`` (N, S), ``where`` (N, F), ``bounds`` (F + 1,)
-    as in :class:`textlrp.lrp.kernels.Winners`; ``outputs`` (N, F) with the bias (F,) of the convolutions; ``words``
+    as in :class:`.Winners`; ``outputs`` (N, F) with the bias (F,) of the convolutions; ``words``
     (L,) ids, 0 where unknown; ``starts`` (N + 1,) where each text begins. ``filters`` of each convolution by its
     name, in order; ``lookup`` the name of the step that reads the words, ``output`` the layer that writes the scores.
     """

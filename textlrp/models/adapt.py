@@ -36,7 +36,9 @@ def as_classifier(
                 f"a {type(model).__name__} came without tokenizer= or vocabulary=; both are wanted for a torch "
                 "module: explain(module, text, tokenizer=str.split, vocabulary={'word': 1, ...})."
             )
-        from textlrp.models.foreign import torch_model  # late: an adapter is imported for the model it adapts
+        from textlrp.models.torch_module.module_model import (
+            torch_model,  # late: an adapter is imported for the model it adapts
+        )
 
         return torch_model(
             model,
@@ -66,8 +68,8 @@ def as_classifier(
     from sklearn.base import BaseEstimator  # late: textlrp's own classifiers need none of scikit-learn
     from sklearn.pipeline import Pipeline
 
-    from textlrp.models.foreign import TorchTextModel
-    from textlrp.models.pipelines import PipelineModel, pipeline_model
+    from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
+    from textlrp.models.torch_module.module_model import TorchTextModel
 
     if isinstance(model, Pipeline):
         return pipeline_model(model)

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
+from textlrp.models.differentiable import Point
 from textlrp.models.finite import check_scores
-from textlrp.models.inputs import Texts, check_labels, check_texts
-from textlrp.models.options import check_whole, is_whole, plain_option
+from textlrp.models.options import Texts, check_labels, check_texts, check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids
-from textlrp.models.points import Point
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.records import Document
-from textlrp.text.batches import Batch, Reader, unpadded
+from textlrp.text.batches import Batch, unpadded
+from textlrp.text.encoding import Reader
 from textlrp.text.scripts import advice, spaceless
 from textlrp.text.skip import make_skip
 from textlrp.text.tokens import make_tokenizer

@@ -17,16 +17,15 @@ from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
 from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing, ids_of
 from textlrp.models.char_ngrams import LONGEST, CharNgrams, SpelledBatch, counted, spelled_of
+from textlrp.models.differentiable import Point
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
 from textlrp.models.finite import check_scores
-from textlrp.models.inputs import Texts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import count_kept, frequent_keys, occurrences
-from textlrp.models.options import check_flag, check_positive, check_whole, is_whole
+from textlrp.models.options import Texts, check_flag, check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids
-from textlrp.models.plain import bow_point
-from textlrp.models.points import Point
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
 from textlrp.text.batches import Batch, following, pieces, unpadded
 from textlrp.text.vocabulary import Vocabulary

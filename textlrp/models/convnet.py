@@ -1,7 +1,7 @@
 """The convolutional net: word vectors, convolutions of one or more widths, pooling over time, one dense layer.
 
 The forward pass never forms the convolution: it adds per-word projections (see
-:mod:`textlrp.lrp.kernels`). The trace is written in closed form from the same projections.
+:mod:`textlrp.lrp.kernels.windows`). The trace is written in closed form from the same projections.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from textlrp.lrp import device, kernels, mean_kernels
+from textlrp.lrp.kernels import device
+from textlrp.lrp.kernels import means as mean_kernels
+from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels.projections import Kept, Rows, project, rows_of
+from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, table_bounds
-from textlrp.lrp.projections import Kept, Rows, project, rows_of
 from textlrp.lrp.rules import Box
-from textlrp.lrp.threads import torch_on_one_thread
 from textlrp.lrp.trace import Concat, LateSteps, Linear, Lookup, Routing, Step, Trace, Windows
 from textlrp.models.packing import Packed
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from textlrp.models import base, bow, cnn, embeddings, loading
+from textlrp.models import base, bow, cnn, loading
+from textlrp.models import boe as embeddings
 
 if TYPE_CHECKING:
-    from textlrp.models.pipelines import PipelineModel
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
 
 
 Estimator = TypeVar("Estimator", bound="TextEstimator")

@@ -16,10 +16,10 @@ from safetensors.numpy import load_file
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
+from textlrp.models.boe import BagOfEmbeddingsClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
-from textlrp.models.embeddings import BagOfEmbeddingsClassifier
-from textlrp.models.folder import (
+from textlrp.models.model_folder import (
     CONFIG,
     TENSORS,
     check_trained,
@@ -30,25 +30,20 @@ from textlrp.models.folder import (
 )
 from textlrp.models.options import check_positive, is_whole
 from textlrp.models.saving import expanded, specs_of
-from textlrp.models.schema import (
-    COUNTS,
-    WORDS,
-    TensorSpec,
-    check_config,
+from textlrp.models.schema import COUNTS, WORDS, TensorSpec, check_config, damaged, shapes_of
+from textlrp.models.tensor_file import (
     check_counts,
     check_model_file,
     check_tensors,
     check_values,
-    damaged,
     read_header,
     read_words,
-    shapes_of,
     words_in,
 )
 from textlrp.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from textlrp.models.pipelines import PipelineModel
+    from textlrp.models.pipeline.pipeline_model import PipelineModel
 
 KINDS: Mapping[str, type[TextClassifier]] = {
     model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
@@ -72,7 +67,7 @@ def load(
     ``kinds`` are the classes of such models by their short names.
     """
     if is_pipeline_file(Path(path)):
-        from textlrp.models.pipeline_files import load_pipeline  # late: few need it
+        from textlrp.models.pipeline.pipeline_files import load_pipeline  # late: few need it
 
         if tokenizer is not None or skip is not None:
             raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")

@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.errors import ModelError, OptionError
-from textlrp.lrp.threads import threads_for_training
+from textlrp.lrp.kernels.threads import threads_for_training
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, Documents, TextClassifier
-from textlrp.models.inputs import Texts, check_texts
-from textlrp.models.options import check_flag, check_positive, check_share, check_whole
+from textlrp.models.differentiable import Point
+from textlrp.models.options import Texts, check_flag, check_positive, check_share, check_texts, check_whole
 from textlrp.models.packing import Ids, Packed, pack
-from textlrp.models.plain import net_point
-from textlrp.models.points import Point
-from textlrp.models.training import History, Net, Plan, SubwordTable, scores_of, train
+from textlrp.models.subword_table import SubwordTable
+from textlrp.models.torch_nets import net_point
+from textlrp.models.training import History, Net, Plan, scores_of, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
-from textlrp.text.vectors import Vectors, load_vectors
+from textlrp.text.vector_files import load_vectors
+from textlrp.text.vectors import Vectors
 from textlrp.text.vocabulary import Vocabulary
 
 VectorSource = str | Path | Vectors | None

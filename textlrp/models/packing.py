@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.lrp.projections import numbered
+from textlrp.lrp.kernels.projections import numbered
 
 Ids = NDArray[np.int64]
 """(L,) the words of one text as the model reads them: vocabulary ids, 0 for an unknown word."""

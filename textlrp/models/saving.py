@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from textlrp.errors import ModelError
-from textlrp.models.folder import FORMAT, check_replaceable, write_folder
+from textlrp.models.model_folder import FORMAT, check_replaceable, write_folder
 from textlrp.models.options import plain_option
-from textlrp.models.schema import COUNTS, QUANTIZED, WORDS, Sizes, TensorSpec, check_shapes, check_values
+from textlrp.models.schema import COUNTS, QUANTIZED, WORDS, Sizes, TensorSpec
+from textlrp.models.tensor_file import check_shapes, check_values
 from textlrp.text.vectors import Vectors
 from textlrp.version import __version__
 

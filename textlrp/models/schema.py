@@ -1,30 +1,21 @@
-"""Checks of a saved model: its JSON, the header of its tensors, and the values of its weights.
-
-Nothing in a model folder is trusted. Each kind of model declares its tensors in one method
-(:meth:`textlrp.models.base.TextClassifier.tensor_specs`); everything here follows from that declaration. Every check
-raises :class:`ModelError` with one sentence; :func:`textlrp.load` puts the name of the folder before it.
-"""
+"""What a saved model promises of its tensors, and checks of its ``config.json``."""
 
 from __future__ import annotations
 
 import json
 import math
 import reprlib
-import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textlrp.errors import ModelError
 
 LONGEST_CONFIG = 16 << 20
 """Bytes of the largest ``config.json`` that is read."""
-LONGEST_HEADER = 1 << 20
-"""Bytes of the largest header of a tensors' file that is read; a tensor needs about 100."""
 DEEPEST = 50
 """Levels of nested lists and objects in a JSON file."""
 MOST_DOCUMENTS = 1 << 53
@@ -48,7 +39,7 @@ WORDS, COUNTS = "vocabulary.words", "vocabulary.counts"
 QUANTIZED = "embedding"
 """The tensor that a compressed model stores as 8-bit integers, with one scale per row."""
 
-_short = reprlib.repr
+short_text = reprlib.repr
 
 
 class TensorSpec(NamedTuple):
@@ -84,7 +75,7 @@ class Sizes:
         """A length that only the model's shapes state, such as D; raises :class:`ModelError` if they do not."""
         shape = self.shapes.get(name, ())
         if len(shape) <= axis:
-            raise ModelError(f"shapes must have {axis + 1} or more lengths for {name!r}; got {_short(shape)}.")
+            raise ModelError(f"shapes must have {axis + 1} or more lengths for {name!r}; got {short_text(shape)}.")
         return shape[axis]
 
 
@@ -126,7 +117,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(names) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"it has {_short(twice)} twice")
+        raise ValueError(f"it has {short_text(twice)} twice")
     return names
 
 
@@ -137,14 +128,14 @@ def _no_constant(name: str) -> Any:
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError(f"the number {_short(digits)} is too large")
+        raise ValueError(f"the number {short_text(digits)} is too large")
     return number
 
 
 def _whole(digits: str) -> int:
     number = int(digits) if len(digits) < 25 else 1 << 64
     if not -(1 << 63) <= number < 1 << 64:
-        raise ValueError(f"the number {_short(digits)} is too large")
+        raise ValueError(f"the number {short_text(digits)} is too large")
     return number
 
 
@@ -173,12 +164,12 @@ def check_config(config: Mapping[str, Any]) -> None:
         config,
     )
     shapes = config.get("shapes")
-    _must(isinstance(shapes, dict) and all(map(_is_shape, shapes.values())), "shapes", "lists of lengths", config)
+    _must(isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config)
 
 
 def _must(holds: bool, name: str, what: str, config: Mapping[str, Any]) -> None:
     if not holds:
-        came = _short(config[name]) if name in config else "nothing"
+        came = short_text(config[name]) if name in config else "nothing"
         raise ModelError(f"{name} in config.json must be {what}; got {came}.")
 
 
@@ -186,178 +177,13 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_DOCUMENTS
 
 
-def _is_shape(value: Any) -> bool:
+def is_shape(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_count, value))
 
 
 def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """The shapes of a checked config."""
     return {name: tuple(shape) for name, shape in config["shapes"].items()}
-
-
-# ---- the header of the tensors' file
-
-
-def read_header(path: Path) -> dict[str, Stored]:
-    """Number format and shape of each tensor in a safetensors file.
-
-    Reads the header alone. Raises :class:`ModelError` unless the tensors fill the file exactly, end to end, and each
-    has a format that textlrp stores.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        first = stream.read(8)
-        length = int.from_bytes(first, "little")
-        if len(first) < 8 or length > min(LONGEST_HEADER, size - 8):
-            most = f"{LONGEST_HEADER} bytes" if size > LONGEST_HEADER else f"the file's {size} bytes"
-            raise ModelError(f"the header of {path.name} must fit into {most}; it does not.")
-        try:
-            entries = strict_json(stream.read(length))
-        except ValueError as broken:
-            raise ModelError(f"the header of {path.name} must be valid JSON; {broken}.") from None
-    if not isinstance(entries, dict):
-        raise ModelError(f"the header of {path.name} must be a JSON object; got {_short(entries)}.")
-    about = entries.pop("__metadata__", {})
-    if not isinstance(about, dict) or not all(isinstance(text, str) for text in about.values()):
-        raise ModelError(f"__metadata__ in the header of {path.name} must map strings to strings.")
-    found, places = {}, []
-    for name, entry in entries.items():
-        found[name], place = _entry(name, entry)
-        places.append(place)
-    end = 0
-    for begin, stop in sorted(places):
-        if begin != end:
-            break
-        end = stop
-    else:
-        if end == size - 8 - length:
-            return found
-    raise ModelError(f"the tensors of {path.name} must fill the file of {size} bytes exactly; they do not.")
-
-
-def _entry(name: str, entry: Any) -> tuple[Stored, tuple[int, int]]:
-    """A tensor's header entry, and where its bytes begin and end."""
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ModelError(f"the header entry of {_short(name)} must have dtype, shape and data_offsets.")
-    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ModelError(f"the dtype of {_short(name)} must be one of {', '.join(DTYPES)}; got {_short(dtype)}.")
-    if not _is_shape(shape) or not _is_shape(offsets) or len(offsets) != 2:
-        raise ModelError(f"shape and data_offsets of {_short(name)} must be lists of lengths; got {_short(entry)}.")
-    if offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
-        raise ModelError(
-            f"data_offsets of {_short(name)} must span its shape {_short(shape)}; got {_short(offsets)}."
-        )
-    return Stored(dtype, tuple(shape)), (offsets[0], offsets[1])
-
-
-def check_model_file(path: Path) -> None:
-    """Raise :class:`ModelError` for a pipe, device or folder, which must not be opened; OSError if it is missing."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ModelError(f"{path} must be a regular file; got something else. Save the model again.")
-
-
-# ---- shapes
-
-
-def words_in(header: Mapping[str, Stored]) -> int:
-    """V, from the counts of the vocabulary."""
-    counts, words = header.get(COUNTS), header.get(WORDS)
-    if counts is None or words is None:
-        raise ModelError(f"a model must have the tensors {WORDS!r} and {COUNTS!r}; got {_short(sorted(header))}.")
-    if counts.dtype != "I32" or len(counts.shape) != 1 or counts.shape[0] < 1:
-        raise ModelError(f"{COUNTS} must be I32 of shape (words,); got {counts.dtype} of shape {counts.shape}.")
-    if words.dtype != "U8" or len(words.shape) != 1:
-        raise ModelError(f"{WORDS} must be U8 of one axis; got {words.dtype} of shape {words.shape}.")
-    return counts.shape[0]
-
-
-def check_tensors(specs: Mapping[str, TensorSpec], header: Mapping[str, Stored]) -> None:
-    """Check that a header has exactly the tensors of ``specs`` and the vocabulary, each as it must be.
-
-    The embedding may be compressed: ``embedding.q8`` and ``embedding.scale`` in its place.
-    """
-    left = dict(header)
-    for name in (WORDS, COUNTS):
-        left.pop(name, None)
-    for name, spec in specs.items():
-        _check_spec(name, spec)
-        if name == QUANTIZED and f"{name}.q8" in left:
-            _take(left, f"{name}.q8", spec.shape, ("I8",))
-            _take(left, f"{name}.scale", (spec.shape[0], 1), ("F32",))
-        else:
-            _take(left, name, spec.shape, ("I64",) if spec.integer else FLOATS)
-    if left:
-        raise ModelError(f"this kind of model with these options has no tensor {_short(min(left))}.")
-
-
-def check_shapes(specs: Mapping[str, TensorSpec], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that the shapes of a config, or of a fitted model's weights, are those of ``specs``."""
-    for name in specs.keys() | shapes.keys():
-        wanted, came = specs.get(name), shapes.get(name)
-        if wanted is None or came != wanted.shape:
-            what = f"{name!r} with shape {wanted.shape}" if wanted else f"no {_short(name)}"
-            raise ModelError(f"shapes must have {what}; got {'nothing' if came is None else _short(came)}.")
-
-
-def _check_spec(name: str, spec: TensorSpec) -> None:
-    if not spec.integer and min(spec.shape) < 1:
-        raise ModelError(f"each length of {name} must be at least 1; got {spec.shape}.")
-
-
-def _take(left: dict[str, Stored], name: str, shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
-    came = left.pop(name, None)
-    if came is None:
-        raise ModelError(f"this kind of model with these options must have a tensor {name!r}; it is missing.")
-    if came.dtype not in dtypes or came.shape != shape:
-        raise ModelError(
-            f"{name} must be {' or '.join(dtypes)} of shape {shape}; got {came.dtype} of shape {_short(came.shape)}."
-        )
-
-
-# ---- values
-
-
-def check_values(specs: Mapping[str, TensorSpec], weights: Mapping[str, NDArray[Any]]) -> None:
-    """Check that weights are finite, and too small to make a score or a relevance overflow.
-
-    One pass over each tensor. The bound is a product over layers of the largest sum that a layer can form.
-    """
-    layers: dict[int, float] = {}
-    for name, spec in specs.items():
-        if spec.integer:
-            continue
-        weight = weights[name]
-        largest = max(-float(weight.min()), float(weight.max()))  # NaN and infinity come through both
-        if not math.isfinite(largest):
-            raise ModelError(f"every number of {name} must be finite; got NaN or infinity.")
-        if spec.layer is None:
-            layers[-1] = max(layers.get(-1, 1.0), largest)
-        else:
-            layers[spec.layer] = max(layers.get(spec.layer, 1.0), spec.inputs * largest)
-    norm = layers.pop(-1, 1.0)
-    if (reach := max(norm, math.prod(layers.values()))) > REACH:
-        raise ModelError(f"the weights must keep scores below {REACH:g}; with these they may reach {reach:.3g}.")
-
-
-def read_words(data: NDArray[np.uint8], words: int) -> tuple[str, ...]:
-    """The V words of a vocabulary from their stored bytes."""
-    try:
-        found = bytes(data).decode().split("\n")
-    except UnicodeDecodeError as broken:
-        raise ModelError(f"{WORDS} must be UTF-8; byte {broken.start} is not.") from None
-    if len(found) != words:
-        raise ModelError(f"{WORDS} must hold {words} words, as many as there are counts; got {len(found)}.")
-    return tuple(found)
-
-
-def check_counts(counts: NDArray[np.int32], documents: int) -> None:
-    """Check that each word has between 0 and ``documents`` training documents."""
-    low, high = int(counts.min()), int(counts.max())
-    if low < 0 or high > documents:
-        raise ModelError(
-            f"{COUNTS} must be from 0 to vocabulary_documents={documents}; got {low if low < 0 else high}."
-        )
 
 
 def damaged(folder: Path, reason: object) -> ModelError:

@@ -13,18 +13,18 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 
-from textlrp.lrp.mean_kernels import adam_rows
-from textlrp.lrp.threads import threads_for
+from textlrp.lrp.kernels.means import adam_rows
+from textlrp.lrp.kernels.threads import threads_for
+from textlrp.machine import progress_bar
 from textlrp.models.packing import Ids, Packed, pack
-from textlrp.progress import progress_bar
+from textlrp.models.subword_table import SubwordTable
 from textlrp.text.batches import bucket
 
 LOGGER = logging.getLogger(__name__)
@@ -140,45 +140,6 @@ def _log_expected_time(seconds: float, epochs: int) -> None:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-class SubwordTable:
-    """Vectors (B, D) of hashed character n-grams while they are trained.
-
-    ``mixing`` (V + 1, B) sparse: row w takes the mean over the n-grams of word w, row 0 is empty.
-    """
-
-    def __init__(self, mixing: Any, table: Tensor) -> None:
-        self.mixing, self.table = mixing, table
-        self._moments = (np.zeros_like(table.numpy()), np.zeros_like(table.numpy()))
-
-    def means(self) -> Tensor:
-        """(V + 1, D): the mean of each word's n-grams."""
-        return torch.from_numpy(self.mixing @ self.table.numpy()).to(self.table.dtype)
-
-    def parts(self, words: Ids, tuned: bool) -> SubwordParts:
-        """The n-grams of some words."""
-        mixing = self.mixing[words]
-        buckets, columns = np.unique(mixing.indices, return_inverse=True)
-        dtype = self.table.numpy().dtype
-        own = sparse.csr_matrix((mixing.data.astype(dtype), columns, mixing.indptr), (len(words), len(buckets)))
-        return SubwordParts(buckets.astype(np.int64), own, torch.from_numpy(own @ self.table.numpy()[buckets]), tuned)
-
-    def update(self, parts: SubwordParts, rate: float, step: int) -> None:
-        """One Adam step on the n-grams of a batch."""
-        gradient = parts.means.grad
-        if gradient is not None:
-            own = np.ascontiguousarray(parts.mixing.T @ gradient.numpy())
-            adam_rows(
-                self.table.numpy(), *self._moments, parts.buckets, own, rate, 1 - 0.9**step, 1 - 0.999**step,
-            )  # fmt: skip
-
-
-class SubwordParts:
-    """The n-grams of U words: ``buckets`` (B',), ``mixing`` (U, B'), and their ``means`` (U, D)."""
-
-    def __init__(self, buckets: Ids, mixing: Any, means: Tensor, tuned: bool) -> None:
-        self.buckets, self.mixing, self.means = buckets, mixing, means.requires_grad_(tuned)
 
 
 class _Loop:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textlrp.records import Explanation
-from textlrp.reports.marks import decimals, number, shown_relevance
+from textlrp.explanation import Explanation
+from textlrp.reports.marks import shown_relevance
+from textlrp.reports.numbers import decimals, number
 
 CAUSES = {
     "bias": "the model’s bias",

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from textlrp.records import Explanation, Status
+from textlrp.explanation import Explanation
+from textlrp.records import Status
 from textlrp.text.surrogates import all_without_surrogates, without_surrogates
 
 _NAMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from textlrp.records import Explanation
+from textlrp.explanation import Explanation
 from textlrp.reports.marks import STRONG, Run, runs
 
 _STEPS = (15, STRONG, 65)

@@ -5,14 +5,15 @@ The law: the runs' texts, joined, are the document. K' counts the rows (targets)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.records import Explanation, Status
+from textlrp.explanation import Explanation
+from textlrp.records import Status
+from textlrp.reports.numbers import decimals, number
 
 SHOWN = 2
 """Percent of the document's largest relevance below which a word is left unmarked."""
@@ -178,28 +179,3 @@ def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
     values = np.array([np.bincount(word_of, weights=row, minlength=len(forms))[read] for row in shown])
     sums = np.array([np.bincount(ids, weights=row, minlength=len(index)) for row in values])
     return WordSums(list(index), sums.reshape(len(rows), len(index)), np.bincount(ids, minlength=len(index)))
-
-
-def decimals(largest: float) -> int:
-    """Decimals that leave about three figures of a number of this size, at least two."""
-    if largest == 0.0 or not math.isfinite(largest):
-        return 2
-    return min(max(2, 2 - math.floor(math.log10(largest))), 12)
-
-
-def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
-    """A number for people: fixed decimals, a true minus sign, no ``-0.00``."""
-    rounded = round(value, digits) + 0.0  # which turns the negative zero of rounding into zero
-    text = f"{value:+.2e}" if abs(value) >= 1e9 else f"{rounded:+.{digits}f}"
-    if not signed or not 0 < abs(rounded) < math.inf:
-        text = text.removeprefix("+")
-    return text.replace("-", "−")
-
-
-def percentage(probability: float) -> str:
-    """A probability for people: ``93.1 %``; the ends read ``< 0.1 %`` and ``> 99.9 %``."""
-    if 0.0 < probability < 0.001:
-        return "< 0.1 %"
-    if 0.999 < probability < 1.0:
-        return "> 99.9 %"
-    return f"{100.0 * probability:.1f} %"

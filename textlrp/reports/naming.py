@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from textlrp.records import Explanation
+from textlrp.explanation import Explanation
 
 
 class Name(NamedTuple):

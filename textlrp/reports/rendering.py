@@ -1,24 +1,22 @@
-"""Values into templates, and pages into files.
-
-Every value reaches a page through Jinja2's autoescape, after characters that HTML cannot carry were
-made visible. Style sheets are inline; a Content-Security-Policy forbids everything else.
-"""
+"""Render a page from its template, with every text escaped and every character showable."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from textlrp.file_kinds import PAGE, PAGE_MARK
-from textlrp.files import written_beside
-from textlrp.reports.characters import showable
-from textlrp.reports.spans import spans
+from textlrp.files.kinds import PAGE, PAGE_MARK
+from textlrp.files.written_file import written_beside
+from textlrp.records import Status
+from textlrp.reports.marks import Run
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -60,3 +58,40 @@ def _templates() -> Environment:
 def _finalized(value: object) -> object:
     # runs before the escaping; markup was made from parts that went through here already
     return showable(value) if type(value) is str else value
+
+
+# C0 and C1 controls but tab, line feed, form feed and carriage return; lone surrogates; noncharacters
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def showable(text: str) -> str:
+    """Control characters as their symbols (␀), and what has none as U+FFFD."""
+    return text if text.isprintable() else _UNSHOWABLE.sub(_symbol, text)
+
+
+def _symbol(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def spans(runs: Iterable[Run]) -> Markup:
+    """The runs one behind the other, without a character between them."""
+    return Markup("".join(map(_span, runs)))
+
+
+def _span(run: Run) -> str:
+    text = escape(showable(run.text))
+    if run.status is None:
+        return text
+    if run.status == Status.READ:
+        style = ";".join(f"--{row}:{share}" for row, share in run.shares)
+        value = f' data-v="{escape(run.title)}"' if run.title else ""
+        known = f' data-n="{run.in_training:d}"' if run.in_training >= 0 else ""
+        reached = ' tabindex="0"' if run.strong else ""
+        return f'<b class="m" style="{style}"{value}{known}{reached}>{text}</b>'
+    if run.status == Status.NOT_A_WORD:
+        return f"<i>{text}</i>"
+    unknown = ' class="unknown"' if run.status == Status.UNKNOWN else ""
+    return f'<i{unknown} title="{escape(run.title)}">{text}</i>'

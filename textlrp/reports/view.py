@@ -7,21 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textlrp.records import Explanation, Status
+from textlrp.explanation import Explanation
+from textlrp.records import Status
 from textlrp.reports.balance import Balance, Part, balances
 from textlrp.reports.marks import (
     REASONS,
     Run,
     Sentence,
-    decimals,
     in_sentences,
-    number,
-    percentage,
     runs,
     sentence_sums,
     shown_relevance,
     word_sums,
 )
+from textlrp.reports.numbers import decimals, number, percentage
 from textlrp.reports.rendering import today
 from textlrp.text.sentences import sentence_spans
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from textlrp.records import Status
 from textlrp.text.chunks import Chunks
 from textlrp.text.invisible import visible_with_origins
-from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Offsets, Tokenizer, is_word
+from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Tokenizer, is_word
+from textlrp.text.user_tokenizers import Offsets
 from textlrp.text.vocabulary import Vocabulary
 
 

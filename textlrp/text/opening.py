@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from textlrp.errors import DataError, OptionError
-from textlrp.files import check_regular
+from textlrp.files.input_paths import check_regular
 
 MAX_ROW_LENGTH = 100_000_000
 """Characters of the longest row that is read unless another number is given: twenty times all of Shakespeare, and

@@ -19,20 +19,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.text.cheapest_places import LEFT_OUT, Choices, Index, best_of_all, best_of_some, passages
+
 Offsets = NDArray[np.int32]
 """Character offsets."""
-
-Index = NDArray[np.int64]
-
-LEFT_OUT = 1 << 24
-"""The cost of one stretch of the text that is left out. Costs below it only decide between equals."""
 IN_MARKUP = 2 * LEFT_OUT
 """The extra cost of a place inside of a tag or an address."""
 CUT = 2 * LEFT_OUT
 """The extra cost of a place that begins or ends inside of a word."""
 PLACED = 1000 * LEFT_OUT
 """What a placed string is worth where strings may stay without a place."""
-_NEVER = 1 << 60
 
 _MARKUP = re.compile(r"<[^<>]*>|\bhttps?://\S+|\bwww\.\S+|\S+@\S+")
 
@@ -43,14 +39,6 @@ class Placement(NamedTuple):
 
     spans: Offsets
     unsure: NDArray[np.bool_]
-
-
-class Choices(NamedTuple):
-    """The places of one string, in order: ``begins`` and ``ends`` (O,) in units of the text, and their ``costs``."""
-
-    begins: Index
-    ends: Index
-    costs: Index
 
 
 def place(strings: Sequence[str], text: str) -> Placement | None:
@@ -251,103 +239,3 @@ def _with_empty(strings: Sequence[str], placement: Placement) -> Placement:
     unsure = np.zeros(len(strings), dtype=bool)
     unsure[filled] = placement.unsure
     return Placement(spans, unsure)
-
-
-# ---- the best placement
-
-
-def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArray[np.bool_]]:
-    """The cheapest choice of one place for each of M strings, in order, out of ``size`` units; it must exist.
-
-    Returns the number of the place chosen for each, and where another one is as cheap.
-    """
-    so_far: list[Index] = []
-    for number, (begins, _, costs) in enumerate(choices):
-        if number == 0:
-            so_far.append(costs + LEFT_OUT * (begins > 0))
-            continue
-        ends, before = choices[number - 1].ends, so_far[-1]
-        at = np.searchsorted(ends, begins, side="right") - 1
-        after_gap = np.minimum.accumulate(before)[at] + LEFT_OUT
-        adjacent = np.where(ends[at] == begins, before[at], _NEVER)
-        so_far.append(np.where(at >= 0, np.minimum(after_gap, adjacent), _NEVER) + costs)
-    to_come: list[Index] = []
-    for number in range(len(choices) - 1, -1, -1):
-        ends = choices[number].ends
-        if not to_come:
-            to_come.append(LEFT_OUT * (ends < size).astype(np.int64))
-            continue
-        begins, rest = choices[number + 1].begins, to_come[-1] + choices[number + 1].costs
-        at = np.searchsorted(begins, ends, side="left")
-        inside = at.clip(max=len(begins) - 1)
-        after_gap = np.minimum.accumulate(rest[::-1])[::-1][inside] + LEFT_OUT
-        adjacent = np.where(begins[inside] == ends, rest[inside], _NEVER)
-        to_come.append(np.where(at < len(begins), np.minimum(after_gap, adjacent), _NEVER))
-    totals = [before + after for before, after in zip(so_far, reversed(to_come), strict=True)]
-    best = int(min(total.min() for total in totals)) if totals else 0
-    return _walk(choices, so_far, totals, best)
-
-
-def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[list[int], NDArray[np.bool_]]:
-    """As :func:`best_of_all`, but a string may stay without a place (-1): each place is ``worth`` so much."""
-    valued = [Choices(begins, ends, costs - worth) for begins, ends, costs in choices]
-    so_far = _sweep(valued, size)
-    turned = [Choices((size - ends)[::-1], (size - begins)[::-1], costs[::-1]) for begins, ends, costs in valued]
-    back = _sweep(turned[::-1], size)[::-1]
-    totals = [before + after[::-1] - each.costs for before, after, each in zip(so_far, back, valued, strict=True)]
-    best = min((int(total.min()) for total in totals if len(total)), default=0)
-    return _walk(valued, so_far, totals, best)
-
-
-def passages(choices: Sequence[Choices]) -> tuple[list[int], NDArray[np.bool_]]:
-    """Places for strings that repeat what was read elsewhere: passages without a gap, each as long as possible.
-
-    Returns the number of the place chosen for each, -1 for a string without one, and where another one fits as well.
-    """
-    chosen, unsure = [-1] * len(choices), np.zeros(len(choices), dtype=bool)
-    number = 0
-    while number < len(choices):
-        ways: list[tuple[int, ...]] = [(at,) for at in range(len(choices[number].begins))]
-        length = 1
-        while ways and number + length < len(choices):
-            before, after = choices[number + length - 1], choices[number + length]
-            next_at = {begin: at for at, begin in enumerate(after.begins.tolist())}
-            ends = [(way, int(before.ends[way[-1]])) for way in ways]
-            longer = [(*way, next_at[end]) for way, end in ends if end in next_at]
-            if not longer:
-                break
-            ways, length = longer, length + 1
-        if ways:
-            chosen[number : number + length] = ways[0]
-            unsure[number : number + length] = len(ways) > 1
-        number += length
-    return chosen, unsure
-
-
-def _sweep(choices: Sequence[Choices], size: int) -> list[Index]:
-    """The least cost up to and with each place, where strings before it may stay without one."""
-    reached = np.full(size + 1, _NEVER, dtype=np.int64)
-    reached[0] = 0
-    found = []
-    for begins, ends, costs in choices:
-        least = np.minimum.accumulate(reached)
-        cost = np.minimum(reached[begins], least[begins] + LEFT_OUT) + costs
-        found.append(cost)
-        np.minimum.at(reached, ends, cost)
-    return found
-
-
-def _walk(
-    choices: Sequence[Choices], so_far: Sequence[Index], totals: Sequence[Index], best: int
-) -> tuple[list[int], NDArray[np.bool_]]:
-    """The first of the cheapest ways, and where there are others that cost no stretch more."""
-    chosen, unsure = [], np.zeros(len(choices), dtype=bool)
-    end, cost = 0, 0
-    for number, (begins, ends, costs) in enumerate(choices):
-        step = np.where(begins == end, 0, LEFT_OUT)
-        fits = (begins >= end) & (totals[number] == best) & (so_far[number] == cost + step + costs)
-        chosen.append(int(np.argmax(fits)) if fits.any() else -1)
-        if fits.any():
-            end, cost = int(ends[chosen[-1]]), int(so_far[number][chosen[-1]])
-            unsure[number] = np.count_nonzero(totals[number] // LEFT_OUT == best // LEFT_OUT) > 1
-    return chosen, unsure

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.files import check_regular, readable_name
+from textlrp.files.input_paths import check_regular, readable_name
 from textlrp.records import Label
-from textlrp.text.formats import AS_FOUND, FILE_TYPES, Columns, Layout, Row, came, is_missing, rows_of, shortened
+from textlrp.text.formats import rows_of
 from textlrp.text.invisible import without_blank_edges
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
+from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout, Row, came, is_missing, shortened
 from textlrp.text.surrogates import has_surrogate
 
 __all__ = [

@@ -12,27 +12,17 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
-from itertools import chain
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import OptionError
 from textlrp.text.chunks import Chunker, by_pattern, by_whitespace
 from textlrp.text.kept_rules import spacy_language
-from textlrp.text.placing import place, warn_unsure
 from textlrp.text.scripts import cut_characters, marks
 from textlrp.text.spacy_rules import LONGEST_CHUNK
 from textlrp.text.treebank import treebank_spans
-
-Spans: TypeAlias = NDArray[np.int32]
-"""(T, 2) character offsets of the tokens: sorted, disjoint, non-empty."""
-
-Offsets: TypeAlias = tuple[tuple[int, int], ...]
-"""The same for one chunk, counted from its first character."""
-
-UserTokenizer: TypeAlias = Callable[[str], Iterable[str] | Iterable[tuple[int, int]]]
+from textlrp.text.user_tokenizers import Offsets, Spans, UserTokenizer, callable_path, span_array, span_reader
 
 REMEMBERED = 3 << 17
 """Chunks whose tokens are remembered, in some 250 bytes each; the posts of 20 Newsgroups have 390,000 different ones,
@@ -125,7 +115,7 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
             raise OptionError(
                 f"tokenizer={name!r} is a {type(name).__name__}; pass a name such as 'spacy', or a callable."
             )
-        return WholeTokenizer(_callable_name(name), name, _reader_of(name))
+        return WholeTokenizer(callable_path(name), name, span_reader(name))
     if name == "words":
         return ChunkTokenizer(name, by_pattern(_word_pattern()), _whole_chunk)
     if name == "treebank":
@@ -172,7 +162,7 @@ def _spacy(name: str, language: str, cut: Callable[[str], Iterable[tuple[int, in
     whole = tokenizer()
 
     def read(text: str) -> Spans:
-        return _array((t.idx, t.idx + len(t)) for t in whole(text) if not t.is_space and len(t))
+        return span_array((t.idx, t.idx + len(t)) for t in whole(text) if not t.is_space and len(t))
 
     return WholeTokenizer(name, name, read)
 
@@ -194,73 +184,3 @@ def _whole_chunk(chunk: str) -> Offsets:
 def _word_pattern() -> re.Pattern[str]:
     run = rf"[^\W_]+(?:[{marks()}\u200c\u200d]+[^\W_]*)*"
     return re.compile(rf"{run}(?:[-.'\u2019\u2010\u2011]{run})*")
-
-
-# ---- a user's callable
-
-
-def _callable_name(function: UserTokenizer) -> str:
-    named = function if hasattr(function, "__qualname__") else type(function)
-    # a method of a built-in type has no module: str.split
-    return f"{getattr(named, '__module__', None) or 'builtins'}:{named.__qualname__}"
-
-
-def _reader_of(function: UserTokenizer) -> Callable[[str], Spans]:
-    def read(text: str) -> Spans:
-        given = function(text)
-        if not isinstance(given, Iterable):
-            raise DataError(
-                f"the callable tokenizer gave a {type(given).__name__}; strings, or (start, end) pairs of whole "
-                "numbers, are wanted."
-            )
-        tokens: list[Any] = list(given)
-        if all(isinstance(token, str) for token in tokens):
-            return _locate(tokens, text)
-        return _checked_pairs(tokens, text)
-
-    return read
-
-
-def _locate(tokens: list[str], text: str) -> Spans:
-    placement = place(tokens, text)
-    if placement is None:
-        raise DataError(_not_there(tokens, text))
-    if placement.unsure.any():
-        warn_unsure("the callable tokenizer", "give (start, end) offsets")
-    return placement.spans[placement.spans[:, 0] < placement.spans[:, 1]]
-
-
-def _not_there(tokens: list[str], text: str) -> str:
-    """The sentence about the first token that is not found from left to right."""
-    position = number = 0
-    while (start := text.find(tokens[number], position)) >= 0:
-        position, number = start + len(tokens[number]), number + 1
-    token = tokens[number]
-    return (
-        f"token {number + 1} of the callable tokenizer, {token!r}, does not occur in the text after character "
-        f"{position}; give the tokens as they are written, in order, or (start, end) offsets."
-    )
-
-
-def _checked_pairs(pairs: list[Any], text: str) -> Spans:
-    try:
-        spans = np.array(pairs)
-    except ValueError:
-        spans = np.array(None)
-    if spans.ndim != 2 or spans.shape[1] != 2 or spans.dtype.kind not in "iu":
-        raise DataError(
-            "the callable tokenizer gave neither strings nor (start, end) pairs of whole numbers; "
-            f"its first token is {pairs[0]!r}."
-        )
-    edges = np.concatenate([[0], spans.reshape(-1), [len(text)]])
-    bad = np.flatnonzero((np.diff(edges)[1::2] <= 0) | (np.diff(edges)[:-1:2] < 0) | (spans[:, 1] > len(text)))
-    if len(bad):
-        raise DataError(
-            f"token {bad[0] + 1} of the callable tokenizer, {tuple(spans[bad[0]].tolist())}, is not a non-empty "
-            f"stretch after the token before it and inside the text of {len(text)} characters."
-        )
-    return spans.astype(np.int32)
-
-
-def _array(pairs: Iterable[tuple[int, int]]) -> Spans:
-    return np.fromiter(chain.from_iterable(pairs), dtype=np.int32).reshape(-1, 2)

@@ -1,0 +1,31 @@
+"""The table of ``textlrp filters``: the n-grams that activate each filter of a CNN most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textlrp.explainers.phrases import filter_phrases
+from textlrp.models.base import Classifier
+from textlrp.records import Document, Listing
+from textlrp.reports.numbers import number
+
+
+def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
+    """The ``most`` filters of a CNN with the largest activation in a corpus: their phrases and their class.
+
+    Raises :class:`ModelError` for a model without winning windows; see :func:`filter_phrases`.
+    """
+    filters = [found for found in filter_phrases(model, documents, top=top) if found.phrases]
+    filters.sort(key=lambda found: -found.phrases[0].activation)
+    rows = tuple(
+        (
+            f"{found.step} {found.number}",
+            f"{found.classes[0][0]} {number(found.classes[0][1], 2, signed=True)}",
+            ", ".join(f"{phrase.words} {phrase.activation:.2f}" for phrase in found.phrases),
+        )
+        for found in filters[:most]
+    )
+    note = "Each filter with the class it speaks for (weight) and the phrases that excite it most (activation)."
+    if not rows:
+        note = "No text has a word that the model reads."
+    return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)

@@ -1,0 +1,91 @@
+"""Predict the class of each document of a corpus."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from textlrp.explainers.explain import BLOCK
+from textlrp.files.kinds import csv_table, json_lines
+from textlrp.files.written_file import check_output, written_beside
+from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
+from textlrp.records import Document, Label
+from textlrp.text.surrogates import without_surrogates
+
+
+class Prediction(NamedTuple):
+    """The predicted class of a document; ``score`` is pre-softmax, ``gold`` the class of its label, if any."""
+
+    id: str
+    predicted: Label
+    score: float
+    probability: float | None
+    gold: Label | None
+
+    @property
+    def right(self) -> bool | None:
+        """Whether it is the document's own label, compared as text; None where there is none."""
+        return None if self.gold is None else str(self.gold) == str(self.predicted)
+
+
+def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Prediction]:
+    """The predicted class of each document, lazily and in order.
+
+    Labels that are not classes of the model are told in one warning at the end; see :class:`KnownLabels`.
+    """
+    rest = iter(documents)
+    classes = model.classes_.tolist()
+    known = KnownLabels(classes)
+    while block := list(islice(rest, BLOCK)):
+        scores = model.scores(model.encode(block))
+        probabilities = model.probabilities(scores)
+        for n, document in enumerate(block):
+            best = int(scores[n].argmax())
+            probability = None if probabilities is None else float(probabilities[n, best])
+            gold = None if document.label is None else known.class_of(document.label)
+            yield Prediction(document.id, classes[best], float(scores[n, best]), probability, gold)
+    known.warn()
+
+
+PREDICTION_COLUMNS = ("id", "predicted", "score", "probability")
+PREDICTION_FILES = {
+    ".jsonl": json_lines("a file of predictions", PREDICTION_COLUMNS),
+    ".csv": csv_table("a table of predictions", PREDICTION_COLUMNS),
+}
+
+
+def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, force: bool = False) -> Path:
+    """Write to ``.jsonl`` or ``.csv``, one document a line; raises :class:`DataError`."""
+    suffix = check_output(path, PREDICTION_FILES, force=force)
+    with (
+        written_beside(path, PREDICTION_FILES[suffix], force=force) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
+        if suffix == ".csv":
+            stream_table(predictions, file)
+        else:
+            for prediction in predictions:
+                values = dict(zip(PREDICTION_COLUMNS, prediction, strict=False))
+                file.write(json.dumps(values) + "\n")
+    return Path(path)
+
+
+def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter: str = ",") -> None:
+    """Write a header line and one line a document, as they come."""
+    table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    table.writerow(PREDICTION_COLUMNS)
+    for id, predicted, score, probability, _ in predictions:
+        table.writerow(
+            [without_surrogates(id), predicted, f"{score:.6g}", "" if probability is None else f"{probability:.6g}"]
+        )
+
+
+def accuracy(predictions: Iterable[Prediction]) -> float:
+    """The share of correct predictions among the documents whose label is a class of the model; NaN without any."""
+    right = [prediction.right for prediction in predictions if prediction.right is not None]
+    return sum(right) / len(right) if right else float("nan")

@@ -1,0 +1,195 @@
+"""Train a classifier on a corpus and save it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textlrp.cli.predictions import accuracy, predict
+from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.models.base import TextClassifier
+from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, TextEstimator
+from textlrp.models.given_files import inputs_of
+from textlrp.models.loading import KINDS, load_folder
+from textlrp.models.model_folder import bundled, check_replaceable
+from textlrp.models.nets import NetClassifier, VectorSource
+from textlrp.models.saving import save_model
+from textlrp.models.training import LOGGER
+from textlrp.reports.numbers import percentage
+from textlrp.text.corpora import Corpus
+from textlrp.text.named_corpora import NAMED, Say, open_corpus, silent
+from textlrp.text.tokens import make_tokenizer
+from textlrp.text.vectors import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What :func:`train_corpus` did: the saved model, and its accuracies where there are any."""
+
+    model: TextClassifier
+    path: Path
+    documents: int
+    seconds: float
+    held_out_accuracy: float | None
+    test_accuracy: float | None
+
+
+def new_model(
+    kind: str,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    vectors: VectorSource = None,
+    skip: Sequence[str] = ("headers",),
+    tokenizer: str | None = None,
+) -> TextClassifier:
+    """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
+
+    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
+    vectors are taken. Raises :class:`OptionError`.
+    """
+    if kind not in KINDS:
+        raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
+    if tokenizer is not None:
+        make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
+    skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
+    if kind == BagOfWordsClassifier.kind:
+        if epochs is not None or vectors is not None:
+            raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
+        return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
+    net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
+    model: TextEstimator = net(skip=skip, random_state=seed, **words)
+    if epochs is not None:
+        model.set_params(max_epochs=epochs)
+    if vectors is not None:
+        model.set_params(vectors=vectors_of(str(vectors)) if str(vectors) in bundled() else vectors)
+    return model
+
+
+def vectors_of(name: str) -> Vectors:
+    """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
+    model = load_folder(name)
+    if not isinstance(model, NetClassifier):
+        raise ModelError(f"{name} is a bag of words and has no word vectors; name a cnn or boe.")
+    return model.word_vectors_
+
+
+def train_corpus(
+    source: str | Path,
+    path: str | Path,
+    *,
+    model: TextClassifier,
+    text: str | None = None,
+    label: str | None = None,
+    id: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    header: bool | None = None,
+    columns: str | Sequence[str] | None = None,
+    max_row_length: int | None = None,
+    say: Say = silent,
+    force: bool = False,
+) -> Training:
+    """Train ``model`` on a corpus and save it to the folder ``path``.
+
+    A corpus with a name is trained on its train part and measured on its test part; see :func:`open_corpus`.
+    Raises as the estimators do, and before the training :class:`ModelError` if ``path`` cannot be taken; with
+    ``force`` what is there, if it is no saved model, is moved to a backup name.
+    """
+    vectors = getattr(model, "vectors", None)
+    check_model_folder(
+        path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
+    )
+    corpus = open_corpus(
+        source,
+        "train",
+        text=text,
+        label=label,
+        id=id,
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        columns=columns,
+        max_row_length=max_row_length,
+    )
+    check_labelled(corpus)
+    classes = len(corpus.label_names)
+    say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
+    started = time.perf_counter()
+    with _told(say):
+        model.fit(corpus.documents, corpus.labels)
+    seconds = time.perf_counter() - started
+    say(f"trained in {seconds:.1f} s")
+    held_out = _held_out_accuracy(model)
+    if held_out is not None:
+        say(f"accuracy on held-out texts of these: {percentage(held_out)}")
+    tested = None
+    if str(source) in NAMED:
+        test = open_corpus(source, "test")
+        tested = accuracy(predict(model, test))
+        say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
+    card = {
+        "corpus": corpus.name,
+        "documents": len(corpus),
+        "seed": model.random_state,
+        "held_out_accuracy": held_out,
+        "test_accuracy": tested,
+    }
+    folder = save_model(model, path, card=card, force=force)
+    say(f"saved to {folder} ({_size(folder)})")
+    return Training(model, folder, len(corpus), seconds, held_out, tested)
+
+
+class _Lines(logging.Handler):
+    """Passes log messages on as lines."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.INFO)
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._say(record.getMessage())
+
+
+@contextmanager
+def _told(say: Say) -> Iterator[None]:
+    """Hand what the training logs, such as the time it takes, to ``say``."""
+    handler, level = _Lines(say), LOGGER.level
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+
+
+def check_labelled(corpus: Corpus) -> None:
+    """Raise :class:`DataError` for the first document without a label."""
+    bare = [document.id for document in corpus.documents if document.label is None]
+    if len(bare) == len(corpus):
+        raise DataError(f"{corpus.name} has no labels to train on; name their column with label=.")
+    if bare:
+        others = f" (and {len(bare) - 1:,} more)" if len(bare) > 1 else ""
+        raise DataError(f"{corpus.name}: document {bare[0]!r}{others} has no label; remove it or give it one.")
+
+
+def check_model_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise :class:`ModelError` if a model cannot be saved here: found out before the training, not after it."""
+    check_replaceable(Path(path), inputs=inputs, force=force)
+
+
+def _held_out_accuracy(model: TextClassifier) -> float | None:
+    if not isinstance(model, NetClassifier) or not model.history_.accuracies:
+        return None
+    return model.history_.accuracies[model.history_.kept_epoch - 1]
+
+
+def _size(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

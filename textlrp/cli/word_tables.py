@@ -1,0 +1,115 @@
+"""The words of each class over a corpus, as tables and files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from textlrp.class_words import ClassWord, ClassWords, class_words
+from textlrp.errors import DataError
+from textlrp.explainers.named import explain_corpus
+from textlrp.files.kinds import csv_table, json_lines
+from textlrp.files.written_file import check_output, written_beside
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
+from textlrp.records import Document, Listing
+from textlrp.reports.numbers import decimals, number
+from textlrp.text.surrogates import all_without_surrogates
+
+WORD_COLUMNS = ("class", "kind", "rank", "word", "relevance", "documents", "in_training", "examples")
+WORD_FILES = {
+    ".jsonl": json_lines("a file of words", WORD_COLUMNS),
+    ".csv": csv_table("a table of words", WORD_COLUMNS),
+}
+
+UNSEEN = "†"
+"""Stands behind a word that no training document has."""
+
+
+def words_of_classes(
+    model: Classifier,
+    documents: Iterable[Document],
+    *,
+    targets: Sequence[str] = (),
+    rule: str | None = None,
+    start: Start | None = None,
+    method: str = "lrp",
+    phrases: int = 0,
+    top: int = 20,
+) -> list[ClassWords]:
+    """:func:`class_words` of a corpus, with classes given as text as in :func:`explain_corpus`.
+
+    Without ``targets`` each document counts for its predicted class. ``phrases``: how many winning windows of each
+    document count, for a CNN with max pooling. Raises :class:`DataError` where no document comes, and as
+    :func:`explain_corpus` does.
+    """
+    explanations = explain_corpus(
+        model, documents, targets=targets, rule=rule, start=start, method=method, phrases=phrases
+    )
+    found = class_words(explanations, top=top)
+    if not found:
+        raise DataError("no text came; the words of a class want some.")
+    return found
+
+
+def word_listings(found: Iterable[ClassWords]) -> Iterator[Listing]:
+    """A table for each class, and one of its phrases where there are any."""
+    for each in found:
+        texts = f"{each.documents:,} text{'s' * (each.documents != 1)} explained for it"
+        yield _listing(f"{each.label}: {texts}", "word", each.words)
+        if each.phrases:
+            yield _listing(f"{each.label}: phrases", "phrase", each.phrases)
+
+
+def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = False) -> Path:
+    """Write to ``.jsonl`` or ``.csv``, one word or phrase a line; raises :class:`DataError`.
+
+    ``in_training`` is empty where it is not known; the examples of a CSV are parted by blanks.
+    """
+    suffix = check_output(path, WORD_FILES, force=force)
+    with (
+        written_beside(path, WORD_FILES[suffix], force=force) as beside,
+        beside.open("w", encoding="utf-8", newline="") as file,
+    ):
+        if suffix == ".csv":
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(WORD_COLUMNS)
+            table.writerows([*row[:-1], " ".join(row[-1])] for row in _rows(found))
+        else:
+            for row in _rows(found):
+                file.write(json.dumps(dict(zip(WORD_COLUMNS, row, strict=True)), ensure_ascii=False) + "\n")
+    return Path(path)
+
+
+def _rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
+    for each in found:
+        for kind, words in (("word", each.words), ("phrase", each.phrases)):
+            for rank, word in enumerate(words, start=1):
+                row = (
+                    each.label, kind, rank, word.word, word.relevance, word.documents, word.in_training, word.examples
+                )  # fmt: skip
+                yield all_without_surrogates(row)
+
+
+def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:
+    digits = decimals(max((abs(word.relevance) for word in words), default=0.0))
+    known = any(word.in_training is not None for word in words)
+    rows = tuple(
+        (
+            word.word + f" {UNSEEN}" * (word.in_training == 0),
+            number(word.relevance, digits, signed=True),
+            f"{word.documents:,}",
+            *(("?" if word.in_training is None else f"{word.in_training:,}",) if known else ()),
+            ", ".join(word.examples),
+        )
+        for word in words
+    )
+    unseen = any(word.in_training == 0 for word in words)
+    note = f"{UNSEEN} in no training text: what the model knows of it comes from its word vectors." * unseen
+    if not words:
+        note = "No word has relevance for this class."
+    headings = (kind, "relevance", "texts", *(("training texts",) if known else ()), "most relevant in")
+    return Listing(title, note, headings, rows)

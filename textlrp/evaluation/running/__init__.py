@@ -1,0 +1,1 @@
+"""A whole evaluation: its plan, its stages, its results and its page."""

@@ -1,0 +1,258 @@
+"""The stages of an evaluation that are not about deleting words, each as plain data for ``results.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from textlrp.class_words import ClassWord, class_words
+from textlrp.errors import DataError
+from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
+from textlrp.evaluation.intervals import paired_difference
+from textlrp.evaluation.marked_words import LEVELS, By
+from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.pointing import hybrid_documents, pointing_game
+from textlrp.evaluation.rationale_files import read_marked, skipped_text
+from textlrp.evaluation.rationales import (
+    MEASURES,
+    Agreement,
+    explain_rationales,
+    log_ratio_agreement,
+    position_agreement,
+    rationale_agreement,
+)
+from textlrp.evaluation.running.plan import RANDOM
+from textlrp.evaluation.running.run_state import Run, progress
+from textlrp.evaluation.sanity import ledger_shares, randomisation_check
+from textlrp.evaluation.sanity import stability as compared
+from textlrp.explainers.explain import explain
+from textlrp.explainers.methods import Random
+from textlrp.lrp.presets import as_composite
+from textlrp.models.cnn import CNNClassifier
+
+
+def vectors(run: Run) -> dict[str, Any]:
+    """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
+    if not run.corpus.known.any():
+        raise DataError("the model knows no word of any document.")
+    labels = [str(document.label) for document in run.documents]
+    composite = as_composite(run.plan.methods[0].rule or "epsilon")
+    rows, maps = [], []
+    names = weightings_of(run.model)
+    for weighting in names:
+        drawn = weighting in (names[0], "uniform")
+
+        def make(weighting: Any = weighting, drawn: bool = drawn) -> dict[str, Any]:
+            with progress(f"document vectors, {WEIGHTINGS[weighting]}", len(run.corpus)) as done:
+                vectors = document_vectors(run.corpus, weighting, composite=composite, progress=done)
+            power = explanatory_power(vectors, labels, seed=run.plan.seed)
+            row = {
+                "weighting": WEIGHTINGS[weighting],
+                "epi": power.epi,
+                "sd": power.sd,
+                "k": power.k,
+                "neighbours": list(power.neighbours),
+                "accuracy": power.accuracy.tolist(),
+                "spread": power.spread.tolist(),
+            }
+            if not drawn:
+                return {"row": row}
+            try:
+                return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
+            except DataError as reason:
+                return {"row": row, "no map": f"no map of the documents, {WEIGHTINGS[weighting]}: {reason}"}
+
+        done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
+        rows.append(done["row"])
+        if done.get("map"):
+            maps.append(done["map"])
+        if "no map" in done:
+            run.notes.append(done["no map"])
+    return {"splits": 10, "rows": rows, "maps": maps}
+
+
+def pointing(run: Run) -> dict[str, Any]:
+    """The hybrid-document pointing game."""
+    hybrids = hybrid_documents(run.documents, seed=run.plan.seed, most=run.plan.hybrids)
+    rows = []
+    for asked in (*run.plan.methods, Asked(RANDOM, Random(run.plan.seed))):
+        how = asked.how(run.model)
+
+        def make(asked: Asked = asked) -> dict[str, Any]:
+            run.say(f"  {asked.title}: {len(hybrids):,} hybrids")
+            found = pointing_game(run.model, hybrids, method=asked.method, rule=asked.rule)
+            return {
+                "method": asked.title,
+                "accuracy": found.accuracy,
+                "interval": list(found.interval),
+                "hits": found.hits,
+                "counted": found.counted,
+                "discarded": found.discarded,
+            }
+
+        rows.append(run.stages.plain(f"pointing by word {how.name} {how.printed} {run.plan.hybrids}", make))
+    return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
+
+
+def rationales(run: Run) -> dict[str, Any] | None:
+    """Agreement with words that people marked, where they were given: by words, tokens and sentences."""
+    if run.plan.rationales is None:
+        return None
+    rationales, skipped = read_marked(run.plan.rationales)
+    if skipped:
+        run.notes.append(skipped_text(run.plan.rationales, len(rationales), skipped))
+    maps = {}
+    for asked in (*run.plan.methods, Asked(RANDOM, Random(run.plan.seed))):
+        run.say(f"  {asked.title}: {len(rationales):,} texts")
+        maps[asked.title] = list(explain_rationales(run.model, rationales, method=asked.method, rule=asked.rule))
+    labels = [why.labels[why.predicted] for why in next(iter(maps.values()))]
+    baselines: dict[str, Callable[[By], Agreement]] = {
+        "late words first": lambda by: position_agreement(rationales, first="late", by=by),
+        "early words first": lambda by: position_agreement(rationales, first="early", by=by),
+        "tf × log ratio": lambda by: log_ratio_agreement(rationales, run.documents, labels=labels, by=by),
+    }
+    levels = []
+    for by in LEVELS:
+        try:
+            found = {title: rationale_agreement(whys, rationales, by=by) for title, whys in maps.items()}
+        except DataError as reason:
+            run.notes.append(f"agreement with people by {by} was not measured: {reason}")
+            continue
+        for title, measured in baselines.items():
+            try:
+                found[title] = measured(by)
+            except DataError as reason:
+                if note := f"{title} was not measured: {reason}" * (by == LEVELS[0]):
+                    run.notes.append(note)
+        levels.append(_level(found, by, run.plan.seed))
+    if not levels:
+        raise DataError("in none of the documents are some of the words marked and some not.")
+    return {"texts": len(rationales), "skipped": len(skipped), "levels": levels}
+
+
+def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
+    """One way to count: a row for each method, the first of which the others are compared with."""
+    reference, first = next(iter(found.items()))
+    rows = []
+    for title, own in found.items():
+        row = {"method": title, "intervals": {name: list(own.intervals[name]) for name in MEASURES}}
+        row |= {name: getattr(own, name) for name in MEASURES}
+        if title != reference:
+            row["differences"] = {
+                name: paired_difference(own.values[name], first.values[name], seed=seed).results("higher")
+                for name in MEASURES
+            }
+        rows.append(row)
+    return {
+        "by": by,
+        "against": reference,
+        "documents": first.counted,
+        "left_out": first.left_out,
+        "marked_share": first.marked_share,
+        "rows": rows,
+    }
+
+
+def words(run: Run) -> list[dict[str, Any]]:
+    """The words and phrases of each class, by the reference method."""
+    asked = run.plan.methods[0]
+
+    def make() -> list[dict[str, Any]]:
+        phrases = 10 if isinstance(run.model, CNNClassifier) and run.model.pooling == "max" else 0
+        with progress("words of the classes", len(run.documents)) as done:
+            whys = explain(run.model, iter(run.documents), method=asked.method, rule=asked.rule, phrases=phrases)
+            found = class_words(_counted(whys, done))
+        return [
+            {
+                "label": each.label,
+                "documents": each.documents,
+                "words": [{"word": word.word} | _counts(word) for word in each.words],
+                "phrases": [{"words": phrase.word} | _counts(phrase) for phrase in each.phrases],
+            }
+            for each in found
+        ]
+
+    made: list[dict[str, Any]] = run.stages.plain(f"words {asked.how(run.model).printed}", make)
+    return made
+
+
+def _counts(word: ClassWord) -> dict[str, Any]:
+    """What the results keep of a word, which is nothing of the text around it."""
+    return {name: getattr(word, name) for name in ("relevance", "documents", "in_training", "examples")}
+
+
+def sanity(run: Run) -> dict[str, Any]:
+    """Maps of the model against maps of the same model with random weights."""
+    documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    found = randomisation_check(run.model, documents, method=asked.method, rule=asked.rule, seed=run.plan.seed)
+    rows = [
+        {"layer": each.layer, "rank_correlation": each.rank_correlation, "interval": list(each.interval)}
+        for each in found
+    ]
+    return {"documents": found[0].counted, "rows": rows}
+
+
+def stability(run: Run) -> list[dict[str, Any]] | None:
+    """Maps of the model against those of the other models."""
+    documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    rows = []
+    for name, other in run.plan.others.items():
+        own = list(explain(run.model, documents, method=asked.method, rule=asked.rule))
+        targets = [run.model.classes_.tolist()[why.predicted] for why in own]
+        others = explain(other, documents, targets=targets, method=asked.method, rule=asked.rule)
+        found = compared(own, others)
+        rows.append(
+            {
+                "model": name,
+                "rank_correlation": found.rank_correlation,
+                "interval": list(found.interval),
+                "top_overlap": found.top_overlap,
+                "documents": found.documents,
+            }
+        )
+    return rows or None
+
+
+def ledger(run: Run) -> list[dict[str, Any]]:
+    """What the steps absorb of the score, by the reference method."""
+    asked = run.plan.methods[0]
+    whys = explain(run.model, run.some(run.plan.smaller), method=asked.method, rule=asked.rule)
+    return [each._asdict() for each in ledger_shares(whys)]
+
+
+def methods(run: Run) -> list[dict[str, Any]]:
+    """What was compared, and its time per document."""
+    rows = []
+    for asked in (*run.plan.methods, *run.plan.slow):
+        how = asked.how(run.model)
+        rows.append(
+            {
+                "title": asked.title,
+                "method": how.name,
+                "rule": how.printed,
+                "seconds_per_document": run.seconds.get(asked.title),
+            }
+        )
+    return rows
+
+
+# ---- parts
+
+
+def _map(title: str, vectors: Any, labels: Sequence[str]) -> dict[str, Any]:
+    drawn = picture(vectors)
+    return {
+        "weighting": title,
+        "x": np.round(drawn.places[:, 0], 4).tolist(),
+        "y": np.round(drawn.places[:, 1], 4).tolist(),
+        "group": [label.split(".")[0] for label in labels],
+        "explained": list(drawn.explained),
+    }
+
+
+def _counted(whys: Any, progress: Callable[[int], object]) -> Iterator[Any]:
+    for why in whys:
+        progress(1)
+        yield why

@@ -1,0 +1,123 @@
+"""One run of an evaluation over a corpus: what every measure shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from textlrp.evaluation.deletion import PROTOCOLS, documents_of
+from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevances
+from textlrp.evaluation.running.kept_stages import Stages
+from textlrp.evaluation.running.plan import Evaluation
+from textlrp.models.base import TextClassifier
+from textlrp.records import Document
+from textlrp.text.named_corpora import Say
+
+Numbers = NDArray[Any]
+
+
+class Run:
+    """A model, the documents it is measured on, and what was found out so far.
+
+    ``notes`` is what is to be said of the results, ``seconds`` the time per document of each method, ``sampled`` (N,)
+    the documents that slow methods get.
+    """
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        documents: Sequence[Document],
+        corpus: ReadCorpus,
+        plan: Evaluation,
+        stages: Stages,
+        say: Say,
+    ) -> None:
+        self.model, self.documents, self.corpus = model, documents, corpus
+        self.plan, self.stages, self.say = plan, stages, say
+        self.notes: list[str] = []
+        self.seconds: dict[str, float] = {}
+        self.sampled = self._sample()
+
+    def look_at_the_corpus(self) -> None:
+        """Note what in the corpus the measures have to do without."""
+        corpus, classes = self.corpus, self.model.classes_.tolist()
+        if strange := int((corpus.gold < 0).sum()):
+            self.notes.append(
+                f"{strange} documents have a label that is not a class of the model; the accuracy leaves them out."
+            )
+        if missing := [str(name) for k, name in enumerate(classes) if not (corpus.gold == k).any()]:
+            self.notes.append(f"no document of the corpus has the label {', '.join(missing)}.")
+        if unread := int((corpus.known == 0).sum()):
+            self.notes.append(f"{unread} documents have no word that the model reads; the biases alone answer them.")
+        for protocol in PROTOCOLS[:2]:
+            if not documents_of(corpus, protocol, self.plan.at_least).any():
+                kind = "rightly" if protocol.right else "wrongly"
+                self.notes.append(
+                    f"no document of at least {self.plan.at_least} words is {kind} classified, so there is nothing "
+                    "to delete in that group."
+                )
+
+    def _sample(self) -> Numbers:
+        """(N,) the documents that slow methods get: drawn among those that deletion looks at."""
+        eligible = np.flatnonzero((self.corpus.lengths >= self.plan.at_least) & (self.corpus.gold >= 0))
+        drawn = np.random.default_rng(self.plan.seed).permutation(eligible)[: self.plan.sample]
+        chosen = np.zeros(len(self.corpus), dtype=bool)
+        chosen[drawn] = True
+        return chosen
+
+    def some_rows(self, most: int) -> Numbers:
+        """(N,) at most so many documents, drawn by the seed."""
+        chosen = np.zeros(len(self.documents), dtype=bool)
+        chosen[np.random.default_rng(self.plan.seed + 1).permutation(len(chosen))[:most]] = True
+        return chosen
+
+    def some(self, most: int) -> list[Document]:
+        """Those of :meth:`some_rows`, in their order."""
+        return [self.documents[n] for n in np.flatnonzero(self.some_rows(most)).tolist()]
+
+    def relevances(self, asked: Asked, *, sampled: bool = False) -> tuple[Sequence[Any], Sequence[Any]]:
+        """For the predicted class and for the label: (L,) of each document, or None."""
+        wanted = self.sampled if sampled else None
+        how = asked.how(self.model)
+
+        def make() -> Mapping[str, Numbers]:
+            total = len(self.corpus) if wanted is None else int(wanted.sum())
+            with progress(f"{asked.title}: explaining", total) as done:
+                found = word_relevances(self.corpus, asked, wanted=wanted, progress=done)
+            flat = {
+                name: np.concatenate([np.zeros(0, np.float32), *(each for each in values if each is not None)])
+                for name, values in (("predicted", found.predicted), ("gold", found.gold))
+            }
+            return flat | {"seconds": np.array(found.seconds / max(1, total))}
+
+        stored = self.stages.arrays(f"relevance {how.name} {how.printed} {'sample' if sampled else 'all'}", make)
+        self.seconds[asked.title] = float(stored["seconds"])
+        chosen = np.ones(len(self.corpus), dtype=bool) if wanted is None else wanted
+        lengths = self.corpus.lengths
+        return (
+            _unpacked(stored["predicted"], lengths, chosen),
+            _unpacked(stored["gold"], lengths, chosen & (self.corpus.gold >= 0)),
+        )
+
+
+def _unpacked(flat: Numbers, lengths: Numbers, chosen: Numbers) -> list[Any]:
+    """(total,) as (L,) per chosen document, None for the others."""
+    own = np.where(chosen, lengths, 0)
+    ends = np.cumsum(own)
+    return [flat[end - size : end] if there else None for end, size, there in zip(ends, own, chosen, strict=True)]
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[int], object]]:
+    """A bar with the time left, on a terminal's error stream; what it gives hears how many documents are done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.advance(task, done)

@@ -1,0 +1,113 @@
+"""The attribution methods by their names, and how each explains a model. Open it to add a method.
+
+Letters: L words read, D dimensions of a word vector x_t, f_c the score of class c.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from textlrp.errors import RuleError
+from textlrp.explainers.methods import (
+    CAM,
+    Deconvnet,
+    GradCAM,
+    GradientTimesInput,
+    GuidedBackprop,
+    IntegratedGradients,
+    Lime,
+    Occlusion,
+    Random,
+    Shap,
+    SmoothGrad,
+    SquaredGradient,
+)
+from textlrp.lrp.pasted import is_call, pasted
+
+Method = (
+    SquaredGradient
+    | GradientTimesInput
+    | IntegratedGradients
+    | SmoothGrad
+    | Deconvnet
+    | GuidedBackprop
+    | Occlusion
+    | CAM
+    | GradCAM
+    | Random
+    | Lime
+    | Shap
+)
+"""Any of the methods of this module."""
+
+
+class MethodEntry(NamedTuple):
+    """A method with its defaults, what it is, and what its scores sum to."""
+
+    value: Method
+    what: str
+    sums_to: str
+
+
+_ENTRIES = (
+    MethodEntry(SquaredGradient(), "sensitivity analysis: squared gradient", "the gradient's squared length"),
+    MethodEntry(GradientTimesInput(), "gradient × input", "the score less biases on ReLU and max-pooling nets"),
+    MethodEntry(
+        IntegratedGradients(),
+        "gradient × input along the way from zero vectors",
+        "the score less that of no word; the ledger has the rest",
+    ),
+    MethodEntry(SmoothGrad(), "gradient × input, gradient averaged over noise", "nothing known"),
+    MethodEntry(Deconvnet(), "gradient × input, ReLU lets positive signals back", "nothing known"),
+    MethodEntry(GuidedBackprop(), "as deconvnet, where the ReLU was active", "nothing known"),
+    MethodEntry(Occlusion(), "the score less that without the word", "nothing known"),
+    MethodEntry(
+        CAM(),
+        "class activation map, CNN with mean pooling",
+        "the score less the output's bias; the ledger has the rest",
+    ),
+    MethodEntry(GradCAM(), "Grad-CAM for text, CNN", "nothing known; never negative"),
+    MethodEntry(Random(), "uniform in [-1, 1)", "nothing"),
+    MethodEntry(
+        Lime(),
+        "local linear regression on thinned-out texts",
+        "what the regression predicts less its intercept; the ledger has the rest",
+    ),
+    MethodEntry(
+        Shap(),
+        "Owen values over a balanced tree of positions",
+        "the score less that of no word; the ledger has the rest",
+    ),
+)
+
+METHODS: Mapping[str, MethodEntry] = MappingProxyType({entry.value.name: entry for entry in _ENTRIES})
+"""Each name and what it stands for; "lrp" itself is not among them."""
+
+_OTHER_NAMES = {"input-t-gradient": "gradient-x-input", "sensitivity-analysis": "squared-gradient"}
+
+
+def as_method(method: str | Method) -> Method:
+    """A method by its name or as it is.
+
+    A method may also come as the text it prints as: ``"Lime(samples=500)"``. Underscores may stand for hyphens, as
+    other toolkits write these names. Raises :class:`RuleError` for anything
+    else, with the closest name there is.
+    """
+    if isinstance(method, Method):
+        return method
+    if not isinstance(method, str):
+        raise RuleError(f"method={method!r} came; a name such as 'lime', or a method such as Lime(), is wanted.")
+    if is_call(method):
+        made = pasted(method, {type(entry.value).__name__: type(entry.value) for entry in _ENTRIES})
+        return as_method(made)
+    name = method.replace("_", "-")
+    name = _OTHER_NAMES.get(name, name)
+    if name in METHODS:
+        return METHODS[name].value
+    close = difflib.get_close_matches(name.lower(), ("lrp", *METHODS), n=1, cutoff=0.0)
+    raise RuleError(
+        f"no method is called {method!r}; the closest name is {close[0]!r}, and there are lrp, {', '.join(METHODS)}."
+    )

@@ -1,0 +1,46 @@
+"""Explain documents with classes, rules and methods given as text, as the command line and files give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from textlrp.explainers.explain import explain
+from textlrp.explainers.targets import targets_named
+from textlrp.explanation import Explanation
+from textlrp.lrp.starts import Start
+from textlrp.models.base import Classifier
+from textlrp.models.known_labels import KnownLabels
+from textlrp.records import Document
+
+
+def explain_corpus(
+    model: Classifier,
+    documents: Iterable[Document],
+    *,
+    targets: Sequence[str] = (),
+    versus: str | None = None,
+    rule: str | None = None,
+    start: Start | None = None,
+    method: str = "lrp",
+    phrases: int = 0,
+    device: str = "cpu",
+) -> Iterator[Explanation]:
+    """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
+
+    Labels of documents are matched with the classes of the model; see :class:`KnownLabels`.
+    ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
+    Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
+    be compared with.
+    """
+    names = targets_named(targets, versus)
+    known = KnownLabels(model.classes_.tolist()).named(documents)
+    return explain(
+        model,
+        known,
+        target=names or None,
+        rule=rule,
+        start=start,
+        method=method,
+        phrases=phrases,
+        device=device,
+    )

@@ -1,0 +1,1 @@
+"""The computation trace of any PyTorch module, recorded while it runs."""

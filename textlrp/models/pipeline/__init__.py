@@ -1,0 +1,1 @@
+"""scikit-learn pipelines, explained on the user's own text."""

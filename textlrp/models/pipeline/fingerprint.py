@@ -1,0 +1,58 @@
+"""A fingerprint of a scikit-learn pipeline: the same in every run, another with anything that scores depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from textlrp.models.pipeline.linear import Head
+from textlrp.models.pipeline.vectorizers import TextVectorizer
+
+
+def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[Any], head: Head) -> str:
+    """Twelve hexadecimal digits: a hash of options, vocabularies, what the steps learned, weights and classes."""
+    content = hashlib.sha256()
+    _add(content, pipeline)
+    for reader in readers:
+        vocabulary = getattr(reader.vectorizer, "vocabulary_", {})
+        _add(content, [reader.width, "\0".join(sorted(vocabulary, key=vocabulary.__getitem__))])
+        _add(content, getattr(getattr(reader.vectorizer, "_tfidf", None), "idf_", None))
+    _add(content, [*learned, head.classes, head.weight, head.bias])
+    return content.hexdigest()[:12]
+
+
+def _add(content: Any, value: Any) -> None:
+    """Feed one value into a hash, by what it is and not by where it lies in memory."""
+    if isinstance(value, BaseEstimator):
+        _add(content, [type(value).__name__, value.get_params(deep=False)])
+    elif isinstance(value, Mapping):
+        _add_all(content, "map", [pair for key in sorted(value, key=str) for pair in (key, value[key])])
+    elif isinstance(value, (set, frozenset)):
+        _add_all(content, "set", sorted(value, key=str))
+    elif isinstance(value, (list, tuple)):
+        _add_all(content, "list", value)
+    elif sparse.issparse(value):
+        _add(content, value.toarray())
+    elif isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        content.update(f"{value.dtype}{value.shape}".encode())
+        content.update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, np.ndarray):
+        _add_all(content, "list", value.tolist())
+    elif isinstance(value, (str, bytes, int, float, bool, np.generic, type(None))):
+        content.update(f"{value!r};".encode("utf-8", "surrogatepass"))
+    else:
+        named = value if hasattr(value, "__qualname__") else type(value)
+        # methods of built-in types, such as str.split, have no module
+        content.update(f"{getattr(named, '__module__', '')}:{named.__qualname__};".encode())
+
+
+def _add_all(content: Any, kind: str, values: Any) -> None:
+    content.update(f"{kind}{len(values)}(".encode())
+    for value in values:
+        _add(content, value)
+    content.update(b")")

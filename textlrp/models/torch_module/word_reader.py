@@ -1,0 +1,92 @@
+"""From a text to the ids that a module of the user's own reads, by the user's tokenizer and vocabulary.
+
+Letters: N documents, T tokens, L words the module reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.errors import OptionError
+from textlrp.models.options import Texts, check_texts, is_whole
+from textlrp.records import Document, Status, Tokens
+from textlrp.text.batches import Batch, Reading
+from textlrp.text.invisible import visible_with_origins
+from textlrp.text.skip import inside
+from textlrp.text.tokens import Tokenizer, WholeTokenizer
+
+Lookup = Mapping[str, int] | Callable[[str], int | None]
+"""word -> id; a word that is not there has no id."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordReader:
+    """The user's tokenizer and vocabulary; ``unknown`` is the id of words without one, or None to leave them out."""
+
+    tokenizer: Tokenizer
+    vocabulary: Lookup
+    unknown: int | None
+    padding: int
+
+    def encode(self, texts: Texts) -> Batch:
+        """Ids (N, L), padded at the right with ``padding``; how many training documents have a word is not known."""
+        readings, rows, statuses = [], [], []
+        for number, document in enumerate(check_texts(texts)):
+            reading, ids, status = self._read(document, number)
+            readings.append(reading)
+            rows.append(ids)
+            statuses.append(status)
+        lengths = np.array([len(ids) for ids in rows], dtype=np.int32)
+        grid = np.full((len(rows), int(lengths.max(initial=0))), self.padding, dtype=np.int64)
+        for row, ids in enumerate(rows):
+            grid[row, : len(ids)] = ids
+        counts = tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings)
+        return Batch(tuple(readings), grid, lengths, tuple(statuses), counts)
+
+    def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
+        text = document if isinstance(document, str) else document.text
+        seen, origins = (text, None) if self._is_users_own() else visible_with_origins(text)
+        spans = self.tokenizer.spans(seen)
+        forms = tuple(seen[start:end] for start, end in spans.tolist())
+        spans = spans if origins is None else origins[spans]
+        skipped = inside(spans[:, 0], document.skip) if isinstance(document, Document) else np.zeros(len(spans), bool)
+        status = np.where(skipped, Status.SKIPPED, Status.READ).astype(np.uint8)
+        ids: list[int] = []
+        for place in np.flatnonzero(~skipped).tolist():
+            found = self._id(forms[place])
+            if found is None:
+                status[place] = Status.UNKNOWN
+            else:
+                ids.append(found)
+        positions = np.flatnonzero(status == Status.READ).astype(np.int32)
+        read = tuple(forms[place] for place in positions.tolist())
+        name = str(number) if isinstance(document, str) else document.id
+        return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
+
+    def _is_users_own(self) -> bool:
+        # a callable gets the text as it is: only so does it read what it reads where the module is used
+        return isinstance(self.tokenizer, WholeTokenizer) and not isinstance(self.tokenizer.source, str)
+
+    def _id(self, word: str) -> int | None:
+        """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""
+        vocabulary: Any = self.vocabulary
+        # a mapping is asked with get: looking a word up puts it into a defaultdict
+        look_up = next(
+            (getattr(vocabulary, way) for way in ("get", "__getitem__") if hasattr(vocabulary, way)), vocabulary
+        )
+        try:
+            found = look_up(word)
+        except KeyError:
+            found = None
+        if found is None:
+            return self.unknown
+        if not is_whole(found) or found < 0:
+            raise OptionError(
+                f"the vocabulary gave {found!r} for the word {word!r}; an id, a whole number >= 0, is wanted."
+            )
+        return int(found)

@@ -1,0 +1,210 @@
+"""Our nets as plain torch modules over token ids, and one text as gradient methods need it.
+
+The modules use torch's own layers alone: a second opinion on the closed form, and a net that other tools can read.
+
+Letters: N texts, L words, D embedding dimensions, F filters, C classes, W windows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textlrp.errors import ModelError, OptionError
+from textlrp.lrp.maps import Features
+from textlrp.lrp.trace import Linear, Routing
+from textlrp.models.bagnet import BagNet
+from textlrp.models.base import DTYPES
+from textlrp.models.convnet import ConvNet, plain_weights
+from textlrp.models.differentiable import Point
+from textlrp.text.batches import Batch
+
+if TYPE_CHECKING:
+    from textlrp.models.bow import BagOfWordsClassifier
+    from textlrp.models.nets import NetClassifier
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv1d)
+
+ROUNDING = 64
+"""Windows whose values differ by no more than so many roundings of the largest are equal: the first of them wins."""
+
+
+class PlainConvNet(nn.Module):
+    """The convolutional net out of ``Embedding``, ``Conv1d`` and ``Linear``: ids (N, L) -> scores (N, C).
+
+    Id 0 is the unknown word. A text shorter than a window is padded to one window of that width. Where texts of a
+    batch differ in length, pass ``lengths`` (N,): windows never cover what lies behind a text.
+    """
+
+    def __init__(self, net: ConvNet) -> None:
+        super().__init__()
+        self.widths, self.pooling = net.widths, net.pooling
+        table = net.table.clone()
+        self.embedding = nn.Embedding.from_pretrained(table, padding_idx=0)  # type: ignore[no-untyped-call]
+        for width in net.widths:
+            layer = nn.Conv1d(net.table.shape[1], len(net.weights[f"conv{width}.bias"]), width, device="meta")
+            self.add_module(
+                f"conv{width}", _filled(layer, plain_weights(net.weights, width), net.weights[f"conv{width}.bias"])
+            )
+        self.output = _linear(net.weights["output.weight"], net.weights["output.bias"])
+
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Ids (N, L) -> pre-softmax scores (N, C)."""
+        return self.from_vectors(self.embedding(ids), lengths)
+
+    def from_vectors(self, vectors: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Word vectors (N, L, D) -> pre-softmax scores (N, C)."""
+        across = vectors.transpose(1, 2)
+        pooled = [self._pooled(across, width, lengths) for width in self.widths]
+        scores: Tensor = self.output(torch.cat(pooled, dim=1))
+        return scores
+
+    def _pooled(self, vectors: Tensor, width: int, lengths: Tensor | None) -> Tensor:
+        """(N, D, L) -> (N, F)."""
+        missing = max(0, width - vectors.shape[2])
+        windows = self.get_submodule(f"conv{width}")(nn.functional.pad(vectors, (0, missing)))
+        counts = None if lengths is None else (lengths - width + 1).clamp(min=1)
+        inside = None if counts is None else torch.arange(windows.shape[2]) < counts[:, None, None]
+        if self.pooling == "max":
+            return torch.relu(first_of_the_largest(windows, inside))
+        active = torch.relu(windows)
+        if inside is None or counts is None:
+            return active.mean(dim=2)
+        return (active * inside).sum(dim=2) / counts[:, None]
+
+
+def first_of_the_largest(windows: Tensor, inside: Tensor | None = None) -> Tensor:
+    """The largest of W windows (N, F, W) -> (N, F), out of those ``inside``; the first where several are equal.
+
+    Convolutions add up the same products in another order at other places, so that windows over the same words are
+    equal but for rounding; the gradient would else go to any of them.
+    """
+    values = windows.detach()
+    slack = values.abs().amax(dim=2, keepdim=True) * (ROUNDING * torch.finfo(values.dtype).eps)
+    if inside is not None:
+        values = values.masked_fill(~inside, -torch.inf)
+    near = values >= values.amax(dim=2, keepdim=True) - slack
+    return windows.gather(2, near.to(torch.int64).argmax(dim=2, keepdim=True))[:, :, 0]
+
+
+class PlainBagNet(nn.Module):
+    """The bag of embeddings out of ``EmbeddingBag`` and ``Linear``: ids (N, L) -> scores (N, C).
+
+    Id 0 is the unknown word and padding. How much each occurrence weighs follows from the ids.
+    """
+
+    idf: Tensor
+
+    def __init__(self, net: BagNet) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag.from_pretrained(net.table.clone(), mode="sum", padding_idx=0)
+        self.output = _linear(net.weights["output.weight"], net.weights["output.bias"])
+        self.register_buffer("idf", torch.from_numpy(net.idf.copy()))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Ids (N, L) -> pre-softmax scores (N, C)."""
+        if not ids.shape[1]:  # EmbeddingBag takes no text without a word
+            ids = ids.new_zeros((len(ids), 1))
+        weights = self.occurrence_weights(ids).to(self.bag.weight.dtype)
+        scores: Tensor = self.output(self.bag(ids, per_sample_weights=weights))
+        return scores
+
+    def from_vectors(self, vectors: Tensor, weights: Tensor) -> Tensor:
+        """Word vectors (N, L, D) and the weight of each occurrence (L,) -> pre-softmax scores (N, C)."""
+        scores: Tensor = self.output(weights.to(vectors.dtype) @ vectors)
+        return scores
+
+    def occurrence_weights(self, ids: Tensor) -> Tensor:
+        """(N, L) (1 + ln count) × idf to unit L2 norm over the distinct words of a text, shared among occurrences."""
+        # in numpy, for these are constants: whoever follows the ids through torch is to find the EmbeddingBag alone
+        return torch.from_numpy(np.stack([_occurrence_weights(row, self.idf.numpy()) for row in ids.numpy()]))
+
+
+def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConvNet | PlainBagNet:
+    """A fitted CNN or bag of embeddings as a plain torch module over vocabulary ids, in evaluation mode.
+
+    The weights are copies, in the model's dtype unless "float32" or "float64" is given. Raises :class:`ModelError`
+    for another model, :class:`OptionError` for another dtype.
+    """
+    if not callable(getattr(model, "fitted_net", None)):
+        raise ModelError(
+            f"a {type(model).__name__} came; a fitted CNNClassifier or BagOfEmbeddingsClassifier is wanted: no other "
+            "model is a net."
+        )
+    if dtype is not None and dtype not in DTYPES:
+        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+    return _module(model.fitted_net(dtype or model.dtype)).eval()
+
+
+def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    """Text ``n`` of a batch as the vectors of its words, and the net over them."""
+    wanted = DTYPES[dtype or model.dtype]
+    if "subwords" in model.weights_:
+        return _subword_point(model, batch, n, dtype)
+    ids = torch.from_numpy(batch.ids[n, : int(batch.lengths[n])].copy())
+    weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
+    vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
+    # a table of the words of this text is enough: the module is asked to start from their vectors
+    module = _module(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
+    if isinstance(module, PlainConvNet):
+        return Point(vectors, module.from_vectors)
+    occurrences = module.occurrence_weights(ids[None])[0]
+    return Point(vectors, lambda alternatives: module.from_vectors(alternatives, occurrences))
+
+
+def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> Point:
+    """The same for a bag of embeddings that reads unknown words from their n-grams."""
+    net, (ids,) = model.local_net([batch.ids[n, : int(batch.lengths[n])]], dtype)
+    module = PlainBagNet(net).requires_grad_(False)
+    occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
+    return Point(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))
+
+
+def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    """Text ``n`` of a batch as its tf-idf values that are not zero, (J, 1), and the linear layer over them.
+
+    A feature's share is given to the words as LRP gives it: equally over its occurrences, and over their words.
+    """
+    route, output = model.trace(batch.select([n]), dtype=dtype).steps
+    assert isinstance(route, Routing)
+    assert isinstance(output, Linear)
+    assert isinstance(output.map, Features)
+    entries = int(output.map.counts[0])
+    values, weight, bias = output.map.values[0, :entries], output.map.weight[0, :entries], output.bias
+
+    def forward(alternatives: Tensor) -> Tensor:
+        return alternatives[..., 0] @ weight + bias
+
+    def to_words(shares: Tensor) -> Tensor:
+        return route.move(shares[:, None])[:, 0, : int(batch.lengths[n])]
+
+    return Point(values[:, None], forward, to_words)
+
+
+# ---- parts
+
+
+def _module(net: Any) -> PlainConvNet | PlainBagNet:
+    return PlainBagNet(net) if isinstance(net, BagNet) else PlainConvNet(net)
+
+
+def _occurrence_weights(ids: NDArray[np.int64], idf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(L,) for one text."""
+    words, occurrence, counts = np.unique(ids, return_inverse=True, return_counts=True)
+    weights = (1 + np.log(counts)) * idf[words]
+    norm = np.sqrt((weights**2).sum()) or 1.0
+    return np.asarray((weights / norm / counts)[occurrence])
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    return _filled(nn.Linear(weight.shape[1], weight.shape[0], device="meta"), weight, bias)
+
+
+def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
+    """A layer made without numbers, so that torch's own generator stays as it was, with copies of these."""
+    layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
+    return layer

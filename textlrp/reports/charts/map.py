@@ -1,0 +1,102 @@
+"""Documents as points on a plane, with the names of their classes: where everything stands, in pixels.
+
+N documents, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textlrp.reports.corpus.summary import Row
+
+WIDTH, HEIGHT, MARGIN = 960, 560, 26
+
+MOST_POINTS = 2_000
+"""Points that a map shows at most; of more documents an evenly spaced part."""
+
+FEWEST = 3
+"""Documents below which there is no map."""
+
+LINE = 15
+"""Pixels from one name to the next below it."""
+
+
+class Point(NamedTuple):
+    """A document on the map."""
+
+    x: float
+    y: float
+    row: Row
+
+
+class Name(NamedTuple):
+    """The name of a class, in the middle of its documents or near it."""
+
+    x: float
+    y: float
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentMap:
+    """What a template draws; ``documents`` of which the points are all or a part."""
+
+    points: tuple[Point, ...]
+    names: tuple[Name, ...]
+    documents: int
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def document_map(places: NDArray[np.floating], rows: Sequence[Row], classes: Sequence[str]) -> DocumentMap | None:
+    """The rows at their places (N, 2), in the window that holds all but the outermost; None where there is nothing
+    to see, as of one document or of places that are all the same."""
+    finite = np.flatnonzero(np.isfinite(places).all(axis=1))
+    if len(finite) < FEWEST or places.shape[1] < 2:
+        return None
+    low, high = np.quantile(places[finite], 0.005, axis=0), np.quantile(places[finite], 0.995, axis=0)
+    if (high - low).max() <= 0:
+        return None
+    room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
+    scale = float((room / np.maximum(high - low, 1e-12)).min())
+    middle = (low + high) / 2
+    x = np.clip(WIDTH / 2 + (places[:, 0] - middle[0]) * scale, 6, WIDTH - 6)
+    y = np.clip(HEIGHT / 2 - (places[:, 1] - middle[1]) * scale, 6, HEIGHT - 6)
+    shown = finite[np.linspace(0, len(finite) - 1, min(len(finite), MOST_POINTS)).round().astype(int)]
+    points = tuple(Point(round(float(x[n]), 1), round(float(y[n]), 1), rows[n]) for n in shown.tolist())
+    of_class = np.array([row.predicted for row in rows])
+    names = [
+        Name(float(np.median(x[own])), float(np.median(y[own])), k, name)
+        for k, name in enumerate(classes)
+        if len(own := finite[of_class[finite] == k])
+    ]
+    return DocumentMap(points, tuple(_apart(names)), len(rows))
+
+
+def _apart(names: Sequence[Name]) -> list[Name]:
+    """The names moved up or down until none covers another."""
+    placed: list[Name] = []
+    for name in sorted(names, key=lambda each: each.y):
+        steps = sorted(range(-40, 41), key=abs)
+        free = (y for y in (name.y + LINE * step / 2 for step in steps) if LINE <= y <= HEIGHT - 6)
+        half = 3.4 * len(name.text)
+        x = min(max(name.x, half + 4), WIDTH - half - 4)
+        y = next(
+            (
+                y
+                for y in free
+                if all(
+                    abs(y - other.y) >= LINE or abs(x - other.x) >= half + 3.4 * len(other.text) + 6
+                    for other in placed
+                )
+            ),
+            name.y,
+        )
+        placed.append(name._replace(x=round(x, 1), y=round(y, 1)))
+    return placed

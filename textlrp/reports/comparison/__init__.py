@@ -1,0 +1,1 @@
+"""Pages with explanations side by side."""

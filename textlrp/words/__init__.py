@@ -1,1 +1,0 @@
-"""What explanations say of words: the words read of a document, and those of a class over many. Numpy only."""
