@@ -99,15 +99,17 @@ def cli_evaluate(
 
     textlrp evaluate reviews-model --rationales marked.jsonl -o out
     """
-    from textlrp.evaluation.running.evaluate_corpus import check_evaluation, evaluate
-    from textlrp.evaluation.running.plan import planned
     from textlrp.models.given_files import inputs_of
     from textlrp.models.model_folder import check_trained
 
     check_trained(model)
     inputs = inputs_of(source, models=[model, *(against or ())], files=[rationales])
+
+    from textlrp.evaluation.running.evaluate_corpus import check_evaluation, evaluate
+    from textlrp.evaluation.running.plan import planned
+    from textlrp.models.loading import load_folder
+
     check_evaluation(output, inputs=inputs, force=force)
-    from textlrp.models.loading import load_folder  # late: it brings torch
 
     classifier = load_folder(model)
     plan = planned(

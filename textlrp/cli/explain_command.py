@@ -181,14 +181,16 @@ def cli_explain(
             trust_pickle=trust_pickle,
         )
         return
-    from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations
-    from textlrp.explainers.named import explain_corpus
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     console = Console(width=width)
     most = lines_asked(lines, console)
     inputs = inputs_of(source, models=[model])
+
+    from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations
+    from textlrp.explainers.named import explain_corpus
+
     if output is not None:
         check_output(output, EXPLANATION_FILES, inputs=inputs, force=force)
     classifier, texts = load_model(model, trust_pickle=trust_pickle), documents(limit)

@@ -47,13 +47,14 @@ def cli_filters(
 
     textlrp filters 20newsgroups-cnn sample --most 10
     """
-    from textlrp.cli.filter_table import strongest_filters
     from textlrp.models.given_files import inputs_of
     from textlrp.models.model_folder import check_trained
 
     inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
     check_trained(model, "cnn", purpose="filters")
-    from textlrp.models.loading import load_folder  # late: it brings torch
+
+    from textlrp.cli.filter_table import strongest_filters
+    from textlrp.models.loading import load_folder
 
     classifier = load_folder(model)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)

@@ -60,11 +60,13 @@ def cli_predict(
     """
     check_input(source, text)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    from textlrp.cli.predictions import PREDICTION_FILES, predict, stream_table, write_predictions
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     inputs = inputs_of(source, models=[model])
+
+    from textlrp.cli.predictions import PREDICTION_FILES, predict, stream_table, write_predictions
+
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)

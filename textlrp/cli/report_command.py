@@ -141,11 +141,13 @@ def cli_report(
             trust_pickle=trust_pickle,
         )
         return
-    from textlrp.cli.corpus_report import check_report, report_corpus
     from textlrp.models.given_files import inputs_of
 
     results = None if evaluation is None else evaluation / "results.json"
     inputs = inputs_of(source, models=[model], files=[results])
+
+    from textlrp.cli.corpus_report import check_report, report_corpus
+
     page = check_report(output, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     texts = documents(limit or (PAGE_TEXTS if page else None))

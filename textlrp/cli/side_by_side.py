@@ -36,11 +36,12 @@ def gallery(
     if output is None:
         raise OptionError("several rules or methods stand side by side on a page; name it with -o PAGE.html.")
     _check_one(target, "several rules or methods")
-    from textlrp.cli.panels import write_gallery
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     check_output(output, PAGES, inputs=inputs_of(source, models=[model]), force=force)
+    from textlrp.cli.panels import write_gallery
+
     classifier = load_model(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
     texts = documents(limit or GALLERY)
@@ -81,11 +82,12 @@ def comparison(
     if evaluation is not None:
         raise OptionError("--evaluation came with a comparison; it belongs to a report of one side. Leave it out.")
     _check_one(target, "two models, rules or methods")
-    from textlrp.cli.two_sides import Comparison, write_comparison
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     check_output(output, PAGES, inputs=inputs_of(source, models=[model, against]), force=force)
+    from textlrp.cli.two_sides import Comparison, write_comparison
+
     first = load_model(model, trust_pickle=trust_pickle)
     asked = Comparison(
         against=None if against is None else load_model(against, trust_pickle=trust_pickle),

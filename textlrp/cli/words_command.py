@@ -77,11 +77,13 @@ def cli_words(
 
     textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
     """
-    from textlrp.cli.word_tables import WORD_FILES, word_listings, words_of_classes, write_words
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     inputs = inputs_of(source, models=[model])
+
+    from textlrp.cli.word_tables import WORD_FILES, word_listings, words_of_classes, write_words
+
     if output is not None:
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
