@@ -16,7 +16,7 @@ from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.lrp.starts import Start
 from textlrp.models.base import Classifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import has_winning_windows
 from textlrp.records import Document
 from textlrp.reports.comparison.gallery_page import galleries_page
 
@@ -53,7 +53,7 @@ def views(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str
 
 
 def _method(model: Classifier, name: str) -> str:
-    return "grad-cam" if _asks_cam(name) and isinstance(model, CNNClassifier) and model.pooling == "max" else name
+    return "grad-cam" if _asks_cam(name) and has_winning_windows(model) else name
 
 
 def _asks_cam(name: str) -> bool:

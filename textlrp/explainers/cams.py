@@ -46,7 +46,7 @@ def cam(case: Case) -> Attribution:
         landed, lost = _on_words(windows, branch.width, case.known)
         relevance += landed
         unread += lost
-    bias = model.weights_["output.bias"][list(case.classes)].astype(np.float64)
+    bias = model.output_bias[list(case.classes)].astype(np.float64)
     return Attribution(relevance, {("output", "bias"): bias, ("embedding", "unread"): unread}, exact=True)
 
 
@@ -76,7 +76,7 @@ def _branches(model: CNNClassifier, case: Case) -> Iterator[_Branch]:
     """The convolutions of the net on one text, from the trace of its forward pass."""
     trace = model.trace(case.batch.select([case.n]), dtype=case.dtype)
     steps = {step.name: step for step in trace.steps}
-    weight = model.weights_["output.weight"][list(case.classes)].astype(np.float64)
+    weight = model.output_weight[list(case.classes)].astype(np.float64)
     begin = 0
     for width, filters in zip(*model.shape(), strict=True):
         step = steps[f"conv{width}"]

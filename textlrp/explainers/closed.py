@@ -39,7 +39,7 @@ from textlrp.lrp.maps import LinearMap, WinningWindows
 from textlrp.lrp.rules import Part
 from textlrp.lrp.trace import Linear, Trace, sum_tensors
 from textlrp.models.base import Classifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch
 
 Passing = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -48,9 +48,8 @@ Passing = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def has_closed_form(model: Classifier, method: Method) -> bool:
     """Whether :func:`closed_form` knows this method of this model."""
-    if not isinstance(model, CNNClassifier) or model.pooling != "max":
-        return False
-    return isinstance(method, SquaredGradient | IntegratedGradients | GradCAM) or _passing(method) is not None
+    known = isinstance(method, SquaredGradient | IntegratedGradients | GradCAM) or _passing(method) is not None
+    return known and has_winning_windows(model)
 
 
 def closed_form(
@@ -60,11 +59,11 @@ def closed_form(
 
     The texts of a call may ask for different classes; memory grows with the largest number of them.
     """
-    assert isinstance(model, CNNClassifier)
+    assert has_winning_windows(model)
     trace = model.trace(batch, dtype=dtype)
     most = max(len(own) for own in classes)
     wanted = torch.tensor([[*own, *[own[0]] * (most - len(own))] for own in classes]).T
-    weight = torch.from_numpy(model.weights_["output.weight"]).to(trace.scores.dtype)[wanted]
+    weight = torch.from_numpy(model.output_weight).to(trace.scores.dtype)[wanted]
     if isinstance(method, IntegratedGradients):
         return _integrated(model, trace, batch, classes, weight, method)
     if isinstance(method, SquaredGradient):
@@ -106,7 +105,7 @@ def _on_words(trace: Trace, weight: Tensor, passing: Passing, part: Part = Part.
 def gradients_by_dimension(model: CNNClassifier, batch: Batch) -> Tensor:
     """(N, T, D): the gradient of the predicted class's score by every number of the word vectors."""
     trace = model.trace(batch)
-    weight = torch.from_numpy(model.weights_["output.weight"])[trace.scores.argmax(dim=1)][None]
+    weight = torch.from_numpy(model.output_weight)[trace.scores.argmax(dim=1)][None]
     return sum_tensors([map.spread(factor, map.weight) for map, factor in _passed(trace, weight, _if_active)])[0]
 
 

@@ -20,7 +20,7 @@ from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.maps import WinningWindows
 from textlrp.lrp.trace import Linear, Propagated, Trace, layers_of
 from textlrp.models.base import Classifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
 
@@ -114,7 +114,7 @@ def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, to
     A phrase counts once for each document where it is the filter's winning window; equal words are one phrase.
     Raises :class:`ModelError` for any other model.
     """
-    if not isinstance(model, CNNClassifier) or model.pooling != "max":
+    if not has_winning_windows(model):
         raise ModelError(
             f"a {type(model).__name__} came; only a CNNClassifier with pooling='max' has winning windows."
         )
@@ -123,7 +123,7 @@ def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, to
         for step, windows, _ in _windows(model.trace(batch)):
             tally = tallies.setdefault(step.name, _Tally(step.outputs.shape[1], top))
             tally.add(step.outputs.numpy(), windows.start.numpy(), windows.products.shape[2], batch.readings)
-    weight, classes = model.weights_["output.weight"], [str(name) for name in model.classes_]
+    weight, classes = model.output_weight, [str(name) for name in model.classes_]
     found, column = [], 0
     for step_name, tally in tallies.items():
         for number, phrases in enumerate(tally.best()):

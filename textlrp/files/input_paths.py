@@ -24,8 +24,8 @@ def check_regular(path: str | Path) -> None:
     found = stat_of(path)
     if found is not None and not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         raise DataError(
-            f"the input must be a regular file or a folder; got {shown_path(path)}, {what_it_is(found)}. Save the data "
-            "to a file first, or pass - to read one text from standard input."
+            f"the input must be a regular file or a folder; got {shown_path(path)}, {what_it_is(found)}. Save the "
+            "data to a file first, or pass - to read one text from standard input."
         )
 
 

@@ -1,7 +1,7 @@
 """Write one file safely: whole or not at all, in place of a file of the same kind alone.
 
-A file is recognized by its content (:class:`FileKind`). With ``force=True`` anything else is moved to a free name such
-as ``page.html.bak1``.
+A file is recognized by its content (:class:`FileKind`). With ``force=True`` anything else is moved to a free name,
+such as ``page.html.bak1``.
 """
 
 from __future__ import annotations

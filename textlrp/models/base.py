@@ -130,6 +130,16 @@ class TextClassifier:
     weights_: dict[str, NDArray[Any]]
     n_documents_: int
 
+    @property
+    def output_weight(self) -> NDArray[Any]:
+        """(C, features) the weights of the last layer."""
+        return self.weights_["output.weight"]
+
+    @property
+    def output_bias(self) -> NDArray[Any]:
+        """(C,) the bias of the last layer."""
+        return self.weights_["output.bias"]
+
     # ---- for the subclasses
 
     @abstractmethod

@@ -133,7 +133,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf
         norms = np.sqrt((weights**2).sum(axis=1, keepdims=True))
         bag = (weights / np.where(norms > 0, norms, 1)).astype(self.dtype) @ self.vectors_of(words)
-        return np.asarray(bag @ self.weights_["output.weight"].T + self.weights_["output.bias"])
+        return np.asarray(bag @ self.output_weight.T + self.output_bias)
 
     # ---- words outside the vocabulary
 

@@ -299,7 +299,7 @@ class BagOfWordsClassifier(TextClassifier):
         return self._linear(self._values(texts, None, self.dtype))
 
     def _linear(self, values: Any) -> NDArray[Any]:
-        return np.asarray(values @ self.weights_["output.weight"].T + self.weights_["output.bias"])
+        return np.asarray(values @ self.output_weight.T + self.output_bias)
 
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
         ngrams = self._char_ngrams()
@@ -331,7 +331,7 @@ class BagOfWordsClassifier(TextClassifier):
             char_features, char_feature_of = np.unique(spelled.column, return_inverse=True)
             columns.append(width + char_features)
         present = np.concatenate(columns)
-        idf, weight = self.weights_["idf"][present], self.weights_["output.weight"][:, present]
+        idf, weight = self.weights_["idf"][present], self.output_weight[:, present]
         entries = max(1, len(words.column), 0 if spelled is None else len(spelled.column) + len(spelled.token))
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
         together = max(1, ENTRIES // entries)
@@ -345,7 +345,7 @@ class BagOfWordsClassifier(TextClassifier):
             if spelled is not None:
                 blocks.append(count_kept(spelled.kept(some), char_feature_of.reshape(-1), len(char_features)))
             values = self._weighted([sparse.csr_matrix(block.astype(self.dtype)) for block in blocks], idf)
-            scores.append(np.asarray(values @ weight.T + self.weights_["output.bias"]))
+            scores.append(np.asarray(values @ weight.T + self.output_bias))
         return np.concatenate(scores)
 
     def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
@@ -404,10 +404,10 @@ class BagOfWordsClassifier(TextClassifier):
         values = np.zeros(inside.shape, dtype=features.dtype)
         values[inside] = features.data
         weight = np.zeros((*inside.shape, len(self.classes_)), dtype=features.dtype)
-        weight[inside] = self.weights_["output.weight"].T[features.indices]
+        weight[inside] = self.output_weight.T[features.indices]
         entries = torch.from_numpy(values)
         entry_weights = torch.from_numpy(weight)
-        bias = torch.from_numpy(self.weights_["output.bias"]).to(DTYPES[dtype])
+        bias = torch.from_numpy(self.output_bias).to(DTYPES[dtype])
         scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
         mapped = Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box)
         route = FeaturesToWords(joined(parts), features, max(1, int(batch.lengths.max(initial=0))))

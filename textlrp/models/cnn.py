@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypeGuard, cast
 
 import numpy as np
 from torch import Tensor
@@ -216,6 +216,15 @@ class CNNClassifier(NetClassifier):
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
         return ConvNet(table, weights, self.shape()[0], self.pooling)
+
+
+def has_winning_windows(model: object) -> TypeGuard[CNNClassifier]:
+    """Whether a model is a CNN with max pooling: each filter's largest window alone carries its relevance.
+
+    Everything that is quicker or possible only because of that asks here: closed forms, paths of deleted words, a
+    device, phrases.
+    """
+    return isinstance(model, CNNClassifier) and model.pooling == "max"
 
 
 def _same(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:

@@ -13,7 +13,7 @@ from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.kernels.projections import Allocate, Kept, bytes_per_word, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet, moved
 from textlrp.models.packing import pack
 from textlrp.text.batches import Batch, unpadded
@@ -47,7 +47,7 @@ def tracer(
 
 def _window_net(model: Classifier, dtype: str | None = None) -> ConvNet | None:
     """The net of a model that keeps winning windows; None for other models."""
-    if not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+    if not has_winning_windows(model):
         return None
     net = model.fitted_net(dtype)
     assert isinstance(net, ConvNet)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from textlrp.lrp.kernels.path_loops import path_windows
 from textlrp.models.base import Classifier, TextClassifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet
 from textlrp.models.packing import pack
 from textlrp.text.batches import Batch, pad, unpadded
@@ -43,7 +43,7 @@ def path_scores(
     max pooling adds up again only the windows that meet a word; every other model, and ``remove``, takes a forward
     pass for each step, and so does any with ``whole_passes``.
     """
-    if whole_passes or change == "remove" or not (isinstance(model, CNNClassifier) and model.pooling == "max"):
+    if whole_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
     for some in _pieces([len(own) + 1 for own in steps], NUMBERS_TOGETHER // sum(model.shape()[1])):

@@ -30,7 +30,7 @@ from textlrp.evaluation.sanity import stability as compared
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.lrp.presets import as_composite
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import has_winning_windows
 
 
 def vectors(run: Run) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def words(run: Run) -> list[dict[str, Any]]:
     asked = run.plan.methods[0]
 
     def make() -> list[dict[str, Any]]:
-        phrases = 10 if isinstance(run.model, CNNClassifier) and run.model.pooling == "max" else 0
+        phrases = 10 if has_winning_windows(run.model) else 0
         with progress("words of the classes", len(run.documents)) as done:
             whys = explain(run.model, iter(run.documents), method=asked.method, rule=asked.rule, phrases=phrases)
             found = class_words(_counted(whys, done))

@@ -12,7 +12,7 @@ from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, ST
 from textlrp.evaluation.measured_corpus import Asked
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.base import TextClassifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.cnn import has_winning_windows
 
 MEASURES = (
     "deletion", "eraser", "vectors", "pointing", "rationales", "words", "sanity", "stability", "ledger",
@@ -37,7 +37,7 @@ def usual_methods(model: TextClassifier) -> tuple[Asked, ...]:
         Asked("squared gradient", "squared-gradient"),
         Asked("integrated gradients", "integrated-gradients"),
     ]
-    if isinstance(model, CNNClassifier) and model.pooling == "max":
+    if has_winning_windows(model):
         asked += [Asked("occlusion", "occlusion"), Asked("Grad-CAM", "grad-cam")]
     return tuple(asked)
 
