@@ -25,6 +25,7 @@ from textlrp.cli.shared_options import (
     NoHeader,
     Seed,
 )
+from textlrp.evaluation.running.measures import MEASURES
 
 
 def cli_evaluate(
@@ -54,8 +55,7 @@ def cli_evaluate(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="deletion, eraser, vectors, pointing, rationales, words, sanity, stability or ledger; may be "
-            "repeated. Else all.",
+            help=f"{', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}; may be repeated. Else all.",
         ),
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Measure LIME and SHAP too, on a sample.")] = False,

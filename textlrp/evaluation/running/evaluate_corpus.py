@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,8 @@ from textlrp.errors import DataError, ModelError, StoppedError
 from textlrp.evaluation.measured_corpus import no_corpus, read_corpus
 from textlrp.evaluation.rationale_files import read_marked
 from textlrp.evaluation.running.kept_stages import Stages
-from textlrp.evaluation.running.measured import (
-    ledger,
-    methods,
-    pointing,
-    rationales,
-    sanity,
-    stability,
-    vectors,
-    words,
-)
-from textlrp.evaluation.running.measured_deletion import deletion, eraser
+from textlrp.evaluation.running.measured import methods
+from textlrp.evaluation.running.measures import MEASURES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ALONE, Evaluation, alone, usual_methods
 from textlrp.evaluation.running.run_state import Run
 from textlrp.files.kinds import PAGE
@@ -95,22 +86,16 @@ def evaluate(
     return results
 
 
-_MEASURES: Mapping[str, Callable[[Run], Any]] = {
-    measure.__name__: measure
-    for measure in (deletion, eraser, vectors, pointing, rationales, words, sanity, stability, ledger)
-}
-
-
 def _measured(run: Run) -> dict[str, Any]:
     """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
     if run.plan.measures != RATIONALES_ALONE:
         run.look_at_the_corpus()
     found: dict[str, Any] = {}
-    for name, measure in _MEASURES.items():
+    for name in MEASURES:
         if run.plan.measures is None or name in run.plan.measures:
             run.say(f"measuring {name} ...")
             try:
-                found[name] = measure(run)
+                found[name] = measure_of(name)(run)
             except (DataError, ModelError) as reason:
                 run.notes.append(f"{name} was not measured: {reason}")
     return found | {"methods": methods(run), "notes": run.notes}

@@ -10,14 +10,10 @@ from typing import Any
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.base import TextClassifier
 from textlrp.models.cnn import has_winning_windows
-
-MEASURES = (
-    "deletion", "eraser", "vectors", "pointing", "rationales", "words", "sanity", "stability", "ledger",
-)  # fmt: skip
-"""Their names, in the order of the page."""
 
 RATIONALES_ALONE = frozenset({"rationales"})
 """The measures of an evaluation without a corpus."""
