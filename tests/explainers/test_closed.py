@@ -8,13 +8,13 @@ import torch
 from toys import READ, fitted, scrambled
 
 from textlrp.explainers.closed import closed_form, gradients_by_dimension, has_closed_form
-from textlrp.explainers.method_table import Method
 from textlrp.explainers.methods import (
     Deconvnet,
     GradCAM,
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
+    Method,
     Occlusion,
     SmoothGrad,
     SquaredGradient,

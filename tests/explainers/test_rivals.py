@@ -23,7 +23,7 @@ from textlrp.explainers import attribution as attribution_module
 from textlrp.explainers import gradients as gradients_module
 from textlrp.explainers.attribution import Attribution
 from textlrp.explainers.explain import explain
-from textlrp.explainers.method_table import METHODS, Method
+from textlrp.explainers.method_table import METHODS
 from textlrp.explainers.methods import (
     CAM,
     Deconvnet,
@@ -32,6 +32,7 @@ from textlrp.explainers.methods import (
     GuidedBackprop,
     IntegratedGradients,
     Lime,
+    Method,
     Occlusion,
     Random,
     Shap,

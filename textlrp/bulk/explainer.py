@@ -11,7 +11,7 @@ import pyarrow as pa
 from textlrp.errors import DataError, OptionError
 from textlrp.explainers.blocks import Led, lead, pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.budget import MEMORY

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.explainers.blocks import How, lead
 from textlrp.explainers.explain import BLOCK, how_to_explain
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule

@@ -18,7 +18,7 @@ from textlrp.class_words import read_words
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.explainers.explain import explain
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
 from textlrp.models.base import Classifier

@@ -28,7 +28,7 @@ from textlrp.evaluation.marked_words import (
 )
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.explainers.explain import explain
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite

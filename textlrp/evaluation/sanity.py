@@ -18,7 +18,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomising import cascade, randomised
 from textlrp.explainers.explain import explain
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import ModelError, TargetError
-from textlrp.explainers.method_table import Method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.rivals import attribute_batch

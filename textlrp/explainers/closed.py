@@ -26,13 +26,13 @@ from torch import Tensor
 
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Numbers
 from textlrp.explainers.gradients import gauss_legendre
-from textlrp.explainers.method_table import Method
 from textlrp.explainers.methods import (
     Deconvnet,
     GradCAM,
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
+    Method,
     SquaredGradient,
 )
 from textlrp.lrp.maps import LinearMap, WinningWindows

@@ -16,7 +16,8 @@ import torch
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
 from textlrp.explainers.blocks import How, explain_block
-from textlrp.explainers.method_table import Method, as_method
+from textlrp.explainers.method_table import as_method
+from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite

@@ -22,8 +22,16 @@ def _check_samples(samples: Any, *, least: int) -> None:
         raise OptionError(f"samples={samples!r} came; a whole number >= {least} is wanted.")
 
 
+class Method:
+    """A frozen value: an attribution method with its options. ``name`` is what users and explanations call it."""
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
-class SquaredGradient:
+class SquaredGradient(Method):
     """Sensitivity analysis: R_t = sum_d (∂f_c / ∂x_td)².
 
     Says where the score would change, not what speaks for the class: there is no sign. Sums to the squared length of
@@ -35,7 +43,7 @@ class SquaredGradient:
 
 
 @dataclass(frozen=True, slots=True)
-class GradientTimesInput:
+class GradientTimesInput(Method):
     """R_t = sum_d x_td · ∂f_c / ∂x_td.
 
     Equals LRP-0 on nets of ReLU and max-pooling, and sums to the score less what LRP-0 absorbs there; elsewhere its
@@ -46,7 +54,7 @@ class GradientTimesInput:
 
 
 @dataclass(frozen=True, slots=True)
-class IntegratedGradients:
+class IntegratedGradients(Method):
     """R_t = sum_d x_td · ∫ ∂f_c(α x) / ∂x_td dα for α from 0 to 1, by Gauss-Legendre with so many ``steps``.
 
     The baseline is zero vectors (no tf-idf value). Sums to f_c(x) − f_c(0) but for the ``unsummed`` remainder of the
@@ -62,7 +70,7 @@ class IntegratedGradients:
 
 
 @dataclass(frozen=True, slots=True)
-class SmoothGrad:
+class SmoothGrad(Method):
     """Gradient × input with the gradient a mean over ``samples`` of the inputs with Gaussian noise.
 
     ``noise`` is its standard deviation relative to the range (largest minus smallest number) of the inputs; unknown
@@ -81,7 +89,7 @@ class SmoothGrad:
 
 
 @dataclass(frozen=True, slots=True)
-class Deconvnet:
+class Deconvnet(Method):
     """Gradient × input where every ReLU lets positive signals back, whatever it let forward: g -> max(0, g).
 
     No sum is known. Without a ReLU it is gradient × input. Source: Zeiler and Fergus 2014 (arXiv 1311.2901).
@@ -91,7 +99,7 @@ class Deconvnet:
 
 
 @dataclass(frozen=True, slots=True)
-class GuidedBackprop:
+class GuidedBackprop(Method):
     """Gradient × input where every ReLU lets positive signals back, where it was active: g -> max(0, g) · [z > 0].
 
     No sum is known. Without a ReLU it is gradient × input. Source: Springenberg et al. 2015 (arXiv 1412.6806).
@@ -101,7 +109,7 @@ class GuidedBackprop:
 
 
 @dataclass(frozen=True, slots=True)
-class Occlusion:
+class Occlusion(Method):
     """R_t = f_c(text) − f_c(text without word t): its vector is zero, its position stays.
 
     The sum means nothing unless the score is a sum over words. Costs L passes; words that stand in for each other get
@@ -112,7 +120,7 @@ class Occlusion:
 
 
 @dataclass(frozen=True, slots=True)
-class CAM:
+class CAM(Method):
     """Class activation map: a window at t gets M_c(t) = sum_f w_cf A_f(t) / W, shared equally over its known words.
 
     For a CNNClassifier with ``pooling="mean"`` alone; W windows of each width. Sums to f_c less the output's bias and
@@ -123,7 +131,7 @@ class CAM:
 
 
 @dataclass(frozen=True, slots=True)
-class GradCAM:
+class GradCAM(Method):
     """Gradient-weighted class activation map, for a CNNClassifier; never negative, so nothing speaks against a class.
 
     Max-pooling: each known word of a filter's winning window gets max(0, ∂f_c / ∂p_f) · p_f of the pooled p_f
@@ -136,7 +144,7 @@ class GradCAM:
 
 
 @dataclass(frozen=True, slots=True)
-class Random:
+class Random(Method):
     """Uniform in [−1, 1): what any method must beat. Decided by seed, class, the document's id and its text."""
 
     seed: int = 0
@@ -147,7 +155,7 @@ class Random:
 
 
 @dataclass(frozen=True, slots=True)
-class Lime:
+class Lime(Method):
     """The weights of a ridge regression of the score on which words were kept, in ``samples`` thinned-out texts.
 
     Fitted by lime's own ``LimeBase``, with the sampling, distance and kernel of its ``LimeTextExplainer`` at
@@ -166,7 +174,7 @@ class Lime:
 
 
 @dataclass(frozen=True, slots=True)
-class Shap:
+class Shap(Method):
     """Owen values: what a word adds to the score, averaged over orders that keep neighbours together.
 
     Reckoned by shap's own ``PartitionExplainer`` over a balanced tree of positions, with at most about ``samples``

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
-from textlrp.explainers.method_table import Method
-from textlrp.explainers.methods import Lime, Random, Shap
+from textlrp.explainers.methods import Lime, Method, Random, Shap
 from textlrp.models.base import Classifier
 from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import assert_never
 
 import numpy as np
 
 from textlrp.explainers.attribution import BASELINE, Attribution, Case
-from textlrp.explainers.cams import cam, grad_cam
 from textlrp.explainers.closed import closed_form, has_closed_form
-from textlrp.explainers.gradients import (
-    gradient_times_input,
-    integrated_gradients,
-    rectified_gradient,
-    smoothgrad,
-    squared_gradient,
-)
-from textlrp.explainers.method_table import Method
-from textlrp.explainers.methods import (
-    CAM,
-    Deconvnet,
-    GradCAM,
-    GradientTimesInput,
-    GuidedBackprop,
-    IntegratedGradients,
-    Lime,
-    Occlusion,
-    Random,
-    Shap,
-    SmoothGrad,
-    SquaredGradient,
-)
-from textlrp.explainers.perturbation import lime, occlusions, random, shap
+from textlrp.explainers.method_table import METHODS
+from textlrp.explainers.methods import Method, Occlusion
+from textlrp.explainers.perturbation import occlusions
 from textlrp.models.base import Classifier
 from textlrp.text.batches import Batch
 
@@ -47,11 +25,11 @@ def attribute(
     :class:`MissingExtraError` where its package is not installed.
     """
     case = Case(model, batch, n, tuple(classes), dtype)
-    if case.known.any() or isinstance(method, (CAM, GradCAM)):
-        return _by(case, method)
+    entry = METHODS[method.name]
+    if case.known.any() or entry.without_words:
+        return entry.explain(case, method)
     nothing = np.zeros((len(case.classes), len(case.known)))
-    exact = isinstance(method, (IntegratedGradients, Lime, Shap))
-    return Attribution(nothing, {BASELINE: case.scores()} if exact else {}, exact)
+    return Attribution(nothing, {BASELINE: case.scores()} if entry.exact else {}, entry.exact)
 
 
 def attribute_batch(
@@ -63,31 +41,3 @@ def attribute_batch(
     if isinstance(method, Occlusion):
         return occlusions(model, batch, classes)
     return [attribute(model, batch, n, own, method, dtype=dtype) for n, own in enumerate(classes)]
-
-
-def _by(case: Case, method: Method) -> Attribution:
-    match method:
-        case SquaredGradient():
-            return squared_gradient(case)
-        case GradientTimesInput():
-            return gradient_times_input(case)
-        case IntegratedGradients():
-            return integrated_gradients(case, method)
-        case SmoothGrad():
-            return smoothgrad(case, method)
-        case Deconvnet() | GuidedBackprop():
-            return rectified_gradient(case, guided=isinstance(method, GuidedBackprop))
-        case Occlusion():
-            return occlusions(case.model, case.batch.select([case.n]), [case.classes])[0]
-        case CAM():
-            return cam(case)
-        case GradCAM():
-            return grad_cam(case)
-        case Random():
-            return random(case, method)
-        case Lime():
-            return lime(case, method)
-        case Shap():
-            return shap(case, method)
-        case _:
-            assert_never(method)
