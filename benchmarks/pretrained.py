@@ -17,7 +17,8 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.loading import KINDS, load
+from textlrp.models.kinds import classifier_class
+from textlrp.models.loading import load
 from textlrp.models.model_folder import PRETRAINED
 from textlrp.models.saving import save_model
 from textlrp.text.corpora import Corpus
@@ -45,7 +46,7 @@ def main() -> None:
     for name in options.models:
         settings = SETTINGS[name]
         own = {key: value for key, value in settings.items() if key != "kind"}
-        model: TextClassifier = KINDS[settings["kind"]](random_state=options.seed, **own)
+        model: TextClassifier = classifier_class(settings["kind"])(random_state=options.seed, **own)
         model.fit(train.texts, train.labels)
         card: dict[str, Any] = {
             "what": "trained on the 11,314 by-date training posts of 20 Newsgroups, headers unread",

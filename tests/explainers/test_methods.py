@@ -20,11 +20,11 @@ NAMES = [
 
 def test_there_are_twelve_methods_and_each_says_what_it_sums_to() -> None:
     assert list(METHODS) == NAMES
-    for name, (value, what, sums_to) in METHODS.items():
-        assert value.name == name
-        assert what
-        assert sums_to
-        documented = (type(value).__doc__ or "").lower()
+    for name, entry in METHODS.items():
+        assert entry.value.name == name
+        assert entry.what
+        assert entry.sums_to
+        documented = (type(entry.value).__doc__ or "").lower()
         assert "sum" in documented or name == "random"
         assert "arxiv" in documented or name == "random"
 

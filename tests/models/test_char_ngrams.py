@@ -21,7 +21,7 @@ from tests.toys import LABELS, READ, TEXTS, scrambled, small
 from textlrp.errors import DataError, OptionError
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
-from textlrp.models.loading import OLDER_DEFAULTS
+from textlrp.models.kinds import classifier_class
 from textlrp.models.word_paths import kept_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, pieces
@@ -225,7 +225,7 @@ def test_a_model_saved_before_there_were_characters_reads_words_alone(tmp_path: 
     (folder / "config.json").write_text(json.dumps(config))
     again = load(folder)
     assert again.decision_function(MORE).tobytes() == model.decision_function(MORE).tobytes()
-    assert OLDER_DEFAULTS["svm"].items() <= again.get_params().items()
+    assert classifier_class("svm").older_defaults.items() <= again.get_params().items()
 
 
 def test_another_setting_is_another_fingerprint() -> None:

@@ -16,6 +16,7 @@ from toys import KINDS, TEXTS, VARIANT_OF, fitted
 import textlrp
 from textlrp.models import loading
 from textlrp.models.estimators import ESTIMATORS
+from textlrp.models.kinds import classifier_class
 
 BOUND_TO_THE_CLASS = {"arras2017", "averaged"}
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def test_an_estimator_is_its_classifier_and_an_estimator(kind: str) -> None:
-    plain, estimator = loading.KINDS[kind], ESTIMATORS[kind]
+    plain, estimator = classifier_class(kind), ESTIMATORS[kind]
     assert not issubclass(plain, (BaseEstimator, ClassifierMixin))
     assert issubclass(estimator, plain)
     assert issubclass(estimator, BaseEstimator)
@@ -32,7 +33,7 @@ def test_an_estimator_is_its_classifier_and_an_estimator(kind: str) -> None:
 
 
 def test_an_estimator_has_the_name_constructor_and_description_of_its_classifier(kind: str) -> None:
-    plain, estimator = loading.KINDS[kind], ESTIMATORS[kind]
+    plain, estimator = classifier_class(kind), ESTIMATORS[kind]
     assert estimator.__name__ == plain.__name__
     assert inspect.signature(estimator) == inspect.signature(plain)
     assert estimator.__doc__ == plain.__doc__
@@ -41,7 +42,7 @@ def test_an_estimator_has_the_name_constructor_and_description_of_its_classifier
 
 
 def test_scikit_learn_replaces_no_method_of_the_classifier(kind: str) -> None:
-    plain, estimator = loading.KINDS[kind], ESTIMATORS[kind]
+    plain, estimator = classifier_class(kind), ESTIMATORS[kind]
     own = {name for base in plain.__mro__[:-1] for name in vars(base)} - {"__doc__", "__module__", "__dict__"}
     own -= {"__weakref__", "__annotations__"}
     assert {name for name in own if getattr(estimator, name) != getattr(plain, name)} <= BOUND_TO_THE_CLASS
@@ -51,7 +52,7 @@ def test_a_saved_model_is_the_same_either_way(kind: str, tmp_path: Path) -> None
     model = fitted(VARIANT_OF[kind])
     model.save(tmp_path / "m")
     plain, estimator = loading.load(tmp_path / "m"), textlrp.load(tmp_path / "m")
-    assert type(plain) is loading.KINDS[kind]
+    assert type(plain) is classifier_class(kind)
     assert type(estimator) is ESTIMATORS[kind]
     assert plain.fingerprint_ == estimator.fingerprint_ == model.fingerprint_
     np.testing.assert_array_equal(plain.decision_function(TEXTS), estimator.decision_function(TEXTS))
@@ -68,7 +69,7 @@ def test_a_saved_model_is_the_same_either_way(kind: str, tmp_path: Path) -> None
 def test_one_that_is_not_fitted_says_so_as_scikit_learn_does(kind: str) -> None:
     with pytest.raises(NotFittedError) as theirs:
         check_is_fitted(ESTIMATORS[kind]())
-    for made in (loading.KINDS[kind](), ESTIMATORS[kind]()):
+    for made in (classifier_class(kind)(), ESTIMATORS[kind]()):
         with pytest.raises(NotFittedError) as ours:
             made.predict(["a text"])
         assert str(ours.value) == str(theirs.value)

@@ -6,7 +6,7 @@ What it calls brings torch, so it is imported only when the command runs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,12 @@ from textlrp.cli.shared_options import (
     NoHeader,
     Seed,
 )
+from textlrp.models.kinds import KINDS
+
+if TYPE_CHECKING:
+    KindName = str
+else:
+    KindName = Literal[tuple(KINDS)]
 
 
 def cli_train(
@@ -35,11 +41,10 @@ def cli_train(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
     model: Annotated[
-        Literal["cnn", "boe", "svm"],
+        KindName,
         typer.Option(
             metavar="KIND",
-            help="The kind of model to train: cnn (a convolutional net), boe (a bag of embeddings), or svm (a bag of "
-            "words with a linear SVM).",
+            help=f"The kind of model to train: {', '.join(f'{kind} ({each.what})' for kind, each in KINDS.items())}.",
         ),
     ] = "cnn",
     text: Annotated[

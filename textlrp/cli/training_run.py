@@ -13,9 +13,10 @@ from typing import Any
 from textlrp.cli.predictions import accuracy, predict
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, TextEstimator
+from textlrp.models.estimators import ESTIMATORS, TextEstimator
 from textlrp.models.given_files import inputs_of
-from textlrp.models.loading import KINDS, load_folder
+from textlrp.models.kinds import KINDS
+from textlrp.models.loading import load_folder
 from textlrp.models.model_folder import bundled, check_replaceable
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.saving import save_model
@@ -48,7 +49,7 @@ def new_model(
     skip: Sequence[str] = ("headers",),
     tokenizer: str | None = None,
 ) -> TextClassifier:
-    """An untrained classifier by its short name, "cnn", "boe" or "svm"; what is None stays at its default.
+    """An untrained classifier by its short name, one of :data:`KINDS`; what is None stays at its default.
 
     ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
     vectors are taken. Raises :class:`OptionError`.
@@ -58,12 +59,11 @@ def new_model(
     if tokenizer is not None:
         make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
     skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
-    if kind == BagOfWordsClassifier.kind:
-        if epochs is not None or vectors is not None:
-            raise OptionError("epochs and word vectors are for the nets (cnn and boe); the svm has neither.")
-        return BagOfWordsClassifier(skip=skip, random_state=seed, **words)
-    net = CNNClassifier if kind == CNNClassifier.kind else BagOfEmbeddingsClassifier
-    model: TextEstimator = net(skip=skip, random_state=seed, **words)
+    estimator = ESTIMATORS[kind]
+    if (epochs is not None or vectors is not None) and not issubclass(estimator, NetClassifier):
+        nets = " and ".join(name for name, each in ESTIMATORS.items() if issubclass(each, NetClassifier))
+        raise OptionError(f"epochs and word vectors are for the nets ({nets}); the {kind} has neither.")
+    model: TextEstimator = estimator(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import signature
 from operator import is_
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -112,6 +113,8 @@ class TextClassifier:
     """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
     training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
     """Options that decide the fitted attributes and nothing after that; each class adds its own."""
+    older_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What an option was before it existed: for models that were saved without it."""
     together = 64
     """How many texts one trace holds at most."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -62,6 +63,7 @@ class BagOfWordsClassifier(TextClassifier):
     """
 
     kind = "svm"
+    older_defaults = MappingProxyType({"analyzer": "word", "punctuation": False})
     scoring_options = (
         *TextClassifier.scoring_options, "analyzer", "ngrams", "char_ngrams", "punctuation", "sublinear_tf",
     )  # fmt: skip

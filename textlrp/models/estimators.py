@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from textlrp.models import base, bow, cnn, loading
-from textlrp.models import boe as embeddings
+from textlrp.models import base, boe, bow, cnn, loading
+from textlrp.models.kinds import KINDS
 
 if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel
@@ -53,17 +53,16 @@ def _documented_as(plain: type[Any]) -> Callable[[type[Estimator]], type[Estimat
 class CNNClassifier(TextEstimator, cnn.CNNClassifier): ...
 
 
-@_documented_as(embeddings.BagOfEmbeddingsClassifier)
-class BagOfEmbeddingsClassifier(TextEstimator, embeddings.BagOfEmbeddingsClassifier): ...
+@_documented_as(boe.BagOfEmbeddingsClassifier)
+class BagOfEmbeddingsClassifier(TextEstimator, boe.BagOfEmbeddingsClassifier): ...
 
 
 @_documented_as(bow.BagOfWordsClassifier)
 class BagOfWordsClassifier(TextEstimator, bow.BagOfWordsClassifier): ...
 
 
-ESTIMATORS: Mapping[str, type[TextEstimator]] = {
-    model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
-}
+ESTIMATORS: Mapping[str, type[TextEstimator]] = {kind: globals()[entry.classifier] for kind, entry in KINDS.items()}
+"""Each estimator by its short name."""
 
 
 def load(
@@ -81,5 +80,7 @@ def load(
     Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
     :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
     """
-    model = loading.load(path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, kinds=ESTIMATORS)
+    model = loading.load(
+        path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, class_of=ESTIMATORS.__getitem__
+    )
     return cast("TextEstimator | PipelineModel", model)

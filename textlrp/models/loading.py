@@ -16,9 +16,7 @@ from safetensors.numpy import load_file
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.boe import BagOfEmbeddingsClassifier
-from textlrp.models.bow import BagOfWordsClassifier
-from textlrp.models.cnn import CNNClassifier
+from textlrp.models.kinds import KINDS, classifier_class
 from textlrp.models.model_folder import (
     CONFIG,
     TENSORS,
@@ -45,14 +43,6 @@ from textlrp.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel
 
-KINDS: Mapping[str, type[TextClassifier]] = {
-    model.kind: model for model in (CNNClassifier, BagOfEmbeddingsClassifier, BagOfWordsClassifier)
-}
-OLDER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    BagOfWordsClassifier.kind: {"analyzer": "word", "punctuation": False}
-}
-"""What an option was before it existed: for models that were saved without it."""
-
 
 def load(
     path: str | Path,
@@ -60,11 +50,11 @@ def load(
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
     trust_pickle: bool = False,
-    kinds: Mapping[str, type[TextClassifier]] = KINDS,
+    class_of: Callable[[str], type[TextClassifier]] = classifier_class,
 ) -> TextClassifier | PipelineModel:
     """Load a model as :func:`textlrp.load` does, without importing scikit-learn for a model that textlrp trained.
 
-    ``kinds`` are the classes of such models by their short names.
+    ``class_of`` gives the class of such a model by its short name.
     """
     if is_pipeline_file(Path(path)):
         from textlrp.models.pipeline.pipeline_files import load_pipeline  # late: few need it
@@ -72,7 +62,7 @@ def load(
         if tokenizer is not None or skip is not None:
             raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")
         return load_pipeline(Path(path), trust_pickle=trust_pickle)
-    return load_folder(path, tokenizer=tokenizer, skip=skip, kinds=kinds)
+    return load_folder(path, tokenizer=tokenizer, skip=skip, class_of=class_of)
 
 
 def load_folder(
@@ -80,7 +70,7 @@ def load_folder(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
-    kinds: Mapping[str, type[TextClassifier]] = KINDS,
+    class_of: Callable[[str], type[TextClassifier]] = classifier_class,
 ) -> TextClassifier:
     """Load a model that textlrp trained, from its folder or by its bundled name.
 
@@ -89,7 +79,7 @@ def load_folder(
     check_trained(path)
     folder = model_folder(path)
     config = read_config(folder)
-    model = _from_options(folder, config, tokenizer, skip, kinds)
+    model = _from_options(folder, config, tokenizer, skip, class_of)
     try:
         check_config(config)
         check_model_file(folder / TENSORS)
@@ -132,7 +122,7 @@ def _from_options(
     config: dict[str, Any],
     tokenizer: Callable[[str], Any] | None,
     skip: Callable[[str], Any] | None,
-    kinds: Mapping[str, type[TextClassifier]],
+    class_of: Callable[[str], type[TextClassifier]],
 ) -> TextClassifier:
     if config["kind"] not in KINDS:
         raise ModelError(f"{folder} holds a model of kind {config['kind']!r}; this version knows {', '.join(KINDS)}.")
@@ -153,7 +143,8 @@ def _from_options(
                 f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
-        model = kinds[config["kind"]](**{**OLDER_DEFAULTS.get(config["kind"], {}), **options})
+        classifier = class_of(config["kind"])
+        model = classifier(**{**classifier.older_defaults, **options})
         model.check_options()
         _check_training_options(model)
     except TypeError as unknown:
