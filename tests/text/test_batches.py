@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
-from textlrp.text.batches import Batch, bucket, pad
+from textlrp.text.batches import Batch, bucket, end_to_end, grid
 from textlrp.text.chunks import by_pattern, by_whitespace
 from textlrp.text.encoding import Reader, encode
 from textlrp.text.invisible import visible, visible_with_origins
@@ -353,13 +353,20 @@ def test_selected_rows_are_those_of_the_batch(rows: list[int], width: int) -> No
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=30))
-def test_padding_keeps_each_row_and_fills_with_zero(lengths: list[int]) -> None:
+def test_texts_end_to_end_and_padded_are_the_same_rows(lengths: list[int]) -> None:
     rows = [np.arange(1, length + 1) for length in lengths]
-    matrix, counted = pad(rows)
-    assert matrix.dtype == np.int64
-    assert counted.dtype == np.int32
-    assert counted.tolist() == lengths
-    assert matrix.tolist() == [[*row, *[0] * (max(lengths) - len(row))] for row in rows]
+    words, starts = end_to_end(rows)
+    nothing = (None,) * len(rows)
+    batch = Batch(nothing, words, starts, nothing, nothing, padding=7)  # type: ignore[arg-type]
+    assert (words.dtype, batch.ids.dtype, batch.lengths.dtype) == (np.int64, np.int64, np.int32)
+    assert batch.lengths.tolist() == lengths
+    assert [row.tolist() for row in batch.texts()] == [row.tolist() for row in rows]
+    longest = max(lengths, default=0)
+    assert batch.ids.tolist() == [[*row, *[7] * (longest - len(row))] for row in rows]
+    assert grid(words, starts, at_least=longest + 2).shape == (len(rows), longest + 2)
+    keep = np.random.default_rng(len(words)).random((len(rows), longest)) < 0.5
+    expected = [np.where(own[: len(row)], row, 0).tolist() for own, row in zip(keep, rows, strict=True)]
+    assert [row.tolist() for row in batch.kept(keep)] == expected
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=50), size=st.integers(1, 12))

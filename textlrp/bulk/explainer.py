@@ -107,7 +107,7 @@ class BatchExplainer:
         return (rows[n] for n in range(len(block)))
 
     def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> Row:
-        reading, length = batch.readings[n], int(batch.lengths[n])
+        reading = batch.readings[n]
         absorbed = np.zeros(len(led.targets), led.relevance.dtype)
         for entry in led.ledger.values():
             absorbed = absorbed + entry
@@ -121,7 +121,7 @@ class BatchExplainer:
             versus=[t[1] if isinstance(t, tuple) else -1 for t in led.targets],
             words=reading.forms,
             spans=reading.tokens.spans[reading.positions],
-            known=batch.ids[n, :length] > 0,
+            known=batch.text(n) > 0,
             relevance=led.relevance,
             absorbed=absorbed,
             left_out=np.zeros(len(led.targets), np.float32),

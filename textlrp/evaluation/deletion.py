@@ -97,7 +97,7 @@ def still_right(
     for batch, rows in corpus.each_batch(wanted):
         orders = []
         for n, row in enumerate(rows.tolist()):
-            known = batch.ids[n, : int(batch.lengths[n])] > 0
+            known = batch.text(n) > 0
             relevance = relevances[row]
             assert relevance is not None
             orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))

@@ -61,7 +61,7 @@ def eraser_scores(
     has_probabilities = corpus.model.probabilities(corpus.scores[:1]) is not None
     for batch, rows in corpus.each_batch(chosen):
         for n, row in enumerate(rows.tolist()):
-            relevance, known = relevances[row], batch.ids[n, : int(batch.lengths[n])] > 0
+            relevance, known = relevances[row], batch.text(n) > 0
             if relevance is None or not known.any():
                 continue
             keep = _alternatives(order_of(relevance, known, len(known), most_first=True), len(known), shares)

@@ -126,7 +126,7 @@ def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:
 def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Numbers:
     """(K, N, T) -> (K, L) of text n, 0 for unknown words."""
     length = int(batch.lengths[n])
-    relevance: Numbers = found[:count, n, :length].double().numpy() * (batch.ids[n, :length] > 0)
+    relevance: Numbers = found[:count, n, :length].double().numpy() * (batch.text(n) > 0)
     return relevance
 
 

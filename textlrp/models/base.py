@@ -25,11 +25,11 @@ from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import Point
 from textlrp.models.finite import check_scores
 from textlrp.models.options import Texts, check_labels, check_texts, check_whole, is_whole, plain_option
-from textlrp.models.packing import Ids
+from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.records import Document
-from textlrp.text.batches import Batch, unpadded
+from textlrp.text.batches import Batch
 from textlrp.text.encoding import Reader
 from textlrp.text.scripts import advice, spaceless
 from textlrp.text.skip import make_skip
@@ -156,7 +156,7 @@ class TextClassifier:
         """Pre-softmax scores (N, C)."""
 
     @abstractmethod
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
         """The tape of the forward pass."""
 
     @abstractmethod
@@ -239,21 +239,21 @@ class TextClassifier:
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
-        ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        return self._finite_scores(unpadded(ids, batch.lengths), lambda n: batch.readings[n].document_id)
+        texts = batch.texts() if keep is None else batch.kept(keep)
+        return self._finite_scores(texts, lambda n: batch.readings[n].document_id)
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
-        return self._scores(list(np.where(keep, ids_of(batch, n), 0)))
+        return self._scores(list(np.where(keep, batch.text(n), 0)))
 
     def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """As :meth:`thinned_scores`, but the words that are left move together."""
-        ids = ids_of(batch, n)
+        ids = batch.text(n)
         return self._scores([ids[kept] for kept in keep])
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
-        return self._trace(unpadded(batch.ids, batch.lengths), dtype or self.dtype)
+        return self._trace(Packed(batch.words, batch.starts), dtype or self.dtype)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
@@ -392,9 +392,3 @@ class TextClassifier:
             raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
         self.reader()
         self._check_options()
-
-
-def ids_of(batch: Batch, n: int) -> Ids:
-    """(L,) the ids of text ``n``."""
-    ids: Ids = batch.ids[n, : int(batch.lengths[n])]
-    return ids

@@ -15,11 +15,11 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing, ids_of
+from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive, check_whole, is_whole
-from textlrp.models.packing import Ids, pack
+from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.training import SCORING_BLOCK, scores_of
@@ -127,7 +127,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its words are told apart once."""
-        words, word_of = np.unique(ids_of(batch, n), return_inverse=True)
+        words, word_of = np.unique(batch.text(n), return_inverse=True)
         counts = count_kept(keep, word_of, len(words))
         idf = self.idf_of(words)
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf
@@ -178,10 +178,10 @@ class BagOfEmbeddingsClassifier(NetClassifier):
             scores[rows] = scores_of(net, local)
         return scores
 
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
         if self.subwords is None:
-            return super()._trace(texts, dtype)
-        net, local = self.local_net(texts, dtype)
+            return super()._trace(packed, dtype)
+        net, local = self.local_net(packed.texts(), dtype)
         return net.trace(pack(local))
 
     def _read_with(self) -> Vocabulary:

@@ -16,7 +16,7 @@ from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.lrp.maps import Features
 from textlrp.lrp.rules import Box
 from textlrp.lrp.trace import Linear, Routing, Trace
-from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing, ids_of
+from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing
 from textlrp.models.char_ngrams import LONGEST, CharNgrams, SpelledBatch, counted, spelled_of
 from textlrp.models.differentiable import Point
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
@@ -28,7 +28,7 @@ from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
-from textlrp.text.batches import Batch, following, pieces, unpadded
+from textlrp.text.batches import Batch, end_to_end, following, pieces
 from textlrp.text.vocabulary import Vocabulary
 
 ANALYZERS = ("word", "char_wb", "both")
@@ -280,7 +280,7 @@ class BagOfWordsClassifier(TextClassifier):
 
     def features_of(self, batch: Batch) -> Any:
         """The TF-IDF values of the texts of a batch as a sparse matrix (N, J)."""
-        return self._values(unpadded(batch.ids, batch.lengths), self._char_counts(batch), self.dtype)
+        return self._values(batch.texts(), self._char_counts(batch), self.dtype)
 
     def _char_counts(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Any:
         """(N, K) of a batch; n-grams that a token with ``keep`` (N, T) False takes part in do not count."""
@@ -291,7 +291,7 @@ class BagOfWordsClassifier(TextClassifier):
         for n, found in enumerate(spelled_of(batch)):
             column = found.column
             if keep is not None:
-                column = column[found.kept(keep[[n], : int(batch.lengths[n])])[0]]
+                column = column[found.kept(keep[[n], : len(batch.text(n))])[0]]
             rows.append(column)
         return counted(rows, len(ngrams))
 
@@ -316,15 +316,15 @@ class BagOfWordsClassifier(TextClassifier):
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); no n-gram counts that a token with ``keep`` (N, T) False takes part in."""
-        ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        values = self._values(unpadded(ids, batch.lengths), self._char_counts(batch, keep), self.dtype)
+        texts = batch.texts() if keep is None else batch.kept(keep)
+        values = self._values(texts, self._char_counts(batch, keep), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
             scores = self._linear(values)
         return check_scores(scores, self.classes_, lambda row: batch.readings[row].document_id)
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""
-        ids = ids_of(batch, n)
+        ids = batch.text(n)
         words = self._found([ids], self._word_tables())
         spelled = None if self.analyzer == "word" else spelled_of(batch)[n]
         features, feature_of = np.unique(words.column, return_inverse=True)
@@ -356,7 +356,7 @@ class BagOfWordsClassifier(TextClassifier):
         ngrams = self._char_ngrams()
         if ngrams is None:
             return super().closed_up_scores(batch, n, keep)
-        ids, reading = ids_of(batch, n), batch.readings[n]
+        ids, reading = batch.text(n), batch.readings[n]
         spans = reading.tokens.spans[reading.positions]
         texts = [
             pieces([reading.forms[place] for place in np.flatnonzero(kept).tolist()], following(spans[kept]))
@@ -382,20 +382,20 @@ class BagOfWordsClassifier(TextClassifier):
         ngrams = self._char_ngrams()
         if ngrams is None:
             return batch
-        ids, spelled = batch.ids.copy(), []
+        words, spelled = [], []
         for n, reading in enumerate(batch.readings):
             found = ngrams.occurrences(reading.forms, following(reading.tokens.spans[reading.positions]))
             spelled.append(found)
-            covered, own = found.covered(len(reading.forms)), ids_of(batch, n)
+            covered, own = found.covered(len(reading.forms)), batch.text(n)
             read = covered if self.analyzer == "char_wb" else covered | (own > 0)
-            ids[n, : len(own)] = np.where(read, np.where(own > 0, own, len(self.vocabulary_) + 1), 0)
+            words.append(np.where(read, np.where(own > 0, own, len(self.vocabulary_) + 1), 0))
             batch.status[n][reading.positions] = np.where(read, Status.READ, Status.UNKNOWN)
-        return SpelledBatch(batch.readings, ids, batch.lengths, batch.status, batch.counts, tuple(spelled))
+        return SpelledBatch(batch.readings, *end_to_end(words), batch.status, batch.counts, tuple(spelled))
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
         dtype = dtype or self.dtype
-        texts, tables = unpadded(batch.ids, batch.lengths), self._word_tables()
+        texts, tables = batch.texts(), self._word_tables()
         features = self._values(texts, self._char_counts(batch), dtype)
         parts = [word_shares(self._found(texts, tables))]
         if self.analyzer != "word":

@@ -10,7 +10,7 @@ Letters: N texts, L tokens read of one text, P characters, O occurrences, K n-gr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -250,17 +250,15 @@ def counted(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
 # ---- batches
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SpelledBatch(Batch):
     """Readings with the character n-grams in them: ``spelled`` (N,)."""
 
     spelled: tuple[CharOccurrences, ...]
 
     def select(self, rows: Sequence[int]) -> SpelledBatch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        some = Batch.select(self, rows)
-        spelled = tuple(self.spelled[row] for row in rows)
-        return SpelledBatch(some.readings, some.ids, some.lengths, some.status, some.counts, spelled)
+        """Some of the readings, in the order of ``rows``."""
+        return replace(super().select(rows), spelled=tuple(self.spelled[row] for row in rows))
 
 
 def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:

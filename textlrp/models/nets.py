@@ -18,7 +18,7 @@ from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, Documents, TextClassifier
 from textlrp.models.differentiable import Point
 from textlrp.models.options import Texts, check_flag, check_positive, check_share, check_texts, check_whole
-from textlrp.models.packing import Ids, Packed, pack
+from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.torch_nets import net_point
 from textlrp.models.training import History, Net, Plan, scores_of, train
@@ -169,8 +169,8 @@ class NetClassifier(TextClassifier):
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         return scores_of(self.fitted_net(), texts)
 
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
-        return self.fitted_net(dtype).trace(pack(texts))
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
+        return self.fitted_net(dtype).trace(packed)
 
     def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
         """The word vectors (L, D) of text ``n``, and the net over them, as plain torch layers."""

@@ -15,8 +15,8 @@ from textlrp.lrp.trace import Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet, moved
-from textlrp.models.packing import pack
-from textlrp.text.batches import Batch, unpadded
+from textlrp.models.packing import Packed
+from textlrp.text.batches import Batch
 
 Tracer = Callable[[Batch], Trace]
 """A batch -> the tape of the forward pass."""
@@ -63,7 +63,7 @@ def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
     except (RuntimeError, AssertionError) as problem:
         said = str(problem).splitlines()[0]
         raise OptionError(f"device={device!r} came; torch has no such device here ({said}).") from None
-    return lambda batch: there.trace(pack(unpadded(batch.ids, batch.lengths)))
+    return lambda batch: there.trace(Packed(batch.words, batch.starts))
 
 
 def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate = np.empty) -> Kept | None:
@@ -92,7 +92,7 @@ class _KeepingTracer:
         self._projected = 0
 
     def __call__(self, batch: Batch) -> Trace:
-        packed = pack(unpadded(batch.ids, batch.lengths))
+        packed = Packed(batch.words, batch.starts)
         if self._net.kept is None:
             self._batches += 1
             self._projected += len(packed.distinct)

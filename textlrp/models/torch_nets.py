@@ -145,7 +145,7 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
     wanted = DTYPES[dtype or model.dtype]
     if "subwords" in model.weights_:
         return _subword_point(model, batch, n, dtype)
-    ids = torch.from_numpy(batch.ids[n, : int(batch.lengths[n])].copy())
+    ids = torch.from_numpy(batch.text(n).copy())
     weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
     vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
     # a table of the words of this text is enough: the module is asked to start from their vectors
@@ -158,7 +158,7 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
 
 def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> Point:
     """The same for a bag of embeddings that reads unknown words from their n-grams."""
-    net, (ids,) = model.local_net([batch.ids[n, : int(batch.lengths[n])]], dtype)
+    net, (ids,) = model.local_net([batch.text(n)], dtype)
     module = PlainBagNet(net).requires_grad_(False)
     occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
     return Point(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))

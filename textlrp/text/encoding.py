@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, Tokens, no_ranges
-from textlrp.text.batches import TOGETHER, Batch, Reading, following, pad, pieces
+from textlrp.text.batches import TOGETHER, Batch, Reading, end_to_end, following, pieces
 from textlrp.text.memory import Found, Memory
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer
@@ -89,8 +89,7 @@ class Reader:
             rows += block.ids()
             statuses += block.known_status()
             counts += block.per_token(vocabulary.counts_of(block.found.ids))
-        matrix, lengths = pad(rows)
-        return Batch(tuple(readings), matrix, lengths, tuple(statuses), tuple(counts))
+        return Batch(tuple(readings), *end_to_end(rows), tuple(statuses), tuple(counts))
 
     # ---- parts
 
@@ -207,7 +206,7 @@ def _bounds(sizes: ArrayLike) -> NDArray[np.int64]:
 
 
 def encode(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
-    """Look the words of some readings up: their ids, padded, and what the vocabulary knows of each token."""
+    """Look the words of some readings up: their ids, and what the vocabulary knows of each token."""
     readings = tuple(readings)
     rows, statuses, counts = [], [], []
     for reading in readings:
@@ -218,5 +217,4 @@ def encode(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
         rows.append(row)
         statuses.append(status)
         counts.append(vocabulary.counts_of(ids))
-    matrix, lengths = pad(rows)
-    return Batch(readings, matrix, lengths, tuple(statuses), tuple(counts))
+    return Batch(readings, *end_to_end(rows), tuple(statuses), tuple(counts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,33 +34,25 @@ from textlrp.models.pipeline.provenance import Source, read_document
 from textlrp.models.pipeline.vectorizers import TextVectorizer, check_numbers, count_columns, own_numbers
 from textlrp.models.sparse_tape import Absent, ToWords, joint_shares
 from textlrp.records import Document
-from textlrp.text.batches import Batch, pad
+from textlrp.text.batches import Batch, end_to_end
 
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PipelineBatch(Batch):
     """Readings with the pipeline's own ``features`` (N, J), CSR, and the ``sources`` (N,) that they came from.
 
-    The ``ids`` are 1: a pipeline knows n-grams and not words.
+    The ``words`` are 1: a pipeline knows n-grams and not words.
     """
 
     features: Any
     sources: tuple[Source, ...]
 
     def select(self, rows: Sequence[int]) -> PipelineBatch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        lengths = self.lengths[list(rows)]
-        return PipelineBatch(
-            tuple(self.readings[row] for row in rows),
-            self.ids[list(rows), : int(lengths.max(initial=0))],
-            lengths,
-            tuple(self.status[row] for row in rows),
-            tuple(self.counts[row] for row in rows),
-            self.features[list(rows)],
-            tuple(self.sources[row] for row in rows),
-        )
+        """Some of the readings, in the order of ``rows``."""
+        some = super().select(rows)
+        return replace(some, features=self.features[list(rows)], sources=tuple(self.sources[row] for row in rows))
 
 
 @dataclass(eq=False)
@@ -99,11 +91,9 @@ class PipelineModel:
             check_numbers(reader, own, count_columns(reader, [(each.columns, each.signs) for each in traced]))
             numbers.append(own)
         readings = tuple(reading for reading, _ in read)
-        ids, lengths = pad([np.ones(len(reading.positions), dtype=np.int64) for reading in readings])
         return PipelineBatch(
             readings,
-            ids,
-            lengths,
+            *end_to_end([np.ones(len(reading.positions), dtype=np.int64) for reading in readings]),
             tuple(reading.status for reading in readings),
             tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings),
             self.head.prepare(self.stage.run(numbers)),

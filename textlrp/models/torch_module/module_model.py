@@ -182,7 +182,7 @@ class TorchTextModel:
     def _call(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Callable[[Tensor], Any]]:
         """The ids (1, L) of a text and the call of the module with them."""
         length = int(batch.lengths[n])
-        return torch.from_numpy(batch.ids[n : n + 1, :length].copy()), self._forward(module, length)
+        return torch.from_numpy(batch.text(n)[None].copy()), self._forward(module, length)
 
     def _forward(self, module: nn.Module, *lengths_of_texts: int) -> Callable[[Tensor], Any]:
         """The call of the module that gives its class scores."""
@@ -329,7 +329,7 @@ class TorchTextModel:
         if "offsets" in str(problem):
             return OFFSETS
         module, length = self._in(), int(batch.lengths[n])
-        ids = torch.from_numpy(batch.ids[n : n + 1, :length].copy())
+        ids = torch.from_numpy(batch.text(n)[None].copy())
         for longer in range(max(length, self.min_length) + 1, MOST_PADDING + 1):
             try:
                 with evaluating(module), torch.no_grad():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from textlrp.errors import OptionError
 from textlrp.models.options import Texts, check_texts, is_whole
 from textlrp.records import Document, Status, Tokens
-from textlrp.text.batches import Batch, Reading
+from textlrp.text.batches import Batch, Reading, end_to_end
 from textlrp.text.invisible import visible_with_origins
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer, WholeTokenizer
@@ -41,12 +41,9 @@ class WordReader:
             readings.append(reading)
             rows.append(ids)
             statuses.append(status)
-        lengths = np.array([len(ids) for ids in rows], dtype=np.int32)
-        grid = np.full((len(rows), int(lengths.max(initial=0))), self.padding, dtype=np.int64)
-        for row, ids in enumerate(rows):
-            grid[row, : len(ids)] = ids
         counts = tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings)
-        return Batch(tuple(readings), grid, lengths, tuple(statuses), counts)
+        words, starts = end_to_end([np.array(ids, dtype=np.int64) for ids in rows])
+        return Batch(tuple(readings), words, starts, tuple(statuses), counts, padding=self.padding)
 
     def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
         text = document if isinstance(document, str) else document.text
