@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.errors import DataError, OptionError
-from textlrp.explainers.blocks import Led, lead, pieces
+from textlrp.explainers.blocks import Led, led_pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
@@ -99,10 +99,8 @@ class BatchExplainer:
     def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[Row]:
         batch = self._model.encode(block)
         rows: dict[int, Row] = {}
-        for some in pieces(batch.lengths, self._model.together):
-            piece = batch.select(some)
-            for place, led in enumerate(lead(self._model, piece, self._target, None, self._how)):
-                n = some[place]
+        for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
+            for place, (n, led) in enumerate(zip(some, found, strict=True)):
                 rows[n] = self._row(block[n], places[n], piece, place, led)
         return (rows[n] for n in range(len(block)))
 

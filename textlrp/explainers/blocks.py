@@ -82,20 +82,27 @@ def explain_block(
         raise TargetError(
             f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
         )
-    batch = model.encode(block)
     done: dict[int, Explanation] = {}
     labels = tuple(map(str, model.classes_))
-    for rows in pieces(batch.lengths, model.together):
-        piece = batch if rows == list(range(len(block))) else batch.select(rows)
-        own_piece = None if own is None else [own[row] for row in rows]
-        with threads_for(len(rows), piece.ids.shape[1]):
-            led = lead(model, piece, target, own_piece, how)
+    for rows, piece, led in led_pieces(model, model.encode(block), target, own, how):
         probabilities = model.probabilities(np.stack([each.scores for each in led]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]
             done[row] = _explanation(labels, block[row], piece, place, led[place], own_probabilities, how)
     for row in range(len(block)):
         yield done.pop(row)
+
+
+def led_pieces(
+    model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How
+) -> Iterator[tuple[list[int], Batch, list[Led]]]:
+    """:func:`lead` for a block of any size, piece by piece: the rows of a piece, the piece, and what was found."""
+    for rows in pieces(batch.lengths, model.together):
+        piece = batch if rows == list(range(len(batch))) else batch.select(rows)
+        own_piece = None if own is None else [own[row] for row in rows]
+        with threads_for(len(rows), int(piece.lengths.max(initial=0))):
+            led = lead(model, piece, target, own_piece, how)
+        yield rows, piece, led
 
 
 def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
