@@ -15,7 +15,7 @@ import torch
 from textlrp.explainers.blocks import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.kernels.projections import Kept, project, rows_of
+from textlrp.lrp.kernels.projections import Kept, project, table_rows
 from textlrp.models.packing import Packed
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.text.batches import Batch, Reading, end_to_end
@@ -101,7 +101,7 @@ def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
     @torch.no_grad()
     def run(batch: Batch) -> object:
         packed = Packed(batch.words, batch.starts)
-        rows = rows_of(packed.words, kept)
+        rows = table_rows(packed.words, kept)
         pooled = []
         for width, first, more in project(net.table, rows, net.convolutions, kept):
             best, _ = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from textlrp.errors import RuleError
-from textlrp.lrp.composite import KINDS, UNWEIGHTED, Composite, Layer, is_rule
+from textlrp.lrp.composite import LAYER_KINDS, UNWEIGHTED, Composite, Layer, is_rule
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, Zero, ZPlus
 from textlrp.lrp.trace import Step, Trace, layers_of
@@ -147,7 +147,7 @@ def test_an_unknown_layer_is_named_with_those_there_are(key: str | int) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["conv2", "mean2", 0, 1, -1, -2, *KINDS])
+@pytest.mark.parametrize("key", ["conv2", "mean2", 0, 1, -1, -2, *LAYER_KINDS])
 def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
     Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT])
 

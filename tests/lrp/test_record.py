@@ -18,8 +18,8 @@ from toys import READ, fitted, scrambled
 from textlrp.errors import ModelError, RuleError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.recorded import calls
-from textlrp.lrp.recorded.calls import register
+from textlrp.lrp.recorded import operations
+from textlrp.lrp.recorded.operations import register
 from textlrp.lrp.recorded.record import record
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
@@ -371,7 +371,7 @@ def test_an_operation_that_is_not_known_stops_with_its_name_and_place(
 
 
 def test_registering_an_operation_is_one_decorator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "_HANDLERS", dict(calls._HANDLERS))  # what it teaches is forgotten afterwards
+    monkeypatch.setattr(operations, "HANDLERS", dict(operations.HANDLERS))  # what it teaches is forgotten afterwards
     with pytest.raises(ModelError, match="no rule for the operation 'log1p'"):
         record(Odd(torch.log1p), some_ids(4))
 

@@ -21,7 +21,7 @@ from tests.toys import LABELS, READ, TEXTS, scrambled, small
 from textlrp.errors import DataError, OptionError
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
-from textlrp.models.kinds import classifier_class
+from textlrp.models.model_kinds import classifier_class
 from textlrp.models.word_paths import kept_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, pieces

@@ -274,8 +274,8 @@ def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
         "@textlrp.register(torch.relu)\n"
         "def mine(call): call.passes()\n"
         "import textlrp.explainers.explain\n"
-        "from textlrp.lrp.recorded.calls import _HANDLERS\n"
-        "assert _HANDLERS['relu'] is mine\n"
+        "from textlrp.lrp.recorded.operations import HANDLERS\n"
+        "assert HANDLERS['relu'] is mine\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 

@@ -14,12 +14,12 @@ from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
-from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.projections import Kept
 from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.starts import Start, started
+from textlrp.machine import KEPT_BYTES
 from textlrp.models.base import Classifier
 from textlrp.models.loading import load
 from textlrp.models.options import is_whole
@@ -55,7 +55,7 @@ class BatchExplainer:
         top_k: int | None = None,
         precision: Precision = "float16",
         device: str = "cpu",
-        memory: int = MEMORY,
+        memory: int = KEPT_BYTES,
         kept: Kept | None = None,
     ) -> None:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):

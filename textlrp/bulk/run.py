@@ -19,8 +19,7 @@ from textlrp.bulk.run_folder import RunFolder, check_run
 from textlrp.bulk.sources import CorpusSource, FileSource, Source, file_source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.explainers.targets import targets_named
-from textlrp.lrp.budget import MEMORY
-from textlrp.machine import cores, progress_bar, usable
+from textlrp.machine import KEPT_BYTES, cores, progress_bar, usable
 from textlrp.models.given_files import inputs_of
 from textlrp.rows import About
 from textlrp.text.formats import layout_of
@@ -49,7 +48,7 @@ class Workforce:
     workers: int | None = None
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
-    memory: int = MEMORY
+    memory: int = KEPT_BYTES
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -22,7 +22,7 @@ from textlrp.cli.shared_options import (
     NoHeader,
     Seed,
 )
-from textlrp.models.kinds import KINDS
+from textlrp.models.model_kinds import KINDS
 
 if TYPE_CHECKING:
     KindName = str

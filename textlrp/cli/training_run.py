@@ -15,9 +15,9 @@ from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import ESTIMATORS, TextEstimator
 from textlrp.models.given_files import inputs_of
-from textlrp.models.kinds import KINDS
 from textlrp.models.loading import load_folder
 from textlrp.models.model_folder import bundled, check_replaceable
+from textlrp.models.model_kinds import KINDS
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.saving import save_model
 from textlrp.models.training import LOGGER

@@ -35,9 +35,9 @@ from textlrp.explainers.methods import (
     Method,
     SquaredGradient,
 )
-from textlrp.lrp.maps import LinearMap, WinningWindows
+from textlrp.lrp.maps import LinearMap, WinningWindows, sum_tensors
 from textlrp.lrp.rules import Part
-from textlrp.lrp.trace import Linear, Trace, sum_tensors
+from textlrp.lrp.trace import Linear, Trace
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch

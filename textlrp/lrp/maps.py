@@ -13,7 +13,7 @@ the batch, J inputs, O outputs, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -122,10 +122,10 @@ class Dense:
     box: Bounds | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
+        return sum_tensors([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
+        return sum_tensors([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +142,7 @@ class Added:
         return factor[..., None] * self._part(part)
 
     def _part(self, part: Part | Box) -> Tensor:
-        return _sum([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
+        return sum_tensors([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,10 +163,12 @@ class Features:
         return [Side(side.inputs * real, side.weight) for side in sides(part, self.values, self.weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
+        return sum_tensors([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)])
+        return sum_tensors(
+            [torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +192,7 @@ class WordBag:
     def total(self, part: Part | Box) -> Tensor:
         documents, words = len(self.ids), len(self.vectors)
         row = torch.arange(documents)[:, None]
-        return _sum(
+        return sum_tensors(
             [
                 weight.new_zeros(documents, words).index_put_((row, self.ids), weight, accumulate=True) @ inputs
                 for inputs, weight in self._sides(part)
@@ -199,10 +201,10 @@ class WordBag:
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         ids = self.ids.expand(factor.shape[0], *self.ids.shape)
-        return _sum([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
+        return sum_tensors([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum(
+        return sum_tensors(
             [
                 factor[:, :, None, :] * inputs.expand_as(self.vectors)[self.ids] * weight[:, :, None]
                 for inputs, weight in self._sides(part)
@@ -224,10 +226,10 @@ class Mean:
         return [Side(side.inputs, side.weight * inside) for side in sides(part, self.inputs, weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
+        return sum_tensors([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
+        return sum_tensors([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -246,13 +248,13 @@ class WordWindows:
 
     def projections(self, part: Part | Box) -> Tensor:
         """(U, H, F): part_j of each distinct word at each offset, summed over its dimensions."""
-        summed = _sum([inputs @ weight for inputs, weight in sides(part, self.vectors, self.weight)])
+        summed = sum_tensors([inputs @ weight for inputs, weight in sides(part, self.vectors, self.weight)])
         return summed.reshape(len(self.vectors), self.width, -1)
 
     def total(self, part: Part | Box) -> Tensor:
         windows = self.ids.shape[1] - self.width + 1
         met = self.projections(part)
-        return _sum([met[:, h][self.ids[:, h : h + windows]] for h in range(self.width)])
+        return sum_tensors([met[:, h][self.ids[:, h : h + windows]] for h in range(self.width)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         targets, documents, windows, _ = factor.shape
@@ -310,7 +312,7 @@ class WinningWindows:
         if not self._made:
             by_filter = self._by_filter(self.weight)
             if self._elsewhere:
-                signed = device.signed_contributions(self.vectors, by_filter, self.words, self.start.long())
+                signed = device.signed_contributions_on_device(self.vectors, by_filter, self.words, self.start.long())
             else:
                 positive, negative = kernels.signed_contributions(
                     self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.long().numpy()
@@ -350,7 +352,7 @@ class WinningWindows:
         return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum(
+        return sum_tensors(
             [
                 self.spread(factor, weight) * inputs
                 for inputs, weight in sides(part, self.vectors[self.words], self.weight)
@@ -361,7 +363,7 @@ class WinningWindows:
         """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
         by_filter, tokens = self._by_filter(weight), self.words.shape[1]
         if self._elsewhere:
-            return device.spread_over_windows(factor, by_filter, self.start.long(), tokens)
+            return device.spread_on_device(factor, by_filter, self.start.long(), tokens)
         starts = self.start.long().numpy()
         spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
         return torch.from_numpy(spread)
@@ -377,7 +379,8 @@ def table_bounds(table: Tensor) -> Box:
     return Box(table.amin(dim=0).clamp(max=0), table.amax(dim=0).clamp(min=0))
 
 
-def _sum(tensors: list[Tensor]) -> Tensor:
+def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of one or more tensors."""
     total = tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor

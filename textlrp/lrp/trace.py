@@ -20,8 +20,8 @@ from torch import Tensor
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import UNWEIGHTED, Composite, Layer
-from textlrp.lrp.kernels.windows import Ids, Places
-from textlrp.lrp.maps import Added, ByDimension, Grid, LinearMap, VectorMap
+from textlrp.lrp.kernels.windows import Ids, WindowStarts
+from textlrp.lrp.maps import Added, ByDimension, Grid, LinearMap, VectorMap, sum_tensors
 from textlrp.lrp.rules import Box, Part, Rule, is_plain_share
 
 Absorbed = dict[str, Tensor]
@@ -199,7 +199,7 @@ class Windows(NamedTuple):
     """
 
     products: Tensor
-    where: Places
+    where: WindowStarts
     bounds: Ids
     outputs: Tensor
     bias: Tensor
@@ -273,17 +273,17 @@ def layers_of(trace: Trace) -> list[Layer | None]:
     below: dict[str, int] = {}
     for step in trace.steps:
         depth = max((below.get(value, 0) for value in step.reads), default=0)
-        below[step.writes] = max(below.get(step.writes, 0), depth + _weighted(step))
+        below[step.writes] = max(below.get(step.writes, 0), depth + _is_weighted(step))
     above: dict[str, int] = {}
     for step in reversed(trace.steps):
-        height = above.get(step.writes, 0) + _weighted(step)
+        height = above.get(step.writes, 0) + _is_weighted(step)
         for value in step.reads:
             above[value] = max(above.get(value, 0), height)
     return [
         Layer(
             step.name,
             step.kind,
-            max((below.get(value, 0) for value in step.reads), default=0) if _weighted(step) else None,
+            max((below.get(value, 0) for value in step.reads), default=0) if _is_weighted(step) else None,
             above.get(step.writes, 0),
         )
         if step.ruled
@@ -292,7 +292,7 @@ def layers_of(trace: Trace) -> list[Layer | None]:
     ]
 
 
-def _weighted(step: Step) -> bool:
+def _is_weighted(step: Step) -> bool:
     return step.ruled and step.kind not in UNWEIGHTED
 
 
@@ -361,11 +361,3 @@ def without_zeros(values: Tensor) -> Tensor:
 def sum_outputs(relevance: Tensor) -> Tensor:
     """(K, N, ...) -> (K, N): summed over everything but target and document."""
     return relevance if relevance.dim() == 2 else relevance.flatten(start_dim=2).sum(dim=-1)
-
-
-def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of one or more tensors."""
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total

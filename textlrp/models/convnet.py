@@ -19,7 +19,7 @@ from torch import Tensor
 from textlrp.lrp.kernels import device
 from textlrp.lrp.kernels import means as mean_kernels
 from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.kernels.projections import Kept, Rows, project, rows_of
+from textlrp.lrp.kernels.projections import Kept, TableRows, project, table_rows
 from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, table_bounds
 from textlrp.lrp.rules import Box
@@ -89,7 +89,7 @@ class ConvNet:
     def _trace_windows(self, packed: Packed) -> Trace:
         """The tape of a net with max pooling, by the compiled loops."""
         # without kept projections the packed texts are numbered already
-        rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
+        rows = TableRows(packed.ids, packed.distinct) if self.kept is None else table_rows(packed.words, self.kept)
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
         with torch_on_one_thread():
@@ -142,7 +142,7 @@ class ConvNet:
     def _max_branch(self, width: int, packed: Packed, grid: Tensor, vectors: Tensor) -> _Branch:
         lengths = torch.from_numpy(packed.lengths).to(grid.device)
         projections = vectors @ self.weights[f"conv{width}.weight"]
-        products, start = device.winning_windows(projections, grid, lengths, width)
+        products, start = device.winning_windows_on_device(projections, grid, lengths, width)
         z = products.sum(dim=2) + self.weights[f"conv{width}.bias"]
         steps = self._winners(width, products, start, z, lambda: grid, vectors)
         return _Branch(steps, torch.relu(z), products.numel())

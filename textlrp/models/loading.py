@@ -16,7 +16,6 @@ from safetensors.numpy import load_file
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.kinds import KINDS, classifier_class
 from textlrp.models.model_folder import (
     CONFIG,
     TENSORS,
@@ -26,6 +25,7 @@ from textlrp.models.model_folder import (
     model_folder,
     read_config,
 )
+from textlrp.models.model_kinds import KINDS, classifier_class
 from textlrp.models.options import check_positive, is_whole
 from textlrp.models.saving import expanded, specs_of
 from textlrp.models.schema import COUNTS, WORDS, TensorSpec, check_config, damaged, shapes_of

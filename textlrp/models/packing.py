@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
 from textlrp.lrp.kernels.projections import numbered
+from textlrp.lrp.kernels.windows import Ids as Ids
 from textlrp.text.batches import end_to_end, grid
-
-Ids = NDArray[np.int64]
-"""(L,) the words of one text as the model reads them: vocabulary ids, 0 for an unknown word."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,12 +26,12 @@ from textlrp.lrp.kernels.compiling import compiled
 
 Floats = NDArray[np.floating[Any]]
 Ids = NDArray[np.int64]
-Places = NDArray[np.int32]
+WindowStarts = NDArray[np.int32]
 
 
 def winning_windows(
     projections: Floats, ids: Ids, starts: Ids, width: int, *, more: Floats | None = None
-) -> tuple[Floats, Places]:
+) -> tuple[Floats, WindowStarts]:
     """The first of the largest windows of each filter.
 
     ``projections`` (U, H × F), ``more`` the second table; ``ids`` (L,) rows of them; ``starts`` (N + 1,) where each
@@ -53,7 +53,7 @@ class Winners(NamedTuple):
     """
 
     values: Floats
-    where: Places
+    where: WindowStarts
     products: Floats
     bounds: Ids
 
@@ -86,7 +86,7 @@ def _second(projections: Floats, more: Floats | None) -> Floats:
     return second
 
 
-def scatter_winners(gradient: Floats, where: Places, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
+def scatter_winners(gradient: Floats, where: WindowStarts, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
     """The adjoint of :func:`winning_windows`: (N, F) -> (U, width × F) for ``words`` = U."""
     landed = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
     _scatter_winners(gradient, where, ids, starts, width, landed)
@@ -94,7 +94,7 @@ def scatter_winners(gradient: Floats, where: Places, ids: Ids, starts: Ids, widt
 
 
 @numba.njit(inline="always")
-def _row(projections, more, ids, begin, length, place, offset, filters):  # type: ignore[no-untyped-def]
+def _word_row(projections, more, ids, begin, length, place, offset, filters):  # type: ignore[no-untyped-def]
     """(F,) what the word at a place adds to each filter, ``offset`` words into a window; zeros beyond the end."""
     word = ids[begin + place] if place < length else 0
     kept = len(projections)
@@ -115,12 +115,12 @@ def _winning_windows(  # type: ignore[no-untyped-def]
         place[:] = 0
         largest[:] = 0
         for h in range(width):
-            row = _row(projections, more, ids, begin, length, h, h, filters)
+            row = _word_row(projections, more, ids, begin, length, h, h, filters)
             for f in range(filters):
                 largest[f] += row[f]
         window = np.empty(filters, projections.dtype)
         for t in range(1, length - width + 1):
-            first = _row(projections, more, ids, begin, length, t, 0, filters)
+            first = _word_row(projections, more, ids, begin, length, t, 0, filters)
             if width == 1:  # the usual widths in one sweep each, the others by adding up in a buffer
                 for f in range(filters):
                     value = first[f]
@@ -128,7 +128,7 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                     largest[f] = value if larger else largest[f]
                     place[f] = t if larger else place[f]
             elif width == 2:
-                second = _row(projections, more, ids, begin, length, t + 1, 1, filters)
+                second = _word_row(projections, more, ids, begin, length, t + 1, 1, filters)
                 for f in range(filters):
                     value = first[f] + second[f]
                     larger = value > largest[f]
@@ -138,10 +138,10 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                 for f in range(filters):
                     window[f] = first[f]
                 for h in range(1, width - 1):
-                    row = _row(projections, more, ids, begin, length, t + h, h, filters)
+                    row = _word_row(projections, more, ids, begin, length, t + h, h, filters)
                     for f in range(filters):
                         window[f] += row[f]
-                last = _row(projections, more, ids, begin, length, t + width - 1, width - 1, filters)
+                last = _word_row(projections, more, ids, begin, length, t + width - 1, width - 1, filters)
                 for f in range(filters):
                     value = window[f] + last[f]
                     larger = value > largest[f]
@@ -151,7 +151,7 @@ def _winning_windows(  # type: ignore[no-untyped-def]
             own = products[n, first_product : first_product + filters * width]
             for f in range(filters):
                 for h in range(width):
-                    own[f * width + h] = _row(projections, more, ids, begin, length, place[f] + h, h, filters)[f]
+                    own[f * width + h] = _word_row(projections, more, ids, begin, length, place[f] + h, h, filters)[f]
 
 
 @compiled()
@@ -243,7 +243,7 @@ def land_winners(
     sides: Floats,
     weights: Floats,
     factors: Floats,
-    where: Places,
+    where: WindowStarts,
     ids: Ids,
     starts: Ids,
     classes: Ids | None,

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
-from textlrp.lrp.recorded.record import Recording, evaluating, recording
-from textlrp.lrp.recorded.swapped_vectors import looked_up_vectors, squashes_in, swapped, swapped_scores
+from textlrp.lrp.recorded.record import Recording, recording
+from textlrp.lrp.recorded.swapped_vectors import evaluating, looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES
