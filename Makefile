@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[paper,rivals,ray,skops,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,rivals,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
 	@touch $(TOOLS)
 
