@@ -26,7 +26,8 @@ from outside import LAYERS, C, H, N, Subject
 from reference import Convolution, Explained, Recipe, Recipes, gap
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated
 
 LOW, HIGH = -4.0, 5.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from textlrp.explainers.blocks import lead
+from textlrp.explainers.batch_relevance import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.kernels.projections import Kept, project, table_rows

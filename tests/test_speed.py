@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import textlrp
-from textlrp.explainers.blocks import lead
+from textlrp.explainers.batch_relevance import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.models.estimators import CNNClassifier
 from textlrp.models.tapes import kept_projections, tracer

@@ -35,7 +35,8 @@ from textlrp.explanation import Explanation
 from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZPlus
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start
 from textlrp.models.base import TextClassifier
 from textlrp.records import Status

@@ -22,7 +22,8 @@ from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS, as_composite
-from textlrp.lrp.rules import AlphaBeta, Flat, WSquare, ZBox, Zero, ZPlus, has_fixed_sign
+from textlrp.lrp.rules import AlphaBeta, Flat, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import has_fixed_sign
 from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
 from textlrp.records import STARTS

@@ -11,7 +11,8 @@ import pytest
 from outside import CAPTUM, CAPTUM_EPSILON, LAYERS, C, N, Subject
 from reference import gap
 
-from textlrp.lrp.rules import Epsilon, Gamma, Rule, Zero
+from textlrp.lrp.rules import Epsilon, Gamma, Zero
+from textlrp.lrp.shares import Rule
 
 TOLERANCE = 1e-10
 SEEDS = range(3)

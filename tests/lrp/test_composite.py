@@ -11,8 +11,10 @@ import torch
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import LAYER_KINDS, UNWEIGHTED, Composite, Layer, is_rule
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, Zero, ZPlus
-from textlrp.lrp.trace import Step, Trace, layers_of
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Zero, ZPlus
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace import Trace, layers_of
+from textlrp.lrp.trace_steps import Step
 
 CONVOLUTION, OUTPUT = Layer("conv2", "convolution", 0, 1), Layer("output", "dense", 1, 0)
 NAMES: dict[str, Any] = {kind.__name__: kind for kind in RULES} | {"Composite": Composite}

@@ -20,7 +20,8 @@ from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import Landed, land
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import Epsilon, Gamma, Rule, ZBox
+from textlrp.lrp.rules import Epsilon, Gamma, ZBox
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights

@@ -10,19 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from textlrp.lrp.maps import (
-    Added,
-    Dense,
-    Features,
-    LinearMap,
-    Mean,
-    WinningWindows,
-    WordBag,
-    WordWindows,
-    sides,
-    table_bounds,
-)
-from textlrp.lrp.rules import Box, Part
+from textlrp.lrp.maps import Added, Dense, Features, LinearMap, Mean, WordBag, sides, table_bounds
+from textlrp.lrp.shares import Box, Part
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 K, N, T, D, F, C, H, WORDS = 2, 3, 6, 4, 5, 3, 2, 7
 

@@ -18,7 +18,8 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.recorded.operations import _TABLE
 from textlrp.lrp.recorded.record import record
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, Zero
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, Zero
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 
 IDS = torch.tensor([[3, 5, 2, 0, 5, 7]])

@@ -10,7 +10,8 @@ import pytest
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.presets import PRESETS, as_composite
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 
 ALPHA_1, ALPHA_2 = AlphaBeta(1.0, 0.0), AlphaBeta(2.0, 1.0)
 

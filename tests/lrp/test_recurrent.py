@@ -18,8 +18,10 @@ from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.maps import Dense
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.recorded.recurrent import Recurrent, recurrent_steps
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
-from textlrp.lrp.trace import Concat, Linear, Lookup, Routing, Trace, one_hot_seed, propagate
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace import Trace, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Concat, Linear, Lookup, Routing
 
 KINDS = tuple(LAYERS)
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}

@@ -15,21 +15,8 @@ from reference import Recipe
 from torch import Tensor
 
 from textlrp.errors import RuleError
-from textlrp.lrp.rules import (
-    RULES,
-    AlphaBeta,
-    Box,
-    Epsilon,
-    Flat,
-    Gamma,
-    Part,
-    Rule,
-    Shares,
-    WSquare,
-    ZBox,
-    Zero,
-    ZPlus,
-)
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Box, Part, Rule, Shares
 
 LOW, HIGH = -3.0, 2.5
 BOUNDS = Box(torch.tensor(LOW), torch.tensor(HIGH))

@@ -18,22 +18,13 @@ from torch import Tensor
 from textlrp.errors import RuleError
 from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.maps import Bounds, Dense, Mean, WinningWindows, WordBag, WordWindows, table_bounds
+from textlrp.lrp.maps import Bounds, Dense, Mean, WordBag, table_bounds
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Outputs, Rule, Shares, WSquare, ZBox, Zero, ZPlus
-from textlrp.lrp.trace import (
-    Concat,
-    Linear,
-    Lookup,
-    Product,
-    Propagated,
-    Routing,
-    Step,
-    Sum,
-    Trace,
-    one_hot_seed,
-    propagate,
-)
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Outputs, Rule, Shares
+from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Concat, Linear, Lookup, Product, Routing, Step, Sum
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 N, T, D, M, C, H, WORDS = 3, 6, 4, 3, 3, 2, 6
 LAW_1 = {torch.float64: 1e-13, torch.float32: 5e-6}

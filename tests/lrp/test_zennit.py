@@ -11,7 +11,8 @@ from outside import LAYERS, ZENNIT, C, S
 from reference import gap
 from torch import Tensor
 
-from textlrp.lrp.rules import Epsilon, Flat, Rule, WSquare, ZBox, ZPlus
+from textlrp.lrp.rules import Epsilon, Flat, WSquare, ZBox, ZPlus
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated
 
 TOLERANCE = 1e-10

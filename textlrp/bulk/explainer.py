@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.errors import DataError, OptionError
-from textlrp.explainers.blocks import Led, led_pieces
+from textlrp.explainers.batch_relevance import Led
+from textlrp.explainers.blocks import led_pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
@@ -17,7 +18,7 @@ from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.projections import Kept
 from textlrp.lrp.kernels.threads import one_thread
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
 from textlrp.models.base import Classifier

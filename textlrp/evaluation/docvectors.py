@@ -27,7 +27,8 @@ from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Features
 from textlrp.lrp.starts import started
-from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
+from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Linear
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier

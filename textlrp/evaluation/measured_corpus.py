@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
-from textlrp.explainers.blocks import How, lead
+from textlrp.explainers.batch_relevance import How, lead
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.models.base import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document

@@ -32,7 +32,7 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import Classifier
 from textlrp.records import Document

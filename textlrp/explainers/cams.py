@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from textlrp.errors import ModelError
 from textlrp.explainers.attribution import Attribution, Case, Numbers
-from textlrp.lrp.maps import WinningWindows
-from textlrp.lrp.trace import Linear
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier
 

@@ -35,9 +35,11 @@ from textlrp.explainers.methods import (
     Method,
     SquaredGradient,
 )
-from textlrp.lrp.maps import LinearMap, WinningWindows, sum_tensors
-from textlrp.lrp.rules import Part
-from textlrp.lrp.trace import Linear, Trace
+from textlrp.lrp.maps import LinearMap, sum_tensors
+from textlrp.lrp.shares import Part
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
-from textlrp.explainers.blocks import How, explain_block
+from textlrp.explainers.batch_relevance import How
+from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import DTYPES, Classifier

@@ -17,8 +17,9 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite, Layer
-from textlrp.lrp.maps import WinningWindows
-from textlrp.lrp.trace import Linear, Propagated, Trace, layers_of
+from textlrp.lrp.trace import Propagated, Trace, layers_of
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
 from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document

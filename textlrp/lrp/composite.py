@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError
-from textlrp.lrp.rules import Epsilon, Rule, Zero, has_fixed_sign, remark_on_text
+from textlrp.lrp.rules import Epsilon, Zero
+from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""

@@ -19,12 +19,14 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels import landing
 from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.kernels.windows import Floats, Ids
-from textlrp.lrp.maps import Dense, WinningWindows, sides, sum_tensors
-from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
-from textlrp.lrp.trace import Linear, Trace, Windows, layers_of
+from textlrp.lrp.maps import Dense, sides, sum_tensors
+from textlrp.lrp.shares import Box, Flow, Part, Rule, Shares
+from textlrp.lrp.trace import Trace, layers_of
+from textlrp.lrp.trace_steps import Linear, Windows
+from textlrp.lrp.window_maps import WinningWindows
 
 
 class Landed(NamedTuple):
@@ -59,7 +61,7 @@ def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
     own = _window_shares(trace, windows, [rule_of(name) for name in windows.filters])
     relevance = np.empty((len(windows.words), seed.shape[1]), dtype=seed.dtype)
     unread = np.empty_like(seed)
-    kernels.land_winners(
+    landing.land_winners(
         own.shares,
         own.scale,
         windows.bounds,

@@ -15,7 +15,8 @@ from typing import Any
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import Composite, is_rule
-from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 
 ALPHA_1_BETA_0 = AlphaBeta(1.0, 0.0)
 ALPHA_2_BETA_1 = AlphaBeta(2.0, 1.0)

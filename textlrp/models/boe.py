@@ -16,13 +16,13 @@ from textlrp.lrp.kernels.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing
+from textlrp.models.net_scores import SCORING_BLOCK, scores_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
-from textlrp.models.training import SCORING_BLOCK, scores_of
 from textlrp.text.batches import Batch, bucket
 from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition
 from textlrp.text.vocabulary import PADDING, Vocabulary

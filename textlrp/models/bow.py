@@ -14,10 +14,11 @@ from scipy import sparse
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.lrp.maps import Features
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Routing, Trace
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear, Routing
 from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing
-from textlrp.models.char_ngrams import LONGEST, CharNgrams, SpelledBatch, counted, spelled_of
+from textlrp.models.char_ngrams import LONGEST, CharNgrams, counted
 from textlrp.models.differentiable import Point
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
 from textlrp.models.finite import check_scores
@@ -26,6 +27,7 @@ from textlrp.models.ngrams import count_kept, frequent_keys, occurrences
 from textlrp.models.options import Texts, check_flag, check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.models.spelled_batch import SpelledBatch, spelled_of
 from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
 from textlrp.text.batches import Batch, end_to_end, following, pieces

@@ -10,15 +10,12 @@ Letters: N texts, L tokens read of one text, P characters, O occurrences, K n-gr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
-from textlrp.errors import OptionError
-from textlrp.text.batches import Batch
 
 Index = NDArray[np.int64]
 
@@ -245,24 +242,3 @@ def counted(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
     counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(rows), columns))
     counts.sum_duplicates()
     return counts
-
-
-# ---- batches
-
-
-@dataclass(frozen=True, eq=False)
-class SpelledBatch(Batch):
-    """Readings with the character n-grams in them: ``spelled`` (N,)."""
-
-    spelled: tuple[CharOccurrences, ...]
-
-    def select(self, rows: Sequence[int]) -> SpelledBatch:
-        """Some of the readings, in the order of ``rows``."""
-        return replace(super().select(rows), spelled=tuple(self.spelled[row] for row in rows))
-
-
-def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:
-    """(N,) the n-grams of a batch; raises :class:`OptionError` for another model's."""
-    if not isinstance(batch, SpelledBatch):
-        raise OptionError("batch must be what the encode() of this model returns; got another model's batch.")
-    return batch.spelled

@@ -17,11 +17,12 @@ from textlrp.lrp.kernels.threads import threads_for_training
 from textlrp.lrp.trace import Trace
 from textlrp.models.base import DTYPES, Documents, TextClassifier
 from textlrp.models.differentiable import Point
+from textlrp.models.net_scores import Net, scores_of
 from textlrp.models.options import Texts, check_flag, check_positive, check_share, check_texts, check_whole
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.torch_nets import net_point
-from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.models.training import History, Plan, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vector_files import load_vectors

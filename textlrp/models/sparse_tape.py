@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from textlrp.lrp.rules import Rule
-from textlrp.lrp.trace import Absorbed
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace_steps import Absorbed
 
 Array = NDArray[Any]
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Features
-from textlrp.lrp.trace import Linear, Routing
+from textlrp.lrp.trace_steps import Linear, Routing
 from textlrp.models.bagnet import BagNet
 from textlrp.models.base import DTYPES
 from textlrp.models.convnet import ConvNet, plain_weights

@@ -14,8 +14,8 @@ from textlrp.lrp.maps import Bounds
 from textlrp.lrp.recorded.steps import Applied, Bilinear, Moved, Passed, Stopped
 from textlrp.lrp.recorded.tape import Squash, Tape
 from textlrp.lrp.recorded.watch import replayed, tensors_in
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Product, Sum
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace_steps import Linear, Product, Sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)

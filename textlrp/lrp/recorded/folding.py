@@ -12,7 +12,7 @@ from dataclasses import replace
 from textlrp.lrp.composite import UNWEIGHTED
 from textlrp.lrp.recorded.steps import Applied, Fold, Moved, TokenLookup
 from textlrp.lrp.recorded.watch import MOVES
-from textlrp.lrp.trace import Linear, Step, without_zeros
+from textlrp.lrp.trace_steps import Linear, Step, without_zeros
 
 
 def folded(recorded: Sequence[Step], folds: Mapping[str, Fold], scalable: Container[str]) -> list[Step]:

@@ -24,8 +24,9 @@ from textlrp.lrp.recorded.steps import TokenLookup
 from textlrp.lrp.recorded.swapped_vectors import class_scores, single_output, watched_output
 from textlrp.lrp.recorded.tape import Squash, Tape
 from textlrp.lrp.recorded.watch import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Routing, Step, Trace
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Routing, Step
 
 WORDS, SCORES = "words", "scores"
 

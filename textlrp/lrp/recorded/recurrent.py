@@ -29,8 +29,8 @@ from torch import Tensor
 from textlrp.errors import ModelError, RuleError
 from textlrp.lrp.maps import Added, sides, sum_tensors
 from textlrp.lrp.recorded.recurrent_forward import CELLS, TensorPair, Unrolled
-from textlrp.lrp.rules import Rule, Shares
-from textlrp.lrp.trace import Absorbed, Linear, sum_outputs
+from textlrp.lrp.shares import Rule, Shares
+from textlrp.lrp.trace_steps import Absorbed, Linear, sum_outputs
 
 Weights = Sequence[Tensor | None]
 """``w_ih`` (gates × H, E), ``w_hh`` (gates × H, H), ``b_ih`` and ``b_hh`` (gates × H,) or None, as torch has them."""

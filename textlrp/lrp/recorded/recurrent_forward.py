@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.maps import Dense, Side
-from textlrp.lrp.trace import Linear
+from textlrp.lrp.trace_steps import Linear
 
 
 class Affine(NamedTuple):

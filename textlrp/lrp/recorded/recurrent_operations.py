@@ -12,8 +12,8 @@ from torch import Tensor
 from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.recurrent import Recurrent, recurrent_steps
 from textlrp.lrp.recorded.steps import Moved
-from textlrp.lrp.rules import Rule
-from textlrp.lrp.trace import Absorbed
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace_steps import Absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

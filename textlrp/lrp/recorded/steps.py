@@ -15,8 +15,8 @@ from torch import Tensor
 
 from textlrp.errors import ModelError
 from textlrp.lrp.maps import Bounds, Side, sides, sum_tensors
-from textlrp.lrp.rules import Box, Part, Rule
-from textlrp.lrp.trace import Absorbed, sum_outputs
+from textlrp.lrp.shares import Box, Part, Rule
+from textlrp.lrp.trace_steps import Absorbed, sum_outputs
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
 """apply(input, weight), linear in each."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from textlrp.lrp.maps import Bounds
 from textlrp.lrp.recorded.steps import Fold
-from textlrp.lrp.trace import Step
+from textlrp.lrp.trace_steps import Step
 
 
 class Squash(NamedTuple):

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Bounds, Features
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Step, Trace
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear, Step
 from textlrp.models.base import DTYPES
 from textlrp.models.differentiable import Point
 from textlrp.models.finite import check_scores
