@@ -11,8 +11,9 @@ from rich.text import Text
 
 from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
 from textlrp.errors import OptionError
-from textlrp.explanation import Explanation, WordRelevance
+from textlrp.explanation import Explanation
 from textlrp.records import Listing
+from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import balances
 from textlrp.reports.numbers import decimals, number, percentage
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,6 @@ from textlrp.explanation import Explanation
 from textlrp.records import Ranges
 from textlrp.text.sentences import sentence_spans
 from textlrp.text.tokens import Tokenizer, make_tokenizer
-
-if TYPE_CHECKING:
-    pass
-
 
 By = Literal["token", "word", "sentence"]
 LEVELS: tuple[By, ...] = ("word", "token", "sentence")
