@@ -48,6 +48,21 @@ def spacy_language(name: str) -> Language:
     return Language(None if written is None else SpacyRules(written, tokenizer), tokenizer)
 
 
+@cache
+def sentence_marks() -> frozenset[str]:
+    """The tokens that end a sentence for spaCy's sentencizer, from the cache or from spaCy."""
+    key = _key("sentence-marks")
+    kept = None if key is None else read_cached(_path(key), key)
+    if isinstance(kept, list) and kept and all(isinstance(mark, str) for mark in kept):
+        return frozenset(kept)
+    from spacy.pipeline import Sentencizer  # a second to import
+
+    marks = sorted(Sentencizer.default_punct_chars)
+    if key is not None:
+        write_cached(_path(key), key, marks)
+    return frozenset(marks)
+
+
 def _key(language: str) -> dict[str, Any] | None:
     """What the kept rules depend on; None where the rules may differ from those that spaCy's version comes with.
 
