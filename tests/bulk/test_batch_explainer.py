@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from functools import cache, partial
 from itertools import pairwise
@@ -14,7 +15,8 @@ import torch
 from toys import LABELS, TEXTS, VARIANTS, fitted, small
 
 import textlrp
-from textlrp.bulk import BatchExplainer
+from textlrp.bulk import BatchExplainer, explain_to_folder
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
@@ -221,3 +223,11 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
         BatchExplainer(toy, rule="epsilon", method="occlusion")
     with pytest.raises(ModelError):
         BatchExplainer("no-such-model")
+
+
+@pytest.mark.parametrize("function", [BatchExplainer, explain_to_folder])
+def test_bulk_options_are_the_keywords_of_the_explainer_in_order(function: Any) -> None:
+    others = {"model", "source", "folder", "by", "force", "memory", "kept"}
+    parameters = inspect.signature(function).parameters.items()
+    expected = {name: parameter.default for name, parameter in parameters if name not in others}
+    assert list(BulkOptions().keywords().items()) == list(expected.items())

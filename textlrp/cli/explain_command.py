@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.cli.inputs import (
     Texts,
     check_input,
@@ -138,25 +139,13 @@ def cli_explain(
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
-        asked = {
-            "targets": target or (),
-            "versus": versus,
-            "rule": rule,
-            "start": start,
-            "method": methods[0] if methods else "lrp",
-        }
-        to_folder(
-            model,
-            source,
-            output,
-            by=by,
-            reading=read,
-            limit=limit,
-            top_k=top_k,
-            precision=precision,
-            force=force,
-            **asked,
+        options = BulkOptions(
+            rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
+        to_folder(
+            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, reading=read,
+            force=force,
+        )  # fmt: skip
         return
 
     def documents(limit: int | None) -> Texts:
@@ -221,20 +210,27 @@ def to_folder(
     model: str,
     source: str | None,
     output: Path,
+    options: BulkOptions,
     *,
+    targets: Sequence[str],
+    versus: str | None,
+    limit: int | None,
     by: Mapping[str, Any],
     reading: Mapping[str, Any],
     force: bool,
-    **asked: Any,
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
     if by["engine"] == "local" and (by["workers"] or cores()) > 1:
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
-    from textlrp.bulk.run import Workforce, explain_in_bulk
+    from textlrp.bulk.corpus_run import explain_in_bulk
+    from textlrp.bulk.run import Workforce
 
-    run = explain_in_bulk(model, source, output, by=Workforce(**by), force=force, **reading, **asked)
+    run = explain_in_bulk(
+        model, source, output, options, targets=targets, versus=versus, limit=limit, by=Workforce(**by), force=force,
+        **reading,
+    )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
         say(
