@@ -43,7 +43,7 @@ from textlrp.explainers.perturbation import balanced_tree
 from textlrp.explainers.rivals import attribute
 from textlrp.models.base import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.differentiable import Point, same
+from textlrp.models.differentiable import InputPoint, same
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -110,8 +110,8 @@ class Hand:
         ]
         return torch.stack(rows).detach().numpy()
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
-        return Point(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        return InputPoint(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
 
 
 def hand(forward: Callable[[Tensor], Tensor], seed: int = 0, dimensions: int = 3) -> Any:

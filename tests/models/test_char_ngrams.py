@@ -24,7 +24,7 @@ from textlrp.models.estimators import BagOfWordsClassifier, load
 from textlrp.models.model_kinds import classifier_class
 from textlrp.models.word_paths import kept_scores, path_scores
 from textlrp.records import Status
-from textlrp.text.batches import following, pieces
+from textlrp.text.batches import following, joined_runs
 
 RANGE = "char_ngrams must be two whole numbers from 1 to 6, the smaller one first"
 ANALYZERS = ("char_wb", "both")
@@ -79,7 +79,7 @@ def test_the_features_are_those_of_char_wb(texts: list[list[str]], span: tuple[i
 def test_words_are_joined_where_nothing_is_between_them_and_parted_at_blanks() -> None:
     spans = np.array([[0, 2], [2, 5], [6, 7], [7, 8]], dtype=np.int32)
     follows = following(spans)
-    assert pieces(["do", "n't", "a", "."], follows) == ["don't", "a."]
+    assert joined_runs(["do", "n't", "a", "."], follows) == ["don't", "a."]
     found = CharNgrams.fit([["don't", "a."]], 2, 6, 1)[0]
     joined = found.occurrences(["do", "n't", "a", "."], follows)
     assert len(joined.column) == found.counts([["don't", "a."]]).sum()

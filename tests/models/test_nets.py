@@ -22,7 +22,7 @@ from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import TextClassifier
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.estimators import BagOfWordsClassifier
-from textlrp.models.ngrams import frequent_keys, keys_of, occurrences
+from textlrp.models.ngrams import frequent_keys, occurrences, word_ngram_keys
 from textlrp.models.packing import pack
 
 
@@ -204,7 +204,7 @@ def test_ngrams_are_those_of_plain_loops(texts: list[list[int]], n: int, min_df:
     arrays = [np.array(ids, dtype=np.int64) for ids in texts]
     grams = [[(t, tuple(ids[t : t + n])) for t in range(len(ids) - n + 1) if all(ids[t : t + n])] for ids in texts]
     for ids, found in zip(arrays, grams, strict=True):
-        keys, positions = keys_of(ids, n, 5)
+        keys, positions = word_ngram_keys(ids, n, 5)
         assert positions.tolist() == [t for t, _ in found]
         assert [np.base_repr(key, 5).zfill(n) for key in keys] == ["".join(map(str, gram)) for _, gram in found]
     table = frequent_keys(arrays, n, 5, min_df)

@@ -102,7 +102,7 @@ def test_how_texts_are_cut_into_pieces_changes_nothing(change: Change, monkeypat
     batch = model.encode(list(READ))
     steps = random_steps(batch, 4)
     together = path_scores(model, batch, steps, change=change)
-    monkeypatch.setattr(paths, "NUMBERS_TOGETHER", 1)
+    monkeypatch.setattr(paths, "FEATURES_TOGETHER", 1)
     monkeypatch.setattr(paths, "WORDS_TOGETHER", 1)
     apart = path_scores(model, batch, steps, change=change)
     for own, other in zip(together, apart, strict=True):

@@ -19,7 +19,7 @@ from textlrp.models.pipeline.alignment import align_pieces
 from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
     analyse,
-    check_numbers,
+    check_rebuilt_counts,
     count_columns,
     own_numbers,
     text_vectorizer,
@@ -117,7 +117,7 @@ def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, 
     found = [analyse(reader, text) for text in texts]
     rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
     own = own_numbers(reader, texts)
-    check_numbers(reader, own, rebuilt)
+    check_rebuilt_counts(reader, own, rebuilt)
     assert own.nnz
     assert abs(own - rebuilt).max() < 1e-14
 
@@ -413,7 +413,7 @@ def test_overridden_methods_are_followed_or_noticed() -> None:
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
             with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):
-                check_numbers(reader, own_numbers(reader, texts), rebuilt)
+                check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
         else:
-            check_numbers(reader, own_numbers(reader, texts), rebuilt)
+            check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
             assert reader.units("The car,").forms == ("THE", "CAR,")

@@ -19,7 +19,7 @@ from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
 from textlrp.text.batches import Batch, bucket, end_to_end, grid
 from textlrp.text.chunks import by_pattern, by_whitespace
-from textlrp.text.encoding import Reader, encode
+from textlrp.text.encoding import Reader, encode_readings
 from textlrp.text.invisible import visible, visible_with_origins
 from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
@@ -134,7 +134,7 @@ def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str])
     mine = reader()
     vocabulary = Vocabulary.build(mine.words(text) for text in known)
     readings = [mine.read(text, number) for number, text in enumerate(some)]
-    batch = encode(readings, vocabulary)
+    batch = encode_readings(readings, vocabulary)
     assert len(batch) == len(some)
     assert batch.ids.shape == (len(some), max((len(r.positions) for r in readings), default=0))
     for n, reading in enumerate(readings):
@@ -179,15 +179,15 @@ def test_texts_are_read_together_as_one_by_one(
     mine, vocabulary = reader(name, max_tokens=limit, skip=first_line), Vocabulary.build([["he", "word", "wörd"]])
     readings = [reader(name, max_tokens=limit, skip=first_line).read(text, n) for n, text in enumerate(some)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textlrp.text.batches.TOGETHER", together)
+        patch.setattr("textlrp.text.batches.TEXTS_TOGETHER", together)
         patch.setattr("textlrp.text.memory.REMEMBERED", most)
         for _ in range(2):
-            assert_same(mine.encode(iter(some), vocabulary), encode(readings, vocabulary))
+            assert_same(mine.encode(iter(some), vocabulary), encode_readings(readings, vocabulary))
         assert list(mine.words_of_all(iter(some))) == [list(reading.forms) for reading in readings]
         ids = [vocabulary.ids(reading.forms).tolist() for reading in readings]
         assert [row.tolist() for row in mine.ids_of_all(iter(some), vocabulary)] == ids
         again = list(mine.read_all(iter(some)))
-        assert_same(encode(again, vocabulary), encode(readings, vocabulary))
+        assert_same(encode_readings(again, vocabulary), encode_readings(readings, vocabulary))
 
 
 @pytest.mark.parametrize("name", ["spacy", "cut"])
@@ -284,7 +284,7 @@ def test_reading_a_post_marks_what_is_not_read() -> None:
     assert reading.document_id == "post 7"
     assert mine.read(text, 3).document_id == "3"
     assert reading.forms == ("doctors", "do", "n't", "agree", "xyz", "end")
-    batch = encode([reading], Vocabulary.build([["doctors", "agree"], ["agree", "aside"]]))
+    batch = encode_readings([reading], Vocabulary.build([["doctors", "agree"], ["agree", "aside"]]))
     named = dict(zip(reading.tokens, (Status(s).name for s in batch.status[0]), strict=True))
     assert named["From"] == named["aside"] == named["("] == "SKIPPED"
     assert named[":-)"] == named["12"] == "NOT_A_WORD"
@@ -301,7 +301,7 @@ def test_a_text_without_a_word_has_none(text: str) -> None:
     reading = reader().read(text, 0)
     assert reading.positions.tolist() == []
     assert reading.forms == ()
-    batch = encode([reading], Vocabulary.build([["a"]]))
+    batch = encode_readings([reading], Vocabulary.build([["a"]]))
     assert batch.ids.shape == (1, 0)
     assert batch.lengths.tolist() == [0]
 
@@ -337,7 +337,7 @@ def test_a_reader_reads_at_least_one_word() -> None:
 def some_batch() -> Batch:
     mine = reader("words")
     readings = [mine.read(text, n) for n, text in enumerate(["a b c d", "", "b x"])]
-    return encode(readings, Vocabulary.build([["a", "b", "c", "d"]]))
+    return encode_readings(readings, Vocabulary.build([["a", "b", "c", "d"]]))
 
 
 @pytest.mark.parametrize(("rows", "width"), [([2, 1], 2), ([1], 0), ([], 0), ([0, 2], 4)])

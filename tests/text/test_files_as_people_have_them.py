@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textlrp.cli.inputs import documents_of
+from textlrp.cli.inputs import texts_of
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.text.corpora import load_corpus
@@ -73,8 +73,8 @@ def test_one_is_understood_in_every_other_place(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("good".encode(encoding))))
     layout: dict[str, Any] = {}
     given: dict[str, Any] = {"column": None, "label": None, "id": None, "encoding": None, "layout": layout}
-    assert [document.text for document in documents_of("-", None, **given)] == ["good"]
-    assert [document.text for document in documents_of(None, "\ufeffgood", **given)] == ["good"]
+    assert [document.text for document in texts_of("-", None, **given)] == ["good"]
+    assert [document.text for document in texts_of(None, "\ufeffgood", **given)] == ["good"]
 
 
 @pytest.mark.parametrize("packed", [False, True])

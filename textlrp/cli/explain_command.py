@@ -16,14 +16,14 @@ from rich.console import Console
 
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.cli.inputs import (
-    Texts,
+    InputTexts,
     check_input,
-    documents_of,
     layout_asked,
     load_model,
     names_in,
     say,
     say_written,
+    texts_of,
 )
 from textlrp.cli.shared_options import (
     Address,
@@ -32,22 +32,22 @@ from textlrp.cli.shared_options import (
     Delimiter,
     Device,
     Encoding,
-    Engine,
+    EngineOption,
     Force,
     Id,
     Input,
-    Label,
+    LabelOption,
     Limit,
     Literally,
     MaxRowLength,
     Methods,
     Model,
     NoHeader,
-    Precision,
-    Rule,
+    PrecisionOption,
+    RuleOption,
     Rules,
-    Start,
-    Target,
+    StartOption,
+    TargetOption,
     TrustPickle,
     Workers,
 )
@@ -61,11 +61,11 @@ def cli_explain(
     model: Model,
     source: Input = None,
     text: Literally = None,
-    target: Target = None,
+    target: TargetOption = None,
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
-    rule: Rule = None,
+    rule: RuleOption = None,
     rules: Rules = None,
-    start: Start = None,
+    start: StartOption = None,
     method: Methods = None,
     phrases: Annotated[
         int,
@@ -89,9 +89,9 @@ def cli_explain(
         ),
     ] = None,
     device: Device = "cpu",
-    precision: Precision = "float16",
+    precision: PrecisionOption = "float16",
     workers: Workers = None,
-    engine: Engine = "local",
+    engine: EngineOption = "local",
     address: Address = None,
     lines: Annotated[
         str | None,
@@ -106,7 +106,7 @@ def cli_explain(
     ] = None,
     limit: Limit = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -148,8 +148,8 @@ def cli_explain(
         )  # fmt: skip
         return
 
-    def documents(limit: int | None) -> Texts:
-        return documents_of(
+    def documents(limit: int | None) -> InputTexts:
+        return texts_of(
             source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
         )
 

@@ -88,13 +88,13 @@ def write_comparison(
     check_output(path, PAGES, force=force)
     known = KnownLabels(model.classes_.tolist())
     pairs = explained_twice(model, known.named(documents), asked)
-    about = _explained(model, asked)
+    about = _explained_class(model, asked)
     comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     known.warn()
     return Path(path)
 
 
-def _explained(model: Classifier, asked: Comparison) -> str:
+def _explained_class(model: Classifier, asked: Comparison) -> str:
     """Which class the page is about."""
     if asked.target is not None:
         return f"Both sides explain the score of {asked.target}."

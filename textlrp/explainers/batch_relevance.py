@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.explainers.methods import Method
 from textlrp.explainers.phrases import window_values, winning_phrases
@@ -25,8 +26,6 @@ from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
 from textlrp.records import Target
 from textlrp.text.batches import Batch
-
-Numbers = NDArray[Any]
 
 
 class How(NamedTuple):
@@ -52,17 +51,17 @@ class Led(NamedTuple):
     ``fixed_sign`` and ``remarks`` as in :class:`textlrp.lrp.starts.Started`.
     """
 
-    scores: Numbers
+    scores: Array
     targets: tuple[Target, ...]
-    relevance: Numbers
-    ledger: Mapping[tuple[str, str], Numbers]
+    relevance: Array
+    ledger: Mapping[tuple[str, str], Array]
     phrases: tuple[Phrase, ...] = ()
     start: str = "score"
     fixed_sign: bool = False
     remarks: tuple[str, ...] = ()
 
 
-_Found = tuple[list[Led], Sequence[Numbers]]
+_Found = tuple[list[Led], Sequence[Array]]
 """What was found out about each text, and arrays that hold all of its relevance and ledgers."""
 
 
@@ -117,7 +116,7 @@ def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None,
     return led, [relevance, *ledger.values()]
 
 
-def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
+def _landed(begun: Started, scores: Array, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
     choices = {targets: _choice(targets) for targets in set(wanted)}
     most = max(len(choice.classes) for choice in choices.values())
     filled = {targets: (choice.classes + choice.classes[:1] * most)[:most] for targets, choice in choices.items()}
@@ -161,7 +160,7 @@ class _Choice:
         self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
         self.as_they_are = not self._minus and self._plus == list(range(len(targets)))
 
-    def of(self, maps: Numbers, dtype: Any) -> Numbers:
+    def of(self, maps: Array, dtype: Any) -> Array:
         """(classes, ...) -> (K, ...)."""
         if self.as_they_are:
             chosen = maps[: len(self._plus)]
@@ -177,7 +176,7 @@ def _choice(targets: tuple[Target, ...]) -> _Choice:
     return _Choice(targets)
 
 
-def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:
+def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[tuple[Target, ...]]:
     if own is None:
         return resolve_targets(target, classes, scores)
     return [resolve_targets(own[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]

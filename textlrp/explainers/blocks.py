@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import TargetError
-from textlrp.explainers.batch_relevance import How, Led, Numbers, lead
+from textlrp.explainers.batch_relevance import How, Led, lead
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
@@ -72,7 +73,7 @@ def _explanation(
     batch: Batch,
     n: int,
     led: Led,
-    probabilities: Numbers | None,
+    probabilities: Array | None,
     how: How,
 ) -> Explanation:
     reading = batch.readings[n]

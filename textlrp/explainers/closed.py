@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Numbers
+from textlrp.arrays import Array
+from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution
 from textlrp.explainers.gradients import gauss_legendre
 from textlrp.explainers.methods import (
     Deconvnet,
@@ -125,10 +126,10 @@ def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:
     return isinstance(map, WinningWindows)
 
 
-def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Numbers:
+def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Array:
     """(K, N, T) -> (K, L) of text n, 0 for unknown words."""
     length = int(batch.lengths[n])
-    relevance: Numbers = found[:count, n, :length].double().numpy() * (batch.text(n) > 0)
+    relevance: Array = found[:count, n, :length].double().numpy() * (batch.text(n) > 0)
     return relevance
 
 

@@ -26,7 +26,7 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
-from textlrp.models.base import DTYPES, Classifier
+from textlrp.models.base import TORCH_DTYPES, Classifier
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
 from textlrp.records import Document
@@ -187,7 +187,7 @@ def how_to_explain(
     start: Start | None = None,
 ) -> How:
     """The options of :func:`explain`, checked; raises as it does."""
-    if dtype is not None and dtype not in DTYPES:
+    if dtype is not None and dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if not (is_whole(phrases) and phrases >= 0):
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")

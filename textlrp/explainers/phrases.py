@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite, Layer
@@ -24,8 +24,6 @@ from textlrp.models.base import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
-
-Numbers = NDArray[Any]
 
 
 class _Windows(NamedTuple):
@@ -155,7 +153,7 @@ class _Tally:
         self.phrases: list[dict[str, FilterPhrase]] = [{} for _ in range(filters)]
         self.least = np.zeros(filters)
 
-    def add(self, values: Numbers, start: Numbers, width: int, readings: Sequence[Reading]) -> None:
+    def add(self, values: Array, start: Array, width: int, readings: Sequence[Reading]) -> None:
         """Count the winning windows of some documents: ``values`` and ``start`` (N, F)."""
         # activations of one phrase differ in their last digits between batches
         for n, f in np.argwhere((values > 0) & (values >= self.least * (1 - 1e-5))).tolist():

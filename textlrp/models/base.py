@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError
 from textlrp.lrp.trace import Trace
-from textlrp.models.differentiable import Point
+from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
-from textlrp.models.options import Texts, check_labels, check_texts, check_whole, is_whole, plain_option
+from textlrp.models.options import TextInputs, check_labels, check_texts, check_whole, is_whole, plain_option
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
@@ -37,12 +37,12 @@ from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
 
 Documents = Sequence[str | Document]
-Skip = str | Sequence[str] | Callable[[str], Any]
+SkipOption = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
 WHOLE_RUNS = ("spacy", "words", "treebank")
 """Tokenizers that read what stands between two spaces as one word, whatever the script."""
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @runtime_checkable
@@ -64,7 +64,7 @@ class Classifier(Protocol):
         """How many texts one trace may hold at most."""
         ...
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Texts as ids (N, L), with the tokens they came from."""
         ...
 
@@ -80,7 +80,7 @@ class Classifier(Protocol):
         """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
         ...
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Text ``n`` as gradient methods need it."""
         ...
 
@@ -120,7 +120,7 @@ class TextClassifier:
 
     tokenizer: Tokenizing
     lowercase: bool
-    skip: Skip
+    skip: SkipOption
     max_tokens: int | None
     min_df: int
     max_words: int | None
@@ -160,7 +160,7 @@ class TextClassifier:
         """The tape of the forward pass."""
 
     @abstractmethod
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Text ``n`` as gradient methods need it."""
 
     @abstractmethod
@@ -179,7 +179,7 @@ class TextClassifier:
 
     # ---- scikit-learn's face
 
-    def fit(self, X: Texts, y: Any) -> Self:
+    def fit(self, X: TextInputs, y: Any) -> Self:
         """Train on N texts and their labels (N,).
 
         Raises :class:`DataError` on rows without text or label, several labels a row or a single class,
@@ -215,13 +215,13 @@ class TextClassifier:
         if language is not None:
             warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
 
-    def decision_function(self, X: Texts) -> NDArray[Any]:
+    def decision_function(self, X: TextInputs) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
-    def predict(self, X: Texts) -> NDArray[Any]:
+    def predict(self, X: TextInputs) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
@@ -232,7 +232,7 @@ class TextClassifier:
 
     # ---- the Classifier protocol
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         self.check_fitted()
         return self.reader().encode(check_texts(texts), self._read_with())
@@ -337,7 +337,7 @@ class TextClassifier:
         """The vocabulary that gives words their ids."""
         return self.vocabulary_
 
-    def _read_ids(self, X: Texts) -> Iterator[Ids]:
+    def _read_ids(self, X: TextInputs) -> Iterator[Ids]:
         return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
@@ -381,7 +381,7 @@ class TextClassifier:
 
     def check_options(self) -> None:
         """Raise :class:`OptionError` on an option out of its range."""
-        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
+        if not isinstance(self.dtype, str) or self.dtype not in TORCH_DTYPES:
             raise OptionError(f"dtype={self.dtype!r} came; 'float32' or 'float64' is wanted.")
         check_whole("min_df", self.min_df)
         for name in ("max_tokens", "max_words"):

@@ -15,7 +15,7 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing
+from textlrp.models.base import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.models.net_scores import SCORING_BLOCK, scores_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
@@ -67,7 +67,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
-        skip: Skip = ("headers",),
+        skip: SkipOption = ("headers",),
         subwords: tuple[int, int] | None = None,
         buckets: int = 1 << 15,
         class_weight: ClassWeight = None,
@@ -161,7 +161,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def local_net(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """The net over the words of some texts alone, and the texts in its ids."""
         words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
-        wanted = DTYPES[dtype or self.dtype]
+        wanted = TORCH_DTYPES[dtype or self.dtype]
         weights = {
             name: torch.from_numpy(self.weights_[name]).to(wanted) for name in ("output.weight", "output.bias")
         }

@@ -17,26 +17,26 @@ from textlrp.lrp.maps import Features
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
 from textlrp.lrp.trace_steps import Linear, Routing
-from textlrp.models.base import DTYPES, ClassWeight, Documents, Skip, TextClassifier, Tokenizing
-from textlrp.models.char_ngrams import LONGEST, CharNgrams, counted
-from textlrp.models.differentiable import Point
+from textlrp.models.base import TORCH_DTYPES, ClassWeight, Documents, SkipOption, TextClassifier, Tokenizing
+from textlrp.models.char_ngrams import LONGEST, CharNgrams, column_counts
+from textlrp.models.differentiable import InputPoint
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
 from textlrp.models.finite import check_scores
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import count_kept, frequent_keys, occurrences
-from textlrp.models.options import Texts, check_flag, check_positive, check_whole, is_whole
+from textlrp.models.options import TextInputs, check_flag, check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import SpelledBatch, spelled_of
 from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
-from textlrp.text.batches import Batch, end_to_end, following, pieces
+from textlrp.text.batches import Batch, end_to_end, following, joined_runs
 from textlrp.text.vocabulary import Vocabulary
 
 ANALYZERS = ("word", "char_wb", "both")
 ENTRIES = 1 << 22
 """Occurrences of all alternatives of a text that are held at once."""
-TOGETHER = 1 << 10
+TEXTS_COUNTED_TOGETHER = 1 << 10
 """Texts whose character n-grams are counted at once."""
 
 
@@ -96,7 +96,7 @@ class BagOfWordsClassifier(TextClassifier):
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
-        skip: Skip = ("headers",),
+        skip: SkipOption = ("headers",),
         class_weight: ClassWeight = None,
         dtype: str = "float32",
         random_state: Any = 0,
@@ -177,7 +177,7 @@ class BagOfWordsClassifier(TextClassifier):
             for n in range(2, self.ngrams + 1):
                 weights[f"keys{n}"] = frequent_keys(texts, n, base, self.min_df_ngrams)
             tables = _tables(vocabulary, weights, self.ngrams)
-            blocks.append(_counts(occurrences(texts, tables, base), len(texts), tables))
+            blocks.append(_feature_counts(occurrences(texts, tables, base), len(texts), tables))
         if self.analyzer != "word":
             pieces = [own for _, own in self.reader().ids_and_pieces(documents, vocabulary)]
             found, counts = CharNgrams.fit(pieces, *self._char_range(), self.min_df_char_ngrams)
@@ -265,7 +265,7 @@ class BagOfWordsClassifier(TextClassifier):
         """The TF-IDF values (N, J), CSR, of N texts and the counts (N, K) of their character n-grams."""
         blocks = []
         if tables := self._word_tables():
-            blocks.append(_counts(self._found(texts, tables), len(texts), tables))
+            blocks.append(_feature_counts(self._found(texts, tables), len(texts), tables))
         if char_counts is not None:
             blocks.append(char_counts)
         return self._weighted([block.astype(dtype) for block in blocks], self.weights_["idf"].astype(dtype))
@@ -274,7 +274,7 @@ class BagOfWordsClassifier(TextClassifier):
         """Counts (N, ...) side by side as TF-IDF (N, J); each block has the same part of a text's squared norm."""
         ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
         parts = [
-            _weighted(block, own, self.sublinear_tf) for block, own in zip(blocks, np.split(idf, ends), strict=True)
+            _tfidf(block, own, self.sublinear_tf) for block, own in zip(blocks, np.split(idf, ends), strict=True)
         ]
         values = sparse.hstack(parts, format="csr")
         values.data /= np.sqrt(len(parts)).astype(values.dtype)
@@ -295,7 +295,7 @@ class BagOfWordsClassifier(TextClassifier):
             if keep is not None:
                 column = column[found.kept(keep[[n], : len(batch.text(n))])[0]]
             rows.append(column)
-        return counted(rows, len(ngrams))
+        return column_counts(rows, len(ngrams))
 
     # ---- scores
 
@@ -311,7 +311,7 @@ class BagOfWordsClassifier(TextClassifier):
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
         read = self.reader().ids_and_pieces(documents, self.vocabulary_)
-        while some := list(islice(read, TOGETHER)):
+        while some := list(islice(read, TEXTS_COUNTED_TOGETHER)):
             counts = ngrams.counts([pieces for _, pieces in some])
             scores.append(self._linear(self._values([ids for ids, _ in some], counts, self.dtype)))
         return np.concatenate(scores)
@@ -361,7 +361,7 @@ class BagOfWordsClassifier(TextClassifier):
         ids, reading = batch.text(n), batch.readings[n]
         spans = reading.tokens.spans[reading.positions]
         texts = [
-            pieces([reading.forms[place] for place in np.flatnonzero(kept).tolist()], following(spans[kept]))
+            joined_runs([reading.forms[place] for place in np.flatnonzero(kept).tolist()], following(spans[kept]))
             for kept in keep
         ]
         return self._linear(self._values([ids[kept] for kept in keep], ngrams.counts(texts), self.dtype))
@@ -369,13 +369,13 @@ class BagOfWordsClassifier(TextClassifier):
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1])
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The TF-IDF values (J, 1) of text ``n`` that are not zero, and the linear layer over them."""
         return bow_point(self, batch, n, dtype=dtype)
 
     # ---- relevance
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Texts as ids (N, T), with the tokens they came from.
 
         A token outside the vocabulary that a character n-gram covers is read, and has the id V + 1.
@@ -411,7 +411,7 @@ class BagOfWordsClassifier(TextClassifier):
         weight[inside] = self.output_weight.T[features.indices]
         entries = torch.from_numpy(values)
         entry_weights = torch.from_numpy(weight)
-        bias = torch.from_numpy(self.output_bias).to(DTYPES[dtype])
+        bias = torch.from_numpy(self.output_bias).to(TORCH_DTYPES[dtype])
         scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
         mapped = Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box)
         route = FeaturesToWords(joined(parts), features, max(1, int(batch.lengths.max(initial=0))))
@@ -456,7 +456,7 @@ def _are_keys(keys: NDArray[np.int64], n: int, base: int) -> bool:
     return bool((left > 0).all() and (left < base).all())
 
 
-def _counts(found: WordOccurrences, texts: int, tables: Sequence[NDArray[np.int64]]) -> Any:
+def _feature_counts(found: WordOccurrences, texts: int, tables: Sequence[NDArray[np.int64]]) -> Any:
     """(N, columns) how often each feature occurs."""
     ones = np.ones(len(found.text))
     shape = (texts, sum(len(table) for table in tables))
@@ -465,7 +465,7 @@ def _counts(found: WordOccurrences, texts: int, tables: Sequence[NDArray[np.int6
     return counts
 
 
-def _weighted(counts: Any, idf: NDArray[Any], sublinear: bool) -> Any:
+def _tfidf(counts: Any, idf: NDArray[Any], sublinear: bool) -> Any:
     """Counts (N, J) as TF-IDF with the powers ``idf`` (J,), each text to unit L2 norm."""
     values = counts.copy()
     if sublinear:

@@ -27,7 +27,7 @@ Change = Literal["zero", "insert", "remove", "single"]
 ``remove``: it goes, and its neighbours close up. ``single``: as ``zero``, but from the whole text each time.
 """
 
-NUMBERS_TOGETHER = 1 << 24
+FEATURES_TOGETHER = 1 << 24
 """Pooled features that are held at once."""
 WORDS_TOGETHER = 1 << 18
 """Words of the alternatives that are scored at once, where every step is a forward pass of its own."""
@@ -47,12 +47,12 @@ def path_scores(
     if whole_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _pieces([len(own) + 1 for own in steps], NUMBERS_TOGETHER // sum(model.shape()[1])):
+    for some in _runs_of_texts([len(own) + 1 for own in steps], FEATURES_TOGETHER // sum(model.shape()[1])):
         found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
     return found
 
 
-def _pieces(sizes: Sequence[int], most: int) -> Iterator[range]:
+def _runs_of_texts(sizes: Sequence[int], most: int) -> Iterator[range]:
     """Texts in their order, cut where their sizes would go beyond ``most``; one alone may."""
     begin, held = 0, 0
     for n, size in enumerate(sizes):

@@ -15,7 +15,7 @@ from textlrp.errors import OptionError
 from textlrp.records import Tokens
 from textlrp.text.vocabulary import PADDING
 
-TOGETHER = 64
+TEXTS_TOGETHER = 64
 """Texts that are read together: with more of them no time is gained, and their flat arrays leave the cache."""
 
 
@@ -94,7 +94,7 @@ def grid(
     return matrix
 
 
-def pieces(words: Sequence[str], follows: NDArray[np.bool_]) -> list[str]:
+def joined_runs(words: Sequence[str], follows: NDArray[np.bool_]) -> list[str]:
     """L words in runs, each as one string; where ``follows`` (L,) is True, a word is joined to the one before it."""
     if not follows.any():
         return list(words)

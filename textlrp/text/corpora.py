@@ -181,10 +181,12 @@ def load_corpus(
 
 
 def _corpus(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges], name: str) -> Corpus:
-    return Corpus(partial(_documents, records, skip), name=name)
+    return Corpus(partial(_documents_of_records, records, skip), name=name)
 
 
-def _documents(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges]) -> Iterator[Document]:
+def _documents_of_records(
+    records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges]
+) -> Iterator[Document]:
     for id, text, label in records():
         yield Document(id, text, label, skip(text))
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, Tokens, no_ranges
-from textlrp.text.batches import TOGETHER, Batch, Reading, end_to_end, following, pieces
-from textlrp.text.memory import Found, Memory
+from textlrp.text.batches import TEXTS_TOGETHER, Batch, Reading, end_to_end, following, joined_runs
+from textlrp.text.memory import FoundTokens, Memory
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer
 from textlrp.text.vocabulary import PADDING, Vocabulary
@@ -29,7 +29,7 @@ class Reader:
     A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks. With
     ``punctuation`` the model reads numbers, symbols and punctuation marks too, not words alone.
     Each distinct chunk of text is tokenised, filtered and normalised once and then remembered. Texts are read
-    fastest many at once: :meth:`encode`, :meth:`read_all`.
+    fastest many at once: :meth:`encode_readings`, :meth:`read_all`.
     Raises :class:`OptionError` if ``max_tokens`` is below 1.
     """
 
@@ -79,7 +79,7 @@ class Reader:
             yield from zip(block.ids(), block.pieces(), strict=True)
 
     def encode(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Batch:
-        """What :func:`encode` makes of :meth:`read_all`, in fewer steps."""
+        """What :func:`encode_readings` makes of :meth:`read_all`, in fewer steps."""
         readings: list[Reading] = []
         rows: list[NDArray[np.int64]] = []
         statuses: list[NDArray[np.uint8]] = []
@@ -98,7 +98,7 @@ class Reader:
     ) -> Iterator[tuple[int, _Block]]:
         """Blocks of texts, each with the number of its first."""
         rest, number = iter(documents), 0
-        while block := list(islice(rest, TOGETHER)):
+        while block := list(islice(rest, TEXTS_TOGETHER)):
             yield number, self._block(block, vocabulary)
             number += len(block)
 
@@ -129,7 +129,7 @@ class _Block:
 
     documents: Sequence[Document | str]
     texts: list[str]
-    found: Found
+    found: FoundTokens
     bounds: list[int]
     positions: NDArray[np.int64]
     reads: list[int]
@@ -160,7 +160,7 @@ class _Block:
     def pieces(self) -> list[list[str]]:
         """The words of each text, those with nothing between them joined to one string."""
         spans = self.per_word(self.found.spans[self.positions])
-        return [pieces(words, following(own)) for words, own in zip(self.words(), spans, strict=True)]
+        return [joined_runs(words, following(own)) for words, own in zip(self.words(), spans, strict=True)]
 
     def ids(self) -> list[NDArray[np.int64]]:
         """(L,) the ids of the words of each text."""
@@ -185,7 +185,7 @@ def _own_skip(document: Document | str) -> Ranges:
     return _NO_RANGES if isinstance(document, str) else document.skip
 
 
-def _mark_skipped(found: Found, lengths: NDArray[np.int64], ranges: Sequence[Ranges]) -> None:
+def _mark_skipped(found: FoundTokens, lengths: NDArray[np.int64], ranges: Sequence[Ranges]) -> None:
     """Set the status of the tokens that start inside the ranges of their text; ``lengths`` (N,) of the texts."""
     sizes = np.fromiter(map(len, ranges), np.int64, len(ranges))
     if sizes.any():
@@ -205,7 +205,7 @@ def _bounds(sizes: ArrayLike) -> NDArray[np.int64]:
 # ---- from words to ids
 
 
-def encode(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
+def encode_readings(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
     """Look the words of some readings up: their ids, and what the vocabulary knows of each token."""
     readings = tuple(readings)
     rows, statuses, counts = [], [], []

@@ -21,20 +21,20 @@ from textlrp.lrp.recorded.record import Recording, recording
 from textlrp.lrp.recorded.swapped_vectors import evaluating, looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import DTYPES
-from textlrp.models.differentiable import Point
-from textlrp.models.options import Texts, is_whole
-from textlrp.models.outputs import choose_output, listed, named_outputs
+from textlrp.models.base import TORCH_DTYPES
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.options import TextInputs, is_whole
+from textlrp.models.outputs import choose_output, named_outputs, outputs_with_shapes
 from textlrp.models.torch_module.refusals import (
     CUT_OFF,
     FORWARD_ERRORS,
     OFFSETS,
+    check_finite_scores,
     check_module,
-    check_numbers,
-    said,
+    on_one_line,
     unreadable,
 )
-from textlrp.models.torch_module.word_reader import Lookup, WordReader
+from textlrp.models.torch_module.word_reader import WordLookup, WordReader
 from textlrp.text.batches import Batch
 from textlrp.text.tokens import make_tokenizer
 
@@ -97,7 +97,7 @@ class TorchTextModel:
         digest.update(repr(self.classes_.tolist()).encode())
         return digest.hexdigest()[:12]
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """The texts as the module reads them: ids (N, L), padded at the right with ``padding``."""
         return self.words.encode(texts)
 
@@ -109,7 +109,7 @@ class TorchTextModel:
             else:
                 rows = range(len(batch))
                 scores = torch.cat([self._alone(batch, n, None if keep is None else keep[n]) for n in rows])
-        check_numbers(scores, batch)
+        check_finite_scores(scores, batch)
         return scores.numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
@@ -124,7 +124,7 @@ class TorchTextModel:
                 self._all_seen = True
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1], batch, n)
-        check_numbers(found.trace.scores, batch)
+        check_finite_scores(found.trace.scores, batch)
         self._end = self._end or found
         return found.trace
 
@@ -137,7 +137,7 @@ class TorchTextModel:
             return torch.softmax(values, dim=1).numpy()
         return torch.sigmoid(values).numpy() if self._end.single else None
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The vectors (L, D) of one text where its embeddings answer; those of several embeddings side by side."""
         module = self._in(dtype)
         ids, forward = self._call(module, batch, n)
@@ -151,7 +151,7 @@ class TorchTextModel:
             rows = [swapped_scores(module, ids, forward, _instead(each, sizes), skip) for each in alternatives]
             return torch.cat(rows)
 
-        return Point(torch.cat(tables, dim=1), scores)
+        return InputPoint(torch.cat(tables, dim=1), scores)
 
     # ---- calling
 
@@ -161,9 +161,9 @@ class TorchTextModel:
         if dtype is None and own & {torch.float16, torch.bfloat16}:
             dtype = "float32"  # a stabiliser would be nothing
         locked = any(tensor.is_inference() for tensor in (*self.module.parameters(), *self.module.buffers()))
-        if (dtype is None or own <= {DTYPES[dtype]}) and not locked:
+        if (dtype is None or own <= {TORCH_DTYPES[dtype]}) and not locked:
             return self.module
-        dtype = dtype or next((name for name, each in DTYPES.items() if each in own), "float32")
+        dtype = dtype or next((name for name, each in TORCH_DTYPES.items() if each in own), "float32")
         state = tuple(
             (id(tensor), 0 if tensor.is_inference() else tensor._version)  # an inference tensor counts no versions
             for tensor in (*self.module.parameters(), *self.module.buffers())
@@ -171,10 +171,11 @@ class TorchTextModel:
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained on
             try:
                 with torch.inference_mode(False):  # a copy that gradients can be taken through
-                    copied = copy.deepcopy(self.module).to(DTYPES[dtype])
+                    copied = copy.deepcopy(self.module).to(TORCH_DTYPES[dtype])
             except (RuntimeError, TypeError) as problem:
                 raise ModelError(
-                    f"the module cannot be copied ({said(problem)}); bring it to {dtype} yourself, without dtype=."
+                    f"the module cannot be copied ({on_one_line(problem)}); bring it to {dtype} yourself, without "
+                    "dtype=."
                 ) from problem
             self._copies[dtype] = state, copied
         return self._copies[dtype][1]
@@ -212,9 +213,10 @@ class TorchTextModel:
         outputs = named_outputs(result)
         if self._output in outputs:
             return outputs[self._output]
+        shapes = [(name, tuple(tensor.shape)) for name, tensor in outputs.items()]
         raise OptionError(
             f"scores must be the name or position of one of the module's outputs; got {self._output!r}. The module "
-            f"returns {listed([(name, tuple(tensor.shape)) for name, tensor in outputs.items()]) or 'no numbers'}."
+            f"returns {outputs_with_shapes(shapes) or 'no numbers'}."
         )
 
     def _choose_output(self, module: nn.Module, ids: Tensor) -> None:
@@ -286,7 +288,7 @@ class TorchTextModel:
             except TextlrpError:
                 raise
             except FORWARD_ERRORS as problem:
-                stopped = said(problem)
+                stopped = on_one_line(problem)
         raise OptionError(
             f"how many classes the module has cannot be found out by trying, for it stopped with {stopped}; call it "
             "as its forward wants (lengths=), or pass the labels of its scores, classes=."
@@ -320,7 +322,7 @@ class TorchTextModel:
             if "nference tensor" in str(problem):  # of an inference_mode() inside of forward
                 raise ModelError(CUT_OFF) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {on_one_line(problem)}"
                 f"{self._hint(batch, n, problem)}"
             ) from problem
 
@@ -367,7 +369,7 @@ def torch_model(
     module: nn.Module,
     *,
     tokenizer: str | Callable[[str], Any],
-    vocabulary: Lookup,
+    vocabulary: WordLookup,
     unknown: int | None = None,
     classes: Sequence[Any] | None = None,
     lengths: bool | str | None = None,

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError
-from textlrp.models.options import Texts, check_texts, is_whole
+from textlrp.models.options import TextInputs, check_texts, is_whole
 from textlrp.records import Document, Status, Tokens
 from textlrp.text.batches import Batch, Reading, end_to_end
 from textlrp.text.invisible import visible_with_origins
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer, WholeTokenizer
 
-Lookup = Mapping[str, int] | Callable[[str], int | None]
+WordLookup = Mapping[str, int] | Callable[[str], int | None]
 """word -> id; a word that is not there has no id."""
 
 
@@ -29,11 +29,11 @@ class WordReader:
     """The user's tokenizer and vocabulary; ``unknown`` is the id of words without one, or None to leave them out."""
 
     tokenizer: Tokenizer
-    vocabulary: Lookup
+    vocabulary: WordLookup
     unknown: int | None
     padding: int
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Ids (N, L), padded at the right with ``padding``; how many training documents have a word is not known."""
         readings, rows, statuses = [], [], []
         for number, document in enumerate(check_texts(texts)):
