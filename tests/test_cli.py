@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import pytest
+from cases import every
 from explanations import make_explanation
 from rich.console import Console
 
@@ -158,8 +159,8 @@ def test_it_runs_as_a_module() -> None:
     assert done.stderr == "textlrp: No such option: --nothing. See textlrp --help.\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fragment"),
+@every(
+    "arguments, fragment",
     [
         (["nothing"], "'nothing'"),
         (["train"], "CORPUS"),
@@ -279,12 +280,13 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_FILES)
+@every("case", BAD_FILES)
 def test_a_file_that_cannot_be_trained_on(case: str, run: Run) -> None:
     name, content, fragment = BAD_FILES[case]
     Path(name).write_bytes(content)
     refused(run("train", name, "--model", "svm", "-o", "m"), fragment)
     assert [path.name for path in Path().iterdir()] == [name]
+    Path(name).unlink()
 
 
 def test_missing_and_empty_corpora(run: Run) -> None:
@@ -481,9 +483,7 @@ def test_explain_shows_forty_lines_of_a_text_in_a_terminal() -> None:
     assert lines_asked(None, Console(force_terminal=False)) is None
 
 
-@pytest.mark.parametrize(
-    ("said", "light"), [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)]
-)
+@every("said, light", [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)])
 def test_a_terminal_says_whether_it_is_light(said: str, light: bool) -> None:
     assert light_terminal({"COLORFGBG": said}) is light
     assert not light_terminal({})

@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+from cases import every
 
 import textlrp
 
@@ -43,7 +44,7 @@ def test_the_public_names_are_exactly_these() -> None:
     assert len(NAMES) <= 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_every_name_loads_and_says_what_it_is(name: str) -> None:
     value = getattr(textlrp, name)
     assert callable(value)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import every
 from explanations import make_explanation, split, with_phrases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -194,7 +195,7 @@ def _without(name: str) -> Callable[[dict[str, Any]], object]:
     return lambda data: {key: value for key, value in data.items() if key != name}
 
 
-@pytest.mark.parametrize(
+@every(
     "spoil",
     [
         _without("scores"),

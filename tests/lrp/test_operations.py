@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from foreign import CLASSES, SIZE, WORDS, Base
-from reference import gap
+from laws import gap
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def test_kept_words_fit_into_the_memory_and_one_more_would_not(
 
 
 @each_dtype
-@pytest.mark.parametrize("count", [0, 1, 9, TILE, TILE + 7, 2 * TILE + 30])
+@every("count", [0, 1, 9, TILE, TILE + 7, 2 * TILE + 30])
 def test_kept_projections_are_those_of_their_words(dtype: str, count: int) -> None:
     words = made(2 * TILE + 30, 1, dtype)
     kept = keep(words.table, words.weights, count)

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import LABELS, TEXTS, small
 
 import textlrp
-from tests.toys import LABELS, TEXTS, small
 from textlrp.bulk.parts import cut
 from textlrp.cli import main
 from textlrp.cli.corpus_report import report_corpus
@@ -46,12 +47,12 @@ def documents(*labels: Any) -> list[Document]:
 # ---- one check for all commands
 
 
-@pytest.mark.parametrize("label", ["1.0", "1", 1, "1.00", "1e0", "+1"])
+@every("label", ["1.0", "1", 1, "1.00", "1e0", "+1"])
 def test_equal_numbers_are_the_same_label(label: Any) -> None:
     assert KnownLabels(["0.0", "1.0"]).class_of(label) == "1.0"
 
 
-@pytest.mark.parametrize("label", ["2", "one", True, "nan", "", "1_0"])
+@every("label", ["2", "one", True, "nan", "", "1_0"])
 def test_other_labels_are_none(label: Any) -> None:
     assert KnownLabels(["0.0", "1.0"]).class_of(label) is None
 
@@ -126,7 +127,7 @@ def test_blanks_at_the_edges_are_removed_at_fit() -> None:
     assert fitted.classes_.tolist() == sorted(set(LABELS))
 
 
-@pytest.mark.parametrize("other", ["Caf\u00e9", "cafe\u0301", "CAF\u00c9", "ca\u200bf\u00e9", "caf\u00e9\ufe0f"])
+@every("other", ["Caf\u00e9", "cafe\u0301", "CAF\u00c9", "ca\u200bf\u00e9", "caf\u00e9\ufe0f"])
 def test_classes_that_look_the_same_are_named(other: str) -> None:
     with pytest.warns(UserWarning, match="look the same but are different classes") as said:
         classes, _ = check_labels(["caf\u00e9", other, "tea"], 3)
@@ -135,14 +136,13 @@ def test_classes_that_look_the_same_are_named(other: str) -> None:
     assert unicodedata.normalize("NFC", "cafe\u0301") == "caf\u00e9"
 
 
-@pytest.mark.parametrize(
+@every(
     "labels",
     [
         [2**70, 1], [-(2**70), 1], [2**63, 1], np.array([2**63, 1], np.uint64), [1e30, 1.0], [1.5, 2.5],
         [1, "a"], [True, "a"], [True, 3], [None, "a"], [float("nan"), "a"], [b"a", b"b"], [object(), object()],
         [["a"], ["b"]], [{}, {}], [2**70, "a"], [10**400, 1], [complex(1), complex(2)],
     ],
-    ids=lambda labels: ascii(labels).partition(" at 0x")[0][:30],
 )  # fmt: skip
 def test_labels_of_no_use_are_refused_in_one_sentence(labels: Any) -> None:
     with pytest.raises(DataError, match=r"row|mix"):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from cases import every
 from evaluation_results import make_results, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,7 +129,7 @@ def test_hostile_names_are_text_in_a_figure() -> None:
     assert '$x^2$ class="ink" id="a" ␀ ]]>' in label
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=40))
 def test_any_name_gives_a_figure_that_xml_can_carry(name: str) -> None:
     for svg in (
@@ -249,7 +250,7 @@ def test_words_put_back_are_called_so() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     "draw",
     [
         lambda: deletion_figure({"title": "", "curves": []}),

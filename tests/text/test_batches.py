@@ -92,7 +92,7 @@ def skipping_documents(draw: st.DrawFn) -> Document:
 
 @pytest.mark.parametrize("name", ["spacy", "words", "cut", "spacy:zh"])
 @given(document=skipping_documents(), lowercase=st.booleans(), limit=st.sampled_from([None, 1, 3]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_words_are_the_forms_of_read(name: str, document: Document, lowercase: bool, limit: int | None) -> None:
     mine = reader(name, lowercase=lowercase, max_tokens=limit, skip=first_line)
     for given_text in (document, document.text):
@@ -103,7 +103,7 @@ def test_words_are_the_forms_of_read(name: str, document: Document, lowercase: b
 
 @pytest.mark.parametrize("name", ["spacy", "words", "cut"])
 @given(document=skipping_documents(), limit=st.sampled_from([None, 1, 3]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_token_has_the_status_its_place_and_letters_give_it(
     name: str, document: Document, limit: int | None
 ) -> None:
@@ -129,7 +129,7 @@ def test_every_token_has_the_status_its_place_and_letters_give_it(
 
 
 @given(some=st.lists(texts, max_size=5), known=st.lists(texts, max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str]) -> None:
     mine = reader()
     vocabulary = Vocabulary.build(mine.words(text) for text in known)
@@ -172,7 +172,7 @@ def inside_naively(place: int, ranges: Ranges) -> bool:
     together=st.sampled_from([1, 2, 64]),
     most=st.sampled_from([0, 5, 1 << 18]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_texts_are_read_together_as_one_by_one(
     name: str, some: list[Document | str], limit: int | None, together: int, most: int
 ) -> None:
@@ -192,7 +192,7 @@ def test_texts_are_read_together_as_one_by_one(
 
 @pytest.mark.parametrize("name", ["spacy", "cut"])
 @given(document=anything_marked(), limit=st.sampled_from([None, 2]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_reading_is_what_plain_loops_make_of_a_text(name: str, document: Document | str, limit: int | None) -> None:
     text = document if isinstance(document, str) else document.text
     skipped = [first_line(text)] if isinstance(document, str) else [first_line(text), document.skip]

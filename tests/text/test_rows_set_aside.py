@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ def assert_set_aside(path: Path, wrong: dict[int, str]) -> None:
             row.wrong.encode()  # can be written down
 
 
-@pytest.mark.parametrize("kind", BAD)
+@every("kind", BAD)
 def test_a_bad_row_has_its_number_and_the_rest_is_read(tmp_path: Path, kind: str) -> None:
     suffix, content, wrong = BAD[kind]
     path = tmp_path / f"some.{suffix}"
