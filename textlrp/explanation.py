@@ -239,7 +239,7 @@ class Explanation:
 
         With ``ledger=True`` what was absorbed follows as rows without a token.
         """
-        from textlrp.reports.frame import to_frame
+        from textlrp.store.frame import to_frame
 
         return to_frame(self, ledger=ledger)
 

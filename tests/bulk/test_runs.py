@@ -236,12 +236,12 @@ def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) 
     assert times_in(tmp_path / "out") == before
 
 
-def test_a_run_of_a_version_without_a_start_goes_on(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_of_a_version_with_other_columns_is_refused(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out")
     said = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
-    del said["start"], said["notes"]
-    (tmp_path / "out" / "run.json").write_text(json.dumps(said), encoding="utf-8")
-    assert explained(corpus, tmp_path / "out").explained == 0
+    (tmp_path / "out" / "run.json").write_text(json.dumps(said | {"format": "run 1"}), encoding="utf-8")
+    with pytest.raises(DataError, match="differs in format; name a new folder"):
+        explained(corpus, tmp_path / "out")
 
 
 def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.options import check_labels
 from textlrp.records import Document
-from textlrp.store import read_parquet, write_parquet
+from textlrp.store import read, write
 from textlrp.text.corpora import Corpus
 from textlrp.text.readers import Record
 
@@ -171,10 +171,10 @@ def test_half_characters_reach_every_table(tmp_path: Path) -> None:
         t.replace("\ud83d", "\ufffd").replace("\udc80", "\ufffd") for t in why.tokens
     ]
     with pytest.warns(UserWarning, match="half a surrogate pair"):
-        write_parquet([why], tmp_path / "a.parquet")
-    (read,) = read_parquet(tmp_path / "a.parquet")
-    assert read.text == "the doctor\ufffd gave \ufffd me"
-    assert read.relevance.tolist() == why.relevance.tolist()
+        write([why], tmp_path / "a.parquet")
+    (stored,) = read(tmp_path / "a.parquet")
+    assert stored.text == "the doctor\ufffd gave \ufffd me"
+    assert stored.relevance.tolist() == why.relevance.tolist()
     with pytest.warns(UserWarning, match="half a surrogate pair"):
         (table,) = cut([Record(document.id, document.text, "a")])
     assert table["text"][0].as_py() == "the doctor\ufffd gave \ufffd me"

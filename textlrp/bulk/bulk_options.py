@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from textlrp.lrp.composite import Composite
     from textlrp.lrp.shares import Rule
     from textlrp.lrp.starts import Start
-    from textlrp.rows import Precision
+    from textlrp.store.columns import Precision
 
 
 @dataclass(frozen=True, slots=True)

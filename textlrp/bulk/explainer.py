@@ -26,7 +26,7 @@ from textlrp.models.loading import load
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.records import Document
-from textlrp.rows import About, Precision, Row, to_table
+from textlrp.store.columns import About, Precision, TableRow, to_table
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
@@ -41,7 +41,7 @@ class BatchExplainer:
     ``memory``: bytes that the projections of frequent words may take.
 
     A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
-    the result has the columns of :class:`textlrp.rows.About`. Documents are explained in blocks of 64, so batches of
+    the result has the columns of :mod:`textlrp.store`. Documents are explained in blocks of 64, so batches of
     a multiple of that, cut at the same places, give the same bytes whoever maps them. One thread computes.
     """
 
@@ -97,20 +97,20 @@ class BatchExplainer:
                 table = to_table(rows, self.about)
             yield table
 
-    def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[Row]:
+    def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[TableRow]:
         batch = self._model.encode(block)
-        rows: dict[int, Row] = {}
+        rows: dict[int, TableRow] = {}
         for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
             for place, (n, led) in enumerate(zip(some, found, strict=True)):
                 rows[n] = self._row(block[n], places[n], piece, place, led)
         return (rows[n] for n in range(len(block)))
 
-    def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> Row:
+    def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> TableRow:
         reading = batch.readings[n]
         absorbed = np.zeros(len(led.targets), led.relevance.dtype)
         for entry in led.ledger.values():
             absorbed = absorbed + entry
-        return Row(
+        return TableRow(
             row=place,
             document_id=document.id,
             gold=None if document.label is None else str(document.label),
@@ -120,7 +120,7 @@ class BatchExplainer:
             versus=[t[1] if isinstance(t, tuple) else -1 for t in led.targets],
             words=reading.forms,
             spans=reading.tokens.spans[reading.positions],
-            known=batch.text(n) > 0,
+            status=batch.status[n][reading.positions],
             relevance=led.relevance,
             absorbed=absorbed,
             left_out=np.zeros(len(led.targets), np.float32),

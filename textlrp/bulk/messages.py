@@ -37,7 +37,7 @@ class SharedProjections(NamedTuple):
 
 
 class Introduce(NamedTuple):
-    """Asks for what all rows have in common, a :class:`textlrp.rows.About`."""
+    """Answered by what all rows share (:class:`textlrp.store.columns.About`)."""
 
 
 class Size(NamedTuple):

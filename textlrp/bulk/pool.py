@@ -24,7 +24,7 @@ from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.parts import PART_ROWS, Parts, Written, part_of
 from textlrp.errors import DataError
 from textlrp.machine import context, warm_up
-from textlrp.rows import About
+from textlrp.store.columns import About
 
 if TYPE_CHECKING:
     from textlrp.models.base import TextClassifier

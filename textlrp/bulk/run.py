@@ -19,7 +19,7 @@ from textlrp.bulk.run_folder import RunFolder, check_run
 from textlrp.bulk.sources import FileSource, Source
 from textlrp.errors import DataError, OptionError, StoppedError
 from textlrp.machine import KEPT_BYTES, cores, progress_bar, usable
-from textlrp.rows import About, Precision
+from textlrp.store.columns import About, Precision
 
 if TYPE_CHECKING:
     from textlrp.explainers.methods import Method
@@ -137,7 +137,7 @@ def explain_with(
     parts = Parts(source)
     with _engine(model, options, by, parts) as engine:
         settings = {
-            "format": "run 1",
+            "format": "run 2",
             "input": source.identity(),
             "part_rows": PART_ROWS,
             "memory": by.memory,
