@@ -31,7 +31,7 @@ from textlrp.bulk.pool import PRELOAD, processes
 from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
 from textlrp.machine import context
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,7 @@ from textlrp.bulk import pool as pool_module
 from textlrp.bulk import run as run_module
 from textlrp.errors import DataError, OptionError, StoppedError, TargetError
 from textlrp.records import Document
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 PART = 64
 ONE = Workforce(workers=1)

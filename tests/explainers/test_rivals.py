@@ -43,7 +43,7 @@ from textlrp.explainers.methods import (
 )
 from textlrp.explainers.perturbation import balanced_tree
 from textlrp.explainers.rivals import attribute
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
 from textlrp.models.differentiable import InputPoint, same
 from textlrp.records import Status

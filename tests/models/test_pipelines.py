@@ -47,7 +47,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import ZBox, Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
 from textlrp.models.pipeline.provenance import refine
 from textlrp.records import Document, Status

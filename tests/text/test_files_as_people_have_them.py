@@ -23,7 +23,8 @@ from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.text.corpora import load_corpus
 from textlrp.text.formats import layout_of
 from textlrp.text.opening import read_text
-from textlrp.text.readers import Columns, Record, read_rows, read_table
+from textlrp.text.readers import Record, read_rows, read_table
+from textlrp.text.row_layout import Columns
 from textlrp.text.vector_files import load_vectors
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

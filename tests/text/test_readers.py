@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.text.readers import Columns, Record, read_folder, read_table
+from textlrp.text.readers import Record, read_folder, read_table
+from textlrp.text.row_layout import Columns
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.text.readers import BadRow, Columns, Record, read_files, read_folder, read_rows, read_table
+from textlrp.text.readers import BadRow, Record, read_files, read_folder, read_rows, read_table
+from textlrp.text.row_layout import Columns
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.text('a,\t"\r\n\0 ', max_size=8)

@@ -13,7 +13,7 @@ from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.messages import SharedProjections
 from textlrp.bulk.parts import Parts, Written, size_of, write_part
 from textlrp.bulk.shared_projections import attach
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load
 
 

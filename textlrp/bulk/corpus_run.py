@@ -16,7 +16,7 @@ from textlrp.explainers.targets import targets_named
 from textlrp.models.given_files import inputs_of
 from textlrp.text.formats import layout_of
 from textlrp.text.named_corpora import NAMED, open_corpus, spread
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 if TYPE_CHECKING:
     pass

@@ -21,7 +21,7 @@ from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer

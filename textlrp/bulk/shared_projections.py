@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from textlrp.bulk.messages import SharedProjections, SharedTable
 from textlrp.lrp.kernels.projections import Kept
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.tapes import kept_projections, memory_kept
 
 SHARED = "/dev/shm"

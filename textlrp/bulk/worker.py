@@ -18,7 +18,7 @@ from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.shared_projections import share
 from textlrp.errors import DataError, TextlrpError
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 
 
 def work(connection: Connection, model: Classifier | str, options: BulkOptions, memory: int) -> None:

@@ -14,7 +14,7 @@ from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.reports.comparison.comparison_page import comparison_page

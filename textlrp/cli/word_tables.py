@@ -14,7 +14,7 @@ from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
 from textlrp.files.written_file import check_output, written_beside
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.numbers import decimals, number
 from textlrp.text.surrogates import all_without_surrogates

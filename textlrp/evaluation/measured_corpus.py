@@ -22,7 +22,7 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.text.batches import Batch, bucket

@@ -21,7 +21,7 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.text.sentences import sentencizer

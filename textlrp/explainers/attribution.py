@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.word_paths import kept_scores
 from textlrp.records import Status
 from textlrp.text.batches import Batch

@@ -21,7 +21,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import land
 from textlrp.lrp.starts import Start, Started, started
 from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
 from textlrp.records import Target

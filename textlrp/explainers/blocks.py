@@ -15,7 +15,7 @@ from textlrp.explainers.batch_relevance import How, Led, lead
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.version import __version__

@@ -16,7 +16,7 @@ from textlrp.errors import ModelError
 from textlrp.explainers.attribution import Attribution, Case
 from textlrp.lrp.trace_steps import Linear
 from textlrp.lrp.window_maps import WinningWindows
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
 
 

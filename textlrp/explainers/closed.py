@@ -41,7 +41,7 @@ from textlrp.lrp.shares import Part
 from textlrp.lrp.trace import Trace
 from textlrp.lrp.trace_steps import Linear
 from textlrp.lrp.window_maps import WinningWindows
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch
 

@@ -26,9 +26,10 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
-from textlrp.models.base import TORCH_DTYPES, Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from textlrp.arrays import Array
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case
 from textlrp.explainers.methods import Lime, Method, Random, Shap
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch
 

@@ -20,7 +20,7 @@ from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.trace import Propagated, Trace, layers_of
 from textlrp.lrp.trace_steps import Linear
 from textlrp.lrp.window_maps import WinningWindows
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading

@@ -15,7 +15,6 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.models.net_scores import SCORING_BLOCK, scores_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
@@ -23,6 +22,7 @@ from textlrp.models.options import check_positive, check_whole, is_whole
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
+from textlrp.models.text_options import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.text.batches import Batch, bucket
 from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition
 from textlrp.text.vocabulary import PADDING, Vocabulary

@@ -17,7 +17,7 @@ from textlrp.lrp.maps import Features
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
 from textlrp.lrp.trace_steps import Linear, Routing
-from textlrp.models.base import TORCH_DTYPES, ClassWeight, Documents, SkipOption, TextClassifier, Tokenizing
+from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import LONGEST, CharNgrams, column_counts
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.feature_shares import FeaturesToWords, char_shares, joined, word_shares
@@ -28,6 +28,7 @@ from textlrp.models.options import TextInputs, check_flag, check_positive, check
 from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import SpelledBatch, spelled_of
+from textlrp.models.text_options import TORCH_DTYPES, ClassWeight, Documents, SkipOption, Tokenizing
 from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
 from textlrp.text.batches import Batch, end_to_end, following, joined_runs

@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from textlrp.errors import OptionError
-from textlrp.models.base import ClassWeight, SkipOption, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, averaged, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.options import check_whole, is_whole
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.models.text_options import ClassWeight, SkipOption, Tokenizing
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}

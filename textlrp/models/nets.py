@@ -15,12 +15,13 @@ from torch import Tensor
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.threads import threads_for_training
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import TORCH_DTYPES, Documents, TextClassifier
+from textlrp.models.base import TextClassifier
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.net_scores import Net, scores_of
 from textlrp.models.options import TextInputs, check_flag, check_positive, check_share, check_texts, check_whole
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
+from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.torch_nets import net_point
 from textlrp.models.training import History, Plan, train
 from textlrp.text.batches import Batch

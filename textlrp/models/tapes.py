@@ -12,7 +12,7 @@ from textlrp.errors import OptionError
 from textlrp.lrp.kernels.projections import Allocate, Kept, bytes_per_word, keep, words_kept
 from textlrp.lrp.trace import Trace
 from textlrp.machine import KEPT_BYTES
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet, moved
 from textlrp.models.packing import Packed

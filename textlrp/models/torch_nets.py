@@ -18,9 +18,9 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Features
 from textlrp.lrp.trace_steps import Linear, Routing
 from textlrp.models.bagnet import BagNet
-from textlrp.models.base import TORCH_DTYPES
 from textlrp.models.convnet import ConvNet, plain_weights
 from textlrp.models.differentiable import InputPoint
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.text.batches import Batch
 
 if TYPE_CHECKING:

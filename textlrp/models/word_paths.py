@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.lrp.kernels.path_loops import path_windows
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet
 from textlrp.models.packing import Packed

@@ -23,7 +23,8 @@ from textlrp.text.newsgroups import (
     scikit_learn_posts,
     unpacked_posts,
 )
-from textlrp.text.readers import FILE_TYPES, Columns, Record, read_folder, read_table
+from textlrp.text.readers import Record, read_folder, read_table
+from textlrp.text.row_layout import FILE_TYPES, Columns
 from textlrp.text.skip import Skip, make_skip
 
 

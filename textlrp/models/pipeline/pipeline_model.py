@@ -25,7 +25,6 @@ from textlrp.lrp.maps import Bounds, Features
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
 from textlrp.lrp.trace_steps import Linear, Step
-from textlrp.models.base import TORCH_DTYPES
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
 from textlrp.models.options import TextInputs, check_texts
@@ -35,6 +34,7 @@ from textlrp.models.pipeline.pipeline_steps import Stage, make_stage
 from textlrp.models.pipeline.provenance import ReadSource, read_document
 from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, own_numbers
 from textlrp.models.sparse_tape import Absent, ToWords, joint_shares
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 from textlrp.text.batches import Batch, end_to_end
 

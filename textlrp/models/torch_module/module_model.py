@@ -21,10 +21,10 @@ from textlrp.lrp.recorded.record import Recording, recording
 from textlrp.lrp.recorded.swapped_vectors import evaluating, looked_up_vectors, squashes_in, swapped, swapped_scores
 from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import TORCH_DTYPES
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs, is_whole
 from textlrp.models.outputs import choose_output, named_outputs, outputs_with_shapes
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.models.torch_module.refusals import (
     CUT_OFF,
     FORWARD_ERRORS,
