@@ -100,10 +100,10 @@ def _reached(graph: Graph, start: str) -> set[str]:
     return seen
 
 
-def public_names() -> dict[str, int]:
-    """How many names each published module has in ``__all__``."""
+def public_names() -> dict[str, set[str]]:
+    """The names that each published module has in ``__all__``."""
     modules = {f"textlrp{name}": importlib.import_module(f"textlrp{name}") for name in PUBLISHED}
-    return {name: len(getattr(module, "__all__", ())) for name, module in modules.items()}
+    return {name: set(module.__all__) for name, module in modules.items()}
 
 
 def heavy_imports(module: str) -> list[str]:
@@ -125,7 +125,7 @@ def main() -> None:
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),
         ("names defined in two or more modules", f"{len(doubled)}: {', '.join(doubled)}"),
         ("import circles", "; ".join(f"{len(ring)} modules ({ring[0]} ... {ring[-1]})" for ring in rings) or "none"),
-        ("public names", f"{sum(public.values())}, of them {public['textlrp']} in textlrp"),
+        ("public names", f"{len(set().union(*public.values()))}, of them {len(public['textlrp'])} in textlrp"),
         (
             "import textlrp.reports.document brings",
             ", ".join(heavy_imports("textlrp.reports.document")) or "none of them",

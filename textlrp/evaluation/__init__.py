@@ -1,9 +1,9 @@
 """Is the explanation any good? Measures of explanations, as functions of a model, documents and methods.
 
 ``textlrp evaluate`` and :func:`evaluate` take all of them and write a page; here each stands alone. A labelled corpus
-is read once
-(:func:`read_corpus`), its words are explained by a method (:func:`word_relevances`), and words go in that order
-(:func:`still_right`, :func:`curve`, :func:`difference`).
+is read once (:func:`read_corpus`), and its words are explained by a method (:func:`word_relevances`). Curves of
+deleted words are in :mod:`textlrp.evaluation.deletion`, intervals and paired differences in
+:mod:`textlrp.evaluation.intervals`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
-    from textlrp.evaluation.deletion import OTHER_PROTOCOLS, PROTOCOLS, Protocol, curve, difference, still_right
     from textlrp.evaluation.docvectors import document_vectors, explanatory_power
     from textlrp.evaluation.eraser import eraser_scores
-    from textlrp.evaluation.intervals import bootstrap_interval, paired_difference, paired_interval
     from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, read_corpus, word_relevances
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomising import randomised
@@ -33,16 +31,10 @@ if TYPE_CHECKING:
     from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 
 __all__ = [
-    "OTHER_PROTOCOLS",
-    "PROTOCOLS",
     "Asked",
     "Evaluation",
-    "Protocol",
     "ReadCorpus",
-    "bootstrap_interval",
     "class_words",
-    "curve",
-    "difference",
     "document_vectors",
     "eraser_scores",
     "evaluate",
@@ -51,8 +43,6 @@ __all__ = [
     "hybrid_documents",
     "ledger_shares",
     "log_ratio_agreement",
-    "paired_difference",
-    "paired_interval",
     "pointing_game",
     "position_agreement",
     "randomisation_check",
@@ -61,21 +51,14 @@ __all__ = [
     "read_corpus",
     "read_rationales",
     "stability",
-    "still_right",
     "word_relevances",
 ]
 
 _HOMES = {
-    "OTHER_PROTOCOLS": "evaluation.deletion",
-    "PROTOCOLS": "evaluation.deletion",
     "Asked": "evaluation.measured_corpus",
     "Evaluation": "evaluation.running.plan",
-    "Protocol": "evaluation.deletion",
     "ReadCorpus": "evaluation.measured_corpus",
-    "bootstrap_interval": "evaluation.intervals",
     "class_words": "class_words",
-    "curve": "evaluation.deletion",
-    "difference": "evaluation.deletion",
     "document_vectors": "evaluation.docvectors",
     "eraser_scores": "evaluation.eraser",
     "evaluate": "evaluation.running.evaluate_corpus",
@@ -84,8 +67,6 @@ _HOMES = {
     "hybrid_documents": "evaluation.pointing",
     "ledger_shares": "evaluation.sanity",
     "log_ratio_agreement": "evaluation.rationales",
-    "paired_difference": "evaluation.intervals",
-    "paired_interval": "evaluation.intervals",
     "pointing_game": "evaluation.pointing",
     "position_agreement": "evaluation.rationales",
     "randomisation_check": "evaluation.sanity",
@@ -94,7 +75,6 @@ _HOMES = {
     "read_corpus": "evaluation.measured_corpus",
     "read_rationales": "evaluation.rationale_files",
     "stability": "evaluation.sanity",
-    "still_right": "evaluation.deletion",
     "word_relevances": "evaluation.measured_corpus",
 }
 __getattr__ = importer(__name__, _HOMES)

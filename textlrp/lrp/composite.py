@@ -11,6 +11,8 @@ from textlrp.errors import RuleError
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 
+__all__ = ["Composite", "Layer"]
+
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
 

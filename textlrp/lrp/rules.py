@@ -12,6 +12,8 @@ from torch import Tensor
 from textlrp.errors import RuleError
 from textlrp.lrp.shares import Box, Flow, Outputs, Part, Rule, Shares, divide, one_part, part_products
 
+__all__ = ["AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
+
 
 def is_plain_share(rule: Rule) -> bool:
     """Whether a rule is LRP-0 but for a stabiliser that is there for the division alone."""
