@@ -19,7 +19,7 @@ from toys import LABELS, TEXTS, VARIANTS, fitted
 
 from textlrp.cli.predictions import predict
 from textlrp.errors import ModelError
-from textlrp.explainers import blocks
+from textlrp.explainers import batch_relevance
 from textlrp.explainers.explain import explain
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import TextClassifier
@@ -101,9 +101,9 @@ def test_a_torch_module(value: float, method: str) -> None:
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
 def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "_by_lrp" if method == "lrp" else "_by_rival"
-    right = getattr(blocks, name)
+    right = getattr(batch_relevance, name)
 
-    def wrong(*args: Any) -> tuple[list[blocks.Led], list[Any]]:
+    def wrong(*args: Any) -> tuple[list[batch_relevance.Led], list[Any]]:
         (first, *others), _ = right(*args)
         if place == "relevance":
             changed = first._replace(relevance=first.relevance * np.nan)
@@ -111,17 +111,17 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
             changed = first._replace(ledger={("output", "bias"): np.array([np.inf])})
         return [changed, *others], [changed.relevance, *changed.ledger.values()]
 
-    monkeypatch.setattr(blocks, name, wrong)
+    monkeypatch.setattr(batch_relevance, name, wrong)
     with pytest.raises(ModelError, match=r"^relevance must be finite; text 'posts/0' got (nan|inf) by .*\. Choose"):
         explain(fitted("boe"), DOCUMENTS[0], method=method)
 
 
 def test_finite_relevance_whose_sum_is_not_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = blocks._by_lrp
+    right = batch_relevance._by_lrp
 
-    def large(*args: Any) -> tuple[list[blocks.Led], list[Any]]:
+    def large(*args: Any) -> tuple[list[batch_relevance.Led], list[Any]]:
         led = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)[0]]
         return led, [each.relevance for each in led]
 
-    monkeypatch.setattr(blocks, "_by_lrp", large)
+    monkeypatch.setattr(batch_relevance, "_by_lrp", large)
     assert np.isfinite(explain(fitted("boe"), DOCUMENTS[0]).relevance).all()
