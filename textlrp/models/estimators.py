@@ -41,9 +41,11 @@ def _documented_as(plain: type[Any]) -> Callable[[type[Estimator]], type[Estimat
 
     def give(estimator: type[Estimator]) -> type[Estimator]:
         estimator.__doc__ = plain.__doc__
-        for name, member in vars(plain).items():
-            if name == "__init__" or not name.startswith("_"):
-                setattr(estimator, name, member)
+        for owner in reversed(plain.__mro__):
+            if issubclass(owner, base.TextClassifier) and owner is not base.TextClassifier:
+                for name, member in vars(owner).items():
+                    if name == "__init__" or not name.startswith("_"):
+                        setattr(estimator, name, member)
         return estimator
 
     return give
