@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import gap, score_gap
 from numpy.typing import NDArray
+from plain_nets import plain_module
 from reference import RECIPES, Convolution, cnn, table_bounds
 from toys import READ, fitted
 
@@ -28,7 +29,6 @@ from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.packing import Packed, pack
-from textlrp.models.torch_nets import plain_module
 
 WORDS, D, F, C = 9, 4, 5, 3
 LAW = {"float32": 1e-5, "float64": 1e-12}

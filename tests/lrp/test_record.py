@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from cases import every
 from foreign import CLASSES, FEEDFORWARD, MODULES, SIZE, WORDS, Base, Branches, made, some_ids
 from laws import gap, trace_gap
+from plain_nets import plain_module
 from torch import Tensor, nn
 from toys import READ, fitted, scrambled
 
@@ -24,7 +25,6 @@ from textlrp.lrp.recorded.operations import register
 from textlrp.lrp.recorded.record import record
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
-from textlrp.models.torch_nets import plain_module
 
 RULES = {repr(rule): rule for rule in PRESETS.values()}
 """The presets, each once."""

@@ -10,10 +10,10 @@ import torch
 from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_nets import plain_module
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.models import word_paths as paths
-from textlrp.models.torch_nets import plain_module
 from textlrp.models.word_paths import Change, kept_scores, path_scores
 
 CHANGES: tuple[Change, ...] = ("zero", "insert", "remove", "single")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from cases import every
+from plain_nets import plain_module
 from toys import READ, VARIANTS, fitted, scrambled
 
-from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
-from textlrp.models.torch_nets import PlainBagNet, PlainConvNet, first_of_the_largest, plain_module
+from textlrp.models.torch_nets import PlainBagNet, PlainConvNet, first_of_the_largest
 
 NETS = VARIANTS[:3]
 REPEATED = "the probe the probe the probe the probe"
@@ -99,13 +99,6 @@ def test_the_first_of_equal_windows_wins_even_if_rounding_favours_another() -> N
     assert gradient.tolist() == [[[0, 1, 0, 0], [0, 1, 0, 0]]]
     inside = torch.tensor([[[False, False, True, True]]])
     assert first_of_the_largest(windows, inside).tolist() == [[0.1 + 0.2, -0.5]]
-
-
-def test_a_module_of_a_bag_of_words_is_refused() -> None:
-    with pytest.raises(ModelError, match=r"^a BagOfWordsClassifier came; a fitted CNNClassifier or Bag.* is wanted"):
-        plain_module(fitted("svm"))  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match=r"^dtype='half' came; 'float32' or 'float64' is wanted\.$"):
-        plain_module(fitted("boe"), dtype="half")  # type: ignore[arg-type]
 
 
 # ---- points

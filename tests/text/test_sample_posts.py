@@ -8,7 +8,7 @@ import pytest
 
 from textlrp.records import Document
 from textlrp.text.corpora import load_sample_posts
-from textlrp.text.skip import header_ranges
+from textlrp.text.skip import make_skip
 
 GROUPS = [
     "alt.atheism",
@@ -58,7 +58,7 @@ def test_ids_are_unique() -> None:
 
 def test_every_post_has_a_header_that_is_found() -> None:
     for document in posts():
-        ranges = header_ranges(document.text)
+        ranges = make_skip(("headers",))(document.text)
         assert len(ranges) == 1, document.id
         header = document.text[: ranges[0, 1]]
         assert re.search("^From: ", header, re.MULTILINE), document.id

@@ -14,7 +14,7 @@ from sklearn.datasets import _twenty_newsgroups as peer
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges
 from textlrp.text.corpora import load_20newsgroups, load_sample_posts
-from textlrp.text.skip import SKIPPABLE, footer_ranges, header_ranges, make_skip, merge_ranges, quote_ranges
+from textlrp.text.skip import SKIPPABLE, make_skip, merge_ranges
 
 CUTS = {
     "headers": peer.strip_newsgroup_header,
@@ -86,8 +86,8 @@ def test_sample_posts_are_stripped_as_scikit_learn_strips_them(names: tuple[str,
 
 @given(text=BODIES)
 def test_each_kind_alone_leaves_what_scikit_learn_leaves(text: str) -> None:
-    assert cut(text, footer_ranges(text)) == peer.strip_newsgroup_footer(text)
-    assert cut(text, quote_ranges(text)) == peer.strip_newsgroup_quoting(text)
+    assert cut(text, make_skip(("footers",))(text)) == peer.strip_newsgroup_footer(text)
+    assert cut(text, make_skip(("quotes",))(text)) == peer.strip_newsgroup_quoting(text)
 
 
 @given(text=POSTS, names=st.permutations(SKIPPABLE))
@@ -110,7 +110,7 @@ def test_the_order_of_the_names_means_nothing(text: str, names: list[str]) -> No
     ],
 )
 def test_a_header_is_a_first_block_with_a_sender_or_a_subject(text: str, body: str) -> None:
-    assert cut(text, header_ranges(text)) == body
+    assert cut(text, make_skip(("headers",))(text)) == body
 
 
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(sorted), max_size=8)
@@ -129,7 +129,7 @@ def test_a_users_own_function_is_sorted_and_merged() -> None:
     assert ranges.tolist() == [[0, 4], [6, 9]]
     assert ranges.dtype == np.int32
     assert make_skip(lambda text: [])("text").shape == (0, 2)
-    assert make_skip(quote_ranges)("> a\nb").tolist() == [[0, 4]]
+    assert make_skip(make_skip(("quotes",)))("> a\nb").tolist() == [[0, 4]]
 
 
 @every(

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Features
 from textlrp.lrp.trace_steps import Linear, Routing
 from textlrp.models.bagnet import BagNet
@@ -124,22 +123,6 @@ class PlainBagNet(nn.Module):
         return torch.from_numpy(np.stack([_occurrence_weights(row, self.idf.numpy()) for row in ids.numpy()]))
 
 
-def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConvNet | PlainBagNet:
-    """A fitted CNN or bag of embeddings as a plain torch module over vocabulary ids, in evaluation mode.
-
-    The weights are copies, in the model's dtype unless "float32" or "float64" is given. Raises :class:`ModelError`
-    for another model, :class:`OptionError` for another dtype.
-    """
-    if not callable(getattr(model, "fitted_net", None)):
-        raise ModelError(
-            f"a {type(model).__name__} came; a fitted CNNClassifier or BagOfEmbeddingsClassifier is wanted: no other "
-            "model is a net."
-        )
-    if dtype is not None and dtype not in TORCH_DTYPES:
-        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
-    return _module(model.fitted_net(dtype or model.dtype)).eval()
-
-
 def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
     """Text ``n`` of a batch as the vectors of its words, and the net over them."""
     wanted = TORCH_DTYPES[dtype or model.dtype]
@@ -149,7 +132,7 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
     weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
     vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
     # a table of the words of this text is enough: the module is asked to start from their vectors
-    module = _module(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
+    module = torch_net(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
     if isinstance(module, PlainConvNet):
         return InputPoint(vectors, module.from_vectors)
     occurrences = module.occurrence_weights(ids[None])[0]
@@ -188,7 +171,7 @@ def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str |
 # ---- parts
 
 
-def _module(net: Any) -> PlainConvNet | PlainBagNet:
+def torch_net(net: Any) -> PlainConvNet | PlainBagNet:
     return PlainBagNet(net) if isinstance(net, BagNet) else PlainConvNet(net)
 
 

@@ -32,25 +32,6 @@ _QUOTED_LINES = re.compile(
 )
 
 
-def header_ranges(text: str) -> Ranges:
-    """The block up to and including the first blank line, if a line in it starts with ``From:`` or ``Subject:``."""
-    return _ranges([(0, _header_end(text))])
-
-
-def footer_ranges(text: str) -> Ranges:
-    """The last paragraph, or what follows the last row of dashes, together with all white space at both ends.
-
-    Empty where no blank line and no row of dashes divides the text.
-    """
-    start, stop = _footer_window(text)
-    return _ranges([(0, start), (stop, len(text))])
-
-
-def quote_ranges(text: str) -> Ranges:
-    """Lines that begin with ``>`` or ``|`` and lines that introduce a quotation (``... writes:``), ends included."""
-    return _ranges(_quotes(text))
-
-
 def make_skip(skip: Skip) -> Callable[[str], Ranges]:
     """A function from a text to the ranges that are not read, from names or from a user's own function.
 
@@ -120,7 +101,7 @@ def _called(function: Callable[[str], ArrayLike], text: str) -> Ranges:
 
 
 def _header_end(text: str) -> int:
-    """Where the body begins: 0 without a header."""
+    """Where the body begins: after the first blank line if a line above starts with ``From:`` or ``Subject:``, else 0."""
     blank = _BLANK_LINE.search(text)
     if blank is None or _HEADER_LINE.search(text, 0, blank.start()) is None:
         return 0
@@ -128,7 +109,10 @@ def _header_end(text: str) -> int:
 
 
 def _footer_window(text: str) -> tuple[int, int]:
-    """What is left of a text without its footer; the whole text where it has none."""
+    """What is left of a text without its footer; the whole text where it has none.
+
+    The footer is the last paragraph, or what follows the last row of dashes; white space at both ends goes with it.
+    """
     start = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
     while stop > start:
