@@ -101,7 +101,7 @@ def _called(function: Callable[[str], ArrayLike], text: str) -> Ranges:
 
 
 def _header_end(text: str) -> int:
-    """Where the body begins: after the first blank line if a line above starts with ``From:`` or ``Subject:``, else 0."""
+    """Where the body begins: after the first blank line if ``From:`` or ``Subject:`` starts a line above, else 0."""
     blank = _BLANK_LINE.search(text)
     if blank is None or _HEADER_LINE.search(text, 0, blank.start()) is None:
         return 0
