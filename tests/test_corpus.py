@@ -27,7 +27,7 @@ from textlrp.models.training import History
 from textlrp.records import Document
 from textlrp.store import read
 from textlrp.text.corpora import Corpus
-from textlrp.text.named_corpora import open_corpus, spread
+from textlrp.text.named_corpora import FileOptions, open_corpus, spread
 from textlrp.text.vectors import Vectors
 
 CARS = ["the car has a loud engine", "an old engine in a new car", "brakes and wheels of the car"]
@@ -74,7 +74,7 @@ def test_a_name_stands_before_a_path_of_that_name(tmp_path: Path, monkeypatch: p
 
 def test_a_corpus_with_a_name_takes_no_columns() -> None:
     with pytest.raises(OptionError, match=r"sample is read as it is.*\./sample"):
-        open_corpus("sample", "train", label="group")
+        open_corpus("sample", "train", FileOptions(label="group"))
 
 
 def test_a_missing_corpus_names_what_there_is(tmp_path: Path) -> None:

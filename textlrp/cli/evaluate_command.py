@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import layout_asked, say, texts_of
+from textlrp.cli.inputs import file_options, say, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -127,10 +127,8 @@ def cli_evaluate(
     )
     documents = None
     if source is not None:
-        layout = layout_asked(delimiter, no_header, columns, max_row_length)
-        documents = texts_of(
-            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
-        )
+        files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+        documents = texts_of(source, None, files, limit=limit)
     name = source or str(rationales)
     evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force)
     say(f"wrote {output / 'index.html'}")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.cli.inputs import (
     InputTexts,
     check_input,
-    layout_asked,
+    file_options,
     load_model,
     names_in,
     say,
@@ -54,7 +54,11 @@ from textlrp.cli.shared_options import (
 from textlrp.cli.side_by_side import check_alone, check_one_way, gallery
 from textlrp.cli.terminal import light_terminal, lines_asked, print_explanation
 from textlrp.errors import OptionError
-from textlrp.machine import cores, warm_up
+from textlrp.machine import warm_up
+from textlrp.text.named_corpora import FileOptions
+
+if TYPE_CHECKING:
+    from textlrp.bulk.run import Workforce
 
 
 def cli_explain(
@@ -133,25 +137,24 @@ def cli_explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
     methods = names_in(method or ())
     if output is not None and not output.suffix:
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
-        read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
-        by = {"workers": workers, "engine": engine, "address": address}
+        from textlrp.bulk.run import Workforce
+
+        by = Workforce(workers=workers, engine=engine, address=address)
         options = BulkOptions(
             rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
         to_folder(
-            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, reading=read,
+            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, files=files,
             force=force,
         )  # fmt: skip
         return
 
     def documents(limit: int | None) -> InputTexts:
-        return texts_of(
-            source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
-        )
+        return texts_of(source, text, files, limit=limit)
 
     if rules is not None or len(methods) > 1:
         check_alone(rule=rule, phrases=phrases)
@@ -215,21 +218,19 @@ def to_folder(
     targets: Sequence[str],
     versus: str | None,
     limit: int | None,
-    by: Mapping[str, Any],
-    reading: Mapping[str, Any],
+    by: Workforce,
+    files: FileOptions,
     force: bool,
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
-    if by["engine"] == "local" and (by["workers"] or cores()) > 1:
+    if by.engine == "local" and by.processes > 1:
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp.bulk.corpus_run import explain_in_bulk
-    from textlrp.bulk.run import Workforce
 
     run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, by=Workforce(**by), force=force,
-        **reading,
+        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, by=by, force=force,
     )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import layout_asked, texts_of
+from textlrp.cli.inputs import file_options, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -57,8 +57,6 @@ def cli_filters(
     from textlrp.models.loading import load_folder
 
     classifier = load_folder(model)
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    documents = texts_of(
-        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
-    )
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    documents = texts_of(source, None, files, limit=limit)
     print_listing(strongest_filters(classifier, documents, top=top_k, most=most), Console())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from textlrp.cli.terminal import printable
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
+from textlrp.text.named_corpora import FileOptions, open_corpus, spread
 from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
 if TYPE_CHECKING:
@@ -67,33 +68,29 @@ def names_in(values: Iterable[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-def layout_asked(
-    delimiter: str | None, no_header: bool, columns: str | None, max_row_length: int | None
-) -> dict[str, Any]:
-    """Options of :func:`textlrp.load_corpus` for what a command line asks for."""
-    header = False if no_header else None
-    return {"delimiter": delimiter, "header": header, "columns": columns, "max_row_length": max_row_length}
-
-
-def texts_of(
-    source: str | None,
-    text: str | None,
-    *,
+def file_options(
     column: str | None,
     label: str | None,
     id: str | None,
     encoding: str | None,
-    layout: Mapping[str, Any],
-    limit: int | None = None,
-) -> InputTexts:
+    delimiter: str | None,
+    no_header: bool,
+    columns: str | None,
+    max_row_length: int | None,
+) -> FileOptions:
+    """How files are read, from the options of the command line."""
+    header = False if no_header else None
+    return FileOptions(column, label, id, encoding, delimiter, header, columns, max_row_length)
+
+
+def texts_of(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:
+    """The texts that a command reads: ``text`` itself, standard input, or those of ``source``."""
     if text is not None:
         return InputTexts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
-        read = _standard_input(encoding or "utf-8", layout.get("max_row_length") or MAX_ROW_LENGTH)
+        read = _standard_input(files.encoding or "utf-8", files.max_row_length or MAX_ROW_LENGTH)
         return InputTexts([Document("standard input", read)], lambda: 1)
-    from textlrp.text.named_corpora import open_corpus, spread
-
-    opened = open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
+    opened = open_corpus(source, "test", files)
     if limit is None:
         return InputTexts(opened, opened.__len__)
     total = len(opened)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import check_input, layout_asked, load_model, say, texts_of, with_outcomes
+from textlrp.cli.inputs import check_input, file_options, load_model, say, texts_of, with_outcomes
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -59,7 +59,7 @@ def cli_predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
@@ -70,7 +70,7 @@ def cli_predict(
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    documents = texts_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
+    documents = texts_of(source, text, files)
     outcomes: Counter[bool | None] = Counter()
     predictions = with_outcomes(predict(classifier, documents), outcomes)
     if output == "-":

@@ -12,7 +12,7 @@ import typer
 
 from textlrp.cli.inputs import (
     InputTexts,
-    layout_asked,
+    file_options,
     load_model,
     say_written,
     texts_of,
@@ -114,12 +114,10 @@ def cli_report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
 
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
 
     def documents(limit: int | None) -> InputTexts:
-        return texts_of(
-            source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
-        )
+        return texts_of(source, None, files, limit=limit)
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textlrp.cli.inputs import layout_asked, say
+from textlrp.cli.inputs import file_options, say
 from textlrp.cli.shared_options import (
     ColumnNames,
     Delimiter,
@@ -100,6 +100,5 @@ def cli_train(
     check_model_folder(output, inputs=inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    asked = {"text": text, "label": label, "id": id, "encoding": encoding, **layout}
-    train_corpus(source, output, model=untrained, **asked, say=say, force=force)
+    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    train_corpus(source, output, model=untrained, files=files, say=say, force=force)

@@ -23,7 +23,7 @@ from textlrp.models.saving import save_model
 from textlrp.models.training import LOGGER
 from textlrp.reports.numbers import percentage
 from textlrp.text.corpora import Corpus
-from textlrp.text.named_corpora import NAMED, Say, open_corpus, silent
+from textlrp.text.named_corpora import NAMED, FileOptions, Say, open_corpus, silent
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors
 
@@ -84,14 +84,7 @@ def train_corpus(
     path: str | Path,
     *,
     model: TextClassifier,
-    text: str | None = None,
-    label: str | None = None,
-    id: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    columns: str | Sequence[str] | None = None,
-    max_row_length: int | None = None,
+    files: FileOptions | None = None,
     say: Say = silent,
     force: bool = False,
 ) -> Training:
@@ -105,18 +98,7 @@ def train_corpus(
     check_model_folder(
         path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
     )
-    corpus = open_corpus(
-        source,
-        "train",
-        text=text,
-        label=label,
-        id=id,
-        encoding=encoding,
-        delimiter=delimiter,
-        header=header,
-        columns=columns,
-        max_row_length=max_row_length,
-    )
+    corpus = open_corpus(source, "train", files)
     check_labelled(corpus)
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import layout_asked, load_model, say, texts_of
+from textlrp.cli.inputs import file_options, load_model, say, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -87,10 +87,8 @@ def cli_words(
     if output is not None:
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    documents = texts_of(
-        source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
-    )
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    documents = texts_of(source, None, files, limit=limit)
     found = words_of_classes(
         classifier,
         documents,
