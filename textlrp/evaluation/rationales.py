@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-MEASURES = ("average_precision", "auroc", "pointing", "iou")
+RATIONALE_MEASURES = ("average_precision", "auroc", "pointing", "iou")
 """What :func:`rationale_agreement` measures; each from 0 to 1, and 1 is full agreement."""
 
 
@@ -206,13 +206,13 @@ def log_ratio_agreement(
 
 
 def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words: str) -> Agreement:
-    values: dict[str, list[float]] = {name: [] for name in MEASURES}
+    values: dict[str, list[float]] = {name: [] for name in RATIONALE_MEASURES}
     kept, shares = [], []
     for relevance, marked in ranked:
         kept.append(bool(marked.any() and not marked.all()))
         if kept[-1]:
             shares.append(marked.mean())
-            for name, value in zip(MEASURES, _measured(relevance, marked), strict=True):
+            for name, value in zip(RATIONALE_MEASURES, _rationale_measures(relevance, marked), strict=True):
                 values[name].append(value)
     if not any(kept):
         what = "the sentences" if by == "sentence" else words
@@ -237,7 +237,9 @@ def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words:
     )
 
 
-def _measured(relevance: NDArray[np.float64], marked: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _rationale_measures(
+    relevance: NDArray[np.float64], marked: NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     common = int(marked[strongest(relevance, int(marked.sum()))].sum())

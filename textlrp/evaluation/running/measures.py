@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textlrp.evaluation.running.run_state import Run
+    from textlrp.evaluation.running.run_state import EvaluationRun
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -31,8 +31,8 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 """Each measure's name, and ``module:function`` within :mod:`textlrp.evaluation`."""
 
 
-def measure_of(name: str) -> Callable[[Run], Any]:
+def measure_of(name: str) -> Callable[[EvaluationRun], Any]:
     """The function that takes the measure ``name``, one of :data:`MEASURES`."""
     module, function = MEASURES[name].split(":")
-    found: Callable[[Run], Any] = getattr(import_module(f"textlrp.evaluation.{module}"), function)
+    found: Callable[[EvaluationRun], Any] = getattr(import_module(f"textlrp.evaluation.{module}"), function)
     return found

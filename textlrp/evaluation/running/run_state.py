@@ -20,7 +20,7 @@ from textlrp.records import Document
 from textlrp.text.named_corpora import Say
 
 
-class Run:
+class EvaluationRun:
     """A model, the documents it is measured on, and what was found out so far.
 
     ``notes`` is what is to be said of the results, ``seconds`` the time per document of each method, ``sampled`` (N,)
