@@ -89,7 +89,7 @@ class BatchExplainer:
 
     def tables(self, batch: pa.Table | pa.RecordBatch) -> Iterator[pa.Table]:
         """The same, block after block."""
-        documents = list(_documents(batch))
+        documents = list(_documents_of_batch(batch))
         places = batch["row"].to_pylist() if "row" in batch.schema.names else range(len(documents))
         for begin in range(0, len(documents), BLOCK):
             with one_thread():
@@ -127,7 +127,7 @@ class BatchExplainer:
         )
 
 
-def _documents(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
+def _documents_of_batch(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
     names = batch.schema.names
     if "text" not in names:
         raise DataError(f"a batch has no column 'text'; it has {', '.join(names) or 'none'}.")
