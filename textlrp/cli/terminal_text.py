@@ -17,7 +17,7 @@ from rich.text import Text
 from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.lines import lines_of, strength, whole_letters
-from textlrp.reports.marks import REASONS, Run
+from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
 
 LONGEST_UNREAD = (3, 400)
@@ -145,7 +145,7 @@ def print_text(explanation: Explanation, row: int, console: Console, look: Look,
 
 
 def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -> Iterator[Text]:
-    told = [_shortened(run) for run in whole_letters(explanation, row)]
+    told = [_summarized_if_long(run) for run in whole_letters(explanation, row)]
     blank: list[Text] | None = None  # lines that wait for one with words on it; none do before the first
     for line in lines_of(told):
         marked = Text(tab_size=8)
@@ -160,7 +160,7 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
         yield from marked.wrap(console, console.width)
 
 
-def _shortened(run: Run) -> Run:
+def _summarized_if_long(run: TextRun) -> TextRun:
     """A long stretch that the model was not given, as a note; a note has no title."""
     if run.status not in (Status.SKIPPED, Status.CUT_OFF):
         return run
@@ -171,7 +171,7 @@ def _shortened(run: Run) -> Run:
     return run._replace(text=f"({size} {REASONS[run.status]})", title="")
 
 
-def _styled(run: Run, look: Look) -> Text:
+def _styled(run: TextRun, look: Look) -> Text:
     text = harmless(run.text)
     if run.shares:
         return look.mark(text, run.shares[0][1])

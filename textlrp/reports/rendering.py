@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import written_beside
 from textlrp.records import Status
-from textlrp.reports.marks import Run
+from textlrp.reports.marks import TextRun
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -76,12 +76,12 @@ def _symbol(match: re.Match[str]) -> str:
     return "\u2421" if code == 0x7F else "\ufffd"
 
 
-def spans(runs: Iterable[Run]) -> Markup:
+def spans(runs: Iterable[TextRun]) -> Markup:
     """The runs one behind the other, without a character between them."""
-    return Markup("".join(map(_span, runs)))
+    return Markup("".join(map(_run_html, runs)))
 
 
-def _span(run: Run) -> str:
+def _run_html(run: TextRun) -> str:
     text = escape(showable(run.text))
     if run.status is None:
         return text

@@ -61,7 +61,7 @@ def by_whitespace(joins: Iterable[tuple[str, str]], longest: int) -> Chunker:
     def chunks(texts: Sequence[str]) -> Chunks:
         # no chunk reaches over the newline between two texts
         whole = "\n".join(texts)
-        numbers = _numbers(whole)
+        numbers = _character_numbers(whole)
         strings, starts, ends = _stretches(whole, numbers, longest)
         _link(whole, strings, starts, ends, links.find(whole, numbers, starts, ends))
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -128,7 +128,7 @@ def _link(text: str, strings: list[str], starts: IntArray, ends: IntArray, links
         strings[first], strings[last] = text[starts[first] : ends[last]], ""
 
 
-def _numbers(text: str) -> CharacterNumbers:
+def _character_numbers(text: str) -> CharacterNumbers:
     """(characters,) the number of each character in Unicode, in a byte each where that is enough."""
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)

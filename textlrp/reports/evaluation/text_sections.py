@@ -6,7 +6,7 @@ from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
     Cell,
-    ClassWords,
+    ClassWordTables,
     Results,
     Section,
     Table,
@@ -18,7 +18,7 @@ from textlrp.reports.evaluation.tables import (
     interval_cell,
     real,
     said,
-    share,
+    share_text,
     verdicts_note,
 )
 from textlrp.reports.numbers import decimals, number
@@ -91,7 +91,7 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
     )
     lead = [said(about)]
     if real(level.get("marked_share")) is not None:
-        lead.append(said("*{}* of the {} are marked.", share(level["marked_share"]), things))
+        lead.append(said("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
     if left := level.get("left_out"):
         lead.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
     if skipped:
@@ -114,7 +114,7 @@ def words_section(classes: list[Results]) -> Section:
     )
 
 
-def _class_words(one: Results) -> ClassWords:
+def _class_words(one: Results) -> ClassWordTables:
     words, phrases = one.get("words") or (), one.get("phrases") or ()
     tables = []
     for title, rows, name in (("Words", words, "word"), ("Phrases", phrases, "words")):
@@ -149,4 +149,4 @@ def _class_words(one: Results) -> ClassWords:
             )
         )
     named = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
-    return ClassWords(one["label"], documents(one.get("documents")), named, tuple(tables))
+    return ClassWordTables(one["label"], documents(one.get("documents")), named, tuple(tables))
