@@ -6,7 +6,6 @@ Letters: N hybrids, S sentences of each, L words read of one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,12 +25,11 @@ from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
+from textlrp.text.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
     from torch import nn
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,7 +176,7 @@ def _text_read(document: Document, marked: NDArray[np.int32]) -> str:
     for start, end in merge_ranges(marked, document.skip).tolist():
         pieces.append(document.text[position:start])
         position = end
-    return _SURROGATE.sub("\ufffd", "\n".join([*pieces, document.text[position:]]))
+    return without_surrogates("\n".join([*pieces, document.text[position:]]))
 
 
 def _glued(id: str, parts: Sequence[tuple[str, str]]) -> Hybrid:

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.text.kept_rules import sentence_marks
+from textlrp.text.surrogates import without_surrogates
 from textlrp.text.tokens import Tokenizer, make_tokenizer
 
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def sentence_spans(text: str) -> NDArray[np.int32]:
@@ -38,7 +38,7 @@ def sentence_spans(text: str) -> NDArray[np.int32]:
 def sentences_of(texts: Iterable[str]) -> Iterator[list[tuple[int, int]]]:
     """The sentences of each text as the sentencizer has them, white space around them left out."""
     # spaCy takes no lone surrogates; one character for another keeps the offsets
-    for text in (_SURROGATE.sub("\ufffd", text) for text in texts):
+    for text in map(without_surrogates, texts):
         starts = _starts(text, _tokenizer().spans(text).tolist())
         yield [_trimmed(text, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=False)]
 
