@@ -69,6 +69,9 @@ def strongest(relevance: NDArray[Any], most: int) -> NDArray[np.int64]:
     return np.argsort(-relevance, kind="stable")[:most].astype(np.int64)
 
 
+UNSEEN = "†"
+"""Marks a word that is in no training document."""
+
 EXAMPLES = 3
 """Documents named for each word, those where it has most relevance."""
 

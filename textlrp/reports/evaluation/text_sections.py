@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textlrp.class_words import UNSEEN
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -22,9 +23,6 @@ from textlrp.reports.evaluation.tables import (
     verdicts_note,
 )
 from textlrp.reports.numbers import decimals, number
-
-UNSEEN = "†"
-"""The sign of a word that no training document has."""
 
 _UNSEEN_NOTE = f"{UNSEEN} in no training document: the model knows the word by its vector alone."
 
@@ -143,9 +141,7 @@ def _class_words(one: Results) -> ClassWordTables:
                     )
                     for row in rows
                 ),
-                (f"{UNSEEN} in no training document: the model knows the word by its vector alone.",)
-                if unseen
-                else (),
+                (_UNSEEN_NOTE,) if unseen else (),
             )
         )
     named = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
