@@ -19,6 +19,7 @@ from textlrp.records import Status
 from textlrp.reports.lines import lines_of, strength, whole_letters
 from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
+from textlrp.text.invisible import control_symbol
 
 LONGEST_UNREAD = (3, 400)
 """Lines, and characters, above which a skipped range and what was cut off are only told of."""
@@ -35,12 +36,7 @@ def harmless(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else _symbol(c) for c in text)
-
-
-def _symbol(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+    return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else control_symbol(c) for c in text)
 
 
 @dataclass(frozen=True, slots=True)

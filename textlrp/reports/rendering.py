@@ -17,6 +17,7 @@ from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import written_beside
 from textlrp.records import Status
 from textlrp.reports.marks import TextRun
+from textlrp.text.invisible import control_symbol
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -66,14 +67,7 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\u
 
 def showable(text: str) -> str:
     """Control characters as their symbols (␀), and what has none as U+FFFD."""
-    return text if text.isprintable() else _UNSHOWABLE.sub(_symbol, text)
-
-
-def _symbol(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"
+    return text if text.isprintable() else _UNSHOWABLE.sub(lambda match: control_symbol(match[0]), text)
 
 
 def spans(runs: Iterable[TextRun]) -> Markup:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import IntArray
+from textlrp.text.invisible import code_points
 
 _LAST_KNOWN = 0x3000
 """The ideographic space, the last character that is whitespace: tables of characters end here."""
@@ -133,7 +134,7 @@ def _character_numbers(text: str) -> CharacterNumbers:
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
     except UnicodeEncodeError:
-        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return code_points(text)
 
 
 def _known(numbers: CharacterNumbers) -> CharacterNumbers:
