@@ -22,7 +22,7 @@ from textlrp.evaluation.marked_words import (
     TextWords,
     largest_parts,
     over_words,
-    ranked_words,
+    ranked_parts,
     summed_parts,
     text_words,
 )
@@ -132,7 +132,7 @@ def rationale_agreement(
             else:
                 words = text_words(rationale.text)
                 relevance = over_words(words, explanation, row)
-            yield ranked_words(words, relevance, rationale, by, summed_parts)
+            yield ranked_parts(words, relevance, rationale, by, summed_parts)
 
     return _agreement(ranked(), how, by, "the words read" if read_only else "the words")
 
@@ -152,7 +152,7 @@ def position_agreement(
         for rationale in rationales:
             words = text_words(rationale.text)
             positions = np.arange(len(words.spans), dtype=np.float64)
-            yield ranked_words(words, positions if first == "late" else -positions, rationale, by, largest_parts)
+            yield ranked_parts(words, positions if first == "late" else -positions, rationale, by, largest_parts)
 
     return _agreement(ranked(), [f"{first} words first", ""], by, "the words")
 
@@ -197,7 +197,7 @@ def log_ratio_agreement(
                 ratios[form] = np.log((here + 1) / (inside + len(everything))) - np.log(
                     (elsewhere + 1) / (whole - inside + len(everything))
                 )
-            yield ranked_words(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
+            yield ranked_parts(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
 
     return _agreement(ranked(), ["tf × log ratio", ""], by, "the words")
 

@@ -1,8 +1,8 @@
 """The measures of an evaluation, in the order of its page. Open it to add one.
 
-A measure is a function of :class:`.Run` that returns plain data for ``results.json``; the section of the page that
-shows the data stands under the same name in ``reports/evaluation/sections.py``. Functions are imported when a measure
-is taken, so that the command line can list the names without torch.
+A measure is a function of :class:`.EvaluationRun` that returns plain data for ``results.json``; the section of the
+page that shows the data stands under the same name in ``reports/evaluation/sections.py``. Functions are imported when
+a measure is taken, so that the command line can list the names without torch.
 """
 
 from __future__ import annotations
