@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from textlrp.arrays import FloatArray, IntArray
 from textlrp.class_words import overlaps
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.records import Tokens
+from textlrp.relevant_words import rank_correlations
 from textlrp.reports.marks import shown_relevance
 from textlrp.reports.numbers import number
 
@@ -127,12 +127,8 @@ def _normalized_relevance(explanation: Explanation) -> FloatArray:
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
     """Spearman's rank correlation, equal values sharing their mean rank; None where one side is all equal."""
-    ranks = [rankdata(side) for side in (first, second)]
-    centred = [rank - rank.mean() if len(rank) else rank for rank in ranks]
-    lengths = [float(np.sqrt((rank**2).sum())) for rank in centred]
-    if not all(lengths):
-        return None
-    return float(np.clip((centred[0] * centred[1]).sum() / (lengths[0] * lengths[1]), -1.0, 1.0))
+    (value,) = rank_correlations(first[None], second[None])
+    return None if np.isnan(value) else float(np.clip(value, -1.0, 1.0))
 
 
 def top_overlap(first: FloatArray, second: FloatArray, top: int = TOP_WORDS) -> float | None:
