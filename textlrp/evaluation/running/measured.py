@@ -22,8 +22,7 @@ from textlrp.evaluation.rationales import (
 )
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
-from textlrp.evaluation.sanity import ledger_shares, randomisation_check
-from textlrp.evaluation.sanity import stability as compared
+from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.models.cnn import has_winning_windows
@@ -150,7 +149,7 @@ def sanity(run: EvaluationRun) -> dict[str, Any]:
     return {"documents": found[0].counted, "rows": rows}
 
 
-def stability(run: EvaluationRun) -> list[dict[str, Any]] | None:
+def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
     """Maps of the model against those of the other models."""
     documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
     rows = []
@@ -158,7 +157,7 @@ def stability(run: EvaluationRun) -> list[dict[str, Any]] | None:
         own = list(explain(run.model, documents, method=asked.method, rule=asked.rule))
         targets = [run.model.classes_.tolist()[why.predicted] for why in own]
         others = explain(other, documents, targets=targets, method=asked.method, rule=asked.rule)
-        found = compared(own, others)
+        found = stability(own, others)
         rows.append(
             {
                 "model": name,

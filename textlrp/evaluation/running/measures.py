@@ -24,7 +24,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "rationales": "running.measured:rationales",
         "words": "running.measured:words",
         "sanity": "running.measured:sanity",
-        "stability": "running.measured:stability",
+        "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
     }
 )
