@@ -17,7 +17,7 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.loading import load
+from textlrp.models.loading import load_classifier
 from textlrp.models.model_folder import PRETRAINED
 from textlrp.models.model_kinds import classifier_class
 from textlrp.models.saving import save_model
@@ -56,7 +56,7 @@ def main() -> None:
             "training_data_sha256": data_hash(train),
         }
         save_model(model, PRETRAINED / name, compress=True, card=card)
-        predictions = load(PRETRAINED / name).predict(test.texts)
+        predictions = load_classifier(PRETRAINED / name).predict(test.texts)
         card["test_accuracy"] = round(float(np.mean(predictions == np.array(test.labels))), 4)
         card["test_accuracy_before_compression"] = round(float(model.score(test.texts, test.labels)), 4)
         folder = save_model(model, PRETRAINED / name, compress=True, card=card)

@@ -270,7 +270,7 @@ def test_ctrl_c_says_that_the_stages_are_kept(
     def stop(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluating, "_measured", stop)
+    monkeypatch.setattr(evaluating, "_results_of_measures", stop)
     model.save(tmp_path / "model")
     table = tmp_path / "posts.csv"
     table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)))

@@ -69,10 +69,13 @@ def strongest(relevance: NDArray[Any], most: int) -> NDArray[np.int64]:
     return np.argsort(-relevance, kind="stable")[:most].astype(np.int64)
 
 
+UNSEEN = "†"
+"""Marks a word that is in no training document."""
+
 EXAMPLES = 3
 """Documents named for each word, those where it has most relevance."""
 
-_BLANKS = re.compile(r"\s+")
+_BLANK_RUN = re.compile(r"\s+")
 
 AROUND = 60
 """Characters of text quoted on each side of a word."""
@@ -90,7 +93,7 @@ class Quote(NamedTuple):
 
     def on_one_line(self) -> Quote:
         """The same with single blanks; a blank next to the word stays."""
-        return self._replace(before=_BLANKS.sub(" ", self.before), after=_BLANKS.sub(" ", self.after))
+        return self._replace(before=_BLANK_RUN.sub(" ", self.before), after=_BLANK_RUN.sub(" ", self.after))
 
 
 class ClassWord(NamedTuple):
@@ -122,14 +125,14 @@ class ClassWordTally:
     of each class."""
 
     def __init__(self) -> None:
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, _ClassTally] = {}
         self._order: dict[str, int] = {}
         self._position = 0
 
     def add(self, explanation: Explanation) -> None:
         """Count one explanation: every target of it for its class, a contrast as ``A, not B``."""
         self._order = self._order or {label: place for place, label in enumerate(explanation.labels)}
-        rows = [self._tallies.setdefault(name, _Tally()) for name in explanation.target_names]
+        rows = [self._tallies.setdefault(name, _ClassTally()) for name in explanation.target_names]
         for tally in rows:
             tally.documents += 1
         _add_words(rows, explanation, self._position)
@@ -185,7 +188,7 @@ class _Sum:
 
 
 @dataclass(slots=True)
-class _Tally:
+class _ClassTally:
     """Of one class."""
 
     documents: int = 0
@@ -193,7 +196,7 @@ class _Tally:
     phrases: dict[str, _Sum] = field(default_factory=dict)
 
 
-def _add_words(rows: list[_Tally], explanation: Explanation, position: int) -> None:
+def _add_words(rows: list[_ClassTally], explanation: Explanation, position: int) -> None:
     read = read_words(explanation)
     column: dict[str, int] = {}
     columns = np.array([column.setdefault(form, len(column)) for form in read.forms], dtype=np.int64)
@@ -225,7 +228,7 @@ def _quote(explanation: Explanation, position: int, start: int, end: int) -> Quo
     return Quote(explanation.document_id, position, before, text[start:end], after)
 
 
-def _add_phrases(rows: list[_Tally], explanation: Explanation, position: int) -> None:
+def _add_phrases(rows: list[_ClassTally], explanation: Explanation, position: int) -> None:
     sums: dict[str, np.ndarray] = {}
     for phrase in explanation.phrases:
         words = " ".join(explanation.text[phrase.start : phrase.end].split()).casefold()

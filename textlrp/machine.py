@@ -144,10 +144,14 @@ def _asks_for_main(node: ast.AST) -> bool:
     )
 
 
-def progress_bar() -> Progress:
-    """A bar on standard error, silent where that is no terminal or notebook; its tasks have a ``note`` to show."""
+def progress_bar(*, transient: bool = False) -> Progress:
+    """A bar on standard error, silent where that is no terminal or notebook; its tasks have a ``note`` to show.
+
+    ``transient``: it is erased when it is done.
+    """
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"), console=console, disable=not (console.is_terminal or console.is_jupyter),
+        TextColumn("{task.fields[note]}"), console=console, transient=transient,
+        disable=not (console.is_terminal or console.is_jupyter),
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The tokens and words of one text, ranked by their relevance.
+"""The tokens and words of one text, ranked by their relevance, and how far two rankings agree.
 
-Letters: T tokens.
+Letters: T tokens, W words, K targets.
 """
 
 from __future__ import annotations
@@ -66,3 +66,20 @@ def ranked_words(
         spans.setdefault(form, []).append((start, end))
     rows = [WordRelevance(word, total, len(spans[word]), tuple(spans[word])) for word, total in sums.items()]
     return sorted(rows, key=lambda row: (-row.relevance, row.word))
+
+
+def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K,) Spearman's rank correlation of each row of two (K, W); equal values share their mean rank.
+
+    NaN where all values of a row are equal, or there are fewer than two.
+    """
+    from scipy.stats import rankdata  # late: slow to import, and explanations do not need it
+
+    if first.shape[1] < 2:
+        return np.full(len(first), np.nan)
+    ranks = [rankdata(rows, axis=1) for rows in (first, second)]
+    x, y = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    products: NDArray[np.float64] = (x * y).sum(axis=1)
+    values: NDArray[np.float64] = np.divide(products, spread, out=np.full(len(x), np.nan), where=spread > 0)
+    return values

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import (
-    FEWEST,
+    FEWEST_DOCUMENTS,
     bootstrap_band,
     bootstrap_interval,
     bootstrap_means,
@@ -81,21 +81,22 @@ def test_pairs_tell_apart_what_single_intervals_do_not():
 
 
 def test_a_verdict_wants_enough_documents_and_an_interval_without_zero():
-    noise = np.random.default_rng(3).normal(size=FEWEST)
+    noise = np.random.default_rng(3).normal(size=FEWEST_DOCUMENTS)
     above = paired_difference(noise + 9, noise**2)
-    assert (above.documents, above.interval.low > 0) == (FEWEST, True)
+    assert (above.documents, above.interval.low > 0) == (FEWEST_DOCUMENTS, True)
     assert (above.verdict("higher"), above.verdict("lower")) == ("better", "worse")
     below = paired_difference(noise**2, noise + 9)
     assert (below.verdict("higher"), below.verdict("lower")) == ("worse", "better")
     assert paired_difference(noise, -noise).verdict("higher") == "not significant"
     assert paired_difference(noise, noise).verdict("lower") == "not significant"  # equal in every document
     assert above.results("higher") == {
-        "difference": above.difference, "interval": [*above.interval], "documents": FEWEST, "verdict": "better"
+        "difference": above.difference, "interval": [*above.interval], "documents": FEWEST_DOCUMENTS,
+        "verdict": "better",
     }  # fmt: skip
 
 
 @every("better", ["higher", "lower"])
-@every("size", [1, 3, FEWEST - 1])
+@every("size", [1, 3, FEWEST_DOCUMENTS - 1])
 def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
     noise = np.random.default_rng(size).normal(size=size)
     for values in (noise + 99, noise - 99, noise, np.zeros(size)):

@@ -231,7 +231,7 @@ def test_how_many_alternatives_go_together_changes_nothing(variant: str, monkeyp
     model = fitted(variant, "float64")
     methods = (IntegratedGradients(9), SmoothGrad(5), Occlusion(), LIME)
     before = [found(model, READ[0], method).relevance for method in methods]
-    monkeypatch.setattr(gradients_module, "NUMBERS_TOGETHER", 200)
+    monkeypatch.setattr(gradients_module, "INPUT_NUMBERS_TOGETHER", 200)
     monkeypatch.setattr(attribution_module, "WORDS_SCORED", 40)
     for method, relevance in zip(methods, before, strict=True):
         np.testing.assert_allclose(found(model, READ[0], method).relevance, relevance, rtol=1e-10, atol=1e-11)

@@ -54,7 +54,7 @@ def test_scikit_learn_replaces_no_method_of_the_classifier(kind: str) -> None:
 def test_a_saved_model_is_the_same_either_way(kind: str, tmp_path: Path) -> None:
     model = fitted(VARIANT_OF[kind])
     model.save(tmp_path / "m")
-    plain, estimator = loading.load(tmp_path / "m"), textlrp.load(tmp_path / "m")
+    plain, estimator = loading.load_classifier(tmp_path / "m"), textlrp.load(tmp_path / "m")
     assert type(plain) is classifier_class(kind)
     assert type(estimator) is ESTIMATORS[kind]
     assert plain.fingerprint_ == estimator.fingerprint_ == model.fingerprint_

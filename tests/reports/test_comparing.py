@@ -17,7 +17,7 @@ from test_html import HOSTILE, Page
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.comparison.agreement import aligned
-from textlrp.reports.comparison.comparison_page import LONG, PASSAGE, Pair, comparison_page, sides_of
+from textlrp.reports.comparison.comparison_page import PASSAGE_LENGTH, WHOLE_TEXT, Pair, comparison_page, sides_of
 from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
 
 NAMES = ("one", "other")
@@ -159,10 +159,10 @@ def test_headings_say_wherein_the_sides_differ() -> None:
 
 
 def test_a_long_text_shows_a_passage_and_says_so() -> None:
-    long = " ".join(["word"] * LONG)
+    long = " ".join(["word"] * WHOLE_TEXT)
     page = Page(comparison_page([pair_of(long)]))
     assert len(page.texts) == 2
-    assert max(map(len, page.texts)) <= PASSAGE
+    assert max(map(len, page.texts)) <= PASSAGE_LENGTH
     assert f"of {len(long):,}, where both sides together" in page.said()
 
 

@@ -16,7 +16,7 @@ from test_html import HOSTILE, Page
 from textlrp.errors import DataError, OptionError
 from textlrp.reports.evaluation.deletion_section import compared, told
 from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
-from textlrp.reports.evaluation.tables import Sentence, difference_cells, duration, share
+from textlrp.reports.evaluation.tables import Sentence, difference_cells, duration, share_text
 
 PARTS = (
     "deletion",
@@ -335,7 +335,7 @@ def test_times_are_for_people(seconds: float | None, text: str) -> None:
 
 
 def test_shares_keep_their_sign_and_stay_on_one_line() -> None:
-    assert [share(value) for value in (0.0, 0.5, 1.2, -0.03)] == [
+    assert [share_text(value) for value in (0.0, 0.5, 1.2, -0.03)] == [
         "0.0\u00a0%", "50.0\u00a0%", "120.0\u00a0%", "−3.0\u00a0%"
     ]  # fmt: skip
 

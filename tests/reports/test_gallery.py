@@ -13,7 +13,7 @@ from test_html import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.comparison.gallery_page import PASSAGE, SHORT, galleries_page, gallery_page
+from textlrp.reports.comparison.gallery_page import PANEL_PASSAGE, SHORT, galleries_page, gallery_page
 
 RULES = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)")
 
@@ -77,7 +77,7 @@ def test_a_long_text_shows_a_passage_says_so_and_has_the_whole() -> None:
     page = Page(gallery_page(under_rules(long)))
     assert page.texts[3:] == [long] * 3
     assert len(set(page.texts[:3])) == 1
-    assert len(page.texts[0]) <= PASSAGE
+    assert len(page.texts[0]) <= PANEL_PASSAGE
     assert f"of {len(long):,}, where all of them together" in page.said()
 
 

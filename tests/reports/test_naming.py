@@ -10,10 +10,10 @@ from textlrp.explainers.method_table import METHODS
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Gamma, ZBox, Zero
-from textlrp.reports.naming import Name, name_of
+from textlrp.reports.naming import DisplayName, name_of
 
 
-def named(rule: object, method: str = "lrp") -> Name:
+def named(rule: object, method: str = "lrp") -> DisplayName:
     return name_of(make_explanation(rule=repr(rule) if not isinstance(rule, str) else rule, method=method))
 
 
@@ -58,7 +58,7 @@ def test_a_composite_says_where_each_rule_is() -> None:
     "rule", ["Mine(x=1)", "no (call", "Composite({0: Mine()}, default=Zero())", "__import__('os')"]
 )
 def test_what_is_unknown_goes_by_the_name_it_came_with(rule: str) -> None:
-    assert named(rule) == Name(rule)
+    assert named(rule) == DisplayName(rule)
 
 
 def test_nothing_recorded_is_said_too() -> None:

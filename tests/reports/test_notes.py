@@ -17,7 +17,7 @@ from textlrp.explanation import Explanation
 from textlrp.reports.comparison.comparison_page import comparison_page
 from textlrp.reports.comparison.gallery_page import gallery_page
 from textlrp.reports.corpus.report_files import list_page
-from textlrp.reports.corpus.summary import only
+from textlrp.reports.corpus.summary import with_targets
 from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
 GENERAL = "Flat at the input was made for pixels."
@@ -95,6 +95,6 @@ def test_a_centered_start_stands_where_the_rule_does(name: str) -> None:
 
 def test_the_notes_of_some_targets_go_with_them() -> None:
     why = noted(targets=(0, 1, 2), target_notes=(OWN, "", "another"))
-    assert only(why, [2, 1]).target_notes == ("another", "")
-    assert only(replace(why, target_notes=()), [1]).target_notes == ()
+    assert with_targets(why, [2, 1]).target_notes == ("another", "")
+    assert with_targets(replace(why, target_notes=()), [1]).target_notes == ()
     assert [why.notes_of(row) for row in range(3)] == [(OWN, GENERAL), (GENERAL,), ("another", GENERAL)]

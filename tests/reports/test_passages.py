@@ -9,7 +9,7 @@ from explanations import make_explanation, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.reports.comparison.passages import Passage, cut, passage, shared_passage
+from textlrp.reports.comparison.passages import Passage, passage, runs_in_passage, shared_passage
 from textlrp.reports.marks import runs
 
 PIECES = st.lists(
@@ -32,7 +32,7 @@ def test_a_passage_is_a_stretch_of_the_text_that_is_short_enough(pieces: list[st
 def test_cut_runs_are_the_text_of_the_passage(pieces: list[str], one: int, other: int) -> None:
     text = "".join(pieces)
     start, end = sorted((min(one, len(text)), min(other, len(text))))
-    marked = cut(runs(make_explanation(text), [0]), Passage(start, end, len(text)))
+    marked = runs_in_passage(runs(make_explanation(text), [0]), Passage(start, end, len(text)))
     assert "".join(run.text for run in marked) == text[start:end]
     assert all(run.text for run in marked)
 

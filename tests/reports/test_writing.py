@@ -19,7 +19,7 @@ from textlrp.reports.charts.map import HEIGHT, LINE, WIDTH, document_map
 from textlrp.reports.corpus.report_files import list_page, write_report
 from textlrp.reports.corpus.report_folder import report_folder
 from textlrp.reports.corpus.report_index import Beside
-from textlrp.reports.corpus.summary import Summary, only
+from textlrp.reports.corpus.summary import Summary, with_targets
 
 LABELS = ("sci.med", "sci.space", "rec.autos")
 
@@ -68,7 +68,7 @@ def test_rows_say_what_a_reader_looks_for() -> None:
 def test_an_explanation_of_some_targets_keeps_the_law() -> None:
     explanation = with_phrases(make_explanation(targets=(0, 1, (0, 2))))
     for rows in ([1], [2, 0]):
-        part = only(explanation, rows)
+        part = with_targets(explanation, rows)
         assert part.targets == tuple(explanation.targets[row] for row in rows)
         np.testing.assert_allclose(part.relevance.sum(axis=1) + part.absorbed, part.start_scores, atol=1e-5)
         assert part.phrases[0].relevance.tolist() == explanation.phrases[0].relevance[rows].tolist()

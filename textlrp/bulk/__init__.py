@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "Workforce", "explain_to_folder", "file_source"]
 
-_HOMES = {
-    "BatchExplainer": "bulk.explainer",
-    "CorpusSource": "bulk.sources",
-    "FileSource": "bulk.sources",
-    "Run": "bulk.run",
-    "Workforce": "bulk.run",
-    "explain_to_folder": "bulk.run",
-    "file_source": "bulk.sources",
-}
-__getattr__ = importer(__name__, _HOMES)
+__getattr__ = importer(
+    __name__,
+    {
+        "BatchExplainer": "bulk.explainer",
+        "CorpusSource": "bulk.sources",
+        "FileSource": "bulk.sources",
+        "Run": "bulk.run",
+        "Workforce": "bulk.run",
+        "explain_to_folder": "bulk.run",
+        "file_source": "bulk.sources",
+    },
+)

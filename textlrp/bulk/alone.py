@@ -14,7 +14,7 @@ from textlrp.bulk.messages import SharedProjections
 from textlrp.bulk.parts import Parts, Written, size_of, write_part
 from textlrp.bulk.shared_projections import attach
 from textlrp.models.classifier import Classifier
-from textlrp.models.loading import load
+from textlrp.models.loading import load_classifier
 
 
 class Alone:
@@ -24,7 +24,7 @@ class Alone:
     """
 
     def __init__(self, model: Classifier | str, options: BulkOptions, *, memory: int) -> None:
-        self.model = load(model) if isinstance(model, str) else model
+        self.model = load_classifier(model) if isinstance(model, str) else model
         self.memory, self._options = memory, options
         self._explainer = BatchExplainer(self.model, memory=0, **options.keywords())
         self._attached: list[SharedMemory] = []

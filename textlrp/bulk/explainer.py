@@ -22,7 +22,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
 from textlrp.models.classifier import Classifier
-from textlrp.models.loading import load
+from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.records import Document
@@ -61,7 +61,7 @@ class BatchExplainer:
     ) -> None:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
             raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
-        self._model = load(model) if isinstance(model, str) else model
+        self._model = load_classifier(model) if isinstance(model, str) else model
         self._target = target
         how = how_to_explain(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_
@@ -89,7 +89,7 @@ class BatchExplainer:
 
     def tables(self, batch: pa.Table | pa.RecordBatch) -> Iterator[pa.Table]:
         """The same, block after block."""
-        documents = list(_documents(batch))
+        documents = list(_documents_of_batch(batch))
         places = batch["row"].to_pylist() if "row" in batch.schema.names else range(len(documents))
         for begin in range(0, len(documents), BLOCK):
             with one_thread():
@@ -127,7 +127,7 @@ class BatchExplainer:
         )
 
 
-def _documents(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
+def _documents_of_batch(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
     names = batch.schema.names
     if "text" not in names:
         raise DataError(f"a batch has no column 'text'; it has {', '.join(names) or 'none'}.")

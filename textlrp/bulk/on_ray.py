@@ -27,7 +27,7 @@ from textlrp.lrp.kernels.projections import Kept
 from textlrp.models.base import TextClassifier
 from textlrp.models.tapes import kept_projections
 
-AHEAD = 2
+TASKS_AHEAD = 2
 """Parts that a worker has at once: more, and the one that began first takes them all."""
 
 EXPLAINED = {
@@ -90,7 +90,7 @@ class OnRay(Alone):
         ray = self._ray
         own = not ray.is_initialized()
         if own:
-            _start(ray, self._workers, self._address)
+            _start_ray(ray, self._workers, self._address)
         try:
             written = self._mapped(parts.elsewhere(), folder)
             while True:
@@ -122,7 +122,7 @@ class OnRay(Alone):
             batch_size=1,
             batch_format="pyarrow",
             num_cpus=1,
-            compute=ray.data.ActorPoolStrategy(size=self._workers, max_tasks_in_flight_per_actor=AHEAD),
+            compute=ray.data.ActorPoolStrategy(size=self._workers, max_tasks_in_flight_per_actor=TASKS_AHEAD),
         )
         try:
             for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
@@ -138,7 +138,7 @@ class OnRay(Alone):
             raise DataError(f"Ray stopped: {str(problem).splitlines()[0]}. What is written stays.") from None
 
 
-def _start(ray: Any, workers: int, address: str | None) -> None:
+def _start_ray(ray: Any, workers: int, address: str | None) -> None:
     """Join the cluster at ``address``, or make one with a core for each worker and one to read, quietly."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # an error comes as an exception

@@ -18,7 +18,7 @@ from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record, read_files, read_rows
 from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout
 
-Rows = Iterable[Record | BadRow]
+RecordsOrBadRows = Iterable[Record | BadRow]
 
 PACKED = 3
 """How many times smaller gzip makes texts, about."""

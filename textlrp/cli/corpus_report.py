@@ -30,7 +30,7 @@ from textlrp.records import Document
 from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
 from textlrp.reports.corpus.report_index import Beside
-from textlrp.reports.corpus.summary import only
+from textlrp.reports.corpus.summary import with_targets
 
 
 def report_corpus(
@@ -104,7 +104,7 @@ def _answer_and_other(why: Explanation) -> Explanation:
     own = why.labels.index(why.gold) if why.gold in why.labels else best
     next_best = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
     other = own if own != best else next_best
-    return only(why, list(dict.fromkeys((best, other))))
+    return with_targets(why, list(dict.fromkeys((best, other))))
 
 
 def _seen(whys: Iterable[Explanation], look: Callable[[Explanation], None]) -> Iterator[Explanation]:

@@ -44,9 +44,9 @@ class InputTexts:
 
 def load_model(name: str, *, trust_pickle: bool = False) -> TextClassifier | PipelineModel:
     """The model of that name or path; scikit-learn is imported for its pipelines alone."""
-    from textlrp.models.loading import load  # late: it brings torch
+    from textlrp.models.loading import load_classifier  # late: it brings torch
 
-    return load(name, trust_pickle=trust_pickle)
+    return load_classifier(name, trust_pickle=trust_pickle)
 
 
 def check_input(source: str | None, text: str | None) -> None:

@@ -17,8 +17,9 @@ from rich.text import Text
 from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.lines import lines_of, strength, whole_letters
-from textlrp.reports.marks import REASONS, Run
+from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
+from textlrp.text.invisible import control_symbol
 
 LONGEST_UNREAD = (3, 400)
 """Lines, and characters, above which a skipped range and what was cut off are only told of."""
@@ -35,12 +36,7 @@ def harmless(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else _symbol(c) for c in text)
-
-
-def _symbol(character: str) -> str:
-    code = ord(character)
-    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+    return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else control_symbol(c) for c in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,7 @@ def print_text(explanation: Explanation, row: int, console: Console, look: Look,
 
 
 def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -> Iterator[Text]:
-    told = [_shortened(run) for run in whole_letters(explanation, row)]
+    told = [_summarized_if_long(run) for run in whole_letters(explanation, row)]
     blank: list[Text] | None = None  # lines that wait for one with words on it; none do before the first
     for line in lines_of(told):
         marked = Text(tab_size=8)
@@ -160,7 +156,7 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
         yield from marked.wrap(console, console.width)
 
 
-def _shortened(run: Run) -> Run:
+def _summarized_if_long(run: TextRun) -> TextRun:
     """A long stretch that the model was not given, as a note; a note has no title."""
     if run.status not in (Status.SKIPPED, Status.CUT_OFF):
         return run
@@ -171,7 +167,7 @@ def _shortened(run: Run) -> Run:
     return run._replace(text=f"({size} {REASONS[run.status]})", title="")
 
 
-def _styled(run: Run, look: Look) -> Text:
+def _styled(run: TextRun, look: Look) -> Text:
     text = harmless(run.text)
     if run.shares:
         return look.mark(text, run.shares[0][1])

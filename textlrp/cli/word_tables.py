@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from textlrp.class_words import ClassWord, ClassWords, class_words
+from textlrp.class_words import UNSEEN, ClassWord, ClassWords, class_words
 from textlrp.errors import DataError
 from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
@@ -24,9 +24,6 @@ WORD_FILES = {
     ".jsonl": json_lines("a file of words", WORD_COLUMNS),
     ".csv": csv_table("a table of words", WORD_COLUMNS),
 }
-
-UNSEEN = "†"
-"""Stands behind a word that no training document has."""
 
 
 def words_of_classes(

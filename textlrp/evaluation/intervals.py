@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import DataError, OptionError
 
-FEWEST = 20
+FEWEST_DOCUMENTS = 20
 """Documents below which a difference gets no verdict: a bootstrap of so few says little about others."""
 
 Verdict = Literal["better", "worse", "not significant", "too few documents"]
@@ -31,8 +31,8 @@ class Interval(NamedTuple):
 class Difference(NamedTuple):
     """The mean of a method's values minus the reference's over the same ``documents``, and its 95% interval.
 
-    ``decided`` is False where a verdict is not possible: with fewer than :data:`FEWEST` documents, or where all
-    documents have the same difference other than 0, so that every bootstrap sample is the same.
+    ``decided`` is False where a verdict is not possible: with fewer than :data:`FEWEST_DOCUMENTS` documents, or where
+    all documents have the same difference other than 0, so that every bootstrap sample is the same.
     """
 
     difference: float
@@ -90,7 +90,7 @@ def paired_difference(
     interval = paired_interval(a, b, seed=seed, draws=draws, level=level)
     values = _row(a) - _row(b)
     constant = bool((values == values[0]).all() and values[0] != 0)
-    return Difference(float(values.mean()), interval, len(values), len(values) >= FEWEST and not constant)
+    return Difference(float(values.mean()), interval, len(values), len(values) >= FEWEST_DOCUMENTS and not constant)
 
 
 def bootstrap_band(
@@ -101,7 +101,7 @@ def bootstrap_band(
     A document is drawn with all its M values. Raises :class:`DataError` as there.
     """
     low, high = np.quantile(
-        bootstrap_means(values, seed=seed, draws=draws), [(1 - _checked(level)) / 2, (1 + level) / 2], axis=0
+        bootstrap_means(values, seed=seed, draws=draws), [(1 - _checked_level(level)) / 2, (1 + level) / 2], axis=0
     )
     return low, high
 
@@ -138,7 +138,7 @@ def _row(values: ArrayLike) -> NDArray[np.float64]:
     return row
 
 
-def _checked(level: float) -> float:
+def _checked_level(level: float) -> float:
     if not 0 < level < 1:
         raise OptionError(f"level={level!r} came; a number between 0 and 1 is wanted, 0.95 for instance.")
     return level

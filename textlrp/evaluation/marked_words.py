@@ -78,7 +78,7 @@ def largest_parts(values: FloatArray, groups: NDArray[np.int64], count: int) -> 
     return found
 
 
-def ranked_words(
+def ranked_parts(
     words: TextWords,
     relevance: FloatArray,
     rationale: Rationale,

@@ -166,7 +166,7 @@ def word_relevances(
     names = corpus.predicted
     seconds = 0.0
     for batch, rows in corpus.each_batch(wanted):
-        targets = [_targets(corpus, int(names[row]), int(corpus.gold[row])) for row in rows]
+        targets = [_target_indices(corpus, int(names[row]), int(corpus.gold[row])) for row in rows]
         began = time.perf_counter()
         led = lead(corpus.model, batch, None, targets, how)
         seconds += time.perf_counter() - began
@@ -178,5 +178,5 @@ def word_relevances(
     return WordRelevances(predicted, gold, seconds)
 
 
-def _targets(corpus: ReadCorpus, predicted: int, gold: int) -> list[Any]:
+def _target_indices(corpus: ReadCorpus, predicted: int, gold: int) -> list[Any]:
     return [Index(position) for position in dict.fromkeys((predicted, gold)) if position >= 0]

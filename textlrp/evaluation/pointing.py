@@ -6,7 +6,6 @@ Letters: N hybrids, S sentences of each, L words read of one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,12 +25,11 @@ from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.text.sentences import sentencizer
 from textlrp.text.skip import Skip, make_skip, merge_ranges
+from textlrp.text.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
     from torch import nn
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +93,7 @@ def hybrid_documents(
     check_whole("sentences", sentences)
     check_whole("most", most, none="all")
     labelled = ((str(document.label), document) for document in documents if document.label is not None)
-    pool = list(_sentences(labelled, skip))
+    pool = list(_labeled_sentences(labelled, skip))
     if len(pool) < sentences:
         raise DataError(
             f"the documents with a label have {len(pool)} sentences in all; a hybrid of sentences={sentences} "
@@ -161,10 +159,10 @@ def _chance(forms: Sequence[str], inside: NDArray[np.bool_]) -> float:
     return float((np.bincount(word_of, weights=inside) / np.bincount(word_of)).mean())
 
 
-def _sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
+def _labeled_sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
     """(label, sentence) of each document in turn."""
     marks = make_skip(skip)
-    texts = ((_read(document, marks(document.text)), label) for label, document in labelled)
+    texts = ((_text_read(document, marks(document.text)), label) for label, document in labelled)
     for parsed, label in sentencizer().pipe(texts, as_tuples=True):
         for sentence in parsed.sents:
             text = " ".join(sentence.text.split())
@@ -172,13 +170,13 @@ def _sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator
                 yield label, text
 
 
-def _read(document: Document, marked: NDArray[np.int32]) -> str:
+def _text_read(document: Document, marked: NDArray[np.int32]) -> str:
     """The text without the skipped ranges; what stood around one does not become one word."""
     pieces, position = [], 0
     for start, end in merge_ranges(marked, document.skip).tolist():
         pieces.append(document.text[position:start])
         position = end
-    return _SURROGATE.sub("\ufffd", "\n".join([*pieces, document.text[position:]]))
+    return without_surrogates("\n".join([*pieces, document.text[position:]]))
 
 
 def _glued(id: str, parts: Sequence[tuple[str, str]]) -> Hybrid:

@@ -17,7 +17,7 @@ from textlrp.errors import OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.options import check_whole
 
-Estimator = TypeVar("Estimator", bound=TextClassifier)
+Fitted = TypeVar("Fitted", bound=TextClassifier)
 
 _NOT_LEARNT = ("idf",)
 """Numbers counted from the training texts; the others are learnt."""
@@ -25,11 +25,11 @@ _NOT_LEARNT = ("idf",)
 
 def cascade(model: TextClassifier) -> tuple[str, ...]:
     """The layers of a fitted classifier from the scores to the words: "output", "convolutions", "embedding"."""
-    groups = dict.fromkeys(_group(name) for name in _learnt(model))
+    groups = dict.fromkeys(_weight_group(name) for name in _learnt(model))
     return tuple(name for name in ("output", "convolutions", "embedding") if name in groups)
 
 
-def randomised(model: Estimator, layers: Sequence[str], *, seed: int = 0) -> Estimator:
+def randomised(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted:
     """A copy of a fitted classifier with the weights of some layers, and their biases, shuffled.
 
     ``layers`` out of :func:`cascade`, or a single convolution such as "conv2". Each array keeps its own numbers, so
@@ -49,7 +49,7 @@ def randomised(model: Estimator, layers: Sequence[str], *, seed: int = 0) -> Est
         delattr(changed, kept)  # whatever an estimator remembers may hang on its weights
     changed.weights_ = {
         name: _shuffled(name, weight, seed)
-        if name in learnt and not {_group(name), name.partition(".")[0]}.isdisjoint(layers)
+        if name in learnt and not {_weight_group(name), name.partition(".")[0]}.isdisjoint(layers)
         else weight.copy()
         for name, weight in model.weights_.items()
     }
@@ -62,7 +62,7 @@ def _learnt(model: TextClassifier) -> tuple[str, ...]:
     )
 
 
-def _group(name: str) -> str:
+def _weight_group(name: str) -> str:
     return "convolutions" if name.startswith("conv") else name.partition(".")[0]
 
 

@@ -95,7 +95,7 @@ def _rationale(line: str, number: int, place: str) -> Rationale:
     if label is not None and not isinstance(label, (str, int)):
         raise DataError(f"{place}: the label {label!r} is neither text nor a whole number.")
     spans, words = (_listed(row, name, place) for name in ("spans", "words"))
-    ranges = [(start, end) for start, end in (_span(span, text, place) for span in spans) if start < end]
+    ranges = [(start, end) for start, end in (_checked_span(span, text, place) for span in spans) if start < end]
     ranges += [found for word in words for found in _occurrences(word, text, place)]
     name = str(row.get("id", number))
     return Rationale(
@@ -113,7 +113,7 @@ def _listed(row: Mapping[str, Any], name: str, place: str) -> list[Any]:
     return value
 
 
-def _span(span: Any, text: str, place: str) -> tuple[int, int]:
+def _checked_span(span: Any, text: str, place: str) -> tuple[int, int]:
     whole = isinstance(span, list) and len(span) == 2 and all(type(end) is int for end in span)
     if not whole:
         raise DataError(f"{place}: the span {span!r} is no pair of whole numbers [start, end].")

@@ -22,7 +22,7 @@ from textlrp.evaluation.marked_words import (
     TextWords,
     largest_parts,
     over_words,
-    ranked_words,
+    ranked_parts,
     summed_parts,
     text_words,
 )
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-MEASURES = ("average_precision", "auroc", "pointing", "iou")
+RATIONALE_MEASURES = ("average_precision", "auroc", "pointing", "iou")
 """What :func:`rationale_agreement` measures; each from 0 to 1, and 1 is full agreement."""
 
 
@@ -132,7 +132,7 @@ def rationale_agreement(
             else:
                 words = text_words(rationale.text)
                 relevance = over_words(words, explanation, row)
-            yield ranked_words(words, relevance, rationale, by, summed_parts)
+            yield ranked_parts(words, relevance, rationale, by, summed_parts)
 
     return _agreement(ranked(), how, by, "the words read" if read_only else "the words")
 
@@ -152,7 +152,7 @@ def position_agreement(
         for rationale in rationales:
             words = text_words(rationale.text)
             positions = np.arange(len(words.spans), dtype=np.float64)
-            yield ranked_words(words, positions if first == "late" else -positions, rationale, by, largest_parts)
+            yield ranked_parts(words, positions if first == "late" else -positions, rationale, by, largest_parts)
 
     return _agreement(ranked(), [f"{first} words first", ""], by, "the words")
 
@@ -197,7 +197,7 @@ def log_ratio_agreement(
                 ratios[form] = np.log((here + 1) / (inside + len(everything))) - np.log(
                     (elsewhere + 1) / (whole - inside + len(everything))
                 )
-            yield ranked_words(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
+            yield ranked_parts(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
 
     return _agreement(ranked(), ["tf × log ratio", ""], by, "the words")
 
@@ -206,13 +206,13 @@ def log_ratio_agreement(
 
 
 def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words: str) -> Agreement:
-    values: dict[str, list[float]] = {name: [] for name in MEASURES}
+    values: dict[str, list[float]] = {name: [] for name in RATIONALE_MEASURES}
     kept, shares = [], []
     for relevance, marked in ranked:
         kept.append(bool(marked.any() and not marked.all()))
         if kept[-1]:
             shares.append(marked.mean())
-            for name, value in zip(MEASURES, _measured(relevance, marked), strict=True):
+            for name, value in zip(RATIONALE_MEASURES, _rationale_measures(relevance, marked), strict=True):
                 values[name].append(value)
     if not any(kept):
         what = "the sentences" if by == "sentence" else words
@@ -237,7 +237,9 @@ def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words:
     )
 
 
-def _measured(relevance: NDArray[np.float64], marked: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _rationale_measures(
+    relevance: NDArray[np.float64], marked: NDArray[np.bool_]
+) -> tuple[float, float, float, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     common = int(marked[strongest(relevance, int(marked.sum()))].sum())

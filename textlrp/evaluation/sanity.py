@@ -26,6 +26,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.models.base import TextClassifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
+from textlrp.relevant_words import rank_correlations
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +102,9 @@ def randomisation_check(
         other = randomised(model, layers[:depth], seed=seed)
         changed = explain(other, documents, targets=targets, method=method, rule=rule)
         pairs = zip(originals, changed, strict=True)
-        values = np.array([_rank_correlations(read_words(a), read_words(b)) for a, b in pairs]).reshape(-1)
+        values = np.array(
+            [rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs]
+        ).reshape(-1)
         counted = _defined(values)
         mean, interval = float(counted.mean()), bootstrap_interval(counted)
         found.append(Randomisation(layer, mean, interval, len(counted), len(values) - len(counted), counted))
@@ -123,7 +126,7 @@ def stability(
     correlations, overlaps = [], []
     for number, (a, b) in enumerate(zip_longest(explanations_a, explanations_b), start=1):
         words = _same_words(a, b, number)
-        values = _rank_correlations(*words)
+        values = rank_correlations(words[0].relevance, words[1].relevance)
         correlations.append(float(values.mean()))  # nan where one is
         overlaps.append(float(np.mean(_overlaps(*words, top))))
     defined = np.isfinite(correlations)
@@ -156,20 +159,6 @@ def _same_words(a: Explanation | None, b: Explanation | None, number: int) -> tu
             f"the two models do not read the same words of {a.document_id!r}; their maps cannot be compared."
         )
     return words
-
-
-def _rank_correlations(a: ReadWords, b: ReadWords) -> NDArray[np.float64]:
-    """(K,) Spearman's, equal words on their mean rank; nan where all words are equal, or there are not two."""
-    from scipy.stats import rankdata
-
-    if len(a.spans) < 2:
-        return np.full(len(a.relevance), np.nan)
-    ranks = [rankdata(words.relevance, axis=1) for words in (a, b)]
-    x, y = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
-    products: NDArray[np.float64] = (x * y).sum(axis=1)
-    values: NDArray[np.float64] = np.divide(products, spread, out=np.full(len(x), np.nan), where=spread > 0)
-    return values
 
 
 def _overlaps(a: ReadWords, b: ReadWords, top: int) -> list[float]:

@@ -48,7 +48,7 @@ def led_pieces(
     model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How
 ) -> Iterator[tuple[list[int], Batch, list[Led]]]:
     """:func:`lead` for a block of any size, piece by piece: the rows of a piece, the piece, and what was found."""
-    for rows in pieces(batch.lengths, model.together):
+    for rows in pieces_of_block(batch.lengths, model.together):
         piece = batch if rows == list(range(len(batch))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
         with threads_for(len(rows), int(piece.lengths.max(initial=0))):
@@ -56,7 +56,7 @@ def led_pieces(
         yield rows, piece, led
 
 
-def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
+def pieces_of_block(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
     """Rows of a block, texts of like length together, few enough that padding stays small."""
     piece: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():

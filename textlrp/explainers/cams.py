@@ -20,7 +20,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
 
 
-class _Branch(NamedTuple):
+class _Convolution(NamedTuple):
     """One convolution: its width, the activations A (W, F), and the weights (K, F) that they meet.
 
     With max-pooling the W = F rows hold the winning windows alone, which begin at ``start`` (F,).
@@ -44,7 +44,7 @@ def cam(case: Case) -> Attribution:
     unread = np.zeros(len(case.classes))
     for branch in _branches(model, case):
         windows = branch.weight @ branch.active.T / len(branch.active)
-        landed, lost = _on_words(windows, branch.width, case.known)
+        landed, lost = _windows_on_words(windows, branch.width, case.known)
         relevance += landed
         unread += lost
     bias = model.output_bias[list(case.classes)].astype(np.float64)
@@ -58,7 +58,7 @@ def grad_cam(case: Case) -> Attribution:
     for branch in _branches(model, case):
         if branch.start is None:
             windows = branch.weight @ branch.active.T / len(branch.active)
-            relevance += _on_words(np.maximum(windows, 0), branch.width, case.known)[0]
+            relevance += _windows_on_words(np.maximum(windows, 0), branch.width, case.known)[0]
         else:
             relevance += _on_winners(branch, branch.start, len(case.known)) * case.known
     return Attribution(relevance)
@@ -73,7 +73,7 @@ def _cnn(model: Classifier, name: str) -> CNNClassifier:
     return model
 
 
-def _branches(model: CNNClassifier, case: Case) -> Iterator[_Branch]:
+def _branches(model: CNNClassifier, case: Case) -> Iterator[_Convolution]:
     """The convolutions of the net on one text, from the trace of its forward pass."""
     trace = model.trace(case.batch.select([case.n]), dtype=case.dtype)
     steps = {step.name: step for step in trace.steps}
@@ -86,12 +86,12 @@ def _branches(model: CNNClassifier, case: Case) -> Iterator[_Branch]:
         own = weight[:, begin : begin + filters]
         begin += filters
         if isinstance(step.map, WinningWindows):
-            yield _Branch(width, active[:, None], own, step.map.start[0].numpy())
+            yield _Convolution(width, active[:, None], own, step.map.start[0].numpy())
         else:  # the trace goes on to the longest width, which may be more than this one's windows
-            yield _Branch(width, active[: max(1, len(case.known) - width + 1)], own, None)
+            yield _Convolution(width, active[: max(1, len(case.known) - width + 1)], own, None)
 
 
-def _on_words(windows: Array, width: int, known: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _windows_on_words(windows: Array, width: int, known: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Values (K, W) of windows shared equally over their known words (K, L), and what had none (K,)."""
     relevance, lost = np.zeros((len(windows), len(known))), np.zeros(len(windows))
     for t, values in enumerate(windows.T):
@@ -103,7 +103,7 @@ def _on_words(windows: Array, width: int, known: NDArray[np.bool_]) -> tuple[Arr
     return relevance, lost
 
 
-def _on_winners(branch: _Branch, start: NDArray[np.int64], length: int) -> Array:
+def _on_winners(branch: _Convolution, start: NDArray[np.int64], length: int) -> Array:
     """max(0, gradient) × pooled feature, (K, F), given to each of the H words of its winning window: (K, L)."""
     values = np.maximum(branch.weight, 0) * branch.active[:, 0]
     relevance = np.zeros((len(values), length + branch.width))

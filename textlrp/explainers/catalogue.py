@@ -27,7 +27,7 @@ def catalogue() -> tuple[Listing, ...]:
         "an image: explanations carry a note.",
         ("name", "start", "what it stands for"),
         tuple(
-            (name, "centered" if composite.fixed_sign([_TOP]) else "score", _composite(composite))
+            (name, "centered" if composite.fixed_sign([_TOP]) else "score", _printed_composite(composite))
             for name, composite in PRESETS.items()
         ),
     )
@@ -51,7 +51,7 @@ _FIRST, _TOP = Layer("", "convolution", 0, 1), Layer("", "dense", 1, 0)
 """The layers of a net that matter here: the one that reads the words and the one that writes the scores."""
 
 
-def _composite(composite: Composite) -> str:
+def _printed_composite(composite: Composite) -> str:
     """A composite on one line, its rules as short as they can be pasted; with a star if it was made for pixels."""
     return _shortened(composite) + " *" * bool(composite.remarks_on_text([_FIRST]))
 

@@ -173,7 +173,7 @@ def explain(
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(explain_block(classifier, [_named(texts, 0)], target, own, how))
+        return next(explain_block(classifier, [_as_document(texts, 0)], target, own, how))
     explained = _explain_stream if errors == "raise" else _explain_readable
     return explained(classifier, check_container(texts), target, own, how)
 
@@ -228,7 +228,7 @@ def _explain_stream(
     targets: Iterable[Any] | None,
     how: How,
 ) -> Iterator[Explanation]:
-    named = (_named(text, row) for row, text in enumerate(texts))
+    named = (_as_document(text, row) for row, text in enumerate(texts))
     own_targets = None if targets is None else iter(targets)
     while block := list(islice(named, BLOCK)):
         own = None if own_targets is None else islice(own_targets, len(block))
@@ -250,13 +250,13 @@ def _explain_readable(
     while block := list(islice(rows, BLOCK)):
         own = None if own_targets is None else list(islice(own_targets, len(block)))
         try:
-            found = list(explain_block(model, [_named(text, row) for row, text in block], target, own, how))
+            found = list(explain_block(model, [_as_document(text, row) for row, text in block], target, own, how))
         except (DataError, ModelError):  # one text at least; each is asked for by itself
             found = []
             for place, (row, text) in enumerate(block):
                 alone = None if own is None else own[place : place + 1]
                 try:
-                    found += explain_block(model, [_named(text, row)], target, alone, how)
+                    found += explain_block(model, [_as_document(text, row)], target, alone, how)
                 except (DataError, ModelError) as problem:
                     first = first or problem
                     warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
@@ -270,7 +270,7 @@ def _name(text: Any, row: int) -> str:
     return text.id if isinstance(text, Document) else str(row + 1)
 
 
-def _named(text: Any, row: int) -> Document:
+def _as_document(text: Any, row: int) -> Document:
     """A plain string becomes a Document named by its position, counted from 1."""
     checked = check_text(text, row)
     return checked if isinstance(checked, Document) else Document(str(row + 1), checked)

@@ -21,7 +21,7 @@ from textlrp.explainers.methods import IntegratedGradients, SmoothGrad
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.torch_module.refusals import CUT_OFF
 
-NUMBERS_TOGETHER = 1 << 20
+INPUT_NUMBERS_TOGETHER = 1 << 20
 """Alternatives are led through the net together while their inputs have fewer numbers than this."""
 
 Weighted = tuple[Tensor, Tensor]
@@ -82,7 +82,7 @@ def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
     nodes, weights = gauss_legendre(steps)
     places = torch.from_numpy((nodes + 1) / 2).to(inputs.dtype)
     counts = torch.from_numpy(weights / 2).to(inputs.dtype)
-    for some in _pieces(steps, inputs.numel()):
+    for some in _batches_of(steps, inputs.numel()):
         yield places[some, None, None] * inputs, counts[some]
 
 
@@ -100,14 +100,14 @@ def _noisy(inputs: Tensor, method: SmoothGrad) -> Iterator[Weighted]:
     noise = torch.Generator().manual_seed(int(method.seed))
     known = (inputs != 0).any(dim=-1, keepdim=True)
     spread = method.noise * (inputs.max() - inputs.min())
-    for some in _pieces(method.samples, inputs.numel()):
+    for some in _batches_of(method.samples, inputs.numel()):
         # drawn one by one, so that how many go together changes nothing
         drawn = [torch.randn(inputs.shape, generator=noise, dtype=inputs.dtype) for _ in range(some.start, some.stop)]
         yield inputs + torch.stack(drawn) * spread * known, inputs.new_full((len(drawn),), 1 / method.samples)
 
 
-def _pieces(count: int, size: int) -> Iterator[slice]:
-    together = max(1, NUMBERS_TOGETHER // max(1, size))
+def _batches_of(count: int, size: int) -> Iterator[slice]:
+    together = max(1, INPUT_NUMBERS_TOGETHER // max(1, size))
     for begin in range(0, count, together):
         yield slice(begin, min(begin + together, count))
 

@@ -117,10 +117,10 @@ def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, to
         raise ModelError(
             f"a {type(model).__name__} came; only a CNNClassifier with pooling='max' has winning windows."
         )
-    tallies: dict[str, _Tally] = {}
-    for batch in _batches(model, documents):
+    tallies: dict[str, _FilterTally] = {}
+    for batch in _batches_with_words(model, documents):
         for step, windows, _ in _windows(model.trace(batch)):
-            tally = tallies.setdefault(step.name, _Tally(step.outputs.shape[1], top))
+            tally = tallies.setdefault(step.name, _FilterTally(step.outputs.shape[1], top))
             tally.add(step.outputs.numpy(), windows.start.numpy(), windows.products.shape[2], batch.readings)
     weight, classes = model.output_weight, [str(name) for name in model.classes_]
     found, column = [], 0
@@ -133,7 +133,7 @@ def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, to
     return found
 
 
-def _batches(model: CNNClassifier, documents: Iterable[str | Document]) -> Iterator[Batch]:
+def _batches_with_words(model: CNNClassifier, documents: Iterable[str | Document]) -> Iterator[Batch]:
     rest = iter(documents)
     while block := list(islice(rest, model.together)):
         batch = model.encode(block)
@@ -141,7 +141,7 @@ def _batches(model: CNNClassifier, documents: Iterable[str | Document]) -> Itera
             yield batch.select(rows)
 
 
-class _Tally:
+class _FilterTally:
     """The phrases that excite each filter of one convolution most, so far.
 
     A phrase has one activation wherever it stands, so one that ends among the first ``top`` is among them from its

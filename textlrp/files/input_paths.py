@@ -44,7 +44,7 @@ def check_apart(output: str | Path, inputs: Iterable[str | Path]) -> None:
     for each in inputs:
         place = Path(os.path.realpath(user_path(each)))
         if _lies_in(place, target):
-            relation = "be an input" if _same(place, target) else "contain an input"
+            relation = "be an input" if _same_file(place, target) else "contain an input"
         elif place.is_dir() and (_lies_in(target, place) or (found is not None and _links_to(place, found))):
             relation = "be in a folder that is an input"
         else:
@@ -55,10 +55,10 @@ def check_apart(output: str | Path, inputs: Iterable[str | Path]) -> None:
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    return any(_same(each, outer) for each in (inner, *inner.parents))
+    return any(_same_file(each, outer) for each in (inner, *inner.parents))
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same_file(one: Path, other: Path) -> bool:
     if one == other:
         return True
     try:

@@ -18,7 +18,7 @@ from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.net_scores import SCORING_BLOCK, scores_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
-from textlrp.models.options import check_positive, check_whole, is_whole
+from textlrp.models.options import check_positive, check_whole, is_range
 from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
@@ -217,13 +217,8 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         super()._check_options()
         check_positive("idf_power", self.idf_power, zero=True)
         check_whole("buckets", self.buckets)
-        if self.subwords is not None and not _is_range(self.subwords):
+        if self.subwords is not None and not is_range(self.subwords):
             raise OptionError(
                 "subwords must be None or two whole numbers from 1 up, the smaller one first; "
                 f"got {self.subwords!r}. Pass subwords=(3, 6)."
             )
-
-
-def _is_range(value: Any) -> bool:
-    pair = isinstance(value, (tuple, list)) and len(value) == 2 and all(map(is_whole, value))
-    return pair and 1 <= value[0] <= value[1]

@@ -23,6 +23,7 @@ from textlrp.models.finite import check_scores
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import TextInputs
 from textlrp.models.packing import Ids
+from textlrp.models.sparse_tape import padded_entries
 from textlrp.models.spelled_batch import SpelledBatch, spelled_of
 from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.tfidf import joint_tfidf, words_kept_of
@@ -187,17 +188,12 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if self.analyzer != "word":
             width = sum(map(len, tables))
             parts += [char_shares(n, found, width) for n, found in enumerate(spelled_of(batch))]
-        counts = np.diff(features.indptr)
-        inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
-        values = np.zeros(inside.shape, dtype=features.dtype)
-        values[inside] = features.data
-        weight = np.zeros((*inside.shape, len(self.classes_)), dtype=features.dtype)
-        weight[inside] = self.output_weight.T[features.indices]
+        counts, values, weight = padded_entries(features, self.output_weight)
         entries = torch.from_numpy(values)
         entry_weights = torch.from_numpy(weight)
         bias = torch.from_numpy(self.output_bias).to(TORCH_DTYPES[dtype])
         scores = torch.einsum("nj,njo->no", entries, entry_weights) + bias
-        mapped = Features(entries, entry_weights, torch.from_numpy(counts.astype(np.int64)), _unit_box)
+        mapped = Features(entries, entry_weights, torch.from_numpy(counts), _unit_box)
         route = FeaturesToWords(joined(parts), features, max(1, int(batch.lengths.max(initial=0))))
         return Trace(
             (

@@ -13,7 +13,7 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import LONGEST, CharNgrams, column_counts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import frequent_keys, occurrences
-from textlrp.models.options import check_flag, check_positive, check_whole, is_whole
+from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import spelled_of
@@ -90,7 +90,7 @@ class BagOfWordsFeatures(TextClassifier):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
         check_whole("min_df_ngrams", self.min_df_ngrams)
         check_whole("min_df_char_ngrams", self.min_df_char_ngrams)
-        if not _is_range(self.char_ngrams):
+        if not is_range(self.char_ngrams, LONGEST):
             raise OptionError(
                 f"char_ngrams must be two whole numbers from 1 to {LONGEST}, the smaller one first; "
                 f"got {self.char_ngrams!r}. Pass char_ngrams=(2, 4)."
@@ -233,12 +233,3 @@ class BagOfWordsFeatures(TextClassifier):
                 column = column[found.kept(keep[[n], : len(batch.text(n))])[0]]
             rows.append(column)
         return column_counts(rows, len(ngrams))
-
-
-def _is_range(value: Any) -> bool:
-    return (
-        isinstance(value, (tuple, list))
-        and len(value) == 2
-        and all(is_whole(each) and not isinstance(each, bool) for each in value)
-        and 1 <= value[0] <= value[1] <= LONGEST
-    )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from textlrp.arrays import IntArray
+from textlrp.text.invisible import code_points
 
 LONGEST = 6
 """Characters of the longest n-gram that a key of two numbers can hold."""
@@ -97,7 +98,7 @@ def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
     # a blank before each run, and one after it: two of them between two runs
     text = "".join([f"  {word}" if start else word for word, start in zip(words, starts.tolist(), strict=True)])
     text = text[1:] + " "
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64) + 1
+    codes = code_points(text).astype(np.int64) + 1
     sizes = np.fromiter(map(len, words), np.int64, len(words))
     begins = np.cumsum(sizes + 2 * starts) - sizes - 1
     token = np.full(len(codes), -1, dtype=np.int64)

@@ -82,7 +82,7 @@ def load(
     Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
     :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
     """
-    model = loading.load(
+    model = loading.load_classifier(
         path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, class_of=ESTIMATORS.__getitem__
     )
     return cast("TextEstimator | PipelineModel", model)

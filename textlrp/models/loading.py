@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel
 
 
-def load(
+def load_classifier(
     path: str | Path,
     *,
     tokenizer: Callable[[str], Any] | None = None,
@@ -74,7 +74,8 @@ def load_folder(
 ) -> TextClassifier:
     """Load a model that textlrp trained, from its folder or by its bundled name.
 
-    Raises as :func:`load` does, and :class:`ModelError` where the file of a scikit-learn pipeline is named.
+    Raises as :func:`load_classifier` does, and :class:`ModelError` where the file of a scikit-learn pipeline is
+    named.
     """
     check_trained(path)
     folder = model_folder(path)
@@ -113,7 +114,7 @@ def _restore(
 
 
 def card(path: str | Path) -> dict[str, Any]:
-    """The card a model was saved with; raises :class:`ModelError` like :func:`load`."""
+    """The card a model was saved with; raises :class:`ModelError` like :func:`load_classifier`."""
     return dict(read_config(model_folder(path)).get("card", {}))
 
 

@@ -21,6 +21,16 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, (int, np.integer))
 
 
+def is_range(value: Any, most: float = math.inf) -> bool:
+    """Whether this is a pair of whole numbers from 1 to ``most``, the smaller one first."""
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    return (
+        pair
+        and all(is_whole(end) and not isinstance(end, bool) for end in value)
+        and 1 <= value[0] <= value[1] <= most
+    )
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether this is a real number, Python's or numpy's."""
     return isinstance(value, (int, float, np.integer, np.floating))

@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from textlrp.arrays import Array
+from textlrp.arrays import Array, IntArray
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace_steps import Absorbed
 
@@ -53,6 +53,18 @@ class Absent:
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         return [relevance[..., 1:]], {"absent": relevance[..., 0]}
+
+
+def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array]:
+    """The entries of ``features`` (N, J), CSR: how many each text has (N,), their values (N, E), and the columns of
+    ``weight`` (C, J) that they meet (N, E, C); both are filled with 0 at the right."""
+    counts = np.diff(features.indptr)
+    inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
+    values = np.zeros(inside.shape, dtype=features.dtype)
+    values[inside] = features.data
+    weights = np.zeros((*inside.shape, len(weight)), dtype=features.dtype)
+    weights[inside] = weight[:, features.indices].T
+    return counts.astype(np.int64), values, weights
 
 
 def joint_shares(shares: Sequence[Any], counts: Array, most: int, longest: int, dtype: str) -> Any:

@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Fact:
     """A name and a value, as text."""
 
     name: str
@@ -42,7 +42,7 @@ class Balance:
 
     score: str
     on_words: str
-    absorbed: tuple[Part, ...]
+    absorbed: tuple[Fact, ...]
     mean: str | None
     left_over: str | None
 
@@ -50,11 +50,11 @@ class Balance:
     def line(self) -> str:
         """All of it on one line, without what rounds to nothing."""
         absorbed = (part for part in self.absorbed if any(figure in part.value for figure in "123456789"))
-        parts = [Part("on the words", self.on_words), *absorbed]
+        parts = [Fact("on the words", self.on_words), *absorbed]
         if self.mean is not None:
-            parts.append(Part("mean score over classes", self.mean))
+            parts.append(Fact("mean score over classes", self.mean))
         if self.left_over is not None:
-            parts.append(Part("not accounted for by this method", self.left_over))
+            parts.append(Fact("not accounted for by this method", self.left_over))
         return f"{self.score} = " + ", ".join(f"{part.value} {part.name}" for part in parts)
 
 
@@ -75,7 +75,7 @@ def balances(explanation: Explanation) -> list[Balance]:
             Balance(
                 score=number(score, digits),
                 on_words=number(words, digits, signed=True),
-                absorbed=tuple(Part(CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
+                absorbed=tuple(Fact(CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
                 mean=number(explanation.mean_score, digits, signed=True) if centered else None,
                 left_over=number(left_over, digits, signed=True) if abs(left_over) > TOLERANCE * whole else None,
             )

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from textlrp.explanation import Explanation
-from textlrp.reports.marks import STRONG, Run, runs
+from textlrp.reports.marks import STRONG, TextRun, runs
 
 _STEPS = (15, STRONG, 65)
 _JOINER = "\u200d"
@@ -17,13 +17,13 @@ def strength(share: int) -> int:
     return 1 + sum(abs(share) >= step for step in _STEPS)
 
 
-def whole_letters(explanation: Explanation, row: int) -> list[Run]:
+def whole_letters(explanation: Explanation, row: int) -> list[TextRun]:
     """The runs of a text for one target; none begins inside what people see as one letter.
 
     A model of characters may give an emoji's parts, or a letter and its accent, different relevance. Cut there,
     a terminal would draw neither; so the first part's mark covers all of them.
     """
-    found: list[Run] = []
+    found: list[TextRun] = []
     for run in runs(explanation, (row,)):
         head = _within_letter(found[-1].text[-1], run.text) if found else 0
         if head:
@@ -33,7 +33,7 @@ def whole_letters(explanation: Explanation, row: int) -> list[Run]:
     return found
 
 
-def lines_of(text_runs: Sequence[Run]) -> Iterator[list[Run]]:
+def lines_of(text_runs: Sequence[TextRun]) -> Iterator[list[TextRun]]:
     """The runs of each line: joined they are ``text.splitlines()``, so every kind of line break counts."""
     text = "".join(run.text for run in text_runs)
     position, begin, end = 0, 0, len(text_runs[0].text) if text_runs else 0

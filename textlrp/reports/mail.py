@@ -15,7 +15,7 @@ import numpy as np
 from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.lines import lines_of, strength, whole_letters
-from textlrp.reports.marks import Run, shown_relevance
+from textlrp.reports.marks import TextRun, shown_relevance
 from textlrp.reports.numbers import decimals, number
 from textlrp.reports.palette import Shades, mixed
 
@@ -54,18 +54,18 @@ def key(explanation: Explanation, row: int, shades: Shades) -> Key:
     largest = float(np.abs(shown_relevance(explanation, [row])).max(initial=0.0))
 
     def sample(text: str, share: int) -> Mark:
-        return _mark(Run(text, Status.READ, ((0, share),), ""), shades)
+        return _mark(TextRun(text, Status.READ, ((0, share),), ""), shades)
 
     unread = [status for status in np.unique(explanation.status).tolist() if status != Status.READ]
     return Key(
         (sample("strongly for", 100), sample("for", 20)),
         (sample("against", -20), sample("strongly against", -100)),
-        _mark(Run("not read", Status.SKIPPED, (), ""), shades) if unread else None,
+        _mark(TextRun("not read", Status.SKIPPED, (), ""), shades) if unread else None,
         number(largest, decimals(largest)),
     )
 
 
-def _mark(run: Run, shades: Shades) -> Mark:
+def _mark(run: TextRun, shades: Shades) -> Mark:
     if run.status is None:
         return Mark(run.text)
     if run.status == Status.NOT_A_WORD:
@@ -88,7 +88,7 @@ def _mark(run: Run, shades: Shades) -> Mark:
     return Mark(run.text, outer, style, "s", dashes, run.title)
 
 
-def _kept_spaces(line: list[Run]) -> list[Run]:
+def _kept_spaces(line: list[TextRun]) -> list[TextRun]:
     """Character for character: spaces that HTML would fold as ones that it does not, a tab as a wide space."""
     whole = "".join(run.text for run in line)
     kept = _FOLDED.sub(lambda found: "\u2003" if found[0] == "\t" else "\xa0", whole)

@@ -32,7 +32,7 @@ REASONS = {
 _MARKED = 255  # beside the values of Status, in one array of token kinds
 
 
-class Run(NamedTuple):
+class TextRun(NamedTuple):
     """A stretch of the text that looks alike.
 
     ``status`` is None for plain text (gaps, and words read whose relevance does not show), READ for
@@ -69,7 +69,7 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
     return values
 
 
-def runs(explanation: Explanation, rows: Sequence[int]) -> list[Run]:
+def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
     """The document's text cut into runs, in order; linear in the length of the text.
 
     A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a
@@ -82,28 +82,28 @@ def runs(explanation: Explanation, rows: Sequence[int]) -> list[Run]:
     kinds[(np.abs(percents) >= SHOWN).any(axis=0)] = _MARKED
 
     text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
-    found: list[Run] = []
+    found: list[TextRun] = []
     position = 0
     for first, last in _groups(kinds):
         start, end, kind = int(spans[first, 0]), int(spans[last, 1]), int(kinds[first])
         if kind == Status.READ:
             continue
         if start > position:
-            found.append(Run(text[position:start], None, (), ""))
+            found.append(TextRun(text[position:start], None, (), ""))
         if kind == _MARKED:
             column = percents[:, first].tolist()
             shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= SHOWN)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
-            found.append(Run(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
+            found.append(TextRun(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
         else:
-            found.append(Run(text[start:end], Status(kind), (), REASONS[Status(kind)]))
+            found.append(TextRun(text[start:end], Status(kind), (), REASONS[Status(kind)]))
         position = end
     if position < len(text):
-        found.append(Run(text[position:], None, (), ""))
+        found.append(TextRun(text[position:], None, (), ""))
     return found
 
 
-class Sentence(NamedTuple):
+class SentenceRelevance(NamedTuple):
     """A sentence with words that were read: its place in the text, the relevance of its words for each row (K',) in
     percent of the largest of the document, and ``title``, its number where there is one row."""
 
@@ -113,7 +113,7 @@ class Sentence(NamedTuple):
     title: str
 
 
-def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[np.int32]) -> list[Sentence]:
+def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[np.int32]) -> list[SentenceRelevance]:
     """The sentences (S, 2) that hold words read, each with the relevance of its words; a word belongs to the
     sentence it begins in."""
     if not len(spans):
@@ -126,7 +126,7 @@ def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[
     percents = np.rint(100.0 * (sums / (largest or 1.0))).astype(int)
     digits = decimals(largest)
     return [
-        Sentence(
+        SentenceRelevance(
             int(spans[n, 0]),
             int(spans[n, 1]),
             tuple((row, int(share)) for row, share in zip(rows, percents[:, n], strict=True) if share),
@@ -136,10 +136,12 @@ def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[
     ]
 
 
-def in_sentences(found: Sequence[Run], sentences: Sequence[Sentence]) -> list[tuple[int | None, list[Run]]]:
+def in_sentences(
+    found: Sequence[TextRun], sentences: Sequence[SentenceRelevance]
+) -> list[tuple[int | None, list[TextRun]]]:
     """The runs cut where a sentence begins or ends: (number of the sentence or None, its runs), in order."""
     edges = [edge for sentence in sentences for edge in (sentence.start, sentence.end)]
-    pieces: list[tuple[int | None, list[Run]]] = []
+    pieces: list[tuple[int | None, list[TextRun]]] = []
     position, passed = 0, 0
     for run in found:
         text = run.text

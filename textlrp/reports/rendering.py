@@ -16,7 +16,8 @@ from markupsafe import Markup, escape
 from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import written_beside
 from textlrp.records import Status
-from textlrp.reports.marks import Run
+from textlrp.reports.marks import TextRun
+from textlrp.text.invisible import control_symbol
 
 
 def rendered(name: str, **values: Any) -> str:
@@ -66,22 +67,15 @@ _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\u
 
 def showable(text: str) -> str:
     """Control characters as their symbols (␀), and what has none as U+FFFD."""
-    return text if text.isprintable() else _UNSHOWABLE.sub(_symbol, text)
+    return text if text.isprintable() else _UNSHOWABLE.sub(lambda match: control_symbol(match[0]), text)
 
 
-def _symbol(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"
-
-
-def spans(runs: Iterable[Run]) -> Markup:
+def spans(runs: Iterable[TextRun]) -> Markup:
     """The runs one behind the other, without a character between them."""
-    return Markup("".join(map(_span, runs)))
+    return Markup("".join(map(_run_html, runs)))
 
 
-def _span(run: Run) -> str:
+def _run_html(run: TextRun) -> str:
     text = escape(showable(run.text))
     if run.status is None:
         return text

@@ -9,12 +9,12 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.records import Status
-from textlrp.reports.balance import Balance, Part, balances
+from textlrp.reports.balance import Balance, Fact, balances
 from textlrp.reports.class_rows import ClassRow, class_rows, probability_of
 from textlrp.reports.marks import (
     REASONS,
-    Run,
-    Sentence,
+    SentenceRelevance,
+    TextRun,
     in_sentences,
     runs,
     sentence_sums,
@@ -76,18 +76,18 @@ class DocumentView:
     gold: str | None
     right: bool | None
     snippet: str
-    runs: list[Run]
-    sentences: list[Sentence]
+    runs: list[TextRun]
+    sentences: list[SentenceRelevance]
     reasons: tuple[tuple[Status, str], ...]
     largest: str
     words_read: int
     default: int
     targets: tuple[TargetView, ...]
     classes: tuple[ClassRow, ...]
-    facts: tuple[Part, ...]
+    facts: tuple[Fact, ...]
 
     @property
-    def pieces(self) -> list[tuple[int | None, list[Run]]]:
+    def pieces(self) -> list[tuple[int | None, list[TextRun]]]:
         """The runs, cut at the ends of sentences: (number of the sentence or None, its runs)."""
         return in_sentences(self.runs, self.sentences)
 
@@ -110,7 +110,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
     largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
     text_runs = runs(explanation, rows)
     present = {run.status for run in text_runs}
-    found = _sentences(explanation, rows) if sentences else []
+    found = _shown_sentences(explanation, rows) if sentences else []
     return DocumentView(
         id=explanation.document_id,
         title=title or explanation.document_id or "A text",
@@ -126,13 +126,13 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         largest=number(largest, decimals(largest)),
         words_read=int(explanation.seen.sum()),
         default=explanation.row(),
-        targets=_targets(explanation, digits),
+        targets=_target_views(explanation, digits),
         classes=class_rows(explanation, digits),
-        facts=_facts(explanation),
+        facts=_document_facts(explanation),
     )
 
 
-def _sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sentence]:
+def _shown_sentences(explanation: Explanation, rows: Sequence[int]) -> list[SentenceRelevance]:
     if len(explanation.text) > READABLE or not explanation.seen.any():
         return []
     # what stands before the first word that was read, as a header does, has no sentence to show
@@ -142,7 +142,7 @@ def _sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sentence]:
     return found if len(found) in SENTENCES else []
 
 
-def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
+def _target_views(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
     sums = word_sums(explanation, range(len(explanation.targets)))
     return tuple(
         TargetView(
@@ -154,17 +154,17 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
             centered=number(float(explanation.start_scores[row]), digits, signed=True)
             if balance.mean is not None
             else None,
-            speaks_for=_top(sums.words, sums.sums[row], sums.times, 1.0),
-            speaks_against=_top(sums.words, sums.sums[row], sums.times, -1.0),
+            speaks_for=_top_rows(sums.words, sums.sums[row], sums.times, 1.0),
+            speaks_against=_top_rows(sums.words, sums.sums[row], sums.times, -1.0),
             balance=balance,
-            phrases=_phrases(explanation, row),
+            phrases=_top_phrases(explanation, row),
             notes=explanation.notes_of(row),
         )
         for row, (target, balance) in enumerate(zip(explanation.targets, balances(explanation), strict=True))
     )
 
 
-def _phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
+def _top_phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
     """The phrases with the largest relevance for one target, summed over the filters that saw the same words."""
     seen: dict[str, tuple[float, int]] = {}
     for phrase in explanation.phrases:
@@ -186,7 +186,7 @@ def _phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
     )
 
 
-def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopRow, ...]:
+def _top_rows(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopRow, ...]:
     """The words with the largest relevance of one sign; bars are relative to the largest of both signs."""
     largest = float(np.abs(sums).max(initial=0.0))
     digits = decimals(largest)
@@ -204,15 +204,15 @@ def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float)
     )
 
 
-def _facts(explanation: Explanation) -> tuple[Part, ...]:
+def _document_facts(explanation: Explanation) -> tuple[Fact, ...]:
     facts = (
-        Part("document", explanation.document_id),
-        Part("own label", explanation.gold or ""),
-        Part("method", method_title(explanation)),
-        Part("rule", explanation.rule),
-        Part("start", start_title(explanation)),
-        Part("model", explanation.model),
-        Part("textlrp", explanation.version),
-        Part("written", today()),
+        Fact("document", explanation.document_id),
+        Fact("own label", explanation.gold or ""),
+        Fact("method", method_title(explanation)),
+        Fact("rule", explanation.rule),
+        Fact("start", start_title(explanation)),
+        Fact("model", explanation.model),
+        Fact("textlrp", explanation.version),
+        Fact("written", today()),
     )
     return tuple(fact for fact in facts if fact.value)

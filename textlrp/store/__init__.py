@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["long_tables", "read", "to_frame", "write"]
 
-_HOMES = {
-    "long_tables": "store.long_table",
-    "read": "store.explanations",
-    "to_frame": "store.frame",
-    "write": "store.explanations",
-}
-__getattr__ = importer(__name__, _HOMES)
+__getattr__ = importer(
+    __name__,
+    {
+        "long_tables": "store.long_table",
+        "read": "store.explanations",
+        "to_frame": "store.frame",
+        "write": "store.explanations",
+    },
+)

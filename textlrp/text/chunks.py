@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import IntArray
+from textlrp.text.invisible import code_points
 
 _LAST_KNOWN = 0x3000
 """The ideographic space, the last character that is whitespace: tables of characters end here."""
@@ -61,7 +62,7 @@ def by_whitespace(joins: Iterable[tuple[str, str]], longest: int) -> Chunker:
     def chunks(texts: Sequence[str]) -> Chunks:
         # no chunk reaches over the newline between two texts
         whole = "\n".join(texts)
-        numbers = _numbers(whole)
+        numbers = _character_numbers(whole)
         strings, starts, ends = _stretches(whole, numbers, longest)
         _link(whole, strings, starts, ends, links.find(whole, numbers, starts, ends))
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -128,12 +129,12 @@ def _link(text: str, strings: list[str], starts: IntArray, ends: IntArray, links
         strings[first], strings[last] = text[starts[first] : ends[last]], ""
 
 
-def _numbers(text: str) -> CharacterNumbers:
+def _character_numbers(text: str) -> CharacterNumbers:
     """(characters,) the number of each character in Unicode, in a byte each where that is enough."""
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
     except UnicodeEncodeError:
-        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return code_points(text)
 
 
 def _known(numbers: CharacterNumbers) -> CharacterNumbers:

@@ -57,7 +57,7 @@ def has_invisible(text: str) -> bool:
     try:
         narrow = text.encode("latin-1")
     except UnicodeEncodeError:
-        return bool(_invisible()[_numbers(text)].any())
+        return bool(_invisible()[code_points(text)].any())
     return len(narrow.translate(None, _NARROW)) < len(narrow)
 
 
@@ -75,6 +75,12 @@ def visible_with_origins(text: str) -> tuple[str, NDArray[np.int32] | None]:
     return _visible(text) if has_invisible(text) else (text, None)
 
 
+def control_symbol(character: str) -> str:
+    """The symbol of an ASCII control character, such as ␛ for escape; U+FFFD for any other character."""
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
+
+
 def without_blank_edges(text: str) -> str:
     """A text without the blanks at its edges, also those that nobody sees (no-break and zero-width ones)."""
     return text.strip(_BLANKS)
@@ -86,7 +92,7 @@ def words_with_invisible(words: Sequence[str]) -> list[str]:
 
 
 def _visible(text: str) -> tuple[str, NDArray[np.int32]]:
-    numbers = _numbers(text)
+    numbers = code_points(text)
     loose = np.isin(numbers, [ord(character) for character in _SPACE + _JOINERS])
     origins = np.flatnonzero(~_invisible()[numbers] | loose)
     kept = _text(numbers[origins])
@@ -101,7 +107,8 @@ def _visible(text: str) -> tuple[str, NDArray[np.int32]]:
     return kept, np.append(origins, len(text)).astype(np.int32)
 
 
-def _numbers(text: str) -> NDArray[np.uint32]:
+def code_points(text: str) -> NDArray[np.uint32]:
+    """(characters,) the Unicode number of each character, half surrogate pairs included."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.text.kept_rules import sentence_marks
+from textlrp.text.surrogates import without_surrogates
 from textlrp.text.tokens import Tokenizer, make_tokenizer
 
 _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def sentence_spans(text: str) -> NDArray[np.int32]:
@@ -38,12 +38,12 @@ def sentence_spans(text: str) -> NDArray[np.int32]:
 def sentences_of(texts: Iterable[str]) -> Iterator[list[tuple[int, int]]]:
     """The sentences of each text as the sentencizer has them, white space around them left out."""
     # spaCy takes no lone surrogates; one character for another keeps the offsets
-    for text in (_SURROGATE.sub("\ufffd", text) for text in texts):
-        starts = _starts(text, _tokenizer().spans(text).tolist())
+    for text in map(without_surrogates, texts):
+        starts = _sentence_starts(text, _spacy_tokenizer().spans(text).tolist())
         yield [_trimmed(text, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=False)]
 
 
-def _starts(text: str, spans: list[list[int]]) -> list[int]:
+def _sentence_starts(text: str, spans: list[list[int]]) -> list[int]:
     """Where sentences start: at the first token after a mark that is no punctuation; ``spans`` are of spaCy's tokens.
 
     White space is a token of spaCy's too, but for the one blank after a word.
@@ -64,7 +64,7 @@ def _starts(text: str, spans: list[list[int]]) -> list[int]:
 
 
 @cache
-def _tokenizer() -> Tokenizer:
+def _spacy_tokenizer() -> Tokenizer:
     return make_tokenizer("spacy")
 
 

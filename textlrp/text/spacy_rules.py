@@ -16,11 +16,10 @@ from typing import Any
 
 from textlrp.errors import OptionError
 from textlrp.text.patterns import Anywhere, Edges, Expression, all_but, can_match_inside, letters
+from textlrp.text.surrogates import without_surrogates
 
 LONGEST_CHUNK = 1000
 """Longer stretches without whitespace are read in pieces: spaCy's own time grows with their square."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def load_spacy_tokenizer(language: str) -> Any:
@@ -157,7 +156,7 @@ class SpacyRules:
 
     def _ask(self, chunk: str) -> tuple[tuple[int, int], ...]:
         # spaCy hashes UTF-8, which half a surrogate pair has none of
-        doc = self.tokenizer()(_SURROGATE.sub("\ufffd", chunk))
+        doc = self.tokenizer()(without_surrogates(chunk))
         return tuple((token.idx, token.idx + len(token)) for token in doc if not token.is_space and len(token))
 
     def _lengths(self, rest: str) -> list[int]:

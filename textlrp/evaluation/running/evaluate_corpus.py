@@ -20,7 +20,7 @@ from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measured import methods
 from textlrp.evaluation.running.measures import MEASURES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ALONE, Evaluation, alone, usual_methods
-from textlrp.evaluation.running.run_state import Run
+from textlrp.evaluation.running.run_state import EvaluationRun
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
@@ -77,7 +77,7 @@ def evaluate(
         "accuracy": float((corpus.predicted == corpus.gold)[corpus.gold >= 0].mean()) if measured else None,
     }
     try:
-        results |= _measured(Run(model, documents, corpus, plan, stages, say))
+        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, say))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
     with written_beside(target / "results.json", _RESULTS, force=force) as beside:
@@ -86,7 +86,7 @@ def evaluate(
     return results
 
 
-def _measured(run: Run) -> dict[str, Any]:
+def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
     if run.plan.measures != RATIONALES_ALONE:
         run.look_at_the_corpus()

@@ -13,7 +13,7 @@ from textlrp.evaluation.measured_corpus import Asked
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import read_marked, skipped_text
 from textlrp.evaluation.rationales import (
-    MEASURES,
+    RATIONALE_MEASURES,
     Agreement,
     explain_rationales,
     log_ratio_agreement,
@@ -21,15 +21,14 @@ from textlrp.evaluation.rationales import (
     rationale_agreement,
 )
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import Run, progress
-from textlrp.evaluation.sanity import ledger_shares, randomisation_check
-from textlrp.evaluation.sanity import stability as compared
+from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.models.cnn import has_winning_windows
 
 
-def pointing(run: Run) -> dict[str, Any]:
+def pointing(run: EvaluationRun) -> dict[str, Any]:
     """The hybrid-document pointing game."""
     hybrids = hybrid_documents(run.documents, seed=run.plan.seed, most=run.plan.hybrids)
     rows = []
@@ -52,7 +51,7 @@ def pointing(run: Run) -> dict[str, Any]:
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 
-def rationales(run: Run) -> dict[str, Any] | None:
+def rationales(run: EvaluationRun) -> dict[str, Any] | None:
     """Agreement with words that people marked, where they were given: by words, tokens and sentences."""
     if run.plan.rationales is None:
         return None
@@ -93,12 +92,12 @@ def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
     reference, first = next(iter(found.items()))
     rows = []
     for title, own in found.items():
-        row = {"method": title, "intervals": {name: list(own.intervals[name]) for name in MEASURES}}
-        row |= {name: getattr(own, name) for name in MEASURES}
+        row = {"method": title, "intervals": {name: list(own.intervals[name]) for name in RATIONALE_MEASURES}}
+        row |= {name: getattr(own, name) for name in RATIONALE_MEASURES}
         if title != reference:
             row["differences"] = {
                 name: paired_difference(own.values[name], first.values[name], seed=seed).results("higher")
-                for name in MEASURES
+                for name in RATIONALE_MEASURES
             }
         rows.append(row)
     return {
@@ -111,7 +110,7 @@ def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
     }
 
 
-def words(run: Run) -> list[dict[str, Any]]:
+def words(run: EvaluationRun) -> list[dict[str, Any]]:
     """The words and phrases of each class, by the reference method."""
     asked = run.plan.methods[0]
 
@@ -124,8 +123,8 @@ def words(run: Run) -> list[dict[str, Any]]:
             {
                 "label": each.label,
                 "documents": each.documents,
-                "words": [{"word": word.word} | _counts(word) for word in each.words],
-                "phrases": [{"words": phrase.word} | _counts(phrase) for phrase in each.phrases],
+                "words": [{"word": word.word} | _word_counts(word) for word in each.words],
+                "phrases": [{"words": phrase.word} | _word_counts(phrase) for phrase in each.phrases],
             }
             for each in found
         ]
@@ -134,12 +133,12 @@ def words(run: Run) -> list[dict[str, Any]]:
     return made
 
 
-def _counts(word: ClassWord) -> dict[str, Any]:
+def _word_counts(word: ClassWord) -> dict[str, Any]:
     """What the results keep of a word, which is nothing of the text around it."""
     return {name: getattr(word, name) for name in ("relevance", "documents", "in_training", "examples")}
 
 
-def sanity(run: Run) -> dict[str, Any]:
+def sanity(run: EvaluationRun) -> dict[str, Any]:
     """Maps of the model against maps of the same model with random weights."""
     documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
     found = randomisation_check(run.model, documents, method=asked.method, rule=asked.rule, seed=run.plan.seed)
@@ -150,7 +149,7 @@ def sanity(run: Run) -> dict[str, Any]:
     return {"documents": found[0].counted, "rows": rows}
 
 
-def stability(run: Run) -> list[dict[str, Any]] | None:
+def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
     """Maps of the model against those of the other models."""
     documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
     rows = []
@@ -158,7 +157,7 @@ def stability(run: Run) -> list[dict[str, Any]] | None:
         own = list(explain(run.model, documents, method=asked.method, rule=asked.rule))
         targets = [run.model.classes_.tolist()[why.predicted] for why in own]
         others = explain(other, documents, targets=targets, method=asked.method, rule=asked.rule)
-        found = compared(own, others)
+        found = stability(own, others)
         rows.append(
             {
                 "model": name,
@@ -171,14 +170,14 @@ def stability(run: Run) -> list[dict[str, Any]] | None:
     return rows or None
 
 
-def ledger(run: Run) -> list[dict[str, Any]]:
+def ledger(run: EvaluationRun) -> list[dict[str, Any]]:
     """What the steps absorb of the score, by the reference method."""
     asked = run.plan.methods[0]
     whys = explain(run.model, run.some(run.plan.smaller), method=asked.method, rule=asked.rule)
     return [each._asdict() for each in ledger_shares(whys)]
 
 
-def methods(run: Run) -> list[dict[str, Any]]:
+def methods(run: EvaluationRun) -> list[dict[str, Any]]:
     """What was compared, and its time per document."""
     rows = []
     for asked in (*run.plan.methods, *run.plan.slow):

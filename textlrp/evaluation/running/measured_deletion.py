@@ -22,10 +22,10 @@ from textlrp.evaluation.deletion import (
 from textlrp.evaluation.eraser import eraser_scores
 from textlrp.evaluation.measured_corpus import Asked
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import Run, progress
+from textlrp.evaluation.running.run_state import EvaluationRun, progress
 
 
-class Part(NamedTuple):
+class DocumentGroup(NamedTuple):
     """Some of the documents (N,), or all, under the name that stages give them."""
 
     name: str
@@ -38,20 +38,20 @@ class Part(NamedTuple):
         return [each if there else None for each, there in zip(relevances, self.documents, strict=True)]
 
 
-def deletion(run: Run) -> dict[str, Any]:
+def deletion(run: EvaluationRun) -> dict[str, Any]:
     """Curves and differences: the paper's protocols on all documents, others on a part of them.
 
     Slow methods are measured on the sample, beside the others there.
     """
-    part = Part("part", run.some_rows(run.plan.smaller))
+    part = DocumentGroup("part", run.some_rows(run.plan.smaller))
     found = []
     for protocol in run.plan.protocols:
-        where = Part("all", None) if protocol in PROTOCOLS else part
+        where = DocumentGroup("all", None) if protocol in PROTOCOLS else part
         found.append(_protocol(run, protocol, run.plan.methods, where))
     if run.plan.slow:
         every = (*run.plan.methods, *run.plan.slow)
         for protocol in PROTOCOLS:
-            measured = _protocol(run, protocol, every, Part("sample", run.sampled))
+            measured = _protocol(run, protocol, every, DocumentGroup("sample", run.sampled))
             found.append(measured | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (a sample)"})
         run.notes.append(
             f"{' and '.join(asked.title for asked in run.plan.slow)} were measured on {int(run.sampled.sum())} "
@@ -60,7 +60,9 @@ def deletion(run: Run) -> dict[str, Any]:
     return {"steps": run.plan.steps, "at_least": run.plan.at_least, "protocols": found}
 
 
-def _protocol(run: Run, protocol: Protocol, methods: Sequence[Asked], part: Part) -> dict[str, Any]:
+def _protocol(
+    run: EvaluationRun, protocol: Protocol, methods: Sequence[Asked], part: DocumentGroup
+) -> dict[str, Any]:
     rights = {asked.title: _still_right(run, protocol, asked, part, reverse=False) for asked in methods}
     reference = methods[0]
     rights[f"{reference.title}, reversed"] = _still_right(run, protocol, reference, part, reverse=True)
@@ -68,14 +70,16 @@ def _protocol(run: Run, protocol: Protocol, methods: Sequence[Asked], part: Part
     return protocol_results(protocol, rights, reference=reference.title, seed=run.plan.seed)
 
 
-def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reverse: bool) -> Array:
+def _still_right(
+    run: EvaluationRun, protocol: Protocol, asked: Asked, part: DocumentGroup, *, reverse: bool
+) -> Array:
     how = asked.how(run.model)
     slow = asked in run.plan.slow
 
     def make() -> Mapping[str, Array]:
         predicted, gold = run.relevances(asked, sampled=slow)
         relevances = part.of(gold if protocol.target == "gold" else predicted)
-        return {"right": _walk(run, protocol, relevances, asked.title, reverse=reverse)}
+        return {"right": _still_correct(run, protocol, relevances, asked.title, reverse=reverse)}
 
     order = "reversed" if reverse else "in order"
     key = f"deletion {protocol.name} {protocol.change} {part.name} {order} {how.name} {how.printed}"
@@ -85,7 +89,7 @@ def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reve
     return right
 
 
-def _random(run: Run, protocol: Protocol, part: Part) -> Array:
+def _random(run: EvaluationRun, protocol: Protocol, part: DocumentGroup) -> Array:
     """(M, S + 1) the mean over random orders."""
 
     def make() -> Mapping[str, Array]:
@@ -93,13 +97,15 @@ def _random(run: Run, protocol: Protocol, part: Part) -> Array:
         for draw in range(run.plan.draws):
             noise = np.random.default_rng((run.plan.seed, draw))
             drawn = part.of([noise.uniform(size=length) for length in run.corpus.lengths.tolist()])
-            total = total + _walk(run, protocol, drawn, f"random order {draw + 1}")
+            total = total + _still_correct(run, protocol, drawn, f"random order {draw + 1}")
         return {"right": total / run.plan.draws}
 
     return run.stages.arrays(f"deletion {protocol.name} {protocol.change} {part.name} random", make)["right"]
 
 
-def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False) -> Array:
+def _still_correct(
+    run: EvaluationRun, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False
+) -> Array:
     wanted = documents_of(run.corpus, protocol, run.plan.at_least)
     with progress(f"{title}: {protocol.title}", int(wanted.sum())) as done:
         return still_right(
@@ -113,7 +119,7 @@ def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *
         )
 
 
-def eraser(run: Run) -> list[dict[str, Any]]:
+def eraser(run: EvaluationRun) -> list[dict[str, Any]]:
     """Comprehensiveness and sufficiency of every quick method, on a part of the corpus."""
     wanted = run.some_rows(run.plan.smaller)
     noise = np.random.default_rng(run.plan.seed)
@@ -128,11 +134,11 @@ def eraser(run: Run) -> list[dict[str, Any]]:
     return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, wanted))]
 
 
-def _eraser_row_of(run: Run, asked: Asked, wanted: Array) -> dict[str, Any]:
+def _eraser_row_of(run: EvaluationRun, asked: Asked, wanted: Array) -> dict[str, Any]:
     return _eraser_row(run, asked.title, run.relevances(asked)[0], wanted)
 
 
-def _eraser_row(run: Run, title: str, relevances: Sequence[Any], wanted: Array) -> dict[str, Any]:
+def _eraser_row(run: EvaluationRun, title: str, relevances: Sequence[Any], wanted: Array) -> dict[str, Any]:
     found = eraser_scores(run.corpus, relevances, wanted=wanted, seed=run.plan.seed)
     return {
         "method": title,

@@ -9,11 +9,11 @@ import numpy as np
 
 from textlrp.errors import DataError
 from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
-from textlrp.evaluation.running.run_state import Run, progress
+from textlrp.evaluation.running.run_state import EvaluationRun, progress
 from textlrp.lrp.presets import as_composite
 
 
-def vectors(run: Run) -> dict[str, Any]:
+def vectors(run: EvaluationRun) -> dict[str, Any]:
     """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
     if not run.corpus.known.any():
         raise DataError("the model knows no word of any document.")

@@ -1,8 +1,8 @@
 """The measures of an evaluation, in the order of its page. Open it to add one.
 
-A measure is a function of :class:`.Run` that returns plain data for ``results.json``; the section of the page that
-shows the data stands under the same name in ``reports/evaluation/sections.py``. Functions are imported when a measure
-is taken, so that the command line can list the names without torch.
+A measure is a function of :class:`.EvaluationRun` that returns plain data for ``results.json``; the section of the
+page that shows the data stands under the same name in ``reports/evaluation/sections.py``. Functions are imported when
+a measure is taken, so that the command line can list the names without torch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textlrp.evaluation.running.run_state import Run
+    from textlrp.evaluation.running.run_state import EvaluationRun
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -24,15 +24,15 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "rationales": "running.measured:rationales",
         "words": "running.measured:words",
         "sanity": "running.measured:sanity",
-        "stability": "running.measured:stability",
+        "stability": "running.measured:stability_across_models",
         "ledger": "running.measured:ledger",
     }
 )
 """Each measure's name, and ``module:function`` within :mod:`textlrp.evaluation`."""
 
 
-def measure_of(name: str) -> Callable[[Run], Any]:
+def measure_of(name: str) -> Callable[[EvaluationRun], Any]:
     """The function that takes the measure ``name``, one of :data:`MEASURES`."""
     module, function = MEASURES[name].split(":")
-    found: Callable[[Run], Any] = getattr(import_module(f"textlrp.evaluation.{module}"), function)
+    found: Callable[[EvaluationRun], Any] = getattr(import_module(f"textlrp.evaluation.{module}"), function)
     return found

@@ -7,20 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from textlrp.arrays import Array
 from textlrp.evaluation.deletion import PROTOCOLS, documents_of
 from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevances
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import Evaluation
+from textlrp.machine import progress_bar
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
 from textlrp.text.named_corpora import Say
 
 
-class Run:
+class EvaluationRun:
     """A model, the documents it is measured on, and what was found out so far.
 
     ``notes`` is what is to be said of the results, ``seconds`` the time per document of each method, ``sampled`` (N,)
@@ -114,8 +113,6 @@ def _unpacked(flat: Array, lengths: Array, chosen: Array) -> list[Any]:
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[int], object]]:
     """A bar with the time left, on a terminal's error stream; what it gives hears how many documents are done."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=total)
+    with progress_bar(transient=True) as bar:
+        task = bar.add_task(title, total=total, note="")
         yield lambda done: bar.advance(task, done)

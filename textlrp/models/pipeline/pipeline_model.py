@@ -33,7 +33,7 @@ from textlrp.models.pipeline.linear import Head, linear_head
 from textlrp.models.pipeline.pipeline_steps import Stage, make_stage
 from textlrp.models.pipeline.provenance import ReadSource, read_document
 from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, own_numbers
-from textlrp.models.sparse_tape import Absent, ToWords, joint_shares
+from textlrp.models.sparse_tape import Absent, ToWords, joint_shares, padded_entries
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 from textlrp.text.batches import Batch, end_to_end
@@ -123,14 +123,9 @@ class PipelineModel:
         """The tape of the forward pass: words to features, and features to scores."""
         batch, dtype = _own(batch), dtype or self.dtype
         features, head = batch.features.astype(dtype), self.head
-        counts = np.diff(features.indptr)
-        inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
-        values = np.zeros(inside.shape, dtype=dtype)
-        values[inside] = features.data
-        weight = np.zeros((*inside.shape, len(self.classes_)), dtype=dtype)
-        weight[inside] = head.weight[:, features.indices].T
+        counts, values, weight = padded_entries(features, head.weight)
         longest = max(1, int(batch.lengths.max(initial=0)))
-        shares = joint_shares(self._shares(batch), counts, inside.shape[1], longest, dtype)
+        shares = joint_shares(self._shares(batch), counts, values.shape[1], longest, dtype)
         steps: list[Step] = [ToWords("ngrams", ("words",), "features", shares, (len(batch), longest))]
         if head.absent is not None:
             missing = head.missing(batch.features).astype(dtype)
@@ -139,7 +134,7 @@ class PipelineModel:
             counts = counts + 1
             steps.append(Absent("output", ("features",), "present"))
         scores = torch.from_numpy(head.scores(batch.features, dtype))
-        real = torch.from_numpy(counts.astype(np.int64))
+        real = torch.from_numpy(counts)
         bias = torch.from_numpy(head.bias.astype(dtype))
         entries = Features(torch.from_numpy(values), torch.from_numpy(weight), real, self._box(dtype))
         steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, entries))

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from textlrp.arrays import FloatArray, IntArray
 from textlrp.class_words import overlaps
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.records import Tokens
+from textlrp.relevant_words import rank_correlations
 from textlrp.reports.marks import shown_relevance
 from textlrp.reports.numbers import number
 
@@ -24,7 +24,7 @@ TOP_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
+class AlignedWords:
     """The distinct words (W,) that either side read, with the relevance of both, each over its own sum |relevance|.
 
     ``first_read`` and ``second_read`` (W,): which side read the word at all.
@@ -57,7 +57,7 @@ class Aligned:
         return top_overlap(self.first, self.second)
 
 
-def aligned(first: Explanation, second: Explanation) -> Aligned:
+def aligned(first: Explanation, second: Explanation) -> AlignedWords:
     """Two explanations of one text and one target each, word by word.
 
     The words are those of the first. What a token of the second has is shared over the words it overlaps, by
@@ -83,10 +83,10 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
     read = of_first(first.seen.astype(np.float64)) > 0, of_second(second.seen.astype(np.float64)) > 0
     kept = np.flatnonzero(read[0] | read[1])
     names = list(index)
-    return Aligned(
+    return AlignedWords(
         tuple(names[w] for w in kept.tolist()),
-        of_first(_normalised(first))[kept],
-        of_second(_normalised(second))[kept],
+        of_first(_normalized_relevance(first))[kept],
+        of_second(_normalized_relevance(second))[kept],
         read[0][kept],
         read[1][kept],
     )
@@ -118,7 +118,7 @@ def _word_spans(tokens: Tokens) -> IntArray:
     return np.stack([tokens.spans[firsts, 0], tokens.spans[lasts, 1]], axis=1).astype(np.int64)
 
 
-def _normalised(explanation: Explanation) -> FloatArray:
+def _normalized_relevance(explanation: Explanation) -> FloatArray:
     """(T,) relevance over the sum of all |relevance|; zeros stay zeros."""
     values: FloatArray = shown_relevance(explanation, [0])[0]
     whole = float(np.abs(values).sum())
@@ -127,12 +127,8 @@ def _normalised(explanation: Explanation) -> FloatArray:
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
     """Spearman's rank correlation, equal values sharing their mean rank; None where one side is all equal."""
-    ranks = [rankdata(side) for side in (first, second)]
-    centred = [rank - rank.mean() if len(rank) else rank for rank in ranks]
-    lengths = [float(np.sqrt((rank**2).sum())) for rank in centred]
-    if not all(lengths):
-        return None
-    return float(np.clip((centred[0] * centred[1]).sum() / (lengths[0] * lengths[1]), -1.0, 1.0))
+    (value,) = rank_correlations(first[None], second[None])
+    return None if np.isnan(value) else float(np.clip(value, -1.0, 1.0))
 
 
 def top_overlap(first: FloatArray, second: FloatArray, top: int = TOP_WORDS) -> float | None:
@@ -140,12 +136,12 @@ def top_overlap(first: FloatArray, second: FloatArray, top: int = TOP_WORDS) -> 
 
     Where a side has fewer words with relevance above zero, of as many as the other has; None where neither has any.
     """
-    tops = [_top(side, top) for side in (first, second)]
+    tops = [_top_words(side, top) for side in (first, second)]
     most = max(map(len, tops))
     return len(tops[0] & tops[1]) / most if most else None
 
 
-def _top(values: FloatArray, top: int) -> set[int]:
+def _top_words(values: FloatArray, top: int) -> set[int]:
     order = np.argsort(-values, kind="stable")[:top]
     return set(order[values[order] > 0].tolist())
 

@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.balance import Part
-from textlrp.reports.comparison.agreement import Aligned, aligned, correlation_text, overlap_text
+from textlrp.reports.balance import Fact
+from textlrp.reports.comparison.agreement import AlignedWords, aligned, correlation_text, overlap_text
 from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
-from textlrp.reports.comparison.passages import cut, shared_passage
-from textlrp.reports.marks import Run
+from textlrp.reports.comparison.passages import runs_in_passage, shared_passage
+from textlrp.reports.marks import TextRun
 from textlrp.reports.naming import name_of
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.palette import Palette
@@ -28,16 +28,16 @@ from textlrp.reports.rendering import rendered, today, write_page
 from textlrp.reports.view import DocumentView, view
 from textlrp.reports.view_titles import rule_and_start
 
-LONG = 2000
+WHOLE_TEXT = 2000
 """Characters of a text that is shown whole."""
 
-PASSAGE = 1600
+PASSAGE_LENGTH = 1600
 """Characters shown of a longer one: a hundred documents of any length stay a page that opens at once."""
 
 Pair = tuple[Explanation, Explanation]
 
 
-class Side(NamedTuple):
+class ComparedSide(NamedTuple):
     """What is compared: its heading on the page, and everything about it."""
 
     heading: str
@@ -80,7 +80,7 @@ def comparison_page(
     colours = palette_of(palette)
     done: list[Compared] = []
     tallies: dict[str, Tally] = {}
-    sides: tuple[Side, Side] | None = None
+    sides: tuple[ComparedSide, ComparedSide] | None = None
     version = ""
     for position, pair in enumerate(pairs):
         both = aligned(*pair)
@@ -98,7 +98,7 @@ def comparison_page(
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
         heavier=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
-        facts=[Part(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
+        facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colours,
     )
@@ -107,7 +107,7 @@ def comparison_page(
     return page
 
 
-def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[Side, Side]:
+def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[ComparedSide, ComparedSide]:
     """Both sides, under headings that say wherein they differ."""
     models = names or (pair[0].model, pair[1].model)
     hows = tuple(name_of(each).title for each in pair)
@@ -121,13 +121,13 @@ def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[Side, Si
     if headings[0] == headings[1]:
         headings = ["first", "second"] if not headings[0] else [f"{headings[n]} ({pair[n].model})" for n in (0, 1)]
     one, other = (
-        Side(headings[n], models[n], pair[n].model, name_of(pair[n]).title, rule_and_start(pair[n]))
+        ComparedSide(headings[n], models[n], pair[n].model, name_of(pair[n]).title, rule_and_start(pair[n]))
         for n in range(len(pair))
     )
     return one, other
 
 
-def _check_same(sides: tuple[Side, Side], pair: Pair) -> None:
+def _check_same(sides: tuple[ComparedSide, ComparedSide], pair: Pair) -> None:
     for side, explanation in zip(sides, pair, strict=True):
         if (side.model, side.printed) != (explanation.model, rule_and_start(explanation)):
             raise DataError(
@@ -137,11 +137,13 @@ def _check_same(sides: tuple[Side, Side], pair: Pair) -> None:
             )
 
 
-def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str, colors: Palette) -> Compared:
-    part = shared_passage(pair, longest=LONG, limit=PASSAGE)
+def _compared(
+    pair: Pair, both: AlignedWords, sides: tuple[ComparedSide, ComparedSide], uid: str, colors: Palette
+) -> Compared:
+    part = shared_passage(pair, longest=WHOLE_TEXT, limit=PASSAGE_LENGTH)
     docs = [view(each) for each in pair]
-    shown: list[tuple[Side, DocumentView, list[Run]]] = [
-        (side, doc, _lighter(cut(doc.runs, part))) for side, doc in zip(sides, docs, strict=True)
+    shown: list[tuple[ComparedSide, DocumentView, list[TextRun]]] = [
+        (side, doc, _lighter(runs_in_passage(doc.runs, part))) for side, doc in zip(sides, docs, strict=True)
     ]
     item = rendered(
         "comparison_item.html",
@@ -170,7 +172,7 @@ def _compared(pair: Pair, both: Aligned, sides: tuple[Side, Side], uid: str, col
     )
 
 
-def _lighter(runs: list[Run]) -> list[Run]:
+def _lighter(runs: list[TextRun]) -> list[TextRun]:
     """Only strong words say how many training texts have them: the texts are most of the page's size."""
     return [run if run.strong else run._replace(in_training=-1) for run in runs]
 

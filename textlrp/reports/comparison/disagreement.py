@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from textlrp.reports.comparison.agreement import Aligned
+from textlrp.reports.comparison.agreement import AlignedWords
 from textlrp.reports.numbers import decimals, number
 
 WORDS_OF_DOCUMENT, WORDS_OF_ALL = 8, 20
@@ -39,7 +39,7 @@ class WordRow(NamedTuple):
     note: str
 
 
-def words_of_document(both: Aligned, headings: tuple[str, str]) -> list[WordRow]:
+def words_of_document(both: AlignedWords, headings: tuple[str, str]) -> list[WordRow]:
     """The words of one document with the largest difference, of either sign."""
     order = np.argsort(-np.abs(both.difference), kind="stable")[:WORDS_OF_DOCUMENT].tolist()
     rows = [
@@ -50,10 +50,10 @@ def words_of_document(both: Aligned, headings: tuple[str, str]) -> list[WordRow]
         for w in order
         if both.difference[w]
     ]
-    return _rows(rows, headings, 3)
+    return _disagreement_rows(rows, headings, 3)
 
 
-def count_words(tallies: dict[str, Tally], both: Aligned) -> None:
+def count_words(tallies: dict[str, Tally], both: AlignedWords) -> None:
     """Add the words of one document to those of all."""
     numbers = (both.first, both.second, both.first_read.astype(int), both.second_read.astype(int))
     for word, *values in zip(both.words, *(each.tolist() for each in numbers), strict=True):
@@ -68,10 +68,10 @@ def words_of_all(tallies: dict[str, Tally], headings: tuple[str, str]) -> tuple[
     second = [(word, each) for word, each in order[: -WORDS_OF_ALL - 1 : -1] if each.second > each.first]
     largest = max((abs(each.first - each.second) for _, each in first[:1] + second[:1]), default=0.0)
     digits = min(3, decimals(largest))
-    return _rows(first, headings, digits, largest), _rows(second, headings, digits, largest)
+    return _disagreement_rows(first, headings, digits, largest), _disagreement_rows(second, headings, digits, largest)
 
 
-def _rows(
+def _disagreement_rows(
     words: Sequence[tuple[str, Tally]], headings: tuple[str, str], digits: int, largest: float | None = None
 ) -> list[WordRow]:
     most = largest or max((abs(each.first - each.second) for _, each in words), default=1.0)

@@ -14,9 +14,9 @@ from markupsafe import Markup
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.comparison.agreement import aligned, correlation_text, overlap_text
-from textlrp.reports.comparison.passages import Passage, cut, shared_passage
-from textlrp.reports.marks import Run
-from textlrp.reports.naming import Name, name_of
+from textlrp.reports.comparison.passages import Passage, runs_in_passage, shared_passage
+from textlrp.reports.marks import TextRun
+from textlrp.reports.naming import DisplayName, name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import DocumentView, view
@@ -25,7 +25,7 @@ from textlrp.reports.view_titles import start_title
 SHORT = 1200
 """Characters of a text that every panel shows whole."""
 
-PASSAGE = 900
+PANEL_PASSAGE = 900
 """Characters that a panel shows of a longer one; the whole stands below, to be unfolded."""
 
 _SHARED_FACTS = ("model", "textlrp", "written")
@@ -39,12 +39,12 @@ class Panel:
     ``correlation`` and ``overlap`` are None for the first panel itself, and ``–`` where there is none.
     """
 
-    name: Name
+    name: DisplayName
     note: str
     printed: str
     start: str
     doc: DocumentView
-    shown: list[Run]
+    shown: list[TextRun]
     correlation: str | None
     overlap: str | None
 
@@ -79,7 +79,7 @@ def galleries_page(
     colours = palette_of(palette)
     parts, docs, most = [], [], 0
     for explanations in documents:
-        part = shared_passage(_checked(explanations), longest=SHORT, limit=PASSAGE)
+        part = shared_passage(_comparable(explanations), longest=SHORT, limit=PANEL_PASSAGE)
         panels = _panels(explanations, part, notes or {})
         # whether a section needs a heading is known at the end, so that all have one that can be hidden
         parts.append(
@@ -103,7 +103,7 @@ def galleries_page(
     return page
 
 
-def _checked(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
+def _comparable(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
     """Raises :class:`DataError` unless these are of one document, one model and one target."""
     if not explanations:
         raise DataError("no explanation came; a gallery shows at least one of each document.")
@@ -145,7 +145,7 @@ def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[s
                 printed=explanation.rule,
                 start=start_title(explanation),
                 doc=doc,
-                shown=cut(doc.runs, part),
+                shown=runs_in_passage(doc.runs, part),
                 correlation=None if both is None else correlation_text(both.rank_correlation),
                 overlap=None if both is None else overlap_text(both.top_overlap),
             )

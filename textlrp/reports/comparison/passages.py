@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from textlrp.explanation import Explanation
 from textlrp.records import Tokens
-from textlrp.reports.marks import Run, shown_relevance
+from textlrp.reports.marks import TextRun, shown_relevance
 
 
 class Passage(NamedTuple):
@@ -61,7 +61,7 @@ def passage(tokens: Tokens, weights: NDArray[np.float64], limit: int) -> Passage
     return Passage(int(starts[best]), int(ends[best]), length)
 
 
-def cut(runs: Sequence[Run], part: Passage) -> list[Run]:
+def runs_in_passage(runs: Sequence[TextRun], part: Passage) -> list[TextRun]:
     """The runs of a text that stand in a passage, cut at its ends."""
     found, position = [], 0
     for run in runs:

@@ -72,7 +72,7 @@ def report_folder(
         def pages() -> Iterator[Page]:
             for position, (explanation, last) in enumerate(_with_last(checked_explanations(explanations))):
                 summary.add(explanation)
-                _add_words(words, explanation, position)
+                _add_positions(words, explanation, position)
                 before = _page_name(position - 1) if position else None
                 steps = Steps("../index.html", before, None if last else _page_name(position + 1))
                 yield explanation, folder / "documents" / _page_name(position), steps
@@ -136,7 +136,7 @@ def _page_name(position: int) -> str:
     return f"{position + 1:05d}.html"
 
 
-def _add_words(words: dict[str, list[int]], explanation: Explanation, position: int) -> None:
+def _add_positions(words: dict[str, list[int]], explanation: Explanation, position: int) -> None:
     forms, word_of = explanation.tokens.words()
     shown = (explanation.status == Status.READ) | (explanation.status == Status.UNKNOWN)
     for form in {forms[word] for word in np.unique(word_of[shown]).tolist()}:

@@ -14,13 +14,13 @@ from scipy.special import expit
 
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
-from textlrp.reports.balance import Part
+from textlrp.reports.balance import Fact
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, snippet, start_title
 
-TOLD = 3
+ROW_WORDS = 3
 """Words named in the row of a document."""
 
 MATRIX = 60
@@ -76,7 +76,7 @@ class Summary:
     rows: list[Row] = field(default_factory=list)
     targets: int = 1
     unknown: int = 0
-    _how: tuple[Part, ...] = ()
+    _how: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
     def add(self, explanation: Explanation) -> Row:
@@ -89,11 +89,11 @@ class Summary:
             self.unknown += own < 0
         shown = explanation.row()
         self._how = self._how or _how(explanation)
-        self._words.add(only(explanation, [shown]))
+        self._words.add(with_targets(explanation, [shown]))
         self.targets = max(self.targets, len(explanation.targets))
         best = explanation.predicted
         sums = word_sums(explanation, [shown])
-        order = np.argsort(-sums.sums[0], kind="stable")[:TOLD]
+        order = np.argsort(-sums.sums[0], kind="stable")[:ROW_WORDS]
         sure = _sureness(explanation)
         row = Row(
             len(self.rows),
@@ -144,22 +144,22 @@ class Summary:
         counts = Counter((row.own, row.predicted) for row in self.rows if row.right is False)
         return [Confusion(*pair, n, 0) for pair, n in counts.most_common(CONFUSIONS)]
 
-    def facts(self) -> list[Part]:
+    def facts(self) -> list[Fact]:
         """How the explanations were made, and when this was written."""
-        return [*(fact for fact in self._how if fact.value), Part("written", today())]
+        return [*(fact for fact in self._how if fact.value), Fact("written", today())]
 
 
-def _how(explanation: Explanation) -> tuple[Part, ...]:
+def _how(explanation: Explanation) -> tuple[Fact, ...]:
     return (
-        Part("method", method_title(explanation)),
-        Part("rule", explanation.rule),
-        Part("start", start_title(explanation)),
-        Part("model", explanation.model),
-        Part("textlrp", explanation.version),
+        Fact("method", method_title(explanation)),
+        Fact("rule", explanation.rule),
+        Fact("start", start_title(explanation)),
+        Fact("model", explanation.model),
+        Fact("textlrp", explanation.version),
     )
 
 
-def only(explanation: Explanation, rows: list[int]) -> Explanation:
+def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
     """The explanation of some of its targets, by their positions."""
     return replace(
         explanation,

@@ -23,7 +23,7 @@ from textlrp.reports.evaluation.tables import (
     interval_cell,
     real,
     said,
-    share,
+    share_text,
     too_few,
     verdicts_note,
 )
@@ -159,11 +159,14 @@ def told(protocol: Results) -> Sentence:
     )
     values = [count(protocol.get("documents")), at, method]
     if start == end:
-        pattern, values = pattern + "leaves accuracy at *{}*", [*values, share(end)]
+        pattern, values = pattern + "leaves accuracy at *{}*", [*values, share_text(end)]
     else:
         change = "lowers" if end < start else "raises"
-        pattern, values = pattern + change + " accuracy from {} to *{}*", [*values, share(start), share(end)]
+        pattern, values = (
+            pattern + change + " accuracy from {} to *{}*",
+            [*values, share_text(start), share_text(end)],
+        )
     chance = real(curves["random"]["accuracy"][at]) if "random" in curves else None
     if chance is not None:
-        pattern, values = pattern + "; {} random words: to *{}*", [*values, at, share(chance)]
+        pattern, values = pattern + "; {} random words: to *{}*", [*values, at, share_text(chance)]
     return said(pattern + ".", *values)

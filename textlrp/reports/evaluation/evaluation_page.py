@@ -11,17 +11,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from textlrp.errors import DataError
-from textlrp.reports.balance import Part
+from textlrp.reports.balance import Fact
 from textlrp.reports.evaluation.deletion_section import compared, deletion_section, told
 from textlrp.reports.evaluation.sections import SECTIONS
-from textlrp.reports.evaluation.tables import Results, Section, Sentence, Word, count, documents, real, said, share
+from textlrp.reports.evaluation.tables import (
+    Results,
+    Section,
+    Sentence,
+    Word,
+    count,
+    documents,
+    real,
+    said,
+    share_text,
+)
 from textlrp.reports.numbers import number
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 
 T = TypeVar("T")
 
-_MEASURES: dict[str, tuple[str, Callable[..., Section]]] = {
+_MEASURE_SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "deletion": ("word deletion", deletion_section),
     **SECTIONS,
 }
@@ -35,16 +45,16 @@ def evaluation_page(results: Mapping[str, Any], *, palette: str = "red-blue") ->
     """
     if not isinstance(results, Mapping):
         raise DataError(f"the results of an evaluation are a mapping; got {type(results).__name__}.")
-    measured = [name for name in _MEASURES if _is_there(results.get(name))]
+    measured = [name for name in _MEASURE_SECTIONS if _is_there(results.get(name))]
     return rendered(
         "evaluation.html",
         model=str(results.get("model_name") or results.get("model") or "a model"),
         corpus=str(results.get("corpus") or ""),
-        findings=_read(results, "findings", lambda: findings(results)),
+        findings=_checked_results(results, "findings", lambda: findings(results)),
         sections=[_section(results, name) for name in measured],
-        missing=[_MEASURES[name][0] for name in _MEASURES if name not in measured],
+        missing=[_MEASURE_SECTIONS[name][0] for name in _MEASURE_SECTIONS if name not in measured],
         notes=[str(note) for note in results.get("notes") or ()],
-        facts=_read(results, "facts", lambda: _facts(results)),
+        facts=_checked_results(results, "facts", lambda: _run_facts(results)),
         palette=palette_of(palette),
     )
 
@@ -65,7 +75,7 @@ def findings(results: Results) -> list[Sentence]:
     found: list[Sentence] = []
     accuracy, counted = real(results.get("accuracy")), results.get("documents")
     if accuracy is not None:
-        found.append(said("The model classifies *{}* of {} documents rightly.", share(accuracy), count(counted)))
+        found.append(said("The model classifies *{}* of {} documents rightly.", share_text(accuracy), count(counted)))
     protocols = (results.get("deletion") or {}).get("protocols") or ()
     plain = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]
     for n, protocol in enumerate(plain):
@@ -99,9 +109,9 @@ def _pointing_told(pointing: Results) -> Sentence:
         "In texts glued from {} sentences, the strongest word of *{}* stands in a sentence of the predicted class "
         "in *{}* of the cases"
     )
-    values = [count(pointing.get("sentences")), method, share(hits[method])]
+    values = [count(pointing.get("sentences")), method, share_text(hits[method])]
     if "random" in hits:
-        return said(pattern + "; a random word in {}.", *values, share(hits["random"]))
+        return said(pattern + "; a random word in {}.", *values, share_text(hits["random"]))
     return said(pattern + ".", *values)
 
 
@@ -123,10 +133,10 @@ def _rationales_told(levels: Sequence[Results]) -> Sentence:
 
 
 def _section(results: Results, name: str) -> Section:
-    return _read(results, name, lambda: _MEASURES[name][1](results[name]))
+    return _checked_results(results, name, lambda: _MEASURE_SECTIONS[name][1](results[name]))
 
 
-def _read(results: Results, name: str, reading: Callable[[], T]) -> T:
+def _checked_results(results: Results, name: str, reading: Callable[[], T]) -> T:
     """What ``reading`` gives; an error of the results' shape names the part that has it."""
     try:
         return reading()
@@ -143,18 +153,18 @@ def _is_there(part: Any) -> bool:
     return bool(part)
 
 
-def _facts(results: Results) -> list[Part]:
+def _run_facts(results: Results) -> list[Fact]:
     labels = results.get("labels") or ()
     facts = (
-        Part("model", str(results.get("model_name") or "")),
-        Part("kind", str(results.get("kind") or "")),
-        Part("fingerprint", str(results.get("model") or "")),
-        Part("corpus", str(results.get("corpus") or "")),
-        Part("documents", count(results["documents"]) if results.get("documents") is not None else ""),
-        Part("classes", f"{count(len(labels))}: {', '.join(labels)}" if labels else ""),
-        Part("intervals", "95 %, bootstrap over documents"),
-        Part("seed", "" if results.get("seed") is None else str(results["seed"])),
-        Part("date", str(results.get("date") or "")),
-        Part("textlrp", str(results.get("version") or "")),
+        Fact("model", str(results.get("model_name") or "")),
+        Fact("kind", str(results.get("kind") or "")),
+        Fact("fingerprint", str(results.get("model") or "")),
+        Fact("corpus", str(results.get("corpus") or "")),
+        Fact("documents", count(results["documents"]) if results.get("documents") is not None else ""),
+        Fact("classes", f"{count(len(labels))}: {', '.join(labels)}" if labels else ""),
+        Fact("intervals", "95 %, bootstrap over documents"),
+        Fact("seed", "" if results.get("seed") is None else str(results["seed"])),
+        Fact("date", str(results.get("date") or "")),
+        Fact("textlrp", str(results.get("version") or "")),
     )
     return [fact for fact in facts if fact.value]

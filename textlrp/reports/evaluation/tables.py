@@ -64,7 +64,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassWords:
+class ClassWordTables:
     """The words of one class: a line that names them, and tables with all about them."""
 
     label: str
@@ -83,7 +83,7 @@ class Section:
     better: str
     source: str
     blocks: tuple[Block, ...] = ()
-    classes: tuple[ClassWords, ...] = ()
+    classes: tuple[ClassWordTables, ...] = ()
 
 
 def said(pattern: str, *values: object) -> Sentence:
@@ -121,7 +121,7 @@ def share_cell(value: float | None, interval: Sequence[float | None] | None = No
     found = real(value)
     if found is None:
         return Cell(MISSING, "num soft")
-    return Cell(share(found), "num", interval_text(interval, percent=True))
+    return Cell(share_text(found), "num", interval_text(interval, percent=True))
 
 
 def interval_cell(interval: Sequence[float | None] | None, digits: int = 3, *, signed: bool = False) -> Cell:
@@ -166,11 +166,11 @@ def interval_text(
         return ""
     low, high = (end or 0.0 for end in ends)
     if percent:
-        return f"{share(low).removesuffix('%').rstrip()} to {share(high)}"
+        return f"{share_text(low).removesuffix('%').rstrip()} to {share_text(high)}"
     return f"{number(low, digits, signed=signed)} to {number(high, digits, signed=signed)}"
 
 
-def share(value: float) -> str:
+def share_text(value: float) -> str:
     """A share in percent, which may be negative or above one; no line ends before its sign."""
     text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)} %"
     return text.replace(" ", "\u00a0")

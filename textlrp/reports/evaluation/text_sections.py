@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from textlrp.class_words import UNSEEN
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
     Cell,
-    ClassWords,
+    ClassWordTables,
     Results,
     Section,
     Table,
@@ -18,13 +19,10 @@ from textlrp.reports.evaluation.tables import (
     interval_cell,
     real,
     said,
-    share,
+    share_text,
     verdicts_note,
 )
 from textlrp.reports.numbers import decimals, number
-
-UNSEEN = "†"
-"""The sign of a word that no training document has."""
 
 _UNSEEN_NOTE = f"{UNSEEN} in no training document: the model knows the word by its vector alone."
 
@@ -91,7 +89,7 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
     )
     lead = [said(about)]
     if real(level.get("marked_share")) is not None:
-        lead.append(said("*{}* of the {} are marked.", share(level["marked_share"]), things))
+        lead.append(said("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
     if left := level.get("left_out"):
         lead.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
     if skipped:
@@ -114,7 +112,7 @@ def words_section(classes: list[Results]) -> Section:
     )
 
 
-def _class_words(one: Results) -> ClassWords:
+def _class_words(one: Results) -> ClassWordTables:
     words, phrases = one.get("words") or (), one.get("phrases") or ()
     tables = []
     for title, rows, name in (("Words", words, "word"), ("Phrases", phrases, "words")):
@@ -143,10 +141,8 @@ def _class_words(one: Results) -> ClassWords:
                     )
                     for row in rows
                 ),
-                (f"{UNSEEN} in no training document: the model knows the word by its vector alone.",)
-                if unseen
-                else (),
+                (_UNSEEN_NOTE,) if unseen else (),
             )
         )
     named = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
-    return ClassWords(one["label"], documents(one.get("documents")), named, tuple(tables))
+    return ClassWordTables(one["label"], documents(one.get("documents")), named, tuple(tables))
