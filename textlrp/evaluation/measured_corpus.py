@@ -21,9 +21,10 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
+from textlrp.models.adapt import as_classifier
 from textlrp.models.base import Classifier
 from textlrp.models.known_labels import KnownLabels
-from textlrp.records import Document
+from textlrp.records import Document, Status
 from textlrp.text.batches import Batch, bucket
 
 Numbers = NDArray[Any]
@@ -68,7 +69,7 @@ class ReadCorpus:
         """(N,) words read that the model knows."""
         known = np.zeros(len(self), dtype=np.int64)
         for batch, rows in zip(self.batches, self.rows, strict=True):
-            known[rows] = (batch.ids > 0).sum(axis=1)
+            known[rows] = [(status == Status.READ).sum() for status in batch.status]
         return known
 
     def each_batch(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
@@ -90,6 +91,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
 
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
+    model = as_classifier(model)
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
     known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []

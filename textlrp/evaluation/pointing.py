@@ -29,7 +29,6 @@ from textlrp.text.skip import Skip, make_skip, merge_ranges
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-    from torch import nn
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -110,7 +109,7 @@ def hybrid_documents(
 
 
 def pointing_game(
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     hybrids: Iterable[Hybrid],
     *,
     method: str | Method = "lrp",

@@ -24,6 +24,8 @@ from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
 
+__all__ = ["Filter", "filter_phrases"]
+
 Numbers = NDArray[Any]
 
 
