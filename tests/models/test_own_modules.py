@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from foreign import MODULES, Base, Branches, Reader, made
 from reference import gap
 from torch import Tensor, nn
 
-from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
+import textlrp
+from textlrp.bulk import BatchExplainer
+from textlrp.errors import DataError, ModelError, OptionError, RuleError
+from textlrp.evaluation import Evaluation, evaluate
+from textlrp.evaluation.measured_corpus import Asked, read_corpus
+from textlrp.evaluation.pointing import hybrid_documents, pointing_game
+from textlrp.evaluation.rationale_files import Rationale
+from textlrp.evaluation.rationales import explain_rationales
 from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
@@ -236,6 +246,46 @@ def test_bad_input_gets_one_sentence(options: dict[str, Any], error: type[Except
     with pytest.raises(error, match=said) as caught:
         explain(wrap(made("branches"), **options), TEXT)
     assert "\n" not in str(caught.value)
+
+
+DOCUMENTS = [Document(str(n), f"{TEXT} {word}", "abc"[n % 3]) for n, word in enumerate(WORDS)]
+RATIONALE = Rationale("1", TEXT, None, np.zeros((0, 2), np.int32))
+CALLS: dict[str, Callable[[Any, Path], object]] = {
+    "explain": lambda model, folder: explain(model, TEXT),
+    "write_report": lambda model, folder: textlrp.write_report(explain(model, DOCUMENTS), folder / "report.html"),
+    "read_corpus": lambda model, folder: read_corpus(model, DOCUMENTS),
+    "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
+    "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
+    "evaluate": lambda model, folder: evaluate(
+        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((Asked("LRP epsilon"),), at_least=1, draws=2)
+    ),
+    "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused(name: str, tmp_path: Path) -> None:
+    CALLS[name](wrap(made("branches"), classes="abc", min_length=3, **HOW), tmp_path)
+    said = (
+        "model must be wrapped to say how it reads text; got a bare Branches. "
+        "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
+    )
+    with pytest.raises(OptionError, match=f"^{re.escape(said)}$"):
+        CALLS[name](made("branches"), tmp_path)
+
+
+def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(tmp_path: Path) -> None:
+    model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
+    plan = Evaluation((Asked("LRP epsilon"), Asked("occlusion", "occlusion")), at_least=1, draws=2)
+    results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
+    assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
+    refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
+    assert refused == ["vectors", "sanity"], results["notes"]
+
+
+def test_words_with_the_id_0_count_as_known() -> None:
+    model = wrap(made("branches"), tokenizer=str.split, vocabulary={"the": 0, "car": 1}, classes=["a", "b", "c"])
+    assert read_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
 
 
 def test_other_models_are_not_wrapped() -> None:

@@ -28,7 +28,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Features
 from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier, TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.nets import NetClassifier
@@ -47,7 +47,7 @@ WEIGHTINGS: dict[Weighting, str] = {
 """Each weighting and the title tables give it."""
 
 
-def weightings_of(model: TextClassifier) -> tuple[Weighting, ...]:
+def weightings_of(model: Classifier) -> tuple[Weighting, ...]:
     """Those that a model has; a bag of words has no dimensions to weigh."""
     if isinstance(model, BagOfWordsClassifier):
         return ("lrp", "sa", "tfidf", "uniform")

@@ -89,18 +89,17 @@ def explain(
 
     ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model, or
     a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`. ``texts``: one text or Document gives an
-    :class:`Explanation`, an iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
-    why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
-    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``start``: what
-    propagation starts from, "score", "centered" (the score minus the mean of all C scores, explained through the last
-    layer with its mean over classes subtracted), or None for the one that suits the rule: "centered" for rules whose
-    map turns upside down where the score is negative (alpha-beta, z-plus, w², flat, boxes), else "score".
-    ``method``: "lrp", or
-    another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
-    CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
-    "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. ``device``: where
-    a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score explained is the pre-softmax
-    one.
+    :class:`Explanation`, an iterable of them an iterator. ``target``: None (the predicted class), a label,
+    ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one
+    such value per document instead. ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a
+    Composite. ``start``: what propagation starts from, "score", "centered" (the score minus the mean of all C scores,
+    explained through the last layer with its mean over classes subtracted), or None for the one that suits the rule:
+    "centered" for rules whose map turns upside down where the score is negative (alpha-beta, z-plus, w², flat,
+    boxes), else "score". ``method``: "lrp", or another one to compare it with, by name ("gradient-x-input", "lime",
+    ...) or value. ``phrases``: for a CNNClassifier with max pooling, how many winning windows to list, those with the
+    largest relevance. ``dtype``: "float32" or "float64"; the model's own unless given, "float32" for a module in half
+    precision. ``device``: where a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score
+    explained is the pre-softmax one.
 
     ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
     names it. Where no text at all can be explained, the error of the first is raised.

@@ -15,7 +15,7 @@ from textlrp.evaluation.deletion import PROTOCOLS, documents_of
 from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevances
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import Evaluation
-from textlrp.models.base import TextClassifier
+from textlrp.models.base import Classifier
 from textlrp.records import Document
 from textlrp.text.named_corpora import Say
 
@@ -31,7 +31,7 @@ class Run:
 
     def __init__(
         self,
-        model: TextClassifier,
+        model: Classifier,
         documents: Sequence[Document],
         corpus: ReadCorpus,
         plan: Evaluation,
