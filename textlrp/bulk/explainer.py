@@ -20,7 +20,7 @@ from textlrp.lrp.kernels.projections import Kept
 from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.rules import Rule
 from textlrp.lrp.starts import Start, started
-from textlrp.models.adapt import as_classifier
+from textlrp.models.adapt import check_wrapped
 from textlrp.models.base import Classifier
 from textlrp.models.loading import load
 from textlrp.models.options import is_whole
@@ -61,7 +61,8 @@ class BatchExplainer:
     ) -> None:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
             raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
-        self._model = load(model) if isinstance(model, str) else as_classifier(model)
+        self._model = load(model) if isinstance(model, str) else model
+        check_wrapped(self._model)
         self._target = target
         how = how_to_explain(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_

@@ -21,7 +21,7 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import Rule
-from textlrp.models.adapt import as_classifier
+from textlrp.models.adapt import check_wrapped
 from textlrp.models.base import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Status
@@ -91,7 +91,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
 
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
-    model = as_classifier(model)
+    check_wrapped(model)
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
     known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []

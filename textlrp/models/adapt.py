@@ -10,15 +10,20 @@ from textlrp.errors import OptionError
 from textlrp.models.base import Classifier, TextClassifier
 
 
-def as_classifier(model: Any) -> Classifier:
-    """The model behind the :class:`Classifier` protocol; raises :class:`OptionError` if it cannot be explained."""
-    if isinstance(model, TextClassifier):
-        return model
+def check_wrapped(model: object) -> None:
+    """Raise :class:`OptionError` on a bare torch module."""
     if isinstance(model, nn.Module):
         raise OptionError(
             f"model must be wrapped to say how it reads text; got a bare {type(model).__name__}. "
             "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
         )
+
+
+def as_classifier(model: Any) -> Classifier:
+    """The model behind the :class:`Classifier` protocol; raises :class:`OptionError` if it cannot be explained."""
+    if isinstance(model, TextClassifier):
+        return model
+    check_wrapped(model)
     from sklearn.base import BaseEstimator  # late: textlrp's own classifiers need none of scikit-learn
     from sklearn.pipeline import Pipeline
 

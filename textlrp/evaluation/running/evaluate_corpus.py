@@ -24,7 +24,7 @@ from textlrp.evaluation.running.run_state import Run
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
-from textlrp.models.adapt import as_classifier
+from textlrp.models.adapt import check_wrapped
 from textlrp.models.base import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
@@ -52,7 +52,7 @@ def evaluate(
     holds anything but an evaluation (with ``force`` it is moved to a backup name), :class:`OptionError` where
     documents are None and a measure needs them, :class:`StoppedError` on Ctrl-C, and as the methods do.
     """
-    model = as_classifier(model)
+    check_wrapped(model)
     plan = plan or Evaluation(usual_methods(model))
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
