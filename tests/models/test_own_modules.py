@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import re
 import subprocess
 import sys
@@ -281,6 +282,15 @@ def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
     refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
     assert refused == ["vectors", "sanity"], results["notes"]
+
+
+def test_a_wrapped_module_is_pickled_with_what_was_learned_about_it() -> None:
+    model = wrap(made("gates"), classes="abc", **HOW)
+    why = explain(model, TEXT, dtype="float32")
+    again = explain(pickle.loads(pickle.dumps(model)), TEXT, dtype="float32")
+    assert why.relevance.tobytes() == again.relevance.tobytes()
+    assert why.probabilities is not None
+    assert again.probabilities is not None
 
 
 def test_words_with_the_id_0_count_as_known() -> None:
