@@ -27,7 +27,7 @@ test-all: test
 	$(BIN)/pytest -n 2 -m slow
 
 docs: $(TOOLS)
-	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases lrp.composite lrp.rules rows)
+	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases lrp.composite lrp.rules store)
 	@echo "the API reference is docs/api/index.html"
 
 $(READY): pyproject.toml constraints.txt
@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[paper,rivals,ray,skops,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,rivals,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
 	@touch $(TOOLS)
 

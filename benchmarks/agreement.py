@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from laws import gap
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 import outside
 import reference
 from outside import LAYERS, C, H, N, Subject
-from reference import Convolution, Explained, Recipe, Recipes, gap
+from reference import Convolution, Explained, Recipe, Recipes
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated
 
 LOW, HIGH = -4.0, 5.0
@@ -88,7 +90,7 @@ ROWS = (
 
 
 def plain_loops(row: Row, seed: int) -> float | str:
-    """Against ``tests/reference.py``, the ledger by cause included."""
+    """Against ``tests/helpers/reference.py``, the ledger by cause included."""
     worst = 0.0
     for name in ("max", "relu, mean"):
         chosen = outside.subject(name, seed)

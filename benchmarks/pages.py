@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
-from textlrp.corpus import explain_corpus, report_corpus
 
 import textlrp
+from textlrp.cli.corpus_report import report_corpus
+from textlrp.explainers.named import explain_corpus
 from textlrp.reports.corpus.report_files import write_report
 
 PAINT = """async () => {

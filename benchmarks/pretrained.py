@@ -17,9 +17,9 @@ import numpy as np
 
 import textlrp
 from textlrp.models.base import TextClassifier
-from textlrp.models.kinds import classifier_class
 from textlrp.models.loading import load
 from textlrp.models.model_folder import PRETRAINED
+from textlrp.models.model_kinds import classifier_class
 from textlrp.models.saving import save_model
 from textlrp.text.corpora import Corpus
 

@@ -30,7 +30,6 @@ import pyarrow.parquet as pq
 
 import textlrp
 from textlrp.files.written_file import written_beside
-from textlrp.rows import read_rows
 
 MODEL = "20newsgroups-cnn"
 CHUNK = 20_000
@@ -99,8 +98,8 @@ def tally(out: Path, documents: int) -> str:
     """Documents lost and doubled."""
     times: Counter[int] = Counter()
     ordered, last = True, -1
-    for table in read_rows(out, columns=["row"]):
-        rows = table["row"].to_pylist()
+    for part in sorted(out.glob("part-*.parquet")):
+        rows = pq.read_table(part, columns=["row"])["row"].to_pylist()
         times.update(rows)
         ordered &= rows[0] > last
         last = rows[-1]

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from textlrp.explainers.blocks import lead
+from textlrp.explainers.batch_relevance import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.kernels.projections import Kept, project, rows_of
-from textlrp.models.packing import pack
+from textlrp.lrp.kernels.projections import Kept, project, table_rows
+from textlrp.models.packing import Packed
 from textlrp.models.tapes import kept_projections, tracer
-from textlrp.text.batches import Batch, Reading, pad, unpadded
+from textlrp.text.batches import Batch, Reading, end_to_end
 
 BATCH, POSITIONS = 64, 1 << 15
 """Documents of a batch at most, and positions with its padding."""
@@ -77,9 +77,9 @@ def padding(batches: Sequence[Batch]) -> str:
 
 def made_batch(texts: Sequence[np.ndarray]) -> Batch:
     """A batch of ids alone."""
-    ids, lengths = pad([text.astype(np.int64) for text in texts])
+    words, starts = end_to_end([text.astype(np.int64) for text in texts])
     nothing = tuple(Reading(str(n), None, None, None, ()) for n in range(len(texts)))  # type: ignore[arg-type]
-    return Batch(nothing, ids, lengths, (None,) * len(texts), (None,) * len(texts))  # type: ignore[arg-type]
+    return Batch(nothing, words, starts, (None,) * len(texts), (None,) * len(texts))  # type: ignore[arg-type]
 
 
 def padded(batch: Batch, at_least: int = 2) -> torch.Tensor:
@@ -100,8 +100,8 @@ def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
 
     @torch.no_grad()
     def run(batch: Batch) -> object:
-        packed = pack(unpadded(batch.ids, batch.lengths))
-        rows = rows_of(packed.words, kept)
+        packed = Packed(batch.words, batch.starts)
+        rows = table_rows(packed.words, kept)
         pooled = []
         for width, first, more in project(net.table, rows, net.convolutions, kept):
             best, _ = kernels.winning_windows(first, rows.ids, packed.starts, width, more=more)

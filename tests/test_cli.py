@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import pyarrow.parquet as pq
 import pytest
+from cases import every
 from explanations import make_explanation
 from rich.console import Console
 
@@ -25,8 +27,7 @@ from textlrp.cli.word_tables import WORD_COLUMNS
 from textlrp.explainers import named
 from textlrp.explanation import Explanation
 from textlrp.models.nets import NetClassifier
-from textlrp.rows import about_of, read_rows
-from textlrp.store import read_jsonl, read_parquet
+from textlrp.store import read
 
 ROWS = [
     ("the car has a loud engine", "auto"),
@@ -158,8 +159,8 @@ def test_it_runs_as_a_module() -> None:
     assert done.stderr == "textlrp: No such option: --nothing. See textlrp --help.\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fragment"),
+@every(
+    "arguments, fragment",
     [
         (["nothing"], "'nothing'"),
         (["train"], "CORPUS"),
@@ -279,12 +280,13 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_FILES)
+@every("case", BAD_FILES)
 def test_a_file_that_cannot_be_trained_on(case: str, run: Run) -> None:
     name, content, fragment = BAD_FILES[case]
     Path(name).write_bytes(content)
     refused(run("train", name, "--model", "svm", "-o", "m"), fragment)
     assert [path.name for path in Path().iterdir()] == [name]
+    Path(name).unlink()
 
 
 def test_missing_and_empty_corpora(run: Run) -> None:
@@ -481,9 +483,7 @@ def test_explain_shows_forty_lines_of_a_text_in_a_terminal() -> None:
     assert lines_asked(None, Console(force_terminal=False)) is None
 
 
-@pytest.mark.parametrize(
-    ("said", "light"), [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)]
-)
+@every("said, light", [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)])
 def test_a_terminal_says_whether_it_is_light(said: str, light: bool) -> None:
     assert light_terminal({"COLORFGBG": said}) is light
     assert not light_terminal({})
@@ -498,7 +498,7 @@ def test_explain_prints_a_table_a_document(svm: Path, run: Run) -> None:
 
 def test_explain_files(boe: Path, run: Run) -> None:
     make_table()
-    for name, read in (("w.jsonl", read_jsonl), ("w.parquet", read_parquet)):
+    for name in ("w.jsonl", "w.parquet"):
         assert run("explain", boe, "some.csv", "--target", "all", "-o", name) == (0, f"wrote {name}\n", "")
         whys = list(read(name))
         assert [why.document_id for why in whys] == ["1", "2", "3", "4"]
@@ -511,7 +511,7 @@ def test_explain_files(boe: Path, run: Run) -> None:
 def targets_of(run: Run, *arguments: object) -> list[tuple[str, ...]]:
     outcome = run("explain", *arguments, "-o", "w.jsonl")
     assert outcome.code == 0, outcome.err
-    return [why.target_names for why in read_jsonl("w.jsonl")]
+    return [why.target_names for why in read("w.jsonl")]
 
 
 def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
@@ -532,7 +532,7 @@ def test_explain_rules(boe: Path, run: Run) -> None:
     rules = {}
     for rule in ("epsilon", "zero", "arras2017"):
         assert run("explain", boe, "--text", "car", "--rule", rule, "-o", "w.jsonl").code == 0
-        rules[rule] = next(read_jsonl("w.jsonl")).rule
+        rules[rule] = next(read("w.jsonl")).rule
     assert len(set(rules.values())) == 3
     refused(run("explain", boe, "--text", "car", "--rule", "gama"), "'gama'", "'gamma'", "textlrp rules")
     refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "belongs to LRP")
@@ -541,7 +541,7 @@ def test_explain_rules(boe: Path, run: Run) -> None:
 
 def test_explain_by_another_method(boe: Path, run: Run) -> None:
     assert run("explain", boe, "--text", "car and pill", "--method", "occlusion", "-o", "w.jsonl").code == 0
-    why = next(read_jsonl("w.jsonl"))
+    why = next(read("w.jsonl"))
     assert (why.method, why.rule) == ("occlusion", "Occlusion()")
     assert "car" in run("explain", boe, "--text", "car", "--method", "gradient-x-input").out
 
@@ -566,7 +566,7 @@ def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
     taken = "20 of the 80 texts, evenly spaced; --limit takes more\n"
     assert outcome.out == f"taking {taken}wrote w.jsonl with {taken}"
-    assert len({why.gold for why in read_jsonl("w.jsonl")}) == 20
+    assert len({why.gold for why in read("w.jsonl")}) == 20
     assert run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out == "wrote w.jsonl\n"
 
 
@@ -768,8 +768,7 @@ def test_explain_into_a_folder_says_what_came_of_it(run: Run) -> None:
         r"explained 70 documents in [\d.,]+ s, [\d,]+ a second; [\d,]+ bytes each\nwrote why: 70 documents\n",
         outcome.out,
     )
-    rows = [row for table in read_rows("why") for row in table["row"].to_pylist()]
-    assert rows == list(range(70))
+    assert len(list(read("why"))) == 70
     again = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
     assert again == (0, "wrote why: 70 documents\n", "")
     other = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "69")
@@ -780,13 +779,13 @@ def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -
     make_table()
     more = "--target", "auto", "--versus", "med", "--top-k", "2", "--precision", "float32", "--rule", "gamma"
     assert run("explain", boe, "some.csv", "-o", "why/", *more).code == 0
-    (table,) = read_rows("why")
-    about = about_of(table.schema)
-    assert (about.rule, about.precision, about.top_k) == ("Gamma(gamma=0.25, stabiliser=0.0)", "float32", 2)
-    assert table["targets"].to_pylist() == [[0]] * 4
-    assert table["versus"].to_pylist() == [[1]] * 4
-    assert max(map(len, table["words"].to_pylist())) == 2
-    assert table["gold"].to_pylist() == [label for _, label in ROWS]
+    whys = list(read("why"))
+    assert {why.rule for why in whys} == {"Gamma(gamma=0.25, stabiliser=0.0)"}
+    assert [why.targets for why in whys] == [((0, 1),)] * 4
+    assert max(len(why.tokens) for why in whys) == 2
+    assert [why.gold for why in whys] == [label for _, label in ROWS]
+    (stored,) = (json.loads(pq.read_schema(part).metadata[b"textlrp"]) for part in Path("why").glob("*.parquet"))
+    assert (stored["precision"], stored["top_k"]) == ("float32", 2)
 
 
 def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
@@ -844,13 +843,13 @@ def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, r
 def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
     table, asked = make_table(), ("--rule", "alpha1beta0", "--start", "score")
     assert run("explain", svm, table, *asked, "-o", "out.jsonl").code == 0
-    assert {why.start for why in read_jsonl("out.jsonl")} == {"score"}
+    assert {why.start for why in read("out.jsonl")} == {"score"}
     assert run("explain", svm, table, "--rule", "alpha1beta0", "-o", "default.parquet").code == 0
-    assert {why.start for why in read_parquet("default.parquet")} == {"centered"}
+    assert {why.start for why in read("default.parquet")} == {"centered"}
     assert run("explain", svm, table, *asked, "-o", "folder", "--workers", "1").code == 0
-    about = about_of(next(read_rows("folder")).schema)
-    assert about.start == "score"
-    assert "negative relevance marks what raises the score" in about.notes[0]
+    why = next(read("folder"))
+    assert why.start == "score"
+    assert "negative relevance marks what raises the score" in why.notes[0]
     assert run("words", svm, table, *asked, "-o", "words.csv").code == 0
     assert run("report", svm, table, *asked, "-o", "report.html").code == 0
     assert run("report", svm, table, *asked, "--against-rule", "zero", "-o", "compare.html").code == 0

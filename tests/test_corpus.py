@@ -25,7 +25,7 @@ from textlrp.models.estimators import CNNClassifier
 from textlrp.models.loading import card
 from textlrp.models.training import History
 from textlrp.records import Document
-from textlrp.store import read_jsonl, read_parquet
+from textlrp.store import read
 from textlrp.text.corpora import Corpus
 from textlrp.text.named_corpora import open_corpus, spread
 from textlrp.text.vectors import Vectors
@@ -315,7 +315,7 @@ def test_explanation_files(cnn: TextClassifier, tmp_path: Path) -> None:
     def ids(explanations: Iterator[Explanation]) -> list[str]:
         return [why.document_id for why in explanations]
 
-    for name, read in (("w.jsonl", read_jsonl), ("w.parquet", read_parquet)):
+    for name in ("w.jsonl", "w.parquet"):
         assert ids(read(write_explanations(explain_corpus(cnn, POSTS), tmp_path / name))) == [
             post.id for post in POSTS
         ]

@@ -17,7 +17,8 @@ from textlrp.evaluation.running import evaluate_corpus as evaluating
 from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.kept_stages import Stages
-from textlrp.evaluation.running.plan import MEASURES, Evaluation, planned, usual_methods
+from textlrp.evaluation.running.measures import MEASURES
+from textlrp.evaluation.running.plan import Evaluation, planned, usual_methods
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
 

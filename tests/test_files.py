@@ -8,8 +8,7 @@ import pytest
 
 from textlrp.errors import DataError
 from textlrp.files.written_file import written_beside
-from textlrp.rows import read_rows
-from textlrp.store import read_jsonl
+from textlrp.store import read
 
 
 def _fail(path: Path) -> None:
@@ -71,9 +70,9 @@ def test_the_standard_streams_are_written_to_and_other_pipes_are_not(tmp_path: P
     ):
         pass
     with pytest.raises(DataError, match="a pipe"):
-        list(read_jsonl(tmp_path / "pipe"))
+        list(read(tmp_path / "pipe"))
     with pytest.raises(DataError, match="a pipe"):
-        list(read_rows(tmp_path / "pipe"))
+        list(read(tmp_path / "pipe"))
 
 
 def test_a_new_file_has_the_usual_mode(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from cases import every
 from toys import LABELS, TEXTS, small
 
 from textlrp import machine as processes
 
-TESTS = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
+HELPERS = ROOT / "tests" / "helpers"
 LINE = '`if __name__ == "__main__":`'
 
 ASK = """
@@ -56,7 +58,7 @@ CALLS = {
 
 
 def ran(folder: Path, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    paths = [str(folder), str(TESTS), str(TESTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(folder), str(HELPERS), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -76,7 +78,7 @@ def check(found: subprocess.CompletedProcess[str], *, prints: object, warns: str
     assert "Traceback" not in found.stderr
 
 
-@pytest.mark.parametrize(("call", "alone"), CALLS.values(), ids=CALLS)
+@every("call, alone", CALLS.values())
 def test_a_script(call: str, alone: bool, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(ASK + call, encoding="utf-8")
     check(ran(tmp_path, "script.py"), prints=1 if alone else 2, warns=LINE if alone else "")

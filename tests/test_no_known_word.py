@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import every
 from scipy import sparse
 from toys import LABELS, NAMES, TEXTS, small
 
@@ -115,15 +116,15 @@ def test_any_number_of_documents(command: list[str], documents: int, models: Pat
         run(command, kind, models, written(tmp_path / kind, "42", documents))
 
 
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
-@pytest.mark.parametrize("vectors", [np.zeros((4, 5)), np.zeros((4, 0)), np.ones((4, 5)), np.ones((3, 1))])
+@every("make", [np.asarray, sparse.csr_matrix])
+@every("vectors", [np.zeros((4, 5)), np.zeros((4, 0)), np.ones((4, 5)), np.ones((3, 1))])
 def test_documents_with_the_same_vector_have_no_map(vectors, make) -> None:
     with pytest.raises(DataError, match="all documents have the same vector"):
         picture(make(vectors))
 
 
-@pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
-@pytest.mark.parametrize("shape", [(2, 5), (4, 2), (4, 1), (2, 1)])
+@every("make", [np.asarray, sparse.csr_matrix])
+@every("shape", [(2, 5), (4, 2), (4, 1), (2, 1)])
 def test_a_map_of_few_documents_or_few_features_is_finite(shape, make) -> None:
     vectors = np.arange(np.prod(shape), dtype=float).reshape(shape) ** 2
     found = picture(make(vectors))

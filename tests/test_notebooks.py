@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cases import every
 
 import textlrp
 
@@ -65,7 +66,7 @@ def test_the_notebooks_are_numbered_from_one() -> None:
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number}_" for number in range(1, len(NOTEBOOKS) + 1)]
 
 
-@pytest.mark.parametrize(
+@every(
     "code",
     [
         "textlrp.corpus.demo()",
@@ -80,7 +81,7 @@ def test_a_name_that_is_not_public_is_found(code: str) -> None:
     assert list(not_public(code))
 
 
-@pytest.mark.parametrize(
+@every(
     "shown",
     ["/tmp/x/y.html", "see '/home/a/b'", "C:\\Users", "DeprecationWarning: old", "<Thing at 0x7f0000aa>"],
 )
@@ -117,7 +118,10 @@ def test_a_notebook_is_committed_with_small_outputs_of_no_machine(path: Path) ->
     assert any(cell.get("outputs") for cell in notebook["cells"])
 
 
-@by_name
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[] if path.stem[0] in "12" else pytest.mark.slow, id=path.stem) for path in NOTEBOOKS],
+)
 def test_a_notebook_runs_and_shows_outputs_of_the_committed_kinds(path: Path) -> None:
     found = RUNNER.run(path)
     committed = [cell["outputs"] for cell in RUNNER.code_cells(path)]

@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
+from cases import every
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
@@ -87,7 +88,7 @@ def run(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
 # ---- Python
 
 
-@pytest.mark.parametrize("name", STEPS)
+@every("name", STEPS)
 def test_a_pipeline_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
     pipeline = trained(name)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
@@ -161,7 +162,7 @@ def edited(path: Path, change: Callable[[bytes], bytes]) -> None:
             archive.writestr(name, data)
 
 
-@pytest.mark.parametrize(
+@every(
     "change",
     [
         lambda schema: b"{",
@@ -259,8 +260,8 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
     assert said.code == 0, said.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
+@every(
+    "arguments, sentence",
     [
         (("predict", "pipe.joblib", "--text", "a car"), "pipe.joblib is a pickle, and opening a pickle can run any"),
         (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle does not go with a fol"),
@@ -275,7 +276,6 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
         (("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"), "pipe.skops"),
         (("predict", "nothing.skops", "--text", "a car"), "no model at 'nothing.skops'"),
     ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_what_a_pipeline_is_not_for_is_one_sentence(arguments: tuple[Any, ...], sentence: str, run: Run) -> None:
     said = run(*arguments)

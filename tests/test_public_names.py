@@ -10,6 +10,7 @@ import types
 from pathlib import Path
 
 import pytest
+from cases import every
 
 import textlrp
 
@@ -43,7 +44,7 @@ def test_the_public_names_are_exactly_these() -> None:
     assert len(NAMES) <= 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_every_name_loads_and_says_what_it_is(name: str) -> None:
     value = getattr(textlrp, name)
     assert callable(value)
@@ -93,7 +94,9 @@ def test_import_is_light() -> None:
 def test_pages_are_rendered_without_torch_spacy_or_matplotlib() -> None:
     code = (
         "import sys, textlrp.reports.corpus.report_files\n"
-        "import textlrp.reports.evaluation.evaluation_page, textlrp.reports.comparison.comparison_page\n"
+        "import textlrp.reports.evaluation.evaluation_page as page, textlrp.reports.comparison.comparison_page\n"
+        "drawn = {'pointing': {'rows': [{'method': 'm', 'accuracy': 0.5}]}}\n"
+        "assert '<svg' in page.evaluation_page(drawn)\n"
         "print([name for name in ('torch', 'spacy', 'matplotlib', 'numba') if name in sys.modules])"
     )
     assert run(code) == "[]"

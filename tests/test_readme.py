@@ -37,3 +37,28 @@ def test_every_notebook_is_linked() -> None:
     assert {path for path in pointed_to() if path.endswith(".ipynb")} == {
         f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")
     }
+
+
+def architecture() -> str:
+    return README[README.index("## Architecture") : README.index("## The method and its licence")]
+
+
+def files_named(section: str) -> set[str]:
+    """Files and folders of ``textlrp/`` in the first two columns of the tables of the architecture section."""
+    rows = [line for line in section.splitlines() if line.startswith("|") and "`" in line]
+    cells = [cell for line in rows for cell in line.strip("|").split("|")]
+    return {name for cell in cells for name in re.findall(r"`([\w/]+(?:/|\.py))`", cell)}
+
+
+def test_files_of_the_architecture_section_exist() -> None:
+    names = files_named(architecture()) - {"textlrp/"}
+    assert len(names) >= 40
+    assert sorted(name for name in names if not (ROOT / "textlrp" / name).exists()) == []
+
+
+def test_the_core_is_read_in_an_evening_and_its_lines_are_those_stated() -> None:
+    stated = {name: int(count) for name, count in re.findall(r"^\| `([\w/]+\.py)` \| (\d+) \|", architecture(), re.M)}
+    counted = {name: len((ROOT / "textlrp" / name).read_text("utf-8").splitlines()) for name in stated}
+    assert len(stated) >= 12
+    assert sum(counted.values()) <= 3000
+    assert {name: count for name, count in counted.items() if abs(count - stated[name]) > 0.1 * count} == {}

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 import textlrp
-from textlrp.explainers.blocks import lead
+from textlrp.explainers.batch_relevance import lead
 from textlrp.explainers.explain import how_to_explain
 from textlrp.models.estimators import CNNClassifier
 from textlrp.models.tapes import kept_projections, tracer
-from textlrp.text.batches import Batch, Reading, pad
+from textlrp.text.batches import Batch, Reading, end_to_end
 from textlrp.text.vocabulary import Vocabulary
 
 WORDS, D, F, C, TEXTS, LENGTH = 2000, 300, 800, 20, 64, 200
@@ -71,11 +71,11 @@ def seconds(run: Callable[[], object]) -> float:
 @pytest.mark.slow
 def test_all_classes_are_explained_several_times_faster_than_a_plain_forward_pass() -> None:
     model = net()
-    ids, lengths = pad([np.random.default_rng(n).integers(1, WORDS + 1, LENGTH) for n in range(TEXTS)])
+    words, starts = end_to_end([np.random.default_rng(n).integers(1, WORDS + 1, LENGTH) for n in range(TEXTS)])
     nothing = tuple(Reading(str(n), None, None, None, ()) for n in range(TEXTS))  # type: ignore[arg-type]
-    batch = Batch(nothing, ids, lengths, (None,) * TEXTS, (None,) * TEXTS)  # type: ignore[arg-type]
+    batch = Batch(nothing, words, starts, (None,) * TEXTS, (None,) * TEXTS)  # type: ignore[arg-type]
     how = how_to_explain(model, None, "lrp")._replace(trace=tracer(model, kept=kept_projections(model)))
-    forward, padded = plain(model), torch.from_numpy(ids)
+    forward, padded = plain(model), torch.from_numpy(batch.ids)
 
     def explain() -> object:
         return lead(model, batch, "all", None, how)

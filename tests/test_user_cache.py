@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def test_no_damage_is_read(tmp_path_factory: pytest.TempPathFactory, data: st.Da
             assert json.loads(damaged)["content"] == CONTENT
 
 
-@pytest.mark.parametrize("stored", ["", "{", "null", "[]", "1", "[" * 100_000, '{"key": {"format": 1}}', "\udcff"])
+@every("stored", ["", "{", "null", "[]", "1", "[" * 100_000, '{"key": {"format": 1}}', "\udcff"])
 def test_what_is_no_cache_file_reads_nothing(tmp_path: Path, stored: str) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(stored.encode("utf-8", "surrogateescape"))

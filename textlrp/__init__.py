@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textlrp.explainers.targets import Index
     from textlrp.explanation import Explanation
     from textlrp.lrp.composite import Composite
-    from textlrp.lrp.recorded.calls import register
+    from textlrp.lrp.recorded.operations import register
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
     from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
     from textlrp.models.torch_module.wrapping import wrap
@@ -67,7 +67,7 @@ _HOMES = {
     "load_20newsgroups": "text.corpora",
     "load_corpus": "text.corpora",
     "load_sample_posts": "text.corpora",
-    "register": "lrp.recorded.record",
+    "register": "lrp.recorded.operations",
     "wrap": "models.torch_module.wrapping",
     "write_report": "reports.corpus.report_files",
 }

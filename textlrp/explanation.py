@@ -11,32 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError, TargetError
-from textlrp.records import Status, Target, Tokens
+from textlrp.records import Status, Target, Tokens, target_names
+from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class TokenRelevance(NamedTuple):
-    """One token of :meth:`Explanation.top` with ``by="token"``: the token as written and its character offsets."""
-
-    token: str
-    relevance: float
-    start: int
-    end: int
-
-
-class WordRelevance(NamedTuple):
-    """One distinct word of a text, of :meth:`Explanation.words` and :meth:`Explanation.top`.
-
-    ``word`` is the normalized word, ``relevance`` the sum over its ``occurrences``, and ``spans`` their character
-    offsets (start, end) in the order of the text.
-    """
-
-    word: str
-    relevance: float
-    occurrences: int
-    spans: tuple[tuple[int, int], ...] = ()
 
 
 class Phrase(NamedTuple):
@@ -167,19 +146,7 @@ class Explanation:
         Where a class or another contrast is called the same, the names of a contrast are put in quotes: ``'A', not
         'B'``, and classes with one name get their positions: ``A [2]``.
         """
-        return tuple(self._name(target) for target in self.targets)
-
-    def _name(self, target: Target) -> str:
-        if not isinstance(target, tuple):
-            name = self.labels[target]
-            return name if self.labels.count(name) == 1 else f"{name} [{target}]"
-        one, other = (self._name(each) for each in target)
-        plain = f"{one}, not {other}"
-        same = {self._name(each) for each in range(len(self.labels)) if ", not " in self.labels[each]}
-        if plain not in same and ", not " not in one and ", not " not in other:
-            return plain
-        quoted = f"{one!r}, not {other!r}"
-        return quoted if quoted not in same else f"{quoted} {list(target)}"
+        return target_names(self.labels, self.targets)
 
     def row(self, target: str | int | None = None) -> int:
         """Position k of a target among the explained ones.
@@ -220,34 +187,14 @@ class Explanation:
             return self.words(target=target)[:n]
         if by != "token":
             raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
-        values = self.relevance[self.row(target)]
-        read = np.flatnonzero(self.seen)
-        order = read[np.argsort(-values[read], kind="stable")][:n]
-        spans = self.tokens.spans
-        return [
-            TokenRelevance(self.text[spans[t, 0] : spans[t, 1]], float(values[t]), int(spans[t, 0]), int(spans[t, 1]))
-            for t in order
-        ]
+        return ranked_tokens(self.tokens, self.seen, self.relevance[self.row(target)])[:n]
 
     def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
         """One row per distinct word read: summed relevance, occurrences and offsets, most positive first.
 
         Words with equal relevance are in alphabetical order.
         """
-        forms, word_of = self.tokens.words()
-        values = np.zeros(len(forms), dtype=self.relevance.dtype)
-        np.add.at(values, word_of, self.relevance[self.row(target)])
-        read = np.unique(word_of[self.seen])
-        starts = self.tokens.spans[np.searchsorted(word_of, read, "left"), 0].tolist()
-        ends = self.tokens.spans[np.searchsorted(word_of, read, "right") - 1, 1].tolist()
-        sums: dict[str, float] = {}
-        spans: dict[str, list[tuple[int, int]]] = {}
-        for word, start, end in zip(read.tolist(), starts, ends, strict=True):
-            form = forms[word]
-            sums[form] = sums.get(form, 0.0) + float(values[word])
-            spans.setdefault(form, []).append((start, end))
-        rows = [WordRelevance(word, total, len(spans[word]), tuple(spans[word])) for word, total in sums.items()]
-        return sorted(rows, key=lambda row: (-row.relevance, row.word))
+        return ranked_words(self.tokens, self.seen, self.relevance[self.row(target)])
 
     # ---- other shapes of the same data (late imports: the only exceptions of the layers' contract)
 
@@ -292,7 +239,7 @@ class Explanation:
 
         With ``ledger=True`` what was absorbed follows as rows without a token.
         """
-        from textlrp.reports.frame import to_frame
+        from textlrp.store.frame import to_frame
 
         return to_frame(self, ledger=ledger)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    pass
-
 
 Label = str | int | bool
 """A class as the user wrote it in the labels of the training texts."""
@@ -116,3 +112,21 @@ class Listing(NamedTuple):
     note: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def target_names(labels: Sequence[str], targets: Sequence[Target]) -> tuple[str, ...]:
+    """(K,) targets as text, as :attr:`textlrp.Explanation.target_names` describes; ``labels`` (C,)."""
+    return tuple(_target_name(labels, target) for target in targets)
+
+
+def _target_name(labels: Sequence[str], target: Target) -> str:
+    if not isinstance(target, tuple):
+        name = labels[target]
+        return name if labels.count(name) == 1 else f"{name} [{target}]"
+    one, other = (_target_name(labels, each) for each in target)
+    plain = f"{one}, not {other}"
+    same = {_target_name(labels, each) for each in range(len(labels)) if ", not " in labels[each]}
+    if plain not in same and ", not " not in one and ", not " not in other:
+        return plain
+    quoted = f"{one!r}, not {other!r}"
+    return quoted if quoted not in same else f"{quoted} {list(target)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from functools import cache, partial
 from itertools import pairwise
@@ -14,11 +15,13 @@ import torch
 from toys import LABELS, TEXTS, VARIANTS, fitted, small
 
 import textlrp
-from textlrp.bulk import BatchExplainer
+from textlrp import store
+from textlrp.bulk import BatchExplainer, explain_to_folder
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
-from textlrp.rows import about_of, relevance_of
+from textlrp.store.columns import about_of
 
 MODELS = ("20newsgroups-cnn", "20newsgroups-boe", "svm")
 
@@ -50,6 +53,10 @@ def toy_batch(count: int = 24) -> pa.Table:
     return pa.table({"text": [TEXTS[n % 24] for n in range(count)], "label": [LABELS[n % 24] for n in range(count)]})
 
 
+def relevance_of(table: pa.Table) -> list[Any]:
+    return [stored.relevance for stored in store.read(table)]
+
+
 def within(found: Any, expected: Any, tolerance: float, size: float) -> bool:
     return bool(np.abs(np.asarray(found, np.float64) - expected).max(initial=0) <= tolerance * size)
 
@@ -59,12 +66,12 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
     asked = {key: value for key, value in options.items() if key not in ("precision", "top_k")}
     explainer = BatchExplainer(model(name), **options)
     table = explainer(batch_of(documents))
-    assert about_of(table.schema) == explainer.about
+    assert about_of(table.schema, "it") == explainer.about
     classes = explainer.about.classes
     assert classes == tuple(str(label) for label in model(name).classes_)
-    found = zip(table.to_pylist(), relevance_of(table), strict=True)
+    found = zip(table.to_pylist(), store.read(table), strict=True)
     whys = textlrp.explain(model(name), documents, **asked)
-    for n, ((row, relevance), why, document) in enumerate(zip(found, whys, documents, strict=True)):
+    for n, ((row, stored), why, document) in enumerate(zip(found, whys, documents, strict=True)):
         read = (why.status == 0) | (why.status == 3)
         assert (row["row"], row["document_id"], row["gold"]) == (n, document.id, str(document.label))
         assert row["words"] == [form for form, own in zip(why.tokens.forms, read, strict=True) if own]
@@ -72,18 +79,24 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
         np.testing.assert_array_equal(spans, why.tokens.spans[read])
         for (start, end), word in zip(spans.tolist(), row["words"], strict=True):
             assert document.text[start:end].lower() == word
-        assert row["known"] == why.seen[read].tolist()
+        assert row["status"] == why.status[read].tolist()
         targets = [t if isinstance(t, tuple) else (t, -1) for t in why.targets]
         assert list(zip(row["targets"], row["versus"], strict=True)) == targets
         size = float(np.abs(why.relevance).sum() + np.abs(why.absorbed).sum())
         close = 1e-3 if options.get("precision", "float16") == "float16" else tolerance
+        relevance = stored.relevance
         assert within(relevance, why.relevance[:, read], close, size)
+        assert (stored.targets, stored.labels, stored.start) == (why.targets, why.labels, why.start)
+        assert within(
+            stored.relevance.sum(axis=1) + stored.absorbed, relevance.sum(axis=1) + why.absorbed, close, size
+        )
         assert within(row["absorbed"], why.absorbed, tolerance, size)
         assert within(row["scores"], why.scores, tolerance, size + float(np.abs(why.scores).max()))
         assert row["predicted"] == classes[int(np.argmax(row["scores"]))]
         if "method" not in options:  # the law of LRP
-            total = relevance.sum(axis=1, dtype=np.float64) + row["absorbed"] + row["left_out"]
-            assert within(total, why.start_scores, close, size)
+            total = relevance.sum(axis=1, dtype=np.float64) + stored.absorbed
+            assert within(total, stored.start_scores, close, size)
+            assert within(stored.start_scores, why.start_scores, tolerance, size)
     return table
 
 
@@ -122,7 +135,7 @@ def test_texts_of_all_kinds() -> None:
         assert table["gold"].null_count == 7
         for row, relevance in zip(table.to_pylist(), relevance_of(table), strict=True):
             assert relevance.shape == (3, len(row["words"]))
-            assert not relevance[:, ~np.array(row["known"], dtype=bool)].any()
+            assert not relevance[:, np.array(row["status"], dtype=int) != 0].any()
             np.testing.assert_allclose(relevance.sum(axis=1) + row["absorbed"], row["scores"], rtol=1e-4, atol=1e-4)
 
 
@@ -210,8 +223,8 @@ def test_a_wrong_top_k_is_refused(top_k: Any) -> None:
 
 def test_wrong_options_are_refused_before_any_batch() -> None:
     toy: Any = fitted("svm")
-    with pytest.raises(OptionError, match="precision='half' came"):
-        BatchExplainer(toy, precision="half")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="precision must be"):
+        BatchExplainer(toy, precision="half")
     for target in ("meds", ("med", "meds"), ["med", "meds"], []):
         with pytest.raises(TargetError):
             BatchExplainer(toy, target=target)
@@ -221,3 +234,11 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
         BatchExplainer(toy, rule="epsilon", method="occlusion")
     with pytest.raises(ModelError):
         BatchExplainer("no-such-model")
+
+
+@pytest.mark.parametrize("function", [BatchExplainer, explain_to_folder])
+def test_bulk_options_are_the_keywords_of_the_explainer_in_order(function: Any) -> None:
+    others = {"model", "source", "folder", "by", "force", "memory", "kept"}
+    parameters = inspect.signature(function).parameters.items()
+    expected = {name: parameter.default for name, parameter in parameters if name not in others}
+    assert list(BulkOptions().keywords().items()) == list(expected.items())

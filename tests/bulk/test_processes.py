@@ -25,12 +25,13 @@ from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complai
 from toys import LABELS, TEXTS, fitted, small
 
 from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, messages
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import PRELOAD, processes
 from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
 from textlrp.machine import context
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +101,7 @@ def test_processes_that_share_projections_write_the_bytes_of_one(
 
 def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:
     folder.mkdir()
-    with processes(model, {}, workers=workers, memory=1 << 20) as engine:
+    with processes(model, BulkOptions(), workers=workers, memory=1 << 20) as engine:
         yield from engine.explain(Parts(source), folder)
 
 

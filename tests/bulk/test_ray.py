@@ -22,7 +22,7 @@ import textlrp
 from textlrp.bulk import BatchExplainer, Run, Workforce, explain_to_folder, file_source
 from textlrp.bulk.parts import PART_ROWS
 from textlrp.errors import DataError
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 ray = pytest.importorskip("ray")
 pytestmark = [

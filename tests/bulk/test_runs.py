@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_csv
+from cases import every
 from toys import LABELS, TEXTS, fitted
 
 from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, Workforce, explain_to_folder, file_source
@@ -24,7 +25,7 @@ from textlrp.bulk import pool as pool_module
 from textlrp.bulk import run as run_module
 from textlrp.errors import DataError, OptionError, StoppedError, TargetError
 from textlrp.records import Document
-from textlrp.text.readers import Columns
+from textlrp.text.row_layout import Columns
 
 PART = 64
 ONE = Workforce(workers=1)
@@ -92,7 +93,7 @@ def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path
     assert (again.explained, again.bytes) == (0, 0)
 
 
-@pytest.mark.parametrize("lost", [[0], [1], [3], [0, 2], [0, 1, 2, 3]])
+@every("lost", [[0], [1], [3], [0, 2], [0, 1, 2, 3]])
 def test_a_part_that_is_lost_is_made_again_and_it_alone(corpus: Path, tmp_path: Path, lost: list[int]) -> None:
     folder = tmp_path / "out"
     explained(corpus, folder)
@@ -225,7 +226,7 @@ OTHER: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("differs", OTHER)
+@every("differs", OTHER)
 def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) -> None:
     explained(corpus, tmp_path / "out")
     before = times_in(tmp_path / "out")
@@ -235,12 +236,12 @@ def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) 
     assert times_in(tmp_path / "out") == before
 
 
-def test_a_run_of_a_version_without_a_start_goes_on(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_of_a_version_with_other_columns_is_refused(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out")
     said = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
-    del said["start"], said["notes"]
-    (tmp_path / "out" / "run.json").write_text(json.dumps(said), encoding="utf-8")
-    assert explained(corpus, tmp_path / "out").explained == 0
+    (tmp_path / "out" / "run.json").write_text(json.dumps(said | {"format": "run 1"}), encoding="utf-8")
+    with pytest.raises(DataError, match="differs in format; name a new folder"):
+        explained(corpus, tmp_path / "out")
 
 
 def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Path, tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_other_things_in_the_folder_are_left_alone(corpus: Path, tmp_path: Path,
     assert {path.name: path.read_text() for path in folder.iterdir()} == {name: "mine"}
 
 
-@pytest.mark.parametrize("said", ["{", "[1]", "null", "", "\x00\xff"])
+@every("said", ["{", "[1]", "null", "", "\x00\xff"])
 def test_a_run_file_that_is_none_is_refused(corpus: Path, tmp_path: Path, said: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
@@ -412,7 +413,7 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
 KINDS = ("fields.csv", "bytes.csv", "quotes.tsv", "some.jsonl", "some.parquet", "bytes.parquet")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@every("kind", KINDS)
 def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Path, kind: str) -> None:
     path, wrong = next((path, wrong) for path, wrong in broken_inputs(tmp_path) if path.name == kind)
     run = explained(path, tmp_path / "out")

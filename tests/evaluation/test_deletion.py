@@ -38,14 +38,13 @@ class Sentiment:
         self.names = [*WEIGHT, "the"]
 
     def encode(self, texts: Any) -> Any:
-        from textlrp.text.batches import Batch, pad
+        from textlrp.text.batches import Batch, end_to_end
 
         reader = self.words.reader()
         readings = [reader.read(text, n) for n, text in enumerate(texts)]
         rows = [np.array([self.names.index(form) + 1 for form in reading.forms]) for reading in readings]
-        ids, lengths = pad(rows)
         nothing = tuple(np.zeros(len(reading.tokens), dtype=np.int32) for reading in readings)
-        return Batch(tuple(readings), ids, lengths, tuple(each.astype(np.uint8) for each in nothing), nothing)
+        return Batch(tuple(readings), *end_to_end(rows), tuple(each.astype(np.uint8) for each in nothing), nothing)
 
     def scores(self, batch: Any, *, keep: Any = None) -> Any:
         values = np.array([0.0, *WEIGHT.values(), 0.0])[batch.ids]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ def test_an_interval_of_many_coin_throws_is_that_of_the_normal_distribution():
     assert (low, high) == pytest.approx((0.25 - spread, 0.25 + spread), abs=0.002)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@every("seed", range(5))
 def test_95_of_100_intervals_hold_the_mean(seed):
     random = np.random.default_rng(seed)
     held = [
@@ -93,8 +94,8 @@ def test_a_verdict_wants_enough_documents_and_an_interval_without_zero():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("better", ["higher", "lower"])
-@pytest.mark.parametrize("size", [1, 3, FEWEST - 1])
+@every("better", ["higher", "lower"])
+@every("size", [1, 3, FEWEST - 1])
 def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
     noise = np.random.default_rng(size).normal(size=size)
     for values in (noise + 99, noise - 99, noise, np.zeros(size)):
@@ -112,7 +113,7 @@ def test_the_seed_decides():
     assert bootstrap_interval(values, seed=1) != bootstrap_interval(values, seed=2)
 
 
-@pytest.mark.parametrize("values", [[], np.zeros((0, 3)), 1.0, [1.0, np.nan], [np.inf]])
+@every("values", [[], np.zeros((0, 3)), 1.0, [1.0, np.nan], [np.inf]])
 def test_nothing_to_average_is_said(values):
     with pytest.raises(DataError):
         bootstrap_means(values)

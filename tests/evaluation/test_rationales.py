@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import every
 from explanations import make_explanation, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,9 +174,7 @@ def replace_label(marked, label):
     return Rationale(marked.id, marked.text, label, marked.spans)
 
 
-@pytest.mark.parametrize(
-    ("span", "share"), [([4, 7], 0.25), ([2, 5], 0.5), ([3, 4], None), ([3, 5], 0.25), ([0, 9], 0.75)]
-)
+@every("span, share", [([4, 7], 0.25), ([2, 5], 0.5), ([3, 4], None), ([3, 5], 0.25), ([0, 9], 0.75)])
 def test_a_word_is_marked_if_a_range_overlaps_it(span, share):
     marked = Rationale("1", TEXT, None, np.array([span], dtype=np.int32))
     if share is None:
@@ -260,8 +259,8 @@ def test_spans_and_words_are_read(tmp_path):
     assert first.document.label == "autos"
 
 
-@pytest.mark.parametrize(
-    ("row", "sentence"),
+@every(
+    "row, sentence",
     [
         ("{", "line 2 is not JSON"),
         ("[1]", "line 2 has no text"),
@@ -286,7 +285,7 @@ def test_bad_lines_are_named(tmp_path, row, sentence):
         read_rationales(path)
 
 
-@pytest.mark.parametrize("nothing", [{}, {"spans": []}, {"words": []}, {"spans": [[1, 1]]}, {"spans": None}])
+@every("nothing", [{}, {"spans": []}, {"words": []}, {"spans": [[1, 1]]}, {"spans": None}])
 def test_rows_that_mark_nothing_are_skipped_and_counted(tmp_path, nothing):
     good = {"text": "abc", "spans": [[0, 1], [2, 2]]}
     path = write(tmp_path / "marked.jsonl", {"text": "abc"} | nothing, good, {"text": "de"} | nothing)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
+from cases import every
 from toys import READ, fitted, scrambled
 
 from textlrp.explainers.closed import closed_form, gradients_by_dimension, has_closed_form
@@ -27,8 +27,8 @@ METHODS: tuple[Method, ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize("seed", range(6))
+@every("method", METHODS)
+@every("seed", range(6))
 def test_closed_form_is_autograd(method: Method, seed: int) -> None:
     model = scrambled(fitted("cnn-max", "float64"), seed)
     batch = model.encode(list(READ))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from cases import every
 
 from textlrp.errors import OptionError, RuleError
 from textlrp.explainers import methods
@@ -29,7 +30,7 @@ def test_there_are_twelve_methods_and_each_says_what_it_sums_to() -> None:
         assert "arxiv" in documented or name == "random"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@every("name", NAMES)
 def test_a_method_is_a_frozen_value_whose_print_can_be_pasted(name: str) -> None:
     method = METHODS[name].value
     assert eval(repr(method), vars(methods)) == method
@@ -47,8 +48,8 @@ def test_options_are_part_of_the_value() -> None:
     assert as_method("input_t_gradient").name == "gradient-x-input"
 
 
-@pytest.mark.parametrize(
-    ("wanted", "message"),
+@every(
+    "wanted, message",
     [
         ("gradcam", r"no method is called 'gradcam'; the closest name is 'grad-cam', and there are lrp, squared"),
         ("LRP2", r"the closest name is 'lrp'"),
@@ -62,8 +63,8 @@ def test_an_unknown_method_is_refused_with_the_closest_name(wanted: Any, message
         as_method(wanted)
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"),
+@every(
+    "kind, options",
     [
         (IntegratedGradients, {"steps": 0}),
         (IntegratedGradients, {"steps": 2.5}),
@@ -85,7 +86,7 @@ def test_an_option_out_of_its_range_is_refused(kind: Any, options: dict[str, Any
         kind(**options)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@every("name", METHODS)
 def test_a_method_comes_back_from_what_it_prints_as(name: str) -> None:
     assert as_method(repr(METHODS[name].value)) == METHODS[name].value
     assert as_method("Lime(samples=77, seed=3)") == Lime(samples=77, seed=3)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import gap
+from cases import every
+from laws import gap
 from toys import READ, TEXTS, fitted, scrambled
 
 from textlrp.errors import ModelError, OptionError
@@ -24,7 +25,7 @@ def phrased(rule: str, seed: int = 0, phrases: int = ALL, **options: Any) -> Ite
     return explain(model, READ, rule=rule, phrases=phrases, **options)
 
 
-@pytest.mark.parametrize("rule", PRESETS)
+@every("rule", PRESETS)
 def test_the_phrases_sum_to_the_relevance_of_the_words(rule: str) -> None:
     for seed in range(3):
         for why in phrased(rule, seed, target=["autos", ("med", "space")]):

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients as CaptumIntegratedGradients
+from cases import every
+from laws import gap
 from lime.lime_text import LimeTextExplainer
 from numpy.typing import NDArray
-from reference import Convolution, PlainCNN, convolve, gap
+from reference import Convolution, PlainCNN, convolve
 from torch import Tensor, nn
 from toys import NAMES, READ, TEXTS, VARIANTS, fitted, scrambled
 
@@ -41,9 +43,9 @@ from textlrp.explainers.methods import (
 )
 from textlrp.explainers.perturbation import balanced_tree
 from textlrp.explainers.rivals import attribute
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.differentiable import Point, same
+from textlrp.models.differentiable import InputPoint, same
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -110,8 +112,8 @@ class Hand:
         ]
         return torch.stack(rows).detach().numpy()
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
-        return Point(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        return InputPoint(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
 
 
 def hand(forward: Callable[[Tensor], Tensor], seed: int = 0, dimensions: int = 3) -> Any:
@@ -157,7 +159,7 @@ def test_unknown_words_get_nothing_and_the_shape_is_that_of_the_words(variant: s
             assert entry.shape == (2,)
 
 
-@each_case
+@every("variant, method", CASES)
 def test_one_class_is_explained_as_among_others_and_twice_the_same(variant: str, method: Method) -> None:
     model = fitted(variant, "float64")
     batch = model.encode(READ)
@@ -173,7 +175,7 @@ def test_one_class_is_explained_as_among_others_and_twice_the_same(variant: str,
                 np.testing.assert_allclose(entry[0], everything.ledger[key][c], rtol=1e-12, atol=1e-12)
 
 
-@each_case
+@every("variant, method", CASES)
 def test_a_contrast_is_the_difference_of_its_two_maps(variant: str, method: Method) -> None:
     model = fitted(variant, "float64")
     for why in explain(model, READ[:7], target=[("space", "autos"), "space", "autos"], method=method):
@@ -203,7 +205,7 @@ def test_where_a_method_is_exact_relevance_and_ledger_are_the_score(variant: str
             assert gap(left_over[k], why.relevance[k], [entry[k] for entry in why.ledger.values()]) < 5e-6
 
 
-@pytest.mark.parametrize("method", [entry.value for name, entry in METHODS.items() if "cam" not in name], ids=repr)
+@every("method", [entry.value for name, entry in METHODS.items() if "cam" not in name])
 def test_a_text_without_a_known_word_is_all_baseline(method: Method) -> None:
     for text in ("", "xylophone zebra quux"):
         model = fitted("cnn-max", "float64")
@@ -396,7 +398,7 @@ def by_hand(x: Sequence[float], guided: bool | None) -> list[float]:
     return totals
 
 
-@pytest.mark.parametrize("x", [(1.0, 0.5), (1.0, -2.0), (-1.0, 3.0), (-2.0, -1.0), (3.0, 1.0)])
+@every("x", [(1.0, 0.5), (1.0, -2.0), (-1.0, 3.0), (-2.0, -1.0), (3.0, 1.0)])
 def test_deconvnet_and_guided_backprop_are_those_of_a_net_worked_out_by_hand(x: tuple[float, float]) -> None:
     model = hand(two_layers(torch.relu), dimensions=2)
     model.table[:] = torch.tensor(x, dtype=torch.float64)
@@ -423,7 +425,7 @@ def in_place(relu: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
     return changed
 
 
-@pytest.mark.parametrize(
+@every(
     "relu",
     [
         torch.Tensor.relu,
@@ -686,7 +688,7 @@ def test_shap_breaks_ties_by_its_seed() -> None:
         assert found(model, text, Shap(samples=6, seed=seed)).relevance.tobytes() == relevance
 
 
-@pytest.mark.parametrize("words", [2, 3, 4, 5, 8, 13])
+@every("words", [2, 3, 4, 5, 8, 13])
 def test_the_tree_of_positions_halves_every_group(words: int) -> None:
     tree = balanced_tree(words)
     assert tree.shape == (words - 1, 4)

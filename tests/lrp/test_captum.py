@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import outside
 import pytest
+from cases import every
+from laws import gap
 from outside import CAPTUM, CAPTUM_EPSILON, LAYERS, C, N, Subject
-from reference import gap
 
-from textlrp.lrp.rules import Epsilon, Gamma, Rule, Zero
+from textlrp.lrp.rules import Epsilon, Gamma, Zero
+from textlrp.lrp.shares import Rule
 
 TOLERANCE = 1e-10
 SEEDS = range(3)
 
 each_net = pytest.mark.parametrize("net", LAYERS)
-each_rule = pytest.mark.parametrize("rule", CAPTUM, ids=repr)
 
 
 def largest_gap(chosen: Subject, rule: Rule, *, recorded: bool = False) -> tuple[float, int]:
@@ -38,7 +39,7 @@ def largest_gap(chosen: Subject, rule: Rule, *, recorded: bool = False) -> tuple
 
 
 @each_net
-@each_rule
+@every("rule", CAPTUM)
 def test_a_rule_is_that_of_captum_where_it_means_the_same(net: str, rule: Rule) -> None:
     asked = 0
     for seed in SEEDS:
@@ -49,14 +50,14 @@ def test_a_rule_is_that_of_captum_where_it_means_the_same(net: str, rule: Rule) 
 
 
 @each_net
-@each_rule
+@every("rule", CAPTUM)
 def test_the_recorded_trace_is_that_of_captum(net: str, rule: Rule) -> None:
     worst, count = largest_gap(outside.captum_subject(net, 0, rule), rule, recorded=True)
     assert worst < TOLERANCE
     assert count
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CAPTUM if not isinstance(rule, (Zero, Epsilon))], ids=repr)
+@every("rule", [rule for rule in CAPTUM if not isinstance(rule, (Zero, Epsilon))])
 def test_elsewhere_they_differ(rule: Rule) -> None:
     """If this ever fails, what the docstrings say of Captum is out of date."""
     assert largest_gap(outside.subject("max", 0), rule)[0] > 1e-3

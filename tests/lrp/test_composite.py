@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import pytest
 import torch
+from cases import every
 
 from textlrp.errors import RuleError
-from textlrp.lrp.composite import KINDS, UNWEIGHTED, Composite, Layer, is_rule
+from textlrp.lrp.composite import LAYER_KINDS, UNWEIGHTED, Composite, Layer, is_rule
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, Zero, ZPlus
-from textlrp.lrp.trace import Step, Trace, layers_of
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Zero, ZPlus
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace import Trace, layers_of
+from textlrp.lrp.trace_steps import Step
 
 CONVOLUTION, OUTPUT = Layer("conv2", "convolution", 0, 1), Layer("output", "dense", 1, 0)
 NAMES: dict[str, Any] = {kind.__name__: kind for kind in RULES} | {"Composite": Composite}
@@ -137,7 +140,7 @@ def test_a_value_read_twice_and_a_layer_used_twice() -> None:
 # ---- what does not fit
 
 
-@pytest.mark.parametrize("key", ["conv7", 2, -3, "lookup", "relu"])
+@every("key", ["conv7", 2, -3, "lookup", "relu"])
 def test_an_unknown_layer_is_named_with_those_there_are(key: str | int) -> None:
     with pytest.raises(RuleError) as refusal:
         Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT, OUTPUT])
@@ -147,13 +150,13 @@ def test_an_unknown_layer_is_named_with_those_there_are(key: str | int) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["conv2", "mean2", 0, 1, -1, -2, *KINDS])
+@every("key", ["conv2", "mean2", 0, 1, -1, -2, *LAYER_KINDS])
 def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
     Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT])
 
 
-@pytest.mark.parametrize(
-    ("layers", "default"),
+@every(
+    "layers, default",
     [
         (Epsilon(), Epsilon()),
         ([("output", Zero())], Epsilon()),
@@ -165,14 +168,13 @@ def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
         ({0.0: Zero()}, Epsilon()),
         ({None: Zero()}, Epsilon()),
     ],
-    ids=repr,
 )
 def test_a_composite_of_something_else_than_rules_is_refused(layers: Any, default: Any) -> None:
     with pytest.raises(RuleError, match=r"came.*wanted"):
         Composite(layers, default=default)
 
 
-@pytest.mark.parametrize("rule", [kind() for kind in RULES], ids=repr)
+@every("rule", [kind() for kind in RULES])
 def test_a_rule_is_one_and_its_class_is_not(rule: Rule) -> None:
     assert is_rule(rule)
     assert not is_rule(type(rule))
@@ -182,10 +184,9 @@ def test_a_rule_is_one_and_its_class_is_not(rule: Rule) -> None:
 # ---- values
 
 
-@pytest.mark.parametrize(
+@every(
     "composite",
     [*PRESETS.values(), Composite({"output": Epsilon(0.25, bias="spread"), -2: AlphaBeta(1.0, 0.0)})],
-    ids=repr,
 )
 def test_repr_pastes_back(composite: Composite) -> None:
     assert eval(repr(composite), dict(NAMES)) == composite

@@ -8,7 +8,7 @@ import torch
 
 import textlrp
 from textlrp.errors import OptionError
-from textlrp.lrp.kernels import device
+from textlrp.lrp.kernels import device, landing
 from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.presets import PRESETS
 
@@ -43,19 +43,21 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
     expected = kernels.winners([(width, projections.numpy(), None)], flat, starts).products.reshape(
         *where.shape, width
     )
-    products, start = device.winning_windows(projections, ids, torch.tensor(LENGTHS), width)
+    products, start = device.winning_windows_on_device(projections, ids, torch.tensor(LENGTHS), width)
     assert start.tolist() == where.tolist()  # of equals the first: phrases come twice here
     np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-12)
 
     by_filter = weight.reshape(D, width, F).permute(2, 1, 0).contiguous()
-    signed = kernels.signed_contributions(vectors.numpy(), by_filter.numpy(), ids.numpy(), start.numpy())
-    for found, side in zip(device.signed_contributions(vectors, by_filter, ids, start), signed, strict=True):
+    signed = landing.signed_contributions(vectors.numpy(), by_filter.numpy(), ids.numpy(), start.numpy())
+    for found, side in zip(
+        device.signed_contributions_on_device(vectors, by_filter, ids, start), signed, strict=True
+    ):
         np.testing.assert_allclose(found, side, rtol=1e-12, atol=1e-12)
 
     factor = torch.randn((2, len(texts), F), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), start.numpy(), ids.shape[1])
+    spread = landing.spread_over_windows(factor.numpy(), by_filter.numpy(), start.numpy(), ids.shape[1])
     np.testing.assert_allclose(
-        device.spread_over_windows(factor, by_filter, start, ids.shape[1]), spread, rtol=1e-12, atol=1e-12
+        device.spread_on_device(factor, by_filter, start, ids.shape[1]), spread, rtol=1e-12, atol=1e-12
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from cases import every
 from toys import READ, fitted, scrambled
 
 from textlrp.errors import RuleError
@@ -11,8 +12,8 @@ from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.trace import by_dimension, one_hot_seed, propagate
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe"])
+@every("preset", PRESETS)
+@every("variant", ["cnn-max", "cnn-mean", "boe"])
 def test_dimensions_sum_to_words(variant: str, preset: str) -> None:
     model = scrambled(fitted(variant, "float64"), 1)
     trace = model.trace(model.encode(list(READ)))

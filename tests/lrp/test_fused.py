@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import gap, score_gap
 from numpy.typing import NDArray
-from reference import RECIPES, Convolution, cnn, gap, table_bounds
+from reference import RECIPES, Convolution, cnn, table_bounds
 from toys import READ, fitted
 
 from textlrp.errors import RuleError
@@ -20,7 +22,8 @@ from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import Landed, land
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import Epsilon, Gamma, Rule, ZBox
+from textlrp.lrp.rules import Epsilon, Gamma, ZBox
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
@@ -46,7 +49,6 @@ TEXTS: tuple[list[int], ...] = (
 DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]
 """The presets that differ from each other; the other names stand for one of these."""
 
-each_preset = pytest.mark.parametrize("preset", DISTINCT)
 each_dtype = pytest.mark.parametrize("dtype", LAW)
 each_widths = pytest.mark.parametrize("widths", WIDTHS, ids=str)
 
@@ -117,8 +119,8 @@ def assert_same(trace: Trace, packed: Packed, composite: Composite, classes: NDA
     return landed
 
 
-@each_preset
 @each_dtype
+@every("preset", DISTINCT)
 def test_landing_is_propagating_and_keeps_the_law(preset: str, dtype: str) -> None:
     for widths in WIDTHS:
         for seed in range(2):
@@ -137,7 +139,7 @@ OTHER_RULES: tuple[Rule | Composite, ...] = (
 
 
 @each_dtype
-@pytest.mark.parametrize("rule", OTHER_RULES, ids=repr)
+@every("rule", OTHER_RULES)
 def test_rules_with_numbers_and_rules_by_name_land_too(rule: Rule | Composite, dtype: str) -> None:
     if isinstance(rule, ZBox):  # for the layer that reads the words alone
         composite = Composite({0: rule}, default=Epsilon())
@@ -183,8 +185,8 @@ def test_a_class_alone_is_what_it_is_among_all_in_whatever_order(widths: tuple[i
                 np.testing.assert_allclose(entry[:, 0], together.ledger[key][:, c], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("preset", ["epsilon", "alpha2-beta1", "epsilon-gamma-box"])
-@pytest.mark.parametrize("targets", [1, 2, 5])
+@every("preset", ["epsilon", "alpha2-beta1", "epsilon-gamma-box"])
+@every("targets", [1, 2, 5])
 def test_few_of_many_classes(preset: str, targets: int) -> None:
     packed = pack([np.array(text, dtype=np.int64) for text in TEXTS])
     trace = random_net((1, 3), "float64", 0, classes=12).trace(packed)
@@ -192,7 +194,7 @@ def test_few_of_many_classes(preset: str, targets: int) -> None:
     assert_same(trace, packed, PRESETS[preset], classes, "float64")
 
 
-@each_preset
+@every("preset", DISTINCT)
 def test_landing_is_the_plain_loops(preset: str) -> None:
     net, packed, trace = case((1, 3), "float64")
     table, weights = net.table.numpy(), net.weights
@@ -261,7 +263,7 @@ def entries(explanation: Explanation, k: int) -> dict[tuple[str, str], float]:
 
 
 @each_dtype
-@pytest.mark.parametrize("preset", ["epsilon", "epsilon-gamma-box", "alpha2-beta1", "arras2017", "flat"])
+@every("preset", ["epsilon", "epsilon-gamma-box", "alpha2-beta1", "arras2017", "flat"])
 def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(preset: str, dtype: str) -> None:
     model = fitted("cnn-max", dtype)
     asked: list[Any] = [("med", "space"), "space", ("space", "autos"), ("autos", "autos"), "med"]
@@ -280,11 +282,10 @@ def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(pres
                 entry = alone.ledger.get(key, np.zeros(C))
                 wanted = float(entry[a]) - (0.0 if b is None else float(entry[b]))
                 assert gap(entries(found, k).get(key, 0.0) - wanted, *size) < LAW[dtype], key
-            missing = found.relevance[k].sum() + found.absorbed[k] - found.start_scores[k]
-            assert gap(missing, *size) < LAW[dtype]
+        assert score_gap(found) < LAW[dtype]
 
 
-@each_preset
+@every("preset", DISTINCT)
 def test_the_recorded_module_is_explained_as_the_net_itself(preset: str) -> None:
     model = fitted("cnn-max", "float64")
     numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}

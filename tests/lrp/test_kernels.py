@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from textlrp.lrp.kernels import landing
 from textlrp.lrp.kernels import means as mean_kernels
 from textlrp.lrp.kernels import windows as kernels
 
@@ -139,7 +140,7 @@ def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
     _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy())
     words = padded(case)
-    positive, negative = kernels.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
+    positive, negative = landing.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
     shares = products_of(case)
     np.testing.assert_array_equal(positive + negative, shares)
     for n in range(len(case.texts)):
@@ -218,7 +219,7 @@ def test_kernels_keep_the_dtype(dtype: Any) -> None:
     means = mean_kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
     back, bias_back = mean_kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy().astype(dtype))
-    signed = kernels.signed_contributions(case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64))
+    signed = landing.signed_contributions(case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64))
     assert {array.dtype for array in (best, landed, shares, means, back, bias_back, *signed)} == {np.dtype(dtype)}
 
 
@@ -272,7 +273,7 @@ def test_winners_land_as_in_plain_loops(
     where = np.concatenate(found_windows, axis=1)
     landed, unread = numbers(len(case.ids), k), numbers(documents, k)  # what was there before does not count
     expected = np.zeros_like(landed), np.zeros_like(unread)
-    kernels.land_winners(
+    landing.land_winners(
         shares,
         scale,
         bounds,

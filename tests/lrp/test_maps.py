@@ -8,21 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from cases import every
 from torch import Tensor
 
-from textlrp.lrp.maps import (
-    Added,
-    Dense,
-    Features,
-    LinearMap,
-    Mean,
-    WinningWindows,
-    WordBag,
-    WordWindows,
-    sides,
-    table_bounds,
-)
-from textlrp.lrp.rules import Box, Part
+from textlrp.lrp.maps import Added, Dense, Features, LinearMap, Mean, WordBag, sides, table_bounds
+from textlrp.lrp.shares import Box, Part
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 K, N, T, D, F, C, H, WORDS = 2, 3, 6, 4, 5, 3, 2, 7
 
@@ -155,7 +146,8 @@ CASES = [dense, added, features, word_bag, mean, word_windows, winning_windows]
 BOXES = ("box of numbers", "box of vectors")
 
 each_case = pytest.mark.parametrize("make", CASES)
-each_part = pytest.mark.parametrize("part", [*Part, *BOXES], ids=str)
+PARTS = (*Part, *BOXES)
+each_part = pytest.mark.parametrize("part", PARTS, ids=str)
 
 
 def box_of(case: Case, name: str, dtype: torch.dtype = torch.float64) -> Box:
@@ -184,7 +176,7 @@ def value_of(term: Term, part: Part | Box) -> float:
 
 
 @each_case
-@each_part
+@every("part", PARTS)
 def test_total_and_pull_are_those_of_plain_loops(make: Callable[[], Case], part: Any) -> None:
     case = make()
     if isinstance(part, str):
@@ -202,8 +194,8 @@ def test_total_and_pull_are_those_of_plain_loops(make: Callable[[], Case], part:
 
 
 @each_case
-@each_part
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@every("part", PARTS)
+@every("dtype", [torch.float32, torch.float64])
 def test_maps_keep_the_dtype(make: Callable[..., Case], part: Any, dtype: torch.dtype) -> None:
     case = make(dtype)
     if isinstance(part, str):

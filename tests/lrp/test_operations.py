@@ -9,15 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from foreign import CLASSES, SIZE, WORDS, Base
-from reference import gap
+from laws import gap
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from textlrp.errors import ModelError, RuleError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.recorded.operations import _TABLE
 from textlrp.lrp.recorded.record import record
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, Zero
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, Zero
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 
 IDS = torch.tensor([[3, 5, 2, 0, 5, 7]])
@@ -418,3 +420,8 @@ def test_what_cannot_be_led_back_is_refused_by_name(name: str) -> None:
     with pytest.raises(ModelError, match=said):
         led(record(module, IDS), Zero())
     assert module.training
+
+
+def test_the_table_has_each_operation_once() -> None:
+    listed = [operation for operations, _ in _TABLE for operation in operations.split()]
+    assert len(listed) == len(set(listed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ def test_a_rule_comes_back_from_what_it_prints_as(rule: Any) -> None:
     assert as_composite(f" {rule!r} ") == Composite(default=rule)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@every("name", PRESETS)
 def test_every_preset_can_be_pasted(name: str) -> None:
     assert as_composite(repr(PRESETS[name])) == PRESETS[name]
 
@@ -47,8 +48,8 @@ def test_positions_and_defaults_may_be_left_out() -> None:
     assert as_composite("Composite({0: Flat(), -1: Gamma(0.5)})") == Composite({0: Flat(), -1: Gamma(0.5)})
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
+@every(
+    "text, said",
     [
         ("Gama(0.5)", "'Gama\\(0.5\\)' .* is not known; there are Zero, "),
         ("Gamma(gama=1)", "cannot be made: .*gama"),

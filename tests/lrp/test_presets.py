@@ -6,11 +6,13 @@ from typing import Any
 
 import outside
 import pytest
+from cases import every
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.presets import PRESETS, as_composite
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 
 ALPHA_1, ALPHA_2 = AlphaBeta(1.0, 0.0), AlphaBeta(2.0, 1.0)
 
@@ -50,7 +52,7 @@ OUTPUT = Layer("output", "dense", 2, 0)
 ONLY = Layer("output", "dense", 0, 0)
 
 
-@pytest.mark.parametrize("name", [*INNVESTIGATE, *ZENNIT])
+@every("name", [*INNVESTIGATE, *ZENNIT])
 def test_the_names_of_other_toolkits_are_known(name: str) -> None:
     assert isinstance(as_composite(name), Composite)
 
@@ -63,8 +65,8 @@ def test_zennits_own_list_is_covered() -> None:
         assert isinstance(as_composite(name), Composite), name
 
 
-@pytest.mark.parametrize(
-    ("name", "first", "second", "top", "only"),
+@every(
+    "name, first, second, top, only",
     [
         ("zero", Zero(), Zero(), Zero(), Zero()),
         ("epsilon", Epsilon(1e-6), Epsilon(1e-6), Epsilon(1e-6), Epsilon(1e-6)),
@@ -119,8 +121,8 @@ def test_presets_cannot_be_changed() -> None:
         PRESETS["mine"] = Composite()  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
-    ("name", "closest"),
+@every(
+    "name, closest",
     [
         ("gama", "gamma"),
         ("epsilon-gama", "epsilon-gamma"),

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.kernels.projections import TILE, Kept, keep, project, rows_of, words_kept
+from textlrp.lrp.kernels.projections import TILE, Kept, keep, project, table_rows, words_kept
 
 D, F = 4, 3
 WIDTHS = (1, 2, 3)
@@ -109,7 +110,7 @@ def test_kept_words_fit_into_the_memory_and_one_more_would_not(
 
 
 @each_dtype
-@pytest.mark.parametrize("count", [0, 1, 9, TILE, TILE + 7, 2 * TILE + 30])
+@every("count", [0, 1, 9, TILE, TILE + 7, 2 * TILE + 30])
 def test_kept_projections_are_those_of_their_words(dtype: str, count: int) -> None:
     words = made(2 * TILE + 30, 1, dtype)
     kept = keep(words.table, words.weights, count)
@@ -157,7 +158,7 @@ def test_a_batch_has_the_projections_of_its_words_kept_or_not(
     words = made(31, seed, dtype)
     read = np.random.default_rng(seed).choice([0, *sorted(distinct)], size=20)
     kept = keep(words.table, words.weights, count)
-    rows, alone = rows_of(read, kept), rows_of(read, None)
+    rows, alone = table_rows(read, kept), table_rows(read, None)
     assert (alone.others == np.unique([0, *read])).all()
     assert set(rows.others) - {0} == {word for word in read.tolist() if word >= max(1, count)}
     both = zip(
@@ -181,7 +182,7 @@ def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:
     frozen = Kept(5, {width: table.copy() for width, table in kept.tables.items()})
     for table in frozen.tables.values():
         table.flags.writeable = False
-    rows = rows_of(np.arange(9), kept)
+    rows = table_rows(np.arange(9), kept)
     for open_, closed in zip(
         *(project(words.table, rows, words.weights, each) for each in (kept, frozen)), strict=True
     ):

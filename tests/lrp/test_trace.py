@@ -9,31 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import gap, trace_gap
 from numpy.typing import NDArray
-from reference import Recipe, enter, gap, share
+from reference import Recipe, enter, share
 from torch import Tensor
 
 from textlrp.errors import RuleError
 from textlrp.lrp import trace as trace_module
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.maps import Bounds, Dense, Mean, WinningWindows, WordBag, WordWindows, table_bounds
+from textlrp.lrp.maps import Bounds, Dense, Mean, WordBag, table_bounds
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Outputs, Rule, Shares, WSquare, ZBox, Zero, ZPlus
-from textlrp.lrp.trace import (
-    Concat,
-    Linear,
-    Lookup,
-    Product,
-    Propagated,
-    Routing,
-    Step,
-    Sum,
-    Trace,
-    one_hot_seed,
-    propagate,
-)
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Outputs, Rule, Shares
+from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Concat, Linear, Lookup, Product, Routing, Step, Sum
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 N, T, D, M, C, H, WORDS = 3, 6, 4, 3, 3, 2, 6
 LAW_1 = {torch.float64: 1e-13, torch.float32: 5e-6}
@@ -172,18 +165,6 @@ class Tape:
         return Trace(tuple(self.steps), self.values["scores"], elements=N * T * M)
 
 
-def law_1(trace: Trace, found: Propagated, targets: Sequence[int]) -> float:
-    """How far relevance + ledger are from the scores, at worst."""
-    worst = 0.0
-    for k, target in enumerate(targets):
-        for n in range(len(trace.scores)):
-            relevance = found.relevance[k, n].numpy()
-            entries = [float(entry[k, n]) for entry in found.ledger.values()]
-            missing = relevance.sum(dtype=np.float64) + sum(entries) - float(trace.scores[n, target])
-            worst = max(worst, gap(missing, relevance, entries))
-    return worst
-
-
 def lead_back(trace: Trace, composite: Composite, targets: Sequence[int] = range(C)) -> Propagated:
     return propagate(trace, composite, one_hot_seed(trace.scores, targets))
 
@@ -220,7 +201,7 @@ TWO_BRANCHES: dict[Rule, Recipe] = {
 }
 
 
-@pytest.mark.parametrize("rule", TWO_BRANCHES, ids=repr)
+@every("rule", TWO_BRANCHES)
 def test_two_branches_a_value_read_twice_concat_and_sum(rule: Rule) -> None:
     recipe = TWO_BRANCHES[rule]
     tape = Tape(seed=5)
@@ -258,7 +239,7 @@ def test_two_branches_a_value_read_twice_concat_and_sum(rule: Rule) -> None:
             assert gap(relevance - words, words, ledger.values()) < 1e-13
             for key, entry in found.ledger.items():
                 assert gap(float(entry[target, n]) - ledger.get(key, 0.0), words, ledger.values()) < 1e-13
-    assert law_1(trace, found, range(C)) < 1e-13
+    assert trace_gap(trace, found, range(C)) < 1e-13
 
 
 def test_of_a_product_the_source_takes_all() -> None:
@@ -271,7 +252,7 @@ def test_of_a_product_the_source_takes_all() -> None:
     alone = lead_back(without_gate, PRESETS["epsilon"])
     assert not found.ledger[gate, "bias"].any()
     assert torch.equal(found.relevance, alone.relevance)
-    assert law_1(trace, found, range(C)) < 1e-13
+    assert trace_gap(trace, found, range(C)) < 1e-13
 
 
 @pytest.mark.parametrize("dimensions", [(), (D,)])
@@ -308,8 +289,8 @@ class Watched(Wrapped):
         return self.step.back(relevance, rule)
 
 
-def law_1_of_a_random_net(trace: Trace, composite: Composite) -> float:
-    """As :func:`law_1`, relative also to the most relevance that passed any step.
+def gap_of_a_random_net(trace: Trace, composite: Composite) -> float:
+    """As :func:`trace_gap`, relative also to the most relevance that passed any step.
 
     A sum that nearly cancels sends huge relevance of both signs into its branches; where these meet again
     it cancels, and only its rounding errors are left at the words.
@@ -343,14 +324,13 @@ plans = st.lists(st.tuples(kinds, st.integers(0, 9), st.integers(0, 9)), min_siz
 seeds = st.integers(0, 2**32 - 1)
 
 
-@pytest.mark.parametrize("dtype", LAW_1, ids=str)
 @pytest.mark.parametrize("composite", COMPOSITES.values(), ids=COMPOSITES)
 @settings(max_examples=15, deadline=None)
-@given(seed=seeds, plan=plans)
+@given(seed=seeds, plan=plans, dtype=st.sampled_from(list(LAW_1)))
 def test_relevance_plus_absorbed_is_score(
     composite: Composite, dtype: torch.dtype, seed: int, plan: list[tuple[str, int, int]]
 ) -> None:
-    assert law_1_of_a_random_net(random_trace(seed, plan, dtype), composite) < LAW_1[dtype]
+    assert gap_of_a_random_net(random_trace(seed, plan, dtype), composite) < LAW_1[dtype]
 
 
 @settings(max_examples=30, deadline=None)
@@ -399,8 +379,8 @@ def two_layers(*, one_sided: bool = False) -> Trace:
     return tape.trace(hidden)
 
 
-@pytest.mark.parametrize(
-    ("rule", "cause"),
+@every(
+    "rule, cause",
     [
         (Zero(), "bias"),
         (Epsilon(0.1), "bias"),
@@ -416,12 +396,11 @@ def two_layers(*, one_sided: bool = False) -> Trace:
         (Flat(0.1), "stabiliser"),
         (ZBox(stabiliser=0.1), "stabiliser"),
     ],
-    ids=repr,
 )
 def test_a_forgotten_cause_breaks_the_law(rule: Rule, cause: str) -> None:
     trace = two_layers(one_sided=cause == "empty")
-    assert law_1(trace, lead_back(trace, Composite(default=rule)), range(C)) < 1e-13
-    assert law_1(trace, lead_back(trace, Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
+    assert trace_gap(trace, lead_back(trace, Composite(default=rule)), range(C)) < 1e-13
+    assert trace_gap(trace, lead_back(trace, Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
 
 
 def test_a_forgotten_empty_output_breaks_the_law() -> None:
@@ -430,16 +409,16 @@ def test_a_forgotten_empty_output_breaks_the_law() -> None:
     trace = tape.trace(tape.concat(tape.bag(), tape.sum("nothing", "nothing")))
     spread = Epsilon(0.1, bias="spread")
     kept, lost = Composite(default=spread), Composite({"sum": Forgetful(Zero(), "empty")}, default=spread)
-    assert law_1(trace, lead_back(trace, kept), range(C)) < 1e-13
-    assert law_1(trace, lead_back(trace, lost), range(C)) > 1e-3
+    assert trace_gap(trace, lead_back(trace, kept), range(C)) < 1e-13
+    assert trace_gap(trace, lead_back(trace, lost), range(C)) > 1e-3
 
 
 def test_a_forgotten_unread_breaks_the_law() -> None:
     trace = two_layers()
     lost = replace(trace, steps=(ForgetfulStep(trace.steps[0]), *trace.steps[1:]))
     arras = PRESETS["arras2017"]
-    assert law_1(trace, lead_back(trace, arras), range(C)) < 1e-13
-    assert law_1(trace, lead_back(lost, arras), range(C)) > 1e-3
+    assert trace_gap(trace, lead_back(trace, arras), range(C)) < 1e-13
+    assert trace_gap(trace, lead_back(lost, arras), range(C)) > 1e-3
 
 
 def test_steps_of_one_name_share_their_entries() -> None:
@@ -448,7 +427,7 @@ def test_steps_of_one_name_share_their_entries() -> None:
     second = tape.dense(first, name="shared", writes="second")
     trace = tape.trace(second)
     found = lead_back(trace, Composite(default=Epsilon(0.1)))
-    assert law_1(trace, found, range(C)) < 1e-13
+    assert trace_gap(trace, found, range(C)) < 1e-13
 
 
 # ---- the walk
@@ -505,7 +484,7 @@ def test_a_value_that_nobody_used_is_passed_over() -> None:
     tape.relu(tape.dense(bag))
     trace = tape.trace(bag)
     found = lead_back(trace, PRESETS["epsilon"])
-    assert law_1(trace, found, range(C)) < 1e-13
+    assert trace_gap(trace, found, range(C)) < 1e-13
     assert {step for step, _ in found.ledger} == {"output", bag, "embedding"}
 
 

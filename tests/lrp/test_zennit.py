@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import outside
 import pytest
+from cases import every
+from laws import gap
 from outside import LAYERS, ZENNIT, C, S
-from reference import gap
 from torch import Tensor
 
-from textlrp.lrp.rules import Epsilon, Flat, Rule, WSquare, ZBox, ZPlus
+from textlrp.lrp.rules import Epsilon, Flat, WSquare, ZBox, ZPlus
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Propagated
 
 TOLERANCE = 1e-10
 SEEDS = range(3)
 
 each_net = pytest.mark.parametrize("net", LAYERS)
-each_rule = pytest.mark.parametrize("rule", ZENNIT, ids=repr)
 
 
 def worst(theirs: Tensor, ours: Propagated) -> float:
@@ -32,7 +33,7 @@ def worst(theirs: Tensor, ours: Propagated) -> float:
 
 
 @each_net
-@each_rule
+@every("rule", ZENNIT)
 def test_a_rule_on_every_layer_is_that_of_zennit(net: str, rule: Rule) -> None:
     for seed in SEEDS:
         chosen = outside.subject(net, seed)
@@ -43,8 +44,8 @@ def test_a_rule_on_every_layer_is_that_of_zennit(net: str, rule: Rule) -> None:
 
 
 @each_net
-@pytest.mark.parametrize("first", [WSquare(S), Flat(S), ZBox(-4.0, 5.0, S)], ids=repr)
-@pytest.mark.parametrize("rule", [rule for rule in ZENNIT if rule not in (WSquare(S), Flat(S))], ids=repr)
+@every("first", [WSquare(S), Flat(S), ZBox(-4.0, 5.0, S)])
+@every("rule", [rule for rule in ZENNIT if rule not in (WSquare(S), Flat(S))])
 def test_another_rule_at_the_word_vectors_too(net: str, first: Rule, rule: Rule) -> None:
     chosen = outside.subject(net, seed=7)
     theirs = outside.zennit_relevance(chosen, outside.zennit_rule(rule), S, outside.zennit_rule(first))
@@ -67,7 +68,7 @@ def test_zbox_with_the_bounds_of_the_word_vectors(net: str) -> None:
 
 
 @each_net
-@each_rule
+@every("rule", ZENNIT)
 def test_the_recorded_trace_is_that_of_zennit(net: str, rule: Rule) -> None:
     chosen = outside.subject(net, seed=5)
     theirs = outside.zennit_relevance(chosen, outside.zennit_rule(rule), S)

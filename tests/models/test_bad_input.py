@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import every
 from toys import KINDS, LABELS, TEXTS, VARIANT_OF, fitted, small
 
 from textlrp.errors import DataError, OptionError, TextlrpError
@@ -41,7 +42,7 @@ def test_a_single_class(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     "labels",
     [
         with_row(LABELS, 3, ["med", "space"]),
@@ -49,7 +50,6 @@ def test_a_single_class(kind: str) -> None:
         with_row(LABELS, 3, {"med"}),
         with_row(LABELS, 3, np.array(["med", "space"])),
     ],
-    ids=["list", "tuple", "set", "array"],
 )
 def test_several_labels_in_a_row(kind: str, labels: list[Any]) -> None:
     assert refusal(kind, TEXTS, labels).startswith("row 3 has several labels (")
@@ -61,7 +61,7 @@ def test_a_table_of_labels(kind: str) -> None:
     assert refusal(kind, TEXTS, pd.DataFrame(np.zeros((24, 3)))) == wanted
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), np.float32("nan"), "", pd.NA, pd.NaT], ids=repr)
+@every("missing", [None, float("nan"), np.float32("nan"), "", pd.NA, pd.NaT])
 def test_a_missing_label(kind: str, missing: Any) -> None:
     assert refusal(kind, TEXTS, with_row(LABELS, 5, missing)) == (
         "row 5 has no label; drop unlabelled rows before fitting."
@@ -75,12 +75,12 @@ def test_labels_of_two_kinds(kind: str) -> None:
     assert refusal(kind, TEXTS, [True, 1] * 12).startswith("the labels mix bools and ints;")
 
 
-@pytest.mark.parametrize("label", [1.5, b"med", object()], ids=["float", "bytes", "object"])
+@every("label", [1.5, b"med", object()])
 def test_a_label_of_no_kind(kind: str, label: Any) -> None:
     assert refusal(kind, TEXTS, with_row(LABELS, 7, label)).startswith("row 7 has the label ")
 
 
-@pytest.mark.parametrize("labels", [None, "med", 5, LABELS[:-1], [*LABELS, "med"], []], ids=repr)
+@every("labels", [None, "med", 5, LABELS[:-1], [*LABELS, "med"], []])
 def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
     sentence = refusal(kind, TEXTS, labels)
     if isinstance(labels, list):
@@ -92,11 +92,10 @@ def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
 # ---- texts
 
 
-@pytest.mark.parametrize(
-    ("text", "what"),
+@every(
+    "text, what",
     [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a int"),
      (b"the", "a bytes"), (["the"], "a list")],
-    ids=str,
 )  # fmt: skip
 def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
     bad = with_row(TEXTS, 4, text)
@@ -111,7 +110,7 @@ def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
                 call(X)
 
 
-@pytest.mark.parametrize("X", ["a text", b"a text", Document("1", "a text")], ids=["str", "bytes", "Document"])
+@every("X", ["a text", b"a text", Document("1", "a text")])
 def test_a_bare_text(kind: str, X: Any) -> None:
     wanted = f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text]."
     assert refusal(kind, X, ["a"]) == wanted
@@ -119,7 +118,7 @@ def test_a_bare_text(kind: str, X: Any) -> None:
         fitted(VARIANT_OF[kind]).predict(X)
 
 
-@pytest.mark.parametrize("X", [None, 5, object()], ids=["None", "int", "object"])
+@every("X", [None, 5, object()])
 def test_what_is_no_list_of_texts(kind: str, X: Any) -> None:
     assert "came where a list of texts is wanted" in refusal(kind, X, LABELS)
 
@@ -212,7 +211,7 @@ def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
     assert caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("text", ["", " ", "42", "xylophone", "\u0000", "🚀", "ראשון", "\ud800"], ids=ascii)
+@every("text", ["", " ", "42", "xylophone", "\u0000", "🚀", "ראשון", "\ud800"])
 def test_texts_without_a_known_word_are_answered_from_the_biases(kind: str, text: str) -> None:
     model = fitted(VARIANT_OF[kind])
     if kind != "cnn":  # a convolution's own biases speak, too
@@ -223,9 +222,9 @@ def test_texts_without_a_known_word_are_answered_from_the_biases(kind: str, text
 
 def test_large_and_strange_texts(kind: str) -> None:
     letters = "abcdefghijklmnopqrst"
-    different = " ".join(a + b + c + d for a in letters for b in letters for c in letters for d in letters[:3])
-    assert len(set(different.split())) > 20_000
-    long = ("the doctor gave me a pill. " * 40_000)[:1_000_000]
+    different = " ".join(a + b + c + d for a in letters for b in letters for c in letters for d in letters[:1])
+    assert len(set(different.split())) > 7_000
+    long = ("the doctor gave me a pill. " * 10_000)[:250_000]
     strange = "🚀🚀 שלום עולם الطريق طويل नमस्ते दुनिया e\u0301tude \u202ereversed\u202c zero\u200dwidth \x00 \x07"
     texts = [different, long, strange]
     with warnings.catch_warnings():

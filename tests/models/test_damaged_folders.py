@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from damage import Parts, characters_model, damage_many, outcome
 from toys import TEXTS, fitted, small
 
@@ -27,12 +28,13 @@ from textlrp.text.vectors import Vectors
 @pytest.mark.slow
 def test_500_damaged_folders_with_bounds_checked() -> None:
     """In a process of its own, since loops are compiled with bounds checks or without."""
-    tests = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
+    helpers = root / "tests" / "helpers"
     run = subprocess.run(
-        [sys.executable, str(tests / "bounds_checked.py"), "500", "0"],
+        [sys.executable, str(helpers / "bounds_checked.py"), "500", "0"],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(helpers)])},
         check=False,
     )
     assert run.returncode == 0, run.stderr
@@ -132,7 +134,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Parts], None], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DAMAGE)
+@every("name", DAMAGE)
 def test_one_damage_is_refused_by_name(name: str, tmp_path: Path) -> None:
     variant, change, reason = DAMAGE[name]
     parts = Parts(fitted(variant).save(tmp_path / "sound"))
@@ -145,16 +147,15 @@ def test_one_damage_is_refused_by_name(name: str, tmp_path: Path) -> None:
     assert str(tmp_path / "damaged") in str(caught.value)
 
 
-@pytest.mark.parametrize("analyzer", ["both", "char_wb"])
-@pytest.mark.parametrize(
-    ("change", "reason"),
+@every("analyzer", ["both", "char_wb"])
+@every(
+    "change, reason",
     [
         (lambda keys: keys[::-1].copy(), "char_keys must be distinct and in the order of their hash"),
         (lambda keys: keys[[0, *range(len(keys) - 1)]], "char_keys must be distinct and in the order of their hash"),
         (lambda keys: keys[:-1].copy(), " of shape ("),
         (lambda keys: keys[:, :1].copy(), " of shape ("),
     ],
-    ids=["reversed", "twice", "one less", "one column"],
 )
 def test_damaged_keys_of_character_ngrams_are_refused(
     analyzer: str, change: Callable[[Any], Any], reason: str, tmp_path: Path
@@ -224,8 +225,8 @@ def broken(variant: str, name: str, value: float) -> TextClassifier:
     return model
 
 
-@pytest.mark.parametrize("variant", ["cnn-max", "boe", "svm"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+@every("variant", ["cnn-max", "boe", "svm"])
+@every("value", [np.nan, np.inf, 1e30])
 def test_a_model_that_could_not_be_loaded_is_not_saved(variant: str, value: float, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"^the model cannot be saved: .* must .*options\.$"):
         broken(variant, "output.weight", value).save(tmp_path / "model")

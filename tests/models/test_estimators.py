@@ -16,7 +16,7 @@ from toys import KINDS, TEXTS, VARIANT_OF, fitted
 import textlrp
 from textlrp.models import loading
 from textlrp.models.estimators import ESTIMATORS
-from textlrp.models.kinds import classifier_class
+from textlrp.models.model_kinds import classifier_class
 
 BOUND_TO_THE_CLASS = {"arras2017", "averaged"}
 

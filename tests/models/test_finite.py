@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import every
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -68,8 +69,8 @@ def test_a_pipeline_whose_scores_overflow() -> None:
             call()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@every("variant", VARIANTS)
+@every("value", [np.nan, np.inf])
 def test_a_model_of_ours(variant: str, value: float) -> None:
     model = with_a_bad_weight(variant, value)
     calls: list[Callable[[], Any]] = [
@@ -87,8 +88,8 @@ def test_a_model_of_ours(variant: str, value: float) -> None:
             call()
 
 
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-@pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
+@every("value", [torch.nan, torch.inf, -torch.inf])
+@every("method", ["lrp", "gradient-x-input", "occlusion"])
 def test_a_torch_module(value: float, method: str) -> None:
     module = torch.nn.Sequential(torch.nn.EmbeddingBag(3, 2), torch.nn.Linear(2, 2)).eval()
     with torch.no_grad():

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 import torch
+from cases import every
 from foreign import CLASSES, SIZE, Base, Branches, made
 from torch import Tensor, nn
 
@@ -75,8 +76,8 @@ def test_a_copy_in_another_dtype_follows_the_weights() -> None:
     torch.testing.assert_close(model.trace(batch, dtype="float64").scores, before + 1, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
+@every("half", [torch.float16, torch.bfloat16])
+@every("method", ["lrp", "gradient-x-input", "occlusion"])
 def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -> None:
     module = made("branches").to(half)
     why = explain(wrap(module, **HOW), TEXTS[1], target="all", method=method)

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import LABELS, TEXTS, small
 
 import textlrp
-from tests.toys import LABELS, TEXTS, small
 from textlrp.bulk.parts import cut
 from textlrp.cli import main
 from textlrp.cli.corpus_report import report_corpus
@@ -27,7 +28,7 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.options import check_labels
 from textlrp.records import Document
-from textlrp.store import read_parquet, write_parquet
+from textlrp.store import read, write
 from textlrp.text.corpora import Corpus
 from textlrp.text.readers import Record
 
@@ -46,12 +47,12 @@ def documents(*labels: Any) -> list[Document]:
 # ---- one check for all commands
 
 
-@pytest.mark.parametrize("label", ["1.0", "1", 1, "1.00", "1e0", "+1"])
+@every("label", ["1.0", "1", 1, "1.00", "1e0", "+1"])
 def test_equal_numbers_are_the_same_label(label: Any) -> None:
     assert KnownLabels(["0.0", "1.0"]).class_of(label) == "1.0"
 
 
-@pytest.mark.parametrize("label", ["2", "one", True, "nan", "", "1_0"])
+@every("label", ["2", "one", True, "nan", "", "1_0"])
 def test_other_labels_are_none(label: Any) -> None:
     assert KnownLabels(["0.0", "1.0"]).class_of(label) is None
 
@@ -126,7 +127,7 @@ def test_blanks_at_the_edges_are_removed_at_fit() -> None:
     assert fitted.classes_.tolist() == sorted(set(LABELS))
 
 
-@pytest.mark.parametrize("other", ["Caf\u00e9", "cafe\u0301", "CAF\u00c9", "ca\u200bf\u00e9", "caf\u00e9\ufe0f"])
+@every("other", ["Caf\u00e9", "cafe\u0301", "CAF\u00c9", "ca\u200bf\u00e9", "caf\u00e9\ufe0f"])
 def test_classes_that_look_the_same_are_named(other: str) -> None:
     with pytest.warns(UserWarning, match="look the same but are different classes") as said:
         classes, _ = check_labels(["caf\u00e9", other, "tea"], 3)
@@ -135,14 +136,13 @@ def test_classes_that_look_the_same_are_named(other: str) -> None:
     assert unicodedata.normalize("NFC", "cafe\u0301") == "caf\u00e9"
 
 
-@pytest.mark.parametrize(
+@every(
     "labels",
     [
         [2**70, 1], [-(2**70), 1], [2**63, 1], np.array([2**63, 1], np.uint64), [1e30, 1.0], [1.5, 2.5],
         [1, "a"], [True, "a"], [True, 3], [None, "a"], [float("nan"), "a"], [b"a", b"b"], [object(), object()],
         [["a"], ["b"]], [{}, {}], [2**70, "a"], [10**400, 1], [complex(1), complex(2)],
     ],
-    ids=lambda labels: ascii(labels).partition(" at 0x")[0][:30],
 )  # fmt: skip
 def test_labels_of_no_use_are_refused_in_one_sentence(labels: Any) -> None:
     with pytest.raises(DataError, match=r"row|mix"):
@@ -171,10 +171,10 @@ def test_half_characters_reach_every_table(tmp_path: Path) -> None:
         t.replace("\ud83d", "\ufffd").replace("\udc80", "\ufffd") for t in why.tokens
     ]
     with pytest.warns(UserWarning, match="half a surrogate pair"):
-        write_parquet([why], tmp_path / "a.parquet")
-    (read,) = read_parquet(tmp_path / "a.parquet")
-    assert read.text == "the doctor\ufffd gave \ufffd me"
-    assert read.relevance.tolist() == why.relevance.tolist()
+        write([why], tmp_path / "a.parquet")
+    (stored,) = read(tmp_path / "a.parquet")
+    assert stored.text == "the doctor\ufffd gave \ufffd me"
+    assert stored.relevance.tolist() == why.relevance.tolist()
     with pytest.warns(UserWarning, match="half a surrogate pair"):
         (table,) = cut([Record(document.id, document.text, "a")])
     assert table["text"][0].as_py() == "the doctor\ufffd gave \ufffd me"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Convolution, PlainBag, PlainCNN
@@ -22,7 +23,7 @@ from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.base import TextClassifier
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.estimators import BagOfWordsClassifier
-from textlrp.models.ngrams import frequent_keys, keys_of, occurrences
+from textlrp.models.ngrams import frequent_keys, occurrences, word_ngram_keys
 from textlrp.models.packing import pack
 
 
@@ -146,7 +147,7 @@ def feature_names(model: BagOfWordsClassifier) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize(
+@every(
     "options",
     [
         {},
@@ -154,9 +155,8 @@ def feature_names(model: BagOfWordsClassifier) -> list[str]:
         {"ngrams": 3},
         {"min_df": 2, "min_df_ngrams": 2, "class_weight": "balanced", "C": 0.3},
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("classes", [2, 3])
+@every("classes", [2, 3])
 def test_the_bag_of_words_is_scikit_learns_own(classes: int, options: dict[str, Any]) -> None:
     texts, labels = [*TEXTS[: 8 * classes], "the car the car the car"], [*LABELS[: 8 * classes], "autos"]
     model = small("svm", dtype="float64", idf_power=1.0, **options).fit(texts, labels)
@@ -204,7 +204,7 @@ def test_ngrams_are_those_of_plain_loops(texts: list[list[int]], n: int, min_df:
     arrays = [np.array(ids, dtype=np.int64) for ids in texts]
     grams = [[(t, tuple(ids[t : t + n])) for t in range(len(ids) - n + 1) if all(ids[t : t + n])] for ids in texts]
     for ids, found in zip(arrays, grams, strict=True):
-        keys, positions = keys_of(ids, n, 5)
+        keys, positions = word_ngram_keys(ids, n, 5)
         assert positions.tolist() == [t for t, _ in found]
         assert [np.base_repr(key, 5).zfill(n) for key in keys] == ["".join(map(str, gram)) for _, gram in found]
     table = frequent_keys(arrays, n, 5, min_df)
@@ -238,8 +238,8 @@ def test_packing_keeps_every_word_in_its_place(texts: list[list[int]]) -> None:
     assert all(not row[len(ids) :].any() for row, ids in zip(grid, texts, strict=True))
 
 
-@pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe", "svm"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@every("variant", ["cnn-max", "cnn-mean", "boe", "svm"])
+@every("dtype", ["float32", "float64"])
 def test_scores_keep_the_dtype_of_the_model(variant: str, dtype: str) -> None:
     model = fitted(variant, dtype)
     assert model.decision_function(READ).dtype == dtype

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import READ, VARIANTS, fitted, scrambled
@@ -52,8 +53,8 @@ def test_the_largest_windows_are_the_same_to_the_last_bit(words: list[str], seed
     assert np.array_equal(quick, whole)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("text", [text for text in READ if isinstance(text, str)], ids=lambda text: text[:12])
+@every("variant", VARIANTS)
+@every("text", [text for text in READ if isinstance(text, str)])
 def test_one_text_with_words_left_out_scores_as_many_texts_do(variant: str, text: str) -> None:
     for seed in range(3):
         model = scrambled(fitted(variant, "float64"), seed)
@@ -102,7 +103,7 @@ def test_how_texts_are_cut_into_pieces_changes_nothing(change: Change, monkeypat
     batch = model.encode(list(READ))
     steps = random_steps(batch, 4)
     together = path_scores(model, batch, steps, change=change)
-    monkeypatch.setattr(paths, "NUMBERS_TOGETHER", 1)
+    monkeypatch.setattr(paths, "FEATURES_TOGETHER", 1)
     monkeypatch.setattr(paths, "WORDS_TOGETHER", 1)
     apart = path_scores(model, batch, steps, change=change)
     for own, other in zip(together, apart, strict=True):

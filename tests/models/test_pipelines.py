@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from cases import every
+from laws import gap
 from numpy.typing import NDArray
-from reference import gap
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
@@ -46,7 +47,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.rules import ZBox, Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
 from textlrp.models.pipeline.provenance import refine
 from textlrp.records import Document, Status
@@ -162,9 +163,9 @@ def known(name: str) -> tuple[Pipeline, PipelineModel]:
 
 @pytest.mark.parametrize("name", VECTORIZERS)
 def test_relevance_plus_absorbed_is_scikit_learns_score(name: str) -> None:
-    """80 random documents of each of 25 ways to read them: 2,000 in all, every rule on each."""
+    """40 random documents of each of 25 ways to read them: 1,000 in all, every rule on each."""
     pipeline, model = known(name)
-    texts = mixed_texts(list(VECTORIZERS).index(name), 80)
+    texts = mixed_texts(list(VECTORIZERS).index(name), 40)
     trace = model.trace(model.encode(texts))
     scores = own_scores(pipeline, texts)
     seed = one_hot_seed(trace.scores, range(3))
@@ -244,7 +245,7 @@ def test_sparse_coefficients_are_read_like_others() -> None:
     np.testing.assert_array_equal(led(pipeline_model(pipeline), TEXTS[:3]).relevance, dense.relevance)
 
 
-@pytest.mark.parametrize("bounds", ["tfidf", "char", "hashing", "selected", "union-char"])
+@every("bounds", ["tfidf", "char", "hashing", "selected", "union-char"])
 def test_zbox_knows_the_bounds_of_what_is_normalised(bounds: str) -> None:
     pipeline, model = known(bounds)
     texts = mixed_texts(5, 10)
@@ -420,7 +421,7 @@ def test_statuses_say_what_became_of_each_token() -> None:
 # ---- skipped ranges
 
 
-@pytest.mark.parametrize("name", ["tfidf-1-2", "char", "char_wb", "union-char", "counts-split"])
+@every("name", ["tfidf-1-2", "char", "char_wb", "union-char", "counts-split"])
 def test_skipped_ranges_are_blanks_to_the_pipeline(name: str) -> None:
     pipeline, model = known(name)
     text = "From: the car and engine\n\nthe doctor gave me a pill"
@@ -440,7 +441,7 @@ def test_skipped_ranges_are_blanks_to_the_pipeline(name: str) -> None:
 # ---- without some words
 
 
-@pytest.mark.parametrize("name", ["tfidf", "tfidf-l1", "counts-float32", "hashing-8-raw", "transformer", "scaled"])
+@every("name", ["tfidf", "tfidf-l1", "counts-float32", "hashing-8-raw", "transformer", "scaled"])
 def test_dropping_words_is_reading_the_text_without_them(name: str) -> None:
     pipeline, model = known(name)
     draw = np.random.default_rng(3)
@@ -481,7 +482,7 @@ def test_a_word_of_several_tokens_is_dropped_when_all_of_them_are() -> None:
         assert model.scores(batch, keep=np.array([keep], dtype=bool))[0, 1] == pytest.approx(whole - gone)
 
 
-@pytest.mark.parametrize("name", VECTORIZERS)
+@every("name", VECTORIZERS)
 def test_keeping_everything_changes_nothing(name: str) -> None:
     _, model = known(name)
     batch = model.encode(mixed_texts(9, 15))
@@ -510,8 +511,8 @@ def test_a_batch_gives_what_single_documents_give(name: str) -> None:
     assert chosen.ids.shape[1] == chosen.lengths.max()
 
 
-@pytest.mark.parametrize(
-    ("name", "head"),
+@every(
+    "name, head",
     [
         *((name, head) for name in ("tfidf-1-2", "char-counts") for head in ("svm", "complement", "bernoulli")),
         *((name, head) for name in ("hashing-8", "union") for head in ("logistic", "bernoulli")),
@@ -601,8 +602,8 @@ class OwnSelector(SelectKBest):  # type: ignore[misc]
         return super().transform(X) * 2
 
 
-@pytest.mark.parametrize(
-    ("steps", "message"),
+@every(
+    "steps, message",
     [
         ((CountVectorizer(), Own(), LinearSVC()), "'own' is a Own, whose features cannot be followed"),
         ((CountVectorizer(), OwnSelector(chi2, k=3), LinearSVC()), "'ownselector' is a OwnSelector"),
@@ -692,8 +693,8 @@ MACHINES: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("scaler", SCALERS)
-@pytest.mark.parametrize("machine", MACHINES)
+@every("scaler", SCALERS)
+@every("machine", MACHINES)
 def test_scalers_without_a_center_and_linear_kernels_are_exact(scaler: str, machine: str) -> None:
     texts = ["good film nice", "bad film sad", "fine cast good", "sad bad plot"] * 4
     pipeline = make_pipeline(TfidfVectorizer(), SCALERS[scaler](), MACHINES[machine]()).fit(texts, list("pnpn") * 4)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from cases import every
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.errors import ModelError, OptionError
@@ -75,7 +76,7 @@ def test_the_module_is_a_copy_made_without_chance(variant: str) -> None:
 
 
 @each_net
-@pytest.mark.parametrize("rule", ["epsilon", "gamma", "flat"])
+@every("rule", ["epsilon", "gamma", "flat"])
 def test_the_recorded_module_is_explained_as_the_model_itself(variant: str, rule: str) -> None:
     model = fitted(variant, "float64")
     numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}
@@ -110,7 +111,7 @@ def test_a_module_of_a_bag_of_words_is_refused() -> None:
 
 
 @each_variant
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@every("dtype", ["float32", "float64"])
 def test_a_point_leads_its_inputs_to_the_scores(variant: str, dtype: str) -> None:
     model = fitted(variant, dtype)
     batch = model.encode(READ)

@@ -6,12 +6,14 @@ import json
 import os
 import pickle
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -57,9 +59,9 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 # ---- there and back
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("classes", [2, 3])
+@every("dtype", ["float32", "float64"])
+@every("variant", VARIANTS)
+@every("classes", [2, 3])
 def test_the_same_model_comes_back(variant: str, dtype: str, classes: int, tmp_path: Path) -> None:
     model = fitted(variant, dtype, classes)
     assert model.save(tmp_path / "new" / "model") == tmp_path / "new" / "model"
@@ -76,10 +78,8 @@ def test_the_same_model_comes_back(variant: str, dtype: str, classes: int, tmp_p
     assert {n: w.dtype for n, w in again.weights_.items()} == {n: w.dtype for n, w in model.weights_.items()}
 
 
-@pytest.mark.parametrize(
-    "names", [[3, -1, 20], [False, True], ["ä b", "\U0001f680", "</script>"]], ids=["ints", "bools", "strings"]
-)
-@pytest.mark.parametrize("kind", KINDS)
+@every("names", [[3, -1, 20], [False, True], ["ä b", "\U0001f680", "</script>"]])
+@every("kind", KINDS)
 def test_labels_keep_their_kind(kind: str, names: list[Any], tmp_path: Path) -> None:
     texts, labels = TEXTS[: 8 * len(names)], [name for name in names for _ in range(8)]
     model = small(kind).fit(texts, labels)
@@ -248,9 +248,10 @@ def test_a_missing_file(saved: Path) -> None:
     assert refusal(saved) == f"{saved} is no textlrp model: it has no config.json."
 
 
-@pytest.mark.parametrize("checked", [True, False], ids=["checksum", "no checksum"])
-@pytest.mark.parametrize("kept", [0, 1, 7, 8, 100, 0.5, 0.99, -1])
-def test_truncated_tensors(kept: float, checked: bool, saved: Path) -> None:
+@every("checked", [True, False])
+@every("kept", [0, 1, 7, 8, 100, 0.5, 0.99, -1])
+def test_truncated_tensors(kept: float, checked: bool, saved: Path, tmp_path: Path) -> None:
+    saved = Path(shutil.copytree(saved, tmp_path / "copy"))
     whole = (saved / "model.safetensors").read_bytes()
     (saved / "model.safetensors").write_bytes(whole[: int(kept * len(whole)) if 0 < kept < 1 else int(kept)])
     if not checked:
@@ -260,10 +261,9 @@ def test_truncated_tensors(kept: float, checked: bool, saved: Path) -> None:
     assert sentence.endswith("Save the model again.")
 
 
-@pytest.mark.parametrize(
-    "text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b'{"format": "one", "kind": "cnn"}']
-)
-def test_a_config_that_is_none(text: bytes, saved: Path) -> None:
+@every("text", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}', b'{"format": "one", "kind": "cnn"}'])
+def test_a_config_that_is_none(text: bytes, saved: Path, tmp_path: Path) -> None:
+    saved = Path(shutil.copytree(saved, tmp_path / "copy"))
     (saved / "config.json").write_bytes(text)
     assert re.search(r"config\.json is damaged|is no textlrp model", refusal(saved))
 
@@ -275,7 +275,7 @@ def test_a_newer_format(saved: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     "changes",
     [
         {"kind": "transformer"}, {"kind": ["cnn"]}, {"options": None}, {"options": []},
@@ -284,9 +284,9 @@ def test_a_newer_format(saved: Path) -> None:
         {"classes": 3}, {"documents": None}, {"documents": "x"}, {"vocabulary_documents": None},
         {"shapes": None}, {"shapes": {}}, {"shapes": {"output.bias": [7]}}, {"shapes": {"more": [1]}}, {"shapes": 5},
     ],
-    ids=str,
 )  # fmt: skip
-def test_a_config_that_does_not_fit(changes: dict[str, Any], saved: Path) -> None:
+def test_a_config_that_does_not_fit(changes: dict[str, Any], saved: Path, tmp_path: Path) -> None:
+    saved = Path(shutil.copytree(saved, tmp_path / "copy"))
     edit(saved, **changes)
     assert str(saved) in refusal(saved) or "save the model again" in refusal(saved)
 

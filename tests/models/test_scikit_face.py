@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cases import every
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -76,7 +77,7 @@ def test_grid_search(kind: str) -> None:
     assert len(search.best_estimator_.fingerprint_) == 12
 
 
-@pytest.mark.parametrize("weights", ["balanced", {"autos": 1.0, "med": 3.0, "space": 1.0}, {"med": 5}])
+@every("weights", ["balanced", {"autos": 1.0, "med": 3.0, "space": 1.0}, {"med": 5}])
 def test_class_weight_moves_the_model(kind: str, weights: Any) -> None:
     texts, labels = TEXTS[2:], LABELS[2:]  # classes of 6, 8 and 8
     plain = small(kind).fit(texts, labels)
@@ -95,7 +96,7 @@ def test_a_heavy_class_wins_more_texts(kind: str) -> None:
     assert ((after[:, 1] - after[:, [0, 2]].max(axis=1)) > (before[:, 1] - before[:, [0, 2]].max(axis=1))).all()
 
 
-@pytest.mark.parametrize("classes", [2, 3, 20])
+@every("classes", [2, 3, 20])
 def test_shapes_of_scores_and_probabilities(kind: str, classes: int) -> None:
     texts = [f"{TEXTS[n % len(TEXTS)]} topic{chr(97 + n % classes)}" for n in range(3 * classes)]
     labels = [f"class {n % classes:02d}" for n in range(3 * classes)]
@@ -121,8 +122,8 @@ def test_shapes_of_scores_and_probabilities(kind: str, classes: int) -> None:
     np.testing.assert_array_equal(model.classes_[probabilities.argmax(axis=1)], predicted)
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
+@every(
+    "labels, expected",
     [
         ([{"autos": 3, "med": -1, "space": 20}[label] for label in LABELS], [-1, 3, 20]),
         ([label == "med" for label in LABELS], [False, True]),
@@ -134,7 +135,6 @@ def test_shapes_of_scores_and_probabilities(kind: str, classes: int) -> None:
         (np.array([{"autos": 0, "med": 1, "space": 2}[label] for label in LABELS], dtype=np.int8), [0, 1, 2]),
         (np.array([label == "med" for label in LABELS]), [False, True]),
     ],
-    ids=["ints", "bools", "array", "objects", "series", "categories", "frame", "int8", "bool array"],
 )
 def test_kinds_of_labels(kind: str, labels: Any, expected: list[Any]) -> None:
     model = small(kind).fit(TEXTS, labels)
@@ -143,7 +143,7 @@ def test_kinds_of_labels(kind: str, labels: Any, expected: list[Any]) -> None:
     assert set(model.predict(TEXTS).tolist()) <= set(expected)
 
 
-@pytest.mark.parametrize(
+@every(
     "container",
     [
         list,
@@ -156,7 +156,6 @@ def test_kinds_of_labels(kind: str, labels: Any, expected: list[Any]) -> None:
         lambda texts: [Document(str(n), text) for n, text in enumerate(texts)],
         iter,
     ],
-    ids=["list", "tuple", "array", "objects", "series", "string series", "frame", "documents", "iterator"],
 )
 def test_kinds_of_containers(kind: str, container: Any) -> None:
     expected = small(kind).fit(TEXTS, LABELS)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from reference import gap
+from cases import every
+from laws import gap
 from toys import READ, TEXTS, VARIANTS, fitted
 
 from textlrp.lrp.kernels.projections import Kept, words_kept
@@ -46,8 +47,8 @@ def assert_close(one: Trace, other: Trace, within: float = 1e-6) -> None:
                     assert gap(float(first.ledger[key][k, n] - entry[k, n]), *size) < within
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("words", [0, 1, 7, 10_000])
+@every("dtype", ["float32", "float64"])
+@every("words", [0, 1, 7, 10_000])
 def test_kept_projections_change_nothing(words: int, dtype: str) -> None:
     batch = model(dtype).encode(READ)
     kept = kept_projections(model(dtype), words * ROW * np.dtype(dtype).itemsize)

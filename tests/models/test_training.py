@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import pytest
 import torch
+from cases import every
 from sklearn.svm import LinearSVC
 from toys import KINDS, LABELS, TEXTS, learner, small
 
@@ -25,8 +26,8 @@ def bytes_of(model: Any) -> dict[str, bytes]:
     return {name: weight.tobytes() for name, weight in model.weights_.items()}
 
 
-@pytest.mark.parametrize("vectors", [None, "ppmi"])
-@pytest.mark.parametrize("kind", KINDS)
+@every("vectors", [None, "ppmi"])
+@every("kind", KINDS)
 def test_the_same_seed_gives_the_same_bytes(kind: str, vectors: Any) -> None:
     options: dict[str, Any] = {} if kind == "svm" else {"vectors": vectors, "validation_fraction": 0.2}
     models = [small(kind, random_state=seed, **options).fit(TEXTS, LABELS) for seed in (3, 3, 4)]
@@ -231,8 +232,8 @@ def test_vectors_of_one_model_start_another(kind: str) -> None:
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-4)
 
 
-@pytest.mark.parametrize("vectors", [None, "ppmi", OUTSIDE], ids=["random", "ppmi", "outside"])
-@pytest.mark.parametrize("kind", NETS)
+@every("vectors", [None, "ppmi", OUTSIDE])
+@every("kind", NETS)
 def test_the_unknown_word_stays_the_zero_vector(kind: str, vectors: Any) -> None:
     model: Any = small(kind, vectors=vectors, word_dropout=0.5).fit(TEXTS, LABELS)
     assert isinstance(model, NetClassifier)

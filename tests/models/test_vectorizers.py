@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
@@ -19,7 +20,7 @@ from textlrp.models.pipeline.alignment import align_pieces
 from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
     analyse,
-    check_numbers,
+    check_rebuilt_counts,
     count_columns,
     own_numbers,
     text_vectorizer,
@@ -101,7 +102,7 @@ def stripped(text: str, how: str | None, lower: bool = True) -> str:
 # ---- the same n-grams as scikit-learn's
 
 
-@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
+@every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
 def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str, Any]) -> None:
     reader = reader_of(options)
     analyzer = reader.vectorizer.build_analyzer()
@@ -109,27 +110,27 @@ def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str,
         assert Counter(ngrams(reader, text)) == Counter(analyzer(text)), text
 
 
-@pytest.mark.parametrize("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
-@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
+@every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
+@every("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
 def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, Any], kind: type) -> None:
     reader = reader_of(options, kind)
     texts = random_texts(2, 20)
     found = [analyse(reader, text) for text in texts]
     rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
     own = own_numbers(reader, texts)
-    check_numbers(reader, own, rebuilt)
+    check_rebuilt_counts(reader, own, rebuilt)
     assert own.nnz
     assert abs(own - rebuilt).max() < 1e-14
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(CHARACTER_OPTIONS))
 def test_any_text_gives_scikit_learns_character_ngrams(text: str, options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(**options), "v")
     assert Counter(ngrams(reader, text)) == Counter(reader.vectorizer.build_analyzer()(text))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from([None, "ascii", "unicode"]), st.booleans())
 def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
     text: str, strip: str | None, lower: bool
@@ -144,7 +145,7 @@ def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
         assert character.replace("ς", "σ") in stripped(text[start:end], strip, lower).replace("ς", "σ")
 
 
-@pytest.mark.parametrize(
+@every(
     "options",
     [
         {"binary": True},
@@ -154,7 +155,6 @@ def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
         {"n_features": 1, "norm": None},
         {"dtype": np.float32, "n_features": 32},
     ],
-    ids=str,
 )
 def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(ngram_range=(1, 2), **options), "v")
@@ -167,8 +167,8 @@ def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> 
 # ---- each at its place
 
 
-@pytest.mark.parametrize("strip", [None, "ascii", "unicode"])
-@pytest.mark.parametrize("pattern", [r"(?u)\b\w\w+\b", r"\S+"])
+@every("strip", [None, "ascii", "unicode"])
+@every("pattern", [r"(?u)\b\w\w+\b", r"\S+"])
 def test_a_words_form_is_what_becomes_of_its_span(strip: str | None, pattern: str) -> None:
     reader = text_vectorizer(HashingVectorizer(strip_accents=strip, token_pattern=pattern), "v")
     for text in random_texts(4, 150):
@@ -413,7 +413,7 @@ def test_overridden_methods_are_followed_or_noticed() -> None:
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
             with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):
-                check_numbers(reader, own_numbers(reader, texts), rebuilt)
+                check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
         else:
-            check_numbers(reader, own_numbers(reader, texts), rebuilt)
+            check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
             assert reader.units("The car,").forms == ("THE", "CAR,")

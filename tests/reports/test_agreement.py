@@ -89,7 +89,7 @@ def test_swapping_the_two_swaps_the_signs(seed: int) -> None:
     assert there.top_overlap == back.top_overlap
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(cuts(), cuts(), seeds)
 def test_what_each_side_had_is_what_its_words_sum_to(
     one: list[tuple[int, int]], other: list[tuple[int, int]], seed: int

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from cases import every
 from explanations import make_explanation
 from rich.console import Console
 from rich.text import Text
@@ -130,13 +131,13 @@ def keeps_the_laws(explanation: Explanation) -> None:
         assert "".join(character for character, _ in found[name]) == explanation.text
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("seed", range(3))
+@every("text", TEXTS.values())
+@every("seed", range(3))
 def test_every_form_holds_the_text_and_marks_it_alike(text: str, seed: int) -> None:
     keeps_the_laws(make_explanation(text, seed=seed))
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@every("text", TEXTS.values())
 def test_signs_around_words_keep_the_text_and_agree(text: str) -> None:
     explanation = make_explanation(text, seed=1)
     file = io.StringIO()

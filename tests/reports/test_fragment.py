@@ -8,6 +8,7 @@ from pathlib import Path
 import nh3
 import numpy as np
 import pytest
+from cases import every
 from colours import contrast, rgb
 from explanations import make_explanation, with_phrases
 from hypothesis import given, settings
@@ -87,8 +88,8 @@ SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("explanation", SAMPLES)
-@pytest.mark.parametrize("colours", palette_names())
+@every("explanation", SAMPLES)
+@every("colours", palette_names())
 def test_a_fragment_holds_inline_styles_and_nothing_that_a_mail_drops(explanation: Explanation, colours: str) -> None:
     fragment = mail_fragment(explanation, palette=colours)
     parsed = Fragment(fragment)
@@ -99,8 +100,8 @@ def test_a_fragment_holds_inline_styles_and_nothing_that_a_mail_drops(explanatio
     assert all(re.fullmatch(r"[a-z-]+:[^:;]+(;[a-z-]+:[^:;]+)*", style) for style in parsed.styles)
 
 
-@pytest.mark.parametrize("explanation", SAMPLES)
-@pytest.mark.parametrize("colours", palette_names())
+@every("explanation", SAMPLES)
+@every("colours", palette_names())
 def test_all_text_of_a_fragment_can_be_read_on_its_ground(explanation: Explanation, colours: str) -> None:
     for text, around in Fragment(mail_fragment(explanation, palette=colours)).pieces:
         if text.strip():
@@ -131,7 +132,7 @@ def test_hostile_strings_leave_the_structure_of_a_fragment_alone() -> None:
         assert text_of(mail_fragment(explanation)) == HOSTILE
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.text(
         alphabet=st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co")) | st.sampled_from(" \t\n"), max_size=50

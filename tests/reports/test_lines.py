@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import every
 from explanations import make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ def by_character(text: str, relevance: list[float] | None = None) -> Explanation
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.text(alphabet=st.one_of(st.sampled_from(LETTERS), st.characters()), max_size=40))
 def test_joined_the_runs_of_whole_letters_are_the_text_and_none_begins_within_a_letter(text: str) -> None:
     for explanation in (by_character(text), make_explanation(text)):
@@ -38,7 +39,7 @@ def test_joined_the_runs_of_whole_letters_are_the_text_and_none_begins_within_a_
             assert unicodedata.category(run.text[0]) not in ("Mn", "Mc", "Me")
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.text(alphabet=st.one_of(st.sampled_from(LETTERS), st.characters()), max_size=40))
 def test_the_lines_of_the_runs_are_the_lines_of_the_text(text: str) -> None:
     lines = list(lines_of(whole_letters(by_character(text), 0)))
@@ -64,8 +65,6 @@ def test_a_letter_of_several_characters_has_one_mark(letter: str) -> None:
     assert runs[1].shares[0][1] < 0
 
 
-@pytest.mark.parametrize(
-    ("share", "step"), [(2, 1), (-14, 1), (15, 2), (29, 2), (30, 3), (-30, 3), (64, 3), (65, 4), (-100, 4)]
-)
+@every("share, step", [(2, 1), (-14, 1), (15, 2), (29, 2), (30, 3), (-30, 3), (64, 3), (65, 4), (-100, 4)])
 def test_strength_has_four_steps(share: int, step: int) -> None:
     assert strength(share) == step

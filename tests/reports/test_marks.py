@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from cases import every
 from explanations import make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,13 +40,13 @@ def explanations(draw: st.DrawFn) -> Explanation:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(explanations(), st.sampled_from([(0,), (1,), (0, 1)]))
 def test_joined_runs_are_the_text(explanation: Explanation, rows: tuple[int, ...]) -> None:
     assert "".join(run.text for run in runs(explanation, rows)) == explanation.text
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(explanations())
 def test_shares_are_percents_of_the_largest_and_only_read_words_have_them(explanation: Explanation) -> None:
     found = runs(explanation, (0, 1))
@@ -136,8 +137,8 @@ def test_five_megabytes_and_100_000_words_are_linear() -> None:
     assert "".join(run.text for run in found) == text
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "signed", "text"),
+@every(
+    "value, digits, signed, text",
     [
         (1.234, 2, False, "1.23"),
         (1.234, 2, True, "+1.23"),

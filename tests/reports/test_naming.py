@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cases import every
 from explanations import make_explanation
 
 from textlrp.explainers.method_table import METHODS
@@ -16,14 +17,14 @@ def named(rule: object, method: str = "lrp") -> Name:
     return name_of(make_explanation(rule=repr(rule) if not isinstance(rule, str) else rule, method=method))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@every("rule", RULES)
 def test_every_rule_has_a_name_and_a_sentence(rule: type) -> None:
     name = named(rule())
     assert name.title.startswith("LRP-")
     assert name.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@every("preset", PRESETS)
 def test_every_composite_has_a_name_and_a_sentence(preset: str) -> None:
     name = named(PRESETS[preset].printed)
     assert name.title.startswith("LRP-")
@@ -31,7 +32,7 @@ def test_every_composite_has_a_name_and_a_sentence(preset: str) -> None:
     assert "(epsilon=" not in name.title
 
 
-@pytest.mark.parametrize("method", METHODS)
+@every("method", METHODS)
 def test_every_method_has_a_name_and_a_sentence(method: str) -> None:
     name = named(repr(METHODS[method].value), method)
     assert name.title != method

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
+from cases import every
 from explanations import make_explanation
 from rich.console import Console
 
@@ -62,7 +62,7 @@ SURFACES: dict[str, Show] = {
 }
 
 
-@pytest.mark.parametrize("name", SURFACES)
+@every("name", SURFACES)
 def test_every_page_prints_the_notes(name: str) -> None:
     shown = said(SURFACES[name](noted()))
     assert shown.count(GENERAL) == 1
@@ -79,14 +79,14 @@ def test_the_terminal_prints_the_notes() -> None:
     assert "note:" not in terminal(make_explanation())
 
 
-@pytest.mark.parametrize("name", [*SURFACES, "terminal"])
+@every("name", [*SURFACES, "terminal"])
 def test_the_score_breakdown_of_a_centered_start_names_the_mean(name: str) -> None:
     shown = said({**SURFACES, "terminal": terminal}[name](noted(start="centered")))
     assert "mean score over classes" in shown
     assert "not accounted for" not in shown
 
 
-@pytest.mark.parametrize("name", SURFACES)
+@every("name", SURFACES)
 def test_a_centered_start_stands_where_the_rule_does(name: str) -> None:
     named = re.compile("centered|minus the mean over classes")
     assert named.search(said(SURFACES[name](noted(start="centered"))))

@@ -17,7 +17,7 @@ PIECES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(PIECES, st.integers(1, 60), st.integers(0, 99))
 def test_a_passage_is_a_stretch_of_the_text_that_is_short_enough(pieces: list[str], limit: int, seed: int) -> None:
     tokens = split("".join(pieces))

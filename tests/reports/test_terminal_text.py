@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cases import every
 from colours import contrast, rgb
 from explanations import make_explanation
 from hypothesis import given, settings
@@ -49,7 +50,7 @@ def test_what_would_drive_a_terminal_is_shown(text: str, made: str) -> None:
     assert harmless(text) == made
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.text(alphabet=st.characters(), max_size=60), st.sampled_from([None, *SYSTEMS]), st.integers(20, 60))
 def test_no_line_is_wider_than_the_terminal_and_no_letter_is_lost(text: str, system: str | None, width: int) -> None:
     console = a_console(system, width=width)
@@ -80,8 +81,8 @@ def test_no_color_brings_signs_to_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert not re.search(r"\x1b\[[\d;]*[34]\d", text)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("light", [False, True])
+@every("system", SYSTEMS)
+@every("light", [False, True])
 def test_strong_marks_differ_by_more_than_colour_and_steps_by_something(system: str, light: bool) -> None:
     look = look_of(a_console(system), light=light)
     for sides in (look.speaks_for, look.speaks_against):

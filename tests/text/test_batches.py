@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, no_ranges
-from textlrp.text.batches import Batch, bucket, pad
+from textlrp.text.batches import Batch, bucket, end_to_end, grid
 from textlrp.text.chunks import by_pattern, by_whitespace
-from textlrp.text.encoding import Reader, encode
+from textlrp.text.encoding import Reader, encode_readings
 from textlrp.text.invisible import visible, visible_with_origins
 from textlrp.text.tokens import ChunkTokenizer, Tokenizer, is_word, make_tokenizer
 from textlrp.text.vocabulary import Vocabulary
@@ -92,7 +92,7 @@ def skipping_documents(draw: st.DrawFn) -> Document:
 
 @pytest.mark.parametrize("name", ["spacy", "words", "cut", "spacy:zh"])
 @given(document=skipping_documents(), lowercase=st.booleans(), limit=st.sampled_from([None, 1, 3]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_words_are_the_forms_of_read(name: str, document: Document, lowercase: bool, limit: int | None) -> None:
     mine = reader(name, lowercase=lowercase, max_tokens=limit, skip=first_line)
     for given_text in (document, document.text):
@@ -103,7 +103,7 @@ def test_words_are_the_forms_of_read(name: str, document: Document, lowercase: b
 
 @pytest.mark.parametrize("name", ["spacy", "words", "cut"])
 @given(document=skipping_documents(), limit=st.sampled_from([None, 1, 3]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_token_has_the_status_its_place_and_letters_give_it(
     name: str, document: Document, limit: int | None
 ) -> None:
@@ -129,12 +129,12 @@ def test_every_token_has_the_status_its_place_and_letters_give_it(
 
 
 @given(some=st.lists(texts, max_size=5), known=st.lists(texts, max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str]) -> None:
     mine = reader()
     vocabulary = Vocabulary.build(mine.words(text) for text in known)
     readings = [mine.read(text, number) for number, text in enumerate(some)]
-    batch = encode(readings, vocabulary)
+    batch = encode_readings(readings, vocabulary)
     assert len(batch) == len(some)
     assert batch.ids.shape == (len(some), max((len(r.positions) for r in readings), default=0))
     for n, reading in enumerate(readings):
@@ -172,27 +172,27 @@ def inside_naively(place: int, ranges: Ranges) -> bool:
     together=st.sampled_from([1, 2, 64]),
     most=st.sampled_from([0, 5, 1 << 18]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_texts_are_read_together_as_one_by_one(
     name: str, some: list[Document | str], limit: int | None, together: int, most: int
 ) -> None:
     mine, vocabulary = reader(name, max_tokens=limit, skip=first_line), Vocabulary.build([["he", "word", "wörd"]])
     readings = [reader(name, max_tokens=limit, skip=first_line).read(text, n) for n, text in enumerate(some)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textlrp.text.batches.TOGETHER", together)
+        patch.setattr("textlrp.text.batches.TEXTS_TOGETHER", together)
         patch.setattr("textlrp.text.memory.REMEMBERED", most)
         for _ in range(2):
-            assert_same(mine.encode(iter(some), vocabulary), encode(readings, vocabulary))
+            assert_same(mine.encode(iter(some), vocabulary), encode_readings(readings, vocabulary))
         assert list(mine.words_of_all(iter(some))) == [list(reading.forms) for reading in readings]
         ids = [vocabulary.ids(reading.forms).tolist() for reading in readings]
         assert [row.tolist() for row in mine.ids_of_all(iter(some), vocabulary)] == ids
         again = list(mine.read_all(iter(some)))
-        assert_same(encode(again, vocabulary), encode(readings, vocabulary))
+        assert_same(encode_readings(again, vocabulary), encode_readings(readings, vocabulary))
 
 
 @pytest.mark.parametrize("name", ["spacy", "cut"])
 @given(document=anything_marked(), limit=st.sampled_from([None, 2]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_reading_is_what_plain_loops_make_of_a_text(name: str, document: Document | str, limit: int | None) -> None:
     text = document if isinstance(document, str) else document.text
     skipped = [first_line(text)] if isinstance(document, str) else [first_line(text), document.skip]
@@ -284,7 +284,7 @@ def test_reading_a_post_marks_what_is_not_read() -> None:
     assert reading.document_id == "post 7"
     assert mine.read(text, 3).document_id == "3"
     assert reading.forms == ("doctors", "do", "n't", "agree", "xyz", "end")
-    batch = encode([reading], Vocabulary.build([["doctors", "agree"], ["agree", "aside"]]))
+    batch = encode_readings([reading], Vocabulary.build([["doctors", "agree"], ["agree", "aside"]]))
     named = dict(zip(reading.tokens, (Status(s).name for s in batch.status[0]), strict=True))
     assert named["From"] == named["aside"] == named["("] == "SKIPPED"
     assert named[":-)"] == named["12"] == "NOT_A_WORD"
@@ -301,7 +301,7 @@ def test_a_text_without_a_word_has_none(text: str) -> None:
     reading = reader().read(text, 0)
     assert reading.positions.tolist() == []
     assert reading.forms == ()
-    batch = encode([reading], Vocabulary.build([["a"]]))
+    batch = encode_readings([reading], Vocabulary.build([["a"]]))
     assert batch.ids.shape == (1, 0)
     assert batch.lengths.tolist() == [0]
 
@@ -337,7 +337,7 @@ def test_a_reader_reads_at_least_one_word() -> None:
 def some_batch() -> Batch:
     mine = reader("words")
     readings = [mine.read(text, n) for n, text in enumerate(["a b c d", "", "b x"])]
-    return encode(readings, Vocabulary.build([["a", "b", "c", "d"]]))
+    return encode_readings(readings, Vocabulary.build([["a", "b", "c", "d"]]))
 
 
 @pytest.mark.parametrize(("rows", "width"), [([2, 1], 2), ([1], 0), ([], 0), ([0, 2], 4)])
@@ -353,13 +353,20 @@ def test_selected_rows_are_those_of_the_batch(rows: list[int], width: int) -> No
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=30))
-def test_padding_keeps_each_row_and_fills_with_zero(lengths: list[int]) -> None:
+def test_texts_end_to_end_and_padded_are_the_same_rows(lengths: list[int]) -> None:
     rows = [np.arange(1, length + 1) for length in lengths]
-    matrix, counted = pad(rows)
-    assert matrix.dtype == np.int64
-    assert counted.dtype == np.int32
-    assert counted.tolist() == lengths
-    assert matrix.tolist() == [[*row, *[0] * (max(lengths) - len(row))] for row in rows]
+    words, starts = end_to_end(rows)
+    nothing = (None,) * len(rows)
+    batch = Batch(nothing, words, starts, nothing, nothing, padding=7)  # type: ignore[arg-type]
+    assert (words.dtype, batch.ids.dtype, batch.lengths.dtype) == (np.int64, np.int64, np.int32)
+    assert batch.lengths.tolist() == lengths
+    assert [row.tolist() for row in batch.texts()] == [row.tolist() for row in rows]
+    longest = max(lengths, default=0)
+    assert batch.ids.tolist() == [[*row, *[7] * (longest - len(row))] for row in rows]
+    assert grid(words, starts, at_least=longest + 2).shape == (len(rows), longest + 2)
+    keep = np.random.default_rng(len(words)).random((len(rows), longest)) < 0.5
+    expected = [np.where(own[: len(row)], row, 0).tolist() for own, row in zip(keep, rows, strict=True)]
+    assert [row.tolist() for row in batch.kept(keep)] == expected
 
 
 @given(lengths=st.lists(st.integers(0, 9), max_size=50), size=st.integers(1, 12))

@@ -56,7 +56,7 @@ def what_a_chunk_is(joins: list[tuple[str, str]], longest: int) -> re.Pattern[st
 
 @given(some=st.lists(texts, max_size=5), longest=st.sampled_from([1, 2, 3, 1000]), joins=st.sampled_from([JOINS, []]))
 @example(some=["n 't", " 't", "n", "'t n 't 't : )"], longest=1000, joins=JOINS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_chunks_of_a_block_are_those_of_each_text(
     some: list[str], longest: int, joins: list[tuple[str, str]]
 ) -> None:

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textlrp.cli.inputs import documents_of
+from textlrp.cli.inputs import texts_of
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.text.corpora import load_corpus
 from textlrp.text.formats import layout_of
 from textlrp.text.opening import read_text
-from textlrp.text.readers import Columns, Record, read_rows, read_table
+from textlrp.text.readers import Record, read_rows, read_table
+from textlrp.text.row_layout import Columns
 from textlrp.text.vector_files import load_vectors
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -49,9 +51,9 @@ CONTENTS = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("name", CONTENTS)
+@every("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@every("packed", [False, True])
+@every("name", CONTENTS)
 def test_a_byte_order_mark_is_understood(tmp_path: Path, name: str, encoding: str, packed: bool) -> None:
     mark = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
     data = mark + CONTENTS[name].encode(encoding)
@@ -73,8 +75,8 @@ def test_one_is_understood_in_every_other_place(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("good".encode(encoding))))
     layout: dict[str, Any] = {}
     given: dict[str, Any] = {"column": None, "label": None, "id": None, "encoding": None, "layout": layout}
-    assert [document.text for document in documents_of("-", None, **given)] == ["good"]
-    assert [document.text for document in documents_of(None, "\ufeffgood", **given)] == ["good"]
+    assert [document.text for document in texts_of("-", None, **given)] == ["good"]
+    assert [document.text for document in texts_of(None, "\ufeffgood", **given)] == ["good"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -121,8 +123,8 @@ def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str,
     assert pairs(path) == rows
 
 
-@pytest.mark.parametrize(
-    ("rows", "wanted"),
+@every(
+    "rows, wanted",
     [
         ('"Wow" she said\tpos\nbad\tneg\n', [('"Wow" she said', "pos"), ("bad", "neg")]),
         ('"quoted whole"\tpos\nbad\tneg\n', [('"quoted whole"', "pos"), ("bad", "neg")]),
@@ -153,8 +155,8 @@ def test_a_quoted_last_column_over_lines_ends_where_a_row_begins(tmp_path: Path)
 GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
+@every(
+    "name, content, said",
     [
         ("a.csv", "text;label\ngood film;pos\nbad film here;neg\nnice;pos\n", "separated by ';'"),
         ("a.csv", "label|text\npos|good film\nneg|bad film here\npos|nice\n", r"separated by '\|'"),
@@ -171,8 +173,8 @@ def test_a_layout_that_is_certain_is_read_and_said(tmp_path: Path, name: str, co
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(
-    ("name", "content", "options"),
+@every(
+    "name, content, options",
     [
         ("a.csv", "text;label\ngood film;pos\nbad film here;neg\nnice;pos\n", {"delimiter": ";"}),
         ("a.csv", "text\tlabel\ngood film\tpos\nbad film here\tneg\nnice\tpos\n", {"delimiter": "tab"}),
@@ -192,8 +194,8 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
         assert pairs(write(tmp_path / "a.txt", "one two\n\nthree\r\n")) == [("one two", None), ("three", None)]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "options", "said"),
+@every(
+    "name, content, options, said",
     [
         ("a.csv", "pos,good film\nneg,bad\n", {}, "no column 'text'.*columns="),
         ("a.csv", "pos,good film\nneg,bad\n", {"header": False}, "2 columns and no header.*columns="),
@@ -252,8 +254,8 @@ def test_blanks_at_the_edges_of_labels_are_removed_and_said(tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.txt", "a.json", "a.jsonl", "a.csv.gz", "folder"])
-@pytest.mark.parametrize("begin", ["", "good"])
+@every("name", ["a.csv", "a.tsv", "a.txt", "a.json", "a.jsonl", "a.csv.gz", "folder"])
+@every("begin", ["", "good"])
 def test_a_row_without_an_end_is_named_and_not_held(tmp_path: Path, name: str, begin: str) -> None:
     """A sparse file of gigabytes, alone and behind a good row."""
     path = tmp_path / name

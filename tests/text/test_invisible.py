@@ -7,11 +7,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toys import KINDS, LABELS, TEXTS, small
 
 import textlrp
-from tests.toys import KINDS, LABELS, TEXTS, small
 from textlrp.records import Status, no_ranges
 from textlrp.text.encoding import Reader
 from textlrp.text.invisible import has_invisible, visible, visible_with_origins
@@ -118,8 +119,8 @@ def test_every_ignored_character_is_invisible() -> None:
     assert not any(has_invisible(c) for c in "a\t\n\r\x1c\x85\xa0\u2028é词🙂")
 
 
-@pytest.mark.parametrize(
-    ("text", "seen"),
+@every(
+    "text, seen",
     [
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
         ("\u0645\u06cc\u200c\u200c\u062e", "\u0645\u06cc\u200c\u062e"),  # once is enough

@@ -68,7 +68,7 @@ chunks = st.text(st.sampled_from("aB1éß.,:;!?'\"’()-–/@$€_<3xXoO") | st.
 @example(chunk="(3.5kg)")
 @example(chunk="http://nasa.gov/x_1?a=b,")
 @example(chunk="aujourd'hui")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_kept_rules_cut_as_those_of_spacy(language: str, chunk: str) -> None:
     taken, kept = both(language)
     assert kept.split(chunk) == taken.split(chunk)
@@ -78,11 +78,10 @@ def test_kept_rules_cut_as_those_of_spacy(language: str, chunk: str) -> None:
 
 
 def test_the_second_process_has_the_same_tokens_without_spacy(tmp_path: Path) -> None:
-    first, second = run(tmp_path), run(tmp_path)
+    first, second = run(tmp_path), run(tmp_path, "auto")  # which cuts these texts by the same rules
     assert first[0] is True
     assert second == [False, *first[1:]]
     assert [path.name.split("-")[0] for path in (tmp_path / "spacy").iterdir()] == ["en"]
-    assert run(tmp_path, "auto")[:1] == [False]
 
 
 def damage(path: Path) -> None:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from cases import every
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +119,7 @@ def found_among(anywhere: Anywhere, text: str) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @given(text=stretches)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_affixes_are_those_that_all_rules_of_a_language_find(language: str, text: str) -> None:
     rules = searches(language)
     assert found_at(edges(language, "prefix"), text[0], text) == span(rules["prefix"].search(text))
@@ -127,7 +128,7 @@ def test_affixes_are_those_that_all_rules_of_a_language_find(language: str, text
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @given(text=stretches, worth=st.sampled_from([0, 10**9]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_infixes_are_those_that_all_rules_of_a_language_find(language: str, text: str, worth: int) -> None:
     infix = searches(language)["infix"]
     with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +140,7 @@ def test_infixes_are_those_that_all_rules_of_a_language_find(language: str, text
 @example(written=("", 0), text="1")
 @example(written=("^a*b|1*a$", 0), text="ab")
 @example(written=("^a*b|b1*$", 0), text="b1")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_chosen_alternatives_find_what_any_pattern_finds(written: tuple[str, int], text: str) -> None:
     pattern = compiled(*written)
     assert found_at(Edges(pattern), text[0], text) == span(pattern.search(text))
@@ -150,7 +151,7 @@ def test_chosen_alternatives_find_what_any_pattern_finds(written: tuple[str, int
 
 
 @given(written=patterns, text=st.text("abA", max_size=5))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_match_in_letters_alone_was_possible(written: tuple[str, int], text: str) -> None:
     pattern = compiled(*written)
     assume(pattern.search(text))
@@ -159,7 +160,7 @@ def test_a_match_in_letters_alone_was_possible(written: tuple[str, int], text: s
 
 
 @given(written=patterns)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_alternatives_make_up_the_pattern(written: tuple[str, int]) -> None:
     pieces = alternatives(compiled(*written))
     assert "|".join(pieces) == written[0]
@@ -178,8 +179,8 @@ def compiled(written: str, flags: int) -> re.Pattern[str]:
 # ---- examples
 
 
-@pytest.mark.parametrize(
-    ("written", "pieces"),
+@every(
+    "written, pieces",
     [
         ("a|b", ["a", "b"]),
         (r"a\|b|[|]|(c|d)", [r"a\|b", "[|]", "(c|d)"]),
@@ -193,8 +194,8 @@ def test_alternatives_are_told_apart_outside_of_brackets(written: str, pieces: l
     assert alternatives(re.compile(written)) == pieces
 
 
-@pytest.mark.parametrize(
-    ("written", "possible"),
+@every(
+    "written, possible",
     [
         ("a", True),
         (r"\.", False),

@@ -24,7 +24,7 @@ def every_placement(words: list[str], text: str) -> list[list[tuple[int, int]]]:
     return [list(spans) for spans in product(*places) if all(one[1] <= two[0] for one, two in pairwise(spans))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.booleans()), max_size=7))
 def test_the_placement_leaves_out_the_fewest_stretches(parts: list[tuple[str, bool]]) -> None:
     text = " ".join(word for word, _ in parts)
@@ -40,7 +40,7 @@ def test_the_placement_leaves_out_the_fewest_stretches(parts: list[tuple[str, bo
         assert unsure == (len({way[number] for way in best}) > 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), st.data())
 def test_a_repeated_passage_stands_where_it_was(words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)

@@ -11,11 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.text.readers import Columns, Record, read_folder, read_table
+from textlrp.text.readers import Record, read_folder, read_table
+from textlrp.text.row_layout import Columns
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
@@ -118,8 +120,8 @@ def test_packed_files(tmp_path: Path, name: str) -> None:
 # ---- columns
 
 
-@pytest.mark.parametrize(
-    ("header", "columns", "expected"),
+@every(
+    "header, columns, expected",
     [
         ("text,label,id", {}, Record("3", "1", "2")),
         ("id,target,content", {}, Record("1", "3", "2")),
@@ -166,9 +168,7 @@ def test_the_only_column_of_strings_is_the_text(tmp_path: Path) -> None:
 # ---- values
 
 
-@pytest.mark.parametrize(
-    ("value", "label"), [(None, None), ("", None), (math.nan, None), (2.0, 2), (0, 0), (False, False)]
-)
+@every("value, label", [(None, None), ("", None), (math.nan, None), (2.0, 2), (0, 0), (False, False)])
 def test_labels_that_are_missing_are_none_and_others_stay(tmp_path: Path, value: Any, label: Any) -> None:
     rows = [{"text": "a", "label": value}, {"text": "b", "label": value}]
     path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
@@ -182,8 +182,8 @@ def test_a_label_may_be_missing_from_some_rows_of_jsonl(tmp_path: Path) -> None:
     assert read(path) == [Record("1", "a", None), Record("7", "b", "x")]
 
 
-@pytest.mark.parametrize(
-    ("row", "words"),
+@every(
+    "row, words",
     [
         ({"text": None, "label": "x"}, "has nothing for a text"),
         ({"text": math.nan, "label": "x"}, "has nothing for a text"),
@@ -243,8 +243,8 @@ def test_damaged_csv_is_named(tmp_path: Path, content: str | bytes, words: str |
         read(path)
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
+@every(
+    "line, words",
     [
         (b'{"text": "b", }', "not valid JSON"),
         (b'{"text": "b"', "not valid JSON"),
@@ -271,7 +271,7 @@ def test_damaged_packed_and_parquet_files_are_named(tmp_path: Path) -> None:
             read(write(tmp_path / "a.parquet", content))
 
 
-@pytest.mark.parametrize("name", ["a.doc", "a", "a.xlsx", "a.parquet.gz", "csv"])
+@every("name", ["a.doc", "a", "a.xlsx", "a.parquet.gz", "csv"])
 def test_an_unknown_type_is_answered_with_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"type that is not read .*\.csv, \.tsv, .*\.jsonl .*\.parquet and folders"):
         read(write(tmp_path / name, "text\na\n"))

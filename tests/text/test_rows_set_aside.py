@@ -10,11 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.text.readers import BadRow, Columns, Record, read_files, read_folder, read_rows, read_table
+from textlrp.text.readers import BadRow, Record, read_files, read_folder, read_rows, read_table
+from textlrp.text.row_layout import Columns
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.text('a,\t"\r\n\0 ', max_size=8)
@@ -92,7 +94,7 @@ def assert_set_aside(path: Path, wrong: dict[int, str]) -> None:
             row.wrong.encode()  # can be written down
 
 
-@pytest.mark.parametrize("kind", BAD)
+@every("kind", BAD)
 def test_a_bad_row_has_its_number_and_the_rest_is_read(tmp_path: Path, kind: str) -> None:
     suffix, content, wrong = BAD[kind]
     path = tmp_path / f"some.{suffix}"

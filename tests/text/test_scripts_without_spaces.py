@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,13 +32,13 @@ def strings(text: str) -> list[str]:
     return [text[start:end] for start, end in AUTO.spans(text).tolist()]
 
 
-@pytest.mark.parametrize("language", TEXTS)
+@every("language", TEXTS)
 def test_the_language_is_detected(language: str) -> None:
     assert spaceless([TEXTS[language]]) == language
     assert spaceless(["Order 66: " + TEXTS[language] * 3]) == language
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     ["", "12 !?", "the shuttle reached orbit", "책이 아주 좋습니다", "the word 书 means book", "книга"],
 )
@@ -49,7 +50,7 @@ def test_no_text_at_all() -> None:
     assert spaceless([]) is None
 
 
-@pytest.mark.parametrize("language", TEXTS)
+@every("language", TEXTS)
 def test_each_character_is_a_word_with_its_marks(language: str) -> None:
     text = TEXTS[language]
     words = [token for token in strings(text) if is_word(token)]

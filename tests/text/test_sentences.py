@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.text.sentences import sentence_spans
+from textlrp.text.sentences import sentence_spans, sentences_of, sentencizer
 
 
 def cut(text: str) -> list[str]:
@@ -30,3 +30,21 @@ def test_sentences_are_in_order_disjoint_and_hold_every_character_to_see(text: s
         outside[start:end] = False
         assert text[start:end] == text[start:end].strip()
     assert not "".join(character for character, out in zip(text, outside, strict=True) if out).strip()
+
+
+MARKED = st.lists(
+    st.sampled_from(
+        ["a", "U.S.", "?", "!", "...", ".", '"', ")", " ", "  ", "\n", "\u3002", "3.5", "-", "\u00a0", "$"]
+    ),
+    max_size=14,
+).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(MARKED, st.text(max_size=40)))
+def test_sentences_are_those_of_spacys_own_sentencizer(text: str) -> None:
+    text = text.strip()
+    shown = "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+    expected = [sentence.text.strip() for sentence in sentencizer()(shown).sents]
+    (found,) = sentences_of([text])
+    assert [text[start:end] for start, end in found] == expected or not shown

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
+@every("name", FILES)
 def test_every_format_gives_the_same_vectors(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(FILES[name])
@@ -70,7 +71,7 @@ def test_every_format_gives_the_same_vectors(tmp_path: Path, name: str) -> None:
     assert load_vectors(str(path)).words == expected
 
 
-@pytest.mark.parametrize("name", FILES)
+@every("name", FILES)
 def test_only_the_wanted_words_are_kept(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(FILES[name])
@@ -112,8 +113,8 @@ def test_a_binary_longer_than_one_read_is_read_whole(tmp_path: Path) -> None:
 # ---- broken files
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
+@every(
+    "name, content, message",
     [
         ("a.txt", lines().rsplit(b" ", 2)[0], "a.txt, line 6, has 3 numbers after its word; 5 are wanted"),
         ("a.txt", lines() + b"word 1 2 3\n", "a.txt, line 7, has 3 numbers"),

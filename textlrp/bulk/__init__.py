@@ -1,7 +1,7 @@
 """Explaining ten million documents: Arrow batches in, Arrow batches out, by processes of this machine or by Ray.
 
 :class:`BatchExplainer` is the function that every engine maps; :func:`explain_to_folder` a whole run that can be
-stopped and goes on. What they write is read by :mod:`textlrp.rows`, without torch.
+stopped and goes on. What they write is read by :mod:`textlrp.store`, without torch.
 """
 
 from __future__ import annotations

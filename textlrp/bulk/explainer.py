@@ -9,24 +9,25 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.errors import DataError, OptionError
-from textlrp.explainers.blocks import Led, lead, pieces
+from textlrp.explainers.batch_relevance import Led
+from textlrp.explainers.blocks import led_pieces
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
-from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.projections import Kept
 from textlrp.lrp.kernels.threads import one_thread
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
+from textlrp.machine import KEPT_BYTES
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.records import Document
-from textlrp.rows import About, Precision, Row, to_table
+from textlrp.store.columns import About, Precision, TableRow, to_table
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
@@ -41,7 +42,7 @@ class BatchExplainer:
     ``memory``: bytes that the projections of frequent words may take.
 
     A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
-    the result has the columns of :class:`textlrp.rows.About`. Documents are explained in blocks of 64, so batches of
+    the result has the columns of :mod:`textlrp.store`. Documents are explained in blocks of 64, so batches of
     a multiple of that, cut at the same places, give the same bytes whoever maps them. One thread computes.
     """
 
@@ -56,7 +57,7 @@ class BatchExplainer:
         top_k: int | None = None,
         precision: Precision = "float16",
         device: str = "cpu",
-        memory: int = MEMORY,
+        memory: int = KEPT_BYTES,
         kept: Kept | None = None,
     ) -> None:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
@@ -98,22 +99,20 @@ class BatchExplainer:
                 table = to_table(rows, self.about)
             yield table
 
-    def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[Row]:
+    def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[TableRow]:
         batch = self._model.encode(block)
-        rows: dict[int, Row] = {}
-        for some in pieces(batch.lengths, self._model.together):
-            piece = batch.select(some)
-            for place, led in enumerate(lead(self._model, piece, self._target, None, self._how)):
-                n = some[place]
+        rows: dict[int, TableRow] = {}
+        for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
+            for place, (n, led) in enumerate(zip(some, found, strict=True)):
                 rows[n] = self._row(block[n], places[n], piece, place, led)
         return (rows[n] for n in range(len(block)))
 
-    def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> Row:
-        reading, length = batch.readings[n], int(batch.lengths[n])
+    def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> TableRow:
+        reading = batch.readings[n]
         absorbed = np.zeros(len(led.targets), led.relevance.dtype)
         for entry in led.ledger.values():
             absorbed = absorbed + entry
-        return Row(
+        return TableRow(
             row=place,
             document_id=document.id,
             gold=None if document.label is None else str(document.label),
@@ -123,7 +122,7 @@ class BatchExplainer:
             versus=[t[1] if isinstance(t, tuple) else -1 for t in led.targets],
             words=reading.forms,
             spans=reading.tokens.spans[reading.positions],
-            known=batch.ids[n, :length] > 0,
+            status=batch.status[n][reading.positions],
             relevance=led.relevance,
             absorbed=absorbed,
             left_out=np.zeros(len(led.targets), np.float32),

@@ -1,6 +1,6 @@
-"""What the process of a run and those that work for it say to each other. Needs no torch.
+"""Messages from the parent process to its workers. Importable without torch.
 
-A process gets messages one after the other and answers each but :class:`Begin`; a table is a part to explain.
+A worker reads messages in order and answers each except :class:`Begin`. A table is a part to explain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 
 class SharedTable(NamedTuple):
-    """Where a table lies: the name of the memory, its shape and type."""
+    """A table in shared memory: the name of the memory, shape and data type."""
 
     name: str
     shape: tuple[int, int]
@@ -22,13 +22,13 @@ class SharedTable(NamedTuple):
 
 
 class SharedProjections(NamedTuple):
-    """Projections that processes share: of the first ``words`` of the vocabulary, a table for each width."""
+    """Projections of the first ``words`` of the vocabulary in shared memory: one table for each filter width."""
 
     words: int
     tables: dict[int, SharedTable]
 
     def release(self) -> None:
-        """Give the memory back, once no process begins to use it any more."""
+        """Free the memory. Processes that are attached keep it; no other process can attach any more."""
         for table in self.tables.values():
             with suppress(FileNotFoundError):
                 memory = SharedMemory(table.name)
@@ -37,27 +37,21 @@ class SharedProjections(NamedTuple):
 
 
 class Introduce(NamedTuple):
-    """Answered by what all rows share (:class:`textlrp.rows.About`)."""
+    """Answered by what all rows share (:class:`textlrp.store.columns.About`)."""
 
 
 class Size(NamedTuple):
-    """Answered by how many bytes the explanations of these rows take in a file."""
+    """Asks how many bytes the explanations of these rows take in a file."""
 
     rows: pa.Table
 
 
 class Share(NamedTuple):
-    """Answered by projections in shared memory, of at most so many bytes; None where there are none to share."""
-
-    memory: int
+    """Asks for projections in shared memory; the answer is None if there are none."""
 
 
 class Begin(NamedTuple):
-    """The parts that follow are to be explained into a folder, and each answered by what came of it.
-
-    Where no projections are ``shared``, the process makes its own in at most ``memory`` bytes.
-    """
+    """Parts follow, to be explained into ``folder``. Without ``shared`` projections the worker makes its own."""
 
     shared: SharedProjections | None
-    memory: int
     folder: Path

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.bulk.alone import Alone
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.parts import Parts, Written, encode, part_of, write_bytes
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
@@ -42,13 +43,11 @@ EXPLAINED = {
 class ExplainPart:
     """What a Ray worker does: a part of the input in, one row with its Parquet file out. The model is loaded once."""
 
-    def __init__(
-        self, model: TextClassifier | str, options: dict[str, Any], words: int, tables: dict[int, Any]
-    ) -> None:
+    def __init__(self, model: TextClassifier | str, options: BulkOptions, words: int, tables: dict[int, Any]) -> None:
         import ray
 
         kept = Kept(words, {width: ray.get(table) for width, table in tables.items()}) if tables else None
-        self._explainer = BatchExplainer(model, memory=0, kept=kept, **options)
+        self._explainer = BatchExplainer(model, memory=0, kept=kept, **options.keywords())
 
     def __call__(self, packed: pa.Table) -> pa.Table:
         """Explain parts, each packed in one row, into one row each."""
@@ -75,7 +74,7 @@ class OnRay(Alone):
     """
 
     def __init__(
-        self, model: TextClassifier | str, options: dict[str, Any], *, workers: int, address: str | None, memory: int
+        self, model: TextClassifier | str, options: BulkOptions, *, workers: int, address: str | None, memory: int
     ) -> None:
         try:
             import ray
@@ -112,7 +111,7 @@ class OnRay(Alone):
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         context.target_max_block_size = 1  # no two parts in one block: Ray splits and joins blocks, but never a row
-        kept = kept_projections(self.model, self._memory)
+        kept = kept_projections(self.model, self.memory)
         tables = {} if kept is None else {width: ray.put(np.asarray(table)) for width, table in kept.tables.items()}
         words = 0 if kept is None else kept.words
         # another share of a core than the workers': Ray would make one task of reading and explaining, on one worker

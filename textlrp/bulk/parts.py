@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
@@ -19,19 +18,15 @@ import pyarrow.parquet as pq
 
 from textlrp.bulk.sources import Source
 from textlrp.files.written_file import written_beside
-from textlrp.rows import WRITING
+from textlrp.store.columns import arrow_table, write_parquet
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
-from textlrp.text.surrogates import all_without_surrogates
 
 if TYPE_CHECKING:
     from textlrp.bulk.explainer import BatchExplainer
 
 PART_ROWS = 2048
 """Rows of the input in one part: a multiple of the 64 documents that are explained together."""
-
-GROUP_BYTES = 1 << 25
-"""Rows are written as soon as they take so many bytes: 32 MiB."""
 
 SET_ASIDE = b"set_aside"
 """Where the file of a part keeps the rows that could not be read."""
@@ -137,15 +132,7 @@ def _table(rows: list[Record | BadRow], first: int) -> pa.Table:
         "label": [None if row.label is None else str(row.label) for row in good],
         "wrong": [row.wrong if isinstance(row, BadRow) else None for row in rows],
     }
-    try:
-        return pa.table(columns, schema=PART_SCHEMA)
-    except UnicodeEncodeError:
-        warnings.warn(
-            "a text or name contains half a surrogate pair, which Parquet cannot store; it is read as U+FFFD.",
-            UserWarning,
-            stacklevel=2,
-        )
-        return pa.table(all_without_surrogates(columns), schema=PART_SCHEMA)
+    return arrow_table(columns, PART_SCHEMA)
 
 
 def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
@@ -156,12 +143,8 @@ def encode(explainer: BatchExplainer, table: pa.Table, sink: Any) -> Written:
         {"row": row + 1, "wrong": wrong}
         for row, wrong in zip(bad["row"].to_pylist(), bad["wrong"].to_pylist(), strict=True)
     ]
-    documents = 0
-    with pq.ParquetWriter(sink, explainer.about.schema(), **WRITING) as writer:
-        for group in _groups(explainer.tables(good)):
-            writer.write_table(group, row_group_size=len(group))
-            documents += len(group)
-        writer.add_key_value_metadata({SET_ASIDE: json.dumps(aside, ensure_ascii=False)})
+    tables, schema = explainer.tables(good), explainer.about.schema()
+    documents = write_parquet(tables, sink, schema, {SET_ASIDE: json.dumps(aside, ensure_ascii=False)})
     return Written(part_of(table), documents, len(aside))
 
 
@@ -170,20 +153,6 @@ def size_of(explainer: BatchExplainer, table: pa.Table) -> int:
     sink = BytesIO()
     encode(explainer, table, sink)
     return sink.tell()
-
-
-def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Tables put together until they are large enough for a row group."""
-    held: list[pa.Table] = []
-    size = 0
-    for table in tables:
-        held.append(table)
-        size += table.nbytes
-        if size >= GROUP_BYTES:
-            yield pa.concat_tables(held)
-            held, size = [], 0
-    if held:
-        yield pa.concat_tables(held)
 
 
 def write_part(explainer: BatchExplainer, table: pa.Table, folder: Path) -> Written:

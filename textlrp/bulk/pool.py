@@ -1,6 +1,9 @@
-"""Processes of this machine that explain parts side by side. One that dies is replaced, and its part done again.
+"""Explain parts in several worker processes. A worker that dies is replaced and its parts are explained again.
 
-This end reads, hands out and counts; it needs no torch, and so takes little memory beside the processes.
+The parent process reads the corpus and distributes parts; it does not import torch, which saves memory.
+
+Why not `concurrent.futures`: a dead process breaks its whole executor, which reports neither the task of that process
+nor its exit code, and the named semaphores of an executor outlive a run that is killed.
 """
 
 from __future__ import annotations
@@ -16,26 +19,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.messages import Begin, Introduce, Share, Size
 from textlrp.bulk.parts import PART_ROWS, Parts, Written, part_of
 from textlrp.errors import DataError
 from textlrp.machine import context, warm_up
-from textlrp.rows import About
+from textlrp.store.columns import About
 
 if TYPE_CHECKING:
     from textlrp.models.base import TextClassifier
 
 PRELOAD = "textlrp.bulk.worker"
-"""What processes have imported when they begin."""
+"""The module that worker processes have imported when they start."""
 
 TRIES = 3
-"""How often a part is given to a process before the run stops."""
+"""How many workers may die while they explain the same part before the run stops."""
 
 PATIENCE = 10
-"""Seconds that processes have to end by themselves."""
+"""Seconds that a worker has to finish its part before it is terminated."""
 
 AHEAD = 2
-"""Parts that a process has at once: the one it works on, and the next."""
+"""Parts that a worker has at a time: the one it explains, and the next."""
 
 
 class _Worker(NamedTuple):
@@ -45,10 +49,8 @@ class _Worker(NamedTuple):
 
 
 @contextmanager
-def processes(
-    model: TextClassifier | str, options: dict[str, Any], *, workers: int, memory: int
-) -> Iterator[Processes]:
-    """``workers`` processes with the model loaded; they end with the context."""
+def processes(model: TextClassifier | str, options: BulkOptions, *, workers: int, memory: int) -> Iterator[Processes]:
+    """Start ``workers`` processes that load the model; end them with the context."""
     warm_up(PRELOAD)
     pool = Processes(model, options, workers, memory)
     try:
@@ -59,16 +61,16 @@ def processes(
 
 
 class Processes:
-    """What explains parts in processes of this machine; see :class:`textlrp.bulk.run.Engine`.
+    """The engine of several processes of this machine; see :class:`textlrp.bulk.run.Engine`.
 
-    ``options`` are those of :class:`BatchExplainer`; ``memory``: bytes that the projections they share may take.
+    ``memory``: the most bytes that the projections they share may take.
     """
 
     about: About
 
-    def __init__(self, model: TextClassifier | str, options: dict[str, Any], workers: int, memory: int) -> None:
-        self._asked = (model, options)
-        self._workers, self._memory = workers, memory
+    def __init__(self, model: TextClassifier | str, options: BulkOptions, workers: int, memory: int) -> None:
+        self._asked = (model, options, memory)
+        self._workers = workers
         self._context = context(PRELOAD)
         self._pool: list[_Worker] = []
         self._begin: Begin | None = None
@@ -76,7 +78,7 @@ class Processes:
         self._tries: Counter[int] = Counter()
 
     def start(self) -> None:
-        """Let all processes load the model; raises what that raises."""
+        """Start all workers and wait until the first has loaded the model; raises what loading raises."""
         for _ in range(self._workers):
             self._add()
         self.about = self._ask(Introduce(), "loaded the model")
@@ -88,12 +90,12 @@ class Processes:
         return size
 
     def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
-        """Explain parts, and tell of each when its file is written.
+        """Explain parts; yield a summary of each when its file is written.
 
-        Raises :class:`DataError` where a part brings down one process after another, and what the processes raise.
+        Raises :class:`DataError` if :data:`TRIES` workers die at the same part, and any exception of a worker.
         """
-        shared = self._ask(Share(self._memory), "projected the frequent words")
-        self._begin = Begin(shared, self._memory, folder)
+        shared = self._ask(Share(), "projected the frequent words")
+        self._begin = Begin(shared, folder)
         try:
             for worker in self._pool:
                 _send(worker, self._begin)
@@ -127,7 +129,7 @@ class Processes:
         return worker
 
     def _ask(self, message: Introduce | Size | Share, doing: str) -> Any:
-        """The answer of the first process, which has no part yet."""
+        """Send a message to the first worker, which has no part yet, and wait for its answer."""
         worker = self._pool[0]
         _send(worker, message)
         try:
@@ -151,7 +153,7 @@ class Processes:
             _send(worker, table)
 
     def _replace(self, worker: _Worker, parts: Parts) -> None:
-        """Bury a process that died, count it against the part it worked on, and begin another."""
+        """Count the death of a worker against the part it was explaining, and start another."""
         self._pool.remove(worker)
         part = part_of(worker.parts[0])
         self._tries[part] += 1
@@ -168,7 +170,7 @@ class Processes:
         self._feed(self._add(), parts)
 
     def stop(self) -> None:
-        """End the processes: each by itself after the part it works on, and those that take long at once."""
+        """End the workers: each after the part it is explaining, or when :data:`PATIENCE` runs out."""
         for worker in self._pool:
             worker.connection.close()
         patience = time.monotonic() + PATIENCE
@@ -180,11 +182,11 @@ class Processes:
 
 
 def _send(worker: _Worker, message: Any) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):  # it is dead: waiting for its answer says so
+    with suppress(BrokenPipeError, ConnectionResetError):  # the worker is dead; receiving its answer will show that
         worker.connection.send(message)
 
 
-def _work(connection: Connection, model: TextClassifier | str, options: dict[str, Any]) -> None:
+def _work(connection: Connection, model: TextClassifier | str, options: BulkOptions, memory: int) -> None:
     from textlrp.bulk.worker import work  # late: torch comes with it
 
-    work(connection, model, options)
+    work(connection, model, options, memory)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,21 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import processes
 from textlrp.bulk.run_folder import RunFolder, check_run
-from textlrp.bulk.sources import CorpusSource, FileSource, Source, file_source
+from textlrp.bulk.sources import FileSource, Source
 from textlrp.errors import DataError, OptionError, StoppedError
-from textlrp.explainers.targets import targets_named
-from textlrp.lrp.budget import MEMORY
-from textlrp.machine import cores, progress_bar, usable
-from textlrp.models.given_files import inputs_of
-from textlrp.rows import About
-from textlrp.text.formats import layout_of
-from textlrp.text.named_corpora import NAMED, open_corpus, spread
-from textlrp.text.readers import Columns
+from textlrp.machine import KEPT_BYTES, cores, progress_bar, usable
+from textlrp.store.columns import About, Precision
 
 if TYPE_CHECKING:
+    from textlrp.explainers.methods import Method
+    from textlrp.lrp.composite import Composite
+    from textlrp.lrp.shares import Rule
+    from textlrp.lrp.starts import Start
     from textlrp.models.base import TextClassifier
 
 
@@ -49,7 +47,7 @@ class Workforce:
     workers: int | None = None
     engine: Literal["local", "ray"] = "local"
     address: str | None = None
-    memory: int = MEMORY
+    memory: int = KEPT_BYTES
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -104,28 +102,46 @@ def explain_to_folder(
     source: Source,
     folder: str | Path,
     *,
+    target: Any = None,
+    rule: str | Rule | Composite | None = None,
+    start: Start | None = None,
+    method: str | Method = "lrp",
+    top_k: int | None = None,
+    precision: Precision = "float16",
+    device: str = "cpu",
     by: Workforce | None = None,
     force: bool = False,
-    **options: Any,
 ) -> Run:
     """Explain every document of ``source`` into Parquet files in ``folder``; called again, it goes on where it was.
 
-    ``options`` are those of :class:`BatchExplainer`: ``target``, ``rule``, ``start``, ``method``, ``top_k``,
-    ``precision``.
+    ``target`` to ``device`` as in :class:`BatchExplainer`.
     Raises :class:`DataError` where there is no room or another run in the folder, and :class:`StoppedError` on
     Ctrl-C: what is written stays. With ``force`` a folder of another run, or of something else, is moved to a backup
     name.
     """
+    options = BulkOptions(target, rule, start, method, top_k, precision, device)
+    return explain_with(model, source, folder, options, by=by or Workforce(), force=force)
+
+
+def explain_with(
+    model: TextClassifier | str,
+    source: Source,
+    folder: str | Path,
+    options: BulkOptions,
+    *,
+    by: Workforce,
+    force: bool,
+) -> Run:
+    """As :func:`explain_to_folder`, with the options as one value."""
     check_run(folder, inputs=[source.path] if isinstance(source, FileSource) else [], force=force)
-    by = by or Workforce()
     parts = Parts(source)
     with _engine(model, options, by, parts) as engine:
         settings = {
-            "format": "run 1",
+            "format": "run 2",
             "input": source.identity(),
             "part_rows": PART_ROWS,
             "memory": by.memory,
-            "target": repr(options.get("target")),
+            "target": repr(options.target),
             **asdict(engine.about),
         }
         run = RunFolder(folder, settings, force=force)
@@ -163,7 +179,7 @@ def _explained(engine: Engine, parts: Parts, source: Source, run: RunFolder) -> 
 
 
 def _engine(
-    model: TextClassifier | str, options: dict[str, Any], by: Workforce, parts: Parts
+    model: TextClassifier | str, options: BulkOptions, by: Workforce, parts: Parts
 ) -> AbstractContextManager[Engine]:
     if by.engine == "ray":
         from textlrp.bulk.on_ray import OnRay  # late: an extra
@@ -190,48 +206,3 @@ def _check_room(engine: Engine, part: pa.Table, source: Source, run: RunFolder) 
             f"{free / 1e9:,.1f} GB are free at {str(run.path)!r}; make room, or keep fewer words (top_k=) or classes."
         )
     return total
-
-
-def explain_in_bulk(
-    model: str,
-    source: str | Path,
-    folder: str | Path,
-    *,
-    targets: Sequence[str] = (),
-    versus: str | None = None,
-    by: Workforce | None = None,
-    limit: int | None = None,
-    text: str | None = None,
-    label: str | None = None,
-    id: str | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    header: bool | None = None,
-    columns: str | Sequence[str] | None = None,
-    max_row_length: int | None = None,
-    force: bool = False,
-    **options: Any,
-) -> Run:
-    """Explain a corpus by name or path with the model saved or bundled as ``model``, into ``folder``.
-
-    ``targets`` and ``versus`` as in :func:`explain_corpus`; ``by`` and ``options`` as in :func:`explain_to_folder`. A
-    row of a file that cannot be read is set aside. Called again, it goes on where it was. Raises as those do.
-    """
-    check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
-    names = targets_named(targets, versus)
-    layout: dict[str, Any] = {
-        "delimiter": delimiter,
-        "header": header,
-        "columns": columns,
-        "max_row_length": max_row_length,
-    }
-    named = str(source) in NAMED
-    rows: Source
-    if not named:
-        rows = file_source(source, Columns(text, label, id), encoding or "utf-8", layout_of(**layout))
-    if named or limit is not None:
-        corpus = open_corpus(source, "test", text=text, label=label, id=id, encoding=encoding, **layout)
-        what = {"corpus": str(source)} if named else rows.identity()
-        documents = corpus if limit is None else list(spread(corpus, limit))
-        rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
-    return explain_to_folder(model, rows, folder, by=by, force=force, target=names or None, **options)

@@ -72,7 +72,6 @@ class RunFolder:
             found = None
         if not isinstance(found, dict):
             return f"{str(self.path / RUN)!r} is damaged; name a new folder."
-        found = {"start": "score", "notes": []} | found  # runs of older versions say neither
         if found == self._settings:
             return ""
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]

@@ -1,4 +1,4 @@
-"""Projections in memory that the processes of one machine share: made by one of them, used by all."""
+"""Projections in shared memory: one process of a machine makes them, all use them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from textlrp.bulk.messages import SharedProjections, SharedTable
 from textlrp.lrp.kernels.projections import Kept
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.tapes import kept_projections, memory_kept
 
 SHARED = "/dev/shm"
-"""Where Linux keeps shared memory: it hands out more than there is, and a process that fills it dies."""
+"""Where Linux has shared memory. It allocates more than there is; a process that writes past the end is killed."""
 
 
 def share(model: Classifier, memory: int) -> SharedProjections | None:
-    """Put the projections of a model's frequent words where other processes find them, until they are released.
+    """Put the projections of a model's frequent words into shared memory, where they stay until released.
 
-    None for a model without any, and where the system has no room for shared memory (a container's /dev/shm).
+    None for a model without projections, and where /dev/shm is too small for them (as in a container).
     """
     if _room() < memory_kept(model, memory):
         return None
@@ -47,7 +47,7 @@ def share(model: Classifier, memory: int) -> SharedProjections | None:
 
 
 def attach(shared: SharedProjections) -> tuple[Kept, list[SharedMemory]]:
-    """Shared projections, and the memory to hold on to while they are used."""
+    """The projections, and the memory objects that must not be collected while they are used."""
     memories = {width: SharedMemory(table.name) for width, table in shared.tables.items()}
     arrays: dict[int, NDArray[Any]] = {
         width: np.ndarray(table.shape, table.dtype, buffer=memories[width].buf)

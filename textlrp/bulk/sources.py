@@ -15,8 +15,8 @@ from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.corpora import Corpus
 from textlrp.text.opening import open_for_arrow
-from textlrp.text.readers import FILE_TYPES, BadRow, Columns, Layout, Record, read_files, read_rows
-from textlrp.text.row_layout import AS_FOUND
+from textlrp.text.readers import BadRow, Record, read_files, read_rows
+from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout
 
 Rows = Iterable[Record | BadRow]
 

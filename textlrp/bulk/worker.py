@@ -1,4 +1,4 @@
-"""A process that explains parts: it is told what to do by the one that reads the corpus and keeps the folder."""
+"""The main function of a worker process: receive messages from the parent process, send back results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -14,52 +13,48 @@ from typing import Any
 
 import pyarrow as pa
 
-from textlrp.bulk.explainer import BatchExplainer
+from textlrp.bulk.alone import Alone
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.messages import Begin, Introduce, Share, Size
-from textlrp.bulk.parts import size_of, write_part
-from textlrp.bulk.shared_projections import attach, share
+from textlrp.bulk.shared_projections import share
 from textlrp.errors import DataError, TextlrpError
-from textlrp.models.base import Classifier
-from textlrp.models.loading import load
+from textlrp.models.classifier import Classifier
 
 
-def work(connection: Connection, model: Classifier | str, options: dict[str, Any]) -> None:
-    """Answer messages until the other end is closed; the last answer is an exception where there was one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends the processes
+def work(connection: Connection, model: Classifier | str, options: BulkOptions, memory: int) -> None:
+    """Answer messages until the parent closes the connection; an exception is sent back and ends the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     try:
-        _answer(connection, load(model) if isinstance(model, str) else model, options)
+        _answer(connection, Alone(model, options, memory=memory))
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except TextlrpError as problem:
         with suppress(BrokenPipeError):
             connection.send(problem)
-    except Exception as problem:  # noqa: BLE001  whatever a tokenizer of the user raises: it is said, not passed over
+    except Exception as problem:  # noqa: BLE001  a user's tokenizer may raise anything
         said = f"a process stopped at a part it explained: {type(problem).__name__}: {problem}. What is done is kept."
         with suppress(BrokenPipeError):
             connection.send(DataError(said))
 
 
-def _answer(connection: Connection, model: Classifier, options: dict[str, Any]) -> None:
-    explainer = BatchExplainer(model, memory=0, **options)
+def _answer(connection: Connection, alone: Alone) -> None:
     folder = Path()
-    held: list[SharedMemory] = []
     for message in _messages(connection):
         match message:
             case Introduce():
-                connection.send(explainer.about)
+                connection.send(alone.about)
             case Size(rows):
-                connection.send(size_of(explainer, rows))
-            case Share(memory):
-                connection.send(share(model, memory))
-            case Begin(shared, memory, folder):
-                kept, held = attach(shared) if shared is not None else (None, held)
-                explainer = BatchExplainer(model, memory=memory, kept=kept, **options)
+                connection.send(alone.size(rows))
+            case Share():
+                connection.send(share(alone.model, alone.memory))
+            case Begin(shared, folder):
+                alone.prepare(shared)
             case pa.Table() as part:
-                connection.send(write_part(explainer, part, folder))
+                connection.send(alone.write(part, folder))
 
 
 def _messages(connection: Connection) -> Iterator[Any]:
-    """The messages until the other end is closed, read ahead: who sends one waits for no part to be done."""
+    """Yield the messages until the parent closes the connection; read ahead, so that sending never waits for work."""
     came: SimpleQueue[Any] = SimpleQueue()
 
     def read() -> None:

@@ -22,7 +22,7 @@ from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.files.written_folder import check_folder
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier

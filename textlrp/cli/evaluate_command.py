@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import documents_of, layout_asked, say
+from textlrp.cli.inputs import layout_asked, say, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -18,7 +18,7 @@ from textlrp.cli.shared_options import (
     Encoding,
     Force,
     Id,
-    Label,
+    LabelOption,
     Limit,
     MaxRowLength,
     Model,
@@ -76,7 +76,7 @@ def cli_evaluate(
     ] = None,
     limit: Limit = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -128,7 +128,7 @@ def cli_evaluate(
     documents = None
     if source is not None:
         layout = layout_asked(delimiter, no_header, columns, max_row_length)
-        documents = documents_of(
+        documents = texts_of(
             source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
         )
     name = source or str(rationales)

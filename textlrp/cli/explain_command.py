@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.cli.inputs import (
-    Texts,
+    InputTexts,
     check_input,
-    documents_of,
     layout_asked,
     load_model,
     names_in,
     say,
     say_written,
+    texts_of,
 )
 from textlrp.cli.shared_options import (
     Address,
@@ -31,22 +32,22 @@ from textlrp.cli.shared_options import (
     Delimiter,
     Device,
     Encoding,
-    Engine,
+    EngineOption,
     Force,
     Id,
     Input,
-    Label,
+    LabelOption,
     Limit,
     Literally,
     MaxRowLength,
     Methods,
     Model,
     NoHeader,
-    Precision,
-    Rule,
+    PrecisionOption,
+    RuleOption,
     Rules,
-    Start,
-    Target,
+    StartOption,
+    TargetOption,
     TrustPickle,
     Workers,
 )
@@ -60,11 +61,11 @@ def cli_explain(
     model: Model,
     source: Input = None,
     text: Literally = None,
-    target: Target = None,
+    target: TargetOption = None,
     versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
-    rule: Rule = None,
+    rule: RuleOption = None,
     rules: Rules = None,
-    start: Start = None,
+    start: StartOption = None,
     method: Methods = None,
     phrases: Annotated[
         int,
@@ -88,9 +89,9 @@ def cli_explain(
         ),
     ] = None,
     device: Device = "cpu",
-    precision: Precision = "float16",
+    precision: PrecisionOption = "float16",
     workers: Workers = None,
-    engine: Engine = "local",
+    engine: EngineOption = "local",
     address: Address = None,
     lines: Annotated[
         str | None,
@@ -105,7 +106,7 @@ def cli_explain(
     ] = None,
     limit: Limit = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -138,29 +139,17 @@ def cli_explain(
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         read = {"text": column, "label": label, "id": id, "encoding": encoding} | layout
         by = {"workers": workers, "engine": engine, "address": address}
-        asked = {
-            "targets": target or (),
-            "versus": versus,
-            "rule": rule,
-            "start": start,
-            "method": methods[0] if methods else "lrp",
-        }
-        to_folder(
-            model,
-            source,
-            output,
-            by=by,
-            reading=read,
-            limit=limit,
-            top_k=top_k,
-            precision=precision,
-            force=force,
-            **asked,
+        options = BulkOptions(
+            rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
+        to_folder(
+            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, reading=read,
+            force=force,
+        )  # fmt: skip
         return
 
-    def documents(limit: int | None) -> Texts:
-        return documents_of(
+    def documents(limit: int | None) -> InputTexts:
+        return texts_of(
             source, text, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
         )
 
@@ -221,20 +210,27 @@ def to_folder(
     model: str,
     source: str | None,
     output: Path,
+    options: BulkOptions,
     *,
+    targets: Sequence[str],
+    versus: str | None,
+    limit: int | None,
     by: Mapping[str, Any],
     reading: Mapping[str, Any],
     force: bool,
-    **asked: Any,
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
     if by["engine"] == "local" and (by["workers"] or cores()) > 1:
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
-    from textlrp.bulk.run import Workforce, explain_in_bulk
+    from textlrp.bulk.corpus_run import explain_in_bulk
+    from textlrp.bulk.run import Workforce
 
-    run = explain_in_bulk(model, source, output, by=Workforce(**by), force=force, **reading, **asked)
+    run = explain_in_bulk(
+        model, source, output, options, targets=targets, versus=versus, limit=limit, by=Workforce(**by), force=force,
+        **reading,
+    )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
         say(

@@ -10,9 +10,9 @@ from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.reports.corpus.report_files import write_report
-from textlrp.store import STORED, write
+from textlrp.store.explanations import FORMATS, write
 
-EXPLANATION_FILES = {**PAGES, **STORED}
+EXPLANATION_FILES = PAGES | {suffix: stored.kind for suffix, stored in FORMATS.items()}
 
 
 def write_explanations(

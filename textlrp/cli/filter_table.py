@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textlrp.explainers.phrases import filter_phrases
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.numbers import number
 

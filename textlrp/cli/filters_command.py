@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import documents_of, layout_asked
+from textlrp.cli.inputs import layout_asked, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
     Delimiter,
     Encoding,
     Id,
-    Label,
+    LabelOption,
     Limit,
     MaxRowLength,
     Model,
@@ -33,7 +33,7 @@ def cli_filters(
     most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
     limit: Limit = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -58,7 +58,7 @@ def cli_filters(
 
     classifier = load_folder(model)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    documents = documents_of(
+    documents = texts_of(
         source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
     )
     print_listing(strongest_filters(classifier, documents, top=top_k, most=most), Console())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel
 
 
-class Texts:
+class InputTexts:
     """The documents that a command reads: ``len`` of them, of the ``total`` of its input.
 
     Both are counted only when they are asked for.
@@ -75,7 +75,7 @@ def layout_asked(
     return {"delimiter": delimiter, "header": header, "columns": columns, "max_row_length": max_row_length}
 
 
-def documents_of(
+def texts_of(
     source: str | None,
     text: str | None,
     *,
@@ -85,19 +85,19 @@ def documents_of(
     encoding: str | None,
     layout: Mapping[str, Any],
     limit: int | None = None,
-) -> Texts:
+) -> InputTexts:
     if text is not None:
-        return Texts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
+        return InputTexts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
         read = _standard_input(encoding or "utf-8", layout.get("max_row_length") or MAX_ROW_LENGTH)
-        return Texts([Document("standard input", read)], lambda: 1)
+        return InputTexts([Document("standard input", read)], lambda: 1)
     from textlrp.text.named_corpora import open_corpus, spread
 
     opened = open_corpus(source, "test", text=column, label=label, id=id, encoding=encoding, **layout)
     if limit is None:
-        return Texts(opened, opened.__len__)
+        return InputTexts(opened, opened.__len__)
     total = len(opened)
-    texts = Texts(spread(opened, limit), lambda: min(limit, total), total)
+    texts = InputTexts(spread(opened, limit), lambda: min(limit, total), total)
     if texts.left_out:
         say(f"taking {texts.left_out}")
     return texts
@@ -112,13 +112,13 @@ def _standard_input(encoding: str, limit: int) -> str:
         ) from None
 
 
-def counted(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -> Iterator[Prediction]:
+def with_outcomes(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -> Iterator[Prediction]:
     for prediction in predictions:
         outcomes[prediction.right] += 1
         yield prediction
 
 
-def say_written(path: object, texts: Texts) -> None:
+def say_written(path: object, texts: InputTexts) -> None:
     """Say where the output is, and how many texts are in it where the input has more."""
     say(f"wrote {path}" + f" with {texts.left_out}" * bool(texts.left_out))
 

@@ -15,7 +15,7 @@ from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.records import Document
 from textlrp.reports.comparison.gallery_page import galleries_page

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import check_input, counted, documents_of, layout_asked, load_model, say
+from textlrp.cli.inputs import check_input, layout_asked, load_model, say, texts_of, with_outcomes
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -20,7 +20,7 @@ from textlrp.cli.shared_options import (
     Force,
     Id,
     Input,
-    Label,
+    LabelOption,
     Literally,
     MaxRowLength,
     Model,
@@ -38,7 +38,7 @@ def cli_predict(
         str, typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, or - for the terminal.")
     ] = "-",
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -70,9 +70,9 @@ def cli_predict(
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    documents = documents_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
+    documents = texts_of(source, text, column=column, label=label, id=id, encoding=encoding, layout=layout)
     outcomes: Counter[bool | None] = Counter()
-    predictions = counted(predict(classifier, documents), outcomes)
+    predictions = with_outcomes(predict(classifier, documents), outcomes)
     if output == "-":
         stream_table(predictions, sys.stdout, delimiter="\t")
     else:

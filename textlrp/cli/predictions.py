@@ -12,7 +12,7 @@ from typing import IO, NamedTuple
 from textlrp.explainers.explain import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
 from textlrp.files.written_file import check_output, written_beside
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Label
 from textlrp.text.surrogates import without_surrogates

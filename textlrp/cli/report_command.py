@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from textlrp.cli.inputs import (
-    Texts,
-    documents_of,
+    InputTexts,
     layout_asked,
     load_model,
     say_written,
+    texts_of,
 )
 from textlrp.cli.shared_options import (
     Column,
@@ -24,14 +24,14 @@ from textlrp.cli.shared_options import (
     Encoding,
     Force,
     Id,
-    Label,
+    LabelOption,
     MaxRowLength,
-    Method,
+    MethodOption,
     Model,
     NoHeader,
-    Rule,
-    Start,
-    Target,
+    RuleOption,
+    StartOption,
+    TargetOption,
     TrustPickle,
 )
 from textlrp.cli.side_by_side import comparison
@@ -57,10 +57,10 @@ def cli_report(
             help="An .html page, good for some hundred texts, or a folder with a page for each of any number.",
         ),
     ],
-    target: Target = None,
-    rule: Rule = None,
-    start: Start = None,
-    method: Method = "lrp",
+    target: TargetOption = None,
+    rule: RuleOption = None,
+    start: StartOption = None,
+    method: MethodOption = "lrp",
     palette: Annotated[
         str, typer.Option(metavar="NAME", help=f"Colours of the words: {' or '.join(palette_names())}.")
     ] = "red-blue",
@@ -85,7 +85,7 @@ def cli_report(
         typer.Option(min=1, help="The most texts to take, evenly spaced: 100 on a page, all in a folder."),
     ] = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -116,8 +116,8 @@ def cli_report(
 
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
 
-    def documents(limit: int | None) -> Texts:
-        return documents_of(
+    def documents(limit: int | None) -> InputTexts:
+        return texts_of(
             source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
         )
 

@@ -33,7 +33,7 @@ Literally = Annotated[
     str | None, typer.Option("--text", metavar="TEXT", help="One text, written here in place of INPUT.")
 ]
 Column = Annotated[str | None, typer.Option("--column", metavar="NAME", help="The column that holds the text.")]
-Label = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The column that holds the class.")]
+LabelOption = Annotated[str | None, typer.Option("--label", metavar="NAME", help="The column that holds the class.")]
 Id = Annotated[str | None, typer.Option("--id", metavar="NAME", help="The column that names the documents.")]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of files that are not UTF-8, such as latin-1 or cp1252.")
@@ -65,22 +65,22 @@ Force = Annotated[
         help="Write even where something else is: it is moved to a backup name, such as page.html.bak1.",
     ),
 ]
-Target = Annotated[
+TargetOption = Annotated[
     list[str] | None,
     typer.Option(metavar="CLASS", help="The class to explain, or all; may be repeated. Else the predicted one."),
 ]
-Rule = Annotated[
+RuleOption = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="How relevance flows back: epsilon unless given; 'textlrp rules' lists all."),
 ]
-Start = Annotated[
+StartOption = Annotated[
     Literal["score", "centered"] | None,
     typer.Option(
         help="What LRP starts from: the score, or the score minus the mean over classes (centered). Unless given, "
         "the one that suits the rule; 'textlrp rules' lists it.",
     ),
 ]
-Method = Annotated[
+MethodOption = Annotated[
     str, typer.Option(metavar="NAME", help="lrp, or a method to compare it with; 'textlrp rules' lists them.")
 ]
 Rules = Annotated[
@@ -103,7 +103,7 @@ Device = Annotated[
     str,
     typer.Option(metavar="NAME", help="Where a CNN with max pooling is explained by LRP: cpu, or cuda for instance."),
 ]
-Precision = Annotated[
+PrecisionOption = Annotated[
     Literal["float16", "float32"],
     typer.Option(
         help="In a folder: relevance scaled for each text, with an error of at most 0.001 of its largest (float16), "
@@ -115,7 +115,7 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes; one for each core unless given.", rich_help_panel="Into a folder"),
 ]
-Engine = Annotated[
+EngineOption = Annotated[
     Literal["local", "ray"],
     typer.Option(help="Processes of this machine, or Ray (extra ray).", rich_help_panel="Into a folder"),
 ]

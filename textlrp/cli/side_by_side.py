@@ -6,21 +6,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from textlrp.cli.inputs import Texts, load_model, say_written
+from textlrp.cli.inputs import InputTexts, load_model, say_written
 from textlrp.errors import OptionError
 from textlrp.files.kinds import PAGES
 
 GALLERY = 12
 """Documents of a gallery, unless --limit says otherwise."""
 
-Documents = Callable[[int | None], Texts]
+TextsUpTo = Callable[[int | None], InputTexts]
 """At most so many documents."""
 
 
 def gallery(
     model: str,
     source: str | None,
-    documents: Documents,
+    documents: TextsUpTo,
     output: Path | None,
     *,
     force: bool,
@@ -62,7 +62,7 @@ def gallery(
 def comparison(
     model: str,
     source: str,
-    documents: Documents,
+    documents: TextsUpTo,
     output: Path,
     *,
     force: bool,

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
 from textlrp.errors import OptionError
-from textlrp.explanation import Explanation, WordRelevance
+from textlrp.explanation import Explanation
 from textlrp.records import Listing
+from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import balances
 from textlrp.reports.numbers import decimals, number, percentage
 
@@ -56,7 +57,7 @@ def print_explanation(
     else:
         console.print(_for_several(explanation, top_k or 4))
     if explanation.phrases:
-        console.print(_phrases(explanation, top_k or 10))
+        console.print(_phrase_table(explanation, top_k or 10))
     for note in _notes(explanation):
         console.print(note)
     console.print(_conservation(explanation, row))
@@ -99,10 +100,10 @@ def print_listing(listing: Listing, console: Console) -> None:
     console.print()
 
 
-def _phrases(explanation: Explanation, count: int) -> Table:
+def _phrase_table(explanation: Explanation, count: int) -> Table:
     """The winning windows with the largest relevance for the first target, and the filter that saw each."""
     row = explanation.row()
-    table = _table(f"phrases for {printable(explanation.target_names[row])}", "filter")
+    table = _empty_table(f"phrases for {printable(explanation.target_names[row])}", "filter")
     digits = decimals(max(abs(float(phrase.relevance[row])) for phrase in explanation.phrases))
     for phrase in sorted(explanation.phrases, key=lambda phrase: -abs(float(phrase.relevance[row])))[:count]:
         value = float(phrase.relevance[row])
@@ -137,7 +138,7 @@ def _for_one(explanation: Explanation, count: int) -> Table:
     """Words with their relevance, side by side."""
     digits = decimals(float(abs(explanation.relevance).max(initial=0)))
     name = printable(explanation.target_names[0])
-    table = _table(f"for {name}", f"against {name}")
+    table = _empty_table(f"for {name}", f"against {name}")
     sides = [
         [(number(word.relevance, digits, signed=True), word) for word in side]
         for side in _sides(explanation, 0, count)
@@ -154,7 +155,7 @@ def _for_one(explanation: Explanation, count: int) -> Table:
 
 def _for_several(explanation: Explanation, count: int) -> Table:
     """One row a target: its score and its words, the strongest first."""
-    table = _table("class", "score", "words for it", "words against it")
+    table = _empty_table("class", "score", "words for it", "words against it")
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] == explanation.predicted
         table.add_row(
@@ -182,7 +183,7 @@ def _one_below_the_other(explanation: Explanation, count: int) -> Text:
     return lines
 
 
-def _table(*headings: str) -> Table:
+def _empty_table(*headings: str) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for heading in headings:
         table.add_column(heading, no_wrap=heading in ("class", "score"), overflow="fold")

@@ -20,7 +20,7 @@ from textlrp.reports.lines import lines_of, strength, whole_letters
 from textlrp.reports.marks import REASONS, Run
 from textlrp.reports.palette import Shades, mixed, palette
 
-LONG = (3, 400)
+LONGEST_UNREAD = (3, 400)
 """Lines, and characters, above which a skipped range and what was cut off are only told of."""
 
 _KEPT = frozenset("\t\u200c\u200d\u200e\u200f" + "".join(map(chr, range(0xE0020, 0xE0080))))
@@ -145,7 +145,7 @@ def print_text(explanation: Explanation, row: int, console: Console, look: Look,
 
 
 def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -> Iterator[Text]:
-    told = [_told(run) for run in whole_letters(explanation, row)]
+    told = [_shortened(run) for run in whole_letters(explanation, row)]
     blank: list[Text] | None = None  # lines that wait for one with words on it; none do before the first
     for line in lines_of(told):
         marked = Text(tab_size=8)
@@ -160,14 +160,14 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
         yield from marked.wrap(console, console.width)
 
 
-def _told(run: Run) -> Run:
+def _shortened(run: Run) -> Run:
     """A long stretch that the model was not given, as a note; a note has no title."""
     if run.status not in (Status.SKIPPED, Status.CUT_OFF):
         return run
     lines, characters = len(run.text.splitlines()), len(run.text)
-    if lines <= LONG[0] and characters <= LONG[1]:
+    if lines <= LONGEST_UNREAD[0] and characters <= LONGEST_UNREAD[1]:
         return run
-    size = f"{lines:,} lines" if lines > LONG[0] else f"{characters:,} characters"
+    size = f"{lines:,} lines" if lines > LONGEST_UNREAD[0] else f"{characters:,} characters"
     return run._replace(text=f"({size} {REASONS[run.status]})", title="")
 
 

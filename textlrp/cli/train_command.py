@@ -17,12 +17,12 @@ from textlrp.cli.shared_options import (
     Encoding,
     Force,
     Id,
-    Label,
+    LabelOption,
     MaxRowLength,
     NoHeader,
     Seed,
 )
-from textlrp.models.kinds import KINDS
+from textlrp.models.model_kinds import KINDS
 
 if TYPE_CHECKING:
     KindName = str
@@ -50,7 +50,7 @@ def cli_train(
     text: Annotated[
         str | None, typer.Option("--text", "--column", metavar="NAME", help="The column that holds the text.")
     ] = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,

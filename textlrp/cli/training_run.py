@@ -15,9 +15,9 @@ from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import ESTIMATORS, TextEstimator
 from textlrp.models.given_files import inputs_of
-from textlrp.models.kinds import KINDS
 from textlrp.models.loading import load_folder
 from textlrp.models.model_folder import bundled, check_replaceable
+from textlrp.models.model_kinds import KINDS
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.saving import save_model
 from textlrp.models.training import LOGGER
@@ -121,7 +121,7 @@ def train_corpus(
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
-    with _told(say):
+    with _training_log(say):
         model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
     say(f"trained in {seconds:.1f} s")
@@ -141,7 +141,7 @@ def train_corpus(
         "test_accuracy": tested,
     }
     folder = save_model(model, path, card=card, force=force)
-    say(f"saved to {folder} ({_size(folder)})")
+    say(f"saved to {folder} ({_folder_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested)
 
 
@@ -157,7 +157,7 @@ class _Lines(logging.Handler):
 
 
 @contextmanager
-def _told(say: Say) -> Iterator[None]:
+def _training_log(say: Say) -> Iterator[None]:
     """Hand what the training logs, such as the time it takes, to ``say``."""
     handler, level = _Lines(say), LOGGER.level
     LOGGER.addHandler(handler)
@@ -190,6 +190,6 @@ def _held_out_accuracy(model: TextClassifier) -> float | None:
     return model.history_.accuracies[model.history_.kept_epoch - 1]
 
 
-def _size(folder: Path) -> str:
+def _folder_size(folder: Path) -> str:
     size = sum(file.stat().st_size for file in folder.iterdir())
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

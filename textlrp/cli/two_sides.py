@@ -14,7 +14,7 @@ from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.reports.comparison.comparison_page import comparison_page
@@ -88,13 +88,13 @@ def write_comparison(
     check_output(path, PAGES, force=force)
     known = KnownLabels(model.classes_.tolist())
     pairs = explained_twice(model, known.named(documents), asked)
-    about = _explained(model, asked)
+    about = _explained_class(model, asked)
     comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     known.warn()
     return Path(path)
 
 
-def _explained(model: Classifier, asked: Comparison) -> str:
+def _explained_class(model: Classifier, asked: Comparison) -> str:
     """Which class the page is about."""
     if asked.target is not None:
         return f"Both sides explain the score of {asked.target}."

@@ -14,7 +14,7 @@ from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
 from textlrp.files.written_file import check_output, written_beside
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document, Listing
 from textlrp.reports.numbers import decimals, number
 from textlrp.text.surrogates import all_without_surrogates
@@ -77,14 +77,14 @@ def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = 
         if suffix == ".csv":
             table = csv.writer(file, lineterminator="\n")
             table.writerow(WORD_COLUMNS)
-            table.writerows([*row[:-1], " ".join(row[-1])] for row in _rows(found))
+            table.writerows([*row[:-1], " ".join(row[-1])] for row in _word_rows(found))
         else:
-            for row in _rows(found):
+            for row in _word_rows(found):
                 file.write(json.dumps(dict(zip(WORD_COLUMNS, row, strict=True)), ensure_ascii=False) + "\n")
     return Path(path)
 
 
-def _rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
+def _word_rows(found: Iterable[ClassWords]) -> Iterator[list[Any]]:
     for each in found:
         for kind, words in (("word", each.words), ("phrase", each.phrases)):
             for rank, word in enumerate(words, start=1):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import documents_of, layout_asked, load_model, say
+from textlrp.cli.inputs import layout_asked, load_model, say, texts_of
 from textlrp.cli.shared_options import (
     Column,
     ColumnNames,
@@ -19,14 +19,14 @@ from textlrp.cli.shared_options import (
     Encoding,
     Force,
     Id,
-    Label,
+    LabelOption,
     Limit,
     MaxRowLength,
-    Method,
+    MethodOption,
     Model,
     NoHeader,
-    Rule,
-    Start,
+    RuleOption,
+    StartOption,
     TrustPickle,
 )
 from textlrp.cli.terminal import print_listing
@@ -45,9 +45,9 @@ def cli_words(
             "counts for its predicted class.",
         ),
     ] = None,
-    rule: Rule = None,
-    start: Start = None,
-    method: Method = "lrp",
+    rule: RuleOption = None,
+    start: StartOption = None,
+    method: MethodOption = "lrp",
     phrases: Annotated[
         int,
         typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
@@ -59,7 +59,7 @@ def cli_words(
     top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
     limit: Limit = None,
     column: Column = None,
-    label: Label = None,
+    label: LabelOption = None,
     id: Id = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -88,7 +88,7 @@ def cli_words(
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     layout = layout_asked(delimiter, no_header, columns, max_row_length)
-    documents = documents_of(
+    documents = texts_of(
         source, None, column=column, label=label, id=id, encoding=encoding, layout=layout, limit=limit
     )
     found = words_of_classes(

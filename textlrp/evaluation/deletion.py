@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.evaluation.intervals import Difference, bootstrap_interval, paired_difference
 from textlrp.evaluation.measured_corpus import ReadCorpus
 from textlrp.models.word_paths import Change, path_scores
 
-Numbers = NDArray[Any]
 STEPS, AT_LEAST = 50, 100
 
 
@@ -67,7 +67,7 @@ def documents_of(corpus: ReadCorpus, protocol: Protocol, at_least: int = AT_LEAS
     return np.asarray((corpus.lengths >= at_least) & (corpus.gold >= 0) & (right == protocol.right))
 
 
-def order_of(relevance: Numbers, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
+def order_of(relevance: Array, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
     """At most ``steps`` positions of known words (L,), most or least relevant first, the earlier of equals."""
     words = np.flatnonzero(known)
     values = relevance[words]
@@ -77,14 +77,14 @@ def order_of(relevance: Numbers, known: NDArray[np.bool_], steps: int, *, most_f
 def still_right(
     corpus: ReadCorpus,
     protocol: Protocol,
-    relevances: Sequence[Numbers | None],
+    relevances: Sequence[Array | None],
     *,
     steps: int = STEPS,
     at_least: int = AT_LEAST,
     reverse: bool = False,
     whole_passes: bool = False,
     progress: Callable[[int], object] = lambda documents: None,
-) -> Numbers:
+) -> Array:
     """(M, S + 1) whether the label is named, before the first step and after each, for the documents of a protocol.
 
     ``relevances[n]`` (L,) are those of the protocol's target; ``reverse`` turns the order round. A document whose
@@ -97,7 +97,7 @@ def still_right(
     for batch, rows in corpus.each_batch(wanted):
         orders = []
         for n, row in enumerate(rows.tolist()):
-            known = batch.ids[n, : int(batch.lengths[n])] > 0
+            known = batch.text(n) > 0
             relevance = relevances[row]
             assert relevance is not None
             orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))
@@ -114,14 +114,14 @@ def still_right(
 class Curve:
     """Accuracy (S + 1,) against words changed, a 95 % band, and the area: the mean over steps 1 to S."""
 
-    accuracy: Numbers
-    low: Numbers
-    high: Numbers
+    accuracy: Array
+    low: Array
+    high: Array
     area: float
     interval: tuple[float, float]
 
 
-def curve(right: Numbers, *, seed: int = 0) -> Curve:
+def curve(right: Array, *, seed: int = 0) -> Curve:
     """The curve of :func:`still_right`'s (M, S + 1), or of its mean over random draws; M >= 1.
 
     The band is the normal one of a mean of M documents, the area's interval a bootstrap over documents.
@@ -138,18 +138,18 @@ def curve(right: Numbers, *, seed: int = 0) -> Curve:
     )
 
 
-def areas_of(right: Numbers) -> Numbers:
+def areas_of(right: Array) -> Array:
     """(M,) each document's own area: the mean over steps 1 to S."""
     return np.asarray(right[:, 1:].mean(axis=1, dtype=np.float64))
 
 
-def difference(right: Numbers, reference: Numbers, *, seed: int = 0) -> Difference:
+def difference(right: Array, reference: Array, *, seed: int = 0) -> Difference:
     """How much larger the area of ``right`` (M, S + 1) is than the reference's."""
     return paired_difference(areas_of(right), areas_of(reference), seed=seed)
 
 
 def protocol_results(
-    protocol: Protocol, rights: Mapping[str, Numbers], *, reference: str, seed: int = 0
+    protocol: Protocol, rights: Mapping[str, Array], *, reference: str, seed: int = 0
 ) -> dict[str, Any]:
     """Curves and differences as plain data; ``rights`` holds (M, S + 1) per title, ``reference`` is one of them."""
     documents = len(rights[reference])
@@ -180,7 +180,7 @@ def _plain_curve(title: str, found: Curve) -> dict[str, Any]:
 
 
 def _differences(
-    protocol: Protocol, rights: Mapping[str, Numbers], reference: str, seed: int
+    protocol: Protocol, rights: Mapping[str, Array], reference: str, seed: int
 ) -> Iterator[dict[str, Any]]:
     for title, right in rights.items():
         if title != reference:

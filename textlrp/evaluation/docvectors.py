@@ -20,6 +20,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
+from textlrp.arrays import Array
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.measured_corpus import ReadCorpus
 from textlrp.explainers.closed import gradients_by_dimension, has_closed_form
@@ -27,14 +28,15 @@ from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Features
 from textlrp.lrp.starts import started
-from textlrp.lrp.trace import Linear, Trace, by_dimension, one_hot_seed, propagate
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Linear
+from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.text.batches import Batch
 
-Numbers = NDArray[Any]
 Weighting = Literal["lrp-elementwise", "sa-elementwise", "lrp", "sa", "tfidf", "uniform"]
 WEIGHTINGS: dict[Weighting, str] = {
     "lrp-elementwise": "LRP, element-wise",
@@ -85,9 +87,9 @@ def document_vectors(
     return np.concatenate(pieces)[order]
 
 
-def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Numbers:
+def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Array:
     """(N, D) of the texts of a batch."""
-    vectors: Numbers = model.vectors_of(batch.ids)
+    vectors: Array = model.vectors_of(batch.ids)
     if weighting == "uniform":
         return np.asarray(vectors.sum(axis=1))
     if weighting == "tfidf":
@@ -101,10 +103,10 @@ def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Compo
     return np.asarray((relevance * vectors).sum(axis=1))
 
 
-def _lrp(trace: Trace, composite: Composite) -> Numbers:
+def _lrp(trace: Trace, composite: Composite) -> Array:
     """(N, T, D) for the predicted class."""
     tape, value = by_dimension(trace)
-    relevance: Numbers = propagate(tape, composite, _predicted_seed(trace), watch=(value,)).watched[value][0].numpy()
+    relevance: Array = propagate(tape, composite, _predicted_seed(trace), watch=(value,)).watched[value][0].numpy()
     return relevance
 
 
@@ -113,7 +115,7 @@ def _predicted_seed(trace: Trace) -> torch.Tensor:
     return torch.cat([one_hot_seed(trace.scores[n : n + 1], [c]) for n, c in enumerate(best)], dim=1)
 
 
-def _squared_gradients(model: NetClassifier, batch: Batch) -> Numbers:
+def _squared_gradients(model: NetClassifier, batch: Batch) -> Array:
     """(N, L, D) for the predicted class."""
     if isinstance(model, CNNClassifier) and has_closed_form(model, SquaredGradient()):
         return gradients_by_dimension(model, batch).square().numpy()
@@ -166,8 +168,8 @@ class ExplanatoryPower:
     sd: float
     k: int
     neighbours: tuple[int, ...]
-    accuracy: Numbers
-    spread: Numbers
+    accuracy: Array
+    spread: Array
 
 
 def explanatory_power(
@@ -198,7 +200,7 @@ def explanatory_power(
     return ExplanatoryPower(float(mean[best]), float(spread[best]), best + 1, tuple(range(1, most + 1)), mean, spread)
 
 
-def _votes(neighbours: NDArray[np.int64], classes: int, truth: NDArray[np.int64]) -> Numbers:
+def _votes(neighbours: NDArray[np.int64], classes: int, truth: NDArray[np.int64]) -> Array:
     """(most,) the accuracy of the vote of the first 1, 2, ... neighbours (M, most)."""
     tally = np.zeros((len(neighbours), classes), dtype=np.int32)
     row = np.arange(len(neighbours))
@@ -212,7 +214,7 @@ def _votes(neighbours: NDArray[np.int64], classes: int, truth: NDArray[np.int64]
 class Picture(NamedTuple):
     """Documents (N, 2) on their first two principal axes, and the share of the variance each explains."""
 
-    places: Numbers
+    places: Array
     explained: tuple[float, float]
 
 

@@ -6,18 +6,17 @@ Letters: M documents, L words read of one, B shares of its words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import DataError
 from textlrp.evaluation.deletion import order_of
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.measured_corpus import ReadCorpus
 from textlrp.models.word_paths import kept_scores
-
-Numbers = NDArray[Any]
 
 SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 """Of a document's known words; at least one word."""
@@ -34,13 +33,13 @@ class Eraser(NamedTuple):
     sufficiency: float
     sufficiency_interval: Interval
     of: Literal["probability", "score"]
-    comprehensive: Numbers
-    sufficient: Numbers
+    comprehensive: Array
+    sufficient: Array
 
 
 def eraser_scores(
     corpus: ReadCorpus,
-    relevances: Sequence[Numbers | None],
+    relevances: Sequence[Array | None],
     *,
     wanted: NDArray[np.bool_] | None = None,
     shares: Sequence[float] = SHARES,
@@ -61,7 +60,7 @@ def eraser_scores(
     has_probabilities = corpus.model.probabilities(corpus.scores[:1]) is not None
     for batch, rows in corpus.each_batch(chosen):
         for n, row in enumerate(rows.tolist()):
-            relevance, known = relevances[row], batch.ids[n, : int(batch.lengths[n])] > 0
+            relevance, known = relevances[row], batch.text(n) > 0
             if relevance is None or not known.any():
                 continue
             keep = _alternatives(order_of(relevance, known, len(known), most_first=True), len(known), shares)

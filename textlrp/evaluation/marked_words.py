@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import FloatArray
 from textlrp.class_words import overlaps
 from textlrp.errors import OptionError
 from textlrp.evaluation.rationale_files import Rationale
@@ -20,15 +21,9 @@ from textlrp.records import Ranges
 from textlrp.text.sentences import sentence_spans
 from textlrp.text.tokens import Tokenizer, make_tokenizer
 
-if TYPE_CHECKING:
-    pass
-
-
 By = Literal["token", "word", "sentence"]
 LEVELS: tuple[By, ...] = ("word", "token", "sentence")
 """What is ranked: distinct words with their occurrences summed, single occurrences, or sentences."""
-
-Numbers = NDArray[np.float64]
 
 
 def marked_parts(words: NDArray[np.int32], ranges: Ranges) -> NDArray[np.bool_]:
@@ -51,7 +46,7 @@ class TextWords(NamedTuple):
 class RankedWords(NamedTuple):
     """``relevance`` (L,) of the words, word types or sentences of a text, and which are ``marked`` (L,)."""
 
-    relevance: Numbers
+    relevance: FloatArray
     marked: NDArray[np.bool_]
 
 
@@ -66,18 +61,18 @@ def _tokenizer() -> Tokenizer:
     return make_tokenizer("words")
 
 
-def over_words(words: TextWords, explanation: Explanation, row: int) -> Numbers:
+def over_words(words: TextWords, explanation: Explanation, row: int) -> FloatArray:
     """(L,) the relevance of the tokens on the words they overlap; what is on no word is left out."""
     word, token, share = overlaps(words.spans, explanation.tokens.spans)
     values = share * explanation.relevance[row].astype(np.float64)[token]
     return np.bincount(word, weights=values, minlength=len(words.spans)).astype(np.float64)
 
 
-def summed_parts(values: Numbers, groups: NDArray[np.int64], count: int) -> Numbers:
+def summed_parts(values: FloatArray, groups: NDArray[np.int64], count: int) -> FloatArray:
     return np.bincount(groups, weights=values, minlength=count).astype(np.float64)
 
 
-def largest_parts(values: Numbers, groups: NDArray[np.int64], count: int) -> Numbers:
+def largest_parts(values: FloatArray, groups: NDArray[np.int64], count: int) -> FloatArray:
     found = np.full(count, -np.inf)
     np.maximum.at(found, groups, values)
     return found
@@ -85,10 +80,10 @@ def largest_parts(values: Numbers, groups: NDArray[np.int64], count: int) -> Num
 
 def ranked_words(
     words: TextWords,
-    relevance: Numbers,
+    relevance: FloatArray,
     rationale: Rationale,
     by: By,
-    together: Callable[[Numbers, NDArray[np.int64], int], Numbers],
+    together: Callable[[FloatArray, NDArray[np.int64], int], FloatArray],
 ) -> RankedWords:
     """The words' relevance and marks, put ``together`` for word types or sentences, in the order of the text."""
     marked = marked_parts(words.spans, rationale.spans)

@@ -14,20 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import DataError
-from textlrp.explainers.blocks import How, lead
+from textlrp.explainers.batch_relevance import How, lead
 from textlrp.explainers.explain import BLOCK, how_to_explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Status
 from textlrp.text.batches import Batch, bucket
-
-Numbers = NDArray[Any]
 
 READ_TOGETHER = 1024
 """Documents that are sorted by length together."""
@@ -46,7 +45,7 @@ class ReadCorpus:
     batches: tuple[Batch, ...]
     rows: tuple[NDArray[np.int64], ...]
     gold: NDArray[np.int64]
-    scores: Numbers
+    scores: Array
 
     def __len__(self) -> int:
         return len(self.gold)
@@ -98,7 +97,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     rows: list[NDArray[np.int64]] = []
     ids: list[str] = []
     gold: list[int] = []
-    scores: list[tuple[NDArray[np.int64], Numbers]] = []
+    scores: list[tuple[NDArray[np.int64], Array]] = []
     rest = iter(documents)
     while block := list(islice(rest, READ_TOGETHER)):
         begin = len(ids)
@@ -147,8 +146,8 @@ class WordRelevances:
     not know the label. Both are None for documents that were left out.
     """
 
-    predicted: Sequence[Numbers | None]
-    gold: Sequence[Numbers | None]
+    predicted: Sequence[Array | None]
+    gold: Sequence[Array | None]
     seconds: float
 
 
@@ -164,8 +163,8 @@ def word_relevances(
     ``progress`` hears how many documents were explained since it was called last.
     """
     how = asked.how(corpus.model)
-    predicted: list[Numbers | None] = [None] * len(corpus)
-    gold: list[Numbers | None] = [None] * len(corpus)
+    predicted: list[Array | None] = [None] * len(corpus)
+    gold: list[Array | None] = [None] * len(corpus)
     names = corpus.predicted
     seconds = 0.0
     for batch, rows in corpus.each_batch(wanted):

@@ -20,8 +20,8 @@ from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
-from textlrp.models.base import Classifier
+from textlrp.lrp.shares import Rule
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.text.sentences import sentencizer

@@ -32,9 +32,9 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.models.adapt import as_classifier
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 
 if TYPE_CHECKING:

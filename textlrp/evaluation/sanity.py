@@ -22,8 +22,9 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.rules import Rule
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.lrp.shares import Rule
+from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
 

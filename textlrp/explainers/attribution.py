@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.models.base import Classifier
+from textlrp.arrays import Array
+from textlrp.models.classifier import Classifier
 from textlrp.models.word_paths import kept_scores
 from textlrp.records import Status
 from textlrp.text.batches import Batch
-
-Numbers = NDArray[Any]
 
 BASELINE = ("words", "baseline")
 """In the ledger: the score with no word read, or what a method has in its place."""
@@ -33,8 +31,8 @@ class Attribution:
     """``relevance`` (K, L) of the words read, the ``ledger`` {(step, cause): (K,)}, and whether it is ``exact``:
     whether both together sum to the score."""
 
-    relevance: Numbers
-    ledger: Mapping[tuple[str, str], Numbers] = field(default_factory=dict)
+    relevance: Array
+    ledger: Mapping[tuple[str, str], Array] = field(default_factory=dict)
     exact: bool = False
 
 
@@ -54,12 +52,12 @@ class Case:
         status = self.batch.status[self.n][self.batch.readings[self.n].positions]
         return np.asarray(status != Status.UNKNOWN)
 
-    def scores(self) -> Numbers:
+    def scores(self) -> Array:
         """(K,) of the text as it is."""
-        own: Numbers = self._of_classes(self.model.scores(self.batch.select([self.n])))[0]
+        own: Array = self._of_classes(self.model.scores(self.batch.select([self.n])))[0]
         return own
 
-    def scores_keeping(self, masks: NDArray[np.bool_]) -> Numbers:
+    def scores_keeping(self, masks: NDArray[np.bool_]) -> Array:
         """(S, K) of alternatives (S, J), each with those of the J known words kept where it is True."""
         known = self.known
         together = max(1, WORDS_SCORED // max(1, len(known)))
@@ -71,12 +69,12 @@ class Case:
             scores.append(self._of_classes(kept_scores(self.model, self.batch, self.n, keep)))
         return np.concatenate(scores)
 
-    def on_words(self, relevance: Numbers) -> Numbers:
+    def on_words(self, relevance: Array) -> Array:
         """(K, J) of the known words as (K, L) of the words read."""
         known = self.known
         everywhere = np.zeros((len(relevance), len(known)))
         everywhere[:, known] = relevance
         return everywhere
 
-    def _of_classes(self, scores: Numbers) -> Numbers:
+    def _of_classes(self, scores: Array) -> Array:
         return np.asarray(scores[:, list(self.classes)], dtype=np.float64)

@@ -2,75 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from textlrp.errors import ModelError, TargetError
-from textlrp.explainers.methods import Method
+from textlrp.arrays import Array
+from textlrp.errors import TargetError
+from textlrp.explainers.batch_relevance import How, Led, lead
 from textlrp.explainers.notes import notes_of_targets, tie_note
-from textlrp.explainers.phrases import window_values, winning_phrases
-from textlrp.explainers.rivals import attribute_batch
-from textlrp.explainers.targets import resolve_targets
-from textlrp.explanation import Explanation, Phrase
-from textlrp.lrp.composite import Composite
-from textlrp.lrp.fused import land
+from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.lrp.starts import Start, Started, started
-from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.base import Classifier
-from textlrp.models.finite import check_scores
-from textlrp.models.tapes import Tracer
-from textlrp.records import Document, Target
+from textlrp.models.classifier import Classifier
+from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
 PADDED_WORDS = 1 << 16
 """A block with long texts is split so that documents × longest stays below this, or one text is left."""
-
-Numbers = NDArray[Any]
-
-
-class How(NamedTuple):
-    """What is the same for every document of a call; ``method`` is None for LRP by the ``composite``.
-
-    ``trace`` writes the tape of a batch. ``start`` None is the composite's own default.
-    """
-
-    method: Method | None
-    composite: Composite
-    trace: Tracer
-    name: str
-    printed: str
-    fingerprint: str
-    dtype: str | None
-    phrases: int
-    start: Start | None = None
-
-
-class Led(NamedTuple):
-    """What a method found out about one document: relevance (K, L) of the words read, and the ledger.
-
-    ``fixed_sign`` and ``remarks`` as in :class:`textlrp.lrp.starts.Started`.
-    """
-
-    scores: Numbers
-    targets: tuple[Target, ...]
-    relevance: Numbers
-    ledger: Mapping[tuple[str, str], Numbers]
-    phrases: tuple[Phrase, ...] = ()
-    start: str = "score"
-    fixed_sign: bool = False
-    remarks: tuple[str, ...] = ()
-
-
-_Found = tuple[list[Led], Sequence[Numbers]]
-"""What was found out about each text, and arrays that hold all of its relevance and ledgers."""
 
 
 def explain_block(
@@ -82,20 +33,27 @@ def explain_block(
         raise TargetError(
             f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
         )
-    batch = model.encode(block)
     done: dict[int, Explanation] = {}
     labels = tuple(map(str, model.classes_))
-    for rows in pieces(batch.lengths, model.together):
-        piece = batch if rows == list(range(len(block))) else batch.select(rows)
-        own_piece = None if own is None else [own[row] for row in rows]
-        with threads_for(len(rows), piece.ids.shape[1]):
-            led = lead(model, piece, target, own_piece, how)
+    for rows, piece, led in led_pieces(model, model.encode(block), target, own, how):
         probabilities = model.probabilities(np.stack([each.scores for each in led]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]
             done[row] = _explanation(labels, block[row], piece, place, led[place], own_probabilities, how)
     for row in range(len(block)):
         yield done.pop(row)
+
+
+def led_pieces(
+    model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How
+) -> Iterator[tuple[list[int], Batch, list[Led]]]:
+    """:func:`lead` for a block of any size, piece by piece: the rows of a piece, the piece, and what was found."""
+    for rows in pieces(batch.lengths, model.together):
+        piece = batch if rows == list(range(len(batch))) else batch.select(rows)
+        own_piece = None if own is None else [own[row] for row in rows]
+        with threads_for(len(rows), int(piece.lengths.max(initial=0))):
+            led = lead(model, piece, target, own_piece, how)
+        yield rows, piece, led
 
 
 def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
@@ -109,130 +67,13 @@ def pieces(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
     yield piece
 
 
-def lead(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> list[Led]:
-    """What the method finds out about each text of a batch; ``target`` and ``own`` as in :func:`explain_block`.
-
-    Whatever the caller's grad mode is, gradients can be taken here. Raises :class:`ModelError` where relevance or an
-    entry of the ledger is NaN or infinite.
-    """
-    with torch.inference_mode(False), torch.enable_grad():
-        led, numbers = (_by_lrp if how.method is None else _by_rival)(model, batch, target, own, how)
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = all(np.isfinite(each.sum()) for each in numbers)
-    if not finite:  # or finite terms have a sum that overflows
-        _check_finite(led, batch, how)
-    return led
-
-
-def _check_finite(led: Sequence[Led], batch: Batch, how: How) -> None:
-    for n, each in enumerate(led):
-        for numbers in (each.relevance, *each.ledger.values()):
-            if not np.isfinite(numbers).all():
-                raise ModelError(
-                    f"relevance must be finite; text {batch.readings[n].document_id!r} got "
-                    f"{numbers[~np.isfinite(numbers)][0]} by {how.printed}. Choose another rule or method, or "
-                    'dtype="float64".'
-                )
-
-
-def _by_lrp(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
-    trace = how.trace(batch)
-    scores = check_scores(trace.scores.cpu().numpy(), model.classes_, lambda n: batch.readings[n].document_id)
-    wanted = _wanted(target, own, model.classes_, scores)
-    begun = started(trace, how.composite, how.start)
-    trace = begun.trace
-    if not how.phrases and trace.windows is not None:
-        return _landed(begun, scores, batch, wanted, how)
-    most = max(len(targets) for targets in wanted)
-    seed = trace.scores.new_zeros((most, *scores.shape))
-    for n, targets in enumerate(wanted):
-        seed[: len(targets), n] = one_hot_seed(trace.seed_scores[n : n + 1], targets)[:, 0]
-    watch = window_values(trace) if how.phrases else ()
-    propagated = propagate(trace, how.composite, seed, watch=watch)
-    relevance = propagated.relevance.cpu().numpy()
-    ledger = {key: entry.cpu().numpy() for key, entry in propagated.ledger.items()}
-    led = []
-    for n, targets in enumerate(wanted):
-        count, words = len(targets), int(batch.lengths[n])
-        entries = {key: entry[:count, n] for key, entry in ledger.items()}
-        phrases = winning_phrases(trace, propagated, how.composite, batch, n, count, how.phrases) if watch else ()
-        led.append(Led(scores[n], targets, relevance[:count, n, :words], entries, phrases, *begun[1:]))
-    return led, [relevance, *ledger.values()]
-
-
-def _landed(begun: Started, scores: Numbers, batch: Batch, wanted: Sequence[tuple[Target, ...]], how: How) -> _Found:
-    choices = {targets: _choice(targets) for targets in set(wanted)}
-    most = max(len(choice.classes) for choice in choices.values())
-    filled = {targets: (choice.classes + choice.classes[:1] * most)[:most] for targets, choice in choices.items()}
-    every = len(filled) == 1 and filled[wanted[0]] == list(range(scores.shape[1]))
-    classes = None if every else np.array([filled[targets] for targets in wanted], dtype=np.int64)
-    found = land(begun.trace, how.composite, classes)
-    led, end, begun_with = [], 0, begun[1:]
-    for targets, own, ledger, length in zip(wanted, scores, found.entries, batch.lengths.tolist(), strict=True):
-        begin, end = end, end + length
-        choice = choices[targets]
-        relevance = found.relevance[begin:end].T
-        if not choice.as_they_are or len(targets) < most or relevance.dtype != scores.dtype:
-            relevance, ledger = choice.of(relevance, scores.dtype), choice.of(ledger, scores.dtype)
-        led.append(Led(own, targets, relevance, dict(zip(found.keys, ledger.T, strict=True)), (), *begun_with))
-    return led, [found.relevance, found.entries]
-
-
-def _by_rival(model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How) -> _Found:
-    assert how.method is not None
-    scores = model.scores(batch)
-    dtype = np.dtype(how.dtype or scores.dtype)
-    wanted = _wanted(target, own, model.classes_, scores)
-    choices = [_choice(targets) for targets in wanted]
-    led = []
-    found_of_each = attribute_batch(model, batch, [choice.classes for choice in choices], how.method, dtype=how.dtype)
-    for n, (targets, choice, found) in enumerate(zip(wanted, choices, found_of_each, strict=True)):
-        entries = {key: choice.of(entry, dtype) for key, entry in found.ledger.items()}
-        relevance = choice.of(found.relevance, dtype)
-        led.append(Led(scores[n].astype(dtype), targets, relevance, entries))
-    return led, [numbers for each in led for numbers in (each.relevance, *each.ledger.values())]
-
-
-class _Choice:
-    """From maps of the ``classes`` that targets speak of, each once, to those of the targets: a contrast is the
-    difference of its two maps."""
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
-        row = {c: k for k, c in enumerate(self.classes)}
-        self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
-        self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
-        self.as_they_are = not self._minus and self._plus == list(range(len(targets)))
-
-    def of(self, maps: Numbers, dtype: Any) -> Numbers:
-        """(classes, ...) -> (K, ...)."""
-        if self.as_they_are:
-            chosen = maps[: len(self._plus)]
-        else:
-            chosen = maps[self._plus]
-            for k, other in self._minus:
-                chosen[k] -= maps[other]
-        return chosen if chosen.dtype == dtype else chosen.astype(dtype)
-
-
-@lru_cache(maxsize=64)
-def _choice(targets: tuple[Target, ...]) -> _Choice:
-    return _Choice(targets)
-
-
-def _wanted(target: Any, own: list[Any] | None, classes: NDArray[Any], scores: Numbers) -> list[tuple[Target, ...]]:
-    if own is None:
-        return resolve_targets(target, classes, scores)
-    return [resolve_targets(own[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
-
-
 def _explanation(
     labels: tuple[str, ...],
     document: Document,
     batch: Batch,
     n: int,
     led: Led,
-    probabilities: Numbers | None,
+    probabilities: Array | None,
     how: How,
 ) -> Explanation:
     reading = batch.readings[n]

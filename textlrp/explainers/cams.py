@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
-from textlrp.explainers.attribution import Attribution, Case, Numbers
-from textlrp.lrp.maps import WinningWindows
-from textlrp.lrp.trace import Linear
-from textlrp.models.base import Classifier
+from textlrp.explainers.attribution import Attribution, Case
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
 
 
@@ -26,8 +27,8 @@ class _Branch(NamedTuple):
     """
 
     width: int
-    active: Numbers
-    weight: Numbers
+    active: Array
+    weight: Array
     start: NDArray[np.int64] | None
 
 
@@ -90,7 +91,7 @@ def _branches(model: CNNClassifier, case: Case) -> Iterator[_Branch]:
             yield _Branch(width, active[: max(1, len(case.known) - width + 1)], own, None)
 
 
-def _on_words(windows: Numbers, width: int, known: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+def _on_words(windows: Array, width: int, known: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Values (K, W) of windows shared equally over their known words (K, L), and what had none (K,)."""
     relevance, lost = np.zeros((len(windows), len(known))), np.zeros(len(windows))
     for t, values in enumerate(windows.T):
@@ -102,7 +103,7 @@ def _on_words(windows: Numbers, width: int, known: NDArray[np.bool_]) -> tuple[N
     return relevance, lost
 
 
-def _on_winners(branch: _Branch, start: NDArray[np.int64], length: int) -> Numbers:
+def _on_winners(branch: _Branch, start: NDArray[np.int64], length: int) -> Array:
     """max(0, gradient) × pooled feature, (K, F), given to each of the H words of its winning window: (K, L)."""
     values = np.maximum(branch.weight, 0) * branch.active[:, 0]
     relevance = np.zeros((len(values), length + branch.width))

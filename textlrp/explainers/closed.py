@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Numbers
+from textlrp.arrays import Array
+from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution
 from textlrp.explainers.gradients import gauss_legendre
 from textlrp.explainers.methods import (
     Deconvnet,
@@ -35,10 +36,12 @@ from textlrp.explainers.methods import (
     Method,
     SquaredGradient,
 )
-from textlrp.lrp.maps import LinearMap, WinningWindows
-from textlrp.lrp.rules import Part
-from textlrp.lrp.trace import Linear, Trace, sum_tensors
-from textlrp.models.base import Classifier
+from textlrp.lrp.maps import LinearMap, sum_tensors
+from textlrp.lrp.shares import Part
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch
 
@@ -123,10 +126,10 @@ def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:
     return isinstance(map, WinningWindows)
 
 
-def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Numbers:
+def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Array:
     """(K, N, T) -> (K, L) of text n, 0 for unknown words."""
     length = int(batch.lengths[n])
-    relevance: Numbers = found[:count, n, :length].double().numpy() * (batch.ids[n, :length] > 0)
+    relevance: Array = found[:count, n, :length].double().numpy() * (batch.text(n) > 0)
     return relevance
 
 

@@ -15,19 +15,21 @@ import numpy as np
 import torch
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
-from textlrp.explainers.blocks import How, explain_block
+from textlrp.explainers.batch_relevance import How
+from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
-from textlrp.lrp.rules import Rule
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
-from textlrp.models.base import DTYPES, Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 
 if TYPE_CHECKING:
@@ -137,7 +139,7 @@ def how_to_explain(
     start: Start | None = None,
 ) -> How:
     """The options of :func:`explain`, checked; raises as it does."""
-    if dtype is not None and dtype not in DTYPES:
+    if dtype is not None and dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if not (is_whole(phrases) and phrases >= 0):
         raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")

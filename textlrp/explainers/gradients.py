@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
-from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
+from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case
 from textlrp.explainers.methods import IntegratedGradients, SmoothGrad
-from textlrp.models.differentiable import Point
+from textlrp.models.differentiable import InputPoint
 from textlrp.models.torch_module.refusals import CUT_OFF
 
 NUMBERS_TOGETHER = 1 << 20
@@ -86,7 +87,7 @@ def _on_the_way(inputs: Tensor, steps: int) -> Iterator[Weighted]:
 
 
 @lru_cache(maxsize=4)
-def gauss_legendre(steps: int) -> tuple[Numbers, Numbers]:
+def gauss_legendre(steps: int) -> tuple[Array, Array]:
     """Nodes and weights on [-1, 1]; kept, because many of them take their time."""
     from scipy.special import roots_legendre  # late: integrated gradients alone need it
 
@@ -114,7 +115,7 @@ def _pieces(count: int, size: int) -> Iterator[slice]:
 # ---- the gradient
 
 
-def _gradient(point: Point, classes: Sequence[int], alternatives: Iterable[Weighted]) -> Tensor:
+def _gradient(point: InputPoint, classes: Sequence[int], alternatives: Iterable[Weighted]) -> Tensor:
     """(K, I, D): the weighted sum of the gradients at the alternatives."""
     total = point.inputs.new_zeros((len(classes), *point.inputs.shape))
     for inputs, weights in alternatives:
@@ -131,17 +132,17 @@ def _gradient(point: Point, classes: Sequence[int], alternatives: Iterable[Weigh
     return total
 
 
-def _times_input(point: Point, classes: Sequence[int], alternatives: Iterable[Weighted]) -> Tensor:
+def _times_input(point: InputPoint, classes: Sequence[int], alternatives: Iterable[Weighted]) -> Tensor:
     """(K, I)."""
     return (_gradient(point, classes, alternatives) * point.inputs).sum(dim=-1)
 
 
-def _attribution(case: Case, point: Point, per_input: Tensor) -> Attribution:
+def _attribution(case: Case, point: InputPoint, per_input: Tensor) -> Attribution:
     """(K, I) as (K, L), 0 for unknown words."""
     return Attribution(point.to_words(per_input).double().numpy() * case.known)
 
 
-def _lost(per_input: Numbers, relevance: Numbers) -> Numbers:
+def _lost(per_input: Array, relevance: Array) -> Array:
     """(K,) what no word stands for; 0 where that is rounding."""
     lost = per_input.sum(axis=1) - relevance.sum(axis=1)
     return np.where(np.abs(lost) > 1e-5 * np.abs(per_input).sum(axis=1), lost, 0.0)

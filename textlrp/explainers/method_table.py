@@ -36,7 +36,7 @@ from textlrp.explainers.methods import (
     SquaredGradient,
 )
 from textlrp.explainers.perturbation import lime, occlusions, random, shap
-from textlrp.lrp.pasted import is_call, pasted
+from textlrp.lrp.presets import is_call, pasted
 
 
 class MethodEntry(NamedTuple):

@@ -8,7 +8,7 @@ from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import targets_named
 from textlrp.explanation import Explanation
 from textlrp.lrp.starts import Start
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 

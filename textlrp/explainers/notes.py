@@ -6,14 +6,11 @@ Letters: C classes, K explained targets, L words read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.records import Target
-
-Numbers = NDArray[Any]
 
 NOTHING_TO_SHARE = "The score is exactly 0: the rule has nothing to share."
 
@@ -29,7 +26,7 @@ def note_of_table(start: str) -> str:
     )
 
 
-def tie_note(scores: Numbers, labels: Sequence[str]) -> tuple[str, ...]:
+def tie_note(scores: Array, labels: Sequence[str]) -> tuple[str, ...]:
     """A sentence if several classes share the highest score (C,), so that the prediction is the first of them."""
     highest = scores == scores.max()
     if np.count_nonzero(highest) < 2:
@@ -46,9 +43,9 @@ def tie_note(scores: Numbers, labels: Sequence[str]) -> tuple[str, ...]:
 def notes_of_targets(
     targets: Sequence[Target],
     labels: Sequence[str],
-    scores: Numbers,
+    scores: Array,
     start: str,
-    relevance: Numbers,
+    relevance: Array,
     *,
     fixed_sign: bool,
     for_pixels: bool = False,
@@ -75,9 +72,9 @@ def notes_of_targets(
 def _note(
     target: Target,
     labels: Sequence[str],
-    starts: Numbers,
+    starts: Array,
     start: str,
-    relevance: Numbers,
+    relevance: Array,
     fixed_sign: bool,
     for_pixels: bool,
 ) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import MissingExtraError
-from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case, Numbers
+from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case
 from textlrp.explainers.methods import Lime, Method, Random, Shap
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch
 
@@ -100,12 +101,12 @@ def _thinned(words: int, samples: int, draw: Any) -> Masks:
     return masks
 
 
-def _distances(masks: Masks) -> Numbers:
+def _distances(masks: Masks) -> Array:
     """(S,) 100 × the cosine distance between each mask and the full one, 100 for an empty one."""
     return np.asarray((1 - np.sqrt(masks.mean(axis=1))) * 100)
 
 
-def _kernel(distances: Numbers) -> Numbers:
+def _kernel(distances: Array) -> Array:
     return np.asarray(np.sqrt(np.exp(-(distances**2) / KERNEL_WIDTH**2)))
 
 
@@ -165,7 +166,7 @@ class _Masker:
         return (mask[None] & text,)
 
 
-def balanced_tree(words: int) -> Numbers:
+def balanced_tree(words: int) -> Array:
     """(J - 1, 4) a tree over J positions, halved again and again, as scipy writes it: two nodes, distance, leaves."""
     rows: list[tuple[float, ...]] = []
 

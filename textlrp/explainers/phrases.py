@@ -7,26 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite, Layer
-from textlrp.lrp.maps import WinningWindows
-from textlrp.lrp.trace import Linear, Propagated, Trace, layers_of
-from textlrp.models.base import Classifier
+from textlrp.lrp.trace import Propagated, Trace, layers_of
+from textlrp.lrp.trace_steps import Linear
+from textlrp.lrp.window_maps import WinningWindows
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
 
 __all__ = ["Filter", "filter_phrases"]
-
-Numbers = NDArray[Any]
 
 
 class _Windows(NamedTuple):
@@ -156,7 +155,7 @@ class _Tally:
         self.phrases: list[dict[str, FilterPhrase]] = [{} for _ in range(filters)]
         self.least = np.zeros(filters)
 
-    def add(self, values: Numbers, start: Numbers, width: int, readings: Sequence[Reading]) -> None:
+    def add(self, values: Array, start: Array, width: int, readings: Sequence[Reading]) -> None:
         """Count the winning windows of some documents: ``values`` and ``start`` (N, F)."""
         # activations of one phrase differ in their last digits between batches
         for n, f in np.argwhere((values > 0) & (values >= self.least * (1 - 1e-5))).tolist():

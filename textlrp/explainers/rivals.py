@@ -11,7 +11,7 @@ from textlrp.explainers.closed import closed_form, has_closed_form
 from textlrp.explainers.method_table import METHODS
 from textlrp.explainers.methods import Method, Occlusion
 from textlrp.explainers.perturbation import occlusions
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.text.batches import Batch
 
 

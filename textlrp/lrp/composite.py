@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError
-from textlrp.lrp.rules import Epsilon, Rule, Zero, has_fixed_sign, remark_on_text
+from textlrp.lrp.rules import Epsilon, Zero
+from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
 """Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
 
-KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
+LAYER_KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
 """The kinds of layers that take a rule."""
 
 
@@ -100,13 +101,13 @@ class Composite:
 
     def check(self, layers: Sequence[Layer]) -> None:
         """Raise :class:`RuleError` if a key fits none of the ``layers`` and is no kind."""
-        known = {key for layer in layers for key in layer.keys} | set(KINDS)
+        known = {key for layer in layers for key in layer.keys} | set(LAYER_KINDS)
         for key in self.layers:
             if key not in known:
-                raise RuleError(f"no layer {key!r} in this model; it has {_listed(layers)}. Name one of these.")
+                raise RuleError(f"no layer {key!r} in this model; it has {_layer_list(layers)}. Name one of these.")
 
 
-def _listed(layers: Iterable[Layer]) -> str:
+def _layer_list(layers: Iterable[Layer]) -> str:
     """Each layer once: its name, and its position and kind in brackets."""
     return ", ".join(
         dict.fromkeys(

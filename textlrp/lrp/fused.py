@@ -19,12 +19,14 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.kernels import windows as kernels
+from textlrp.lrp.kernels import landing
 from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.kernels.windows import Floats, Ids
-from textlrp.lrp.maps import Dense, WinningWindows, sides
-from textlrp.lrp.rules import Box, Flow, Part, Rule, Shares
-from textlrp.lrp.trace import Linear, Trace, Windows, layers_of, sum_tensors
+from textlrp.lrp.maps import Dense, sides, sum_tensors
+from textlrp.lrp.shares import Box, Flow, Part, Rule, Shares
+from textlrp.lrp.trace import Trace, layers_of
+from textlrp.lrp.trace_steps import Linear, Windows
+from textlrp.lrp.window_maps import WinningWindows
 
 
 class Landed(NamedTuple):
@@ -55,11 +57,11 @@ def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
     chosen: Any = ... if classes is None else (np.arange(len(classes))[:, None], classes)
     shares = rule_of(output.name).shares(output)
     seed = trace.scores.numpy()[chosen]
-    parts = _parts(output, shares, chosen, seed)
+    parts = _flowing_parts(output, shares, chosen, seed)
     own = _window_shares(trace, windows, [rule_of(name) for name in windows.filters])
     relevance = np.empty((len(windows.words), seed.shape[1]), dtype=seed.dtype)
     unread = np.empty_like(seed)
-    kernels.land_winners(
+    landing.land_winners(
         own.shares,
         own.scale,
         windows.bounds,
@@ -164,7 +166,7 @@ class _Parts(NamedTuple):
     factors: Floats
 
 
-def _parts(output: Linear, shares: Shares, chosen: Any, seed: Floats) -> _Parts:
+def _flowing_parts(output: Linear, shares: Shares, chosen: Any, seed: Floats) -> _Parts:
     map = output.map
     assert isinstance(map, Dense)
     found: list[tuple[Floats, Floats, Floats]] = []

@@ -1,6 +1,6 @@
 """Linear maps bound to their inputs, and how relevance is pulled back through them.
 
-Every part of the products (:class:`textlrp.lrp.rules.Part`) is a sum of one or two products of an *input side* and a
+Every part of the products (:class:`textlrp.lrp.shares.Part`) is a sum of one or two products of an *input side* and a
 *weight side*: (a w)⁺, say, is a⁺ w⁺ + a⁻ w⁻ (:func:`sides`). So a map needs only to apply itself to such a pair, and
 its adjoint; each rule follows. A map answers two questions about a part:
 
@@ -13,16 +13,14 @@ the batch, J inputs, O outputs, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from textlrp.lrp.kernels import device
-from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.rules import Box, Part
+from textlrp.lrp.shares import Box, Part
 
 
 class Side(NamedTuple):
@@ -122,10 +120,10 @@ class Dense:
     box: Bounds | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
+        return sum_tensors([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
+        return sum_tensors([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +140,7 @@ class Added:
         return factor[..., None] * self._part(part)
 
     def _part(self, part: Part | Box) -> Tensor:
-        return _sum([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
+        return sum_tensors([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,10 +161,12 @@ class Features:
         return [Side(side.inputs * real, side.weight) for side in sides(part, self.values, self.weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
+        return sum_tensors([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)])
+        return sum_tensors(
+            [torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,7 +190,7 @@ class WordBag:
     def total(self, part: Part | Box) -> Tensor:
         documents, words = len(self.ids), len(self.vectors)
         row = torch.arange(documents)[:, None]
-        return _sum(
+        return sum_tensors(
             [
                 weight.new_zeros(documents, words).index_put_((row, self.ids), weight, accumulate=True) @ inputs
                 for inputs, weight in self._sides(part)
@@ -199,10 +199,10 @@ class WordBag:
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         ids = self.ids.expand(factor.shape[0], *self.ids.shape)
-        return _sum([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
+        return sum_tensors([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum(
+        return sum_tensors(
             [
                 factor[:, :, None, :] * inputs.expand_as(self.vectors)[self.ids] * weight[:, :, None]
                 for inputs, weight in self._sides(part)
@@ -224,152 +224,10 @@ class Mean:
         return [Side(side.inputs, side.weight * inside) for side in sides(part, self.inputs, weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return _sum([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
+        return sum_tensors([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WordWindows:
-    """A convolution at every position, led back to whole words.
-
-    ``vectors`` (U, D) of the distinct words; ``weight`` (D, H × F), offset by offset; ``ids`` (N, T) rows of
-    ``vectors``. The outputs are (N, T - H + 1, F).
-    """
-
-    vectors: Tensor
-    weight: Tensor
-    ids: Tensor
-    width: int
-    box: Bounds | None = None
-
-    def projections(self, part: Part | Box) -> Tensor:
-        """(U, H, F): part_j of each distinct word at each offset, summed over its dimensions."""
-        summed = _sum([inputs @ weight for inputs, weight in sides(part, self.vectors, self.weight)])
-        return summed.reshape(len(self.vectors), self.width, -1)
-
-    def total(self, part: Part | Box) -> Tensor:
-        windows = self.ids.shape[1] - self.width + 1
-        met = self.projections(part)
-        return _sum([met[:, h][self.ids[:, h : h + windows]] for h in range(self.width)])
-
-    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        targets, documents, windows, _ = factor.shape
-        landed = factor.new_zeros((targets, documents, self.ids.shape[1]))
-        met = self.projections(part)
-        for offset in range(self.width):
-            landed[:, :, offset : offset + windows] += torch.einsum(
-                "kntf,ntf->knt", factor, met[:, offset][self.ids[:, offset : offset + windows]]
-            )
-        return landed
-
-    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        targets, documents, windows, filters = factor.shape
-        dimensions = self.vectors.shape[1]
-        landed = factor.new_zeros((targets, documents, self.ids.shape[1], dimensions))
-        for inputs, weight in sides(part, self.vectors, self.weight):
-            words = inputs.expand_as(self.vectors)[self.ids]
-            by_offset = weight.expand_as(self.weight).reshape(dimensions, self.width, filters)
-            for offset in range(self.width):
-                reached = slice(offset, offset + windows)
-                landed[:, :, reached] += (factor @ by_offset[:, offset].T) * words[:, reached]
-        return landed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WinningWindows:
-    """A convolution followed by a max over time, led back to whole words: winning windows only.
-
-    ``products`` (N, F, H): what each word of the winning window adds to its filter, summed over the D dimensions of
-    its vector; ``start`` (N, F) where that window begins; ``grid`` makes the rows (N, T) of ``vectors`` (U, D) that
-    the documents read, row 0 being the zero vector; ``weight`` (D, H × F), offset by offset.
-    """
-
-    products: Tensor
-    start: Tensor
-    grid: Grid
-    vectors: Tensor
-    weight: Tensor
-    box: Bounds | None = None
-    _made: dict[Part, Tensor] = field(default_factory=dict, repr=False)
-
-    def contributions(self, part: Part | Box) -> Tensor:
-        """(N, F, H), or broadcast against it: part_j of each word of the winning windows."""
-        filters, width = self.products.shape[1:]
-        if isinstance(part, Box):
-            ends = part.low[..., None] * self.weight.clamp(min=0) + part.high[..., None] * self.weight.clamp(max=0)
-            return self.products - ends.sum(dim=0).reshape(width, filters).T
-        match part:
-            case Part.PRODUCT:
-                return self.products
-            case Part.SQUARE:
-                return self.weight.square().sum(dim=0).reshape(width, filters).T.expand_as(self.products)
-            case Part.EVEN:
-                return self.products.new_tensor(float(len(self.weight))).expand_as(self.products)
-        if not self._made:
-            by_filter = self._by_filter(self.weight)
-            if self._elsewhere:
-                signed = device.signed_contributions(self.vectors, by_filter, self.words, self.start.long())
-            else:
-                positive, negative = kernels.signed_contributions(
-                    self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.long().numpy()
-                )
-                signed = torch.from_numpy(positive), torch.from_numpy(negative)
-            self._made.update(zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True))
-        return self._made[part]
-
-    @property
-    def words(self) -> Tensor:
-        """(N, T) rows of ``vectors``."""
-        return self.grid()
-
-    @property
-    def _elsewhere(self) -> bool:
-        """Whether the numbers are not in the CPU's memory."""
-        return self.products.device.type != "cpu"
-
-    def total(self, part: Part | Box) -> Tensor:
-        return self.contributions(part).sum(dim=2)
-
-    def read_total(self, part: Part | Box) -> Tensor:
-        """(N, F): as :meth:`total`, over the words alone that were read."""
-        width = self.products.shape[2]
-        words = device.winning_words(self.words, self.start.long(), width)
-        return (self.contributions(part) * (words > 0)).sum(dim=2)
-
-    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        targets, documents, filters = factor.shape
-        tokens = self.words.shape[1]
-        contributions = self.contributions(part)
-        landed = factor.new_zeros((documents * tokens, targets))
-        row = torch.arange(documents, device=self.start.device)[:, None] * tokens + self.start
-        for offset in range(self.products.shape[2]):
-            values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
-            landed.index_add_(0, (row + offset).reshape(-1), values)
-        return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
-
-    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return _sum(
-            [
-                self.spread(factor, weight) * inputs
-                for inputs, weight in sides(part, self.vectors[self.words], self.weight)
-            ]
-        )
-
-    def spread(self, factor: Tensor, weight: Tensor) -> Tensor:
-        """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
-        by_filter, tokens = self._by_filter(weight), self.words.shape[1]
-        if self._elsewhere:
-            return device.spread_over_windows(factor, by_filter, self.start.long(), tokens)
-        starts = self.start.long().numpy()
-        spread = kernels.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
-        return torch.from_numpy(spread)
-
-    def _by_filter(self, weight: Tensor) -> Tensor:
-        """(D, H × F) -> (F, H, D)."""
-        filters, width = self.products.shape[1:]
-        return weight.expand_as(self.weight).reshape(-1, width, filters).permute(2, 1, 0).contiguous()
+        return sum_tensors([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
 
 
 def table_bounds(table: Tensor) -> Box:
@@ -377,7 +235,8 @@ def table_bounds(table: Tensor) -> Box:
     return Box(table.amin(dim=0).clamp(max=0), table.amax(dim=0).clamp(min=0))
 
 
-def _sum(tensors: list[Tensor]) -> Tensor:
+def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """The sum of one or more tensors."""
     total = tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor

@@ -7,20 +7,22 @@ weighted layer that reads the words.
 
 from __future__ import annotations
 
+import ast
 import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from textlrp.errors import RuleError
 from textlrp.lrp.composite import Composite, is_rule
-from textlrp.lrp.pasted import is_call, pasted
-from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
 
 ALPHA_1_BETA_0 = AlphaBeta(1.0, 0.0)
 ALPHA_2_BETA_1 = AlphaBeta(2.0, 1.0)
 
 
-def _same(rule: Rule) -> Composite:
+def _one_rule(rule: Rule) -> Composite:
     return Composite(default=rule)
 
 
@@ -31,33 +33,33 @@ def _layered(convolution: Rule, first: Rule | None = None) -> Composite:
 
 PRESETS: Mapping[str, Composite] = MappingProxyType(
     {
-        "zero": _same(Zero()),
-        "epsilon": _same(Epsilon()),
-        "gamma": _same(Gamma()),
-        "alpha1-beta0": _same(ALPHA_1_BETA_0),
-        "alpha2-beta1": _same(ALPHA_2_BETA_1),
-        "z-plus": _same(ZPlus()),
-        "w-square": _same(WSquare()),
-        "flat": _same(Flat()),
-        "arras2017": _same(Epsilon(0.01, bias="spread")),
+        "zero": _one_rule(Zero()),
+        "epsilon": _one_rule(Epsilon()),
+        "gamma": _one_rule(Gamma()),
+        "alpha1-beta0": _one_rule(ALPHA_1_BETA_0),
+        "alpha2-beta1": _one_rule(ALPHA_2_BETA_1),
+        "z-plus": _one_rule(ZPlus()),
+        "w-square": _one_rule(WSquare()),
+        "flat": _one_rule(Flat()),
+        "arras2017": _one_rule(Epsilon(0.01, bias="spread")),
         "epsilon-gamma": _layered(Gamma()),
         "epsilon-gamma-box": _layered(Gamma(), ZBox()),
         "epsilon-plus": _layered(ALPHA_1_BETA_0),
         "epsilon-plus-flat": _layered(ALPHA_1_BETA_0, Flat()),
         "epsilon-alpha2-beta1": _layered(ALPHA_2_BETA_1),
         "epsilon-alpha2-beta1-flat": _layered(ALPHA_2_BETA_1, Flat()),
-        "excitation-backprop": _same(ZPlus()),
-        "lrp.z": _same(Zero()),
-        "lrp.epsilon": _same(Epsilon(1e-7)),
-        "lrp.w_square": _same(WSquare()),
-        "lrp.flat": _same(Flat()),
-        "lrp.alpha_beta": _same(ALPHA_2_BETA_1),
-        "lrp.alpha_2_beta_1": _same(ALPHA_2_BETA_1),
-        "lrp.alpha_2_beta_1_IB": _same(AlphaBeta(2.0, 1.0, bias="ignore")),
-        "lrp.alpha_1_beta_0": _same(ALPHA_1_BETA_0),
-        "lrp.alpha_1_beta_0_IB": _same(AlphaBeta(1.0, 0.0, bias="ignore")),
-        "lrp.z_plus": _same(ZPlus()),
-        "lrp.z_plus_fast": _same(ZPlus()),
+        "excitation-backprop": _one_rule(ZPlus()),
+        "lrp.z": _one_rule(Zero()),
+        "lrp.epsilon": _one_rule(Epsilon(1e-7)),
+        "lrp.w_square": _one_rule(WSquare()),
+        "lrp.flat": _one_rule(Flat()),
+        "lrp.alpha_beta": _one_rule(ALPHA_2_BETA_1),
+        "lrp.alpha_2_beta_1": _one_rule(ALPHA_2_BETA_1),
+        "lrp.alpha_2_beta_1_IB": _one_rule(AlphaBeta(2.0, 1.0, bias="ignore")),
+        "lrp.alpha_1_beta_0": _one_rule(ALPHA_1_BETA_0),
+        "lrp.alpha_1_beta_0_IB": _one_rule(AlphaBeta(1.0, 0.0, bias="ignore")),
+        "lrp.z_plus": _one_rule(ZPlus()),
+        "lrp.z_plus_fast": _one_rule(ZPlus()),
         "lrp.sequential_preset_a": _layered(ALPHA_1_BETA_0),
         "lrp.sequential_preset_b": _layered(ALPHA_2_BETA_1),
         "lrp.sequential_preset_a_flat": _layered(ALPHA_1_BETA_0, Flat()),
@@ -68,7 +70,7 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
 )
 """Each name and what it stands for."""
 
-_OTHER_NAMES = {"alpha1beta0": "alpha1-beta0", "alpha2beta1": "alpha2-beta1"}
+_PAPER_NAMES = {"alpha1beta0": "alpha1-beta0", "alpha2beta1": "alpha2-beta1"}
 """As papers write them."""
 
 PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in RULES} | {"Composite": Composite}
@@ -84,7 +86,7 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
     if isinstance(rule, Composite):
         return rule
     if isinstance(rule, str):
-        for name in (rule, rule.replace("_", "-"), _OTHER_NAMES.get(rule, "")):
+        for name in (rule, rule.replace("_", "-"), _PAPER_NAMES.get(rule, "")):
             if name in PRESETS:
                 return PRESETS[name]
         if is_call(rule):
@@ -98,4 +100,50 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
         return Composite(default=rule)
     raise RuleError(
         f"rule={rule!r} came; a name such as 'epsilon', a Rule such as Epsilon(), or a Composite is wanted."
+    )
+
+
+# ---- values from what they print as: Gamma(gamma=0.5), Composite({0: Flat()}, default=Epsilon())
+
+
+def is_call(text: str) -> bool:
+    """Whether a text looks like a printed value and not like a name."""
+    return text.rstrip().endswith(")") and "(" in text
+
+
+def pasted(text: str, classes: Mapping[str, Any]) -> Any:
+    """The value that prints as ``text``, made from these classes.
+
+    Nothing is evaluated: the text may call the given classes with plain numbers, strings and dictionaries, no more.
+    Raises :class:`RuleError` on anything else, and as the classes do.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise RuleError(
+            f"{text!r} cannot be read; a value as Python prints it is wanted, such as Gamma(gamma=0.5)."
+        ) from None
+    return _pasted_value(tree, text, classes)
+
+
+def _pasted_value(node: ast.expr, text: str, classes: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in classes and all(each.arg for each in node.keywords):
+            options = {str(each.arg): _pasted_value(each.value, text, classes) for each in node.keywords}
+            try:
+                return classes[name](*(_pasted_value(each, text, classes) for each in node.args), **options)
+            except TypeError as problem:
+                raise RuleError(f"{text!r} cannot be made: {problem}.") from None
+        case ast.Dict(keys=keys, values=values):
+            return {
+                _pasted_value(key, text, classes): _pasted_value(value, text, classes)
+                for key, value in zip(keys, values, strict=True)
+                if key is not None
+            }
+        case ast.Constant(value=value) if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+    raise RuleError(
+        f"{ast.unparse(node)!r} in {text!r} is not known; there are {', '.join(classes)}, numbers and strings."
     )

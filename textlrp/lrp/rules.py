@@ -1,123 +1,16 @@
-"""Rules: how the relevance of an output is shared out among its inputs.
-
-Letters: of one output, a_j are its inputs, w_j their weights, b its bias, z = sum_j a_j w_j + b, and R its
-relevance; x⁺ = max(x, 0) and x⁻ = min(x, 0).
-
-Every rule divides *parts* of the products (input × weight) by a denominator. A rule is a frozen value that
-looks at the outputs of a step and says, for each, what fraction of its relevance goes where:
-
-- *flows*: to the inputs, in proportion to a part (:class:`Part`, :class:`Box`);
-- *absorbed*: to nobody, with its cause (``bias``, ``stabiliser``, ``empty``).
-
-The fractions of an output sum to one; that is the law of conservation in one line.
-
-Two things hold for all rules. ``stabiliser`` >= 0 is added to a denominator with the denominator's own sign (0 counts
-as positive) and absorbs its share; it is 0 unless asked for. A denominator of zero shares nothing and absorbs all of
-R as ``empty``.
-"""
+"""What a rule is: how it shares the relevance of an output among its inputs. Open it before ``rules.py``."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from textlrp.errors import RuleError
-
-# ---- the words that rules and maps share
-
-
-class Part(Enum):
-    """Which part of the product of input a_j and weight w_j is shared out."""
-
-    PRODUCT = "a_j w_j"
-    POSITIVE = "(a_j w_j)⁺"
-    NEGATIVE = "(a_j w_j)⁻"
-    SQUARE = "w_j²"
-    EVEN = "1"
-
-
-class Box(NamedTuple):
-    """The part (a_j - l_j) w_j⁺ + (a_j - h_j) w_j⁻ of inputs that lie in [l_j, h_j]; both broadcast against them."""
-
-    low: Tensor
-    high: Tensor
-
-
-class Flow(NamedTuple):
-    """Input j receives ``part_j × factor × R``."""
-
-    part: Part | Box
-    factor: Tensor
-
-
-class Shares(NamedTuple):
-    """What a rule decided for one step: tensors of the outputs' shape (N, ...)."""
-
-    flows: tuple[Flow, ...]
-    absorbed: dict[str, Tensor]
-
-
-class Outputs(Protocol):
-    """What a rule may ask about the outputs (N, ...) of a linear step."""
-
-    @property
-    def name(self) -> str:
-        """The step's name, for messages."""
-        ...
-
-    @property
-    def outputs(self) -> Tensor:
-        """z (N, ...)."""
-        ...
-
-    @property
-    def bias(self) -> Tensor:
-        """b; broadcasts against z."""
-        ...
-
-    @property
-    def bounds(self) -> Box | None:
-        """Where the inputs are known to lie, 0 included; None where nothing is known."""
-        ...
-
-    def total(self, part: Part | Box) -> Tensor:
-        """sum_j part_j of each output; broadcasts against z."""
-        ...
-
-
-@runtime_checkable
-class Rule(Protocol):
-    """Anything that turns the outputs of a linear step into shares.
-
-    A rule may also have ``fixed_sign`` and ``on_text``: see :func:`has_fixed_sign` and :func:`remark_on_text`.
-    """
-
-    def shares(self, step: Outputs) -> Shares:
-        """Shares of each output."""
-        ...
-
-
-def has_fixed_sign(rule: Rule) -> bool:
-    """Whether the signs of the shares do not depend on the sign of the output z.
-
-    Such a rule shares the parts of one sign (alpha-beta: of each sign separately), so relevance has the sign of what
-    is shared. Where it starts from a negative score, inputs that raise the score receive negative relevance. The
-    other rules divide by z, whose sign cancels. A rule says so in its attribute ``fixed_sign``; without it, False.
-    """
-    return bool(getattr(rule, "fixed_sign", False))
-
-
-def remark_on_text(rule: Rule) -> str:
-    """What a reader must know of this rule at the layer that reads word vectors; empty for most rules.
-
-    Some rules were made for the pixels of an image. A rule says so in its attribute ``on_text``.
-    """
-    return str(getattr(rule, "on_text", ""))
+from textlrp.lrp.shares import Box, Flow, Outputs, Part, Rule, Shares, divide, one_part, part_products
 
 
 def is_plain_share(rule: Rule) -> bool:
@@ -141,7 +34,7 @@ class Zero:
     fixed_sign: ClassVar[bool] = False
 
     def shares(self, step: Outputs) -> Shares:
-        return _products(step, stabiliser=0.0, spread=False)
+        return part_products(step, stabiliser=0.0, spread=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +60,7 @@ class Epsilon:
         _check_choice(self, "bias", ("absorb", "spread"))
 
     def shares(self, step: Outputs) -> Shares:
-        return _products(step, stabiliser=self.epsilon, spread=self.bias == "spread")
+        return part_products(step, stabiliser=self.epsilon, spread=self.bias == "spread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +89,7 @@ class Gamma:
         up, down = self.gamma * (z > 0).to(z.dtype), self.gamma * (z < 0).to(z.dtype)
         favoured = up * bias.clamp(min=0) + down * bias.clamp(max=0)
         denominator = z + up * step.total(Part.POSITIVE) + down * step.total(Part.NEGATIVE) + favoured
-        divided = _divide(denominator, self.stabiliser, nothing=z == 0)
+        divided = divide(denominator, self.stabiliser, nothing=z == 0)
         flows = (
             Flow(Part.PRODUCT, divided.inverse),
             Flow(Part.POSITIVE, up * divided.inverse),
@@ -241,7 +134,7 @@ class AlphaBeta:
         return Shares((flows, counter), {cause: part + against[cause] for cause, part in for_it.items()})
 
     def _side(self, step: Outputs, part: Part, weight: float, bias: Tensor) -> tuple[dict[str, Tensor], Flow]:
-        divided = _divide(step.total(part) + bias, self.stabiliser, like=step.outputs)
+        divided = divide(step.total(part) + bias, self.stabiliser, like=step.outputs)
         absorbed = divided.absorbed | {"bias": bias * divided.inverse}
         return {cause: weight * share for cause, share in absorbed.items()}, Flow(part, weight * divided.inverse)
 
@@ -263,7 +156,7 @@ class ZPlus:
         _check_size(self, "stabiliser")
 
     def shares(self, step: Outputs) -> Shares:
-        return _one_part(step, Part.POSITIVE, self.stabiliser)
+        return one_part(step, Part.POSITIVE, self.stabiliser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +178,7 @@ class WSquare:
         _check_size(self, "stabiliser")
 
     def shares(self, step: Outputs) -> Shares:
-        return _one_part(step, Part.SQUARE, self.stabiliser)
+        return one_part(step, Part.SQUARE, self.stabiliser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +200,7 @@ class Flat:
         _check_size(self, "stabiliser")
 
     def shares(self, step: Outputs) -> Shares:
-        return _one_part(step, Part.EVEN, self.stabiliser)
+        return one_part(step, Part.EVEN, self.stabiliser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +234,7 @@ class ZBox:
                 raise RuleError(f"{self!r} came; finite low <= 0 <= high are wanted, such as ZBox(-1.0, 1.0).")
 
     def shares(self, step: Outputs) -> Shares:
-        return _one_part(step, self._box(step), self.stabiliser)
+        return one_part(step, self._box(step), self.stabiliser)
 
     def _box(self, step: Outputs) -> Box:
         if self.low is not None and self.high is not None:
@@ -357,59 +250,6 @@ class ZBox:
 
 RULES: tuple[type[Any], ...] = (Zero, Epsilon, Gamma, AlphaBeta, ZPlus, WSquare, Flat, ZBox)
 """Every rule there is."""
-
-
-# ---- what they are made of
-
-
-class _Divided(NamedTuple):
-    """1 / denominator (0 where that is empty), and what is absorbed of it: stabiliser, empty."""
-
-    inverse: Tensor
-    absorbed: dict[str, Tensor]
-
-
-def _divide(
-    denominator: Tensor, stabiliser: float, *, nothing: Tensor | None = None, like: Tensor | None = None
-) -> _Divided:
-    """Divide by a stabilised denominator; all is ``empty`` where it is zero or ``nothing`` is True.
-
-    The result has the shape of ``like`` where that is given.
-    """
-    if like is not None:
-        denominator = denominator.expand_as(like)
-    size = denominator.new_tensor(stabiliser)  # two plain numbers in torch.where would make it float32
-    added = torch.copysign(size, denominator + 0.0)  # -0.0 + 0.0 is 0.0, and 0 counts as positive
-    stabilised = denominator + added
-    tiny = torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
-    if nothing is None and stabiliser >= tiny:  # no stabilised denominator is smaller than the stabilizer
-        inverse = stabilised.reciprocal()
-        return _Divided(inverse, {"stabiliser": added * inverse})
-    empty = stabilised.abs() < tiny
-    if nothing is not None:
-        empty = empty | nothing
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
-    return _Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
-
-
-def _products(step: Outputs, *, stabiliser: float, spread: bool) -> Shares:
-    """The shares of Zero and Epsilon: numerators a_j w_j, b and ε sign z over z + ε sign z."""
-    divided = _divide(step.outputs, stabiliser)
-    absorbed = divided.absorbed | {"bias": step.bias * divided.inverse}
-    products = Flow(Part.PRODUCT, divided.inverse)
-    if not spread:
-        return Shares((products,), absorbed)
-    inputs = step.total(Part.EVEN)
-    alone = inputs == 0
-    handed_on = absorbed["bias"] + absorbed["stabiliser"]
-    even = Flow(Part.EVEN, torch.where(alone, 0, handed_on / inputs.clamp(min=1)))
-    return Shares((products, even), absorbed | {cause: absorbed[cause] * alone for cause in ("bias", "stabiliser")})
-
-
-def _one_part(step: Outputs, part: Part | Box, stabiliser: float) -> Shares:
-    """The shares of the rules that divide one part by its own sum."""
-    divided = _divide(step.total(part), stabiliser, like=step.outputs)
-    return Shares((Flow(part, divided.inverse),), divided.absorbed)
 
 
 def _is_number(value: object) -> bool:

@@ -18,8 +18,10 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.maps import Dense, Features, LinearMap
 from textlrp.lrp.recorded.steps import Applied, Moved
-from textlrp.lrp.rules import Part, Zero, has_fixed_sign, remark_on_text
-from textlrp.lrp.trace import Linear, Step, Trace, layers_of
+from textlrp.lrp.rules import Zero
+from textlrp.lrp.shares import Part, has_fixed_sign, remark_on_text
+from textlrp.lrp.trace import Trace, layers_of
+from textlrp.lrp.trace_steps import Linear, Step
 
 Start = Literal["score", "centered"]
 """``"score"``: the pre-softmax score. ``"centered"``: the score minus the mean of all scores of the document."""

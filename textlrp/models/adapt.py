@@ -7,7 +7,8 @@ from typing import Any
 from torch import nn
 
 from textlrp.errors import OptionError
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 
 
 def check_wrapped(model: object) -> None:

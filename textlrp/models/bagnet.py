@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.maps import Dense, WordBag, table_bounds
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Lookup, Trace, without_zeros
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear, Lookup, without_zeros
 from textlrp.models.packing import Packed
 
 

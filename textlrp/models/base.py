@@ -5,100 +5,34 @@ Letters: N documents, T tokens, C classes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from inspect import signature
-from operator import is_
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError
 from textlrp.lrp.trace import Trace
-from textlrp.models.differentiable import Point
+from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
-from textlrp.models.options import Texts, check_labels, check_texts, check_whole, is_whole, plain_option
-from textlrp.models.packing import Ids
+from textlrp.models.options import TextInputs, check_labels, check_texts
+from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
-from textlrp.records import Document
-from textlrp.text.batches import Batch, unpadded
-from textlrp.text.encoding import Reader
-from textlrp.text.scripts import advice, spaceless
-from textlrp.text.skip import make_skip
-from textlrp.text.tokens import make_tokenizer
+from textlrp.models.text_options import (
+    Documents,
+    TextOptions,
+)
+from textlrp.models.weights_fingerprint import fingerprint_of
+from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
-Documents = Sequence[str | Document]
-Skip = str | Sequence[str] | Callable[[str], Any]
-Tokenizing = str | Callable[[str], Any]
-ClassWeight = str | dict[Any, float] | None
-WHOLE_RUNS = ("spacy", "words", "treebank")
-"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
-
-@runtime_checkable
-class Classifier(Protocol):
-    """What ``explain`` asks of a model: ours, or an adapter around the user's own."""
-
-    @property
-    def classes_(self) -> NDArray[Any]:
-        """(C,) the labels."""
-        ...
-
-    @property
-    def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits that change with anything the scores depend on."""
-        ...
-
-    @property
-    def together(self) -> int:
-        """How many texts one trace may hold at most."""
-        ...
-
-    def encode(self, texts: Texts) -> Batch:
-        """Texts as ids (N, L), with the tokens they came from."""
-        ...
-
-    def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
-        ...
-
-    def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass, in the model's own dtype unless another is given."""
-        ...
-
-    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
-        """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
-        ...
-
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
-        """Text ``n`` as gradient methods need it."""
-        ...
-
-
-class _Fingerprint(NamedTuple):
-    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
-
-    fitted: tuple[Any, ...]
-    options: dict[str, Any]
-    digits: str
-
-    def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
-        """Whether these are the very objects, and equal options."""
-        same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
-        return same and options == self.options
-
-
-class TextClassifier:
+class TextClassifier(TextOptions):
     """A classifier over strings or Documents; the nets and the bag of words fill in the rest.
 
     It has no base class of scikit-learn's, so that a saved model is used without importing it;
@@ -117,16 +51,6 @@ class TextClassifier:
     """What an option was before it existed: for models that were saved without it."""
     together = 64
     """How many texts one trace holds at most."""
-
-    tokenizer: Tokenizing
-    lowercase: bool
-    skip: Skip
-    max_tokens: int | None
-    min_df: int
-    max_words: int | None
-    class_weight: ClassWeight
-    dtype: str
-    random_state: Any
 
     classes_: NDArray[Any]
     vocabulary_: Vocabulary
@@ -156,16 +80,12 @@ class TextClassifier:
         """Pre-softmax scores (N, C)."""
 
     @abstractmethod
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
         """The tape of the forward pass."""
 
     @abstractmethod
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Text ``n`` as gradient methods need it."""
-
-    @abstractmethod
-    def _check_options(self) -> None:
-        """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
 
     @abstractmethod
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
@@ -179,7 +99,7 @@ class TextClassifier:
 
     # ---- scikit-learn's face
 
-    def fit(self, X: Texts, y: Any) -> Self:
+    def fit(self, X: TextInputs, y: Any) -> Self:
         """Train on N texts and their labels (N,).
 
         Raises :class:`DataError` on rows without text or label, several labels a row or a single class,
@@ -206,22 +126,13 @@ class TextClassifier:
         self.classes_, self.n_documents_ = classes, len(documents)
         return self
 
-    def _warn_of_script(self, documents: Documents) -> None:
-        """Warn, at ``fit``, where the script of the texts needs another option."""
-        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
-            return  # a function of the user's, or spaCy's rules for one language
-        texts = (document if isinstance(document, str) else document.text for document in documents)
-        language = spaceless(texts)
-        if language is not None:
-            warnings.warn(advice(language, characters=self.tokenizer == "auto"), UserWarning, stacklevel=3)
-
-    def decision_function(self, X: Texts) -> NDArray[Any]:
+    def decision_function(self, X: TextInputs) -> NDArray[Any]:
         """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
-    def predict(self, X: Texts) -> NDArray[Any]:
+    def predict(self, X: TextInputs) -> NDArray[Any]:
         """The class with the highest score for each text (N,); the first of equals."""
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
@@ -232,28 +143,28 @@ class TextClassifier:
 
     # ---- the Classifier protocol
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Texts as ids (N, T), with the tokens they came from."""
         self.check_fitted()
         return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
-        ids = batch.ids if keep is None else np.where(keep, batch.ids, 0)
-        return self._finite_scores(unpadded(ids, batch.lengths), lambda n: batch.readings[n].document_id)
+        texts = batch.texts() if keep is None else batch.kept(keep)
+        return self._finite_scores(texts, lambda n: batch.readings[n].document_id)
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
-        return self._scores(list(np.where(keep, ids_of(batch, n), 0)))
+        return self._scores(list(np.where(keep, batch.text(n), 0)))
 
     def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """As :meth:`thinned_scores`, but the words that are left move together."""
-        ids = ids_of(batch, n)
+        ids = batch.text(n)
         return self._scores([ids[kept] for kept in keep])
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
-        return self._trace(unpadded(batch.ids, batch.lengths), dtype or self.dtype)
+        return self._trace(Packed(batch.words, batch.starts), dtype or self.dtype)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
@@ -267,22 +178,7 @@ class TextClassifier:
         Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
         """
         self.check_fitted()
-        options = {name: plain_option(getattr(self, name)) for name in sorted(self.scoring_options)}
-        fitted = (self.vocabulary_, self.classes_, *(self.weights_[name] for name in sorted(self.weights_)))
-        kept: _Fingerprint | None = self.__dict__.get("_kept_fingerprint")
-        if kept is None or not kept.is_of(fitted, options):
-            kept = _Fingerprint(fitted, options, self._digest(options))
-            self.__dict__["_kept_fingerprint"] = kept
-        return kept.digits
-
-    def _digest(self, options: Mapping[str, Any]) -> str:
-        digest = hashlib.sha256()
-        for name in sorted(self.weights_):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(self.weights_[name]).data)
-        digest.update("\n".join(self.vocabulary_.words).encode())
-        digest.update(json.dumps([self.kind, self.classes_.tolist(), options]).encode())
-        return digest.hexdigest()[:12]
+        return fingerprint_of(self)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`.
@@ -294,10 +190,6 @@ class TextClassifier:
 
     # ---- helpers
 
-    def options(self) -> dict[str, Any]:
-        """What the constructor took, by name."""
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
-
     def check_fitted(self) -> None:
         """Raise scikit-learn's NotFittedError before ``fit``."""
         if "weights_" not in self.__dict__:
@@ -307,17 +199,6 @@ class TextClassifier:
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
                 "before using this estimator."
             )
-
-    def reader(self) -> Reader:
-        """The reader of the present options; kept, because it remembers the chunks it has seen."""
-        punctuation = bool(getattr(self, "punctuation", False))
-        options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens, punctuation)
-        kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
-        if kept is None or kept[0] != options:
-            tokenizer, skip = make_tokenizer(self.tokenizer), make_skip(self.skip)
-            kept = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
-            self.__dict__["_kept_reader"] = kept
-        return kept[1]
 
     def _finite_scores(
         self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)
@@ -337,64 +218,9 @@ class TextClassifier:
         """The vocabulary that gives words their ids."""
         return self.vocabulary_
 
-    def _read_ids(self, X: Texts) -> Iterator[Ids]:
+    def _read_ids(self, X: TextInputs) -> Iterator[Ids]:
         return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
         """Pre-softmax scores (N, C) of texts that nothing else is asked about."""
         return self._scores(list(self._read_ids(documents)))
-
-    def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
-        if self.class_weight is None:
-            return None
-        from sklearn.utils.class_weight import compute_class_weight  # late: see the class
-
-        try:
-            weights = compute_class_weight(self.class_weight, classes=classes, y=classes[codes])
-        except (ValueError, TypeError):
-            raise OptionError(
-                f"class_weight={self.class_weight!r} came; None, 'balanced' or {{label: weight}} with labels out of "
-                f"{', '.join(map(repr, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''} is wanted."
-            ) from None
-        return np.asarray(weights, dtype=np.float64)
-
-    def _build_vocabulary(self, words: list[list[str]]) -> Vocabulary:
-        """The words of the training texts; raises :class:`DataError` where ``min_df`` leaves none."""
-        vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
-        if not len(vocabulary):
-            raise DataError(
-                f"no word is in min_df={self.min_df} of the {len(words)} texts; lower min_df or bring more texts."
-            )
-        return vocabulary
-
-    def _seed(self) -> int:
-        """``random_state`` as a number; from None or a ``RandomState`` one is drawn."""
-        state = self.random_state
-        if is_whole(state) and 0 <= state < 2**32:
-            return int(state)
-        if state is None:
-            return int(np.random.randint(2**31 - 1))  # noqa: NPY002  the generator that scikit-learn takes
-        if isinstance(state, np.random.RandomState):
-            return int(state.randint(2**31 - 1))
-        raise OptionError(f"random_state={state!r} came; a whole number from 0 to 2**32 - 1, or None, is wanted.")
-
-    def check_options(self) -> None:
-        """Raise :class:`OptionError` on an option out of its range."""
-        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
-            raise OptionError(f"dtype={self.dtype!r} came; 'float32' or 'float64' is wanted.")
-        check_whole("min_df", self.min_df)
-        for name in ("max_tokens", "max_words"):
-            check_whole(name, getattr(self, name), none="no limit")
-        if not isinstance(self.lowercase, (bool, np.bool_)):
-            raise OptionError(f"lowercase={self.lowercase!r} came; True or False is wanted.")
-        if not callable(self.skip) and not isinstance(self.skip, (str, Sequence)):
-            raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
-        self.reader()
-        self._check_options()
-
-
-def ids_of(batch: Batch, n: int) -> Ids:
-    """(L,) the ids of text ``n``."""
-    ids: Ids = batch.ids[n, : int(batch.lengths[n])]
-    return ids

@@ -15,14 +15,14 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.projections import numbered
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
-from textlrp.models.base import DTYPES, ClassWeight, Skip, Tokenizing, ids_of
+from textlrp.models.net_scores import SCORING_BLOCK, scores_of
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive, check_whole, is_whole
-from textlrp.models.packing import Ids, pack
+from textlrp.models.packing import Ids, Packed, pack
 from textlrp.models.schema import REACH, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
-from textlrp.models.training import SCORING_BLOCK, scores_of
+from textlrp.models.text_options import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.text.batches import Batch, bucket
 from textlrp.text.subwords import UNKNOWN_FROM, OpenVocabulary, composition
 from textlrp.text.vocabulary import PADDING, Vocabulary
@@ -67,7 +67,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
-        skip: Skip = ("headers",),
+        skip: SkipOption = ("headers",),
         subwords: tuple[int, int] | None = None,
         buckets: int = 1 << 15,
         class_weight: ClassWeight = None,
@@ -127,7 +127,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its words are told apart once."""
-        words, word_of = np.unique(ids_of(batch, n), return_inverse=True)
+        words, word_of = np.unique(batch.text(n), return_inverse=True)
         counts = count_kept(keep, word_of, len(words))
         idf = self.idf_of(words)
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf
@@ -161,7 +161,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def local_net(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """The net over the words of some texts alone, and the texts in its ids."""
         words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
-        wanted = DTYPES[dtype or self.dtype]
+        wanted = TORCH_DTYPES[dtype or self.dtype]
         weights = {
             name: torch.from_numpy(self.weights_[name]).to(wanted) for name in ("output.weight", "output.bias")
         }
@@ -178,10 +178,10 @@ class BagOfEmbeddingsClassifier(NetClassifier):
             scores[rows] = scores_of(net, local)
         return scores
 
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
         if self.subwords is None:
-            return super()._trace(texts, dtype)
-        net, local = self.local_net(texts, dtype)
+            return super()._trace(packed, dtype)
+        net, local = self.local_net(packed.texts(), dtype)
         return net.trace(pack(local))
 
     def _read_with(self) -> Vocabulary:

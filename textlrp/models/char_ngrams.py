@@ -17,10 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.errors import OptionError
-from textlrp.text.batches import Batch
-
-Index = NDArray[np.int64]
+from textlrp.arrays import IntArray
 
 LONGEST = 6
 """Characters of the longest n-gram that a key of two numbers can hold."""
@@ -34,9 +31,9 @@ class Spelled(NamedTuple):
     Words and tokens are counted from 0; a blank that was added belongs to a word, and to token -1.
     """
 
-    codes: Index
-    word: Index
-    token: Index
+    codes: IntArray
+    word: IntArray
+    token: IntArray
 
 
 class CharOccurrences(NamedTuple):
@@ -46,10 +43,10 @@ class CharOccurrences(NamedTuple):
     token of each character, -1 for an added blank.
     """
 
-    column: Index
-    first: Index
-    last: Index
-    token: Index
+    column: IntArray
+    first: IntArray
+    last: IntArray
+    token: IntArray
 
     def covered(self, tokens: int) -> NDArray[np.bool_]:
         """(L,) which of the tokens an n-gram covers, if only in part."""
@@ -69,7 +66,7 @@ class CharOccurrences(NamedTuple):
         before = np.cumsum(dropped, axis=1, dtype=np.int32)
         return np.asarray(before[:, self.first] == before[:, self.last])
 
-    def shares(self) -> tuple[Index, Index, NDArray[np.float64]]:
+    def shares(self) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
         """How each occurrence is shared over the tokens it covers: occurrence, token and share, parallel arrays.
 
         Every character of the text has an equal part, an added blank none; the shares of an occurrence add up to 1.
@@ -89,11 +86,11 @@ class CharOccurrences(NamedTuple):
 
 def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
     """The characters of L words; a word that ``follows`` (L,) the one before is joined to it."""
-    numbers: Index = np.arange(len(words))
+    numbers: IntArray = np.arange(len(words))
     if len(words) and len("".join(words).split()) > 1:
         words, numbers, follows = _parted(words, follows)
     if not len(words):
-        nothing: Index = np.zeros(0, dtype=np.int64)
+        nothing: IntArray = np.zeros(0, dtype=np.int64)
         return Spelled(nothing, nothing, nothing)
     starts = ~follows
     starts[0] = True
@@ -110,7 +107,7 @@ def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
     return Spelled(codes, np.cumsum(opens) - 1, token)
 
 
-def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str], Index, NDArray[np.bool_]]:
+def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str], IntArray, NDArray[np.bool_]]:
     """Words that have whitespace inside in their parts: the parts, the word of each, and whether each follows."""
     parts: list[str] = []
     numbers: list[int] = []
@@ -126,13 +123,13 @@ def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str]
     return parts, np.array(numbers, dtype=np.int64), np.array(glued, dtype=bool)
 
 
-def keys_of(spelled: Spelled, low: int, high: int) -> tuple[Index, Index, Index]:
+def char_ngram_keys(spelled: Spelled, low: int, high: int) -> tuple[IntArray, IntArray, IntArray]:
     """Keys (O, 2), first and last character (not included) of all n-grams of ``low`` to ``high`` characters.
 
     The key is one to one: three code points in each number. A blank alone is left out.
     """
     codes, word, token = spelled
-    columns: list[tuple[Index, Index, Index]] = []
+    columns: list[tuple[IntArray, IntArray, IntArray]] = []
     packed = np.zeros((len(codes), 2), dtype=np.int64)
     starts = np.ones(len(codes) + 1, dtype=bool)
     starts[1:-1] = word[1:] != word[:-1]
@@ -148,13 +145,13 @@ def keys_of(spelled: Spelled, low: int, high: int) -> tuple[Index, Index, Index]
         first = np.flatnonzero(chosen)
         columns.append((packed[first], first, first + n))
     if not columns:
-        nothing: Index = np.zeros(0, dtype=np.int64)
+        nothing: IntArray = np.zeros(0, dtype=np.int64)
         return np.zeros((0, 2), dtype=np.int64), nothing, nothing
     keys, first, last = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     return keys, first, last
 
 
-def _mixed(keys: Index) -> NDArray[np.uint64]:
+def _mixed(keys: IntArray) -> NDArray[np.uint64]:
     """(O,) a hash of keys (O, 2)."""
     return np.asarray((keys.astype(np.uint64) * _MIXERS).sum(axis=1, dtype=np.uint64))
 
@@ -166,13 +163,13 @@ class CharNgrams:
     Column k of a count is n-gram k.
     """
 
-    keys: Index
+    keys: IntArray
     hashes: NDArray[np.uint64]
     low: int
     high: int
 
     @classmethod
-    def of(cls, keys: Index, low: int, high: int) -> Self:
+    def of(cls, keys: IntArray, low: int, high: int) -> Self:
         """The n-grams with these keys, which are in order."""
         return cls(keys, _mixed(keys), low, high)
 
@@ -181,9 +178,9 @@ class CharNgrams:
         """The n-grams in at least ``min_df`` of N texts, given as pieces, and their counts (N, K), CSR."""
         distinct, of_texts = _distinct(texts)
         spelled = spell(distinct, np.zeros(len(distinct), dtype=bool))
-        keys, _, last = keys_of(spelled, low, high)
+        keys, _, last = char_ngram_keys(spelled, low, high)
         hashes, at, column = np.unique(_mixed(keys), return_index=True, return_inverse=True)
-        counts = _counts(spelled, last, column.reshape(-1), len(hashes), of_texts)
+        counts = _ngram_counts(spelled, last, column.reshape(-1), len(hashes), of_texts)
         kept = np.bincount(counts.indices, minlength=len(hashes)) >= min_df
         return cls(keys[at][kept], hashes[kept], low, high), counts[:, kept]
 
@@ -194,20 +191,20 @@ class CharNgrams:
         """How often each n-gram is in each of N texts, given as pieces: (N, K), CSR."""
         distinct, of_texts = _distinct(texts)
         spelled = spell(distinct, np.zeros(len(distinct), dtype=bool))
-        keys, _, last = keys_of(spelled, self.low, self.high)
+        keys, _, last = char_ngram_keys(spelled, self.low, self.high)
         column = self._columns(keys)
         known = column >= 0
-        return _counts(spelled, last[known], column[known], len(self), of_texts)
+        return _ngram_counts(spelled, last[known], column[known], len(self), of_texts)
 
     def occurrences(self, words: Sequence[str], follows: NDArray[np.bool_]) -> CharOccurrences:
         """Where the n-grams are in a text of L words; a word that ``follows`` (L,) the one before is joined to it."""
         spelled = spell(words, follows)
-        keys, first, last = keys_of(spelled, self.low, self.high)
+        keys, first, last = char_ngram_keys(spelled, self.low, self.high)
         column = self._columns(keys)
         known = column >= 0
         return CharOccurrences(column[known], first[known], last[known], spelled.token)
 
-    def _columns(self, keys: Index) -> Index:
+    def _columns(self, keys: IntArray) -> IntArray:
         """(O,) the column of each key (O, 2); -1 where there is none."""
         hashes = _mixed(keys)
         column = np.searchsorted(self.hashes, hashes)
@@ -227,7 +224,7 @@ def _distinct(texts: Sequence[Sequence[str]]) -> tuple[list[str], Any]:
     return list(numbers), counts
 
 
-def _counts(spelled: Spelled, last: Index, column: Index, columns: int, of_texts: Any) -> Any:
+def _ngram_counts(spelled: Spelled, last: IntArray, column: IntArray, columns: int, of_texts: Any) -> Any:
     """Counts (N, columns), CSR, of n-grams that end before ``last`` (O,) in pieces, ``of_texts`` (N, D) of them."""
     # the second last character of an n-gram is a blank only where the n-gram is a blank, and there are none such
     token = np.maximum(spelled.token[last - 1], spelled.token[last - 2])
@@ -238,33 +235,10 @@ def _counts(spelled: Spelled, last: Index, column: Index, columns: int, of_texts
     return counts
 
 
-def counted(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
+def column_counts(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
     """(N, columns), CSR: how often each column is in each of N rows."""
     bounds = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
     column = np.concatenate([np.zeros(0, np.int64), *rows])
     counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(rows), columns))
     counts.sum_duplicates()
     return counts
-
-
-# ---- batches
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpelledBatch(Batch):
-    """Readings with the character n-grams in them: ``spelled`` (N,)."""
-
-    spelled: tuple[CharOccurrences, ...]
-
-    def select(self, rows: Sequence[int]) -> SpelledBatch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        some = Batch.select(self, rows)
-        spelled = tuple(self.spelled[row] for row in rows)
-        return SpelledBatch(some.readings, some.ids, some.lengths, some.status, some.counts, spelled)
-
-
-def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:
-    """(N,) the n-grams of a batch; raises :class:`OptionError` for another model's."""
-    if not isinstance(batch, SpelledBatch):
-        raise OptionError("batch must be what the encode() of this model returns; got another model's batch.")
-    return batch.spelled

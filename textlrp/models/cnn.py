@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from textlrp.errors import OptionError
-from textlrp.models.base import ClassWeight, Skip, Tokenizing
 from textlrp.models.convnet import ConvNet, Pooling, averaged, new_convnet
 from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.options import check_whole, is_whole
 from textlrp.models.schema import Sizes, TensorSpec
+from textlrp.models.text_options import ClassWeight, SkipOption, Tokenizing
 from textlrp.text.vocabulary import Vocabulary
 
 ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
@@ -87,7 +87,7 @@ class CNNClassifier(NetClassifier):
         max_tokens: int | None = None,
         tokenizer: Tokenizing = "auto",
         lowercase: bool = True,
-        skip: Skip = ("headers",),
+        skip: SkipOption = ("headers",),
         class_weight: ClassWeight = None,
         dtype: str = "float32",
         random_state: Any = 0,
@@ -158,7 +158,7 @@ class CNNClassifier(NetClassifier):
                 "no models came; fitted CNNClassifiers of the same texts are wanted, from several seeds."
             )
         for name in ("classes", "vocabulary", *READING):
-            different = [model for model in models if not _same(models[0], model, name)]
+            different = [model for model in models if not _same_attribute(models[0], model, name)]
             if different:
                 raise OptionError(
                     f"models that differ in their {name} came; fit all to the same texts, with other seeds alone."
@@ -227,7 +227,7 @@ def has_winning_windows(model: object) -> TypeGuard[CNNClassifier]:
     return isinstance(model, CNNClassifier) and model.pooling == "max"
 
 
-def _same(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:
+def _same_attribute(model: CNNClassifier, other: CNNClassifier, name: str) -> bool:
     """Whether two fitted models have the same classes, vocabulary, or option of that name."""
     model.check_fitted()
     other.check_fitted()

@@ -11,20 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from textlrp.lrp.kernels import device
-from textlrp.lrp.kernels import means as mean_kernels
 from textlrp.lrp.kernels import windows as kernels
-from textlrp.lrp.kernels.projections import Kept, Rows, project, rows_of
+from textlrp.lrp.kernels.projections import Kept, TableRows, project, table_rows
 from textlrp.lrp.kernels.threads import torch_on_one_thread
-from textlrp.lrp.maps import Dense, Grid, Mean, WinningWindows, WordWindows, table_bounds
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Concat, LateSteps, Linear, Lookup, Routing, Step, Trace, Windows
+from textlrp.lrp.maps import Dense, Grid, Mean, table_bounds
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Concat, LateSteps, Linear, Lookup, Routing, Step, Windows
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 from textlrp.models.packing import Packed
+from textlrp.models.window_pooling import WindowMax, WindowMean
 
 Pooling = Literal["max", "mean"]
 
@@ -68,8 +70,8 @@ class ConvNet:
         projections = vectors @ self.weights[f"conv{width}.weight"]
         bias = self.weights[f"conv{width}.bias"]
         if self.pooling == "mean":
-            return _WindowMean.apply(projections, bias, packed, width)  # type: ignore[no-untyped-call,no-any-return]
-        return torch.relu(_WindowMax.apply(projections, packed, width) + bias)  # type: ignore[no-untyped-call]
+            return WindowMean.apply(projections, bias, packed, width)  # type: ignore[no-untyped-call,no-any-return]
+        return torch.relu(WindowMax.apply(projections, packed, width) + bias)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
@@ -89,7 +91,7 @@ class ConvNet:
     def _trace_windows(self, packed: Packed) -> Trace:
         """The tape of a net with max pooling, by the compiled loops."""
         # without kept projections the packed texts are numbered already
-        rows = Rows(packed.ids, packed.distinct) if self.kept is None else rows_of(packed.words, self.kept)
+        rows = TableRows(packed.ids, packed.distinct) if self.kept is None else table_rows(packed.words, self.kept)
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
         with torch_on_one_thread():
@@ -142,7 +144,7 @@ class ConvNet:
     def _max_branch(self, width: int, packed: Packed, grid: Tensor, vectors: Tensor) -> _Branch:
         lengths = torch.from_numpy(packed.lengths).to(grid.device)
         projections = vectors @ self.weights[f"conv{width}.weight"]
-        products, start = device.winning_windows(projections, grid, lengths, width)
+        products, start = device.winning_windows_on_device(projections, grid, lengths, width)
         z = products.sum(dim=2) + self.weights[f"conv{width}.bias"]
         steps = self._winners(width, products, start, z, lambda: grid, vectors)
         return _Branch(steps, torch.relu(z), products.numel())
@@ -229,39 +231,3 @@ def plain_weights(weights: Mapping[str, Tensor], width: int) -> Tensor:
     """The convolution of ``width`` as :class:`torch.nn.Conv1d` lays it out: (F, D, H)."""
     flat = weights[f"conv{width}.weight"]
     return flat.reshape(flat.shape[0], width, -1).permute(2, 0, 1).contiguous()
-
-
-class _WindowMax(torch.autograd.Function):
-    """(U, H × F) projections -> (N, F) largest windows."""
-
-    @staticmethod
-    def forward(ctx: Any, projections: Tensor, packed: Packed, width: int) -> Tensor:
-        best, where = kernels.winning_windows(projections.detach().numpy(), packed.ids, packed.starts, width)
-        ctx.saved = (packed, width, where)
-        return torch.from_numpy(best)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        packed, width, where = ctx.saved
-        landed = kernels.scatter_winners(
-            gradients[0].contiguous().numpy(), where, packed.ids, packed.starts, width, len(packed.distinct)
-        )
-        return torch.from_numpy(landed), None, None
-
-
-class _WindowMean(torch.autograd.Function):
-    """(U, H × F) projections and (F,) bias -> (N, F) mean over time of the ReLU."""
-
-    @staticmethod
-    def forward(ctx: Any, projections: Tensor, bias: Tensor, packed: Packed, width: int) -> Tensor:
-        arrays = projections.detach().numpy(), bias.detach().numpy()
-        ctx.saved = (*arrays, packed, width)
-        return torch.from_numpy(mean_kernels.mean_windows(*arrays, packed.ids, packed.starts, width))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        projections, bias, packed, width = ctx.saved
-        landed, bias_landed = mean_kernels.scatter_means(
-            gradients[0].contiguous().numpy(), projections, bias, packed.ids, packed.starts, width
-        )
-        return torch.from_numpy(landed), torch.from_numpy(bias_landed), None, None

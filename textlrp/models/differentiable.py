@@ -17,7 +17,7 @@ def same(values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Point:
+class InputPoint:
     """One text where a model stands.
 
     ``inputs`` (I, D): the vectors of the words read, or the feature values of a bag of words with D = 1;

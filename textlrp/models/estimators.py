@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from textlrp.models import base, boe, bow, cnn, loading
-from textlrp.models.kinds import KINDS
+from textlrp.models.model_kinds import KINDS
 
 if TYPE_CHECKING:
     from textlrp.models.pipeline.pipeline_model import PipelineModel

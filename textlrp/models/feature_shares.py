@@ -17,7 +17,7 @@ from textlrp.models.char_ngrams import CharOccurrences
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 
 
-class Shares(NamedTuple):
+class WordShares(NamedTuple):
     """How the occurrences of features are shared over words.
 
     ``text``, ``column`` (O,) of each occurrence; of occurrence ``row``, ``word`` gets ``share``.
@@ -30,29 +30,29 @@ class Shares(NamedTuple):
     share: NDArray[np.float64]
 
 
-def word_shares(found: WordOccurrences) -> Shares:
+def word_shares(found: WordOccurrences) -> WordShares:
     """Word n-grams equally over their words."""
     row = np.repeat(np.arange(len(found.column)), found.length)
     offset = np.arange(len(row)) - np.repeat(np.cumsum(found.length) - found.length, found.length)
-    return Shares(found.text, found.column, row, found.position[row] + offset, 1.0 / found.length[row])
+    return WordShares(found.text, found.column, row, found.position[row] + offset, 1.0 / found.length[row])
 
 
-def char_shares(n: int, found: CharOccurrences, width: int) -> Shares:
+def char_shares(n: int, found: CharOccurrences, width: int) -> WordShares:
     """The character n-grams of text ``n``; their columns start at ``width``."""
-    return Shares(np.full(len(found.column), n), found.column + width, *found.shares())
+    return WordShares(np.full(len(found.column), n), found.column + width, *found.shares())
 
 
-def joined(parts: Sequence[Shares]) -> Shares:
+def joined(parts: Sequence[WordShares]) -> WordShares:
     """Several shares as one."""
     before = np.concatenate([[0], np.cumsum([len(part.text) for part in parts])]).astype(np.int64)
     moved = [part._replace(row=part.row + start) for part, start in zip(parts, before.tolist(), strict=False)]
-    return Shares(*(np.concatenate(values) for values in zip(*moved, strict=True)))
+    return WordShares(*(np.concatenate(values) for values in zip(*moved, strict=True)))
 
 
 class FeaturesToWords:
     """Relevance (K, N, J) of features -> (K, N, T) of words: equal shares over occurrences, then by ``shares``."""
 
-    def __init__(self, shares: Shares, features: Any, longest: int) -> None:
+    def __init__(self, shares: WordShares, features: Any, longest: int) -> None:
         texts = features.shape[0]
         cell = shares.text * features.shape[1] + shares.column
         cells, cell_of, times = np.unique(cell, return_inverse=True, return_counts=True)

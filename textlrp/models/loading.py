@@ -16,7 +16,6 @@ from safetensors.numpy import load_file
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.kinds import KINDS, classifier_class
 from textlrp.models.model_folder import (
     CONFIG,
     TENSORS,
@@ -26,6 +25,7 @@ from textlrp.models.model_folder import (
     model_folder,
     read_config,
 )
+from textlrp.models.model_kinds import KINDS, classifier_class
 from textlrp.models.options import check_positive, is_whole
 from textlrp.models.saving import expanded, specs_of
 from textlrp.models.schema import COUNTS, WORDS, TensorSpec, check_config, damaged, shapes_of
@@ -34,8 +34,8 @@ from textlrp.models.tensor_file import (
     check_model_file,
     check_tensors,
     check_values,
+    decode_words,
     read_header,
-    read_words,
     words_in,
 )
 from textlrp.text.vocabulary import Vocabulary
@@ -104,7 +104,7 @@ def _restore(
     counts = tensors.pop(COUNTS)
     documents = config["vocabulary_documents"]
     check_counts(counts, documents)
-    vocabulary = Vocabulary(read_words(tensors.pop(WORDS), len(counts)), counts, documents)
+    vocabulary = Vocabulary(decode_words(tensors.pop(WORDS), len(counts)), counts, documents)
     weights = expanded(tensors, specs, model.dtype)
     check_values(specs, weights)
     model.check_weights(weights, vocabulary)
@@ -130,7 +130,7 @@ def _from_options(
     if not isinstance(options, dict):
         raise ModelError(f"{folder / CONFIG} has no options; save the model again.")
     try:
-        options = {name: _option(stored) for name, stored in options.items()}
+        options = {name: _loaded_option(stored) for name, stored in options.items()}
     except (TypeError, ValueError):  # pairs that are none, or a label that is a list
         raise damaged(folder, f"options in {CONFIG} hold a map that is not one") from None
     for name, given in (("tokenizer", tokenizer), ("skip", skip)):
@@ -166,8 +166,8 @@ def _check_training_options(model: TextClassifier) -> None:
         raise OptionError(f"class_weight must be None, 'balanced' or {{label: weight}}; got {weights!r}.")
 
 
-def _option(stored: Any) -> Any:
+def _loaded_option(stored: Any) -> Any:
     """The inverse of :func:`textlrp.models.saving.stored_option`; a function stays as its name in a dict."""
     if isinstance(stored, dict) and "pairs" in stored:
-        return {_option(key): _option(value) for key, value in stored["pairs"]}
-    return tuple(_option(entry) for entry in stored) if isinstance(stored, list) else stored
+        return {_loaded_option(key): _loaded_option(value) for key, value in stored["pairs"]}
+    return tuple(_loaded_option(entry) for entry in stored) if isinstance(stored, list) else stored

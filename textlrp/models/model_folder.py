@@ -19,7 +19,7 @@ from textlrp.files.written_folder import FolderKind, check_folder, folder_beside
 from textlrp.models.schema import LONGEST_CONFIG, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
-FORMAT = 1
+FOLDER_FORMAT = 1
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
 """Ends of the names of files that may hold a scikit-learn pipeline."""
@@ -101,10 +101,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
     if config["format"] < 1:
         raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
-    if config["format"] > FORMAT:
+    if config["format"] > FOLDER_FORMAT:
         raise ModelError(
             f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
-            f"reads up to format {FORMAT}. Upgrade textlrp."
+            f"reads up to format {FOLDER_FORMAT}. Upgrade textlrp."
         )
     return config
 

@@ -15,13 +15,15 @@ from torch import Tensor
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.kernels.threads import threads_for_training
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import DTYPES, Documents, TextClassifier
-from textlrp.models.differentiable import Point
-from textlrp.models.options import Texts, check_flag, check_positive, check_share, check_texts, check_whole
-from textlrp.models.packing import Ids, Packed, pack
+from textlrp.models.base import TextClassifier
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.net_scores import Net, scores_of
+from textlrp.models.options import TextInputs, check_flag, check_positive, check_share, check_texts, check_whole
+from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
+from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.torch_nets import net_point
-from textlrp.models.training import History, Net, Plan, scores_of, train
+from textlrp.models.training import History, Plan, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vector_files import load_vectors
@@ -97,7 +99,7 @@ class NetClassifier(TextClassifier):
         ids = [vocabulary.ids(forms) for forms in words]
         with threads_for_training(sum(len(own[: self.train_tokens]) for own in ids)):
             start = self._starting_vectors(vocabulary, ids, outside, seed)
-            table = torch.from_numpy(np.ascontiguousarray(start)).to(DTYPES[self.dtype])
+            table = torch.from_numpy(np.ascontiguousarray(start)).to(TORCH_DTYPES[self.dtype])
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
             balance = self._class_weights(classes, codes)
             balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
@@ -169,21 +171,22 @@ class NetClassifier(TextClassifier):
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
         return scores_of(self.fitted_net(), texts)
 
-    def _trace(self, texts: Sequence[Ids], dtype: str) -> Trace:
-        return self.fitted_net(dtype).trace(pack(texts))
+    def _trace(self, packed: Packed, dtype: str) -> Trace:
+        return self.fitted_net(dtype).trace(packed)
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The word vectors (L, D) of text ``n``, and the net over them, as plain torch layers."""
         return net_point(self, batch, n, dtype=dtype)
 
     def fitted_net(self, dtype: str | None = None) -> TraceableNet:
         """The net with the fitted weights, in the model's own dtype unless another is given."""
         weights = {
-            name: torch.from_numpy(weight).to(DTYPES[dtype or self.dtype]) for name, weight in self.weights_.items()
+            name: torch.from_numpy(weight).to(TORCH_DTYPES[dtype or self.dtype])
+            for name, weight in self.weights_.items()
         }
         return self._net(weights.pop("embedding"), weights, self.vocabulary_)
 
-    def predict_proba(self, X: Texts) -> NDArray[Any]:
+    def predict_proba(self, X: TextInputs) -> NDArray[Any]:
         """Class probabilities (N, C): the softmax of the scores."""
         self.check_fitted()
         return self.probabilities(self._finite_scores_of(check_texts(X)))

@@ -26,7 +26,7 @@ class Occurrences(NamedTuple):
     length: Keys
 
 
-def keys_of(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
+def word_ngram_keys(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
     """Keys and start positions of the n-grams of one text; those with an unknown word are left out."""
     windows = len(ids) - n + 1
     if windows < 1:
@@ -43,7 +43,7 @@ def keys_of(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
 
 def frequent_keys(texts: Sequence[Ids], n: int, base: int, min_df: int) -> Keys:
     """Sorted keys of the n-grams that occur in at least ``min_df`` of the texts."""
-    distinct = [np.unique(keys_of(ids, n, base)[0]) for ids in texts]
+    distinct = [np.unique(word_ngram_keys(ids, n, base)[0]) for ids in texts]
     keys, documents = np.unique(np.concatenate(distinct), return_counts=True)
     return np.asarray(keys[documents >= min_df])
 
@@ -57,7 +57,7 @@ def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occu
     offset = 0
     for n, table in enumerate(tables, start=1):
         for number, ids in enumerate(texts):
-            keys, positions = keys_of(ids, n, base)
+            keys, positions = word_ngram_keys(ids, n, base)
             places = np.searchsorted(table, keys)
             hit = places < len(table)
             hit[hit] = table[places[hit]] == keys[hit]

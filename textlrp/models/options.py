@@ -74,11 +74,11 @@ def callable_name(function: Callable[..., Any]) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
-Texts = Iterable[str | Document]
+TextInputs = Iterable[str | Document]
 """A list, tuple, numpy array, pandas Series or any other iterable of strings or Documents."""
 
 
-def check_texts(X: Texts) -> list[str | Document]:
+def check_texts(X: TextInputs) -> list[str | Document]:
     """The texts as a list, each a string or a :class:`Document`.
 
     Raises :class:`DataError` on a bare string, a table of several columns, and on the first row that is
@@ -87,7 +87,7 @@ def check_texts(X: Texts) -> list[str | Document]:
     return [check_text(text, row) for row, text in enumerate(check_container(X))]
 
 
-def check_container(X: Texts) -> Iterable[Any]:
+def check_container(X: TextInputs) -> Iterable[Any]:
     """What to iterate over; raises :class:`DataError` on anything but one series of values. Reads nothing yet."""
     if isinstance(X, (str, bytes, Document)):
         raise DataError(f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text].")

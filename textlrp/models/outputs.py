@@ -53,24 +53,24 @@ def choose_output(shapes: Shapes, longer: Shapes | None, classes: int | None) ->
         )
     if len(shapes) == 1:
         return names[0]
-    vectors = [(name, shape) for name, shape in kept if _size(shape) == max(shape, default=1)]
+    vectors = [(name, shape) for name, shape in kept if _element_count(shape) == max(shape, default=1)]
     sizes = (classes, 1) if classes == 2 else (classes,)
-    fitting = [(name, shape) for name, shape in vectors if _size(shape) in sizes]
+    fitting = [(name, shape) for name, shape in vectors if _element_count(shape) in sizes]
     for some in (fitting, vectors, kept):
         if len(some) == 1:
             return some[0][0]
     raise OptionError(
         f"scores must be the name or position of the class scores among the module's outputs; got None. The module "
-        f"returns {listed(shapes)}: pass scores={_option(kept[0][0])}, for instance."
+        f"returns {outputs_with_shapes(shapes)}: pass scores={_shown_output(kept[0][0])}, for instance."
     )
 
 
-def listed(shapes: Shapes) -> str:
+def outputs_with_shapes(shapes: Shapes) -> str:
     """The outputs with their shapes, for messages."""
-    return ", ".join(f"{_option(name)} {shape}" for name, shape in shapes)
+    return ", ".join(f"{_shown_output(name)} {shape}" for name, shape in shapes)
 
 
-def _option(name: str) -> str:
+def _shown_output(name: str) -> str:
     return name if name.isdigit() else repr(name)
 
 
@@ -78,7 +78,7 @@ def _names(values: Any) -> Sequence[Any]:
     return getattr(values, "_fields", range(len(values)))
 
 
-def _size(shape: tuple[int, ...]) -> int:
+def _element_count(shape: tuple[int, ...]) -> int:
     size = 1
     for length in shape:
         size *= length

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import pairwise
 
 from textlrp.lrp.kernels.projections import numbered
-
-Ids = NDArray[np.int64]
-"""(L,) the words of one text as the model reads them: vocabulary ids, 0 for an unknown word."""
+from textlrp.lrp.kernels.windows import Ids as Ids
+from textlrp.text.batches import end_to_end, grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +38,10 @@ class Packed:
     def _numbered(self) -> tuple[Ids, Ids]:
         return numbered(self.words)
 
+    def texts(self) -> list[Ids]:
+        """The ids (L,) of each text."""
+        return [self.words[start:end] for start, end in pairwise(self.starts.tolist())]
+
     @cached_property
     def lengths(self) -> Ids:
         """(N,) words per text."""
@@ -53,22 +54,13 @@ class Packed:
 
     def padded(self, at_least: int = 1) -> Ids:
         """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``at_least`` that long."""
-        return self._grid(self.ids, at_least)
+        return grid(self.ids, self.starts, at_least=at_least)
 
     def padded_words(self, at_least: int = 1) -> Ids:
         """(N, T) vocabulary ids, as :meth:`padded`."""
-        return self._grid(self.words, at_least)
-
-    def _grid(self, flat: Ids, at_least: int) -> Ids:
-        lengths = self.lengths
-        longest = max(at_least, self.longest)
-        grid = np.zeros((len(self), longest), dtype=np.int64)
-        grid[np.arange(longest) < lengths[:, None]] = flat
-        return grid
+        return grid(self.words, self.starts, at_least=at_least)
 
 
 def pack(texts: Sequence[Ids]) -> Packed:
     """Put texts end to end."""
-    starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(ids) for ids in texts], out=starts[1:])
-    return Packed(np.concatenate([np.zeros(0, dtype=np.int64), *texts]), starts)
+    return Packed(*end_to_end(texts))

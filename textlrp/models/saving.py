@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from textlrp.errors import ModelError
-from textlrp.models.model_folder import FORMAT, check_replaceable, write_folder
+from textlrp.models.model_folder import FOLDER_FORMAT, check_replaceable, write_folder
 from textlrp.models.options import plain_option
 from textlrp.models.schema import COUNTS, QUANTIZED, WORDS, Sizes, TensorSpec
 from textlrp.models.tensor_file import check_shapes, check_values
@@ -49,7 +49,7 @@ def save_model(
     tensors[WORDS] = np.frombuffer("\n".join(model.vocabulary_.words).encode(), dtype=np.uint8)
     tensors[COUNTS] = model.vocabulary_.counts
     config = {
-        "format": FORMAT,
+        "format": FOLDER_FORMAT,
         "textlrp": __version__,
         "kind": model.kind,
         "options": {name: stored_option(value) for name, value in model.options().items()},

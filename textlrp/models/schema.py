@@ -24,7 +24,7 @@ REACH = 1e15
 
 float32 ends at 3.4e38; the squares that some rules and methods form of such values are still finite.
 """
-DTYPES: Mapping[str, np.dtype[Any]] = {
+STORED_DTYPES: Mapping[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
     "F32": np.dtype(np.float32),
     "F64": np.dtype(np.float64),

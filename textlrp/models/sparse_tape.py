@@ -11,14 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from textlrp.lrp.rules import Rule
-from textlrp.lrp.trace import Absorbed
-
-Array = NDArray[Any]
+from textlrp.arrays import Array
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace_steps import Absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

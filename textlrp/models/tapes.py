@@ -9,14 +9,14 @@ from functools import partial
 import numpy as np
 
 from textlrp.errors import OptionError
-from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.kernels.projections import Allocate, Kept, bytes_per_word, keep, words_kept
 from textlrp.lrp.trace import Trace
-from textlrp.models.base import Classifier
+from textlrp.machine import KEPT_BYTES
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet, moved
-from textlrp.models.packing import pack
-from textlrp.text.batches import Batch, unpadded
+from textlrp.models.packing import Packed
+from textlrp.text.batches import Batch
 
 Tracer = Callable[[Batch], Trace]
 """A batch -> the tape of the forward pass."""
@@ -27,7 +27,7 @@ def tracer(
     *,
     dtype: str | None = None,
     device: str = "cpu",
-    memory: int = MEMORY,
+    memory: int = KEPT_BYTES,
     kept: Kept | None = None,
 ) -> Tracer:
     """What writes the tapes of ``model``, batch after batch, in its own dtype unless another is given.
@@ -63,10 +63,10 @@ def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
     except (RuntimeError, AssertionError) as problem:
         said = str(problem).splitlines()[0]
         raise OptionError(f"device={device!r} came; torch has no such device here ({said}).") from None
-    return lambda batch: there.trace(pack(unpadded(batch.ids, batch.lengths)))
+    return lambda batch: there.trace(Packed(batch.words, batch.starts))
 
 
-def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate = np.empty) -> Kept | None:
+def kept_projections(model: Classifier, memory: int = KEPT_BYTES, allocate: Allocate = np.empty) -> Kept | None:
     """The projections of the most frequent words of a convolutional net with max pooling; None for other models."""
     net = _window_net(model)
     if net is None:
@@ -74,7 +74,7 @@ def kept_projections(model: Classifier, memory: int = MEMORY, allocate: Allocate
     return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
-def memory_kept(model: Classifier, memory: int = MEMORY) -> int:
+def memory_kept(model: Classifier, memory: int = KEPT_BYTES) -> int:
     """How many bytes :func:`kept_projections` takes."""
     net = _window_net(model)
     if net is None:
@@ -92,7 +92,7 @@ class _KeepingTracer:
         self._projected = 0
 
     def __call__(self, batch: Batch) -> Trace:
-        packed = pack(unpadded(batch.ids, batch.lengths))
+        packed = Packed(batch.words, batch.starts)
         if self._net.kept is None:
             self._batches += 1
             self._projected += len(packed.distinct)

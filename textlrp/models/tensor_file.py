@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from textlrp.errors import ModelError
 from textlrp.models.schema import (
     COUNTS,
-    DTYPES,
     FLOATS,
     QUANTIZED,
     REACH,
+    STORED_DTYPES,
     WORDS,
     Stored,
     TensorSpec,
@@ -75,15 +75,15 @@ def _entry(name: str, entry: Any) -> tuple[Stored, tuple[int, int]]:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"the header entry of {short_text(name)} must have dtype, shape and data_offsets.")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in STORED_DTYPES:
         raise ModelError(
-            f"the dtype of {short_text(name)} must be one of {', '.join(DTYPES)}; got {short_text(dtype)}."
+            f"the dtype of {short_text(name)} must be one of {', '.join(STORED_DTYPES)}; got {short_text(dtype)}."
         )
     if not is_shape(shape) or not is_shape(offsets) or len(offsets) != 2:
         raise ModelError(
             f"shape and data_offsets of {short_text(name)} must be lists of lengths; got {short_text(entry)}."
         )
-    if offsets[1] - offsets[0] != math.prod(shape) * DTYPES[dtype].itemsize:
+    if offsets[1] - offsets[0] != math.prod(shape) * STORED_DTYPES[dtype].itemsize:
         raise ModelError(
             f"data_offsets of {short_text(name)} must span its shape {short_text(shape)}; got {short_text(offsets)}."
         )
@@ -180,7 +180,7 @@ def check_values(specs: Mapping[str, TensorSpec], weights: Mapping[str, NDArray[
         raise ModelError(f"the weights must keep scores below {REACH:g}; with these they may reach {reach:.3g}.")
 
 
-def read_words(data: NDArray[np.uint8], words: int) -> tuple[str, ...]:
+def decode_words(data: NDArray[np.uint8], words: int) -> tuple[str, ...]:
     """The V words of a vocabulary from their stored bytes."""
     try:
         found = bytes(data).decode().split("\n")

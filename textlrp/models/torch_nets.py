@@ -16,18 +16,18 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Features
-from textlrp.lrp.trace import Linear, Routing
+from textlrp.lrp.trace_steps import Linear, Routing
 from textlrp.models.bagnet import BagNet
-from textlrp.models.base import DTYPES
 from textlrp.models.convnet import ConvNet, plain_weights
-from textlrp.models.differentiable import Point
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.text.batches import Batch
 
 if TYPE_CHECKING:
     from textlrp.models.bow import BagOfWordsClassifier
     from textlrp.models.nets import NetClassifier
 
-Layer = TypeVar("Layer", nn.Linear, nn.Conv1d)
+WeightedLayer = TypeVar("WeightedLayer", nn.Linear, nn.Conv1d)
 
 ROUNDING = 64
 """Windows whose values differ by no more than so many roundings of the largest are equal: the first of them wins."""
@@ -135,36 +135,36 @@ def plain_module(model: NetClassifier, *, dtype: str | None = None) -> PlainConv
             f"a {type(model).__name__} came; a fitted CNNClassifier or BagOfEmbeddingsClassifier is wanted: no other "
             "model is a net."
         )
-    if dtype is not None and dtype not in DTYPES:
+    if dtype is not None and dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     return _module(model.fitted_net(dtype or model.dtype)).eval()
 
 
-def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
     """Text ``n`` of a batch as the vectors of its words, and the net over them."""
-    wanted = DTYPES[dtype or model.dtype]
+    wanted = TORCH_DTYPES[dtype or model.dtype]
     if "subwords" in model.weights_:
         return _subword_point(model, batch, n, dtype)
-    ids = torch.from_numpy(batch.ids[n, : int(batch.lengths[n])].copy())
+    ids = torch.from_numpy(batch.text(n).copy())
     weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
     vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
     # a table of the words of this text is enough: the module is asked to start from their vectors
     module = _module(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
     if isinstance(module, PlainConvNet):
-        return Point(vectors, module.from_vectors)
+        return InputPoint(vectors, module.from_vectors)
     occurrences = module.occurrence_weights(ids[None])[0]
-    return Point(vectors, lambda alternatives: module.from_vectors(alternatives, occurrences))
+    return InputPoint(vectors, lambda alternatives: module.from_vectors(alternatives, occurrences))
 
 
-def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> Point:
+def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> InputPoint:
     """The same for a bag of embeddings that reads unknown words from their n-grams."""
-    net, (ids,) = model.local_net([batch.ids[n, : int(batch.lengths[n])]], dtype)
+    net, (ids,) = model.local_net([batch.text(n)], dtype)
     module = PlainBagNet(net).requires_grad_(False)
     occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
-    return Point(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))
+    return InputPoint(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))
 
 
-def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
     """Text ``n`` of a batch as its tf-idf values that are not zero, (J, 1), and the linear layer over them.
 
     A feature's share is given to the words as LRP gives it: equally over its occurrences, and over their words.
@@ -182,7 +182,7 @@ def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str |
     def to_words(shares: Tensor) -> Tensor:
         return route.move(shares[:, None])[:, 0, : int(batch.lengths[n])]
 
-    return Point(values[:, None], forward, to_words)
+    return InputPoint(values[:, None], forward, to_words)
 
 
 # ---- parts
@@ -204,7 +204,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     return _filled(nn.Linear(weight.shape[1], weight.shape[0], device="meta"), weight, bias)
 
 
-def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
+def _filled(layer: WeightedLayer, weight: Tensor, bias: Tensor) -> WeightedLayer:
     """A layer made without numbers, so that torch's own generator stays as it was, with copies of these."""
     layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
     return layer

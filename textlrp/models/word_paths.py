@@ -6,6 +6,7 @@ Letters: N texts, L words read, S steps, C classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.lrp.kernels.path_loops import path_windows
-from textlrp.models.base import Classifier, TextClassifier
+from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet
-from textlrp.models.packing import pack
-from textlrp.text.batches import Batch, pad, unpadded
+from textlrp.models.packing import Packed
+from textlrp.text.batches import Batch, end_to_end
 
 Change = Literal["zero", "insert", "remove", "single"]
 """What a step does to a word.
@@ -26,7 +28,7 @@ Change = Literal["zero", "insert", "remove", "single"]
 ``remove``: it goes, and its neighbours close up. ``single``: as ``zero``, but from the whole text each time.
 """
 
-NUMBERS_TOGETHER = 1 << 24
+FEATURES_TOGETHER = 1 << 24
 """Pooled features that are held at once."""
 WORDS_TOGETHER = 1 << 18
 """Words of the alternatives that are scored at once, where every step is a forward pass of its own."""
@@ -46,12 +48,12 @@ def path_scores(
     if whole_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _pieces([len(own) + 1 for own in steps], NUMBERS_TOGETHER // sum(model.shape()[1])):
+    for some in _runs_of_texts([len(own) + 1 for own in steps], FEATURES_TOGETHER // sum(model.shape()[1])):
         found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
     return found
 
 
-def _pieces(sizes: Sequence[int], most: int) -> Iterator[range]:
+def _runs_of_texts(sizes: Sequence[int], most: int) -> Iterator[range]:
     """Texts in their order, cut where their sizes would go beyond ``most``; one alone may."""
     begin, held = 0, 0
     for n, size in enumerate(sizes):
@@ -65,7 +67,7 @@ def _pieces(sizes: Sequence[int], most: int) -> Iterator[range]:
 
 def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> list[NDArray[Any]]:
     net: ConvNet = model.fitted_net()
-    packed = pack(unpadded(batch.ids, batch.lengths))
+    packed = Packed(batch.words, batch.starts)
     step_starts = np.concatenate([[0], np.cumsum([len(own) for own in steps])]).astype(np.int64)
     flat = np.concatenate([np.zeros(0, np.int64), *steps]).astype(np.int64)
     vectors = net.table[torch.from_numpy(packed.distinct)]
@@ -116,6 +118,6 @@ def _closed_up_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.
     if isinstance(model, TextClassifier):
         return model.closed_up_scores(batch, n, keep)
     alternatives = batch.select([n] * len(keep))
-    ids, lengths = pad([row[: len(kept)][kept] for row, kept in zip(alternatives.ids, keep, strict=True)])
+    words, starts = end_to_end([ids[kept] for ids, kept in zip(alternatives.texts(), keep, strict=True)])
     # what the batch says of tokens stays as it was: scores do not ask
-    return model.scores(Batch(alternatives.readings, ids, lengths, alternatives.status, alternatives.counts))
+    return model.scores(replace(alternatives, words=words, starts=starts))

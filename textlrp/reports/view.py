@@ -10,6 +10,7 @@ import numpy as np
 from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.balance import Balance, Part, balances
+from textlrp.reports.class_rows import ClassRow, class_rows, probability_of
 from textlrp.reports.marks import (
     REASONS,
     Run,
@@ -20,8 +21,9 @@ from textlrp.reports.marks import (
     shown_relevance,
     word_sums,
 )
-from textlrp.reports.numbers import decimals, number, percentage
+from textlrp.reports.numbers import decimals, number
 from textlrp.reports.rendering import today
+from textlrp.reports.view_titles import method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
 TOP = 8
@@ -60,20 +62,6 @@ class TargetView:
     balance: Balance
     phrases: tuple[TopRow, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassRow:
-    """One class in the chart of scores: a bar from ``left``, ``width`` long (percent), and its row if explained."""
-
-    name: str
-    score: str
-    probability: str | None
-    left: float
-    width: float
-    row: int | None
-    predicted: bool
-    gold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +116,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         title=title or explanation.document_id or "A text",
         predicted=explanation.labels[best],
         score=number(float(explanation.scores[best]), digits),
-        probability=_probability(explanation, best),
+        probability=probability_of(explanation, best),
         gold=explanation.gold,
         right=explanation.gold == explanation.labels[best] if explanation.gold in explanation.labels else None,
         snippet=snippet(explanation),
@@ -139,7 +127,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         words_read=int(explanation.seen.sum()),
         default=explanation.row(),
         targets=_targets(explanation, digits),
-        classes=_classes(explanation, digits),
+        classes=class_rows(explanation, digits),
         facts=_facts(explanation),
     )
 
@@ -154,10 +142,6 @@ def _sentences(explanation: Explanation, rows: Sequence[int]) -> list[Sentence]:
     return found if len(found) in SENTENCES else []
 
 
-def _probability(explanation: Explanation, position: int) -> str | None:
-    return None if explanation.probabilities is None else percentage(float(explanation.probabilities[position]))
-
-
 def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
     sums = word_sums(explanation, range(len(explanation.targets)))
     return tuple(
@@ -166,7 +150,7 @@ def _targets(explanation: Explanation, digits: int) -> tuple[TargetView, ...]:
             name=explanation.labels[target[0] if isinstance(target, tuple) else target],
             against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
             score=number(float(explanation.target_scores[row]), digits),
-            probability=None if isinstance(target, tuple) else _probability(explanation, target),
+            probability=None if isinstance(target, tuple) else probability_of(explanation, target),
             centered=number(float(explanation.start_scores[row]), digits, signed=True)
             if balance.mean is not None
             else None,
@@ -218,55 +202,6 @@ def _top(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float)
         for w in order.tolist()
         if sign * sums[w] > 0.0
     )
-
-
-def _classes(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
-    """One row per class, the highest score first; all bars start at a common zero."""
-    scores = explanation.scores.astype(np.float64)
-    low, high = min(0.0, float(scores.min())), max(0.0, float(scores.max()))
-    extent = (high - low) or 1.0
-    rows = {target: row for row, target in enumerate(explanation.targets)}
-    return tuple(
-        ClassRow(
-            name=explanation.labels[c],
-            score=number(float(scores[c]), digits),
-            probability=_probability(explanation, c),
-            left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
-            width=round(100 * abs(float(scores[c])) / extent, 1),
-            row=rows.get(c),
-            predicted=c == explanation.predicted,
-            gold=explanation.labels[c] == explanation.gold,
-        )
-        for c in np.argsort(-scores, kind="stable").tolist()
-    )
-
-
-def snippet(explanation: Explanation, length: int = 110) -> str:
-    """The first words of the text that was read, on one line."""
-    read = np.flatnonzero(explanation.seen)
-    start = int(explanation.tokens.spans[read[0], 0]) if len(read) else 0
-    window = explanation.text[start : start + 4 * length]
-    words = " ".join(window.split())
-    return (
-        words[:length].rstrip() + " …"
-        if len(words) > length or start + len(window) < len(explanation.text)
-        else words
-    )
-
-
-def method_title(explanation: Explanation) -> str:
-    """The method's name for people."""
-    return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
-
-
-def start_title(explanation: Explanation) -> str:
-    """What propagation started from, for people; empty where that is the score itself."""
-    return "score minus the mean over classes (centered)" if explanation.start == "centered" else ""
-
-
-def rule_and_start(explanation: Explanation) -> str:
-    """The rule as it can be pasted, and what propagation started from where that is not the score."""
-    return explanation.rule + ", start='centered'" * (explanation.start == "centered")
 
 
 def _facts(explanation: Explanation) -> tuple[Part, ...]:

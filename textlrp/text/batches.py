@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,53 +15,86 @@ from textlrp.errors import OptionError
 from textlrp.records import Tokens
 from textlrp.text.vocabulary import PADDING
 
-TOGETHER = 64
+TEXTS_TOGETHER = 64
 """Texts that are read together: with more of them no time is gained, and their flat arrays leave the cache."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Batch:
-    """N readings with ids: ``ids`` (N, L) int64, padded with 0 at the right; ``lengths`` (N,) int32.
+    """N readings with the ids of their words, end to end; padded only where :attr:`ids` is asked for.
 
-    An unknown word has id 0, keeps its position, and its ``status[n]`` (T,) is ``UNKNOWN``.
+    ``words`` (W,) int64 are the ids of all texts, 0 for an unknown word, which keeps its position and whose
+    ``status[n]`` (T,) is ``UNKNOWN``. Text n has those from ``starts[n]`` to ``starts[n + 1]``; ``starts`` (N + 1,).
     ``counts[n]`` (T,) int32 is the number of training documents with each token's word.
     """
 
     readings: tuple[Reading, ...]
-    ids: NDArray[np.int64]
-    lengths: NDArray[np.int32]
+    words: NDArray[np.int64]
+    starts: NDArray[np.int64]
     status: tuple[NDArray[np.uint8], ...]
     counts: tuple[NDArray[np.int32], ...]
+    padding: int = field(default=PADDING, kw_only=True)
+    """What fills :attr:`ids` at the right."""
 
     def __len__(self) -> int:
         return len(self.readings)
 
-    def select(self, rows: Sequence[int]) -> Batch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        lengths = self.lengths[list(rows)]
-        return Batch(
-            tuple(self.readings[row] for row in rows),
-            self.ids[list(rows), : int(lengths.max(initial=0))],
-            lengths,
-            tuple(self.status[row] for row in rows),
-            tuple(self.counts[row] for row in rows),
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        """(N,) words per text."""
+        return np.diff(self.starts).astype(np.int32)
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """(N, L) the ids of each text, filled with ``padding`` at the right."""
+        return grid(self.words, self.starts, fill=self.padding)
+
+    def text(self, n: int) -> NDArray[np.int64]:
+        """(L,) the ids of text ``n``."""
+        return self.words[self.starts[n] : self.starts[n + 1]]
+
+    def texts(self) -> list[NDArray[np.int64]]:
+        """The ids (L,) of each text."""
+        return [self.words[start:end] for start, end in pairwise(self.starts.tolist())]
+
+    def kept(self, keep: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+        """The ids of each text, 0 where ``keep`` (N, L) is False."""
+        inside = np.arange(keep.shape[1]) < self.lengths[:, None]
+        words = np.where(keep[inside], self.words, PADDING)
+        return [words[start:end] for start, end in pairwise(self.starts.tolist())]
+
+    def select(self, rows: Sequence[int]) -> Self:
+        """Some of the readings, in the order of ``rows``."""
+        words, starts = end_to_end([self.text(row) for row in rows])
+        return replace(
+            self,
+            readings=tuple(self.readings[row] for row in rows),
+            words=words,
+            starts=starts,
+            status=tuple(self.status[row] for row in rows),
+            counts=tuple(self.counts[row] for row in rows),
         )
 
 
-def pad(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Rows of ids as one matrix (N, L) int64, padded with 0 at the right, and their lengths (N,) int32."""
-    lengths = np.array([len(row) for row in rows], dtype=np.int32)
-    matrix = np.full((len(rows), int(lengths.max(initial=0))), PADDING, dtype=np.int64)
-    matrix[np.arange(matrix.shape[1]) < lengths[:, None]] = np.concatenate([np.zeros(0, np.int64), *rows])
-    return matrix, lengths
+def end_to_end(texts: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids (L,) of N texts one after another (W,), and where each begins (N + 1,)."""
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(ids) for ids in texts], out=starts[1:])
+    return np.concatenate([np.zeros(0, dtype=np.int64), *texts]), starts
 
 
-def unpadded(ids: NDArray[np.int64], lengths: NDArray[np.int32]) -> list[NDArray[np.int64]]:
-    """The rows (L,) of a padded matrix (N, L): what :func:`pad` was given."""
-    return [row[:length] for row, length in zip(ids, lengths.tolist(), strict=True)]
+def grid(
+    values: NDArray[np.int64], starts: NDArray[np.int64], *, at_least: int = 0, fill: int = 0
+) -> NDArray[np.int64]:
+    """Values (W,) of texts end to end as a matrix (N, L), filled at the right; L is ``at_least`` that long."""
+    lengths = np.diff(starts)
+    longest = max(at_least, int(lengths.max(initial=0)))
+    matrix = np.full((len(lengths), longest), fill, dtype=np.int64)
+    matrix[np.arange(longest) < lengths[:, None]] = values
+    return matrix
 
 
-def pieces(words: Sequence[str], follows: NDArray[np.bool_]) -> list[str]:
+def joined_runs(words: Sequence[str], follows: NDArray[np.bool_]) -> list[str]:
     """L words in runs, each as one string; where ``follows`` (L,) is True, a word is joined to the one before it."""
     if not follows.any():
         return list(words)

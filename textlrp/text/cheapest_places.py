@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Index = NDArray[np.int64]
+from textlrp.arrays import IntArray
 
 LEFT_OUT = 1 << 24
 """The cost of one stretch of the text that is left out. Costs below it only decide between equals."""
@@ -21,9 +21,9 @@ NEVER = 1 << 60
 class Choices(NamedTuple):
     """The places of one string, in order: ``begins`` and ``ends`` (O,) in units of the text, and their ``costs``."""
 
-    begins: Index
-    ends: Index
-    costs: Index
+    begins: IntArray
+    ends: IntArray
+    costs: IntArray
 
 
 # ---- the best placement
@@ -34,7 +34,7 @@ def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArr
 
     Returns the number of the place chosen for each, and where another one is as cheap.
     """
-    so_far: list[Index] = []
+    so_far: list[IntArray] = []
     for number, (begins, _, costs) in enumerate(choices):
         if number == 0:
             so_far.append(costs + LEFT_OUT * (begins > 0))
@@ -44,7 +44,7 @@ def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArr
         after_gap = np.minimum.accumulate(before)[at] + LEFT_OUT
         adjacent = np.where(ends[at] == begins, before[at], NEVER)
         so_far.append(np.where(at >= 0, np.minimum(after_gap, adjacent), NEVER) + costs)
-    to_come: list[Index] = []
+    to_come: list[IntArray] = []
     for number in range(len(choices) - 1, -1, -1):
         ends = choices[number].ends
         if not to_come:
@@ -58,7 +58,7 @@ def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArr
         to_come.append(np.where(at < len(begins), np.minimum(after_gap, adjacent), NEVER))
     totals = [before + after for before, after in zip(so_far, reversed(to_come), strict=True)]
     best = int(min(total.min() for total in totals)) if totals else 0
-    return _walk(choices, so_far, totals, best)
+    return _cheapest_path(choices, so_far, totals, best)
 
 
 def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[list[int], NDArray[np.bool_]]:
@@ -69,7 +69,7 @@ def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[lis
     back = _sweep(turned[::-1], size)[::-1]
     totals = [before + after[::-1] - each.costs for before, after, each in zip(so_far, back, valued, strict=True)]
     best = min((int(total.min()) for total in totals if len(total)), default=0)
-    return _walk(valued, so_far, totals, best)
+    return _cheapest_path(valued, so_far, totals, best)
 
 
 def passages(choices: Sequence[Choices]) -> tuple[list[int], NDArray[np.bool_]]:
@@ -97,7 +97,7 @@ def passages(choices: Sequence[Choices]) -> tuple[list[int], NDArray[np.bool_]]:
     return chosen, unsure
 
 
-def _sweep(choices: Sequence[Choices], size: int) -> list[Index]:
+def _sweep(choices: Sequence[Choices], size: int) -> list[IntArray]:
     """The least cost up to and with each place, where strings before it may stay without one."""
     reached = np.full(size + 1, NEVER, dtype=np.int64)
     reached[0] = 0
@@ -110,8 +110,8 @@ def _sweep(choices: Sequence[Choices], size: int) -> list[Index]:
     return found
 
 
-def _walk(
-    choices: Sequence[Choices], so_far: Sequence[Index], totals: Sequence[Index], best: int
+def _cheapest_path(
+    choices: Sequence[Choices], so_far: Sequence[IntArray], totals: Sequence[IntArray], best: int
 ) -> tuple[list[int], NDArray[np.bool_]]:
     """The first of the cheapest ways, and where there are others that cost no stretch more."""
     chosen, unsure = [], np.zeros(len(choices), dtype=bool)

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import IntArray
+
 _LAST_KNOWN = 0x3000
 """The ideographic space, the last character that is whitespace: tables of characters end here."""
 
 
-Places: TypeAlias = NDArray[np.int64]
-"""Positions of characters in a text, or of stretches among all of them."""
-
-Numbers: TypeAlias = NDArray[np.unsignedinteger[Any]]
+CharacterNumbers: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
 class Chunks(NamedTuple):
@@ -90,7 +89,7 @@ class _Links:
             for token in tokens:
                 self._behind[min(ord(token[0]), _LAST_KNOWN + 1)] |= kind
 
-    def find(self, text: str, numbers: Numbers, starts: Places, ends: Places) -> list[int]:
+    def find(self, text: str, numbers: CharacterNumbers, starts: IntArray, ends: IntArray) -> list[int]:
         """The positions of these stretches."""
         single = np.flatnonzero(starts[1:] - ends[:-1] == 1)
         blanks = ends[single]
@@ -103,7 +102,7 @@ class _Links:
         ]
 
 
-def _stretches(text: str, numbers: Numbers, longest: int) -> tuple[list[str], Places, Places]:
+def _stretches(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list[str], IntArray, IntArray]:
     """The stretches without whitespace, where each starts, and where it ends."""
     strings = text.split()
     if not strings:
@@ -120,7 +119,7 @@ def _stretches(text: str, numbers: Numbers, longest: int) -> tuple[list[str], Pl
     return strings, starts, ends
 
 
-def _link(text: str, strings: list[str], starts: Places, ends: Places, links: list[int]) -> None:
+def _link(text: str, strings: list[str], starts: IntArray, ends: IntArray, links: list[int]) -> None:
     """Make each stretch of ``links`` (positions, in order) one with the stretch behind it, which is left empty."""
     first = last = -1
     for stretch in links:
@@ -129,7 +128,7 @@ def _link(text: str, strings: list[str], starts: Places, ends: Places, links: li
         strings[first], strings[last] = text[starts[first] : ends[last]], ""
 
 
-def _numbers(text: str) -> Numbers:
+def _numbers(text: str) -> CharacterNumbers:
     """(characters,) the number of each character in Unicode, in a byte each where that is enough."""
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
@@ -137,7 +136,7 @@ def _numbers(text: str) -> Numbers:
         return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _known(numbers: Numbers) -> Numbers:
+def _known(numbers: CharacterNumbers) -> CharacterNumbers:
     """Numbers as places in a table of the characters up to ``_LAST_KNOWN`` and one place for all others."""
     return numbers if numbers.itemsize == 1 else np.minimum(numbers, _LAST_KNOWN + 1)
 

@@ -23,7 +23,8 @@ from textlrp.text.newsgroups import (
     scikit_learn_posts,
     unpacked_posts,
 )
-from textlrp.text.readers import FILE_TYPES, Columns, Record, read_folder, read_table
+from textlrp.text.readers import Record, read_folder, read_table
+from textlrp.text.row_layout import FILE_TYPES, Columns
 from textlrp.text.skip import Skip, make_skip
 
 
@@ -181,10 +182,12 @@ def load_corpus(
 
 
 def _corpus(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges], name: str) -> Corpus:
-    return Corpus(partial(_documents, records, skip), name=name)
+    return Corpus(partial(_documents_of_records, records, skip), name=name)
 
 
-def _documents(records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges]) -> Iterator[Document]:
+def _documents_of_records(
+    records: Callable[[], Iterable[Record]], skip: Callable[[str], Ranges]
+) -> Iterator[Document]:
     for id, text, label in records():
         yield Document(id, text, label, skip(text))
 

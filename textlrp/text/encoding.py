@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges, Status, Tokens, no_ranges
-from textlrp.text.batches import TOGETHER, Batch, Reading, following, pad, pieces
-from textlrp.text.memory import Found, Memory
+from textlrp.text.batches import TEXTS_TOGETHER, Batch, Reading, end_to_end, following, joined_runs
+from textlrp.text.memory import FoundTokens, Memory
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer
 from textlrp.text.vocabulary import PADDING, Vocabulary
@@ -29,7 +29,7 @@ class Reader:
     A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks. With
     ``punctuation`` the model reads numbers, symbols and punctuation marks too, not words alone.
     Each distinct chunk of text is tokenised, filtered and normalised once and then remembered. Texts are read
-    fastest many at once: :meth:`encode`, :meth:`read_all`.
+    fastest many at once: :meth:`encode_readings`, :meth:`read_all`.
     Raises :class:`OptionError` if ``max_tokens`` is below 1.
     """
 
@@ -79,7 +79,7 @@ class Reader:
             yield from zip(block.ids(), block.pieces(), strict=True)
 
     def encode(self, documents: Iterable[Document | str], vocabulary: Vocabulary) -> Batch:
-        """What :func:`encode` makes of :meth:`read_all`, in fewer steps."""
+        """What :func:`encode_readings` makes of :meth:`read_all`, in fewer steps."""
         readings: list[Reading] = []
         rows: list[NDArray[np.int64]] = []
         statuses: list[NDArray[np.uint8]] = []
@@ -89,8 +89,7 @@ class Reader:
             rows += block.ids()
             statuses += block.known_status()
             counts += block.per_token(vocabulary.counts_of(block.found.ids))
-        matrix, lengths = pad(rows)
-        return Batch(tuple(readings), matrix, lengths, tuple(statuses), tuple(counts))
+        return Batch(tuple(readings), *end_to_end(rows), tuple(statuses), tuple(counts))
 
     # ---- parts
 
@@ -99,7 +98,7 @@ class Reader:
     ) -> Iterator[tuple[int, _Block]]:
         """Blocks of texts, each with the number of its first."""
         rest, number = iter(documents), 0
-        while block := list(islice(rest, TOGETHER)):
+        while block := list(islice(rest, TEXTS_TOGETHER)):
             yield number, self._block(block, vocabulary)
             number += len(block)
 
@@ -130,7 +129,7 @@ class _Block:
 
     documents: Sequence[Document | str]
     texts: list[str]
-    found: Found
+    found: FoundTokens
     bounds: list[int]
     positions: NDArray[np.int64]
     reads: list[int]
@@ -161,7 +160,7 @@ class _Block:
     def pieces(self) -> list[list[str]]:
         """The words of each text, those with nothing between them joined to one string."""
         spans = self.per_word(self.found.spans[self.positions])
-        return [pieces(words, following(own)) for words, own in zip(self.words(), spans, strict=True)]
+        return [joined_runs(words, following(own)) for words, own in zip(self.words(), spans, strict=True)]
 
     def ids(self) -> list[NDArray[np.int64]]:
         """(L,) the ids of the words of each text."""
@@ -186,7 +185,7 @@ def _own_skip(document: Document | str) -> Ranges:
     return _NO_RANGES if isinstance(document, str) else document.skip
 
 
-def _mark_skipped(found: Found, lengths: NDArray[np.int64], ranges: Sequence[Ranges]) -> None:
+def _mark_skipped(found: FoundTokens, lengths: NDArray[np.int64], ranges: Sequence[Ranges]) -> None:
     """Set the status of the tokens that start inside the ranges of their text; ``lengths`` (N,) of the texts."""
     sizes = np.fromiter(map(len, ranges), np.int64, len(ranges))
     if sizes.any():
@@ -206,8 +205,8 @@ def _bounds(sizes: ArrayLike) -> NDArray[np.int64]:
 # ---- from words to ids
 
 
-def encode(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
-    """Look the words of some readings up: their ids, padded, and what the vocabulary knows of each token."""
+def encode_readings(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
+    """Look the words of some readings up: their ids, and what the vocabulary knows of each token."""
     readings = tuple(readings)
     rows, statuses, counts = [], [], []
     for reading in readings:
@@ -218,5 +217,4 @@ def encode(readings: Iterable[Reading], vocabulary: Vocabulary) -> Batch:
         rows.append(row)
         statuses.append(status)
         counts.append(vocabulary.counts_of(ids))
-    matrix, lengths = pad(rows)
-    return Batch(readings, matrix, lengths, tuple(statuses), tuple(counts))
+    return Batch(readings, *end_to_end(rows), tuple(statuses), tuple(counts))

@@ -10,13 +10,13 @@ from textlrp.errors import DataError, OptionError
 from textlrp.text.json_rows import json_rows
 from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
 from textlrp.text.parquet_rows import parquet_rows
-from textlrp.text.row_layout import FILE_TYPES, Columns, Layout, Row, Rows, said
+from textlrp.text.row_layout import FILE_TYPES, Columns, FoundRow, Layout, RowReader, warn_of_guess
 from textlrp.text.table_rows import separated_rows
 
 
-def rows_of(path: Path) -> Rows:
+def rows_of(path: Path) -> RowReader:
     """What reads a file, by its suffix; raises :class:`DataError` for one that is not read."""
-    readers: dict[str, Rows] = {
+    readers: dict[str, RowReader] = {
         ".csv": partial(separated_rows, ","),
         ".tsv": partial(separated_rows, "\t"),
         ".txt": _line_rows,
@@ -56,7 +56,7 @@ def layout_of(
 # ---- lines
 
 
-def _line_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[Row]:
+def _line_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
     """One text a line, or ``__label__class text`` as fastText has it."""
     for name in wanted:
         if name is not None:
@@ -75,16 +75,16 @@ def _line_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, error
                 how = "each line is read as a class and a text, as in fastText." if fasttext else (
                     "each line is read as one text; for one text of several lines, pass it on standard input (-)."
                 )  # fmt: skip
-                said(path, how)
+                warn_of_guess(path, how)
             place = f"{path}, row {number} (line {lines.number})"
             if not fasttext:
-                yield Row(place, number, text)
+                yield FoundRow(place, number, text)
                 continue
             labels = []
             while text.startswith(_FASTTEXT):
                 label, _, text = text.partition(" ")
                 labels.append(label.removeprefix(_FASTTEXT))
-            yield Row(place, number, text, labels[0] if len(labels) == 1 else labels or None)
+            yield FoundRow(place, number, text, labels[0] if len(labels) == 1 else labels or None)
 
 
 _FASTTEXT = "__label__"

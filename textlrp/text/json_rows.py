@@ -11,32 +11,32 @@ from typing import Any
 
 from textlrp.errors import DataError
 from textlrp.text.opening import Lines, open_text, too_long
-from textlrp.text.row_layout import Columns, Found, Layout, Row, came, listed, resolve_columns
+from textlrp.text.row_layout import Columns, FoundColumns, FoundRow, Layout, came, column_list, resolve_columns
 from textlrp.text.surrogates import has_surrogate, without_surrogates
 
 # ---- JSON
 
 
-def json_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[Row]:
+def json_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
     """JSON lines, or one array of objects."""
-    columns: Found | None = None
+    columns: FoundColumns | None = None
     with open_text(path, encoding, errors, newline="\n") as file:
         is_array = file.read(1 << 12).lstrip().startswith("[")
     with open_text(path, encoding, errors, newline="\n") as file:
         found = _array if is_array else _objects
         for number, (place, row) in enumerate(found(file, path, layout.max_row_length), start=1):
             if isinstance(row, DataError):
-                yield Row(place, number, wrong=str(row))
+                yield FoundRow(place, number, wrong=str(row))
                 continue
             if columns is None:
                 columns = resolve_columns(
                     [(name, isinstance(value, str)) for name, value in row.items()], wanted, place
                 )
             if columns.text not in row:
-                lacks = f"{place} has no {columns.text!r}; it has {listed(list(row))}."
-                yield Row(place, number, wrong=lacks)
+                lacks = f"{place} has no {columns.text!r}; it has {column_list(list(row))}."
+                yield FoundRow(place, number, wrong=lacks)
                 continue
-            yield Row(
+            yield FoundRow(
                 place, number, row[columns.text], row.get(columns.label or "label"), row.get(columns.id or "id")
             )
 

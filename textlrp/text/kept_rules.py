@@ -1,6 +1,6 @@
 """The rules of spaCy's tokenizers, kept in the user's cache folder so that spaCy need not be imported for them.
 
-Open it when :mod:`textlrp.text.spacy_rules` takes other rules from spaCy: ``FORMAT`` must then be raised.
+Open it when :mod:`textlrp.text.spacy_rules` takes other rules from spaCy: ``RULES_FORMAT`` must then be raised.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textlrp.text.patterns import Expression
 from textlrp.text.spacy_rules import SpacyRules, WrittenRules, load_spacy_tokenizer, written_rules
 from textlrp.user_cache import cache_path, read_cached, write_cached
 
-FORMAT = 1
+RULES_FORMAT = 1
 """Rules that were kept with another number are not read."""
 
 _EXPRESSIONS = ("prefix", "suffix", "infix", "whole", "whole_at_last")
@@ -48,6 +48,21 @@ def spacy_language(name: str) -> Language:
     return Language(None if written is None else SpacyRules(written, tokenizer), tokenizer)
 
 
+@cache
+def sentence_marks() -> frozenset[str]:
+    """The tokens that end a sentence for spaCy's sentencizer, from the cache or from spaCy."""
+    key = _key("sentence-marks")
+    kept = None if key is None else read_cached(_path(key), key)
+    if isinstance(kept, list) and kept and all(isinstance(mark, str) for mark in kept):
+        return frozenset(kept)
+    from spacy.pipeline import Sentencizer  # a second to import
+
+    marks = sorted(Sentencizer.default_punct_chars)
+    if key is not None:
+        write_cached(_path(key), key, marks)
+    return frozenset(marks)
+
+
 def _key(language: str) -> dict[str, Any] | None:
     """What the kept rules depend on; None where the rules may differ from those that spaCy's version comes with.
 
@@ -56,7 +71,7 @@ def _key(language: str) -> dict[str, Any] | None:
     if "spacy" in sys.modules or not re.fullmatch(r"[\w-]+", language) or entry_points(group="spacy_languages"):
         return None
     try:
-        return {"format": FORMAT, "spacy": version("spacy"), "language": language}
+        return {"format": RULES_FORMAT, "spacy": version("spacy"), "language": language}
     except PackageNotFoundError:
         return None
 

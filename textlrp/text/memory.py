@@ -18,11 +18,11 @@ from textlrp.records import Status
 from textlrp.text.chunks import Chunks
 from textlrp.text.invisible import visible_with_origins
 from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Tokenizer, is_word
-from textlrp.text.user_tokenizers import Offsets
+from textlrp.text.user_tokenizers import OffsetPairs
 from textlrp.text.vocabulary import Vocabulary
 
 
-class Found(NamedTuple):
+class FoundTokens(NamedTuple):
     """The S tokens of N texts: ``spans`` (S, 2) int32 in their own text, ``forms`` (S,) str, ``status`` (S,) uint8
     (READ or NOT_A_WORD), ``ids`` (S,) int64 in a vocabulary, and ``sizes`` (N,) int64, how many each text has.
     """
@@ -44,7 +44,7 @@ class Memory:
         self._lock = Lock()
         self._forget()
 
-    def find(self, texts: Sequence[str], vocabulary: Vocabulary | None = None) -> Found:
+    def find(self, texts: Sequence[str], vocabulary: Vocabulary | None = None) -> FoundTokens:
         """The tokens of several texts; their ids are 0 without a vocabulary.
 
         Tokenizers read the texts without their invisible characters, so that these change no form; the spans
@@ -57,7 +57,7 @@ class Memory:
                 _set_back(spans, sizes, [origins for _, origins in seen])
                 tokens = self._table
                 ids = np.zeros(len(numbers), np.int64) if vocabulary is None else tokens.ids(numbers, vocabulary)
-                return Found(spans, tokens.forms(numbers), tokens.status(numbers), ids, sizes)
+                return FoundTokens(spans, tokens.forms(numbers), tokens.status(numbers), ids, sizes)
             except BaseException:
                 self._forget()  # a table that was half written may say anything
                 raise
@@ -136,7 +136,7 @@ class TokenTable(dict[str, int]):
 class ChunkTable(dict[str, int]):
     """Chunks, each with its number; ``table[chunk]`` splits a new chunk and gives it the next one."""
 
-    def __init__(self, split: Callable[[str], Offsets], tokens: TokenTable) -> None:
+    def __init__(self, split: Callable[[str], OffsetPairs], tokens: TokenTable) -> None:
         self._split = split
         self._tokens = tokens
         self._bounds = array("i", [0])

@@ -71,7 +71,7 @@ def open_for_arrow(path: str | Path, mode: str = "rb") -> Any:
 def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[io.TextIOWrapper]:
     """The text of a file; the arguments are those of :func:`open`. A byte order mark is understood and left out."""
     with open_bytes(path) as raw:
-        codec = marked_encoding(_start(raw), encoding)
+        codec = marked_encoding(_first_bytes(raw), encoding)
         with io.TextIOWrapper(raw, encoding=codec, errors=errors, newline=newline) as file:
             yield file
 
@@ -79,7 +79,7 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
 def read_text(raw: IO[bytes], encoding: str, place: str, limit: int = MAX_ROW_LENGTH) -> str:
     """One whole text out of a stream of bytes; raises :class:`DataError` where it is longer than ``limit``."""
     buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
-    codec = marked_encoding(_start(buffered), encoding)
+    codec = marked_encoding(_first_bytes(buffered), encoding)
     decoder = codecs.getincrementaldecoder(codec)()
     parts: list[str] = []
     room = limit
@@ -102,7 +102,7 @@ def too_long(place: str, limit: int) -> str:
     )
 
 
-def _start(raw: IO[bytes]) -> bytes:
+def _first_bytes(raw: IO[bytes]) -> bytes:
     # both kinds of file that are opened here can look ahead
     return cast(io.BufferedReader, raw).peek(4)[:4]
 
@@ -197,7 +197,7 @@ def _undecodable_line(path: Path, encoding: str) -> int:
     """The line, from 1, of the first bytes that cannot be decoded: read again, for text files decode ahead."""
     line = 1
     with open_bytes(path) as file:
-        encoding = marked_encoding(_start(file), encoding)
+        encoding = marked_encoding(_first_bytes(file), encoding)
         decoder = codecs.getincrementaldecoder(encoding)()
         while True:
             chunk = file.read(1 << 16)

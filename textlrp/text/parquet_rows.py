@@ -8,12 +8,12 @@ from typing import Any
 
 from textlrp.errors import DataError
 from textlrp.text.opening import open_for_arrow
-from textlrp.text.row_layout import Columns, Layout, Row, resolve_columns
+from textlrp.text.row_layout import Columns, FoundRow, Layout, resolve_columns
 
 _PARQUET_BATCH = 256  # rows
 
 
-def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[Row]:
+def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -34,7 +34,7 @@ def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, err
                 )
                 for text, label, id in zip(*table, strict=True):
                     number += 1
-                    yield Row(f"{path}, row {number}", number, text, label, id)
+                    yield FoundRow(f"{path}, row {number}", number, text, label, id)
     except UnicodeDecodeError:
         raise DataError(f"{path} holds a text that is not UTF-8 after row {number}; write it anew.") from None
     except pa.ArrowException as error:

@@ -42,7 +42,7 @@ class Expression:
         return re.compile(self.pattern, self.flags)
 
 
-Written: TypeAlias = re.Pattern[str] | Expression
+PatternLike: TypeAlias = re.Pattern[str] | Expression
 """What has a ``pattern`` and ``flags``."""
 
 
@@ -56,12 +56,12 @@ def all_but(character: str) -> Within:
     return lambda low, high: not low == high == ord(character)
 
 
-def only(character: str) -> Within:
+def exactly(character: str) -> Within:
     """One character."""
     return lambda low, high: low <= ord(character) <= high
 
 
-def can_match_inside(pattern: Written, characters: Within) -> bool:
+def can_match_inside(pattern: PatternLike, characters: Within) -> bool:
     """Whether the pattern can match, the empty match included, in a text of these characters alone."""
     return bool(pattern.flags & re.IGNORECASE) or _possible(_parse(pattern.pattern, pattern.flags), characters)
 
@@ -73,14 +73,14 @@ class Edges(dict[str, Callable[[str], Any] | None]):
     pattern that can match there, and so finds in such a text what the whole pattern finds.
     """
 
-    def __init__(self, pattern: Written | None, *, last: bool = False) -> None:
-        self._pieces = _pieces(pattern)
+    def __init__(self, pattern: PatternLike | None, *, last: bool = False) -> None:
+        self._pieces = _parsed_alternatives(pattern)
         self._flags = 0 if pattern is None else pattern.flags
         self._last = last
         self._searches: dict[str, Callable[[str], Any]] = {}
 
     def __missing__(self, character: str) -> Callable[[str], Any] | None:
-        chosen = [piece for piece, tree in self._pieces if self._meets(tree, only(character))]
+        chosen = [piece for piece, tree in self._pieces if self._meets(tree, exactly(character))]
         joined = "|".join(chosen)
         if chosen and joined not in self._searches:
             self._searches[joined] = re.compile(joined, self._flags).search
@@ -97,9 +97,9 @@ class Edges(dict[str, Callable[[str], Any] | None]):
 class Anywhere:
     """A search for texts of any characters, which tries those alternatives that one of them can begin."""
 
-    def __init__(self, pattern: Written | None) -> None:
+    def __init__(self, pattern: PatternLike | None) -> None:
         self._pattern = pattern
-        self._pieces = _pieces(pattern)
+        self._pieces = _parsed_alternatives(pattern)
         self._marks: dict[str, int] = {}
         self._met: dict[int, int] = {}
         self._finders: dict[int, re.Pattern[str]] = {}
@@ -116,7 +116,7 @@ class Anywhere:
     def _mark(self, character: str) -> int:
         """A bit for each alternative that the character can begin."""
         folded = self._pattern is not None and self._pattern.flags & re.IGNORECASE
-        meets = (folded or any(_edge(tree, only(character), False)) for _, tree in self._pieces)
+        meets = (folded or any(_edge(tree, exactly(character), False)) for _, tree in self._pieces)
         if len(self._marks) >= _MOST_CHARACTERS:
             self._marks.clear()
         mark = self._marks[character] = sum(1 << n for n, met in enumerate(meets) if met)
@@ -134,14 +134,14 @@ class Anywhere:
         return finder
 
 
-def _pieces(pattern: Written | None) -> list[tuple[str, Any]]:
+def _parsed_alternatives(pattern: PatternLike | None) -> list[tuple[str, Any]]:
     """The alternatives as text and parsed."""
     if pattern is None:
         return []
     return [(piece, _parse(piece, pattern.flags)) for piece in alternatives(pattern)]
 
 
-def alternatives(pattern: Written) -> list[str]:
+def alternatives(pattern: PatternLike) -> list[str]:
     """The alternatives of a pattern, in order; the whole pattern where they cannot be told apart."""
     text = pattern.pattern
     if pattern.flags & re.VERBOSE or _REFERENCE.search(text):

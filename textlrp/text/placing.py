@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.text.cheapest_places import LEFT_OUT, Choices, Index, best_of_all, best_of_some, passages
+from textlrp.arrays import IntArray
+from textlrp.text.cheapest_places import LEFT_OUT, Choices, best_of_all, best_of_some, passages
 
 Offsets = NDArray[np.int32]
 """Character offsets."""
@@ -99,7 +100,7 @@ def in_markup(text: str) -> NDArray[np.bool_]:
     return inside
 
 
-def place_costs(starts: Sequence[int], ends: Sequence[int], text: str, markup: NDArray[np.bool_]) -> Index:
+def place_costs(starts: Sequence[int], ends: Sequence[int], text: str, markup: NDArray[np.bool_]) -> IntArray:
     """(O,) what each place costs by itself: inside of markup, inside of a word, not between blanks."""
     costs = []
     for start, end in zip(starts, ends, strict=True):
@@ -172,8 +173,8 @@ def _placed(strings: Sequence[str], text: str, candidates: Sequence[tuple[int, i
         _starts(string, text, low, high, whole=whole)
         for string, (low, high, whole) in zip(strings, candidates, strict=True)
     ]
-    for level in range(len(LEVELS)):
-        units = _unit_counts(strings, text, LEVELS[level:])
+    for level in range(len(UNIT_KINDS)):
+        units = _unit_counts(strings, text, UNIT_KINDS[level:])
         chosen, unsure = best_of_all(_choices(starts, strings, text, units), units[-1])
         begins = np.array([found[at] for found, at in zip(starts, chosen, strict=True)], dtype=np.int32)
         spans = np.stack([begins, begins + sizes], axis=1)
@@ -198,7 +199,7 @@ def _unit_counts(
     strings: Sequence[str], text: str, levels: Sequence[Callable[[str], bool]] | None = None
 ) -> list[int]:
     """(len(text) + 1) how many units stand before each character, of the first level at which each string has one."""
-    for counts in LEVELS if levels is None else levels:
+    for counts in UNIT_KINDS if levels is None else levels:
         if all(any(map(counts, string)) for string in strings):
             return [0, *np.cumsum([counts(character) for character in text]).tolist()]
     raise AssertionError("at the last level every character is a unit")
@@ -216,7 +217,7 @@ def _anything(character: str) -> bool:
     return True
 
 
-LEVELS = (_counts_as_text, _is_no_blank, _anything)
+UNIT_KINDS = (_counts_as_text, _is_no_blank, _anything)
 """Which characters of a text matter where they are left out."""
 
 

@@ -20,7 +20,7 @@ from textlrp.records import Label
 from textlrp.text.formats import rows_of
 from textlrp.text.invisible import without_blank_edges
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
-from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout, Row, came, is_missing, shortened
+from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, FoundRow, Layout, came, is_missing, shortened
 from textlrp.text.surrogates import has_surrogate
 
 __all__ = [
@@ -124,7 +124,7 @@ class _Warned:
         )
 
 
-def _record(row: Row, encoding: str, warned: _Warned) -> Record | BadRow:
+def _record(row: FoundRow, encoding: str, warned: _Warned) -> Record | BadRow:
     if row.wrong:
         return BadRow(row.number, row.wrong)
     if not isinstance(row.text, str):

@@ -26,13 +26,13 @@ class Columns(NamedTuple):
     id: str | None = None
 
 
-class Found(NamedTuple):
+class FoundColumns(NamedTuple):
     text: str
     label: str | None
     id: str | None
 
 
-class Row(NamedTuple):
+class FoundRow(NamedTuple):
     """One row as it was found; ``wrong`` says why it has no values where it has none."""
 
     place: str
@@ -58,11 +58,11 @@ class Layout(NamedTuple):
 
 AS_FOUND = Layout()
 
-Rows = Callable[[Path, Columns, Layout, str, str], Iterator[Row]]
+RowReader = Callable[[Path, Columns, Layout, str, str], Iterator[FoundRow]]
 """(path, columns, layout, encoding, what to do with bytes that it does not have) -> rows."""
 
 
-def said(path: Path, what: str) -> None:
+def warn_of_guess(path: Path, what: str) -> None:
     """Warn of what was told from a file rather than given."""
     warnings.warn(f"{path}: {what}", UserWarning, stacklevel=2)
 
@@ -72,12 +72,12 @@ def said(path: Path, what: str) -> None:
 
 def resolve_columns(
     columns: Sequence[tuple[str, bool]], wanted: Columns, place: str, has_header: bool = False
-) -> Found:
+) -> FoundColumns:
     """Which columns to read, out of names that say whether they hold strings."""
     names = [name for name, _ in columns]
     for name in wanted:
         if name is not None and name not in names:
-            raise DataError(f"{place} has no column {name!r}; it has {listed(names)}.")
+            raise DataError(f"{place} has no column {name!r}; it has {column_list(names)}.")
 
     def usual(candidates: Sequence[str], *taken: str | None) -> str | None:
         return next((name for name in candidates if name in names and name not in taken), None)
@@ -91,12 +91,14 @@ def resolve_columns(
             or_header = (
                 " If these are not names but a row, pass columns= with names, such as label,text." * has_header
             )
-            raise DataError(f"{place} has no column 'text'; name one with text=, out of {listed(names)}.{or_header}")
+            raise DataError(
+                f"{place} has no column 'text'; name one with text=, out of {column_list(names)}.{or_header}"
+            )
         text = strings[0]
     for name in (text, label, id):
         if names.count(str(name)) > 1:
             raise DataError(f"{place} has two columns named {name!r}; rename one.")
-    return Found(text, label, id)
+    return FoundColumns(text, label, id)
 
 
 def is_missing(value: object) -> bool:
@@ -114,7 +116,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def listed(columns: Sequence[str]) -> str:
+def column_list(columns: Sequence[str]) -> str:
     """Names of columns, for a message."""
     names = ", ".join(repr(shortened(name)) for name in columns[:20]) or "none"
     return names if len(columns) <= 20 else f"{names} and {len(columns) - 20} more"

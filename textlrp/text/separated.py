@@ -66,7 +66,7 @@ class TabRows:
         line = next(self._lines, None)
         if line is None:
             return None
-        fields = _fields(line)
+        fields = _tab_fields(line)
         if '"' in line and (together := self._over_lines(line, fields)) is not None:
             return together
         return [_unquoted(field) for field in fields]
@@ -90,7 +90,7 @@ class TabRows:
                 break
             taken.append(more)
             text += more
-            alone = len(_fields(more)) == self.width
+            alone = len(_tab_fields(more)) == self.width
             all_alone = all_alone and alone
             if alone and '"' not in more:
                 break  # a row of its own
@@ -98,7 +98,7 @@ class TabRows:
         return None
 
 
-def _fields(line: str) -> list[str]:
+def _tab_fields(line: str) -> list[str]:
     """The fields of one line, quotes being characters; none of an empty line."""
     body = _body(line)
     return body.split("\t") if body else []
@@ -149,7 +149,7 @@ def is_quoted(line: str, delimiter: str) -> bool:
 def sampled_rows(sample: Sequence[str], delimiter: str) -> list[list[str]]:
     """The rows of some first lines, without one that is cut off or cannot be read."""
     if delimiter == "\t" and not (sample and is_quoted(sample[0], delimiter)):
-        return [fields for line in sample if (fields := _fields(line))]
+        return [fields for line in sample if (fields := _tab_fields(line))]
     found: list[list[str]] = []
     usual = csv.field_size_limit(_LONGEST_FIELD)
     try:

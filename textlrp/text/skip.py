@@ -68,7 +68,7 @@ def make_skip(skip: Skip) -> Callable[[str], Ranges]:
                 f"{name!r} cannot be skipped; choose among 'headers', 'footers' and 'quotes', "
                 "or pass a function from a text to (S, 2) character ranges."
             )
-    return partial(_named, names)
+    return partial(_named_ranges, names)
 
 
 def merge_ranges(*ranges: Ranges) -> Ranges:
@@ -87,7 +87,7 @@ def merge_ranges(*ranges: Ranges) -> Ranges:
     return np.column_stack([together[first, 0], reach[last]]).astype(np.int32, copy=False)
 
 
-def _named(names: frozenset[str], text: str) -> Ranges:
+def _named_ranges(names: frozenset[str], text: str) -> Ranges:
     start, stop = _header_end(text) if "headers" in names else 0, len(text)
     if "footers" in names:
         low, high = _footer_window(text[start:])

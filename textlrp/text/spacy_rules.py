@@ -171,10 +171,10 @@ class SpacyRules:
                 lengths.append(len(rest))
                 break
             before = len(rest)
-            prefix = _found(search, rest) if (search := self.prefixes[rest[0]]) else 0
+            prefix = _match_length(search, rest) if (search := self.prefixes[rest[0]]) else 0
             suffix = 0
             if (search := self.suffixes[rest[-1]]) and not (prefix and rest[prefix:] in cases):
-                suffix = _found(search, rest[prefix:] if prefix else rest)
+                suffix = _match_length(search, rest[prefix:] if prefix else rest)
             if suffix:
                 suffixes.append(suffix)
                 if rest[:-suffix] in cases:
@@ -206,7 +206,7 @@ class SpacyRules:
         return url.compiled.match(rest) is not None
 
 
-def _found(search: Callable[[str], Any], text: str) -> int:
+def _match_length(search: Callable[[str], Any], text: str) -> int:
     """Characters that a search finds, 0 if none."""
     match = search(text)
     return 0 if match is None else match.end() - match.start()

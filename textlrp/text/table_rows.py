@@ -11,11 +11,11 @@ from textlrp.text.row_layout import (
     LABEL_COLUMNS,
     TEXT_COLUMNS,
     Columns,
+    FoundRow,
     Layout,
-    Row,
     resolve_columns,
-    said,
     shortened,
+    warn_of_guess,
 )
 from textlrp.text.separated import (
     SAMPLE_LINES,
@@ -32,7 +32,7 @@ from textlrp.text.separated import (
 
 def separated_rows(
     usual: str, path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str
-) -> Iterator[Row]:
+) -> Iterator[FoundRow]:
     with open_text(path, encoding, errors, newline="") as file:
         lines = Lines(file, path, layout.max_row_length)
         sample = lines.sample(SAMPLE_LINES)
@@ -45,7 +45,7 @@ def separated_rows(
         delimiter = layout.delimiter or _delimiter(path, sample, usual)
         rows = TabRows(lines, None) if delimiter == "\t" and not is_quoted(sample[0], delimiter) else None
         reader = rows or CommaRows(lines, delimiter)
-        header = _header(path, wanted, layout, sample, delimiter)
+        header = _column_names(path, wanted, layout, sample, delimiter)
         names = header if header is not None else reader.next(f"{path}, line 1")
         if not names:
             return
@@ -65,21 +65,23 @@ def separated_rows(
                 raise
             except DataError as wrong:
                 number += 1
-                yield Row(place, number, wrong=str(wrong))
+                yield FoundRow(place, number, wrong=str(wrong))
                 continue
             if fields is None:
                 return
             if not fields:  # an empty line
                 continue
             if len(names) > 1 and header is None and [field.strip() for field in fields] == names:
-                said(path, f"line {lines.number} repeats the header, as in files that were joined; it was left out.")
+                warn_of_guess(
+                    path, f"line {lines.number} repeats the header, as in files that were joined; it was left out."
+                )
                 continue
             number += 1
             if len(fields) != len(names):
-                yield Row(place, number, wrong=f"{place} {_miscounted(len(fields), len(names), delimiter)}")
+                yield FoundRow(place, number, wrong=f"{place} {_miscounted(len(fields), len(names), delimiter)}")
                 continue
             fields.append("")  # what a column that is not there reads
-            yield Row(place, number, fields[text], fields[label], fields[id])
+            yield FoundRow(place, number, fields[text], fields[label], fields[id])
 
 
 def _miscounted(came: int, wanted: int, delimiter: str) -> str:
@@ -98,11 +100,11 @@ def _delimiter(path: Path, sample: list[str], usual: str) -> str:
             f"{path} looks separated by {other!r}, not {usual!r}, for its first line is "
             f"{shortened(sample[0].rstrip())!r}; pass delimiter={other!r}, or {usual!r} if it has one column."
         )
-    said(path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to say so.")
+    warn_of_guess(path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to say so.")
     return other
 
 
-def _header(path: Path, wanted: Columns, layout: Layout, sample: list[str], delimiter: str) -> list[str] | None:
+def _column_names(path: Path, wanted: Columns, layout: Layout, sample: list[str], delimiter: str) -> list[str] | None:
     """Names for the columns of a file without a header; None where the first row names them."""
     rows = sampled_rows(sample, delimiter)
     first = [name.strip() for name in rows[0]] if rows else []
@@ -124,7 +126,9 @@ def _header(path: Path, wanted: Columns, layout: Layout, sample: list[str], deli
             f"{path} has {len(first)} columns and no header; name them in order with columns=, such as label,text."
         )
     as_option = ",".join(names)
-    said(path, f"there is no header; the columns are read as {as_option}. Pass columns={as_option!r} to say so.")
+    warn_of_guess(
+        path, f"there is no header; the columns are read as {as_option}. Pass columns={as_option!r} to say so."
+    )
     return names
 
 

@@ -22,7 +22,7 @@ from textlrp.text.kept_rules import spacy_language
 from textlrp.text.scripts import cut_characters, marks
 from textlrp.text.spacy_rules import LONGEST_CHUNK
 from textlrp.text.treebank import treebank_spans
-from textlrp.text.user_tokenizers import Offsets, Spans, UserTokenizer, callable_path, span_array, span_reader
+from textlrp.text.user_tokenizers import OffsetPairs, Spans, UserTokenizer, callable_path, span_array, span_reader
 
 REMEMBERED = 3 << 17
 """Chunks whose tokens are remembered, in some 250 bytes each; the posts of 20 Newsgroups have 390,000 different ones,
@@ -51,7 +51,7 @@ class ChunkTokenizer:
     its tokens.
     """
 
-    def __init__(self, name: str, chunks: Chunker, split: Callable[[str], Offsets]) -> None:
+    def __init__(self, name: str, chunks: Chunker, split: Callable[[str], OffsetPairs]) -> None:
         self.name = name
         self.chunks = chunks
         self.split = split
@@ -168,15 +168,15 @@ def _spacy(name: str, language: str, cut: Callable[[str], Iterable[tuple[int, in
 
 
 def _split_further(
-    split: Callable[[str], Offsets], cut: Callable[[str], Iterable[tuple[int, int]]], chunk: str
-) -> Offsets:
+    split: Callable[[str], OffsetPairs], cut: Callable[[str], Iterable[tuple[int, int]]], chunk: str
+) -> OffsetPairs:
     offsets = split(chunk)
     if chunk.isascii():
         return offsets
     return tuple((at + start, at + end) for at, stop in offsets for start, end in cut(chunk[at:stop]))
 
 
-def _whole_chunk(chunk: str) -> Offsets:
+def _whole_chunk(chunk: str) -> OffsetPairs:
     return ((0, len(chunk)),)
 
 

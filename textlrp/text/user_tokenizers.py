@@ -15,7 +15,7 @@ from textlrp.text.placing import place, warn_unsure
 Spans: TypeAlias = NDArray[np.int32]
 """(T, 2) character offsets of the tokens: sorted, disjoint, non-empty."""
 
-Offsets: TypeAlias = tuple[tuple[int, int], ...]
+OffsetPairs: TypeAlias = tuple[tuple[int, int], ...]
 """The same for one chunk, counted from its first character."""
 
 UserTokenizer: TypeAlias = Callable[[str], Iterable[str] | Iterable[tuple[int, int]]]

@@ -32,7 +32,7 @@ LONGEST_LINE = 1 << 24
 
 FASTTEXT_MAGIC = b"\xba\x16\x4f\x2f"
 
-KINDS = "word2vec text or binary (.bin), GloVe .txt, fastText .vec (each also as .gz) or .npz"
+VECTOR_FILE_KINDS = "word2vec text or binary (.bin), GloVe .txt, fastText .vec (each also as .gz) or .npz"
 
 
 def load_vectors(source: str | Path | Language, *, words: Collection[str] | None = None) -> Vectors:
@@ -90,17 +90,17 @@ def _from_npz(path: Path, wanted: frozenset[str] | None) -> Vectors:
     if wanted is not None:
         rows = [row for row, word in enumerate(kept) if word in wanted]
         kept, matrix = tuple(kept[row] for row in rows), matrix[rows]
-    return _checked(kept, matrix.astype(np.float32), path)
+    return _checked_vectors(kept, matrix.astype(np.float32), path)
 
 
 def _from_text(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -> Vectors:
     lines = enumerate(_lines(stream, path), 1)
     number, line = next(lines, (1, b""))
     line = line.removeprefix(codecs.BOM_UTF8)
-    announced = _header(line)
-    dimensions = announced[1] if announced else len(_fields(line)) - 1
+    announced = _counts_in_header(line)
+    dimensions = announced[1] if announced else len(_line_fields(line)) - 1
     if dimensions < 1 or b"\0" in line:
-        raise DataError(f"{path}, line 1, is no word with numbers after it; {KINDS} is wanted.")
+        raise DataError(f"{path}, line 1, is no word with numbers after it; {VECTOR_FILE_KINDS} is wanted.")
     words: list[str] = []
     values = array("f")
     if not announced:
@@ -111,14 +111,16 @@ def _from_text(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -> 
         raise DataError(
             f"{path} announces {announced[0]} words in line 1 and has {number - 1}; it is cut off or was changed."
         )
-    return _checked(tuple(words), np.array(values, dtype=np.float32).reshape(-1, dimensions), path)
+    return _checked_vectors(tuple(words), np.array(values, dtype=np.float32).reshape(-1, dimensions), path)
 
 
 def _lines(stream: IO[bytes], path: Path) -> Iterator[bytes]:
     for number in count(1):
         line = stream.readline(LONGEST_LINE + 1)
         if len(line) > LONGEST_LINE:
-            raise DataError(f"{path}, line {number}, is longer than {LONGEST_LINE:,} bytes; {KINDS} is wanted.")
+            raise DataError(
+                f"{path}, line {number}, is longer than {LONGEST_LINE:,} bytes; {VECTOR_FILE_KINDS} is wanted."
+            )
         if not line:
             return
         yield line
@@ -133,10 +135,10 @@ def _add_line(
     words: list[str],
     values: array[float],
 ) -> None:
-    fields = _fields(line)
+    fields = _line_fields(line)
     # some files have words with spaces inside, so the numbers are counted from the right
     cut = len(fields) - dimensions
-    if cut < 1 or (cut > 1 and _is_number(fields[cut - 1])):
+    if cut < 1 or (cut > 1 and _is_numeral(fields[cut - 1])):
         raise DataError(
             f"{path}, line {number}, has {len(fields) - 1} numbers after its word; {dimensions} are wanted."
         )
@@ -152,10 +154,12 @@ def _add_line(
 
 def _from_binary(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -> Vectors:
     first = stream.readline(LONGEST_WORD)
-    announced = _header(first)
+    announced = _counts_in_header(first)
     if announced is None:
         hint = (
-            "it is fastText's own; take its .vec file" if first.startswith(FASTTEXT_MAGIC) else f"{KINDS} is wanted"
+            "it is fastText's own; take its .vec file"
+            if first.startswith(FASTTEXT_MAGIC)
+            else f"{VECTOR_FILE_KINDS} is wanted"
         )
         raise DataError(f"{path} is no word2vec binary: its first line does not give words and dimensions; {hint}.")
     count, dimensions = announced
@@ -166,7 +170,7 @@ def _from_binary(stream: IO[bytes], path: Path, wanted: frozenset[str] | None) -
         if wanted is None or word in wanted:
             words.append(word)
             values.frombytes(vector)
-    return _checked(tuple(words), np.array(values, dtype=np.float32).reshape(-1, dimensions), path)
+    return _checked_vectors(tuple(words), np.array(values, dtype=np.float32).reshape(-1, dimensions), path)
 
 
 def _records(stream: IO[bytes], count: int, size: int, path: Path) -> Iterator[tuple[bytes, bytes]]:
@@ -183,19 +187,19 @@ def _records(stream: IO[bytes], count: int, size: int, path: Path) -> Iterator[t
         position = start + size
 
 
-def _fields(line: bytes) -> list[bytes]:
+def _line_fields(line: bytes) -> list[bytes]:
     # not split(): in some files a word holds other kinds of whitespace
     return line.replace(b"\t", b" ").rstrip(b" \r\n").split(b" ")
 
 
-def _header(line: bytes) -> tuple[int, int] | None:
-    fields = _fields(line)
+def _counts_in_header(line: bytes) -> tuple[int, int] | None:
+    fields = _line_fields(line)
     if len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
         return int(fields[0]), int(fields[1])
     return None
 
 
-def _is_number(field: bytes) -> bool:
+def _is_numeral(field: bytes) -> bool:
     try:
         float(field)
     except ValueError:
@@ -203,7 +207,7 @@ def _is_number(field: bytes) -> bool:
     return True
 
 
-def _checked(words: tuple[str, ...], matrix: NDArray[np.float32], source: object) -> Vectors:
+def _checked_vectors(words: tuple[str, ...], matrix: NDArray[np.float32], source: object) -> Vectors:
     try:
         return Vectors(words, matrix)
     except DataError as error:
@@ -220,7 +224,7 @@ def _load_spacy(name: str | Path) -> Any:
         return spacy.load(name)
     except (OSError, ValueError, ImportError) as error:
         raise DataError(
-            f"{str(name)!r} is neither a file of word vectors ({KINDS}) nor an installed spaCy pipeline; "
+            f"{str(name)!r} is neither a file of word vectors ({VECTOR_FILE_KINDS}) nor an installed spaCy pipeline; "
             f"check the path, or run: python -m spacy download {name}"
         ) from error
 
@@ -238,9 +242,9 @@ def _from_spacy(pipeline: Any, wanted: frozenset[str] | None) -> Vectors:
         kept = tuple(sorted(wanted))
         rows: Iterable[Any] = (pipeline.vocab.get_vector(word) for word in kept)
         matrix = np.array(list(rows), dtype=np.float32).reshape(-1, table.shape[1])
-        return _checked(kept, matrix, name)
+        return _checked_vectors(kept, matrix, name)
     strings = pipeline.vocab.strings
     pairs = [(strings[key], row) for key, row in table.key2row.items() if key in strings]
     pairs = sorted(pair for pair in pairs if wanted is None or pair[0] in wanted)
     matrix = np.asarray(table.data[[row for _, row in pairs]], dtype=np.float32).reshape(-1, table.shape[1])
-    return _checked(tuple(word for word, _ in pairs), matrix, name)
+    return _checked_vectors(tuple(word for word, _ in pairs), matrix, name)

@@ -25,7 +25,7 @@ from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from textlrp.arrays import Array
 from textlrp.evaluation.deletion import (
     PROTOCOLS,
     Protocol,
@@ -21,14 +22,14 @@ from textlrp.evaluation.deletion import (
 from textlrp.evaluation.eraser import eraser_scores
 from textlrp.evaluation.measured_corpus import Asked
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import Numbers, Run, progress
+from textlrp.evaluation.running.run_state import Run, progress
 
 
 class Part(NamedTuple):
     """Some of the documents (N,), or all, under the name that stages give them."""
 
     name: str
-    documents: Numbers | None
+    documents: Array | None
 
     def of(self, relevances: Sequence[Any]) -> Sequence[Any]:
         """Those of its documents, None for the others."""
@@ -67,11 +68,11 @@ def _protocol(run: Run, protocol: Protocol, methods: Sequence[Asked], part: Part
     return protocol_results(protocol, rights, reference=reference.title, seed=run.plan.seed)
 
 
-def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reverse: bool) -> Numbers:
+def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reverse: bool) -> Array:
     how = asked.how(run.model)
     slow = asked in run.plan.slow
 
-    def make() -> Mapping[str, Numbers]:
+    def make() -> Mapping[str, Array]:
         predicted, gold = run.relevances(asked, sampled=slow)
         relevances = part.of(gold if protocol.target == "gold" else predicted)
         return {"right": _walk(run, protocol, relevances, asked.title, reverse=reverse)}
@@ -84,10 +85,10 @@ def _still_right(run: Run, protocol: Protocol, asked: Asked, part: Part, *, reve
     return right
 
 
-def _random(run: Run, protocol: Protocol, part: Part) -> Numbers:
+def _random(run: Run, protocol: Protocol, part: Part) -> Array:
     """(M, S + 1) the mean over random orders."""
 
-    def make() -> Mapping[str, Numbers]:
+    def make() -> Mapping[str, Array]:
         total: Any = 0.0
         for draw in range(run.plan.draws):
             noise = np.random.default_rng((run.plan.seed, draw))
@@ -98,7 +99,7 @@ def _random(run: Run, protocol: Protocol, part: Part) -> Numbers:
     return run.stages.arrays(f"deletion {protocol.name} {protocol.change} {part.name} random", make)["right"]
 
 
-def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False) -> Numbers:
+def _walk(run: Run, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False) -> Array:
     wanted = documents_of(run.corpus, protocol, run.plan.at_least)
     with progress(f"{title}: {protocol.title}", int(wanted.sum())) as done:
         return still_right(
@@ -127,11 +128,11 @@ def eraser(run: Run) -> list[dict[str, Any]]:
     return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, wanted))]
 
 
-def _eraser_row_of(run: Run, asked: Asked, wanted: Numbers) -> dict[str, Any]:
+def _eraser_row_of(run: Run, asked: Asked, wanted: Array) -> dict[str, Any]:
     return _eraser_row(run, asked.title, run.relevances(asked)[0], wanted)
 
 
-def _eraser_row(run: Run, title: str, relevances: Sequence[Any], wanted: Numbers) -> dict[str, Any]:
+def _eraser_row(run: Run, title: str, relevances: Sequence[Any], wanted: Array) -> dict[str, Any]:
     found = eraser_scores(run.corpus, relevances, wanted=wanted, seed=run.plan.seed)
     return {
         "method": title,

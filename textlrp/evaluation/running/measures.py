@@ -19,7 +19,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     {
         "deletion": "running.measured_deletion:deletion",
         "eraser": "running.measured_deletion:eraser",
-        "vectors": "running.measured:vectors",
+        "vectors": "running.measured_vectors:vectors",
         "pointing": "running.measured:pointing",
         "rationales": "running.measured:rationales",
         "words": "running.measured:words",

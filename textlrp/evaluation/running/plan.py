@@ -12,7 +12,7 @@ from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, ST
 from textlrp.evaluation.measured_corpus import Asked
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 
 RATIONALES_ALONE = frozenset({"rationales"})

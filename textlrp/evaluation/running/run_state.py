@@ -7,19 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from textlrp.arrays import Array
 from textlrp.evaluation.deletion import PROTOCOLS, documents_of
 from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevances
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import Evaluation
-from textlrp.models.base import Classifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.text.named_corpora import Say
-
-Numbers = NDArray[Any]
 
 
 class Run:
@@ -63,7 +61,7 @@ class Run:
                     "to delete in that group."
                 )
 
-    def _sample(self) -> Numbers:
+    def _sample(self) -> Array:
         """(N,) the documents that slow methods get: drawn among those that deletion looks at."""
         eligible = np.flatnonzero((self.corpus.lengths >= self.plan.at_least) & (self.corpus.gold >= 0))
         drawn = np.random.default_rng(self.plan.seed).permutation(eligible)[: self.plan.sample]
@@ -71,7 +69,7 @@ class Run:
         chosen[drawn] = True
         return chosen
 
-    def some_rows(self, most: int) -> Numbers:
+    def some_rows(self, most: int) -> Array:
         """(N,) at most so many documents, drawn by the seed."""
         chosen = np.zeros(len(self.documents), dtype=bool)
         chosen[np.random.default_rng(self.plan.seed + 1).permutation(len(chosen))[:most]] = True
@@ -86,7 +84,7 @@ class Run:
         wanted = self.sampled if sampled else None
         how = asked.how(self.model)
 
-        def make() -> Mapping[str, Numbers]:
+        def make() -> Mapping[str, Array]:
             total = len(self.corpus) if wanted is None else int(wanted.sum())
             with progress(f"{asked.title}: explaining", total) as done:
                 found = word_relevances(self.corpus, asked, wanted=wanted, progress=done)
@@ -106,7 +104,7 @@ class Run:
         )
 
 
-def _unpacked(flat: Numbers, lengths: Numbers, chosen: Numbers) -> list[Any]:
+def _unpacked(flat: Array, lengths: Array, chosen: Array) -> list[Any]:
     """(total,) as (L,) per chosen document, None for the others."""
     own = np.where(chosen, lengths, 0)
     ends = np.cumsum(own)

@@ -14,7 +14,7 @@ NUMBERS = 1 << 27
 """Numbers held at once: 512 MiB in float32."""
 
 
-def winning_windows(projections: Tensor, ids: Tensor, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
+def winning_windows_on_device(projections: Tensor, ids: Tensor, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """What each word of the largest windows adds (N, F, H), and where these windows begin (N, F) int64.
 
     ``projections`` (U, H × F), row 0 zeros; ``ids`` (N, T) rows of it, padded with 0; ``lengths`` (N,).
@@ -41,7 +41,9 @@ def winning_words(ids: Tensor, starts: Tensor, width: int) -> Tensor:
     return ids[row, starts[:, :, None] + torch.arange(width, device=ids.device)]
 
 
-def signed_contributions(vectors: Tensor, weight: Tensor, ids: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+def signed_contributions_on_device(
+    vectors: Tensor, weight: Tensor, ids: Tensor, starts: Tensor
+) -> tuple[Tensor, Tensor]:
     """(N, F, H) twice: the positive and the negative products of each word of the winning windows, summed over D.
 
     ``vectors`` (U, D), ``weight`` (F, H, D), ``ids`` (N, T), ``starts`` (N, F).
@@ -57,7 +59,7 @@ def signed_contributions(vectors: Tensor, weight: Tensor, ids: Tensor, starts: T
     return positive, negative
 
 
-def spread_over_windows(factor: Tensor, weight: Tensor, starts: Tensor, tokens: int) -> Tensor:
+def spread_on_device(factor: Tensor, weight: Tensor, starts: Tensor, tokens: int) -> Tensor:
     """(K, N, F) of winning windows -> (K, N, T, D): each filter's weights (F, H, D) times its factor."""
     targets, documents, _ = factor.shape
     spread = factor.new_zeros((targets, documents * tokens, weight.shape[2]))

@@ -33,7 +33,7 @@ def scatter_means(
 
 
 @numba.njit(inline="always")
-def _window(projections, bias, ids, begin, length, t, width, window):  # type: ignore[no-untyped-def]
+def _mean_window(projections, bias, ids, begin, length, t, width, window):  # type: ignore[no-untyped-def]
     filters = len(bias)
     window[:] = bias
     for h in range(min(width, length - t)):
@@ -53,7 +53,7 @@ def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore
         count = max(length - width + 1, 1)
         window = np.empty(filters, projections.dtype)
         for t in range(count):
-            _window(projections, bias, ids, begin, length, t, width, window)
+            _mean_window(projections, bias, ids, begin, length, t, width, window)
             for f in range(filters):
                 means[n, f] += max(window[f], 0)
         for f in range(filters):
@@ -69,7 +69,7 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias
         length = starts[n + 1] - begin
         count = max(length - width + 1, 1)
         for t in range(count):
-            _window(projections, bias, ids, begin, length, t, width, window)
+            _mean_window(projections, bias, ids, begin, length, t, width, window)
             for f in range(filters):
                 window[f] = gradient[n, f] / count if window[f] > 0 else 0
                 bias_landed[f] += window[f]

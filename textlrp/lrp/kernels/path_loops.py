@@ -8,16 +8,11 @@ forward passes, to the last bit.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from textlrp.lrp.kernels.compiling import compiled
-
-Floats = NDArray[np.floating[Any]]
-Ids = NDArray[np.int64]
+from textlrp.lrp.kernels.windows import Floats, Ids
 
 
 def path_windows(
@@ -47,7 +42,7 @@ def path_windows(
 
 
 @numba.njit(inline="always")
-def _window(projections, ids, begin, length, there, t, width, window):  # type: ignore[no-untyped-def]
+def _path_window(projections, ids, begin, length, there, t, width, window):  # type: ignore[no-untyped-def]
     filters = len(window)
     window[:] = 0
     for h in range(min(width, length - t)):
@@ -86,7 +81,7 @@ def _path_windows(projections, ids, starts, width, steps, step_starts, inserting
         where = np.zeros(filters, np.int64)
         fallen = np.full(filters, True)
         for t in range(values.shape[1]):
-            _window(projections, ids, begin, length, there, t, width, window)
+            _path_window(projections, ids, begin, length, there, t, width, window)
             for f in range(filters):
                 values[f, t] = window[f]
         _search(values, best, where, fallen)
@@ -96,7 +91,7 @@ def _path_windows(projections, ids, starts, width, steps, step_starts, inserting
             for time in range(2 if back_again else 1):
                 there[position] = not there[position]
                 for t in range(max(position - width + 1, 0), min(position + 1, values.shape[1])):
-                    _window(projections, ids, begin, length, there, t, width, window)
+                    _path_window(projections, ids, begin, length, there, t, width, window)
                     for f in range(filters):
                         values[f, t] = window[f]
                         if window[f] > best[f]:

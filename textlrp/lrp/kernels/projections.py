@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textlrp.lrp.budget import MEMORY
 from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.kernels.windows import Floats, Ids
+from textlrp.machine import KEPT_BYTES
 
 TILE = 256
 """Words projected together: always so many, so that each word's numbers depend on no other choice."""
@@ -34,7 +34,7 @@ class Kept(NamedTuple):
     tables: Mapping[int, Floats]
 
 
-class Rows(NamedTuple):
+class TableRows(NamedTuple):
     """Where the projections of a batch are: ``ids`` (L,) rows of a first table and then of a second one.
 
     The first table is the kept one, the second is worked out for the ``others`` (U,), ids of the vocabulary; without
@@ -53,7 +53,7 @@ class Projected(NamedTuple):
     more: Floats
 
 
-def words_kept(table: Tensor, weights: Mapping[int, Tensor], memory: int = MEMORY) -> int:
+def words_kept(table: Tensor, weights: Mapping[int, Tensor], memory: int = KEPT_BYTES) -> int:
     """How many rows of a table (V + 1, D) may keep their projections within so many bytes.
 
     ``weights`` are those of each width, (D, H × F).
@@ -87,21 +87,21 @@ def numbered(words: Ids) -> tuple[Ids, Ids]:
     return distinct, places[1:].astype(np.int64)
 
 
-def rows_of(words: Ids, kept: Kept | None) -> Rows:
+def table_rows(words: Ids, kept: Kept | None) -> TableRows:
     """Where the projections of ``words`` (L,), ids of the vocabulary, are or are to be."""
     if kept is None or kept.words == 0:
         distinct, places = numbered(words)
-        return Rows(places, distinct)
+        return TableRows(places, distinct)
     rare = words >= kept.words
     if not rare.any():
-        return Rows(words, words[:0])
+        return TableRows(words, words[:0])
     others, places = np.unique(words[rare], return_inverse=True)
     ids = words.copy()
     ids[rare] = kept.words + places
-    return Rows(ids, others)
+    return TableRows(ids, others)
 
 
-def project(table: Tensor, rows: Rows, weights: Mapping[int, Tensor], kept: Kept | None) -> list[Projected]:
+def project(table: Tensor, rows: TableRows, weights: Mapping[int, Tensor], kept: Kept | None) -> list[Projected]:
     """The projections of a batch: ``table`` (V + 1, D) of vectors, ``weights`` of each width (D, H × F)."""
     vectors = table[torch.from_numpy(rows.others)]
     found = []

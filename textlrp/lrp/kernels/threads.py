@@ -42,7 +42,7 @@ def torch_on_one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-SHORT = 500
+SHORT_TEXT = 500
 """Words of a text that one thread projects as soon as two do."""
 
 
@@ -52,7 +52,7 @@ def threads_for(documents: int, words: int) -> AbstractContextManager[None]:
     The loops run in parallel over documents. With one of them a second thread has nothing to do, and waiting for it
     on a busy machine takes longer than the work.
     """
-    return one_thread() if documents == 1 and words <= SHORT else nullcontext()
+    return one_thread() if documents == 1 and words <= SHORT_TEXT else nullcontext()
 
 
 SMALL_CORPUS = 1 << 18

@@ -1,4 +1,4 @@
-"""What products, sums and differences mean for relevance: of two values, or of one and a constant."""
+"""Handlers of arithmetic: products, sums and differences of two values or of one and a constant, and averages."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from textlrp.lrp.recorded.calls import Call, register
+from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.steps import Fold
+from textlrp.lrp.recorded.watch import weighted_sum
 
 _WHICH_GATE = (
     "it multiplies two values that both depend on the words, and which of them is the gate is not clear (a gate "
@@ -21,13 +22,14 @@ def _pair(call: Call) -> tuple[Any, Any]:
     return (right, left) if call.operation in ("radd", "rsub", "rmul", "rdiv", "rtruediv") else (left, right)
 
 
-@register("add", "radd", "sub", "subtract", "rsub")
-def _(call: Call) -> None:
+def addition(call: Call) -> None:
+    """A sum or difference of two values, or a value with a constant added, which is a bias."""
     left, right = _pair(call)
     alpha = float(call.kwargs.get("alpha", 1))
     factor = -alpha if call.operation in ("sub", "subtract", "rsub") else alpha  # of the right one
     if call.tracks(left) and call.tracks(right):
-        return call.sums([left, right], [1, factor])
+        call.sums([left, right], [1, factor])
+        return
     source, constant = (left, right) if call.tracks(left) else (right, left)
     one = torch.as_tensor(call.numbers(constant), dtype=source.dtype).detach()
     bias = factor * one if source is left else one
@@ -36,14 +38,13 @@ def _(call: Call) -> None:
     shape = call.outputs[0].shape
     value = call.linear("sum", source, weight, lambda a, w: a.expand(shape) * w, bias=bias)
     if weight == 1 and source.shape == shape:
-        call.recorder.folds[value] = Fold(None, bias)
+        call.tape.folds[value] = Fold(None, bias)
     if gated:  # 1 - gate is a gate
-        call.recorder.gates.add(value)
-    return None
+        call.tape.gates.add(value)
 
 
-@register("mul", "rmul", "multiply", "div", "truediv", "divide", "true_divide", "rdiv", "rtruediv")
-def _(call: Call) -> None:
+def multiplication(call: Call) -> None:
+    """Of gate × source the source takes all; a constant factor or divisor lets relevance pass."""
     left, right = _pair(call)
     dividing = "div" in call.operation
     if call.tracks(left) and call.tracks(right):
@@ -51,27 +52,24 @@ def _(call: Call) -> None:
             raise call.refuse("it divides by a value that depends on the words.")
         if call.gate(left) == call.gate(right):
             call.stops(str(call.refuse(_WHICH_GATE)))
-            return None
-        gate, source = (left, right) if call.gate(left) else (right, left)
-        return call.product(gate, source)
+        else:
+            call.product(*((left, right) if call.gate(left) else (right, left)))
+        return
     source, constant = (left, right) if call.tracks(left) else (right, left)
     if dividing and source is right:
         raise call.refuse("it divides by a value that depends on the words.")
     factor = torch.as_tensor(call.numbers(constant))
     blocked = None if dividing or bool((factor != 0).all()) else (factor == 0).expand(call.outputs[0].shape)
     call.passes(blocked=blocked)
-    return None
 
 
 # ---- with matrices
 
 
-@register("matmul", "mm", "bmm", "mv", "rmatmul")
-def _(call: Call) -> None:
-    left, right = (
-        call.argument(0, "input"),
-        call.argument(1, "other", call.kwargs.get("mat2", call.kwargs.get("vec"))),
-    )
+def matrix_product(call: Call) -> None:
+    """A dense layer without bias, or a sum weighted by a gate (attention)."""
+    left = call.argument(0, "input")
+    right = call.argument(1, "other", call.kwargs.get("mat2", call.kwargs.get("vec")))
     if call.operation == "rmatmul":
         left, right = right, left
     if call.tracks(left) and call.tracks(right):
@@ -89,8 +87,8 @@ def _(call: Call) -> None:
         call.linear(kind, left, constant, torch.matmul, layer=(constant,))
 
 
-@register("einsum")
-def _(call: Call) -> None:
+def einsum(call: Call) -> None:
+    """As :func:`matrix_product`, for two operands."""
     equation, *given = call.args
     operands = list(given[0]) if isinstance(given[0], (list, tuple)) else given
     if not isinstance(equation, str) or len(operands) != 2:
@@ -107,3 +105,52 @@ def _(call: Call) -> None:
         return result
 
     call.linear("dense" if None in gates else "sum", source, call.numbers(constant), apply, layer=(constant,))
+
+
+# ---- averages and sums
+
+
+def mean_or_sum(call: Call) -> None:
+    """A mean or sum over some axes, or all."""
+    inputs, axes = call.argument(0, "input"), call.argument(1, "dim", call.kwargs.get("axis"))
+    if axes is None or axes == ():
+        axes = tuple(range(inputs.dim()))
+    kind = call.operation.removeprefix("nan")
+    count = inputs.numel() // max(1, call.outputs[0].numel())
+    keep = call.argument(2, "keepdim", False)
+    weight = torch.full_like(call.numbers(inputs), 1 / count if kind == "mean" else 1.0)
+    call.linear(kind, inputs, weight, lambda a, w: (a * w).sum(dim=axes, keepdim=keep))
+
+
+def average_pool_1d(call: Call) -> None:
+    """Average pooling over one axis, as a matrix of what each position gives to each window."""
+    inputs = call.argument(0, "input")
+    length = inputs.shape[-1]
+    units = torch.eye(length, dtype=inputs.dtype)[None]
+    weight = call.function(units, *call.args[1:], **{k: v for k, v in call.kwargs.items() if k != "input"})[0]
+    call.linear("mean", inputs, weight, torch.matmul, connected=(weight != 0).to(weight.dtype))
+
+
+def average_pool_2d(call: Call) -> None:
+    """Average pooling over two axes."""
+    inputs = call.argument(0, "input")
+    options = {name: value for name, value in call.kwargs.items() if name != "input"}
+    weight = torch.ones_like(call.numbers(inputs))
+    call.linear("mean", inputs, weight, lambda a, w: call.function(a * w, *call.args[1:], **options))
+
+
+def embedding_bag(call: Call) -> None:
+    """The weighted sum, mean or maximum of the word vectors of a text."""
+    lookups, vectors = call.args
+    if lookups.offsets is not None and lookups.offsets.tolist() not in ([0], [0, lookups.ids.numel()]):
+        raise call.refuse(
+            f"its offsets {lookups.offsets.tolist()} do not make one bag of the text's {lookups.ids.numel()} ids. "
+            "textlrp calls a module with the ids (1, T) of one text; if its forward takes offsets, explain a module "
+            "around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+        )
+    if lookups.mode == "max":
+        call.moves()
+        return
+    weight = lookups.bag_weights().to(vectors.dtype)
+    connected = (weight != 0).to(weight.dtype)
+    call.linear("bag", vectors, weight, weighted_sum, layer=(lookups.table,), connected=connected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,14 +12,10 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.maps import Bounds
 from textlrp.lrp.recorded.steps import Applied, Bilinear, Moved, Passed, Stopped
-from textlrp.lrp.recorded.watch import operation_of, replayed, tensors_in
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Product, Sum
-
-if TYPE_CHECKING:
-    from textlrp.lrp.recorded.record import Recorder
-
-Handler = Callable[["Call"], None]
+from textlrp.lrp.recorded.tape import Squash, Tape
+from textlrp.lrp.recorded.watch import replayed, tensors_in
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace_steps import Linear, Product, Sum
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,10 +23,11 @@ class Call:
     """One operation on values that depend on the words, and the ways to say what it means for relevance.
 
     ``args``, ``kwargs`` and ``result`` are those of the call; ``before`` and ``names`` hold, by id(), the numbers
-    that the tracked tensors had before it, and the values they are on the tape.
+    that the tracked tensors had before it, and the values they are on the tape. ``ordinal`` is the position of the
+    last softmax or sigmoid among all of the forward pass so far.
     """
 
-    recorder: Recorder
+    tape: Tape
     operation: str
     function: Callable[..., Any]
     args: Sequence[Any]
@@ -38,6 +35,7 @@ class Call:
     result: Any
     before: dict[int, Tensor]
     names: dict[int, str]
+    ordinal: int
 
     # ---- looking
 
@@ -65,7 +63,7 @@ class Call:
 
     def gate(self, tensor: Tensor) -> bool:
         """Whether a value came from a sigmoid or softmax."""
-        return self.names[id(tensor)] in self.recorder.gates
+        return self.names[id(tensor)] in self.tape.gates
 
     # ---- saying
 
@@ -80,11 +78,11 @@ class Call:
                 "call.sums(...), call.product(gate, source) or call.moves()."
             )
         read, _ = self.spread(self.tracked[0])
-        name = self.recorder.step_name(self.operation)
+        name = self.tape.step_name(self.operation)
         value = self._write(self.outputs[0])
-        self.recorder.steps.append(Passed(name, self.operation, (read,), value, blocked))
+        self.tape.steps.append(Passed(name, self.operation, (read,), value, blocked))
         if self.gate(self.tracked[0]):
-            self.recorder.gates.add(value)
+            self.tape.gates.add(value)
         return value
 
     def moves(self, *, into: Tensor | None = None, like: Callable[..., Any] | None = None) -> None:
@@ -94,7 +92,7 @@ class Call:
         lead back through where it is not the operation itself.
         """
         inputs = tuple(self.before[id(tensor)] for tensor in self.tracked)
-        name = self.recorder.step_name(self.operation)
+        name = self.tape.step_name(self.operation)
         keys = [id(tensor) for tensor in self.tracked]
         function, constant = like or self.function, {} if into is None else {id(into): self.before[id(into)]}
         for place, output in enumerate(self.outputs if into is None else [into]):
@@ -110,13 +108,13 @@ class Call:
             reached = None if bool(differs.all()) else differs.to(inputs[0].dtype)
             value = self._write(output)
             reads = tuple(self.names[key] for key in keys)
-            self.recorder.steps.append(Moved(name, reads, value, again, inputs, reached))
-            if all(read in self.recorder.gates for read in reads):
-                self.recorder.gates.add(value)
-            if len(reads) == 1 and reads[0] in self.recorder.squashed:
-                self.recorder.squashed[value] = self.recorder.squashed[reads[0]]
-            if all(read in self.recorder.boxes for read in reads):
-                self.recorder.boxes[value] = _moved_box([self.recorder.boxes[read] for read in reads], again, reached)
+            self.tape.steps.append(Moved(name, reads, value, again, inputs, reached))
+            if all(read in self.tape.gates for read in reads):
+                self.tape.gates.add(value)
+            if len(reads) == 1 and reads[0] in self.tape.squashed:
+                self.tape.squashed[value] = self.tape.squashed[reads[0]]
+            if all(read in self.tape.boxes for read in reads):
+                self.tape.boxes[value] = _moved_box([self.tape.boxes[read] for read in reads], again, reached)
 
     def linear(
         self,
@@ -136,37 +134,37 @@ class Call:
         """
         z = self.outputs[0]
         read = self.names[id(inputs)]
-        name = self.recorder.step_name(self.operation, *layer)
+        name = self.tape.step_name(self.operation, *layer)
         value = self._write(z)
-        box = self.recorder.boxes.get(read)
+        box = self.tape.boxes.get(read)
         mapped = Applied(self.numbers(inputs), weight.detach(), apply, box, connected, scale)
         added = z.new_zeros(()) if bias is None else bias.detach()
-        self.recorder.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
+        self.tape.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
         if box is not None and kind in ("mean", "sum", "bag") and bias is None and bool((weight >= 0).all()):
-            self.recorder.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
+            self.tape.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
         return value
 
     def sums(self, tensors: Sequence[Tensor], signs: Sequence[float]) -> None:
         """Several values added up, each times a number: -1 for one that is subtracted."""
         spread = [self.spread(tensor) for tensor in tensors]
-        name = self.recorder.step_name(self.operation)
+        name = self.tape.step_name(self.operation)
         value = self._write(self.outputs[0])
         inputs = tuple(sign * numbers[None] for (_, numbers), sign in zip(spread, signs, strict=True))
-        self.recorder.steps.append(Sum(name, tuple(read for read, _ in spread), value, inputs))
+        self.tape.steps.append(Sum(name, tuple(read for read, _ in spread), value, inputs))
 
     def product(self, gate: Tensor, source: Tensor) -> None:
         """gate × source: the source takes all."""
         (gated, _), (read, _) = self.spread(gate), self.spread(source)
-        name = self.recorder.step_name(self.operation)
-        self.recorder.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
+        name = self.tape.step_name(self.operation)
+        self.tape.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
 
     def spread(self, tensor: Tensor) -> tuple[str, Tensor]:
         """A value and its numbers, expanded to the shape of the result."""
         numbers, shape = self.before[id(tensor)], self.outputs[0].shape
         if numbers.shape == shape:
             return self.names[id(tensor)], numbers
-        value = self.recorder.new_value("expand")
-        self.recorder.steps.append(
+        value = self.tape.new_value("expand")
+        self.tape.steps.append(
             Moved("expand", (self.names[id(tensor)],), value, lambda leaves: leaves[0].expand(shape), (numbers,))
         )
         return value, numbers.expand(shape)
@@ -176,15 +174,19 @@ class Call:
         shapes = tuple(self.before[id(tensor)].shape for tensor in self.tracked)
         reads = tuple(self.names[id(tensor)] for tensor in self.tracked)
         value = self._write(self.outputs[0])
-        self.recorder.steps.append(Stopped(self.operation, reads, value, why, shapes))
+        self.tape.steps.append(Stopped(self.operation, reads, value, why, shapes))
         return value
 
     def refuse(self, why: str) -> ModelError:
         """The error that says what cannot be led back, and where it stands."""
-        return ModelError(f"{self.recorder.place(self.operation)} cannot be led back: {why}")
+        return ModelError(f"{self.tape.place(self.operation)} cannot be led back: {why}")
+
+    def squashes(self, value: str) -> None:
+        """The value that this operation wrote is a gate, or the probabilities at the end of the module."""
+        self.tape.squash(value, Squash(self.ordinal, self.operation))
 
     def _write(self, tensor: Tensor) -> str:
-        return self.recorder.write(tensor, self.operation)
+        return self.tape.write(tensor, self.operation)
 
 
 def _moved_box(
@@ -206,41 +208,3 @@ def _beside(before: Sequence[Tensor], after: Tensor, reached: Tensor | None) -> 
     grown = [axis for axis in range(after.dim()) if before[0].shape[axis] != after.shape[axis]]
     edge = before[0].narrow(grown[0], 0, 1) if len(grown) == 1 else torch.zeros((), dtype=after.dtype)
     return torch.where(reached == 0, edge, after)
-
-
-# ---- the table
-
-_HANDLERS: dict[str, Handler] = {}
-
-
-def register(*functions: Callable[..., Any] | str) -> Callable[[Handler], Handler]:
-    """Say what torch operations mean for relevance; see the module's text for examples.
-
-    ``functions`` are torch functions (``torch.erf`` also covers ``Tensor.erf``) or their plain names. The function
-    decorated gets a :class:`Call`.
-    """
-
-    def keep(handler: Handler) -> Handler:
-        for function in functions:
-            _HANDLERS[function if isinstance(function, str) else operation_of(function)] = handler
-        return handler
-
-    return keep
-
-
-def handler_of(call: Call) -> Handler:
-    """What to do for an operation; raises :class:`ModelError` if nobody has said."""
-    if call.operation in _HANDLERS:
-        return _HANDLERS[call.operation]
-    if len(call.tracked) > 1:
-        raise ModelError(
-            f"no rule for the operation {call.recorder.place(call.operation)}, which reads {len(call.tracked)} "
-            f"values that depend on the words. Register how relevance is shared among them: @textlrp.register("
-            f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
-            "textlrp.register."
-        )
-    raise ModelError(
-        f"no rule for the operation {call.recorder.place(call.operation)}. If relevance passes through it unchanged, "
-        f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "
-        "call.linear(...); see textlrp.register."
-    )

@@ -1,78 +1,61 @@
-"""What each torch operation means for relevance: one small function per operation, in one table.
+"""What each torch operation means for relevance: one handler per operation, and the table of all of them.
 
-An operation that is not here stops the recording with its name and place. To teach one, decorate a function with
-:func:`textlrp.register`; it gets a :class:`.Call` and says what happens, mostly in one word::
-
-    @textlrp.register(torch.special.erf)
-    def _(call):
-        call.passes()          # an activation: relevance passes through
-
-    @textlrp.register(torch.cumsum)
-    def _(call):               # a linear operation: give it as apply(input, weight)
-        call.linear("sum", call.argument(0, "input"), torch.ones(()),
-                    lambda a, w: torch.cumsum(a * w, dim=call.argument(1, "dim")))
+Open it to add an operation: write a handler, which gets a :class:`.Call`, and add it to the table. An operation that
+is not there stops the recording with its name and place. Handlers of products, sums and averages are in
+``arithmetic.py``, those of recurrent layers in ``recurrent_operations.py``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from textlrp.lrp.recorded.calls import Call, register
+from textlrp.errors import ModelError
+from textlrp.lrp.recorded import arithmetic as products
+from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.randomness import names
+from textlrp.lrp.recorded.recurrent_operations import recurrent_layer
 from textlrp.lrp.recorded.steps import Fold
-from textlrp.lrp.recorded.watch import MOVES, weighted_sum
+from textlrp.lrp.recorded.watch import MOVES, operation_of
+
+Handler = Callable[[Call], None]
 
 
-@register(
-    *names(
-        "relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign hardtanh "
-        "hardswish threshold clamp clamp_min clip neg negative positive dropout alpha_dropout feature_dropout "
-        "feature_alpha_dropout dropout1d dropout2d contiguous clone to float double type type_as "
-        "requires_grad alias identity"
-    )
-)
-def _(call: Call) -> None:
+def activation(call: Call) -> None:
+    """An elementwise operation: relevance passes through."""
     call.passes()
 
 
-@register("detach", "data")
-def _(call: Call) -> None:
+def constant(call: Call) -> None:
     """What a module cuts off from its gradient is a constant for relevance too."""
 
 
-@register("sigmoid", "hardsigmoid", "logsigmoid")
-def _(call: Call) -> None:
-    value = call.passes()
-    call.recorder.squash(value, call.operation)
+def sigmoid(call: Call) -> None:
+    """Relevance passes through; the value is a gate, or the probability at the end."""
+    call.squashes(call.passes())
 
 
-@register("softmax", "log_softmax", "softmin")
-def _(call: Call) -> None:
-    where = call.recorder.place(call.operation)
+def softmax(call: Call) -> None:
+    """No relevance passes through; the value may be a gate (attention), or the probabilities at the end."""
+    where = call.tape.place(call.operation)
     value = call.stops(
         f"relevance came to {where}, which shares a whole out among its inputs and has no rule; it may only stand at "
         "the end or weigh other values (attention)."
     )
-    call.recorder.squash(value, call.operation)
+    call.squashes(value)
 
 
-@register(*MOVES)
-@register(
-    *names(
-        "max_pool1d max_pool2d max_pool1d_with_indices max_pool2d_with_indices adaptive_max_pool1d "
-        "adaptive_max_pool2d adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices amax amin topk sort"
-    )
-)
-def _(call: Call) -> None:
+def move(call: Call) -> None:
+    """Numbers change places, and relevance moves back with them; max-pooling moves its winner."""
     call.moves()
 
 
-@register("max", "min", "maximum", "minimum", "fmax", "fmin")
-def _(call: Call) -> None:
+def extremum(call: Call) -> None:
+    """Compared with a constant an activation; else the winner gets all relevance."""
     other = call.argument(1, "other")
     if isinstance(other, Tensor) and len(call.tracked) == 1:  # as a ReLU is the larger of x and 0
         call.passes()
@@ -80,8 +63,9 @@ def _(call: Call) -> None:
         call.moves()
 
 
-@register("setitem")
-def _(call: Call) -> None:
+def assignment(call: Call) -> None:
+    """``target[index] = value``: a move into the target."""
+
     def put(target: Tensor, index: Any, value: Any) -> Tensor:
         filled = target.clone()
         filled[index] = value
@@ -90,8 +74,7 @@ def _(call: Call) -> None:
     call.moves(into=call.args[0], like=put)
 
 
-@register("glu")
-def _(call: Call) -> None:
+def gated_linear_unit(call: Call) -> None:
     """a × sigmoid(b) of two halves (a, b): the source takes all."""
     call.moves(like=lambda a, dim=-1: a.chunk(2, dim)[0])
 
@@ -99,18 +82,18 @@ def _(call: Call) -> None:
 # ---- layers with weights
 
 
-@register("linear")
-def _(call: Call) -> None:
+def dense(call: Call) -> None:
+    """A dense layer: a rule decides."""
     inputs, weight, bias = call.argument(0, "input"), call.argument(1, "weight"), call.argument(2, "bias")
     if call.tracks(weight) or call.tracks(bias):
         raise call.refuse("its weights depend on the words.")
     value = call.linear("dense", inputs, weight, F.linear, bias=bias, layer=(weight, bias))
     if call.outputs[0].dim() == 2:
-        call.recorder.scalable.add(value)
+        call.tape.scalable.add(value)
 
 
-@register("conv1d", "conv2d")
-def _(call: Call) -> None:
+def convolution(call: Call) -> None:
+    """A convolution in one or two dimensions: a rule decides."""
     inputs, weight, bias = call.argument(0, "input"), call.argument(1, "weight"), call.argument(2, "bias")
     if call.tracks(weight):
         raise call.refuse("its weights depend on the words.")
@@ -125,11 +108,11 @@ def _(call: Call) -> None:
     shaped = None if bias is None else bias.reshape(-1, *(1 for _ in weight.shape[2:]))
     value = call.linear("convolution", inputs, weight, apply, bias=shaped, layer=(weight, bias))
     if inputs.dim() == weight.dim():
-        call.recorder.scalable.add(value)
+        call.tape.scalable.add(value)
 
 
-@register("addmm")
-def _(call: Call) -> None:
+def dense_of_matrices(call: Call) -> None:
+    """``addmm``, a dense layer as bias + words @ weights."""
     bias, inputs, weight = call.argument(0, "input"), call.argument(1, "mat1"), call.argument(2, "mat2")
     plain = call.kwargs.get("beta", 1) == 1 == call.kwargs.get("alpha", 1)
     if call.tracks(weight) or call.tracks(bias) or not plain:
@@ -137,13 +120,10 @@ def _(call: Call) -> None:
     call.linear("dense", inputs, weight, torch.matmul, bias=bias, layer=(weight, bias))
 
 
-@register("batch_norm")
-def _(call: Call) -> None:
-    inputs, mean, variance = (
-        call.argument(0, "input"),
-        call.argument(1, "running_mean"),
-        call.argument(2, "running_var"),
-    )
+def batch_norm(call: Call) -> None:
+    """A diagonal linear step by the running statistics; it is folded into a weighted step before it."""
+    inputs = call.argument(0, "input")
+    mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
     weight, bias, training = call.argument(3, "weight"), call.argument(4, "bias"), call.argument(5, "training", False)
     if mean is None or variance is None or training is True:
         raise call.refuse("it normalises by the batch itself; only running statistics are known.")
@@ -154,11 +134,11 @@ def _(call: Call) -> None:
     value = call.linear(
         "norm", inputs, scale.reshape(shape), torch.mul, bias=shift.reshape(shape), layer=(mean, weight)
     )
-    call.recorder.folds[value] = Fold(scale.detach(), shift.reshape(shape).detach())
+    call.tape.folds[value] = Fold(scale.detach(), shift.reshape(shape).detach())
 
 
-@register("layer_norm")
-def _(call: Call) -> None:
+def layer_norm(call: Call) -> None:
+    """The mean subtraction is linear and the deviation a constant (Ali et al. 2022, arXiv 2202.07304)."""
     inputs, over = call.argument(0, "input"), call.argument(1, "normalized_shape")
     weight, bias, eps = call.argument(2, "weight"), call.argument(3, "bias"), call.argument(4, "eps", 1e-5)
     numbers, axes = call.numbers(inputs), len(over)
@@ -178,56 +158,81 @@ def _(call: Call) -> None:
     )
 
 
-# ---- averages and sums
+# ---- the table
+
+_TABLE: tuple[tuple[str, Handler], ...] = (
+    ("relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign", activation),
+    ("hardtanh hardswish threshold clamp clamp_min clip neg negative positive alias identity", activation),
+    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d", activation),
+    ("to float double type type_as requires_grad", activation),
+    ("detach data", constant),
+    ("sigmoid hardsigmoid logsigmoid", sigmoid),
+    ("softmax log_softmax softmin", softmax),
+    (" ".join(MOVES), move),
+    ("max_pool1d max_pool2d max_pool1d_with_indices max_pool2d_with_indices", move),
+    ("adaptive_max_pool1d adaptive_max_pool2d", move),
+    ("adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices", move),
+    ("amax amin topk sort", move),
+    ("max min maximum minimum fmax fmin", extremum),
+    ("setitem", assignment),
+    ("glu", gated_linear_unit),
+    ("linear", dense),
+    ("conv1d conv2d", convolution),
+    ("addmm", dense_of_matrices),
+    ("batch_norm", batch_norm),
+    ("layer_norm", layer_norm),
+    ("lstm gru rnn_tanh rnn_relu", recurrent_layer),
+    ("add radd sub subtract rsub", products.addition),
+    ("mul rmul multiply div truediv divide true_divide rdiv rtruediv", products.multiplication),
+    ("matmul mm bmm mv rmatmul", products.matrix_product),
+    ("einsum", products.einsum),
+    ("mean sum nanmean nansum", products.mean_or_sum),
+    ("avg_pool1d adaptive_avg_pool1d", products.average_pool_1d),
+    ("avg_pool2d adaptive_avg_pool2d", products.average_pool_2d),
+    ("bag", products.embedding_bag),
+)
+
+HANDLERS: dict[str, Handler] = {operation: handler for listed, handler in _TABLE for operation in names(listed)}
+"""The handler of each operation, by its plain name; :func:`register` adds to it."""
 
 
-@register("mean", "sum", "nanmean", "nansum")
-def _(call: Call) -> None:
-    inputs, axes = call.argument(0, "input"), call.argument(1, "dim", call.kwargs.get("axis"))
-    if axes is None or axes == ():
-        axes = tuple(range(inputs.dim()))
-    kind = call.operation.removeprefix("nan")
-    count = inputs.numel() // max(1, call.outputs[0].numel())
-    keep = call.argument(2, "keepdim", False)
-    weight = torch.full_like(call.numbers(inputs), 1 / count if kind == "mean" else 1.0)
-    call.linear(kind, inputs, weight, lambda a, w: (a * w).sum(dim=axes, keepdim=keep))
+def register(*functions: Callable[..., Any] | str) -> Callable[[Handler], Handler]:
+    """Teach the recording what torch operations mean for relevance.
+
+    ``functions`` are torch functions (``torch.erf`` also covers ``Tensor.erf``) or their plain names. The function
+    decorated gets a :class:`~textlrp.lrp.recorded.calls.Call` and describes the operation, mostly in one line::
+
+        @textlrp.register(torch.special.erf)
+        def error_function(call):
+            call.passes()          # an activation: relevance passes through
+
+        @textlrp.register(torch.cumsum)
+        def cumulated(call):       # a linear operation: give it as apply(input, weight)
+            call.linear("sum", call.argument(0, "input"), torch.ones(()),
+                        lambda a, w: torch.cumsum(a * w, dim=call.argument(1, "dim")))
+    """
+
+    def keep(handler: Handler) -> Handler:
+        for function in functions:
+            HANDLERS[function if isinstance(function, str) else operation_of(function)] = handler
+        return handler
+
+    return keep
 
 
-@register("avg_pool1d", "adaptive_avg_pool1d")
-def _(call: Call) -> None:
-    inputs = call.argument(0, "input")
-    length = inputs.shape[-1]
-    units = torch.eye(length, dtype=inputs.dtype)[None]  # what each place gives to each window
-    weight = call.function(units, *call.args[1:], **{k: v for k, v in call.kwargs.items() if k != "input"})[0]
-    call.linear("mean", inputs, weight, torch.matmul, connected=(weight != 0).to(weight.dtype))
-
-
-@register("avg_pool2d", "adaptive_avg_pool2d")
-def _(call: Call) -> None:
-    inputs = call.argument(0, "input")
-    options = {name: value for name, value in call.kwargs.items() if name != "input"}
-    weight = torch.ones_like(call.numbers(inputs))
-    call.linear("mean", inputs, weight, lambda a, w: call.function(a * w, *call.args[1:], **options))
-
-
-@register("bag")
-def _(call: Call) -> None:
-    vectors, lookups = call.args
-    if lookups.offsets is not None and lookups.offsets.tolist() not in ([0], [0, lookups.ids.numel()]):
-        raise call.refuse(
-            f"its offsets {lookups.offsets.tolist()} do not make one bag of the text's {lookups.ids.numel()} ids. "
-            "textlrp calls a module with the ids (1, T) of one text; if its forward takes offsets, explain a module "
-            "around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+def handler_of(call: Call) -> Handler:
+    """What to do for an operation; raises :class:`ModelError` if nobody has said."""
+    if call.operation in HANDLERS:
+        return HANDLERS[call.operation]
+    if len(call.tracked) > 1:
+        raise ModelError(
+            f"no rule for the operation {call.tape.place(call.operation)}, which reads {len(call.tracked)} "
+            f"values that depend on the words. Register how relevance is shared among them: @textlrp.register("
+            f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
+            "textlrp.register."
         )
-    if lookups.mode == "max":
-        return call.moves()
-    weight = lookups.bag_weights().to(vectors.dtype)
-    call.linear(
-        "bag",
-        vectors,
-        weight,
-        weighted_sum,
-        layer=(lookups.table,),
-        connected=(weight != 0).to(weight.dtype),
+    raise ModelError(
+        f"no rule for the operation {call.tape.place(call.operation)}. If relevance passes through it unchanged, "
+        f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "
+        "call.linear(...); see textlrp.register."
     )
-    return None

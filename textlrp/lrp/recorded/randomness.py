@@ -14,22 +14,18 @@ from torch import Tensor
 from textlrp.errors import ModelError
 
 
-def names(listed: str) -> list[str]:
+def names(listed: str) -> frozenset[str]:
     """Names that are separated by blanks."""
-    return listed.split()
+    return frozenset(listed.split())
 
 
-RANDOM = frozenset(
-    names(
-        "rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson binomial "
-        "uniform random exponential geometric cauchy log_normal gumbel_softmax standard_gamma"
-    )
+RANDOM_OPERATIONS = names(
+    "rand rand_like randn randn_like randint randint_like randperm bernoulli multinomial normal poisson binomial "
+    "uniform random exponential geometric cauchy log_normal gumbel_softmax standard_gamma"
 )
 """Torch operations that draw random numbers, in place or not."""
 
-DROPOUTS = frozenset(
-    names("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d rrelu")
-)
+DROPOUTS = names("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d rrelu")
 """Operations that draw random numbers in training mode."""
 
 _TRAINING = {"rrelu": (3, False)}
@@ -41,7 +37,7 @@ REPEATS = 3
 
 def is_random(operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
     """Whether an operation draws random numbers when it is called so."""
-    if operation in RANDOM:
+    if operation in RANDOM_OPERATIONS:
         return True
     if operation not in DROPOUTS:
         return False

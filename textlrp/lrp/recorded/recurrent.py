@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError, RuleError
-from textlrp.lrp.maps import Added, sides
-from textlrp.lrp.recorded.recurrent_forward import CELLS, Pair, Unrolled
-from textlrp.lrp.rules import Rule, Shares
-from textlrp.lrp.trace import Absorbed, Linear, sum_outputs, sum_tensors
+from textlrp.lrp.maps import Added, sides, sum_tensors
+from textlrp.lrp.recorded.recurrent_forward import CELLS, TensorPair, Unrolled
+from textlrp.lrp.shares import Rule, Shares
+from textlrp.lrp.trace_steps import Absorbed, Linear, sum_outputs
 
 Weights = Sequence[Tensor | None]
 """``w_ih`` (gates × H, E), ``w_hh`` (gates × H, H), ``b_ih`` and ``b_hh`` (gates × H,) or None, as torch has them."""
@@ -111,7 +111,7 @@ def recurrent_steps(
     return Recurrent(name, (reads,), writes, unrolled, order, inside), states
 
 
-def _parameters(name: str, weights: Weights, gates: int) -> tuple[Pair, Pair]:
+def _parameters(name: str, weights: Weights, gates: int) -> tuple[TensorPair, TensorPair]:
     """The two weights and the two biases, zeros where there are none."""
     w_ih, w_hh, b_ih, b_hh = (None if weight is None else weight.detach() for weight in weights)
     assert w_ih is not None
@@ -125,7 +125,7 @@ def _parameters(name: str, weights: Weights, gates: int) -> tuple[Pair, Pair]:
     return (w_ih, w_hh), (none if b_ih is None else b_ih, none if b_hh is None else b_hh)
 
 
-def _reading_order(tokens: int, lengths: Tensor, reverse: bool) -> Pair:
+def _reading_order(tokens: int, lengths: Tensor, reverse: bool) -> TensorPair:
     """Which position each document reads when (N, T), and where it has words (N, T)."""
     time = torch.arange(tokens, device=lengths.device)
     inside = time < lengths[:, None]
@@ -161,8 +161,8 @@ def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
     absorbed: Absorbed = {}
     kept, entered = None, whole
     if unrolled.state is not None:
-        kept, entered = _add(unrolled.state, name, rule, whole, absorbed)
-    parts = [entered] if unrolled.terms is None else _add(unrolled.terms, name, rule, entered, absorbed)
+        kept, entered = _split_sum(unrolled.state, name, rule, whole, absorbed)
+    parts = [entered] if unrolled.terms is None else _split_sum(unrolled.terms, name, rule, entered, absorbed)
     split = Split(kept, [], [], absorbed)
     for affine, fraction in zip(unrolled.affine, parts, strict=True):
         shares = rule.shares(affine.linear(name))
@@ -174,7 +174,7 @@ def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
     return split
 
 
-def _add(terms: Tensor, name: str, rule: Rule, fraction: Tensor, absorbed: Absorbed) -> tuple[Tensor, ...]:
+def _split_sum(terms: Tensor, name: str, rule: Rule, fraction: Tensor, absorbed: Absorbed) -> tuple[Tensor, ...]:
     """What each of the two terms (T, N, H, 2) of a sum gets, where ``fraction`` of the relevance reaches the sum."""
     outputs = terms.sum(dim=-1)
     added = Added(terms)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.maps import Dense, Side
-from textlrp.lrp.trace import Linear
+from textlrp.lrp.trace_steps import Linear
 
 
 class Affine(NamedTuple):
@@ -44,13 +44,13 @@ class Unrolled(NamedTuple):
     terms: Tensor | None = None
 
 
-Pair = tuple[Tensor, Tensor]
+TensorPair = tuple[Tensor, Tensor]
 
 
-def _lstm(inputs: Tensor, initial: Pair, weights: Pair, biases: Pair) -> Unrolled:
+def _lstm(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: TensorPair) -> Unrolled:
     """i, f, g, o in this order; c_t = f c_{t-1} + i g; h_t = o tanh c_t."""
     (w_ih, w_hh), bias = weights, biases[0] + biases[1]
-    h, c = (_room(inputs, state) for state in initial)
+    h, c = (_with_initial(inputs, state) for state in initial)
     z = inputs @ w_ih.T + bias
     for t in range(len(inputs)):
         z[t] += h[t] @ w_hh.T
@@ -63,10 +63,10 @@ def _lstm(inputs: Tensor, initial: Pair, weights: Pair, biases: Pair) -> Unrolle
     return Unrolled(torch.stack([h[1:], c[1:]], dim=2), terms, (candidate,))
 
 
-def _gru(inputs: Tensor, initial: Pair, weights: Pair, biases: Pair) -> Unrolled:
+def _gru(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: TensorPair) -> Unrolled:
     """r, z, n in this order; n = tanh(u + r m); h_t = z h_{t-1} + (1 - z) n."""
     (w_ih, w_hh), (b_ih, b_hh) = weights, biases
-    h = _room(inputs, initial[0])
+    h = _with_initial(inputs, initial[0])
     ahead = inputs @ w_ih.T + b_ih
     behind = torch.empty_like(ahead)
     for t in range(len(inputs)):
@@ -83,16 +83,16 @@ def _gru(inputs: Tensor, initial: Pair, weights: Pair, biases: Pair) -> Unrolled
     return Unrolled(h[1:, :, None], state, affine, terms)
 
 
-def _gru_gates(ahead: Tensor, behind: Tensor) -> tuple[Pair, Tensor, Tensor]:
+def _gru_gates(ahead: Tensor, behind: Tensor) -> tuple[TensorPair, Tensor, Tensor]:
     """r and z, u and m, of what inputs and states before give."""
     (r_x, z_x, u), (r_h, z_h, m) = ahead.chunk(3, dim=-1), behind.chunk(3, dim=-1)
     return ((r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()), u, m
 
 
-def _rnn(activation: Callable[[Tensor], Tensor]) -> Cell:
-    def cell(inputs: Tensor, initial: Pair, weights: Pair, biases: Pair) -> Unrolled:
+def _rnn(activation: Callable[[Tensor], Tensor]) -> RecurrentCell:
+    def cell(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: TensorPair) -> Unrolled:
         (w_ih, w_hh), bias = weights, biases[0] + biases[1]
-        h = _room(inputs, initial[0])
+        h = _with_initial(inputs, initial[0])
         z = inputs @ w_ih.T + bias
         for t in range(len(inputs)):
             z[t] += h[t] @ w_hh.T
@@ -102,8 +102,8 @@ def _rnn(activation: Callable[[Tensor], Tensor]) -> Cell:
     return cell
 
 
-Cell = Callable[[Tensor, Pair, Pair, Pair], Unrolled]
-CELLS: Mapping[str, tuple[Cell, int]] = {
+RecurrentCell = Callable[[Tensor, TensorPair, TensorPair, TensorPair], Unrolled]
+CELLS: Mapping[str, tuple[RecurrentCell, int]] = {
     "lstm": (_lstm, 4),
     "gru": (_gru, 3),
     "rnn_tanh": (_rnn(torch.tanh), 1),
@@ -112,7 +112,7 @@ CELLS: Mapping[str, tuple[Cell, int]] = {
 """The recurrent layers of torch, and how many blocks of H rows their weights have."""
 
 
-def _room(inputs: Tensor, initial: Tensor) -> Tensor:
+def _with_initial(inputs: Tensor, initial: Tensor) -> Tensor:
     """(T + 1, N, H) with the states before the first word in front."""
     states = inputs.new_empty((len(inputs) + 1, *initial.shape))
     states[0] = initial

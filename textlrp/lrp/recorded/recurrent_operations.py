@@ -9,11 +9,11 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from textlrp.lrp.recorded.calls import Call, register
+from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.recurrent import Recurrent, recurrent_steps
 from textlrp.lrp.recorded.steps import Moved
-from textlrp.lrp.rules import Rule
-from textlrp.lrp.trace import Absorbed
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace_steps import Absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,72 +43,90 @@ class _Arguments(NamedTuple):
     directions: int
     batch_first: bool
 
+    def sequences(self, value: Tensor) -> Tensor:
+        """To (N, T, ...) and, for those that are not packed, back again."""
+        if self.sizes is not None:
+            return value[None]
+        return value if self.batch_first else value.transpose(0, 1)
+
+    def weights_of(self, row: int) -> Sequence[Tensor | None]:
+        """The weights and biases of one direction of one layer."""
+        per = len(self.weights) // (self.layers * self.directions)
+        return [*self.weights[per * row : per * (row + 1)], *([] if self.biases else [None, None])]
+
+    def start_of(self, row: int, sequences: int) -> tuple[Tensor, Tensor | None]:
+        """The states h (N, H) before the first word, and c of an LSTM."""
+        h, *c = (state.reshape(len(state), sequences, -1)[row] for state in self.start)
+        return h, c[0] if c else None
+
 
 def _arguments(call: Call) -> _Arguments:
-    """Packed calls have the batch sizes as second argument, which moves the others."""
+    """Packed calls have the batch sizes as second argument, which moves the others.
+
+    Raises :class:`ModelError` on arguments whose relevance cannot be propagated.
+    """
     rest = list(call.args[1:])
     sizes = rest.pop(0) if isinstance(rest[2], (list, tuple)) else None
     start, weights, biases, layers, _, _, bidirectional, *batch_first = rest
     many = start if isinstance(start, (list, tuple)) else (start,)
-    return _Arguments(sizes, many, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
-
-
-@register("lstm", "gru", "rnn_tanh", "rnn_relu")
-def _(call: Call) -> None:
-    given = _arguments(call)
-    per = 4 if given.biases else 2
-    if len(given.weights) != per * given.layers * given.directions:
+    given = _Arguments(sizes, many, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
+    if len(weights) != (4 if biases else 2) * layers * given.directions:
         raise call.refuse("its states are projected (proj_size).")
-    if given.sizes is not None and (given.sizes != 1).any():
+    if sizes is not None and (sizes != 1).any():
         raise call.refuse("several sequences are packed into one, and only one at a time is known.")
-    if any(call.tracks(state) for state in given.start):
+    if any(call.tracks(state) for state in many):
         raise call.refuse("its initial states depend on the words.")
-    name = call.recorder.step_name(call.operation, given.weights[0])
+    return given
+
+
+def recurrent_layer(call: Call) -> None:
+    """LSTM, GRU and plain RNN layers: a step for each layer and direction."""
+    given = _arguments(call)
+    name = call.tape.step_name(call.operation, given.weights[0])
     words = call.numbers(call.args[0])
-
-    def sequences(value: Tensor) -> Tensor:
-        """To (N, T, ...) and, for those that are not packed, back again."""
-        if given.sizes is not None:
-            return value[None]
-        return value if given.batch_first else value.transpose(0, 1)
-
-    inputs = sequences(words)
-    length = inputs.shape[1]
-    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: sequences(found[0]))
+    inputs = given.sequences(words)
+    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: given.sequences(found[0]))
     states: list[Tensor] = []
-    read: list[str] = []
+    written: list[str] = []
     for layer in range(given.layers):
-        first = layer * given.directions
-        for row in range(first, first + given.directions):
-            written = call.recorder.new_value(call.operation)
-            weights = [*given.weights[per * row : per * (row + 1)], *([] if given.biases else [None, None])]
-            start = [state.reshape(len(state), len(inputs), -1)[row] for state in given.start]
-            step, found = recurrent_steps(
-                call.operation,
-                name,
-                value,
-                written,
-                inputs,
-                weights,
-                (start[0], start[1] if len(start) > 1 else None),
-                reverse=row > first,
-                lengths=torch.full((len(inputs),), length),
-            )
-            call.recorder.steps.append(Sequences(name, (value,), written, step))
-            states.append(found)
-            read.append(written)
-        value = _moved(call, read[first:], states[first:], _side_by_side)
-        inputs = _side_by_side(states[first:])
-    call.recorder.elements = max(call.recorder.elements, sum(state.numel() for state in states))
-    _moved(
-        call,
-        [value],
-        [inputs],
-        lambda found: sequences(found[0]) if given.sizes is None else found[0][0],
-        call.outputs[0],
-    )
-    for place, output in enumerate(call.outputs[1:]):
-        _moved(call, read, states, _last(place, given.directions, output.shape), output)
+        values, found = _one_layer(call, given, layer, name, value, inputs)
+        value = _moved(call, values, found, _side_by_side)
+        inputs = _side_by_side(found)
+        states += found
+        written += values
+    call.tape.elements = max(call.tape.elements, sum(state.numel() for state in states))
+
+    def output(found: Sequence[Tensor]) -> Tensor:
+        return given.sequences(found[0]) if given.sizes is None else found[0][0]
+
+    _moved(call, [value], [inputs], output, call.outputs[0])
+    for place, last in enumerate(call.outputs[1:]):
+        _moved(call, written, states, _last(place, given.directions, last.shape), last)
+
+
+def _one_layer(
+    call: Call, given: _Arguments, layer: int, name: str, value: str, inputs: Tensor
+) -> tuple[list[str], list[Tensor]]:
+    """The values and states (N, T, S, H) that each direction of one layer writes; ``value`` has its ``inputs``."""
+    written, states = [], []
+    lengths = torch.full((len(inputs),), inputs.shape[1])
+    for direction in range(given.directions):
+        row = layer * given.directions + direction
+        written.append(call.tape.new_value(call.operation))
+        step, found = recurrent_steps(
+            call.operation,
+            name,
+            value,
+            written[-1],
+            inputs,
+            given.weights_of(row),
+            given.start_of(row, len(inputs)),
+            reverse=direction == 1,
+            lengths=lengths,
+        )
+        call.tape.steps.append(Sequences(name, (value,), written[-1], step))
+        states.append(found)
+    return written, states
 
 
 def _side_by_side(states: Sequence[Tensor]) -> Tensor:
@@ -134,7 +152,6 @@ def _moved(
     output: Tensor | None = None,
 ) -> str:
     """A move that is written here; of a tensor of the module's own where ``output`` is given."""
-    recorder = call.recorder
-    value = recorder.new_value(call.operation) if output is None else recorder.write(output, call.operation)
-    recorder.steps.append(Moved("states", tuple(reads), value, function, tuple(part.detach() for part in inputs)))
+    value = call.tape.new_value(call.operation) if output is None else call.tape.write(output, call.operation)
+    call.tape.steps.append(Moved("states", tuple(reads), value, function, tuple(part.detach() for part in inputs)))
     return value

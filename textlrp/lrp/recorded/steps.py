@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
-from textlrp.lrp.maps import Bounds, Side, sides
-from textlrp.lrp.rules import Box, Part, Rule
-from textlrp.lrp.trace import Absorbed, sum_outputs
+from textlrp.lrp.maps import Bounds, Side, sides, sum_tensors
+from textlrp.lrp.shares import Box, Part, Rule
+from textlrp.lrp.trace_steps import Absorbed, sum_outputs
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
 """apply(input, weight), linear in each."""
@@ -38,12 +38,12 @@ class Applied:
     scale: Tensor | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        total = sum_of([self.apply(inputs, weight) for inputs, weight in self._sides(part)])
+        total = sum_tensors([self.apply(inputs, weight) for inputs, weight in self._sides(part)])
         return self._scaled(part, total)[None]
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         factor = self._scaled(part, factor)
-        return sum_of([self._adjoint(weight, factor) * inputs for inputs, weight in self._sides(part)])
+        return sum_tensors([self._adjoint(weight, factor) * inputs for inputs, weight in self._sides(part)])
 
     def _sides(self, part: Part | Box) -> tuple[Side, ...]:
         if part is Part.EVEN and self.connected is not None:
@@ -168,11 +168,3 @@ def led_through(result: Tensor, leaves: Sequence[Tensor], relevance: Tensor) -> 
         for each in relevance
     ]
     return [torch.stack([grads[place] for grads in per_target])[:, None] for place in range(len(leaves))]
-
-
-def sum_of(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of one or more tensors."""
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError
-from textlrp.lrp.recorded.record import evaluating, output_of
+from textlrp.lrp.recorded.swapped_vectors import evaluating, output_of
 from textlrp.lrp.recorded.watch import Lookups, Watch, tensors_in, written_in_place
 
 
@@ -39,10 +39,10 @@ class _Graph(Watch):
         self.seen: dict[int, Tensor] = {}
         self.searched: dict[int, Any] = {}
 
-    def looked_up(self, vectors: Tensor, positions: Tensor, call: Callable[..., Any], arguments: Lookups) -> Any:
+    def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
         leaf = vectors.detach().requires_grad_()
         self.leaves.append(leaf)
-        result = arguments.bag_of(leaf.clone()) if arguments.bag else leaf.clone()
+        result = super().looked_up(leaf.clone(), positions, arguments)
         self.seen[id(result)] = result
         return result
 

@@ -1,7 +1,7 @@
 """Watch a module's forward pass from the token ids on, without touching the module.
 
 A :class:`Watch` is a torch function mode: it sees every torch operation of a forward pass. It follows the token ids
-through operations that only move them, and says where an embedding looks them up.
+through operations that only move them, to the embeddings that look them up.
 """
 
 from __future__ import annotations
@@ -19,30 +19,23 @@ from textlrp.lrp.recorded.randomness import is_random, names
 NOWHERE = -1
 """The position of an id that was made up on the way: padding."""
 
-SQUASHES = frozenset({"softmax", "log_softmax", "softmin", "sigmoid", "hardsigmoid", "logsigmoid"})
+SQUASHES = names("softmax log_softmax softmin sigmoid hardsigmoid logsigmoid")
 """Operations that make probabilities of scores, where they stand at the end."""
 
-_FILLED = (torch.ones_like, torch.zeros_like)
-"""What does not differ between the two comes from none of the ids."""
-
-FRESH = frozenset(
-    names(
-        "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty "
-        "new_tensor"
-    )
+FRESH = names(
+    "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor"
 )
 """Operations that take no more than a shape or a type from their first argument."""
 
-LIKE = frozenset(names("expand_as view_as reshape_as type_as to"))
+LIKE = names("expand_as view_as reshape_as type_as to")
 """Operations that take no more than that from their second argument."""
-
 
 _INDEXED = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
 """Moves that read positions from another tensor."""
 
 
 class Watch(TorchFunctionMode):
-    """Follows the ids (1, T); subclasses say what becomes of looked-up vectors and of all other operations.
+    """Follows the ids (1, T); subclasses decide about looked-up vectors and all other operations.
 
     ``skip`` is the ordinal of a softmax or sigmoid that is left out, so that its input is what it would have given.
     """
@@ -55,9 +48,9 @@ class Watch(TorchFunctionMode):
         self.alive: list[Tensor] = [ids]  # an id() names a tensor only while it lives
         self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel()).reshape(ids.shape)}
 
-    def looked_up(self, vectors: Tensor, positions: Tensor, call: Callable[..., Any], arguments: Lookups) -> Any:
-        """What an embedding answers: ``vectors`` (..., D) of the ids at ``positions`` (...)."""
-        raise NotImplementedError
+    def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
+        """The result of an embedding or bag: ``vectors`` (..., D) of the ids at ``positions`` (...)."""
+        return arguments.bag_of(vectors) if arguments.bag else vectors
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Any operation that is not about ids."""
@@ -79,11 +72,11 @@ class Watch(TorchFunctionMode):
         if self.draws is None and is_random(operation, args, kwargs):
             self.draws = self.place(operation)
         arguments = self._lookups(operation, args, kwargs)
-        positions = None if arguments is None else self.positions.get(id(arguments.ids))
-        if arguments is not None and positions is not None:
-            _check_range(arguments, positions)
+        if arguments is not None:
+            positions = self.positions[id(arguments.ids)]
+            arguments.check_range(positions)
             vectors = nn.functional.embedding(arguments.ids, arguments.table)
-            return self.looked_up(vectors, positions, func, arguments)
+            return self.looked_up(vectors, positions, arguments)
         read = [tensor for tensor in tensors_in((args, kwargs)) if id(tensor) in self.positions]
         if not read or (operation in LIKE and id(args[0]) not in self.positions):
             return self.other(operation, func, args, kwargs)
@@ -93,13 +86,13 @@ class Watch(TorchFunctionMode):
         return result
 
     def _lookups(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Lookups | None:
-        """The arguments of an embedding, or of ``table[ids]`` with a parameter (V, D) as the table."""
+        """The arguments of an embedding of the ids, or of ``table[ids]`` with a parameter (V, D) as the table."""
         if operation in ("embedding", "embedding_bag"):
-            return Lookups(operation, args, kwargs)
+            arguments = Lookups(operation, args, kwargs)
+            return arguments if id(arguments.ids) in self.positions else None
         if operation == "getitem" and isinstance(args[0], nn.Parameter) and id(args[1]) in self.positions:
-            if args[0].dim() != 2:  # a number for each word is no vector, but a constant
-                return None
-            return Lookups("embedding", (args[1], args[0]), {})
+            # a number for each word is not a vector but a constant
+            return Lookups("embedding", (args[1], args[0]), {}) if args[0].dim() == 2 else None
         return None
 
     def _follow(
@@ -116,20 +109,16 @@ class Watch(TorchFunctionMode):
         read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
         indexed = operation in _INDEXED and id(args[0]) not in self.positions  # ids say where, and are not moved
         if operation in MOVES and not indexed:
+            filled = ({key: fill(ids) for key, ids in read.items()} for fill in (torch.ones_like, torch.zeros_like))
             moved, ones, zeros = (
-                list(tensors_in(replayed(func, args, kwargs, filled)))
-                for filled in (read, *({key: fill(positions) for key, positions in read.items()} for fill in _FILLED))
+                list(tensors_in(replayed(func, args, kwargs, instead))) for instead in (read, *filled)
             )
             for ids, positions, one, zero in zip(found, moved, ones, zeros, strict=True):
-                if any(ids is tensor for tensor in whole):
-                    self.follow(ids, torch.where(one != zero, positions, NOWHERE))
+                if any(ids is tensor for tensor in whole):  # where the two do not differ, it is none of the ids
+                    self.positions[id(ids)] = torch.where(one != zero, positions, NOWHERE)
         elif len(whole) == 1 and whole[0].shape == next(iter(read.values())).shape:
-            self.follow(whole[0], next(iter(read.values())))
-
-    def follow(self, ids: Tensor, positions: Tensor) -> None:
-        """From now on these are ids, of these positions."""
-        self.alive.append(ids)
-        self.positions[id(ids)] = positions
+            self.positions[id(whole[0])] = next(iter(read.values()))
+        self.alive += whole
 
 
 class Lookups:
@@ -176,18 +165,17 @@ class Lookups:
             return torch.where(counted.any(dim=1, keepdim=True), largest, 0)
         return weighted_sum(vectors, self.bag_weights().to(vectors.dtype))
 
-
-def _check_range(arguments: Lookups, positions: Tensor) -> None:
-    """Raise :class:`ModelError` on an id that the table does not have."""
-    ids, rows = arguments.ids, len(arguments.table)
-    outside = (ids < 0) | (ids >= rows)
-    if outside.any():
-        word = int(positions[outside][0])
-        place = f"word {word + 1} has" if word >= 0 else "padding has"
-        raise ModelError(
-            f"{place} the id {int(ids[outside][0])}, and the module's embedding has {rows} rows; ids from 0 to "
-            f"{rows - 1} are wanted of the vocabulary."
-        )
+    def check_range(self, positions: Tensor) -> None:
+        """Raise :class:`ModelError` on an id that the table does not have."""
+        rows = len(self.table)
+        outside = (self.ids < 0) | (self.ids >= rows)
+        if outside.any():
+            word = int(positions[outside][0])
+            place = f"word {word + 1} has" if word >= 0 else "padding has"
+            raise ModelError(
+                f"{place} the id {int(self.ids[outside][0])}, and the module's embedding has {rows} rows; ids from 0 "
+                f"to {rows - 1} are wanted of the vocabulary."
+            )
 
 
 def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
@@ -195,14 +183,12 @@ def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
     return (weights[..., None] * vectors).sum(dim=-2)
 
 
-MOVES = frozenset(
-    names(
-        "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze "
-        "unsqueeze expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select "
-        "gather take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip "
-        "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold "
-        "diagonal"
-    )
+MOVES = names(
+    "view reshape flatten ravel unflatten transpose swapaxes swapdims permute movedim moveaxis T mT t squeeze "
+    "unsqueeze expand expand_as broadcast_to repeat tile repeat_interleave getitem narrow select index_select "
+    "gather take_along_dim pad cat concat concatenate stack hstack vstack split chunk unbind tensor_split flip "
+    "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold "
+    "diagonal"
 )
 """Operations that only move numbers about, or put constants between them."""
 
@@ -213,7 +199,7 @@ def operation_of(function: Callable[..., Any]) -> str:
     parts = name.split(".")
     last = parts[-2] if parts[-1] in ("__get__", "__set__") and len(parts) > 1 else parts[-1]
     plain = last.strip("_")
-    return plain[1:] if plain in _IN_PLACE else plain
+    return plain[1:] if plain in _IN_PLACE_OPERATORS else plain
 
 
 def written_in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
@@ -222,13 +208,13 @@ def written_in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: 
     if (
         operation_of(function) == "setitem"
         or (plain.endswith("_") and not plain.startswith("_"))
-        or (plain.startswith("__i") and plain.strip("_") in _IN_PLACE)
+        or (plain.startswith("__i") and plain.strip("_") in _IN_PLACE_OPERATORS)
     ):
         return [tensor for tensor in args[:1] if isinstance(tensor, Tensor) and tensor.is_floating_point()]
     return list(tensors_in(kwargs.get("out")))
 
 
-_IN_PLACE = ("iadd", "isub", "imul", "itruediv", "imatmul")
+_IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "imatmul")
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.linear_model import (
@@ -27,10 +26,9 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.preprocessing import binarize
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-
-Array = NDArray[Any]
 
 LINEAR = (
     LinearSVC,
@@ -44,7 +42,7 @@ LINEAR = (
 """Linear models whose scores are those of ``decision_function``."""
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
 """Linear models whose scores are those of ``predict_joint_log_proba``."""
-SUPPORTED = (
+SUPPORTED_CLASSIFIERS = (
     "LinearSVC, SVC and NuSVC with kernel='linear' for two classes, LogisticRegression, "
     "SGDClassifier, RidgeClassifier, Perceptron, PassiveAggressiveClassifier, "
     "OneVsRestClassifier of these, MultinomialNB, ComplementNB and BernoulliNB"
@@ -107,7 +105,8 @@ def linear_head(estimator: Any, name: str) -> Head:
         return _kernel_machine(estimator, name)
     if not isinstance(estimator, supported):
         raise ModelError(
-            f"the last step, {name!r}, is a {kind}, which cannot be explained exactly; {SUPPORTED} are supported."
+            f"the last step, {name!r}, is a {kind}, which cannot be explained exactly; "
+            f"{SUPPORTED_CLASSIFIERS} are supported."
         )
     if not hasattr(estimator, "classes_"):
         raise ModelError(f"the {kind} {name!r} is not fitted; call pipeline.fit(texts, labels) first.")
@@ -207,16 +206,16 @@ def _bayes(estimator: Any) -> Head:
     if isinstance(estimator, ComplementNB):  # which looks at the prior only where there is a single class
         prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
-        return Head(classes, present, prior, probabilities=_normalised)
+        return Head(classes, present, prior, probabilities=_softmax)
     with np.errstate(divide="ignore"):
         absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
-    return Head(classes, present, prior, absent, estimator.binarize, _normalised)
+    return Head(classes, present, prior, absent, estimator.binarize, _softmax)
 
 
 # ---- probabilities, by scikit-learn itself
 
 
-def _normalised(scores: Array) -> Array:
+def _softmax(scores: Array) -> Array:
     return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
 
 

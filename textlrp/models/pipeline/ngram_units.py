@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.feature_extraction.text import CountVectorizer
 
+from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.alignment import Aligned, align_changed, align_pieces, same_places
 from textlrp.text.placing import Offsets, place, place_most, warn_unsure
-
-Index = NDArray[np.int64]
 
 _WHITESPACE = re.compile(r"\s\s+")
 
@@ -32,8 +30,8 @@ class Units(NamedTuple):
 
     spans: Offsets
     forms: tuple[str, ...]
-    first: Index
-    last: Index
+    first: IntArray
+    last: IntArray
     stopped: Offsets
 
 
@@ -104,7 +102,7 @@ def _located(
         aligned = align(text)
         if exact is not None:
             return forms, aligned.origin(_checked_spans(exact(changed), len(forms), len(changed), name))
-        spans, unsure = _found(forms, changed, name)
+        spans, unsure = _spans_of_results(forms, changed, name)
         if unsure:
             warn_unsure(name, SPANS_REMEDY)
         return forms, aligned.origin(spans)
@@ -115,7 +113,7 @@ def _located(
 SPANS_REMEDY = "give the callable an attribute spans: a function text -> (start, end) pairs, one for each result"
 
 
-def _found(forms: Sequence[str], text: str, name: str) -> tuple[Offsets, bool]:
+def _spans_of_results(forms: Sequence[str], text: str, name: str) -> tuple[Offsets, bool]:
     """Spans of strings in a text, or in the same text in lower case; and whether others are just as likely."""
     lowered = align_pieces(text, str.lower)
     versions = [each for each in (same_places(text), lowered) if each is not None]
@@ -149,7 +147,7 @@ def _checked_spans(given: Any, count: int, length: int, name: str) -> Offsets:
     return spans.astype(np.int32)
 
 
-def _runs(units: int, low: int, high: int) -> tuple[Index, Index]:
+def _runs(units: int, low: int, high: int) -> tuple[IntArray, IntArray]:
     """First and last (not included) of all runs of ``low`` to ``high`` units."""
     lengths = range(low, min(high, units) + 1)
     first = [np.arange(units - length + 1) for length in lengths]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,48 +19,40 @@ from scipy import sparse
 from sklearn.pipeline import Pipeline
 from torch import Tensor
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError
 from textlrp.lrp.maps import Bounds, Features
-from textlrp.lrp.rules import Box
-from textlrp.lrp.trace import Linear, Step, Trace
-from textlrp.models.base import DTYPES
-from textlrp.models.differentiable import Point
+from textlrp.lrp.shares import Box
+from textlrp.lrp.trace import Trace
+from textlrp.lrp.trace_steps import Linear, Step
+from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
-from textlrp.models.options import Texts, check_texts
+from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.pipeline.fingerprint import digest
 from textlrp.models.pipeline.linear import Head, linear_head
 from textlrp.models.pipeline.pipeline_steps import Stage, make_stage
-from textlrp.models.pipeline.provenance import Source, read_document
-from textlrp.models.pipeline.vectorizers import TextVectorizer, check_numbers, count_columns, own_numbers
+from textlrp.models.pipeline.provenance import ReadSource, read_document
+from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, own_numbers
 from textlrp.models.sparse_tape import Absent, ToWords, joint_shares
+from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
-from textlrp.text.batches import Batch, pad
-
-Array = NDArray[Any]
+from textlrp.text.batches import Batch, end_to_end
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PipelineBatch(Batch):
     """Readings with the pipeline's own ``features`` (N, J), CSR, and the ``sources`` (N,) that they came from.
 
-    The ``ids`` are 1: a pipeline knows n-grams and not words.
+    The ``words`` are 1: a pipeline knows n-grams and not words.
     """
 
     features: Any
-    sources: tuple[Source, ...]
+    sources: tuple[ReadSource, ...]
 
     def select(self, rows: Sequence[int]) -> PipelineBatch:
-        """Some of the readings, in the order of ``rows``; padding is cut to the longest of them."""
-        lengths = self.lengths[list(rows)]
-        return PipelineBatch(
-            tuple(self.readings[row] for row in rows),
-            self.ids[list(rows), : int(lengths.max(initial=0))],
-            lengths,
-            tuple(self.status[row] for row in rows),
-            tuple(self.counts[row] for row in rows),
-            self.features[list(rows)],
-            tuple(self.sources[row] for row in rows),
-        )
+        """Some of the readings, in the order of ``rows``."""
+        some = super().select(rows)
+        return replace(some, features=self.features[list(rows)], sources=tuple(self.sources[row] for row in rows))
 
 
 @dataclass(eq=False)
@@ -81,7 +73,7 @@ class PipelineModel:
     stage: Stage
     head: Head
 
-    def encode(self, texts: Texts) -> PipelineBatch:
+    def encode(self, texts: TextInputs) -> PipelineBatch:
         """Texts with their tokens and features.
 
         Raises :class:`ModelError` where a vectorizer's features cannot be found in a text.
@@ -96,14 +88,12 @@ class PipelineModel:
         for place, reader in enumerate(self.readers):
             traced = [source.traced[place] for source in sources]
             own = own_numbers(reader, [source.text for source in sources])
-            check_numbers(reader, own, count_columns(reader, [(each.columns, each.signs) for each in traced]))
+            check_rebuilt_counts(reader, own, count_columns(reader, [(each.columns, each.signs) for each in traced]))
             numbers.append(own)
         readings = tuple(reading for reading, _ in read)
-        ids, lengths = pad([np.ones(len(reading.positions), dtype=np.int64) for reading in readings])
         return PipelineBatch(
             readings,
-            ids,
-            lengths,
+            *end_to_end([np.ones(len(reading.positions), dtype=np.int64) for reading in readings]),
             tuple(reading.status for reading in readings),
             tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings),
             self.head.prepare(self.stage.run(numbers)),
@@ -155,7 +145,7 @@ class PipelineModel:
         steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, entries))
         return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The features of text ``n`` that are not zero, (E, 1), and the linear model over them.
 
         What an n-gram made of padding alone is given is lost in ``to_words``: no word stands for it.
@@ -173,7 +163,7 @@ class PipelineModel:
         def to_words(values: Tensor) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray((words.T @ values.numpy().T).T))
 
-        return Point(torch.from_numpy(row.data[:, None].copy()), forward, to_words)
+        return InputPoint(torch.from_numpy(row.data[:, None].copy()), forward, to_words)
 
     def _finite(self, scores: Array, batch: Batch) -> Array:
         return check_scores(scores, self.classes_, lambda n: batch.readings[n].document_id)
@@ -183,7 +173,9 @@ class PipelineModel:
         low, high = (0.0, 1.0) if self.head.threshold is not None else self.stage.bounds
         if not (math.isfinite(low) and math.isfinite(high)):
             return None
-        return lambda: Box(torch.tensor(low, dtype=DTYPES[dtype]), torch.tensor(high, dtype=DTYPES[dtype]))
+        return lambda: Box(
+            torch.tensor(low, dtype=TORCH_DTYPES[dtype]), torch.tensor(high, dtype=TORCH_DTYPES[dtype])
+        )
 
     def _shares(self, batch: PipelineBatch) -> list[Any]:
         """How each text's features that are not zero are shared over its words: (E, L + 1), the last is unread."""
@@ -210,7 +202,7 @@ def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
     but for a Document's ``skip``, whose characters become blanks.
     Raises :class:`ModelError` on any other step, by name, and where it is not fitted.
     """
-    if dtype not in DTYPES:
+    if dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
     if not isinstance(pipeline, Pipeline):
         raise ModelError(

@@ -23,18 +23,18 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.ngram_units import Index
 from textlrp.models.pipeline.vectorizers import VECTORIZERS, TextVectorizer, text_vectorizer
 
-SUPPORTED = (
+SUPPORTED_STEPS = (
     "CountVectorizer, TfidfVectorizer, HashingVectorizer, TfidfTransformer, FeatureUnion, Pipeline, selectors such "
     "as SelectKBest, Normalizer, MaxAbsScaler, StandardScaler(with_mean=False), "
     "RobustScaler(with_centering=False) and 'passthrough'"
 )
 
 
-class Bounds(NamedTuple):
+class ValueRange(NamedTuple):
     """Where the values of a stage lie, 0 included; infinite where nothing is known."""
 
     low: float
@@ -50,9 +50,9 @@ class Stage:
     """
 
     run: Callable[[Sequence[Any]], Any]
-    vectorizer: Index
-    column: Index
-    bounds: Bounds
+    vectorizer: IntArray
+    column: IntArray
+    bounds: ValueRange
 
 
 def make_stage(
@@ -103,14 +103,14 @@ def _reading(step: Any, name: str, readers: list[TextVectorizer]) -> Stage:
     return Stage(lambda numbers: numbers[place], np.full_like(columns, place), columns, _vectorizer_bounds(reader))
 
 
-def _vectorizer_bounds(reader: TextVectorizer) -> Bounds:
+def _vectorizer_bounds(reader: TextVectorizer) -> ValueRange:
     own = reader.vectorizer
     if isinstance(own, TfidfVectorizer):
-        return Bounds(0.0, math.inf if own.norm is None else 1.0)
+        return ValueRange(0.0, math.inf if own.norm is None else 1.0)
     if isinstance(own, HashingVectorizer):
         high = 1.0 if own.norm is not None or own.binary else math.inf
-        return Bounds(-high if own.alternate_sign and not own.binary else 0.0, high)
-    return Bounds(0.0, 1.0 if own.binary else math.inf)
+        return ValueRange(-high if own.alternate_sign and not own.binary else 0.0, high)
+    return ValueRange(0.0, 1.0 if own.binary else math.inf)
 
 
 def _union(
@@ -143,7 +143,7 @@ def _union(
         run,
         np.concatenate([branch.vectorizer for branch in branches]),
         np.concatenate([branch.column for branch in branches]),
-        Bounds(min([0.0, *ends]), max([0.0, *ends])),
+        ValueRange(min([0.0, *ends]), max([0.0, *ends])),
     )
 
 
@@ -180,8 +180,8 @@ def _features(step: Any, name: str, before: Stage, features: list[Any]) -> Stage
         )
     if kind not in _AFTER:
         raise ModelError(
-            f"the step {name!r} is a {kind.__name__}, whose features cannot be followed back to words; {SUPPORTED} "
-            "are supported before the linear model."
+            f"the step {name!r} is a {kind.__name__}, whose features cannot be followed back to words; "
+            f"{SUPPORTED_STEPS} are supported before the linear model."
         )
     if kind is not Normalizer:  # which learns nothing
         _fitted(step, name)
@@ -212,17 +212,17 @@ def _fitted(step: Any, name: str) -> Any:
     return step
 
 
-def _of_unit_length(step: Any, bounds: Bounds) -> Bounds:
+def _of_unit_length(step: Any, bounds: ValueRange) -> ValueRange:
     """Bounds after a norm, where there is one."""
     high = math.inf if step.norm is None else 1.0
-    return Bounds(-high if bounds.low < 0 else 0.0, high)
+    return ValueRange(-high if bounds.low < 0 else 0.0, high)
 
 
-_AFTER: Mapping[type, Callable[[Any, Bounds], Bounds]] = {
+_AFTER: Mapping[type, Callable[[Any, ValueRange], ValueRange]] = {
     TfidfTransformer: _of_unit_length,
     Normalizer: _of_unit_length,
-    MaxAbsScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
-    StandardScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
-    RobustScaler: lambda step, bounds: Bounds(-math.inf if bounds.low < 0 else 0.0, math.inf),
+    MaxAbsScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
+    StandardScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
+    RobustScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
 }
 """Steps that give each feature another value, and the bounds of that. A subclass may do anything, so has no place."""

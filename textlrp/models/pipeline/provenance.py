@@ -18,13 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.models.pipeline.ngram_units import Index
+from textlrp.arrays import IntArray
 from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyse
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading
 from textlrp.text.placing import Offsets
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,13 +33,13 @@ class Traced:
     relevance is shared over the tokens; a row of zeros where it came from nowhere.
     """
 
-    columns: Index
-    signs: Index
-    first: Index
-    last: Index
+    columns: IntArray
+    signs: IntArray
+    first: IntArray
+    last: IntArray
     shares: Any
 
-    def kept(self, keep: NDArray[np.bool_]) -> tuple[Index, Index]:
+    def kept(self, keep: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
         """Columns and signs of the occurrences that no dropped unit takes part in.
 
         A unit is dropped when all its tokens are: ``keep`` (L,) is False there.
@@ -52,7 +50,7 @@ class Traced:
         whole = before[self.first] == before[self.last]
         return self.columns[whole], self.signs[whole]
 
-    def column_shares(self, wanted: Index, *, present: bool) -> Any:
+    def column_shares(self, wanted: IntArray, *, present: bool) -> Any:
         """How the relevance of columns ``wanted`` (J,) is shared: (J, L + 1), CSR, the last for what is unread.
 
         ``present``: a column counts once however often it occurs, whatever the signs.
@@ -65,7 +63,7 @@ class Traced:
         occurrences = sparse.csr_matrix((weight, (row, np.arange(len(chosen)))), shape=(len(columns), len(chosen)))
         return (occurrences @ self._occurrence_shares(chosen))[np.searchsorted(columns, wanted)]
 
-    def _occurrence_shares(self, chosen: Index) -> Any:
+    def _occurrence_shares(self, chosen: IntArray) -> Any:
         """(chosen, L + 1), CSR: each occurrence equally over those of its units that the text has."""
         first, lengths = self.first[chosen], (self.last - self.first)[chosen]
         row = np.repeat(np.arange(len(chosen)), lengths)
@@ -80,7 +78,7 @@ class Traced:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class ReadSource:
     """A text as a pipeline read it: ``text`` with skipped ranges blanked, and what each vectorizer saw in it."""
 
     text: str
@@ -89,7 +87,7 @@ class Source:
 
 def read_document(
     document: Document, readers: Sequence[TextVectorizer], used: Sequence[NDArray[np.bool_]]
-) -> tuple[Reading, Source]:
+) -> tuple[Reading, ReadSource]:
     """What the vectorizers see in a document, and its tokens.
 
     ``used``: which columns (V,) of each vectorizer the linear model sees.
@@ -119,7 +117,7 @@ def read_document(
         Traced(*found[3:], _unit_shares(*places, spans, number, len(positions)))
         for found, places in zip(analyses, reached, strict=True)
     )
-    return reading, Source(text, traced)
+    return reading, ReadSource(text, traced)
 
 
 def blank(text: str, skip: Ranges) -> str:
@@ -159,7 +157,7 @@ def _skipped_words(document: Document, readers: Sequence[TextVectorizer]) -> lis
 
 def _status(
     spans: Offsets, skip: Ranges, analyses: Sequence[Analysis], used: Sequence[NDArray[np.bool_]]
-) -> tuple[NDArray[np.uint8], list[tuple[Index, Index]]]:
+) -> tuple[NDArray[np.uint8], list[tuple[IntArray, IntArray]]]:
     """The status (T,) of each token, and the first and last token (not included) of each unit."""
     status = np.full(len(spans), Status.NOT_A_WORD, dtype=np.uint8)
     reached = []
@@ -180,13 +178,13 @@ def _status(
     return status, reached
 
 
-def _cover(first: Index, last: Index, size: int) -> NDArray[np.bool_]:
+def _cover(first: IntArray, last: IntArray, size: int) -> NDArray[np.bool_]:
     """(size,): which places the runs from ``first`` to ``last`` (not included) cover."""
     opened = np.bincount(first, minlength=size + 1) - np.bincount(last, minlength=size + 1)
     return np.asarray(np.cumsum(opened)[:-1] > 0)
 
 
-def _unit_shares(low: Index, high: Index, spans: Offsets, number: Index, read: int) -> Any:
+def _unit_shares(low: IntArray, high: IntArray, spans: Offsets, number: IntArray, read: int) -> Any:
     """(M, L), CSR: each unit over the tokens ``low`` to ``high`` by length; ``number`` (T,) counts those read."""
     lengths = high - low
     unit = np.repeat(np.arange(len(low)), lengths)

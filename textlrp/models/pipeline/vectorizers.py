@@ -20,11 +20,12 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sklearn.preprocessing import normalize
 from sklearn.utils import murmurhash3_32
 
+from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.ngram_units import Index, Units, make_units
+from textlrp.models.pipeline.ngram_units import Units, make_units
 from textlrp.text.placing import Offsets
 
-Places = Callable[[Sequence[str]], tuple[Index, Index]]
+Places = Callable[[Sequence[str]], tuple[IntArray, IntArray]]
 """Features -> the column of each (-1: none) and its sign."""
 
 VECTORIZERS = (CountVectorizer, HashingVectorizer)
@@ -41,10 +42,10 @@ class Analysis(NamedTuple):
     spans: Offsets
     forms: tuple[str, ...]
     stopped: Offsets
-    columns: Index
-    signs: Index
-    first: Index
-    last: Index
+    columns: IntArray
+    signs: IntArray
+    first: IntArray
+    last: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +101,7 @@ def analyse(reader: TextVectorizer, text: str) -> Analysis:
     )
 
 
-def count_columns(reader: TextVectorizer, found: Sequence[tuple[Index, Index]]) -> Any:
+def count_columns(reader: TextVectorizer, found: Sequence[tuple[IntArray, IntArray]]) -> Any:
     """The vectorizer's own numbers (N, V), CSR, from the columns and signs of each text's occurrences."""
     counts = [len(columns) for columns, _ in found]
     rows = np.repeat(np.arange(len(found)), counts)
@@ -112,7 +113,7 @@ def count_columns(reader: TextVectorizer, found: Sequence[tuple[Index, Index]]) 
     matrix.sum_duplicates()
     if reader.present:
         matrix.data.fill(1)
-    return _weighted(reader.vectorizer, matrix)
+    return _vectorizer_weights(reader.vectorizer, matrix)
 
 
 def own_numbers(reader: TextVectorizer, texts: Sequence[str]) -> Any:
@@ -122,7 +123,7 @@ def own_numbers(reader: TextVectorizer, texts: Sequence[str]) -> Any:
     return sparse.csr_matrix(reader.vectorizer.transform(texts))
 
 
-def check_numbers(reader: TextVectorizer, own: Any, rebuilt: Any) -> None:
+def check_rebuilt_counts(reader: TextVectorizer, own: Any, rebuilt: Any) -> None:
     """Raise :class:`ModelError` unless the numbers rebuilt from occurrences are the vectorizer's own (N, V)."""
     difference = abs(own - rebuilt)
     size = abs(own).max() if own.nnz else 0.0
@@ -142,7 +143,7 @@ def check_numbers(reader: TextVectorizer, own: Any, rebuilt: Any) -> None:
 def _hashed(width: int, alternate: bool) -> Places:
     """Columns and signs as scikit-learn's FeatureHasher has them."""
 
-    def places(features: Sequence[str]) -> tuple[Index, Index]:
+    def places(features: Sequence[str]) -> tuple[IntArray, IntArray]:
         hashes = np.array([murmurhash3_32(feature, seed=0) for feature in features], dtype=np.int64)
         # the smallest hash has no positive counterpart in 32 bits, and is treated apart there
         columns = np.where(hashes == -(2**31), (2**31 - width) % width, np.abs(hashes) % width)
@@ -159,14 +160,14 @@ def _vocabulary_places(vectorizer: Any, name: str) -> tuple[int, Places]:
         raise ModelError(f"{name} is not fitted; call pipeline.fit(texts, labels) first.") from None
     vocabulary = vectorizer.vocabulary_
 
-    def places(features: Sequence[str]) -> tuple[Index, Index]:
+    def places(features: Sequence[str]) -> tuple[IntArray, IntArray]:
         columns = np.array([vocabulary.get(feature, -1) for feature in features], dtype=np.int64)
         return columns, np.ones_like(columns)
 
     return len(vocabulary), places
 
 
-def _weighted(vectorizer: Any, counts: Any) -> Any:
+def _vectorizer_weights(vectorizer: Any, counts: Any) -> Any:
     if isinstance(vectorizer, TfidfVectorizer):
         if not counts.shape[0]:
             return counts

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
-from textlrp.lrp.recorded.record import evaluating
-from textlrp.models.outputs import choose_output, listed, named_outputs
-from textlrp.models.torch_module.refusals import CUT_OFF, FORWARD_ERRORS, OFFSETS, said, unreadable
+from textlrp.lrp.recorded.swapped_vectors import evaluating
+from textlrp.models.outputs import choose_output, named_outputs, outputs_with_shapes
+from textlrp.models.torch_module.refusals import CUT_OFF, FORWARD_ERRORS, OFFSETS, on_one_line, unreadable
 from textlrp.text.batches import Batch
 
 MOST_PADDING = 64
@@ -41,8 +41,7 @@ class ModuleCalls:
 
     def one_text(self, module: nn.Module, batch: Batch, n: int) -> tuple[Tensor, Forward]:
         """The ids (1, L) of a text, and the function that gives its class scores."""
-        length = int(batch.lengths[n])
-        return ids_of_text(batch, n), self.forward(module, length)
+        return ids_of_text(batch, n), self.forward(module, int(batch.lengths[n]))
 
     def forward(self, module: nn.Module, *lengths_of_texts: int) -> Forward:
         """The function from ids (N, L) to class scores."""
@@ -80,7 +79,7 @@ class ModuleCalls:
             if "nference tensor" in str(problem):  # of an inference_mode() inside of forward
                 raise ModelError(CUT_OFF) from problem
             raise ModelError(
-                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {said(problem)}"
+                f"the module stopped at text {name!r} of {length} word{'s' * (length != 1)}: {on_one_line(problem)}"
                 f"{self._hint(module, batch, n, problem)}"
             ) from problem
 
@@ -103,9 +102,10 @@ class ModuleCalls:
         outputs = named_outputs(result)
         if self.output in outputs:
             return outputs[self.output]
+        shapes = [(name, tuple(tensor.shape)) for name, tensor in outputs.items()]
         raise OptionError(
             f"scores must be the name or position of one of the module's outputs; got {self.output!r}. The module "
-            f"returns {listed([(name, tuple(tensor.shape)) for name, tensor in outputs.items()]) or 'no numbers'}."
+            f"returns {outputs_with_shapes(shapes) or 'no numbers'}."
         )
 
     def _shapes(self, module: nn.Module, ids: Tensor) -> list[tuple[str, tuple[int, ...]]]:
@@ -134,4 +134,4 @@ class ModuleCalls:
 
 def ids_of_text(batch: Batch, n: int) -> Tensor:
     """(1, L) ids of one text, without padding."""
-    return torch.from_numpy(batch.ids[n : n + 1, : int(batch.lengths[n])].copy())
+    return torch.from_numpy(batch.text(n)[None].copy())

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from textlrp.errors import ModelError
-from textlrp.models.base import DTYPES
-from textlrp.models.torch_module.refusals import said
+from textlrp.models.text_options import TORCH_DTYPES
+from textlrp.models.torch_module.refusals import on_one_line
 
 State = tuple[tuple[int, int], ...]
 """Identity and version of each parameter and buffer."""
@@ -33,9 +33,9 @@ class ModuleCopies:
         if dtype is None and own & {torch.float16, torch.bfloat16}:
             dtype = "float32"
         tensors = list(chain(self.module.parameters(), self.module.buffers()))
-        if (dtype is None or own <= {DTYPES[dtype]}) and not any(tensor.is_inference() for tensor in tensors):
+        if (dtype is None or own <= {TORCH_DTYPES[dtype]}) and not any(tensor.is_inference() for tensor in tensors):
             return self.module
-        dtype = dtype or next((name for name, each in DTYPES.items() if each in own), "float32")
+        dtype = dtype or next((name for name, each in TORCH_DTYPES.items() if each in own), "float32")
         # an inference tensor counts no versions
         state = tuple((id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in tensors)
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained in the meantime
@@ -45,8 +45,8 @@ class ModuleCopies:
     def _copy(self, dtype: str) -> nn.Module:
         try:
             with torch.inference_mode(False):  # so that gradients can be taken through the copy
-                return copy.deepcopy(self.module).to(DTYPES[dtype])
+                return copy.deepcopy(self.module).to(TORCH_DTYPES[dtype])
         except (RuntimeError, TypeError) as problem:
             raise ModelError(
-                f"the module cannot be copied ({said(problem)}); bring it to {dtype} yourself, without dtype=."
+                f"the module cannot be copied ({on_one_line(problem)}); bring it to {dtype} yourself, without dtype=."
             ) from problem

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
-from textlrp.lrp.recorded.record import Recording, Squash, recording
-from textlrp.lrp.recorded.swapped_vectors import Change, looked_up_vectors, squashes_in, swapped, swapped_scores
+from textlrp.lrp.recorded.record import Recording, recording
+from textlrp.lrp.recorded.swapped_vectors import VectorChange, looked_up_vectors, squashes_in, swapped, swapped_scores
+from textlrp.lrp.recorded.tape import Squash
 from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.trace import Trace
-from textlrp.models.differentiable import Point
-from textlrp.models.options import Texts
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_calls import Forward, ModuleCalls
 from textlrp.models.torch_module.module_copies import ModuleCopies
-from textlrp.models.torch_module.refusals import FORWARD_ERRORS, check_numbers, said
+from textlrp.models.torch_module.refusals import FORWARD_ERRORS, check_finite_scores, on_one_line
 from textlrp.models.torch_module.word_reader import WordReader
 from textlrp.text.batches import Batch
 
@@ -83,7 +84,7 @@ class TorchTextModel:
         digest.update(repr(self.classes_.tolist()).encode())
         return digest.hexdigest()[:12]
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """The texts as the module reads them: ids (N, L), padded at the right with ``padding``."""
         return self.words.encode(texts)
 
@@ -95,7 +96,7 @@ class TorchTextModel:
             else:
                 rows = range(len(batch))
                 scores = torch.cat([self._alone(batch, n, None if keep is None else keep[n]) for n in rows])
-        check_numbers(scores, batch)
+        check_finite_scores(scores, batch)
         return scores.numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
@@ -110,7 +111,7 @@ class TorchTextModel:
                 self._all_seen = True
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1], batch, n)
-        check_numbers(found.trace.scores, batch)
+        check_finite_scores(found.trace.scores, batch)
         self._end = self._end or _end_of(found)
         return found.trace
 
@@ -123,7 +124,7 @@ class TorchTextModel:
             return torch.softmax(values, dim=1).numpy()
         return torch.sigmoid(values).numpy() if self._end.single else None
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> Point:
+    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The vectors (L, D) that the embeddings give for one text; those of several embeddings are concatenated."""
         module = self._copies.in_dtype(dtype)
         ids, forward = self._calls.one_text(module, batch, n)
@@ -137,7 +138,7 @@ class TorchTextModel:
             rows = [swapped_scores(module, ids, forward, _instead(each, sizes), skip) for each in alternatives]
             return torch.cat(rows)
 
-        return Point(torch.cat(tables, dim=1), scores)
+        return InputPoint(torch.cat(tables, dim=1), scores)
 
     # ---- calling
 
@@ -186,7 +187,7 @@ class TorchTextModel:
             except TextlrpError:
                 raise
             except FORWARD_ERRORS as problem:
-                stopped = said(problem)
+                stopped = on_one_line(problem)
         raise OptionError(
             f"classes must be the labels of the module's scores; got None, and a trial stopped with {stopped}. Pass "
             "classes=, or lengths= if forward takes the lengths of the texts."
@@ -221,7 +222,7 @@ def _skipped(end: ModuleEnd, module: nn.Module, ids: Tensor, forward: Forward) -
     return squashes_in(module, ids, forward) - end.squashes + end.squash.ordinal
 
 
-def _instead(own: Tensor, sizes: Sequence[int]) -> Change:
+def _instead(own: Tensor, sizes: Sequence[int]) -> VectorChange:
     """Other vectors (L, D) for the words of a text; D is that of all embeddings together, ``sizes`` of each."""
     tables = torch.split(own, list(sizes), dim=1)
 
@@ -231,7 +232,7 @@ def _instead(own: Tensor, sizes: Sequence[int]) -> Change:
     return change
 
 
-def _keeping(keep: NDArray[np.bool_] | None) -> Change:
+def _keeping(keep: NDArray[np.bool_] | None) -> VectorChange:
     """The zero vector for words with ``keep`` (L,) False."""
 
     def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ def unreadable(name: str) -> DataError:
 _MODULE_ADVICE = "The module has a weight that is not finite, or it divides by zero or overflows for this text."
 
 
-def check_numbers(scores: Tensor, batch: Batch) -> None:
+def check_finite_scores(scores: Tensor, batch: Batch) -> None:
     """Raise where a score (N, C) is not finite, as that of an empty text often is."""
     for n in scores.isfinite().logical_not().any(dim=1).nonzero().flatten().tolist():
         name = batch.readings[n].document_id
@@ -73,6 +73,6 @@ def check_module(module: nn.Module) -> None:
             )
 
 
-def said(problem: Exception) -> str:
+def on_one_line(problem: Exception) -> str:
     """An error of the user's module on one line."""
     return f"{type(problem).__name__}: {str(problem).strip().split(chr(10))[0].rstrip('.')}"

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError
-from textlrp.models.options import Texts, check_texts, is_whole
+from textlrp.models.options import TextInputs, check_texts, is_whole
 from textlrp.records import Document, Status, Tokens
-from textlrp.text.batches import Batch, Reading
+from textlrp.text.batches import Batch, Reading, end_to_end
 from textlrp.text.invisible import visible_with_origins
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer, WholeTokenizer
 
-Lookup = Mapping[str, int] | Callable[[str], int | None]
+WordLookup = Mapping[str, int] | Callable[[str], int | None]
 """word -> id; a word that is not there has no id."""
 
 
@@ -29,11 +29,11 @@ class WordReader:
     """The user's tokenizer and vocabulary; ``unknown`` is the id of words without one, or None to leave them out."""
 
     tokenizer: Tokenizer
-    vocabulary: Lookup
+    vocabulary: WordLookup
     unknown: int | None
     padding: int
 
-    def encode(self, texts: Texts) -> Batch:
+    def encode(self, texts: TextInputs) -> Batch:
         """Ids (N, L), padded at the right with ``padding``; how many training documents have a word is not known."""
         readings, rows, statuses = [], [], []
         for number, document in enumerate(check_texts(texts)):
@@ -41,12 +41,9 @@ class WordReader:
             readings.append(reading)
             rows.append(ids)
             statuses.append(status)
-        lengths = np.array([len(ids) for ids in rows], dtype=np.int32)
-        grid = np.full((len(rows), int(lengths.max(initial=0))), self.padding, dtype=np.int64)
-        for row, ids in enumerate(rows):
-            grid[row, : len(ids)] = ids
         counts = tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings)
-        return Batch(tuple(readings), grid, lengths, tuple(statuses), counts)
+        words, starts = end_to_end([np.array(ids, dtype=np.int64) for ids in rows])
+        return Batch(tuple(readings), words, starts, tuple(statuses), counts, padding=self.padding)
 
     def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
         text = document if isinstance(document, str) else document.text

@@ -14,7 +14,7 @@ from textlrp.models.options import is_whole
 from textlrp.models.torch_module.module_calls import ModuleCalls
 from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.models.torch_module.refusals import check_module
-from textlrp.models.torch_module.word_reader import Lookup, WordReader
+from textlrp.models.torch_module.word_reader import WordLookup, WordReader
 from textlrp.text.tokens import make_tokenizer
 
 
@@ -22,7 +22,7 @@ def wrap(
     module: nn.Module,
     *,
     tokenizer: str | Callable[[str], Any],
-    vocabulary: Lookup,
+    vocabulary: WordLookup,
     unknown: int | None = None,
     classes: Sequence[Any] | None = None,
     lengths: bool | str | None = None,

@@ -1,54 +1,67 @@
-"""Axes, lines with their names at their ends, and the room these need: what figures are drawn with."""
+"""Line charts: scales with ticks, lines with bands, and their names at their ends."""
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
-from textlrp.reports.charts.svg import RULE, SOFT
+from textlrp.reports.charts import svg
+from textlrp.reports.charts.svg import FIGURE_HEIGHT, FIGURE_WIDTH, MARKS, RULE, SERIES, SIZE, SOFT, Pixels, label_at
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+LEFT, TOP, BOTTOM = 46, 34, 44
+"""Pixels between the axes and the edges of a figure; at the right is room for names."""
 
-WIDTH, HEIGHT = 500, 340
-"""Pixels of a figure, unless it says otherwise."""
+_DASHES = ("", "8.4 2.8", "7 2.8 1.4 2.8", "4.2 2.1", "", "8.4 2.8", "7 2.8 1.4 2.8")
 
-SIZE, SMALL = 12.5, 11.0
-"""Of names, and of all other text."""
+LOOKS = tuple(zip(SERIES, _DASHES, MARKS, strict=True))
+"""Color, dashes and mark of lines and groups: they can be told apart without their colors."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (5, 2, 1, 2)), (0, (3, 1.5)), "-", (0, (6, 2)), (0, (5, 2, 1, 2)))
-"""What tells the lines and groups of :data:`SERIES` apart without colour."""
-
-BOTTOM = 44
-_LEFT, _TOP = 46, 34
-_LETTERS = 30  # of a name beside a line
+_NAME_ROOM = 230  # pixels
+_NONE = np.array([])
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line's name, its heights (NaN where there is none), its look, and the band of its interval."""
+    """A line's name, values (NaN where there is none), look, band (low, high), and the value that has a ring."""
 
     name: str
-    values: NDArray[np.float64]
-    colour: str = SOFT
-    dashes: Any = "-"
-    marker: str = ""
+    values: Pixels
+    color: str = SOFT
+    dashes: str = ""
+    mark: str = ""
     width: float = 0.9
-    band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    weight: str = "normal"
+    band: tuple[Pixels, Pixels] = (_NONE, _NONE)
+    ring: int | None = None
+    bold: bool = False
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def limits(values: Pixels, margin: float = 0.0) -> tuple[float, float]:
+    """The range of the values, wider by a share of it; wider also where all are the same, 0 to 1 where none is."""
+    found = values[np.isfinite(values)]
+    low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
+    size = max(abs(low), abs(high))
+    more = margin * (high - low) if high - low > 1e-5 * max(size, 1e-4) else 0.05 * max(size, 1.0)
+    return low - more, high + more
+
+
+def ticks(low: float, high: float, least: float = 0.0) -> Pixels:
+    """At most seven multiples of 1, 2 or 5 times a power of ten, at least ``least`` apart."""
+    wanted = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(wanted))
+    step = max(least, next(times * power for times in (1, 2, 5, 10) if times * power >= wanted * (1 - 1e-9)))
+    return np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * np.float64(step)
+
+
+def moved_apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Places as near to the wanted ones as can be, at least ``gap`` apart, in the same order, within the limits.
 
-    Least squares by pooling neighbours. The gap shrinks if there is no room for it.
+    Least squares by pooling neighbors. The gap shrinks if there is no room for it.
     """
     count = len(wanted)
     if count > 1:
@@ -68,85 +81,84 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     return places
 
 
-def new_axes(names: Sequence[str], height: int = HEIGHT, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
-    """A figure with room at the right for these names."""
-    right = max([extent(short(name)) for name in names], default=0.0) + 34
-    figure = new_figure(height)
-    box = (_LEFT / WIDTH, bottom / height, 1 - (_LEFT + right) / WIDTH, 1 - (_TOP + bottom) / height)
-    axes = figure.add_axes(box)
-    axes.patch.set_visible(False)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(SOFT)
-    axes.tick_params(labelsize=SMALL, labelcolor=SOFT, color=SOFT, length=3, width=0.8)
-    return figure, axes
+def line_chart(lines: Sequence[Line], steps: Pixels, across: str, up: str, uid: str) -> list[str]:
+    """Lines of shares over whole numbers, the first on top, with named axes; identifiers begin with ``uid``."""
+    right, bottom = right_of(extent(short(line.name), bold=line.bold) for line in lines), FIGURE_HEIGHT - BOTTOM
+    shares = [part for line in lines for part in (line.values, *line.band)]
+    span, levels = limits(steps), limits(np.concatenate([[], *shares]), margin=0.04)
+    drawn = [*_grid(right, bottom, span, levels), *axis_names(right, bottom, across, up)]
+    x = np.interp(steps, span, (LEFT, right))
+    for line in lines[::-1]:
+        low, high = (np.interp(each, levels, (bottom, TOP)) for each in line.band)
+        drawn.append(svg.fill(svg.band_path(x[: len(low)], low, high), line.color, 0.16))
+    heights = [np.interp(line.values, levels, (bottom, TOP)) for line in lines]
+    for n, (line, y) in reversed(list(enumerate(zip(lines, heights, strict=True)))):
+        along = x[: len(y)]
+        drawn.append(svg.stroke(svg.line_path(along, y), line.color, line.width, line.dashes))
+        if line.mark:
+            every = max(1, len(x) // 6)
+            some = slice(n % every, None, every)
+            drawn.append(svg.dots(along[some], y[some], line.mark, line.color, 2.25, f"{uid}-{n}"))
+        if line.ring is not None:
+            circle = f"M{along[line.ring] - 4:.1f} {y[line.ring]:.1f}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
+            drawn.append(svg.stroke(circle, line.color, 1.3))
+    return drawn + _names_at_ends(lines, heights, right, bottom)
 
 
-def new_figure(height: int) -> Figure:
-    """An empty figure of the usual width and ``height`` pixels."""
-    from matplotlib.figure import Figure  # late: most of matplotlib
-
-    return Figure(figsize=(WIDTH / 72, height / 72), dpi=72)
-
-
-def draw_lines(axes: Axes, steps: NDArray[Any], lines: Sequence[Line], every: int) -> None:
-    """The lines from the last to the first, so that the first lies on top, and their names at their ends."""
-    from matplotlib.ticker import MaxNLocator
-
-    for n, line in reversed(list(enumerate(lines))):
-        along = steps[: len(line.values)]
-        if line.band is not None:
-            axes.fill_between(along, *line.band, color=line.colour, alpha=0.16, linewidth=0)
-        axes.plot(
-            along, line.values, color=line.colour, linestyle=line.dashes, linewidth=line.width,
-            marker=line.marker or None, markersize=4.5, markeredgewidth=0, markevery=(n % every, every),
-            clip_on=False,
-        )  # fmt: skip
-    axes.margins(x=0, y=0.04)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", color=RULE, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.autoscale_view()
-    _names(axes, lines)
+def _grid(right: float, bottom: float, span: tuple[float, float], levels: tuple[float, float]) -> list[str]:
+    """Grid lines with percentages, and the lower axis with its ticks."""
+    drawn = []
+    for share in ticks(*levels).tolist():
+        y = float(np.interp(share, levels, (bottom, TOP)))
+        drawn += [svg.stroke(f"M{LEFT} {y:.1f}H{right:.1f}", RULE, 0.8)]
+        drawn += [label_at(LEFT - 4, y, f"{100 * share:.8g} %", anchor="end")]
+    drawn += [svg.stroke(f"M{LEFT} {bottom}H{right:.1f}", SOFT, 0.8)]
+    for step in ticks(*span, least=1).tolist():
+        x = float(np.interp(step, span, (LEFT, right)))
+        drawn += [svg.stroke(f"M{x:.1f} {bottom}v3", SOFT, 0.8)]
+        drawn += [label_at(x, bottom + 11, f"{step:g}", anchor="middle")]
+    return drawn
 
 
-def _names(axes: Axes, lines: Sequence[Line]) -> None:
-    """Each line's name beside its end, moved apart where they would lie on each other, joined by a thin line."""
-    low, high = axes.get_ylim()
-    tall = axes.get_position().height * HEIGHT
-    ends = [line.values[np.isfinite(line.values)] for line in lines]
-    wanted = [tall * (end[-1] - low) / (high - low) if len(end) else 0.0 for end in ends]
-    for line, at, place in zip(lines, wanted, spread(wanted, 15.5, -6, tall + 6), strict=True):
-        right: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        axes.annotate(
-            "", (1, at / tall), (22, place - at), **right, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.colour, "lw": 0.8, "shrinkA": 0, "shrinkB": 3},
-        )  # fmt: skip
-        axes.annotate(
-            short(line.name), (1, place / tall), (25, 0), **right, va="center", size=SIZE, color=line.colour,
-            weight=line.weight, parse_math=False, annotation_clip=False,
-        )  # fmt: skip
+def _names_at_ends(lines: Sequence[Line], heights: Sequence[Pixels], right: float, bottom: float) -> list[str]:
+    """Each line's name beside its end, moved apart where they would overlap, joined to it by a thin line."""
+    ends = [y[np.isfinite(y)][-1:].tolist() for y in heights]
+    wanted = [end[0] if end else bottom for end in ends]
+    drawn = []
+    for line, end, y in zip(lines, ends, moved_apart(wanted, 15.5, TOP - 6, bottom + 6), strict=True):
+        drawn += [svg.stroke(f"M{right:.1f} {at:.1f}L{right + 20:.1f} {y:.1f}", line.color, 0.8) for at in end]
+        drawn += [label_at(right + 25, y, short(line.name), line.color, SIZE, bold=line.bold)]
+    return drawn
 
 
-def name_axes(axes: Axes, across: str, up: str) -> None:
-    """The names of both axes, written level: below at the right, and above at the left."""
-    place: dict[str, Any] = {"textcoords": "offset points", "size": SMALL, "color": SOFT, "parse_math": False}
-    axes.annotate(across, (1, 0), (0, -30), xycoords="axes fraction", ha="right", va="center", **place)
-    axes.annotate(up, (0, 1), (-_LEFT + 4, 18), xycoords="axes fraction", ha="left", va="center", **place)
+def axis_names(right: float, bottom: float, across: str, up: str) -> list[str]:
+    """The names of both axes: below at the right, and above at the left."""
+    below = label_at(max(right, FIGURE_WIDTH / 2), bottom + 29, across, anchor="end")
+    return [below, label_at(4, TOP - 19, up)]
 
 
-def floats(values: Sequence[float | None]) -> NDArray[np.float64]:
-    """Numbers, NaN for what was not measured."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+def right_of(names: Iterable[float]) -> float:
+    """Where axes end at the right if names of these widths are to have room."""
+    return FIGURE_WIDTH - 34 - max(names, default=0.0)
+
+
+def floats(values: Sequence[float | None] | None) -> Pixels:
+    """Numbers; NaN for what was not measured or cannot be drawn."""
+    found = np.array([] if values is None else values, dtype=np.float64)  # None becomes NaN
+    return np.where(np.abs(found) < 1e300, found, np.nan)
 
 
 def short(name: str) -> str:
-    """A name that has room beside a line; where it was longer, it ends in ``…``."""
-    return name if len(name) <= _LETTERS else name[: _LETTERS - 1].rstrip() + "…"
+    """A name that has room beside a line; a longer one is cut and ends in ``…``."""
+    ends = list(accumulate(map(_width, name)))
+    return name if not ends or ends[-1] <= _NAME_ROOM else name[: bisect(ends, _NAME_ROOM - SIZE)].rstrip() + "…"
 
 
-def extent(text: str) -> float:
-    """About how many pixels wide: the reader's font is not known here."""
-    return sum(SIZE * (1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.56) for letter in text)
+def extent(text: str, *, bold: bool = False) -> float:
+    """About how many pixels wide a name is; the reader's font is not known here."""
+    return sum(map(_width, text)) * (1.1 if bold else 1.0)
+
+
+def _width(letter: str) -> float:
+    wide = letter in "MWmw@%" or unicodedata.east_asian_width(letter) in "WF"
+    return SIZE * (1.0 if wide else 0.7 if letter.isupper() else 0.56)

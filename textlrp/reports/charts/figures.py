@@ -1,191 +1,170 @@
-"""Results as figures: plain data, as ``results.json`` holds them, into SVG text.
+"""Results as figures: plain data, as ``results.json`` has them, to SVG text.
 
-Every figure can be read without colour, by line styles, markers and names that stand at the lines'
-ends; it weighs less than 200 kB, and the same data give the same text.
+Every figure can be read without color: lines and groups differ by dashes and marks, and have their names next to
+them. The same data give the same text. Identifiers in a figure begin with its ``uid``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from textlrp.reports.charts import svg
 from textlrp.reports.charts.axes import (
     BOTTOM,
-    DASHES,
-    MARKERS,
-    SIZE,
-    SMALL,
-    WIDTH,
+    LEFT,
+    LOOKS,
+    TOP,
     Line,
-    draw_lines,
+    axis_names,
     extent,
     floats,
-    name_axes,
-    new_axes,
-    new_figure,
+    line_chart,
+    right_of,
     short,
 )
-from textlrp.reports.charts.svg import INK, PAPER, RULE, SERIES, SOFT, as_svg, drawing, one_line
+from textlrp.reports.charts.map import evenly, fitted
+from textlrp.reports.charts.svg import (
+    FIGURE_WIDTH,
+    INK,
+    PAPER,
+    RULE,
+    SIZE,
+    SOFT,
+    Pixels,
+    figure_svg,
+    label_at,
+    one_line,
+)
+from textlrp.reports.evaluation.tables import Results
 from textlrp.reports.numbers import percentage
 
-Results = Mapping[str, Any]
+MOST_DOTS = 1500
+"""Documents that a map shows at most."""
 
-MOST_POINTS = 1500
-"""Points that a map shows at most."""
-
-MOST_GROUPS = len(SERIES)
-"""Groups that have a colour and a marker of their own."""
-
-_MAP_HEIGHT = 400
+MOST_GROUPS = len(LOOKS)
+"""Groups that have their own color and mark."""
 
 
-def deletion_figure(protocol: Results, *, uid: str = "") -> str:
+def deletion_figure(protocol: Results, *, uid: str) -> str:
     """Accuracy against the number of words deleted (or put back), one line a method, as SVG text.
 
-    The first method and ``random`` carry the band of their intervals; the first method's reversed
-    order is dashed; up to seven more have colours, the others are thin and grey.
+    The first method and ``random`` have the band of their intervals; the first method's reversed
+    order is dashed; up to seven more have colors, the others are thin and gray.
     """
-    curves = [curve for curve in protocol["curves"] if len(curve["accuracy"])]
     lines: list[Line] = []
-    spare = iter(range(len(SERIES)))
-    for position, curve in enumerate(curves):
+    looks = iter(LOOKS)
+    for curve in protocol["curves"]:
         name, values = one_line(curve["method"]), floats(curve["accuracy"])
-        if position == 0:
-            lines.append(Line(name, values, INK, "-", width=2.4, band=_band(curve), weight="bold"))
+        band = floats(curve.get("low")), floats(curve.get("high"))
+        if not len(values):
+            continue
+        if not lines:
+            lines.append(Line(name, values, INK, width=2.4, band=band, bold=True))
         elif name == "random":
-            lines.append(Line(name, values, SOFT, (0, (1, 1.6)), width=1.8, band=_band(curve)))
+            lines.append(Line(name, values, SOFT, "1.8 2.9", width=1.8, band=band))
         elif name.endswith(", reversed"):
-            lines.append(Line(name, values, INK, (0, (7, 3)), width=1.0))
-        elif (n := next(spare, None)) is not None:
-            lines.append(Line(name, values, SERIES[n], DASHES[n], MARKERS[n], 1.4))
+            lines.append(Line(name, values, INK, "7 3", width=1.0))
         else:
-            lines.append(Line(name, values))
-    back = protocol.get("mode") == "insert"
-    better = protocol.get("better")
-    what = "words put back" if back else "words deleted"
+            look = next(looks, None)
+            lines.append(Line(name, values, *look, width=1.4) if look else Line(name, values))
+    what = "words put back" if protocol.get("mode") == "insert" else "words deleted"
+    better = f" ({protocol['better']} is better)" if protocol.get("better") else ""
+    steps = np.arange(max((len(line.values) for line in lines), default=1), dtype=np.float64)
     label = f"Accuracy against {what}: {protocol.get('title', '')}. " + _ends(lines)
-    with drawing():
-        figure, axes = new_axes([line.name for line in lines])
-        steps = np.arange(max((len(line.values) for line in lines), default=1))
-        draw_lines(axes, steps, lines, every=max(1, len(steps) // 6))
-        name_axes(axes, what, "accuracy" + (f" ({better} is better)" if better else ""))
-        return as_svg(figure, label=label, uid=uid)
+    return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid), label, uid)
 
 
-def neighbours_figure(vectors: Results, *, uid: str = "") -> str:
-    """Accuracy of nearest neighbours against their number K, one line a weighting, as SVG text.
+def neighbours_figure(vectors: Results, *, uid: str) -> str:
+    """Accuracy of nearest neighbors against their number K, one line a weighting, as SVG text.
 
     A ring marks the best K of each line: its height is the explanatory power index.
     """
     rows = [row for row in vectors["rows"] if len(row.get("neighbours") or ())]
-    lines = []
+    lines: list[Line] = []
     for n, row in enumerate(rows):
-        style = (INK, "-", "", 2.4) if n == 0 else (SOFT, "-", "", 0.9)
-        if 0 < n <= len(SERIES):
-            style = (SERIES[n - 1], DASHES[n - 1], MARKERS[n - 1], 1.4)
-        lines.append(
-            Line(one_line(row["weighting"]), floats(row["accuracy"]), *style, weight="normal" if n else "bold")
-        )
-    label = "Accuracy of nearest neighbours against their number. " + _ends(lines)
-    with drawing():
-        figure, axes = new_axes([line.name for line in lines])
-        steps = floats(rows[0]["neighbours"]) if rows else np.arange(1)
-        draw_lines(axes, steps, lines, every=max(1, len(steps) // 6))
-        for line in lines:
-            if not np.isfinite(line.values).any():
-                continue
-            best = int(np.nanargmax(line.values))
-            axes.plot(steps[best], line.values[best], "o", ms=8, mfc="none", mec=line.colour, mew=1.3, clip_on=False)
-        name_axes(axes, "neighbours K", "accuracy of K nearest neighbours (ring: the best K)")
-        return as_svg(figure, label=label, uid=uid)
+        name, values = one_line(row["weighting"]), floats(row["accuracy"])
+        best = int(np.nanargmax(values)) if np.isfinite(values).any() else None
+        if n == 0:
+            lines.append(Line(name, values, INK, width=2.4, ring=best, bold=True))
+        elif n <= len(LOOKS):
+            lines.append(Line(name, values, *LOOKS[n - 1], width=1.4, ring=best))
+        else:
+            lines.append(Line(name, values, ring=best))
+    steps = floats(rows[0]["neighbours"]) if rows else np.zeros(1)
+    chart = line_chart(lines, steps, "neighbours K", "accuracy of K nearest neighbours (ring: the best K)", uid)
+    return figure_svg(chart, "Accuracy of nearest neighbours against their number. " + _ends(lines), uid)
 
 
-def map_figure(one_map: Results, *, uid: str = "") -> str:
+def map_figure(one_map: Results, *, uid: str) -> str:
     """Documents as points on their first two principal components, marked by group, as SVG text.
 
-    Of more than :data:`MOST_POINTS` documents an evenly spaced part is shown, and the figure says
-    so. The :data:`MOST_GROUPS` largest groups have a colour and a marker each, the rest small dots.
+    Of more than :data:`MOST_DOTS` documents, an evenly spaced part is shown, and the figure says so. The
+    :data:`MOST_GROUPS` largest groups have their own color and mark; the others are small dots.
     """
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import IdentityTransform
-
-    x, y = floats(one_map["x"]), floats(one_map["y"])
-    groups = np.array([one_line(group) for group in one_map["group"]], dtype=object)
-    sound = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    shown = sound[np.linspace(0, len(sound) - 1, min(len(sound), MOST_POINTS)).round().astype(int)]
-    names, sizes = np.unique(groups[sound].astype(str), return_counts=True)
-    largest = sorted(names[np.argsort(-sizes, kind="stable")][:MOST_GROUPS].tolist())
-    rest = len(names) - len(largest)
-    title = one_line(one_map.get("weighting", ""))
-    note = f"{len(shown):,} of {len(sound):,} documents shown" if len(shown) < len(sound) else ""
-    parts = floats(one_map.get("explained") or ()).tolist()
-    explained = [f", {percentage(part)} of the variance" if math.isfinite(part) else "" for part in parts] + ["", ""]
+    places = np.stack([floats(one_map["x"]), floats(one_map["y"])], axis=1)
+    complete = np.flatnonzero(np.isfinite(places).all(axis=1))
+    shown = evenly(complete, MOST_DOTS)
+    note = f"{len(shown):,} of {len(complete):,} documents shown" if len(shown) < len(complete) else ""
+    groups = [one_line(group) for group in one_map["group"]]
+    sizes = Counter(groups[n] for n in complete)
+    largest = sorted(sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_GROUPS])
+    rest = len(sizes) - len(largest)
     legend = [*largest, *([f"{rest} smaller groups"] if rest else [])]
-    label = f"Map of {len(sound):,} documents, {title}; groups: {', '.join(legend)}. {note}"
-    with drawing():
-        figure, axes = new_axes(legend, _MAP_HEIGHT, BOTTOM + (16 if note else 0))
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
-        axes.spines[:].set_color(RULE)
-        for n, name in enumerate(legend):
-            of_group = np.isin(groups[shown], largest, invert=True) if n >= len(largest) else groups[shown] == name
-            points = shown[of_group]
-            colour, marker = (SERIES[n], MARKERS[n]) if n < len(largest) else (SOFT, ".")
-            look: dict[str, Any] = {"marker": marker, "color": colour, "linewidths": 0}
-            axes.scatter(x[points], y[points], s=14, alpha=0.75, **look)
-            down = 10 + 20 * n
-            place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-            axes.annotate(
-                short(name), (1, 1), (26, -down), va="center", size=SIZE, color=INK, parse_math=False, **place
-            )
-            box = axes.get_position()
-            at = ([box.x1 * WIDTH + 15], [box.y1 * _MAP_HEIGHT - down])
-            figure.add_artist(Line2D(*at, marker=marker, color=colour, ms=7, mew=0, transform=IdentityTransform()))
-        name_axes(axes, "1st component" + explained[0], "2nd component" + explained[1])
-        if note:
-            place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
-            axes.annotate(note, (1, 0), (0, -46), ha="right", size=SMALL, color=SOFT, parse_math=False, **place)
-        return as_svg(figure, label=label, uid=uid)
+    height, right = 400, right_of(extent(short(name)) for name in legend)
+    bottom = height - BOTTOM - (16 if note else 0)
+    drawn = [svg.stroke(svg.box_path(LEFT, TOP, right, bottom), RULE, 0.8)]
+    if len(shown):
+        ends = np.quantile(places[shown], (0, 1), axis=0)
+        x, y = fitted(places[shown], ends, (LEFT + 16, TOP + 16, right - 16, bottom - 16))
+        number = {name: n for n, name in enumerate(largest)}
+        of_group = np.array([number.get(groups[n], len(largest)) for n in shown])
+    for n, name in enumerate(legend):
+        drawn += _group(name, n, x[of_group == n], y[of_group == n], right, f"{uid}-{n}")
+    parts = floats(one_map.get("explained")).tolist()
+    explained = [f", {percentage(part)} of the variance" if math.isfinite(part) else "" for part in parts] + ["", ""]
+    drawn += axis_names(right, bottom, "1st component" + explained[0], "2nd component" + explained[1])
+    drawn.append(label_at(right, bottom + 45, note, anchor="end") if note else "")
+    title = one_line(one_map.get("weighting", ""))
+    label = f"Map of {len(complete):,} documents, {title}; groups: {', '.join(legend)}. {note}"
+    return figure_svg(drawn, label, uid, height)
 
 
-def bars_figure(rows: Sequence[Results], value: str = "accuracy", *, title: str, uid: str = "") -> str:
+def _group(name: str, n: int, x: Pixels, y: Pixels, right: float, uid: str) -> list[str]:
+    """The documents of the group in place ``n`` of the legend, and its name there."""
+    color, mark, size = (LOOKS[n][0], LOOKS[n][2], 1.0) if n < MOST_GROUPS else (SOFT, "circle", 0.5)
+    at = TOP + 10.0 + 20 * n
+    return [
+        svg.dots(x, y, mark, color, 1.9 * size, uid, 0.75),
+        svg.dots(np.array([right + 15]), np.array([at]), mark, color, 3.5 * size, f"{uid}-name"),
+        label_at(right + 26, at, short(name), INK, SIZE),
+    ]
+
+
+def bars_figure(rows: Sequence[Results], value: str = "accuracy", *, title: str, uid: str) -> str:
     """One bar a row, its ``value`` (0 to 1) in percent, a whisker for its interval, as SVG text; the first in ink."""
     title, names = one_line(title), [one_line(row["method"]) for row in rows]
     values = floats([row[value] for row in rows])
     shown = [percentage(share) if math.isfinite(share) else "–" for share in values.tolist()]
-    height = 40 + 26 * max(1, len(rows))
-    wide = max([extent(short(name)) for name in names], default=0.0) + 14
+    left = 14 + max((extent(short(name), bold=not n) for n, name in enumerate(names)), default=0.0)
+    room, height = (left, FIGURE_WIDTH - 62), 40 + 26 * max(1, len(rows))
+    ends = np.interp(np.nan_to_num(values), (0, 1), room).tolist()
+    drawn = [label_at(0, 10, title), svg.stroke(f"M{left:.1f} 30V{height}", SOFT, 0.8)]
+    for n, (row, name) in enumerate(zip(rows, names, strict=True)):
+        y = 48 + 26 * n
+        drawn.append(svg.fill(svg.box_path(left, y - 7, ends[n], y + 7), *((SOFT, 0.45) if n else (INK, 0.9))))
+        interval = np.interp(floats(row.get("interval")), (0, 1), room)
+        if len(interval) and np.isfinite(interval).all():
+            low, high = interval.tolist()
+            drawn.append(svg.fill(svg.box_path(low, y - 2.2, high, y + 2.2), PAPER, 1))
+            drawn.append(svg.stroke(f"M{low:.1f} {y - 3.5}v7M{low:.1f} {y}H{high:.1f}m0-3.5v7", INK, 1.7))
+        drawn.append(label_at(left - 8, y, short(name), INK, SIZE, anchor="end", bold=not n))
+        drawn.append(label_at(FIGURE_WIDTH - 6, y, shown[n], INK, SIZE, anchor="end", bold=not n))
     label = f"{title}: " + ", ".join(f"{name} {share}" for name, share in zip(names, shown, strict=True))
-    with drawing():
-        figure = new_figure(height)
-        axes = figure.add_axes((wide / WIDTH, 0, 1 - (wide + 62) / WIDTH, 1 - 30 / height))
-        axes.set(xlim=(0, 1), ylim=(len(rows) - 0.3, -0.7), xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.spines["left"].set(visible=True, color=SOFT)
-        axes.patch.set_visible(False)
-        for n, (row, name) in enumerate(zip(rows, names, strict=True)):
-            axes.barh(n, np.nan_to_num(values[n]), height=0.55, color=SOFT if n else INK, alpha=0.45 if n else 0.9)
-            interval = row.get("interval")
-            if interval is not None:
-                axes.plot(interval, [n, n], color=PAPER, lw=4.5, solid_capstyle="butt")
-                axes.plot(interval, [n, n], color=INK, lw=1.8, solid_capstyle="butt", marker="|", ms=7, mew=1.6)
-            place: dict[str, Any] = {"va": "center", "size": SIZE, "color": INK, "parse_math": False}
-            weight = "normal" if n else "bold"
-            beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-            axes.annotate(short(name), (0, n), (-8, -0.5), ha="right", weight=weight, **beside, **place)
-            axes.annotate(shown[n], (1, n), (56, -0.5), ha="right", weight=weight, **beside, **place)
-        figure.text(0, 1 - 6 / height, title, va="top", size=SMALL, color=SOFT, parse_math=False)
-        return as_svg(figure, label=label, uid=uid)
-
-
-def _band(curve: Results) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    low, high = curve.get("low"), curve.get("high")
-    return None if low is None or high is None else (floats(low), floats(high))
+    return figure_svg(drawn, label, uid, height)
 
 
 def _ends(lines: Sequence[Line]) -> str:

@@ -60,15 +60,12 @@ def document_map(places: NDArray[np.floating], rows: Sequence[Row], classes: Seq
     finite = np.flatnonzero(np.isfinite(places).all(axis=1))
     if len(finite) < FEWEST or places.shape[1] < 2:
         return None
-    low, high = np.quantile(places[finite], 0.005, axis=0), np.quantile(places[finite], 0.995, axis=0)
-    if (high - low).max() <= 0:
+    ends = np.quantile(places[finite], (0.005, 0.995), axis=0)
+    if np.ptp(ends, axis=0).max() <= 0:
         return None
-    room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN])
-    scale = float((room / np.maximum(high - low, 1e-12)).min())
-    middle = (low + high) / 2
-    x = np.clip(WIDTH / 2 + (places[:, 0] - middle[0]) * scale, 6, WIDTH - 6)
-    y = np.clip(HEIGHT / 2 - (places[:, 1] - middle[1]) * scale, 6, HEIGHT - 6)
-    shown = finite[np.linspace(0, len(finite) - 1, min(len(finite), MOST_POINTS)).round().astype(int)]
+    x, y = fitted(places, ends, (MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN))
+    x, y = np.clip(x, 6, WIDTH - 6), np.clip(y, 6, HEIGHT - 6)
+    shown = evenly(finite, MOST_POINTS)
     points = tuple(Point(round(float(x[n]), 1), round(float(y[n]), 1), rows[n]) for n in shown.tolist())
     of_class = np.array([row.predicted for row in rows])
     names = [
@@ -77,6 +74,20 @@ def document_map(places: NDArray[np.floating], rows: Sequence[Row], classes: Seq
         if len(own := finite[of_class[finite] == k])
     ]
     return DocumentMap(points, tuple(_apart(names)), len(rows))
+
+
+def fitted(places: NDArray[np.floating], ends: NDArray[np.floating], room: Sequence[float]) -> NDArray[np.floating]:
+    """The places (N, 2) as pixels (2, N) at one scale across and up: the ends, low and high (2, 2), are in the middle
+    of the room (left, top, right, bottom) and fill it in one direction."""
+    left, top, right, bottom = room
+    scale = (np.array([right - left, bottom - top]) / np.maximum(ends[1] - ends[0], 1e-12)).min()
+    across, up = ((places - ends.mean(axis=0)) * scale).T
+    return np.array([(left + right) / 2 + across, (top + bottom) / 2 - up])
+
+
+def evenly(positions: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """The positions, or ``most`` of them, evenly spaced."""
+    return np.take(positions, np.linspace(0, len(positions) - 1, min(len(positions), most)).round().astype(np.intp))
 
 
 def _apart(names: Sequence[Name]) -> list[Name]:

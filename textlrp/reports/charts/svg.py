@@ -1,33 +1,31 @@
-"""A matplotlib figure as small SVG text that suits light and dark pages and can stand in a page beside others.
+"""Shapes and text as SVG, for figures that suit light and dark pages and can be placed next to others.
 
-A figure is drawn in ink placeholders; here they become custom properties that follow the reader's
-colour scheme. Text stays text, identifiers are prefixed, repeated styles become classes.
+The color of an element is a class; the figure's own style sheet defines the classes for light and dark screens.
+Lengths are pixels, and y points down.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
 
 from textlrp.reports.palette import palette
 from textlrp.reports.rendering import showable
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+Pixels = NDArray[np.float64]
 
-INK, SOFT, RULE, PAPER = "#000001", "#000002", "#000003", "#000004"
-"""Placeholder colours: text and the first line, lesser text, grid lines, what lies behind."""
+FIGURE_WIDTH, FIGURE_HEIGHT = 500, 340
 
-SERIES = tuple(f"#0001{n:02d}" for n in range(7))
-"""Placeholder colours of the other lines and groups."""
+SIZE, SMALL = 12.5, 11.0
+"""Font sizes of names and of all other text."""
 
-LINE_COLOURS = (
+INK, SOFT, RULE, PAPER = "ink", "soft", "rule", "paper"
+"""Classes of text and the first line, of other text, of grid lines, and of the background."""
+
+SERIES_COLORS = (
     ("#1f62b5", "#7db2ff"),
     ("#b8450f", "#ff9a6b"),
     ("#0b7a55", "#4cc99b"),
@@ -36,33 +34,44 @@ LINE_COLOURS = (
     ("#0c7289", "#5cc8e0"),
     ("#b8326e", "#f58bb8"),
 )
-"""What :data:`SERIES` look like on light and on dark paper: a contrast of at least 4.5 on both (WCAG 2.2 AA)."""
+"""Other lines and groups on light and on dark paper: a contrast of at least 4.5 on both (WCAG 2.2 AA)."""
+
+SERIES = tuple(f"line{n}" for n in range(len(SERIES_COLORS)))
+"""Classes of :data:`SERIES_COLORS`."""
+
+MARKS = {
+    "circle": "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0z",
+    "square": "M-6-6h12v12h-12z",
+    "up": "M0-6l6 12h-12z",
+    "diamond": "M0-8l8 8-8 8-8-8z",
+    "down": "M0 6l6-12h-12z",
+    "plus": "M-2-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
+    "cross": "M-3-6l3 3 3-3 3 3-3 3 3 3-3 3-3-3-3 3-3-3 3-3-3-3z",
+}
+"""A mark for each of :data:`SERIES`, with radius 6."""
 
 _FONTS = "system-ui,-apple-system,'Segoe UI',Roboto,'Liberation Sans',sans-serif"
-_NUMBER = re.compile(r"-?\d+\.\d+")
-_SPACE = "http://www.w3.org/2000/svg"
 
 
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Inside, figures are laid out the same on every machine; matplotlib's settings are as before afterwards."""
-    import matplotlib as mpl  # late: a second to import, and most pages have no figure
+def figure_svg(elements: Sequence[str], label: str, uid: str, height: int = FIGURE_HEIGHT) -> str:
+    """One ``<svg>`` element, described by ``label``; its identifiers begin with ``uid``."""
+    label, drawn = escape(one_line(label)), "\n".join(filter(None, elements))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" class="figure" role="img" aria-label="{label}" '
+        f'width="{FIGURE_WIDTH}" height="{height}" viewBox="0 0 {FIGURE_WIDTH} {height}" font-family="{_FONTS}" '
+        f'fill="currentColor" stroke-linejoin="round"><title>{label}</title>\n'
+        f"<style>{_style_sheet(uid, drawn)}</style>\n{drawn}\n</svg>\n"
+    )
 
-    settings: dict[Any, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "textlrp",
-        "svg.image_inline": True,
-        "font.family": ["DejaVu Sans"],  # comes with matplotlib
-        "text.usetex": False,
-        "axes.unicode_minus": True,
-        "path.simplify": False,
-    }
-    # a label may hold letters that the measuring font lacks; the reader's font shows them
-    with mpl.rc_context(), warnings.catch_warnings():
-        mpl.rcdefaults()  # whatever style the user has set
-        mpl.rcParams.update(settings)
-        warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from", category=UserWarning)
-        yield
+
+def _style_sheet(uid: str, drawn: str) -> str:
+    """The colors that are used, for light and for dark screens."""
+    light, dark = palette("red-blue").light, palette("red-blue").dark
+    colors = {name: (getattr(light, name), getattr(dark, name)) for name in (INK, SOFT, RULE, PAPER)}
+    colors |= zip(SERIES, SERIES_COLORS, strict=True)
+    used = [name for name in colors if f'class="{name}"' in drawn]
+    on_light, on_dark = ("".join(f"#{uid} .{name}{{color:{colors[name][n]}}}" for name in used) for n in (0, 1))
+    return f"{on_light}\n@media(prefers-color-scheme:dark){{{on_dark}}}"
 
 
 def one_line(text: object) -> str:
@@ -70,130 +79,60 @@ def one_line(text: object) -> str:
     return " ".join(showable(str(text)).split())
 
 
-def as_svg(figure: Figure, *, label: str, uid: str = "") -> str:
-    """The figure as one ``<svg>`` element, described by ``label``; identifiers begin with ``uid``.
-
-    Without a ``uid`` it is made of the content, so that different figures differ. The same figure
-    gives the same text. 1/72 inch of the figure is one pixel.
-    """
-    written = io.StringIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(written, format="svg", transparent=True, metadata=nothing)
-    root = ElementTree.fromstring(written.getvalue())
-    label = one_line(label)
-    uid = uid or "figure-" + hashlib.sha256((label + written.getvalue()).encode()).hexdigest()[:10]
-    _without_namespaces(root)
-    _without_ballast(root)
-    rules = _classes(root)
-    _identifiers(root, uid)
-    width, height = (root.get("viewBox") or "0 0 0 0").split()[2:]
-    description = ElementTree.Element("title")
-    description.text, description.tail = label, "\n"
-    style = ElementTree.Element("style")
-    style.text, style.tail = _sheet(uid, rules), "\n"
-    root[:0] = [description, style]
-    root.attrib = {
-        "xmlns": _SPACE,
-        "id": uid,
-        "class": "figure",
-        "role": "img",
-        "aria-label": label,
-        "width": width,
-        "height": height,
-        "viewBox": root.attrib["viewBox"],
-        "font-family": _FONTS,
-        "stroke-linejoin": "round",
-        "stroke-linecap": "butt",
-    }
-    return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>").strip() + "\n"
+def label_at(
+    x: float, y: float, text: str, color: str = SOFT, size: float = SMALL, anchor: str = "start", bold: bool = False
+) -> str:
+    """Text that starts at ``x``, ends there or is centered on it (the anchor); ``y`` is the middle of its height."""
+    aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    weight = ' font-weight="700"' if bold else ""
+    place = f'x="{x:.1f}" y="{y + size / 3:.1f}"'
+    return f'<text class="{color}" {place} font-size="{size:g}"{aligned}{weight}>{escape(text)}</text>'
 
 
-def _without_namespaces(root: ElementTree.Element) -> None:
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+def stroke(path: str, color: str, width: float, dashes: str = "") -> str:
+    """A path as a line. An undashed one has round ends, so that a single point is visible."""
+    look = f'stroke-dasharray="{dashes}"' if dashes else 'stroke-linecap="round"'
+    line = f'<path class="{color}" d="{path}" fill="none" stroke="currentColor" stroke-width="{width:g}" {look}/>'
+    return line if path else ""
 
 
-def _without_ballast(root: ElementTree.Element) -> None:
-    """No empty paths, no style for all elements of a page, two decimals, and no white space between elements."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            blank = child.get("style") == "fill: none" or (child.tag == "path" and not child.get("d", "").strip())
-            if child.tag in ("style", "metadata") or (child.tag == "path" and blank and not child.get("id")):
-                parent.remove(child)
-            child.tail = "\n" if parent is root else ""
-        if parent.tag not in ("text", "tspan"):
-            parent.text = ""
-        if parent.get("transform", "").startswith("rotate(-0 "):
-            del parent.attrib["transform"]
-        for name in ("d", "x", "y", "width", "height", "transform"):
-            if name in parent.attrib:
-                parent.set(name, _NUMBER.sub(_rounded, parent.attrib[name]))
-        if "d" in parent.attrib:
-            parent.set("d", re.sub(r"\s*([A-Za-z])\s*", r"\1", parent.attrib["d"]))
-    for _ in range(3):  # groups that held nothing but empty groups
-        for parent in list(root.iter()):
-            for child in [each for each in parent if each.tag in ("g", "defs") and not len(each)]:
-                parent.remove(child)
+def fill(path: str, color: str, opacity: float) -> str:
+    """The area inside a path."""
+    return f'<path class="{color}" d="{path}" fill-opacity="{opacity:g}"/>' if path else ""
 
 
-def _rounded(match: re.Match[str]) -> str:
-    # adding 0.0 turns the negative zero of rounding into zero
-    return f"{round(float(match.group()), 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+def box_path(left: float, top: float, right: float, bottom: float) -> str:
+    """A rectangle."""
+    return f"M{left:.1f} {top}H{right:.1f}V{bottom}H{left:.1f}z"
 
 
-def _classes(root: ElementTree.Element) -> list[str]:
-    """Moves styles into classes, and onto the group where all of its parts look alike; the rules in order."""
-    for group in root.iter("g"):
-        styles = {child.get("style") for child in group}
-        if len(group) > 1 and len(styles) == 1 and None not in styles and not group.get("style"):
-            group.set("style", str(styles.pop()))
-            for child in group:
-                del child.attrib["style"]
-    rules: dict[str, int] = {}
-    for element in root.iter():
-        style = element.attrib.pop("style", None)
-        if style:
-            kept = "; ".join(part for part in style.split("; ") if not part.startswith("font-family"))
-            element.set("class", f"s{rules.setdefault(kept, len(rules))}")
-    return list(rules)
+def line_path(x: Pixels, y: Pixels) -> str:
+    """A line through points, with a gap where one is NaN."""
+    return "".join(f"M{_points(x[part], y[part])}h0" for part in _unbroken(x + y))
 
 
-def _identifiers(root: ElementTree.Element, uid: str) -> None:
-    """Identifiers that something refers to get the prefix; the others go."""
-    used: dict[str, str] = {}
-    for element in root.iter():
-        for name in ("href", "clip-path"):
-            found = re.search(r"#([^)]+)", element.get(name, ""))
-            if found:
-                new = used.setdefault(found[1], f"{uid}-{len(used)}")
-                element.set(name, element.attrib[name].replace(found[1], new))
-    for element in root.iter():
-        old = element.attrib.pop("id", None)
-        if old in used:
-            element.set("id", used[old])
+def band_path(x: Pixels, low: Pixels, high: Pixels) -> str:
+    """The outline of the area between two lines, with a gap where one is NaN."""
+    parts = _unbroken(x + low + high)
+    return "".join(f"M{_points(x[at], low[at])} {_points(x[at][::-1], high[at][::-1])}z" for at in parts)
 
 
-def _sheet(uid: str, rules: list[str]) -> str:
-    light, dark = palette("red-blue").light, palette("red-blue").dark
-    names = {INK: "ink", SOFT: "soft", RULE: "rule", PAPER: "paper"}
-    shades = {hue: (name, getattr(light, name), getattr(dark, name)) for hue, name in names.items()}
-    shades |= {hue: (f"line{n}", *LINE_COLOURS[n]) for n, hue in enumerate(SERIES)}
-    used = {hue: shade for hue, shade in shades.items() if any(hue in rule for rule in rules)}
-    lines = [
-        f"#{uid}{{" + ";".join(f"--{name}:{value}" for name, value, _ in used.values()) + "}",
-        f"@media(prefers-color-scheme:dark){{#{uid}{{"
-        + ";".join(f"--{name}:{value}" for name, _, value in used.values())
-        + "}}",
-    ]
-    for position, rule in enumerate(rules):
-        parts = []
-        for part in rule.split("; "):
-            prop, _, value = part.partition(": ")
-            if value in used:  # a program that knows no custom properties reads the first and skips the second
-                name, plain, _ = used[value]
-                parts += [f"{prop}:{plain}", f"{prop}:var(--{name})"]
-            else:
-                parts.append(f"{prop}:{value}")
-        lines.append(f"#{uid} .s{position}{{{';'.join(parts)}}}")
-    return "\n".join(lines)
+def dots(x: Pixels, y: Pixels, mark: str, color: str, radius: float, uid: str, opacity: float = 1.0) -> str:
+    """One of :data:`MARKS` at each point that is not NaN; ``uid`` is its identifier."""
+    size, everywhere = f"{3 * radius:g}", " ".join(f'marker-{at}="url(#{uid})"' for at in ("start", "mid", "end"))
+    found = np.isfinite(x + y)
+    marker = (
+        f'<marker id="{uid}" class="{color}" viewBox="-9 -9 18 18" markerWidth="{size}" markerHeight="{size}" '
+        f'markerUnits="userSpaceOnUse" fill-opacity="{opacity:g}"><path d="{MARKS[mark]}"/></marker>'
+    )
+    return f'{marker}<path d="M{_points(x[found], y[found])}" fill="none" {everywhere}/>' if found.any() else ""
+
+
+def _points(x: Pixels, y: Pixels) -> str:
+    return " ".join(f"{each:g}" for each in np.stack([x, y], axis=1).round(1).ravel().tolist())
+
+
+def _unbroken(values: Pixels) -> list[slice]:
+    """The stretches without NaN."""
+    edges = np.flatnonzero(np.diff(np.isfinite(values), prepend=False, append=False))
+    return [slice(*ends) for ends in edges.reshape(-1, 2).tolist()]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from textlrp.arrays import FloatArray, IntArray
 from textlrp.class_words import overlaps
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
@@ -21,9 +22,6 @@ from textlrp.reports.numbers import number
 TOP_WORDS = 10
 """Words that the share of top words in common is taken of."""
 
-Numbers = NDArray[np.float64]
-Places = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
@@ -33,13 +31,13 @@ class Aligned:
     """
 
     words: tuple[str, ...]
-    first: Numbers
-    second: Numbers
+    first: FloatArray
+    second: FloatArray
     first_read: NDArray[np.bool_]
     second_read: NDArray[np.bool_]
 
     @property
-    def difference(self) -> Numbers:
+    def difference(self) -> FloatArray:
         """(W,) first less second: above zero where the word weighs more with the first."""
         return self.first - self.second
 
@@ -76,10 +74,10 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
     places = ids[np.concatenate([word, len(forms) + np.arange(len(alone))])]
     token, share = np.concatenate([token, alone]), np.concatenate([share, np.ones(len(alone))])
 
-    def of_first(values: Numbers) -> Numbers:
+    def of_first(values: FloatArray) -> FloatArray:
         return _sums(ids[word_of], values, len(index))
 
-    def of_second(values: Numbers) -> Numbers:
+    def of_second(values: FloatArray) -> FloatArray:
         return _sums(places, share * values[token], len(index))
 
     read = of_first(first.seen.astype(np.float64)) > 0, of_second(second.seen.astype(np.float64)) > 0
@@ -94,7 +92,7 @@ def aligned(first: Explanation, second: Explanation) -> Aligned:
     )
 
 
-def _sums(groups: Places, values: Numbers, count: int) -> Numbers:
+def _sums(groups: IntArray, values: FloatArray, count: int) -> FloatArray:
     return np.bincount(groups, weights=values, minlength=count).astype(np.float64)
 
 
@@ -112,7 +110,7 @@ def _check_pair(first: Explanation, second: Explanation) -> None:
             )
 
 
-def _word_spans(tokens: Tokens) -> Places:
+def _word_spans(tokens: Tokens) -> IntArray:
     """(W, 2) character offsets of the words that the tokens make up."""
     _, word_of = tokens.words()
     firsts = np.flatnonzero(np.diff(word_of, prepend=-1))
@@ -120,14 +118,14 @@ def _word_spans(tokens: Tokens) -> Places:
     return np.stack([tokens.spans[firsts, 0], tokens.spans[lasts, 1]], axis=1).astype(np.int64)
 
 
-def _normalised(explanation: Explanation) -> Numbers:
+def _normalised(explanation: Explanation) -> FloatArray:
     """(T,) relevance over the sum of all |relevance|; zeros stay zeros."""
-    values: Numbers = shown_relevance(explanation, [0])[0]
+    values: FloatArray = shown_relevance(explanation, [0])[0]
     whole = float(np.abs(values).sum())
     return values / whole if whole else values
 
 
-def rank_correlation(first: Numbers, second: Numbers) -> float | None:
+def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
     """Spearman's rank correlation, equal values sharing their mean rank; None where one side is all equal."""
     ranks = [rankdata(side) for side in (first, second)]
     centred = [rank - rank.mean() if len(rank) else rank for rank in ranks]
@@ -137,7 +135,7 @@ def rank_correlation(first: Numbers, second: Numbers) -> float | None:
     return float(np.clip((centred[0] * centred[1]).sum() / (lengths[0] * lengths[1]), -1.0, 1.0))
 
 
-def top_overlap(first: Numbers, second: Numbers, top: int = TOP_WORDS) -> float | None:
+def top_overlap(first: FloatArray, second: FloatArray, top: int = TOP_WORDS) -> float | None:
     """The share of words in common among those that speak most for the class, ``top`` of each side at most.
 
     Where a side has fewer words with relevance above zero, of as many as the other has; None where neither has any.
@@ -147,7 +145,7 @@ def top_overlap(first: Numbers, second: Numbers, top: int = TOP_WORDS) -> float 
     return len(tops[0] & tops[1]) / most if most else None
 
 
-def _top(values: Numbers, top: int) -> set[int]:
+def _top(values: FloatArray, top: int) -> set[int]:
     order = np.argsort(-values, kind="stable")[:top]
     return set(order[values[order] > 0].tolist())
 

@@ -25,7 +25,8 @@ from textlrp.reports.numbers import number, percentage
 from textlrp.reports.palette import Palette
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, today, write_page
-from textlrp.reports.view import DocumentView, rule_and_start, view
+from textlrp.reports.view import DocumentView, view
+from textlrp.reports.view_titles import rule_and_start
 
 LONG = 2000
 """Characters of a text that is shown whole."""

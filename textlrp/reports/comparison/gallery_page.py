@@ -19,7 +19,8 @@ from textlrp.reports.marks import Run
 from textlrp.reports.naming import Name, name_of
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
-from textlrp.reports.view import DocumentView, start_title, view
+from textlrp.reports.view import DocumentView, view
+from textlrp.reports.view_titles import start_title
 
 SHORT = 1200
 """Characters of a text that every panel shows whole."""

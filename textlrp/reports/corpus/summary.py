@@ -18,7 +18,7 @@ from textlrp.reports.balance import Part
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
-from textlrp.reports.view import method_title, snippet, start_title
+from textlrp.reports.view_titles import method_title, snippet, start_title
 
 TOLD = 3
 """Words named in the row of a document."""

@@ -22,9 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.maps import Dense, Mean, WinningWindows, WordBag, WordWindows, table_bounds
-from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, Rule, WSquare, ZBox, Zero, ZPlus
-from textlrp.lrp.trace import Linear, Lookup, Propagated, Routing, Step, Trace, one_hot_seed, propagate
+from textlrp.lrp.maps import Dense, Mean, WordBag, table_bounds
+from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
+from textlrp.lrp.shares import Rule
+from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
+from textlrp.lrp.trace_steps import Linear, Lookup, Routing, Step
+from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 N, T, D, F, H, C = 3, 7, 4, 5, 2, 3
 S = 1e-6

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,9 @@ from textlrp import store
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation, Phrase
 from textlrp.records import Tokens
+from textlrp.store import arrow_rows, columns
 
-Write = Callable[[Iterable[Explanation] | Explanation, Path], Path]
-Read = Callable[[Path], Iterator[Explanation]]
-
-FORMATS = [
-    pytest.param(store.write_jsonl, store.read_jsonl, id="jsonl"),
-    pytest.param(store.write_parquet, store.read_parquet, id="parquet"),
-]
+every_format = pytest.mark.parametrize("file", ["out.jsonl", "out.parquet"])
 
 
 def assert_same(one: object, other: object) -> None:
@@ -62,17 +57,17 @@ def varied() -> list[Explanation]:
     ]
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_what_is_read_is_what_was_written(tmp_path: Path, write: Write, read: Read) -> None:
-    path, originals = tmp_path / "out", varied()
-    assert write(iter(originals), path) == path
-    found = list(read(path))
+@every_format
+def test_what_is_read_is_what_was_written(tmp_path: Path, file: str) -> None:
+    path, originals = tmp_path / file, varied()
+    assert store.write(iter(originals), path) == path
+    found = list(store.read(path))
     assert len(found) == len(originals)
     for original, stored in zip(originals, found, strict=True):
         assert_same(stored, original)
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
+@every_format
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40),
@@ -80,7 +75,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, write: Write, read: Re
     name=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=8),
 )
 def test_any_text_and_any_float32_survive(
-    tmp_path: Path, write: Write, read: Read, text: str, values: list[float], name: str
+    tmp_path: Path, file: str, text: str, values: list[float], name: str
 ) -> None:
     scores = np.array(values, np.float32)
     explanation = make_explanation(
@@ -93,17 +88,17 @@ def test_any_text_and_any_float32_survive(
     )
     relevance = np.resize(scores, len(explanation.tokens))[None] if len(explanation.tokens) else explanation.relevance
     explanation = replace(explanation, relevance=relevance)
-    path = tmp_path / "out"
-    write(explanation, path)
-    (stored,) = read(path)
+    path = tmp_path / file
+    store.write(explanation, path)
+    (stored,) = store.read(path)
     assert_same(stored, explanation)
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_stored_numbers_are_float32(tmp_path: Path, write: Write, read: Read) -> None:
+@every_format
+def test_stored_numbers_are_float32(tmp_path: Path, file: str) -> None:
     original = with_phrases(make_explanation(dtype=np.float64))
-    write(original, tmp_path / "out")
-    (stored,) = read(tmp_path / "out")
+    store.write(original, tmp_path / file)
+    (stored,) = store.read(tmp_path / file)
     for numbers in (stored.scores, stored.relevance, stored.phrases[0].relevance, *stored.ledger.values()):
         assert numbers.dtype == np.float32
     np.testing.assert_array_equal(stored.relevance, original.relevance.astype(np.float32))
@@ -111,80 +106,81 @@ def test_stored_numbers_are_float32(tmp_path: Path, write: Write, read: Read) ->
 
 def test_a_lone_surrogate_is_kept_in_json_lines_and_replaced_in_parquet(tmp_path: Path) -> None:
     explanation = make_explanation("half \ud83d a character")
-    store.write_jsonl(explanation, tmp_path / "out.jsonl")
-    (stored,) = store.read_jsonl(tmp_path / "out.jsonl")
+    store.write(explanation, tmp_path / "out.jsonl")
+    (stored,) = store.read(tmp_path / "out.jsonl")
     assert_same(stored, explanation)
     with pytest.warns(UserWarning, match=r"surrogate.*\.jsonl"):
-        store.write_parquet(explanation, tmp_path / "out.parquet")
-    (stored,) = store.read_parquet(tmp_path / "out.parquet")
+        store.write(explanation, tmp_path / "out.parquet")
+    (stored,) = store.read(tmp_path / "out.parquet")
     assert stored.text == "half \ufffd a character"
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, write: Write, read: Read) -> None:
-    write([], tmp_path / "out")
-    assert list(read(tmp_path / "out")) == []
+@every_format
+def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, file: str) -> None:
+    store.write([], tmp_path / file)
+    assert list(store.read(tmp_path / file)) == []
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
+@every_format
 def test_files_are_written_and_read_one_explanation_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Write, read: Read
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    monkeypatch.setattr(store, "_GROUP_ROWS", 3)
-    write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / "out")
-    reader = read(tmp_path / "out")
+    monkeypatch.setattr(arrow_rows, "ROWS_TOGETHER", 3)
+    monkeypatch.setattr(columns, "GROUP_BYTES", 1)
+    store.write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / file)
+    reader = store.read(tmp_path / file)
     assert iter(reader) is reader
     assert [explanation.document_id for explanation in reader] == [str(n) for n in range(10)]
-    if write is store.write_parquet:
-        assert pq.ParquetFile(tmp_path / "out").num_row_groups == 4
+    if file == "out.parquet":
+        assert pq.ParquetFile(tmp_path / file).num_row_groups == 4
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_a_failure_on_the_way_leaves_nothing_half_written(tmp_path: Path, write: Write, read: Read) -> None:
+@every_format
+def test_a_failure_on_the_way_leaves_nothing_half_written(tmp_path: Path, file: str) -> None:
     def breaks() -> Iterator[Explanation]:
         yield make_explanation()
         raise RuntimeError("the model broke")
 
-    write(make_explanation(document_id="old"), tmp_path / "out")
+    store.write(make_explanation(document_id="old"), tmp_path / file)
     with pytest.raises(RuntimeError, match="the model broke"):
-        write(breaks(), tmp_path / "out")
-    assert [e.document_id for e in read(tmp_path / "out")] == ["old"]
-    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+        store.write(breaks(), tmp_path / file)
+    assert [e.document_id for e in store.read(tmp_path / file)] == ["old"]
+    assert [each.name for each in tmp_path.iterdir()] == [file]
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_what_cannot_be_stored_is_named(tmp_path: Path, write: Write, read: Read) -> None:
+@every_format
+def test_what_cannot_be_stored_is_named(tmp_path: Path, file: str) -> None:
     with pytest.raises(DataError, match=r"'doc-1'.*not finite"):
-        write(make_explanation(scores=np.array([1, np.inf, 0], np.float32)), tmp_path / "out")
+        store.write(make_explanation(scores=np.array([1, np.inf, 0], np.float32)), tmp_path / file)
     with pytest.raises(DataError, match="not finite in float32"):
-        write(make_explanation(dtype=np.float64, scores=np.array([1e300, 0, 0])), tmp_path / "out")
+        store.write(make_explanation(dtype=np.float64, scores=np.array([1e300, 0, 0])), tmp_path / file)
     with pytest.raises(DataError, match="got str"):
-        write(["text"], tmp_path / "out")  # type: ignore[list-item]
+        store.write(["text"], tmp_path / file)  # type: ignore[list-item]
     with pytest.raises(DataError, match="does not exist"):
-        write(make_explanation(), tmp_path / "no" / "out")
+        store.write(make_explanation(), tmp_path / "no" / file)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("write", "read"), FORMATS)
-def test_a_missing_file_is_named_at_once(tmp_path: Path, write: Write, read: Read) -> None:
-    with pytest.raises(DataError, match="there is no file"):
-        read(tmp_path / "nothing")
+@every_format
+def test_a_missing_file_is_named_at_once(tmp_path: Path, file: str) -> None:
+    with pytest.raises(DataError, match=r"^there are no explanations at '.*nothing"):
+        store.read(tmp_path / f"nothing-{file}")
 
 
 def test_write_chooses_by_the_end_of_the_name(tmp_path: Path) -> None:
     store.write(make_explanation(), tmp_path / "a.jsonl")
     store.write([make_explanation()], tmp_path / "b.PARQUET")
-    assert len(list(store.read_jsonl(tmp_path / "a.jsonl"))) == 1
-    assert len(list(store.read_parquet(tmp_path / "b.PARQUET"))) == 1
+    assert len(list(store.read(tmp_path / "a.jsonl"))) == 1
+    assert len(list(store.read(tmp_path / "b.PARQUET"))) == 1
     with pytest.raises(DataError, match=r"\.jsonl or \.parquet"):
         store.write(make_explanation(), tmp_path / "c.txt")
 
 
 def test_a_cut_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl"
-    store.write_jsonl([make_explanation(), make_explanation()], path)
+    store.write([make_explanation(), make_explanation()], path)
     path.write_bytes(path.read_bytes()[:-30])
-    reader = store.read_jsonl(path)
+    reader = store.read(path)
     next(reader)
     with pytest.raises(DataError, match=r"line 2.*cut off"):
         next(reader)
@@ -225,70 +221,85 @@ def test_a_foreign_or_spoiled_line_is_named(tmp_path: Path, spoil: Callable[[dic
     path = tmp_path / "bad.jsonl"
     path.write_text(json.dumps(spoil(make_explanation().to_dict())), encoding="utf-8")
     with pytest.raises(DataError, match="line 1"):
-        list(store.read_jsonl(path))
+        list(store.read(path))
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"\xff\xfe\x00binary\n")
     with pytest.raises(DataError, match="line 1"):
-        list(store.read_jsonl(path))
+        list(store.read(path))
 
 
 def test_a_cut_or_foreign_parquet_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    store.write_parquet([make_explanation(seed=n) for n in range(5)], path)
+    store.write([make_explanation(seed=n) for n in range(5)], path)
     whole = path.read_bytes()
     for bad in (b"", b"PAR1", whole[:-20], whole[: len(whole) // 2], b"text,label\n"):
         path.write_bytes(bad)
-        with pytest.raises(DataError, match="not a Parquet file"):
-            store.read_parquet(path)
+        with pytest.raises(DataError, match="damaged, or it is not a Parquet file"):
+            list(store.read(path))
     pq.write_table(pa.table({"text": ["a"], "label": ["b"]}), path)
-    with pytest.raises(DataError, match="not an explanation that textlrp stored"):
-        store.read_parquet(path)
+    with pytest.raises(DataError, match=r"^'.*x.parquet' has no explanations that textlrp stored"):
+        list(store.read(path))
 
 
 def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    store.write_parquet([make_explanation(seed=n) for n in range(5)], path)
+    store.write([make_explanation(seed=n) for n in range(5)], path)
     data = bytearray(path.read_bytes())
     data[4:300] = b"\x00" * 296
     path.write_bytes(bytes(data))
     with pytest.raises(DataError, match=r"damaged|fit each other|not an explanation"):
-        list(store.read_parquet(path))
+        list(store.read(path))
 
 
 def test_parts_that_do_not_fit_are_refused_from_parquet(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    store.write_parquet(make_explanation(status=np.zeros(3, np.uint8), text="a b c"), path)
-    assert len(list(store.read_parquet(path))) == 1
+    store.write(make_explanation(status=np.zeros(3, np.uint8), text="a b c"), path)
+    assert len(list(store.read(path))) == 1
     wrong = replace(make_explanation("a b c"), counts=np.zeros(2, np.int32))
-    store.write_parquet(wrong, path)
+    store.write(wrong, path)
     with pytest.raises(DataError, match=r"row 1.*do not fit"):
-        list(store.read_parquet(path))
+        list(store.read(path))
 
 
 def test_phrases_come_back_as_phrases(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     store.write(with_phrases(make_explanation()), path)
-    (stored,) = store.read_parquet(path)
+    (stored,) = store.read(path)
     assert all(isinstance(phrase, Phrase) for phrase in stored.phrases)
     assert split(stored.text).forms == stored.tokens.forms
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_files_of_versions_without_a_start_are_read(suffix: str, tmp_path: Path) -> None:
-    path, added = tmp_path / f"old{suffix}", ("start", "notes", "target_notes")
+def test_lines_of_versions_without_a_start_are_read(tmp_path: Path) -> None:
+    path, added = tmp_path / "old.jsonl", ("start", "notes", "target_notes")
     why = make_explanation()
-    if suffix == ".jsonl":
-        path.write_text(json.dumps({key: value for key, value in why.to_dict().items() if key not in added}) + "\n")
-        (read,) = store.read_jsonl(path)
-    else:
-        table = pq.read_table(store.write_parquet(why, tmp_path / "new.parquet"))
-        pq.write_table(table.drop_columns(list(added)), path)
-        (read,) = store.read_parquet(path)
+    path.write_text(json.dumps({key: value for key, value in why.to_dict().items() if key not in added}) + "\n")
+    (read,) = store.read(path)
     assert_same(read, why)
     assert (read.start, read.notes, read.target_notes) == ("score", (), ())
+
+
+def test_a_part_of_a_bulk_run_is_not_replaced(tmp_path: Path) -> None:
+    shared = columns.About(("a",), "lrp", "", "", "", "float16", None)
+    path = tmp_path / "part-000000.parquet"
+    columns.write_parquet([], str(path), shared.schema())
+    with pytest.raises(DataError, match="exists and is not a file of explanations that textlrp wrote"):
+        store.write(make_explanation(), path)
+    assert list(store.read(tmp_path)) == []
+
+
+@pytest.mark.parametrize("metadata", [b"explanations 1", b'{"format": "rows 1", "classes": ["a"]}'])
+def test_tables_of_older_versions_are_refused_by_name_and_replaced(metadata: bytes, tmp_path: Path) -> None:
+    path = store.write(make_explanation(), tmp_path / "old.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata({b"textlrp": metadata}), path)
+    with pytest.raises(
+        DataError, match=r"old\.parquet' was written by an older version of textlrp\. Explain the doc"
+    ):
+        next(store.read(path))
+    store.write(make_explanation(), path)
+    assert len(list(store.read(path))) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"start": "middle"}, {"target_notes": ["a", "b"]}, {"notes": [1]}])
@@ -296,4 +307,4 @@ def test_a_start_or_notes_that_do_not_fit_are_refused(wrong: dict[str, Any], tmp
     path = tmp_path / "wrong.jsonl"
     path.write_text(json.dumps(make_explanation().to_dict() | wrong) + "\n")
     with pytest.raises(DataError, match="do not fit each other"):
-        list(store.read_jsonl(path))
+        list(store.read(path))

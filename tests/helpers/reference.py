@@ -397,14 +397,6 @@ def bag_of_words(
 # ---- the measure of every comparison
 
 
-def gap(difference: Any, relevance: Any, ledger: Any) -> float:
-    """The largest |difference| relative to sum |relevance| + sum |ledger| of one document and target."""
-    size = float(np.abs(np.asarray(relevance, dtype=np.float64)).sum())
-    size += float(sum(np.abs(np.asarray(entry, dtype=np.float64)).sum() for entry in ledger))
-    largest = float(np.abs(np.asarray(difference, dtype=np.float64)).max(initial=0.0))
-    return largest / size if size else largest
-
-
 # ---- the same nets as plain torch modules, one text at a time
 
 

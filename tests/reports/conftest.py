@@ -1,6 +1,0 @@
-"""Makes the hand-built explanations of tests/explanations.py importable from here."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))

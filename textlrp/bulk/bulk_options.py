@@ -1,0 +1,30 @@
+"""What a bulk run passes on to each of its explainers, as one value. Importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textlrp.explainers.methods import Method
+    from textlrp.lrp.composite import Composite
+    from textlrp.lrp.shares import Rule
+    from textlrp.lrp.starts import Start
+    from textlrp.store.columns import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOptions:
+    """How documents are explained; the fields are options of :class:`textlrp.bulk.BatchExplainer`, unchecked."""
+
+    target: Any = None
+    rule: str | Rule | Composite | None = None
+    start: Start | None = None
+    method: str | Method = "lrp"
+    top_k: int | None = None
+    precision: Precision = "float16"
+    device: str = "cpu"
+
+    def keywords(self) -> dict[str, Any]:
+        """The fields by name: keyword arguments of :class:`textlrp.bulk.BatchExplainer`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}

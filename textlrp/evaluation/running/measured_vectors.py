@@ -1,0 +1,67 @@
+"""The stage of an evaluation about document vectors: explanatory power and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from textlrp.errors import DataError
+from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
+from textlrp.evaluation.running.run_state import Run, progress
+from textlrp.lrp.presets import as_composite
+
+
+def vectors(run: Run) -> dict[str, Any]:
+    """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
+    if not run.corpus.known.any():
+        raise DataError("the model knows no word of any document.")
+    labels = [str(document.label) for document in run.documents]
+    composite = as_composite(run.plan.methods[0].rule or "epsilon")
+    rows, maps = [], []
+    names = weightings_of(run.model)
+    for weighting in names:
+        drawn = weighting in (names[0], "uniform")
+
+        def make(weighting: Any = weighting, drawn: bool = drawn) -> dict[str, Any]:
+            with progress(f"document vectors, {WEIGHTINGS[weighting]}", len(run.corpus)) as done:
+                vectors = document_vectors(run.corpus, weighting, composite=composite, progress=done)
+            power = explanatory_power(vectors, labels, seed=run.plan.seed)
+            row = {
+                "weighting": WEIGHTINGS[weighting],
+                "epi": power.epi,
+                "sd": power.sd,
+                "k": power.k,
+                "neighbours": list(power.neighbours),
+                "accuracy": power.accuracy.tolist(),
+                "spread": power.spread.tolist(),
+            }
+            if not drawn:
+                return {"row": row}
+            try:
+                return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
+            except DataError as reason:
+                return {"row": row, "no map": f"no map of the documents, {WEIGHTINGS[weighting]}: {reason}"}
+
+        done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
+        rows.append(done["row"])
+        if done.get("map"):
+            maps.append(done["map"])
+        if "no map" in done:
+            run.notes.append(done["no map"])
+    return {"splits": 10, "rows": rows, "maps": maps}
+
+
+# ---- parts
+
+
+def _map(title: str, vectors: Any, labels: Sequence[str]) -> dict[str, Any]:
+    drawn = picture(vectors)
+    return {
+        "weighting": title,
+        "x": np.round(drawn.places[:, 0], 4).tolist(),
+        "y": np.round(drawn.places[:, 1], 4).tolist(),
+        "group": [label.split(".")[0] for label in labels],
+        "explained": list(drawn.explained),
+    }

@@ -1,0 +1,154 @@
+"""Linear maps over windows of words: every window of a convolution, or only the winning ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from textlrp.lrp.kernels import device, landing
+from textlrp.lrp.maps import Bounds, Grid, sides, sum_tensors
+from textlrp.lrp.shares import Box, Part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordWindows:
+    """A convolution at every position, led back to whole words.
+
+    ``vectors`` (U, D) of the distinct words; ``weight`` (D, H × F), offset by offset; ``ids`` (N, T) rows of
+    ``vectors``. The outputs are (N, T - H + 1, F).
+    """
+
+    vectors: Tensor
+    weight: Tensor
+    ids: Tensor
+    width: int
+    box: Bounds | None = None
+
+    def projections(self, part: Part | Box) -> Tensor:
+        """(U, H, F): part_j of each distinct word at each offset, summed over its dimensions."""
+        summed = sum_tensors([inputs @ weight for inputs, weight in sides(part, self.vectors, self.weight)])
+        return summed.reshape(len(self.vectors), self.width, -1)
+
+    def total(self, part: Part | Box) -> Tensor:
+        windows = self.ids.shape[1] - self.width + 1
+        met = self.projections(part)
+        return sum_tensors([met[:, h][self.ids[:, h : h + windows]] for h in range(self.width)])
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        targets, documents, windows, _ = factor.shape
+        landed = factor.new_zeros((targets, documents, self.ids.shape[1]))
+        met = self.projections(part)
+        for offset in range(self.width):
+            landed[:, :, offset : offset + windows] += torch.einsum(
+                "kntf,ntf->knt", factor, met[:, offset][self.ids[:, offset : offset + windows]]
+            )
+        return landed
+
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        targets, documents, windows, filters = factor.shape
+        dimensions = self.vectors.shape[1]
+        landed = factor.new_zeros((targets, documents, self.ids.shape[1], dimensions))
+        for inputs, weight in sides(part, self.vectors, self.weight):
+            words = inputs.expand_as(self.vectors)[self.ids]
+            by_offset = weight.expand_as(self.weight).reshape(dimensions, self.width, filters)
+            for offset in range(self.width):
+                reached = slice(offset, offset + windows)
+                landed[:, :, reached] += (factor @ by_offset[:, offset].T) * words[:, reached]
+        return landed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WinningWindows:
+    """A convolution followed by a max over time, led back to whole words: winning windows only.
+
+    ``products`` (N, F, H): what each word of the winning window adds to its filter, summed over the D dimensions of
+    its vector; ``start`` (N, F) where that window begins; ``grid`` makes the rows (N, T) of ``vectors`` (U, D) that
+    the documents read, row 0 being the zero vector; ``weight`` (D, H × F), offset by offset.
+    """
+
+    products: Tensor
+    start: Tensor
+    grid: Grid
+    vectors: Tensor
+    weight: Tensor
+    box: Bounds | None = None
+    _made: dict[Part, Tensor] = field(default_factory=dict, repr=False)
+
+    def contributions(self, part: Part | Box) -> Tensor:
+        """(N, F, H), or broadcast against it: part_j of each word of the winning windows."""
+        filters, width = self.products.shape[1:]
+        if isinstance(part, Box):
+            ends = part.low[..., None] * self.weight.clamp(min=0) + part.high[..., None] * self.weight.clamp(max=0)
+            return self.products - ends.sum(dim=0).reshape(width, filters).T
+        match part:
+            case Part.PRODUCT:
+                return self.products
+            case Part.SQUARE:
+                return self.weight.square().sum(dim=0).reshape(width, filters).T.expand_as(self.products)
+            case Part.EVEN:
+                return self.products.new_tensor(float(len(self.weight))).expand_as(self.products)
+        if not self._made:
+            by_filter = self._by_filter(self.weight)
+            if self._elsewhere:
+                signed = device.signed_contributions_on_device(self.vectors, by_filter, self.words, self.start.long())
+            else:
+                positive, negative = landing.signed_contributions(
+                    self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.long().numpy()
+                )
+                signed = torch.from_numpy(positive), torch.from_numpy(negative)
+            self._made.update(zip((Part.POSITIVE, Part.NEGATIVE), signed, strict=True))
+        return self._made[part]
+
+    @property
+    def words(self) -> Tensor:
+        """(N, T) rows of ``vectors``."""
+        return self.grid()
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the numbers are not in the CPU's memory."""
+        return self.products.device.type != "cpu"
+
+    def total(self, part: Part | Box) -> Tensor:
+        return self.contributions(part).sum(dim=2)
+
+    def read_total(self, part: Part | Box) -> Tensor:
+        """(N, F): as :meth:`total`, over the words alone that were read."""
+        width = self.products.shape[2]
+        words = device.winning_words(self.words, self.start.long(), width)
+        return (self.contributions(part) * (words > 0)).sum(dim=2)
+
+    def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
+        targets, documents, filters = factor.shape
+        tokens = self.words.shape[1]
+        contributions = self.contributions(part)
+        landed = factor.new_zeros((documents * tokens, targets))
+        row = torch.arange(documents, device=self.start.device)[:, None] * tokens + self.start
+        for offset in range(self.products.shape[2]):
+            values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
+            landed.index_add_(0, (row + offset).reshape(-1), values)
+        return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
+
+    def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
+        return sum_tensors(
+            [
+                self.spread(factor, weight) * inputs
+                for inputs, weight in sides(part, self.vectors[self.words], self.weight)
+            ]
+        )
+
+    def spread(self, factor: Tensor, weight: Tensor) -> Tensor:
+        """(K, N, F) -> (K, N, T, D): ``weight``, laid out as the map's own, times the factor of each filter."""
+        by_filter, tokens = self._by_filter(weight), self.words.shape[1]
+        if self._elsewhere:
+            return device.spread_on_device(factor, by_filter, self.start.long(), tokens)
+        starts = self.start.long().numpy()
+        spread = landing.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
+        return torch.from_numpy(spread)
+
+    def _by_filter(self, weight: Tensor) -> Tensor:
+        """(D, H × F) -> (F, H, D)."""
+        filters, width = self.products.shape[1:]
+        return weight.expand_as(self.weight).reshape(-1, width, filters).permute(2, 1, 0).contiguous()

@@ -1,0 +1,53 @@
+"""The fingerprint of a trained classifier: it changes with anything that the scores depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from textlrp.models.options import plain_option
+
+if TYPE_CHECKING:
+    from textlrp.models.base import TextClassifier
+
+
+class _Fingerprint(NamedTuple):
+    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
+
+    fitted: tuple[Any, ...]
+    options: dict[str, Any]
+    digits: str
+
+    def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """Whether these are the very objects, and equal options."""
+        same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
+        return same and options == self.options
+
+
+def fingerprint_of(model: TextClassifier) -> str:
+    """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+
+    The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
+    """
+    options = {name: plain_option(getattr(model, name)) for name in sorted(model.scoring_options)}
+    fitted = (model.vocabulary_, model.classes_, *(model.weights_[name] for name in sorted(model.weights_)))
+    kept: _Fingerprint | None = model.__dict__.get("_kept_fingerprint")
+    if kept is None or not kept.is_of(fitted, options):
+        kept = _Fingerprint(fitted, options, _digest(model, options))
+        model.__dict__["_kept_fingerprint"] = kept
+    return kept.digits
+
+
+def _digest(model: TextClassifier, options: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(model.weights_):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(model.weights_[name]).data)
+    digest.update("\n".join(model.vocabulary_.words).encode())
+    digest.update(json.dumps([model.kind, model.classes_.tolist(), options]).encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,49 @@
+"""The scores of the classes as rows of a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textlrp.explanation import Explanation
+from textlrp.reports.numbers import number, percentage
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class in the chart of scores: a bar from ``left``, ``width`` long (percent), and its row if explained."""
+
+    name: str
+    score: str
+    probability: str | None
+    left: float
+    width: float
+    row: int | None
+    predicted: bool
+    gold: bool
+
+
+def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
+    """One row per class, the highest score first; all bars start at a common zero."""
+    scores = explanation.scores.astype(np.float64)
+    low, high = min(0.0, float(scores.min())), max(0.0, float(scores.max()))
+    extent = (high - low) or 1.0
+    rows = {target: row for row, target in enumerate(explanation.targets)}
+    return tuple(
+        ClassRow(
+            name=explanation.labels[c],
+            score=number(float(scores[c]), digits),
+            probability=probability_of(explanation, c),
+            left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
+            width=round(100 * abs(float(scores[c])) / extent, 1),
+            row=rows.get(c),
+            predicted=c == explanation.predicted,
+            gold=explanation.labels[c] == explanation.gold,
+        )
+        for c in np.argsort(-scores, kind="stable").tolist()
+    )
+
+
+def probability_of(explanation: Explanation, position: int) -> str | None:
+    return None if explanation.probabilities is None else percentage(float(explanation.probabilities[position]))
