@@ -27,7 +27,7 @@ test-all: test
 	$(BIN)/pytest -n 2 -m slow
 
 docs: $(TOOLS)
-	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation lrp.composite lrp.rules store)
+	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases lrp.composite lrp.rules store)
 	@echo "the API reference is docs/api/index.html"
 
 $(READY): pyproject.toml constraints.txt

@@ -102,6 +102,7 @@ def recorded_module(page: Page, rounds: int) -> None:
     torch.manual_seed(0)
     net = Recurrent(5000).eval()
     vocabulary = {f"w{number}": number for number in range(5000)}
+    model = textlrp.wrap(net, tokenizer=str.split, vocabulary=vocabulary)
     rng = np.random.default_rng(0)
     passes = contenders.forward_and_backward(net.top, net.embedding)  # type: ignore[arg-type]
     page.table("A recorded torch module (two-layer bidirectional LSTM): one text a call, one class and all 20",
@@ -112,7 +113,7 @@ def recorded_module(page: Page, rounds: int) -> None:
         text = " ".join(f"w{number}" for number in ids)
 
         def explain(target: Any, text: str = text) -> object:
-            return textlrp.explain(net, text, target=target, tokenizer=str.split, vocabulary=vocabulary)
+            return textlrp.explain(model, text, target=target)
 
         one, _, theirs = ratio_of(lambda _: explain(None), lambda batch: passes(padded(batch)), [batch], rounds)
         every, _, _ = ratio_of(lambda _: explain("all"), lambda batch: passes(padded(batch)), [batch], rounds)

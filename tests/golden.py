@@ -89,21 +89,17 @@ def explained_models() -> dict[str, Callable[[], Iterator[dict[str, Any]]]]:
     """For each model, its explanations of a few posts by several rules, all classes, as plain data."""
     posts = textlrp.load_sample_posts("test").documents[:4]
 
-    def of(model: Any, *, rules: tuple[str, ...] = RULES, **options: Any) -> Iterator[dict[str, Any]]:
+    def of(model: Any, *, rules: tuple[str, ...] = RULES) -> Iterator[dict[str, Any]]:
         for rule in rules:
-            for explanation in textlrp.explain(model, posts, target="all", rule=rule, **options):
+            for explanation in textlrp.explain(model, posts, target="all", rule=rule):
                 yield explanation.to_dict()
-
-    def of_module() -> Iterator[dict[str, Any]]:
-        module, options = _module()
-        return of(module, rules=RULES[:2], **options)
 
     return {
         "explained-cnn": lambda: of(textlrp.load(CNN)),
         "explained-boe": lambda: of(textlrp.load(BOE)),
         "explained-svm": lambda: of(_support_vector_machine()),
         "explained-pipeline": lambda: of(_pipeline()),
-        "explained-module": of_module,
+        "explained-module": lambda: of(_module(), rules=RULES[:2]),
     }
 
 
@@ -117,8 +113,8 @@ def _pipeline() -> Any:
     return make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression()).fit(train.texts, train.labels)
 
 
-def _module() -> tuple[Any, dict[str, Any]]:
-    """A module with random weights over the words of the sample posts, and the options that explain it."""
+def _module() -> Any:
+    """A wrapped module with random weights over the words of the sample posts."""
     words = sorted({word.lower() for text in textlrp.load_sample_posts("train").texts for word in text.split()})
     torch.manual_seed(0)
 
@@ -134,12 +130,13 @@ def _module() -> tuple[Any, dict[str, Any]]:
             return self.out(torch.relu(states).mean(dim=1))  # type: ignore[no-any-return]
 
     numbers = {word: number for number, word in enumerate(words, start=1)}
-    return Net().eval(), {
-        "tokenizer": str.split,
-        "vocabulary": lambda word: numbers.get(word.lower()),
-        "unknown": 0,
-        "classes": ["a", "b", "c", "d"],
-    }
+    return textlrp.wrap(
+        Net().eval(),
+        tokenizer=str.split,
+        vocabulary=lambda word: numbers.get(word.lower()),
+        unknown=0,
+        classes=["a", "b", "c", "d"],
+    )
 
 
 TIMES = re.compile(r'[\d.,]+ (?:µs|ms|s|a second)\b|"seconds_per_document": [\d.e-]+')

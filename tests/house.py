@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "textlrp"
-PUBLISHED = ("", ".bulk", ".evaluation", ".lrp.composite", ".lrp.rules", ".store")
+PUBLISHED = ("", ".bulk", ".evaluation", ".explainers.phrases", ".lrp.composite", ".lrp.rules", ".store")
 """Modules of the API reference."""
 HEAVY = ("matplotlib", "spacy", "torch", "sklearn", "pandas")
 LONG = 250

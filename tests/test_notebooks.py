@@ -22,6 +22,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PUBLIC = {
     "textlrp": frozenset(textlrp.__all__),
     "textlrp.evaluation": frozenset(import_module("textlrp.evaluation").__all__),
+    "textlrp.explainers.phrases": frozenset(import_module("textlrp.explainers.phrases").__all__),
     "textlrp.lrp.rules": frozenset(("Flat", "WSquare", "ZBox", "ZPlus")),
 }
 """What a notebook may take from where."""

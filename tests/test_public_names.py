@@ -28,12 +28,12 @@ NAMES = [
     "TextlrpError",
     "Zero",
     "explain",
-    "filter_phrases",
     "load",
     "load_20newsgroups",
     "load_corpus",
     "load_sample_posts",
     "register",
+    "wrap",
     "write_report",
 ]
 

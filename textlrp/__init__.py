@@ -15,13 +15,13 @@ from textlrp.version import __version__ as __version__
 if TYPE_CHECKING:
     from textlrp.errors import TextlrpError
     from textlrp.explainers.explain import explain
-    from textlrp.explainers.phrases import filter_phrases
     from textlrp.explainers.targets import Index
     from textlrp.explanation import Explanation
     from textlrp.lrp.composite import Composite
     from textlrp.lrp.recorded.operations import register
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
     from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
+    from textlrp.models.torch_module.wrapping import wrap
     from textlrp.records import Document
     from textlrp.reports.corpus.report_files import write_report
     from textlrp.text.corpora import load_20newsgroups, load_corpus, load_sample_posts
@@ -40,12 +40,12 @@ __all__ = [
     "TextlrpError",
     "Zero",
     "explain",
-    "filter_phrases",
     "load",
     "load_20newsgroups",
     "load_corpus",
     "load_sample_posts",
     "register",
+    "wrap",
     "write_report",
 ]
 
@@ -63,12 +63,12 @@ _HOMES = {
     "TextlrpError": "errors",
     "Zero": "lrp.rules",
     "explain": "explainers.explain",
-    "filter_phrases": "explainers.phrases",
     "load": "models.estimators",
     "load_20newsgroups": "text.corpora",
     "load_corpus": "text.corpora",
     "load_sample_posts": "text.corpora",
     "register": "lrp.recorded.operations",
+    "wrap": "models.torch_module.wrapping",
     "write_report": "reports.corpus.report_files",
 }
 

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from toys import LABELS, TEXTS, VARIANTS, fitted, learner
 
 from textlrp import explain
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.evaluation.randomising import cascade, randomised
 from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 
@@ -99,7 +99,7 @@ def test_the_same_class_is_compared():
 
 
 def test_other_models_have_no_layers_to_randomise():
-    with pytest.raises(OptionError, match="a dict came"):
+    with pytest.raises(ModelError, match="got a dict"):
         randomisation_check({}, TEXTS)
 
 

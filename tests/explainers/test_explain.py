@@ -226,7 +226,7 @@ def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
 @pytest.mark.parametrize("model", [None, "cnn", object()], ids=["None", "str", "object"])
 def test_what_is_no_model_is_refused(model: Any) -> None:
     with pytest.raises(
-        OptionError, match=f"^a {type(model).__name__} came as the model; a fitted textlrp classifier"
+        OptionError, match=f"^model must be a fitted textlrp classifier, .*; got a {type(model).__name__}\\.$"
     ):
         explain(model, TEXT)
 

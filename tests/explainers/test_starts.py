@@ -28,6 +28,7 @@ from textlrp.lrp.rules import AlphaBeta, Flat, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.shares import has_fixed_sign
 from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
+from textlrp.models.torch_module.wrapping import wrap
 from textlrp.records import STARTS
 from textlrp.reports.balance import balances
 
@@ -74,7 +75,7 @@ def model(name: str) -> Any:
     if name == "pipeline":
         return make_pipeline(TfidfVectorizer(), LinearSVC(C=0.1, random_state=0)).fit(TEXTS, LABELS)
     if name == "module":
-        return as_classifier(module(), classes=NAMES, **HOW)
+        return wrap(module(), classes=NAMES, **HOW)
     if name == "svm":
         return learner("svm", dtype="float64", C=0.1).fit(TEXTS, LABELS)
     pooling = {"pooling": "mean"} if name == "cnn-mean" else {}
@@ -246,28 +247,28 @@ class Squeezed(Net):
 
 
 def test_a_module_without_one_last_layer_starts_from_the_score() -> None:
-    net = Twice().double()
-    why = explain(net, TEXTS[0], rule="alpha1-beta0", target="all", **HOW)
+    net = wrap(Twice().double(), **HOW)
+    why = explain(net, TEXTS[0], rule="alpha1-beta0", target="all")
     assert why.start == "score"
     assert [bool(note) for note in why.target_notes] == (why.scores < 0).tolist()
     with pytest.raises(
         ModelError, match="start must be 'score' for this module: its scores are not the output of one"
     ):
-        explain(net, TEXTS[0], start="centered", **HOW)
+        explain(net, TEXTS[0], start="centered")
 
 
 @pytest.mark.parametrize("rule", ["zero", "epsilon", "alpha2-beta1", "flat"])
 def test_a_last_layer_is_found_behind_steps_that_only_move_its_numbers(rule: str) -> None:
-    moved, plain = Squeezed().double(), Net().double()
-    one = explain(moved, TEXTS[0], rule=rule, start="centered", target="all", **HOW)
-    other = explain(plain, TEXTS[0], rule=rule, start="centered", target="all", **HOW)
+    moved, plain = wrap(Squeezed().double(), **HOW), wrap(Net().double(), **HOW)
+    one = explain(moved, TEXTS[0], rule=rule, start="centered", target="all")
+    other = explain(plain, TEXTS[0], rule=rule, start="centered", target="all")
     np.testing.assert_allclose(one.relevance, other.relevance[::-1], rtol=1e-10)
     np.testing.assert_allclose(one.start_scores, other.start_scores[::-1], rtol=1e-10)
 
 
 def test_a_module_with_one_output_is_centered_as_it_is() -> None:
-    net = Net(classes=1).double()
-    one, other = (explain(net, TEXTS[0], rule="alpha1-beta0", start=s, target="all", **HOW) for s in STARTS)
+    net = wrap(Net(classes=1).double(), **HOW)
+    one, other = (explain(net, TEXTS[0], rule="alpha1-beta0", start=s, target="all") for s in STARTS)
     assert one.relevance.tobytes() == other.relevance.tobytes()
     assert other.mean_score == 0
 
@@ -306,7 +307,7 @@ def test_an_exact_tie_and_an_exact_zero_are_said() -> None:
     with torch.no_grad():
         net.output.weight.zero_()
         net.output.bias.zero_()
-    why = explain(net, TEXTS[0], target="all", **HOW)
+    why = explain(wrap(net, **HOW), TEXTS[0], target="all")
     (note,) = why.notes
     assert note.startswith("The two highest scores are exactly equal (0, 1, and so are 1 more): the predicted class")
     assert why.target_notes == ("The score is exactly 0: the rule has nothing to share.",) * 3

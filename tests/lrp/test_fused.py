@@ -29,6 +29,7 @@ from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.packing import Packed, pack
+from textlrp.models.torch_module.wrapping import wrap
 
 WORDS, D, F, C = 9, 4, 5, 3
 LAW = {"float32": 1e-5, "float64": 1e-12}
@@ -288,12 +289,10 @@ def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(pres
 def test_the_recorded_module_is_explained_as_the_net_itself(preset: str) -> None:
     model = fitted("cnn-max", "float64")
     numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}
+    module = wrap(plain_module(model), tokenizer=str.split, vocabulary=numbers, classes=list(model.classes_))
     for text in ("the doctor gave the patient a pill and the car oil", "the probe the probe the probe", "engine"):
         own = explain(model, text, rule=preset, target="all")
-        recorded = explain(
-            plain_module(model), text, rule=preset, target="all",
-            tokenizer=lambda read: read.split(), vocabulary=numbers, classes=list(model.classes_),
-        )  # fmt: skip
+        recorded = explain(module, text, rule=preset, target="all")
         for k in range(C):
             size = own.relevance[k], list(entries(own, k).values())
             assert gap(recorded.relevance[k] - own.relevance[k], *size) < LAW["float64"]

@@ -23,6 +23,7 @@ from textlrp.explainers import batch_relevance
 from textlrp.explainers.explain import explain
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import TextClassifier
+from textlrp.models.torch_module.wrapping import wrap
 from textlrp.records import Document
 
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
@@ -94,7 +95,7 @@ def test_a_torch_module(value: float, method: str) -> None:
     with torch.no_grad():
         module[1].bias[1] = value
     with pytest.raises(ModelError, match=r"^scores must be finite; text '1' got (nan|-?inf) for class 1"):
-        explain(module, "good film", method=method, tokenizer=str.split, vocabulary={"good": 1, "film": 2})
+        explain(wrap(module, tokenizer=str.split, vocabulary={"good": 1, "film": 2}), "good film", method=method)
 
 
 @pytest.mark.parametrize("place", ["relevance", "ledger"])

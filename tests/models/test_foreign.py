@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError
 from textlrp.explainers.explain import explain
-from textlrp.models.torch_module.module_model import torch_model
+from textlrp.models.torch_module.wrapping import wrap
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon")
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {word: number for number, word in enumerate(WORDS)}}
@@ -42,7 +42,7 @@ class Loop(Base):
 @pytest.mark.parametrize("outputs", [1, CLASSES])
 def test_the_softmax_at_the_end_is_found_in_texts_of_any_length(outputs: int) -> None:
     torch.manual_seed(0)
-    model = torch_model(Loop(outputs).double(), **HOW)
+    model = wrap(Loop(outputs).double(), **HOW)
     batch = model.encode(TEXTS)
     for n, scores in enumerate(model.scores(batch)):
         trace = model.trace(batch.select([n]))
@@ -59,14 +59,14 @@ def test_the_softmax_at_the_end_is_found_in_texts_of_any_length(outputs: int) ->
 def test_the_softmax_at_the_end_is_found_where_texts_are_read_together() -> None:
     torch.manual_seed(0)
     module = Loop().double()
-    alone, together = torch_model(module, **HOW), torch_model(module, batch=True, **HOW)
+    alone, together = wrap(module, **HOW), wrap(module, batch=True, **HOW)
     texts = ["the car", "oil pump"]
     np.testing.assert_allclose(alone.scores(alone.encode(texts)), together.scores(together.encode(texts)), rtol=1e-12)
 
 
 def test_a_copy_in_another_dtype_follows_the_weights() -> None:
     module = made("branches").float()
-    model = torch_model(module, **HOW)
+    model = wrap(module, **HOW)
     batch = model.encode(TEXTS[1:2])
     before = model.trace(batch, dtype="float64").scores
     assert before.dtype == torch.float64
@@ -80,9 +80,9 @@ def test_a_copy_in_another_dtype_follows_the_weights() -> None:
 @every("method", ["lrp", "gradient-x-input", "occlusion"])
 def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -> None:
     module = made("branches").to(half)
-    why = explain(module, TEXTS[1], target="all", method=method, **HOW)
+    why = explain(wrap(module, **HOW), TEXTS[1], target="all", method=method)
     assert why.relevance.dtype == why.scores.dtype == np.float32
-    np.testing.assert_array_equal(why.scores, explain(copy.deepcopy(module).float(), TEXTS[1], **HOW).scores)
+    np.testing.assert_array_equal(why.scores, explain(wrap(copy.deepcopy(module).float(), **HOW), TEXTS[1]).scores)
     assert {parameter.dtype for parameter in module.parameters()} == {half}
     if method == "lrp":
         np.testing.assert_allclose(why.relevance.sum(axis=1) + why.absorbed, why.scores, atol=1e-5)
@@ -92,7 +92,7 @@ def test_a_module_that_cannot_be_copied_says_so() -> None:
     module = made("branches").float()
     module.last = module.get_parameter("out.bias") * 2  # type: ignore[assignment]
     with pytest.raises(ModelError, match=r"cannot be copied .* bring it to float64 yourself"):
-        explain(module, TEXTS[1], dtype="float64", **HOW)
+        explain(wrap(module, **HOW), TEXTS[1], dtype="float64")
 
 
 def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> None:
@@ -103,7 +103,7 @@ def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> 
             return {"version": self.version}
 
     torch.manual_seed(0)
-    model = torch_model(Versioned(), classes="abc", **HOW)
+    model = wrap(Versioned(), classes="abc", **HOW)
     first, Versioned.version = model.fingerprint_, 2
     assert model.fingerprint_ != first
 
@@ -111,9 +111,9 @@ def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> 
 def test_weights_that_are_not_there_or_elsewhere_are_named() -> None:
     lazy = nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.LazyLinear(CLASSES))
     with pytest.raises(ModelError, match=r"'2\.weight' has no numbers yet; call the module once"):
-        explain(lazy, TEXTS[0], **HOW)
+        explain(wrap(lazy, **HOW), TEXTS[0])
     with pytest.raises(ModelError, match=r"'embed\.weight' lies on 'meta', and textlrp reads modules on the CPU"):
-        explain(made("branches").to("meta"), TEXTS[0], **HOW)
+        explain(wrap(made("branches").to("meta"), **HOW), TEXTS[0])
 
 
 @pytest.mark.parametrize("method", ["lrp", "lime"])
@@ -126,11 +126,11 @@ def test_a_score_that_is_not_a_number_is_named_with_its_text(method: str) -> Non
         def forward(self, ids: Tensor) -> Tensor:
             return self.out(self.embed(ids).sum(1) / (ids > 1).sum(1, keepdim=True))
 
-    how = HOW | {"classes": "abc", "method": method}
+    model = wrap(Shares(), classes="abc", **HOW)
     with pytest.raises(DataError, match="text '1' has no word that the vocabulary knows"):
-        explain(Shares(), "nothing known", **how)
+        explain(model, "nothing known", method=method)
     with pytest.raises(ModelError, match=r"^scores must be finite; text '2' got nan for class 0\. The module"):
-        list(explain(Shares(), ["the moon", "<pad>"], **how))
+        list(explain(model, ["the moon", "<pad>"], method=method))
 
 
 def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_known() -> None:
@@ -139,7 +139,7 @@ def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_kno
             return torch.cosh(super().forward(ids))
 
     with pytest.raises(ModelError, match="no rule for the operation 'cosh' in Strange"):
-        explain(Strange(), TEXTS[0], **HOW)
+        explain(wrap(Strange(), **HOW), TEXTS[0])
 
 
 def test_an_assertion_in_forward_is_told_with_the_text() -> None:
@@ -149,7 +149,7 @@ def test_an_assertion_in_forward_is_told_with_the_text() -> None:
             return super().forward(ids)
 
     with pytest.raises(ModelError, match="text '2' of 6 words: AssertionError: too many words"):
-        list(explain(Strict(), ["the oil car", TEXTS[1]], classes="abc", **HOW))
+        list(explain(wrap(Strict(), classes="abc", **HOW), ["the oil car", TEXTS[1]]))
 
 
 def test_a_module_with_a_train_of_its_own_is_not_asked_to_change() -> None:
@@ -161,6 +161,6 @@ def test_a_module_with_a_train_of_its_own_is_not_asked_to_change() -> None:
             return super().train(mode)
 
     module = Counts()
-    explain(module, TEXTS[1], **HOW)
+    explain(wrap(module, **HOW), TEXTS[1])
     assert Counts.changes == 0
     assert module.training

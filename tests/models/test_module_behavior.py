@@ -26,6 +26,7 @@ from textlrp.lrp.recorded.unseen import check_all_seen
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.estimators import BagOfWordsClassifier
+from textlrp.models.torch_module.wrapping import wrap
 
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"the": 1, "oil": 2, "car": 3, "moon": 4}}
 TEXT = "the oil car"
@@ -74,18 +75,19 @@ def test_random_numbers_in_eval_mode_are_refused(name: str, method: str) -> None
     if method == "lime":
         pytest.importorskip("lime")
     with pytest.raises(ModelError, match="draws random numbers in eval mode"):
-        explain(Around(DRAWING[name]), TEXT, method=method, classes=["a", "b"], **HOW)
+        explain(wrap(Around(DRAWING[name]), classes=["a", "b"], **HOW), TEXT, method=method)
 
 
 def test_random_numbers_that_change_nothing_are_fine() -> None:
     def seeded(x: Tensor) -> Tensor:
         return torch.randn(4, generator=torch.Generator().manual_seed(0))
 
-    one, other = (explain(Around(seeded), TEXT, method="occlusion", **HOW) for _ in range(2))
+    one, other = (explain(wrap(Around(seeded), **HOW), TEXT, method="occlusion") for _ in range(2))
     assert one.labels == other.labels
-    explain(Around(lambda x: F.dropout(x, 0.0)), TEXT, **HOW)
+    explain(wrap(Around(lambda x: F.dropout(x, 0.0)), **HOW), TEXT)
     explain(
-        nn.Sequential(nn.Embedding(6, 4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2)), TEXT, classes="ab", **HOW
+        wrap(nn.Sequential(nn.Embedding(6, 4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(12, 2)), classes="ab", **HOW),
+        TEXT,
     )
 
 
@@ -141,7 +143,7 @@ def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) ->
 @every("name", REFUSED)
 def test_numbers_that_would_be_lost_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
-        explain(Around(REFUSED[name]), TEXT, **HOW)
+        explain(wrap(Around(REFUSED[name]), **HOW), TEXT)
 
 
 # ---- gradients
@@ -157,32 +159,30 @@ GRADIENTS = (
 
 
 @pytest.fixture(scope="module")
-def models() -> dict[str, tuple[Any, dict[str, Any]]]:
+def models() -> tuple[Callable[[], Any], ...]:
     texts, labels = ["the oil car", "the moon"] * 3, ["a", "b"] * 3
-    return {
-        "pipeline": (make_pipeline(CountVectorizer(), LinearSVC()).fit(texts, labels), {}),
-        "bag of words": (BagOfWordsClassifier(skip=()).fit(texts, labels), {}),
-        "module": (Around(torch.relu), HOW),
-    }
+    pipeline = make_pipeline(CountVectorizer(), LinearSVC()).fit(texts, labels)
+    bag, module = BagOfWordsClassifier(skip=()).fit(texts, labels), Around(torch.relu)
+    return (lambda: pipeline, lambda: bag, lambda: wrap(module, **HOW))
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("method", ["lrp", *GRADIENTS])
 def test_the_callers_grad_mode_changes_nothing(method: str, mode: str, models: Any) -> None:
-    for model, how in models.values():
-        expected = explain(model, TEXT, method=method, **how)
+    for make in models:
+        expected, model = explain(make(), TEXT, method=method), make()
         with MODES[mode]():
-            found = explain(model, TEXT, method=method, **how)
-            (streamed,) = explain(model, [TEXT], method=method, **how)
+            found = explain(model, TEXT, method=method)
+            (streamed,) = explain(model, [TEXT], method=method)
             assert torch.is_grad_enabled() is False
-        np.testing.assert_array_equal(found.relevance, expected.relevance)
-        np.testing.assert_array_equal(streamed.relevance, expected.relevance)
+        for other in (found, streamed, explain(model, TEXT, method=method)):
+            np.testing.assert_array_equal(other.relevance, expected.relevance)
 
 
 def test_a_module_made_in_inference_mode_has_gradients() -> None:
     with torch.inference_mode():
         module = Around(torch.relu)
-    assert explain(module, TEXT, method="gradient-x-input", **HOW).relevance.any()
+    assert explain(wrap(module, **HOW), TEXT, method="gradient-x-input").relevance.any()
 
 
 @pytest.mark.parametrize("cut", [torch.no_grad, torch.inference_mode])
@@ -193,9 +193,9 @@ def test_a_module_that_cuts_its_gradient_says_so(cut: Callable[[], AbstractConte
 
     for method in GRADIENTS:
         with pytest.raises(ModelError, match=r"the module cuts the gradient .* Use method='occlusion'"):
-            explain(Around(change, own=False), TEXT, method=method, **HOW)
+            explain(wrap(Around(change, own=False), **HOW), TEXT, method=method)
     for method in ("lrp", "occlusion"):
-        assert explain(Around(change, own=False), TEXT, method=method, **HOW).relevance.any()
+        assert explain(wrap(Around(change, own=False), **HOW), TEXT, method=method).relevance.any()
 
 
 # ---- which output, and which texts
@@ -235,7 +235,7 @@ def test_the_scores_are_those_that_do_not_change_their_size(name: str, classes: 
         return
     module = Several(OUTPUTS[name])
     ids = torch.tensor([[HOW["vocabulary"][word] for word in text.split()]])
-    found = explain(module, text, classes=classes, **HOW)
+    found = explain(wrap(module, classes=classes, **HOW), text)
     own = module.out(module.embed(ids).mean(1))[0]
     np.testing.assert_allclose(found.scores, own.detach().numpy(), rtol=1e-5)
 
@@ -243,19 +243,19 @@ def test_the_scores_are_those_that_do_not_change_their_size(name: str, classes: 
 def test_several_outputs_of_one_size_are_chosen_by_name_or_position() -> None:
     module = Several(lambda x, scores: (x.mean(1), scores))
     with pytest.raises(OptionError, match=r"scores must be .* returns 0 \(1, 4\), 1 \(1, 3\): pass scores=0"):
-        explain(module, TEXT, **HOW)
-    assert len(explain(module, TEXT, scores=1, **HOW).scores) == 3
-    assert len(explain(module, TEXT, scores=0, **HOW).scores) == 4
-    assert len(explain(module, TEXT, classes=["a", "b", "c"], **HOW).scores) == 3
+        explain(wrap(module, **HOW), TEXT)
+    assert len(explain(wrap(module, scores=1, **HOW), TEXT).scores) == 3
+    assert len(explain(wrap(module, scores=0, **HOW), TEXT).scores) == 4
+    assert len(explain(wrap(module, classes=["a", "b", "c"], **HOW), TEXT).scores) == 3
     with pytest.raises(OptionError, match="got 'x'"):
-        explain(module, TEXT, scores="x", **HOW)
+        explain(wrap(module, scores="x", **HOW), TEXT)
 
 
 @pytest.mark.parametrize("text", ["the oil", TEXT])
 @pytest.mark.parametrize("min_length", [0, 5])
 def test_an_output_that_grows_with_the_text_is_refused(text: str, min_length: int) -> None:
     with pytest.raises(ModelError, match="changes its size with the text"):
-        explain(Several(lambda x, scores: x.sum(2)), text, min_length=min_length, **HOW)
+        explain(wrap(Several(lambda x, scores: x.sum(2)), min_length=min_length, **HOW), text)
 
 
 class Windows(nn.Module):
@@ -273,12 +273,13 @@ class Windows(nn.Module):
 def test_short_texts_are_padded_where_asked(method: str) -> None:
     torch.manual_seed(0)
     module, texts = Windows(), ["the oil car", "the oil", ""]
+    model = wrap(module, **HOW)
     with pytest.raises(ModelError, match=r"stopped at text '2' of 2 words.*pass min_length=3, and padding="):
-        list(explain(module, texts[:2], method=method, **HOW))
+        list(explain(model, texts[:2], method=method))
     with pytest.warns(UserWarning, match="text '[23]' was skipped: "):
-        found = list(explain(module, texts, method=method, errors="skip", **HOW))
+        found = list(explain(model, texts, method=method, errors="skip"))
     assert [each.document_id for each in found] == ["1"]
-    whys = list(explain(module, texts, method=method, min_length=3, **HOW))
+    whys = list(explain(wrap(module, min_length=3, **HOW), texts, method=method))
     assert [len(why.tokens) for why in whys] == [3, 2, 0]
     ids = torch.tensor([[1, 2, 0]])
     np.testing.assert_allclose(whys[1].scores, module(ids)[0].detach().numpy(), rtol=1e-5)
@@ -288,14 +289,14 @@ def test_short_texts_are_padded_where_asked(method: str) -> None:
 
 
 def test_one_bad_text_does_not_end_a_stream(models: Any) -> None:
-    for model, how in models.values():
+    for make in models:
         with pytest.warns(UserWarning, match="text '2' was skipped: row 1 holds None"):
-            found = list(explain(model, [TEXT, None, "moon"], errors="skip", target="all", **how))  # type: ignore[list-item]
+            found = list(explain(make(), [TEXT, None, "moon"], errors="skip", target="all"))
         assert [each.document_id for each in found] == ["1", "3"]
     with pytest.raises(ModelError, match="no rule"), pytest.warns(UserWarning, match="skipped"):
-        list(explain(Around(torch.round), [TEXT, "moon"], errors="skip", classes=["a", "b"], **HOW))
+        list(explain(wrap(Around(torch.round), classes=["a", "b"], **HOW), [TEXT, "moon"], errors="skip"))
     with pytest.raises(OptionError, match="errors must be 'raise' or 'skip'; got 'ignore'"):
-        explain(Around(torch.relu), [TEXT], errors="ignore", **HOW)  # type: ignore[call-overload]
+        explain(wrap(Around(torch.relu), **HOW), [TEXT], errors="ignore")  # type: ignore[call-overload]
 
 
 # ---- a score of zero
@@ -312,15 +313,15 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
         bag.weight.copy_(torch.tensor([[0.0, 0.0], [0.8, 0.1], [-0.8, -0.1], [0.0, 0.0]]))
         layer.weight.copy_(torch.tensor([[-1.0, 2.0], [1.0, 1.0]]))
         layer.bias.copy_(torch.tensor([-bias, bias]))
-    how = {"tokenizer": str.split, "vocabulary": {"good": 1, "bad": 2, "film": 3}}
-    for model, options in ((pipeline, {}), (module, how)):
-        for target in ("all", [(0, 1)] if options else [("n", "p")]):
-            found = explain(model, "good bad", target=target, rule=rule, **options)
-            slope = explain(model, "good bad", target=target, method="gradient-x-input", **options)
+    wrapped = wrap(module, tokenizer=str.split, vocabulary={"good": 1, "bad": 2, "film": 3}, classes=["n", "p"])
+    for model in (pipeline, wrapped):
+        for target in ("all", [("n", "p")]):
+            found = explain(model, "good bad", target=target, rule=rule)
+            slope = explain(model, "good bad", target=target, method="gradient-x-input")
             np.testing.assert_allclose(found.relevance, slope.relevance, rtol=1e-6)
             np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.target_scores, atol=1e-12)
             assert np.abs(found.relevance).min() > 0.1
-            centered = explain(model, "good bad", target=target, rule=rule, start="centered", **options)
+            centered = explain(model, "good bad", target=target, rule=rule, start="centered")
             assert score_gap(centered) < 1e-12
 
 
@@ -329,9 +330,9 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
 
 def test_an_operation_of_several_values_is_not_said_to_pass_one() -> None:
     with pytest.raises(ModelError, match=r"'lerp' .* reads 2 values .* call\.sums"):
-        explain(Around(lambda x: torch.lerp(x, 2 * x, 0.5)), TEXT, **HOW)
+        explain(wrap(Around(lambda x: torch.lerp(x, 2 * x, 0.5)), **HOW), TEXT)
     with pytest.raises(ModelError, match=r"If relevance passes through it unchanged"):
-        explain(Around(torch.round), TEXT, **HOW)
+        explain(wrap(Around(torch.round), **HOW), TEXT)
 
 
 @every(
@@ -377,10 +378,10 @@ def test_offsets_that_are_lengths_are_explained() -> None:
             return self.inner(ids.flatten(), torch.tensor([0, 1]))
 
     with pytest.raises(ModelError, match=r"offsets.*explain a module around it whose forward\(ids\)"):
-        explain(Bags(), TEXT, lengths=True, classes=["a", "b"], **HOW)
+        explain(wrap(Bags(), lengths=True, classes=["a", "b"], **HOW), TEXT)
     with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
-        explain(Halves(), TEXT, classes=["a", "b"], **HOW)
-    assert explain(Whole(), TEXT, **HOW).relevance.any()
+        explain(wrap(Halves(), classes=["a", "b"], **HOW), TEXT)
+    assert explain(wrap(Whole(), **HOW), TEXT).relevance.any()
 
 
 @pytest.mark.parametrize("rule", ["zero", "epsilon"])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from cases import every
@@ -17,11 +21,18 @@ from foreign import MODULES, Base, Branches, Reader, made
 from laws import score_gap
 from torch import Tensor, nn
 
-from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
+import textlrp
+from textlrp.bulk import BatchExplainer
+from textlrp.errors import DataError, ModelError, OptionError, RuleError
+from textlrp.evaluation import Evaluation, evaluate
+from textlrp.evaluation.measured_corpus import Asked, read_corpus
+from textlrp.evaluation.pointing import hybrid_documents, pointing_game
+from textlrp.evaluation.rationale_files import Rationale
+from textlrp.evaluation.rationales import explain_rationales
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import ZBox, Zero
-from textlrp.models.torch_module.module_model import torch_model
+from textlrp.models.torch_module.wrapping import wrap
 from textlrp.records import Document, Status
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red")
@@ -33,14 +44,15 @@ each_module = pytest.mark.parametrize("name", MODULES)
 
 @each_module
 def test_every_module_is_explained_with_one_call(name: str) -> None:
-    why = explain(made(name), TEXT, target="all", **HOW)
+    model = wrap(made(name), **HOW)
+    why = explain(model, TEXT, target="all")
     assert score_gap(why) < 1e-13
     assert why.relevance.dtype == np.float64
     assert [text for text, seen in zip(why.tokens, why.seen, strict=True) if not seen] == [",", "xyz"]
     assert (why.relevance[:, ~why.seen] == 0).all()
     assert (why.counts == -1).all()
     assert why.labels == ("0", "1", "2")[: len(why.scores)]
-    single = explain(made(name), TEXT, dtype="float32", **HOW)
+    single = explain(model, TEXT, dtype="float32")
     assert single.relevance.dtype == np.float32
     assert score_gap(single) < 1e-5
     np.testing.assert_allclose(single.scores, why.scores, rtol=1e-4, atol=1e-6)
@@ -48,8 +60,9 @@ def test_every_module_is_explained_with_one_call(name: str) -> None:
 
 def test_words_without_an_id_are_left_out_or_read_as_the_unknown_one() -> None:
     module = made("branches")
-    left_out, read = explain(module, TEXT, **HOW), explain(module, TEXT, unknown=9, **HOW)
-    shorter = explain(module, "the old car the oil pump", **HOW)
+    model = wrap(module, **HOW)
+    left_out, read = explain(model, TEXT), explain(wrap(module, unknown=9, **HOW), TEXT)
+    shorter = explain(model, "the old car the oil pump")
     assert left_out.status.tolist() == [0, 0, 0, Status.UNKNOWN, Status.UNKNOWN, 0, 0, 0]
     assert not read.status.any()
     assert np.abs(read.relevance[0, 3:5]).max() > 0
@@ -66,8 +79,8 @@ def test_words_without_an_id_are_left_out_or_read_as_the_unknown_one() -> None:
     [str.split, lambda text: [(s, s + len(w)) for s, w in places(text)], "words"],
 )
 def test_tokenizers_and_vocabularies_of_all_kinds(tokenizer: Any, vocabulary: Any) -> None:
-    why = explain(made("branches"), TEXT, tokenizer=tokenizer, vocabulary=vocabulary)
-    expected = explain(made("branches"), TEXT, **HOW)
+    why = explain(wrap(made("branches"), tokenizer=tokenizer, vocabulary=vocabulary), TEXT)
+    expected = explain(wrap(made("branches"), **HOW), TEXT)
     read = [token for token, seen in zip(why.tokens, why.seen, strict=True) if seen]
     assert read == ["the", "old", "car", "the", "oil", "pump"]
     np.testing.assert_array_equal(why.relevance[:, why.seen], expected.relevance[:, expected.seen])
@@ -83,30 +96,27 @@ def places(text: str) -> Iterator[tuple[int, str]]:
 
 def test_skipped_ranges_of_a_document_are_not_read() -> None:
     document = Document("d", TEXT, "b", np.array([[0, 7]], np.int32))
-    why = explain(made("branches"), document, classes=["a", "b", "c"], **HOW)
+    why = explain(wrap(made("branches"), classes=["a", "b", "c"], **HOW), document)
     assert why.status.tolist()[:3] == [Status.SKIPPED, Status.SKIPPED, Status.READ]
     assert (why.document_id, why.gold, why.labels) == ("d", "b", ("a", "b", "c"))
-    np.testing.assert_array_equal(why.scores, explain(made("branches"), "car the oil pump", **HOW).scores)
+    np.testing.assert_array_equal(why.scores, explain(wrap(made("branches"), **HOW), "car the oil pump").scores)
 
 
 @pytest.mark.parametrize("lengths", [True, "lengths"])
 @pytest.mark.parametrize("batch", [True, False])
 def test_lengths_and_batches(lengths: Any, batch: bool) -> None:
     module, texts = made("bi-lstm packed"), [TEXT, "the car", "oil pump road"]
-    whys = list(explain(module, texts, lengths=lengths, batch=batch, **HOW))
-    for text, why in zip(texts, whys, strict=True):
-        np.testing.assert_allclose(why.relevance, explain(module, text, **HOW).relevance, atol=1e-14)
-    occluded = list(explain(module, texts, lengths=lengths, batch=batch, method="occlusion", **HOW))
-    for text, why in zip(texts, occluded, strict=True):
-        np.testing.assert_allclose(
-            why.relevance, explain(module, text, method="occlusion", **HOW).relevance, atol=1e-14
-        )
+    plain, model = wrap(module, **HOW), wrap(module, lengths=lengths, batch=batch, **HOW)
+    for method in ("lrp", "occlusion"):
+        for text, why in zip(texts, explain(model, texts, method=method), strict=True):
+            expected = explain(plain, text, method=method)
+            np.testing.assert_allclose(why.relevance, expected.relevance, atol=1e-14)
 
 
 @every("name", MODULES)
 def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
     module = made(name)
-    model = torch_model(module, **HOW)
+    model = wrap(module, **HOW)
     batch = model.encode([TEXT])
     keep = np.array([[True, False, True, True, False, True]])
     changed = copy.deepcopy(module)
@@ -115,14 +125,14 @@ def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
         if table.num_embeddings == 12:  # not the embedding of positions
             table.weight.data[[VOCABULARY["old"], VOCABULARY["oil"]]] = 0
     np.testing.assert_allclose(
-        model.scores(batch, keep=keep), torch_model(changed, **HOW).scores(batch), rtol=1e-12, atol=1e-14
+        model.scores(batch, keep=keep), wrap(changed, **HOW).scores(batch), rtol=1e-12, atol=1e-14
     )
     np.testing.assert_allclose(model.scores(batch), model.trace(batch).scores, rtol=1e-12)
 
 
 @each_module
 def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) -> None:
-    model = torch_model(made(name), **HOW)
+    model = wrap(made(name), **HOW)
     batch = model.encode(["the old car oil pump road"])  # no word twice: an exact tie of windows has no slope
     point = model.point(batch, 0)
     assert len(point.inputs) == 6
@@ -137,17 +147,17 @@ def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) 
 
 @pytest.mark.parametrize("method", ["gradient-x-input", "integrated-gradients", "occlusion", "guided-backprop"])
 def test_other_methods_explain_it_too(method: str) -> None:
-    contrast = explain(made("branches"), TEXT, method=method, target=[0, 1, (0, 1)], **HOW)
+    contrast = explain(wrap(made("branches"), **HOW), TEXT, method=method, target=[0, 1, (0, 1)])
     assert contrast.method == method
     np.testing.assert_allclose(contrast.relevance[2], contrast.relevance[0] - contrast.relevance[1], atol=1e-14)
     assert (contrast.relevance[:, ~contrast.seen] == 0).all()
 
 
 def test_probabilities_are_those_of_the_modules_own_end() -> None:
-    assert explain(made("branches"), TEXT, **HOW).probabilities is None
+    assert explain(wrap(made("branches"), **HOW), TEXT).probabilities is None
     for name in ("gates", "bag mean"):
         module = made(name)
-        why = explain(module, TEXT, **HOW)
+        why = explain(wrap(module, **HOW), TEXT)
         assert why.probabilities is not None
         ids = torch.tensor([[VOCABULARY[word] for word in TEXT.split() if word in VOCABULARY]])
         with torch.no_grad():
@@ -169,10 +179,11 @@ def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
         held = [{key: id(value) for key, value in vars(part).items()} for part in module.modules()]
         if isinstance(module, Trips):
             with pytest.raises(ModelError, match=r"stopped at text '1' of 6 words: RuntimeError: too long$"):
-                explain(module, TEXT, classes="abc", **HOW)
+                explain(wrap(module, classes="abc", **HOW), TEXT)
         else:
+            model = wrap(module, **HOW)
             for method in ("lrp", "integrated-gradients", "occlusion"):
-                explain(module, TEXT, method=method, dtype="float32", **HOW)
+                explain(model, TEXT, method=method, dtype="float32")
         assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
         assert [{key: id(value) for key, value in vars(part).items()} for part in module.modules()] == held
         assert all(part.training for part in module.modules())
@@ -181,13 +192,13 @@ def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
 
 def test_the_fingerprint_changes_with_the_weights() -> None:
     one, same, other = made("branches"), made("branches"), made("branches", seed=1)
-    prints = [explain(module, TEXT, **HOW).model for module in (one, same, other)]
+    prints = [explain(wrap(module, **HOW), TEXT).model for module in (one, same, other)]
     assert prints[0] == prints[1] != prints[2]
     assert len(prints[0]) == 12
 
 
 def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
-    why = explain(Reader(batch_first=True, use="mean").double(), "car", target="all", **HOW)
+    why = explain(wrap(Reader(batch_first=True, use="mean").double(), **HOW), "car", target="all")
     assert score_gap(why) < 1e-13
 
     class Sums(Base):
@@ -198,7 +209,7 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
         def forward(self, ids: Tensor) -> Tensor:
             return self.out(self.embed(ids).sum(1))
 
-    empty = explain(Sums().double(), "nothing known here", target="all", **HOW)
+    empty = explain(wrap(Sums().double(), **HOW), "nothing known here", target="all")
     assert not empty.relevance.any()
     np.testing.assert_allclose(empty.absorbed, empty.scores)
 
@@ -206,35 +217,81 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
 @every(
     "options, error, said",
     [
-        ({"vocabulary": VOCABULARY}, OptionError, "came without tokenizer= or vocabulary="),
-        ({"tokenizer": str.split}, OptionError, "came without tokenizer= or vocabulary="),
-        (HOW | {"vocabulary": 3}, OptionError, "a mapping or a callable"),
-        (HOW | {"vocabulary": list(WORDS)}, OptionError, "came as a list; a mapping or a callable"),
+        (HOW | {"vocabulary": 3}, OptionError, "vocabulary must be a mapping or a callable, word -> id; got a int"),
+        (HOW | {"vocabulary": list(WORDS)}, OptionError, r"got a list\. Pass \{word: id for id, word"),
         (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "gave 1.5 for the word 'the'"),
-        (HOW | {"unknown": -1}, OptionError, "unknown=-1 came"),
-        (HOW | {"lengths": 3}, OptionError, "lengths=3 came"),
+        (HOW | {"unknown": -1}, OptionError, "unknown must be a whole number >= 0; got -1"),
+        (HOW | {"lengths": 3}, OptionError, "lengths must be True or the name of an argument of forward; got 3"),
         (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of different labels"),
-        (HOW | {"classes": ["a", "b"]}, OptionError, "holds 2 labels, but the module gives 3 scores"),
+        (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module gives 3 scores"),
         (HOW | {"vocabulary": {"the": 99}}, ModelError, r"has the id 99.* 12 rows"),
         (HOW | {"vocabulary": {}}, DataError, "no word that the vocabulary knows"),
         (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
-        (HOW | {"target": "b"}, TargetError, "no class 'b'"),
-        (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*pass the labels of its scores"),
+        (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*Pass classes="),
         (HOW | {"lengths": "sizes", "classes": "abc"}, ModelError, r"TypeError.*sizes"),
     ],
 )
 def test_bad_input_gets_one_sentence(options: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said) as caught:
-        explain(made("branches"), TEXT, **options)
+        explain(wrap(made("branches"), **options), TEXT)
     assert "\n" not in str(caught.value)
 
 
-def test_options_of_modules_are_refused_for_other_models() -> None:
+DOCUMENTS = [Document(str(n), f"{TEXT} {word}", "abc"[n % 3]) for n, word in enumerate(WORDS)]
+RATIONALE = Rationale("1", TEXT, None, np.zeros((0, 2), np.int32))
+CALLS: dict[str, Callable[[Any, Path], object]] = {
+    "explain": lambda model, folder: explain(model, TEXT),
+    "write_report": lambda model, folder: textlrp.write_report(explain(model, DOCUMENTS), folder / "report.html"),
+    "read_corpus": lambda model, folder: read_corpus(model, DOCUMENTS),
+    "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
+    "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
+    "evaluate": lambda model, folder: evaluate(
+        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((Asked("LRP epsilon"),), at_least=1, draws=2)
+    ),
+    "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused(name: str, tmp_path: Path) -> None:
+    CALLS[name](wrap(made("branches"), classes="abc", min_length=3, **HOW), tmp_path)
+    said = (
+        "model must be wrapped to say how it reads text; got a bare Branches. "
+        "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
+    )
+    with pytest.raises(OptionError, match=f"^{re.escape(said)}$"):
+        CALLS[name](made("branches"), tmp_path)
+
+
+def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(tmp_path: Path) -> None:
+    model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
+    plan = Evaluation((Asked("LRP epsilon"), Asked("occlusion", "occlusion")), at_least=1, draws=2)
+    results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
+    assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
+    refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
+    assert refused == ["vectors", "sanity"], results["notes"]
+
+
+def test_a_wrapped_module_is_pickled_with_what_was_learned_about_it() -> None:
+    model = wrap(made("gates"), classes="abc", **HOW)
+    why = explain(model, TEXT, dtype="float32")
+    again = explain(pickle.loads(pickle.dumps(model)), TEXT, dtype="float32")
+    assert why.relevance.tobytes() == again.relevance.tobytes()
+    assert why.probabilities is not None
+    assert again.probabilities is not None
+
+
+def test_words_with_the_id_0_count_as_known() -> None:
+    model = wrap(made("branches"), tokenizer=str.split, vocabulary={"the": 0, "car": 1}, classes=["a", "b", "c"])
+    assert read_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
+
+
+def test_other_models_are_not_wrapped() -> None:
     from sklearn.svm import LinearSVC
     from toys import fitted
 
-    with pytest.raises(OptionError, match=r"vocabulary= came with a CNNClassifier"):
-        explain(fitted("cnn-max"), TEXT, vocabulary=VOCABULARY)
+    with pytest.raises(OptionError, match=r"^module must be a torch\.nn\.Module; got a CNNClassifier\."):
+        wrap(fitted("cnn-max"), **HOW)
     with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
 
@@ -244,15 +301,15 @@ def test_a_search_is_told_to_pass_what_it_found() -> None:
     from sklearn.svm import LinearSVC
 
     search = GridSearchCV(LinearSVC(), {"C": [1.0]}, cv=2).fit([[0.0], [1.0], [0.1], [1.1]], [0, 1, 0, 1])
-    with pytest.raises(OptionError, match=r"a GridSearchCV came .* Pass its best_estimator_"):
+    with pytest.raises(OptionError, match=r"got a GridSearchCV\. Pass its best_estimator_"):
         explain(search, TEXT)  # type: ignore[arg-type]
 
 
 def test_a_default_dictionary_is_only_read() -> None:
     vocabulary: dict[str, int] = defaultdict(lambda: 9, VOCABULARY)
-    why = explain(made("branches"), TEXT, tokenizer=str.split, vocabulary=vocabulary)
+    why = explain(wrap(made("branches"), tokenizer=str.split, vocabulary=vocabulary), TEXT)
     assert vocabulary.keys() == VOCABULARY.keys()
-    assert why.status.tolist() == explain(made("branches"), TEXT, **HOW).status.tolist()
+    assert why.status.tolist() == explain(wrap(made("branches"), **HOW), TEXT).status.tolist()
 
 
 @pytest.mark.slow
@@ -282,7 +339,7 @@ class WeighedBag(nn.Module):
 def test_bounds_of_word_vectors_are_not_those_of_a_bag_that_turns_them_round() -> None:
     options: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"a": 1, "b": 2}}
     rule = Composite({"dense": ZBox()}, default=Zero())
-    why = explain(WeighedBag(0.5), "a b a", rule=rule, **options)
+    why = explain(wrap(WeighedBag(0.5), **options), "a b a", rule=rule)
     assert score_gap(why) < 1e-5
     with pytest.raises(RuleError, match="ZBox needs to know"):
-        explain(WeighedBag(-0.5), "a b a", rule=rule, **options)
+        explain(wrap(WeighedBag(-0.5), **options), "a b a", rule=rule)

@@ -12,6 +12,7 @@ from plain_nets import plain_module
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.explainers.explain import explain
+from textlrp.models.torch_module.wrapping import wrap
 from textlrp.models.torch_nets import PlainBagNet, PlainConvNet, first_of_the_largest
 
 NETS = VARIANTS[:3]
@@ -79,12 +80,10 @@ def test_the_module_is_a_copy_made_without_chance(variant: str) -> None:
 def test_the_recorded_module_is_explained_as_the_model_itself(variant: str, rule: str) -> None:
     model = fitted(variant, "float64")
     numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}
+    module = wrap(plain_module(model), tokenizer=str.split, vocabulary=numbers, classes=list(model.classes_))
     for text in ("the doctor gave the patient a pill and the doctor gave the car oil", REPEATED, "engine"):
         own = explain(model, text, rule=rule, target="all")
-        recorded = explain(
-            plain_module(model), text, rule=rule, target="all",
-            tokenizer=lambda read: read.split(), vocabulary=numbers, classes=list(model.classes_),
-        )  # fmt: skip
+        recorded = explain(module, text, rule=rule, target="all")
         np.testing.assert_allclose(recorded.relevance, own.relevance, rtol=1e-11, atol=1e-11)
         np.testing.assert_allclose(recorded.absorbed, own.absorbed, rtol=1e-11, atol=1e-11)
 

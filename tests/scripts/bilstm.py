@@ -46,9 +46,8 @@ def main(epochs=60):
         loss.backward()
         optimizer.step()
     texts = ["a warm film", "we yawned in every dull scene", "not a good day"]
-    return textlrp.explain(
-        model, texts, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS), lengths=True
-    )
+    wrapped = textlrp.wrap(model, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS), lengths=True)
+    return textlrp.explain(wrapped, texts)
 
 
 if __name__ == "__main__":

@@ -48,8 +48,9 @@ def main(epochs=8):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    return textlrp.explain(model, test.texts[:10], tokenizer="words", unknown=1, classes=train.label_names,
-                           vocabulary=lambda word: vocabulary.get(word.lower()))  # fmt: skip
+    wrapped = textlrp.wrap(model, tokenizer="words", vocabulary=lambda word: vocabulary.get(word.lower()),
+                           unknown=1, classes=train.label_names)  # fmt: skip
+    return textlrp.explain(wrapped, test.texts[:10])
 
 
 if __name__ == "__main__":

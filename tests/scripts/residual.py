@@ -48,7 +48,8 @@ def main(epochs=80):
         loss.backward()
         optimizer.step()
     texts = ["fry the onions in the evening", "the bus to the hedge by the sea", "boil the roses"]
-    return textlrp.explain(model, texts, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS))
+    wrapped = textlrp.wrap(model, tokenizer=str.split, vocabulary=vocabulary, classes=list(TEXTS))
+    return textlrp.explain(wrapped, texts)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from textlrp.lrp.kernels.threads import one_thread
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
+from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
@@ -62,6 +63,7 @@ class BatchExplainer:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
             raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
         self._model = load_classifier(model) if isinstance(model, str) else model
+        check_wrapped(self._model)
         self._target = target
         how = how_to_explain(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_

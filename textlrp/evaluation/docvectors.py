@@ -32,6 +32,7 @@ from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.lrp.trace_steps import Linear
 from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.text.batches import Batch
@@ -48,7 +49,7 @@ WEIGHTINGS: dict[Weighting, str] = {
 """Each weighting and the title tables give it."""
 
 
-def weightings_of(model: TextClassifier) -> tuple[Weighting, ...]:
+def weightings_of(model: Classifier) -> tuple[Weighting, ...]:
     """Those that a model has; a bag of words has no dimensions to weigh."""
     if isinstance(model, BagOfWordsClassifier):
         return ("lrp", "sa", "tfidf", "uniform")

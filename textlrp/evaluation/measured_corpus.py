@@ -22,9 +22,10 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
+from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
-from textlrp.records import Document
+from textlrp.records import Document, Status
 from textlrp.text.batches import Batch, bucket
 
 READ_TOGETHER = 1024
@@ -67,7 +68,7 @@ class ReadCorpus:
         """(N,) words read that the model knows."""
         known = np.zeros(len(self), dtype=np.int64)
         for batch, rows in zip(self.batches, self.rows, strict=True):
-            known[rows] = (batch.ids > 0).sum(axis=1)
+            known[rows] = [(status == Status.READ).sum() for status in batch.status]
         return known
 
     def each_batch(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
@@ -89,6 +90,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
 
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
+    check_wrapped(model)
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
     known = KnownLabels(model.classes_.tolist())
     batches: list[Batch] = []

@@ -29,7 +29,6 @@ from textlrp.text.surrogates import without_surrogates
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-    from torch import nn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +107,7 @@ def hybrid_documents(
 
 
 def pointing_game(
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     hybrids: Iterable[Hybrid],
     *,
     method: str | Method = "lrp",

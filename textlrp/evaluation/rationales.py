@@ -39,7 +39,6 @@ from textlrp.records import Document
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-    from torch import nn
 
 
 RATIONALE_MEASURES = ("average_precision", "auroc", "pointing", "iou")
@@ -70,7 +69,7 @@ class Agreement:
 
 
 def explain_rationales(
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     rationales: Sequence[Rationale],
     *,
     method: str | Method = "lrp",

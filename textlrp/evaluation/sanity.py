@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.class_words import ReadWords, read_words, strongest
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomising import cascade, randomised
 from textlrp.explainers.explain import explain
@@ -24,6 +24,7 @@ from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
 from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.options import check_whole
 from textlrp.records import Document
 from textlrp.relevant_words import rank_correlations
@@ -79,7 +80,7 @@ class LedgerShare(NamedTuple):
 
 
 def randomisation_check(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[str | Document],
     *,
     method: str | Method = "lrp",
@@ -89,11 +90,11 @@ def randomisation_check(
     """Compare the map of each document's predicted class with that of the same class once layers have random weights.
 
     One result for each layer of :func:`cascade`: the output alone, then the convolutions too, then all.
-    Raises :class:`OptionError` for a model that is not one of textlrp's own, and :class:`DataError` where no document
+    Raises :class:`ModelError` for a model that is not one of textlrp's own, and :class:`DataError` where no document
     has a rank correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomisation.
     """
     if not isinstance(model, TextClassifier):
-        raise OptionError(f"a {type(model).__name__} came; only textlrp's own classifiers have layers to randomise.")
+        raise ModelError(f"model must be one of textlrp's own, whose layers are known; got a {type(model).__name__}.")
     documents = list(documents)
     originals = list(explain(model, documents, method=method, rule=rule))
     targets = [Index(explanation.predicted) for explanation in originals]

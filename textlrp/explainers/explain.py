@@ -7,7 +7,7 @@ and agree byte for byte.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -34,7 +34,6 @@ from textlrp.records import Document
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-    from torch import nn
 
 BLOCK = 64
 """Documents explained together; fixed, so that results do not depend on who asks."""
@@ -42,7 +41,7 @@ BLOCK = 64
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a string is an iterable of strings too
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     texts: str | Document,
     *,
     target: Any = None,
@@ -53,22 +52,13 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     phrases: int = 0,
     dtype: str | None = None,
     device: str = "cpu",
-    tokenizer: str | Callable[[str], Any] | None = None,
-    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
-    unknown: int | None = None,
-    classes: Sequence[Any] | None = None,
-    lengths: bool | str | None = None,
-    batch: bool = False,
-    padding: int = 0,
-    scores: str | int | None = None,
-    min_length: int = 0,
     errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation: ...
 
 
 @overload
 def explain(
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     texts: Iterable[str | Document],
     *,
     target: Any = None,
@@ -79,21 +69,12 @@ def explain(
     phrases: int = 0,
     dtype: str | None = None,
     device: str = "cpu",
-    tokenizer: str | Callable[[str], Any] | None = None,
-    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
-    unknown: int | None = None,
-    classes: Sequence[Any] | None = None,
-    lengths: bool | str | None = None,
-    batch: bool = False,
-    padding: int = 0,
-    scores: str | int | None = None,
-    min_length: int = 0,
     errors: Literal["raise", "skip"] = "raise",
 ) -> Iterator[Explanation]: ...
 
 
 def explain(
-    model: Classifier | nn.Module | Pipeline,
+    model: Classifier | Pipeline,
     texts: str | Document | Iterable[str | Document],
     *,
     target: Any = None,
@@ -104,42 +85,23 @@ def explain(
     phrases: int = 0,
     dtype: str | None = None,
     device: str = "cpu",
-    tokenizer: str | Callable[[str], Any] | None = None,
-    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
-    unknown: int | None = None,
-    classes: Sequence[Any] | None = None,
-    lengths: bool | str | None = None,
-    batch: bool = False,
-    padding: int = 0,
-    scores: str | int | None = None,
-    min_length: int = 0,
     errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation | Iterator[Explanation]:
     """Lead the score of a class back onto the words, by layer-wise relevance propagation.
 
     ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model, or
-    a ``torch.nn.Module`` that reads token ids. ``texts``: one text or Document gives an :class:`Explanation`, an
-    iterable of them an iterator. ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for
-    why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one such value per document instead.
-    ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a Composite. ``start``: what
-    propagation starts from, "score", "centered" (the score minus the mean of all C scores, explained through the last
-    layer with its mean over classes subtracted), or None for the one that suits the rule: "centered" for rules whose
-    map turns upside down where the score is negative (alpha-beta, z-plus, w², flat, boxes), else "score".
-    ``method``: "lrp", or
-    another one to compare it with, by name ("gradient-x-input", "lime", ...) or value. ``phrases``: for a
-    CNNClassifier with max pooling, how many winning windows to list, those with the largest relevance. ``dtype``:
-    "float32" or "float64"; the model's own unless given, "float32" for a module in half precision. ``device``: where
-    a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score explained is the pre-softmax
-    one.
-
-    The rest is for a ``torch.nn.Module``. ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings
-    (found left to right in the text) or (start, end) pairs. ``vocabulary``: a mapping or callable, word -> id.
-    ``unknown``: the id of words that it does not have; without it they are left out. ``classes``: the C labels.
-    ``lengths``: True or a keyword's name if ``forward`` wants lengths (N,) too. The module gets (1, T) int64 ids, one
-    text a call; with ``batch=True`` also (N, T) ids, padded at the right with ``padding``, where scores alone are
-    wanted: for modules that padding does not change. ``min_length``: shorter texts are padded for the module to so
-    many ids, which it may need. ``scores``: which of several outputs holds the class scores, by name or position;
-    without it "logits", or the only one that does not change its size with the text.
+    a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`. ``texts``: one text or Document gives an
+    :class:`Explanation`, an iterable of them an iterator. ``target``: None (the predicted class), a label,
+    ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one
+    such value per document instead. ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a
+    Composite. ``start``: what propagation starts from, "score", "centered" (the score minus the mean of all C scores,
+    explained through the last layer with its mean over classes subtracted), or None for the one that suits the rule:
+    "centered" for rules whose map turns upside down where the score is negative (alpha-beta, z-plus, w², flat,
+    boxes), else "score". ``method``: "lrp", or another one to compare it with, by name ("gradient-x-input", "lime",
+    ...) or value. ``phrases``: for a CNNClassifier with max pooling, how many winning windows to list, those with the
+    largest relevance. ``dtype``: "float32" or "float64"; the model's own unless given, "float32" for a module in half
+    precision. ``device``: where a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score
+    explained is the pre-softmax one.
 
     ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
     names it. Where no text at all can be explained, the error of the first is raised.
@@ -150,18 +112,7 @@ def explain(
     :class:`OptionError` on an unknown start, and :class:`ModelError` on a model with an operation that cannot be led
     back, or with ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(
-        model,
-        tokenizer=tokenizer,
-        vocabulary=vocabulary,
-        unknown=unknown,
-        classes=classes,
-        lengths=lengths,
-        batch=batch,
-        padding=padding,
-        scores=scores,
-        min_length=min_length,
-    )
+    classifier = as_classifier(model)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:

@@ -25,6 +25,8 @@ from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.records import Document
 from textlrp.text.batches import Batch, Reading
 
+__all__ = ["Filter", "filter_phrases"]
+
 
 class _Windows(NamedTuple):
     """A step of winning windows, with its map and its place in the trace."""

@@ -1,8 +1,7 @@
-"""From what users bring to what ``explain`` reads: a fitted estimator, a scikit-learn Pipeline, or a torch module."""
+"""From what users bring to a model that can be explained: a fitted classifier or pipeline, or a wrapped module."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -12,60 +11,20 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
 
 
-def as_classifier(
-    model: Any,
-    *,
-    tokenizer: str | Callable[[str], Any] | None = None,
-    vocabulary: Mapping[str, int] | Callable[[str], int | None] | None = None,
-    unknown: int | None = None,
-    classes: Sequence[Any] | None = None,
-    lengths: bool | str | None = None,
-    batch: bool = False,
-    padding: int = 0,
-    scores: str | int | None = None,
-    min_length: int = 0,
-) -> Classifier:
-    """The model behind the :class:`Classifier` protocol.
-
-    The options belong to a ``torch.nn.Module``, which needs ``tokenizer`` and ``vocabulary``; see
-    :func:`textlrp.explain`. Raises :class:`OptionError` where they are missing, or came with another model, or the
-    model is none of these.
-    """
+def check_wrapped(model: object) -> None:
+    """Raise :class:`OptionError` on a bare torch module."""
     if isinstance(model, nn.Module):
-        if tokenizer is None or vocabulary is None:
-            raise OptionError(
-                f"a {type(model).__name__} came without tokenizer= or vocabulary=; both are wanted for a torch "
-                "module: explain(module, text, tokenizer=str.split, vocabulary={'word': 1, ...})."
-            )
-        from textlrp.models.torch_module.module_model import (
-            torch_model,  # late: an adapter is imported for the model it adapts
+        raise OptionError(
+            f"model must be wrapped to say how it reads text; got a bare {type(model).__name__}. "
+            "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
         )
 
-        return torch_model(
-            model,
-            tokenizer=tokenizer,
-            vocabulary=vocabulary,
-            unknown=unknown,
-            classes=classes,
-            lengths=lengths,
-            batch=batch,
-            padding=padding,
-            scores=scores,
-            min_length=min_length,
-        )
-    given = {
-        "tokenizer": tokenizer, "vocabulary": vocabulary, "unknown": unknown, "classes": classes, "lengths": lengths,
-        "scores": scores,
-    }  # fmt: skip
-    surplus = [name for name, value in given.items() if value is not None]
-    surplus += [name for name, value in (("batch", batch), ("min_length", min_length)) if value]
-    if surplus:
-        raise OptionError(
-            f"{surplus[0]}= came with a {type(model).__name__}; it belongs to a torch.nn.Module, "
-            "other models know it themselves."
-        )
+
+def as_classifier(model: Any) -> Classifier:
+    """The model behind the :class:`Classifier` protocol; raises :class:`OptionError` if it cannot be explained."""
     if isinstance(model, TextClassifier):
         return model
+    check_wrapped(model)
     from sklearn.base import BaseEstimator  # late: textlrp's own classifiers need none of scikit-learn
     from sklearn.pipeline import Pipeline
 
@@ -81,6 +40,6 @@ def as_classifier(
     else:
         hint = " Put it behind its vectorizer in a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
-        f"a {type(model).__name__} came as the model; a fitted textlrp classifier, textlrp.load(...), a scikit-learn "
-        f"Pipeline or a torch.nn.Module is wanted.{hint}"
+        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...) or a scikit-learn Pipeline; "
+        f"got a {type(model).__name__}.{hint}"
     )

@@ -24,7 +24,8 @@ from textlrp.evaluation.running.run_state import EvaluationRun
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
-from textlrp.models.base import TextClassifier
+from textlrp.models.adapt import check_wrapped
+from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
@@ -33,7 +34,7 @@ from textlrp.version import __version__
 
 
 def evaluate(
-    model: TextClassifier,
+    model: Classifier,
     documents: Iterable[Document] | None,
     folder: str | Path,
     *,
@@ -51,6 +52,7 @@ def evaluate(
     holds anything but an evaluation (with ``force`` it is moved to a backup name), :class:`OptionError` where
     documents are None and a measure needs them, :class:`StoppedError` on Ctrl-C, and as the methods do.
     """
+    check_wrapped(model)
     plan = plan or Evaluation(usual_methods(model))
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
@@ -101,7 +103,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     return found | {"methods": methods(run), "notes": run.notes}
 
 
-def _circumstances(model: TextClassifier, documents: Sequence[Document], plan: Evaluation) -> dict[str, Any]:
+def _circumstances(model: Classifier, documents: Sequence[Document], plan: Evaluation) -> dict[str, Any]:
     digest = hashlib.sha256()
     for document in documents:
         digest.update(repr((document.id, document.label, document.skip.tolist(), document.text)).encode())

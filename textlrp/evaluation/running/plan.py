@@ -12,7 +12,7 @@ from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, ST
 from textlrp.evaluation.measured_corpus import Asked
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
-from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 
 RATIONALES_ALONE = frozenset({"rationales"})
@@ -25,7 +25,7 @@ LRP = "LRP epsilon"
 """The title of the default, which the others are held against."""
 
 
-def usual_methods(model: TextClassifier) -> tuple[Asked, ...]:
+def usual_methods(model: Classifier) -> tuple[Asked, ...]:
     """LRP by the default rule, and the methods that are quick on this model; the first is the reference."""
     asked = [
         Asked(LRP),
@@ -62,12 +62,12 @@ class Evaluation:
     hybrids: int | None = None
     seed: int = 0
     rationales: Path | None = None
-    others: Mapping[str, TextClassifier] = field(default_factory=dict)
+    others: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
 
 
 def planned(
-    model: TextClassifier,
+    model: Classifier,
     *,
     methods: Sequence[str] = (),
     rules: Sequence[str] = (),

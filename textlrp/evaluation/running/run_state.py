@@ -14,7 +14,7 @@ from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevance
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import Evaluation
 from textlrp.machine import progress_bar
-from textlrp.models.base import TextClassifier
+from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.text.named_corpora import Say
 
@@ -28,7 +28,7 @@ class EvaluationRun:
 
     def __init__(
         self,
-        model: TextClassifier,
+        model: Classifier,
         documents: Sequence[Document],
         corpus: ReadCorpus,
         plan: Evaluation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from textlrp.errors import DataError, ModelError
+from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.finite import not_finite
 from textlrp.text.batches import Batch
 
@@ -57,7 +57,12 @@ def check_finite_scores(scores: Tensor, batch: Batch) -> None:
 
 
 def check_module(module: nn.Module) -> None:
-    """Raise :class:`ModelError` on weights that are not there yet, or not on the CPU."""
+    """Raise :class:`OptionError` on anything but a module, and :class:`ModelError` on weights that are not there yet
+    or not on the CPU."""
+    if not isinstance(module, nn.Module):
+        raise OptionError(
+            f"module must be a torch.nn.Module; got a {type(module).__name__}. Other models need no textlrp.wrap."
+        )
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if is_lazy(tensor):
             raise ModelError(f"the module's {name!r} has no numbers yet; call the module once with token ids.")
