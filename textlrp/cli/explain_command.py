@@ -180,10 +180,11 @@ def cli_explain(
     most = lines_asked(lines, console)
     inputs = inputs_of(source, models=[model])
 
-    from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations
     from textlrp.explainers.named import explain_corpus
 
     if output is not None:
+        from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations  # late: it brings pyarrow
+
         check_output(output, EXPLANATION_FILES, inputs=inputs, force=force)
     classifier, texts = load_model(model, trust_pickle=trust_pickle), documents(limit)
     whys = explain_corpus(
