@@ -69,10 +69,10 @@ def test_the_notebooks_are_numbered_from_one() -> None:
 @every(
     "code",
     [
-        "textlrp.corpus.demo()",
+        "textlrp.cli.main()",
         "from textlrp.records import Tokens",
-        "import textlrp.corpus",
-        "from textlrp.evaluation import reading",
+        "import textlrp.cli",
+        "from textlrp.evaluation import randomising",
         "from textlrp import records",
         "model._net",
     ],

@@ -22,6 +22,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.text.corpora import load_corpus
 from textlrp.text.formats import layout_of
+from textlrp.text.named_corpora import FileOptions
 from textlrp.text.opening import read_text
 from textlrp.text.readers import Record, read_rows, read_table
 from textlrp.text.row_layout import Columns
@@ -73,10 +74,8 @@ def test_one_is_understood_in_every_other_place(
     path = write(tmp_path / "r.jsonl", '{"text": "good film", "words": ["good"]}\n'.encode(encoding))
     assert [each.text for each in read_rationales(path)] == ["good film"]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("good".encode(encoding))))
-    layout: dict[str, Any] = {}
-    given: dict[str, Any] = {"column": None, "label": None, "id": None, "encoding": None, "layout": layout}
-    assert [document.text for document in texts_of("-", None, **given)] == ["good"]
-    assert [document.text for document in texts_of(None, "\ufeffgood", **given)] == ["good"]
+    assert [document.text for document in texts_of("-", None, FileOptions())] == ["good"]
+    assert [document.text for document in texts_of(None, "\ufeffgood", FileOptions())] == ["good"]
 
 
 @pytest.mark.parametrize("packed", [False, True])

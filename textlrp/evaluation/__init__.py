@@ -1,9 +1,9 @@
 """Is the explanation any good? Measures of explanations, as functions of a model, documents and methods.
 
 ``textlrp evaluate`` and :func:`evaluate` take all of them and write a page; here each stands alone. A labelled corpus
-is read once (:func:`read_corpus`), and its words are explained by a method (:func:`word_relevances`). Curves of
-deleted words are in :mod:`textlrp.evaluation.deletion`, intervals and paired differences in
-:mod:`textlrp.evaluation.intervals`.
+is read once (:func:`read_corpus`), its words are explained by a method (:func:`word_relevances`), and words are
+deleted in that order (:func:`still_right`, :func:`curve`, :func:`difference`). Agreement with words that people marked
+is in :mod:`textlrp.evaluation.rationales`.
 """
 
 from __future__ import annotations
@@ -14,69 +14,64 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
+    from textlrp.evaluation.deletion import PROTOCOLS, curve, difference, still_right
     from textlrp.evaluation.docvectors import document_vectors, explanatory_power
     from textlrp.evaluation.eraser import eraser_scores
+    from textlrp.evaluation.intervals import paired_interval
     from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, read_corpus, word_relevances
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
     from textlrp.evaluation.randomising import randomised
-    from textlrp.evaluation.rationale_files import read_rationales
-    from textlrp.evaluation.rationales import (
-        explain_rationales,
-        log_ratio_agreement,
-        position_agreement,
-        rationale_agreement,
-    )
     from textlrp.evaluation.running.evaluate_corpus import evaluate
     from textlrp.evaluation.running.plan import Evaluation
     from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
 
 __all__ = [
+    "PROTOCOLS",
     "Asked",
     "Evaluation",
     "ReadCorpus",
     "class_words",
+    "curve",
+    "difference",
     "document_vectors",
     "eraser_scores",
     "evaluate",
-    "explain_rationales",
     "explanatory_power",
     "hybrid_documents",
     "ledger_shares",
-    "log_ratio_agreement",
+    "paired_interval",
     "pointing_game",
-    "position_agreement",
     "randomisation_check",
     "randomised",
-    "rationale_agreement",
     "read_corpus",
-    "read_rationales",
     "stability",
+    "still_right",
     "word_relevances",
 ]
 
 __getattr__ = importer(
     __name__,
     {
+        "PROTOCOLS": "evaluation.deletion",
         "Asked": "evaluation.measured_corpus",
         "Evaluation": "evaluation.running.plan",
         "ReadCorpus": "evaluation.measured_corpus",
         "class_words": "class_words",
+        "curve": "evaluation.deletion",
+        "difference": "evaluation.deletion",
         "document_vectors": "evaluation.docvectors",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
-        "explain_rationales": "evaluation.rationales",
         "explanatory_power": "evaluation.docvectors",
         "hybrid_documents": "evaluation.pointing",
         "ledger_shares": "evaluation.sanity",
-        "log_ratio_agreement": "evaluation.rationales",
+        "paired_interval": "evaluation.intervals",
         "pointing_game": "evaluation.pointing",
-        "position_agreement": "evaluation.rationales",
         "randomisation_check": "evaluation.sanity",
         "randomised": "evaluation.randomising",
-        "rationale_agreement": "evaluation.rationales",
         "read_corpus": "evaluation.measured_corpus",
-        "read_rationales": "evaluation.rationale_files",
         "stability": "evaluation.sanity",
+        "still_right": "evaluation.deletion",
         "word_relevances": "evaluation.measured_corpus",
     },
 )
