@@ -2,8 +2,8 @@
 
 ``textlrp evaluate`` and :func:`evaluate` take all of them and write a page; here each stands alone. A labelled corpus
 is read once (:func:`read_corpus`), its words are explained by a method (:func:`word_relevances`), and words are
-deleted in that order (:func:`still_right`, :func:`curve`, :func:`difference`). Agreement with words that people marked
-is in :mod:`textlrp.evaluation.rationales`.
+deleted in that order (:func:`still_right`, :func:`curve`, :func:`difference`). Agreement with rationales, the words
+that people marked, is in :mod:`textlrp.evaluation.rationales`.
 """
 
 from __future__ import annotations
