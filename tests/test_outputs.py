@@ -606,7 +606,7 @@ def test_no_arrangement_of_files_loses_one(
     saved_model: Path, tiny_demo: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("textlrp.cli.explain_command.cores", lambda: 1)
+    monkeypatch.setattr("textlrp.bulk.run.cores", lambda: 1)
     usual = signal.signal(signal.SIGALRM, too_long)
     found: Counter[str] = Counter()
     wrong: list[str] = []

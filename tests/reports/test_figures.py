@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cases import every
 from evaluation_results import make_results, renamed
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from textlrp.reports.charts import figures
@@ -195,6 +195,7 @@ def test_a_chart_can_be_read_back(scale: float) -> None:
         np.testing.assert_allclose(values(y), [*one["low"], *one["high"][::-1]], atol=0.001 * scale)
 
 
+@example(1e-6, 1e-9, True)
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300), st.booleans())
 def test_ticks_are_few_round_numbers_in_the_range(one: float, other: float, whole: bool) -> None:
     low, high = limits(np.array([one, other]))

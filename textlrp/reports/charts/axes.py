@@ -55,7 +55,8 @@ def ticks(low: float, high: float, least: float = 0.0) -> Pixels:
     wanted = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(wanted))
     step = max(least, next(times * power for times in (1, 2, 5, 10) if times * power >= wanted * (1 - 1e-9)))
-    return np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * np.float64(step)
+    slack = 1e-9 * min(1.0, (high - low) / step)  # of a step that is longer than the range, no more than the range has
+    return np.arange(math.ceil(low / step - slack), math.floor(high / step + slack) + 1) * np.float64(step)
 
 
 def moved_apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
