@@ -55,7 +55,7 @@ def ticks(low: float, high: float, least: float = 0.0) -> Pixels:
     wanted = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(wanted))
     step = max(least, next(times * power for times in (1, 2, 5, 10) if times * power >= wanted * (1 - 1e-9)))
-    slack = 1e-9 * min(1.0, (high - low) / step)  # of a step that is longer than the range, no more than the range has
+    slack = 1e-9 * min(1.0, (high - low) / step)  # of a step, and less than the range where a step is longer
     return np.arange(math.ceil(low / step - slack), math.floor(high / step + slack) + 1) * np.float64(step)
 
 
