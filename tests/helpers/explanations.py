@@ -75,3 +75,17 @@ def with_phrases(explanation: Explanation) -> Explanation:
             for n in range(2)
         ),
     )
+
+
+def by_character(text: str, relevance: list[float] | None = None) -> Explanation:
+    """Every character a token that was read."""
+    spans = np.array([(n, n + 1) for n in range(len(text))], np.int32).reshape(-1, 2)
+    values = relevance or [(-1.0) ** n * (n + 1) for n in range(len(text))]
+    return replace(
+        make_explanation("x"),
+        tokens=Tokens(text, spans, tuple(text)),
+        relevance=np.array([values], np.float32).reshape(1, -1),
+        status=np.zeros(len(text), np.uint8),
+        counts=np.zeros(len(text), np.int32),
+        ledger={},
+    )

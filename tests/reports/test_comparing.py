@@ -12,7 +12,7 @@ import pytest
 from explanations import make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_html import HOSTILE, Page
+from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation

@@ -11,7 +11,7 @@ from cases import every
 from evaluation_results import LABELS, METHODS, make_results, protocol, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_html import HOSTILE, Page
+from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError, OptionError
 from textlrp.reports.evaluation.deletion_section import compared, told

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from explanations import make_explanation
-from test_html import HOSTILE, Page
+from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation

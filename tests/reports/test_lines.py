@@ -1,32 +1,16 @@
 import unicodedata
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from cases import every
-from explanations import make_explanation
+from explanations import by_character, make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textlrp.explanation import Explanation
-from textlrp.records import Status, Tokens
+from textlrp.records import Status
 from textlrp.reports.lines import lines_of, strength, whole_letters
 
 LETTERS = "ab \n\r\t\u2028é中א👩\u200d⚕\ufe0f\u0301\U0001f3fd"
-
-
-def by_character(text: str, relevance: list[float] | None = None) -> Explanation:
-    """Every character a token that was read."""
-    spans = np.array([(n, n + 1) for n in range(len(text))], np.int32).reshape(-1, 2)
-    values = relevance or [(-1.0) ** n * (n + 1) for n in range(len(text))]
-    return replace(
-        make_explanation("x"),
-        tokens=Tokens(text, spans, tuple(text)),
-        relevance=np.array([values], np.float32).reshape(1, -1),
-        status=np.zeros(len(text), np.uint8),
-        counts=np.zeros(len(text), np.int32),
-        ledger={},
-    )
 
 
 @settings(max_examples=80)

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from cases import every
 from colours import contrast, rgb
-from explanations import make_explanation, with_phrases
+from explanations import by_character, make_explanation, with_phrases
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_html import HOSTILE, named
-from test_lines import by_character
+from test_document import HOSTILE, named
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from cases import every
 from colours import contrast, rgb
-from explanations import make_explanation
+from explanations import by_character, make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
-from test_lines import by_character
 from test_terminal import obeyed
 
 from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
