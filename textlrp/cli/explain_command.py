@@ -55,10 +55,13 @@ from textlrp.cli.side_by_side import check_alone, check_one_way, gallery
 from textlrp.cli.terminal import light_terminal, lines_asked, print_explanation
 from textlrp.errors import OptionError
 from textlrp.machine import warm_up
+from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
 
 if TYPE_CHECKING:
     from textlrp.bulk.run import Workforce
+
+_SUFFIXES = " or ".join([", ".join((".html", *FORMATS)[:-1]), [*FORMATS][-1]])
 
 
 def cli_explain(
@@ -81,7 +84,7 @@ def cli_explain(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help="A .html, .jsonl or .parquet file, not the terminal; or a folder, for a large corpus.",
+            help=f"A {_SUFFIXES} file, not the terminal; or a folder, for a large corpus.",
         ),
     ] = None,
     top_k: Annotated[
@@ -225,7 +228,7 @@ def to_folder(
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
-        raise OptionError(f"one text came for the folder {str(output)!r}; end the name in .html, .jsonl or .parquet.")
+        raise OptionError(f"one text came for the folder {str(output)!r}; end the name in {_SUFFIXES}.")
     if by.engine == "local" and by.processes > 1:
         warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp.bulk.corpus_run import explain_in_bulk

@@ -1,4 +1,4 @@
-"""Files of explanations: a page, JSON lines or Parquet, as the name ends."""
+"""Files of explanations: a page or a stored format, as the name ends."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.reports.corpus.report_files import write_report
-from textlrp.store.explanations import FORMATS, write
+from textlrp.store.explanations import write
+from textlrp.store.file_formats import FORMATS, format_of
 
-EXPLANATION_FILES = PAGES | {suffix: stored.kind for suffix, stored in FORMATS.items()}
+EXPLANATION_FILES = PAGES | {suffix: format_of(f"x{suffix}").kind for suffix in FORMATS}
 
 
 def write_explanations(
     explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None, force: bool = False
 ) -> Path:
-    """Write to ``.html``, ``.jsonl`` or ``.parquet``: the page of one document, or a list of several.
+    """Write a page (``.html``: of one document, or a list of several) or a file of :data:`FORMATS`.
 
     Raises :class:`DataError` for any other name, and where the place cannot be written to.
     """

@@ -1,0 +1,51 @@
+"""Explanations as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from textlrp.errors import DataError
+from textlrp.explanation import Explanation, from_dict
+from textlrp.files.kinds import json_lines
+from textlrp.store.file_formats import KIND_NAME, Format
+from textlrp.store.stored_checks import WRONG_VALUES, consistent
+
+
+def _write_lines(explanations: Iterable[Explanation], path: Path) -> None:
+    with path.open("wb") as file:
+        for explanation in explanations:
+            data = explanation.to_dict()
+            text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+            try:
+                line = text.encode()
+            except UnicodeEncodeError:  # half a surrogate pair has no UTF-8; an escape in JSON can name it
+                line = json.dumps(data, separators=(",", ":")).encode()
+            file.write(line + b"\n")
+
+
+def _read_lines(path: Path) -> Iterator[Explanation]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            where = f"{str(path)!r}, line {number}"
+            try:
+                data = json.loads(line)
+            except (ValueError, RecursionError):
+                raise DataError(f"{where}: this line is not JSON, or it is cut off. Write the file again.") from None
+            try:
+                explanation = from_dict(data)
+            except DataError as problem:
+                raise DataError(f"{where}: {problem}") from None
+            except WRONG_VALUES:
+                raise DataError(f"{where}: this is not an explanation that textlrp stored.") from None
+            yield consistent(explanation, where)
+
+
+_KEYS = {field.name for field in fields(Explanation)} - {"tokens"} | {"text", "spans", "forms", "dtype"}
+
+
+JSON_LINES = Format(json_lines(KIND_NAME, _KEYS, added=("start", "notes", "target_notes")), _write_lines, _read_lines)

@@ -1,0 +1,62 @@
+"""Explanations as Parquet, whole ones and the rows of bulk runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from textlrp.errors import DataError
+from textlrp.explanation import Explanation
+from textlrp.files.written_file import FileKind
+from textlrp.store.arrow_rows import explanation_of, tables_of
+from textlrp.store.columns import METADATA, WHOLE, About, about_of, write_parquet
+from textlrp.store.file_formats import KIND_NAME, Format
+from textlrp.store.stored_checks import WRONG_VALUES, consistent
+from textlrp.text.opening import open_for_arrow
+
+
+def _write_rows(explanations: Iterable[Explanation], path: Path) -> None:
+    with open_for_arrow(path, "wb") as sink:
+        write_parquet(tables_of(explanations), sink, WHOLE)
+
+
+def _read_rows(path: Path) -> Iterator[Explanation]:
+    where = repr(str(path))
+    try:
+        with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
+            about = about_of(file.schema_arrow, where)
+            # one row group at a time: a reader of several keeps what it has read
+            groups = range(file.num_row_groups)
+            batches = (own for group in groups for own in file.iter_batches(batch_size=64, row_groups=[group]))
+            yield from explanations_of_rows(batches, about, where)
+    except (pa.ArrowException, OSError):
+        raise DataError(f"{where} is damaged, or it is not a Parquet file. Explain the documents again.") from None
+
+
+def explanations_of_rows(
+    batches: Iterable[pa.RecordBatch], about: About | None, source: str
+) -> Iterator[Explanation]:
+    number = 0
+    for batch in batches:
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        for n in range(batch.num_rows):
+            number += 1
+            where = f"{source}, row {number}"
+            try:
+                explanation = explanation_of({name: column[n] for name, column in columns.items()}, about)
+            except WRONG_VALUES:
+                raise DataError(f"{where}: this is not an explanation that textlrp stored.") from None
+            yield consistent(explanation, where)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file has whole explanations, of this or an older version."""
+    with open_for_arrow(path) as file:
+        schema = pq.read_schema(file)
+    return METADATA in (schema.metadata or {}) and "text" in schema.names
+
+
+PARQUET = Format(FileKind(KIND_NAME, _is_whole), _write_rows, _read_rows)
