@@ -230,7 +230,7 @@ print(forkserver.read_signed(answers))  # its exit code
 
 # ---- the command, killed and interrupted
 
-LARGE = 8 * PART_ROWS + 100
+LARGE = 14 * PART_ROWS + 100
 
 
 @pytest.fixture(scope="module")

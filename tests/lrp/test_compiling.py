@@ -15,7 +15,7 @@ OURS = "NUMBA_CACHE_DIR", "TEXTLRP_CACHE_DIR"
 
 PROGRAM = """
 import numba, numpy as np
-from textlrp.lrp import kernels
+from textlrp.lrp.kernels import windows as kernels
 print(kernels.winning_windows(np.ones((2, 3)), np.zeros(4, np.int64), np.array([0, 4]), 1)[0].sum())
 print(numba.config.CACHE_DIR == {before!r}, kernels._winning_windows.stats.cache_hits)
 """
