@@ -25,9 +25,10 @@ TRAINED = 4096
 def bags_of_words(page: Page, posts: Corpus, rounds: int) -> None:
     """All classes of texts, against scikit-learn's quickest way to the same numbers: a product for each class."""
     order = np.random.default_rng(0).permutation(len(posts))
-    train = [posts.documents[row] for row in order[SOME:][:TRAINED]]
+    explained = min(SOME, len(posts) // 2)
+    train = [posts.documents[row] for row in order[explained:][:TRAINED]]
     labels = [document.label for document in train]
-    some = [posts.documents[row].text for row in order[:SOME]]
+    some = [posts.documents[row].text for row in order[:explained]]
     own = textlrp.BagOfWordsClassifier().fit(train, labels)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=True), LinearSVC()).fit(
         [document.text for document in train], labels
