@@ -1,7 +1,7 @@
 """Everything textlrp writes about a few sample posts, in one folder, to compare two versions of the code with.
 
-Open it before and after a change that must not be seen. It uses public names and commands alone, so it runs on any
-version:
+Open it before and after a change that must not be seen. It uses public names and commands alone, so it runs on every
+version that has them:
 
     python tests/golden.py write OUT [--only NAME ...]      write all outputs (75 seconds), or some of them
     python tests/golden.py compare BEFORE AFTER             list the files that differ, with the first place; exit 1
