@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -112,6 +113,12 @@ def heavy_imports(module: str) -> list[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
+def core() -> dict[str, int]:
+    """The lines of the files that the README's architecture section names as the core."""
+    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    return {name: lines(ROOT / name) for name in re.findall(r"^\| `([\w/]+\.py)` \| \d+ \|", readme, re.M)}
+
+
 def main() -> None:
     found = modules()
     sizes = {module: lines(path) for module, path in found.items()}
@@ -120,6 +127,7 @@ def main() -> None:
     rings, public = circles(imports(found)), public_names()
     rows = [
         ("modules; lines", f"{len(found)}; {sum(sizes.values()):,}"),
+        ("lines of the core, in the README's order", f"{sum(core().values()):,}: {core()}"),
         ("largest module", f"{largest}, {sizes[largest]}"),
         (f"modules over {LONG} lines", sum(size > LONG for size in sizes.values())),
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),

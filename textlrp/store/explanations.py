@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import written_beside
 from textlrp.store.columns import about_of
-from textlrp.store.file_formats import format_of
+from textlrp.store.file_formats import format_of, stored_files
 from textlrp.store.parquet_file import explanations_of_rows
 from textlrp.store.stored_checks import checked_float32
 
@@ -45,10 +43,6 @@ def read(source: str | Path | pa.Table) -> Iterator[Explanation]:
     """
     if isinstance(source, pa.Table):
         return explanations_of_rows(source.to_batches(64), about_of(source.schema, "the table"), "the table")
-    path = Path(source)
-    check_regular(path)
-    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
-        raise DataError(f"there are no explanations at {str(source)!r}.")
+    files = stored_files(source)
     formats = [format_of(file) for file in files]
     return chain.from_iterable(own.read(file) for own, file in zip(formats, files, strict=True))

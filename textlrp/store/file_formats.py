@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
+from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import FileKind
 
 
@@ -31,6 +32,16 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 """Each suffix, and ``module:name`` of its :class:`Format` within :mod:`textlrp.store`."""
 
 KIND_NAME = "a file of explanations"
+
+
+def stored_files(source: str | Path) -> list[Path]:
+    """A file of explanations, or those in the folder of a bulk run; raises :class:`DataError` if there is none."""
+    path = Path(source)
+    check_regular(path)
+    files = sorted(path.glob("part-*.parquet")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise DataError(f"there are no explanations at {str(source)!r}.")
+    return files
 
 
 def format_of(path: str | Path) -> Format:

@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError
-from textlrp.files.input_paths import check_regular
 from textlrp.store.columns import About, about_of
-from textlrp.text.opening import open_for_arrow
+from textlrp.store.file_formats import stored_files
+from textlrp.store.parquet_file import opened_parquet
 
 
 def long_tables(source: str | Path | pa.Table) -> Iterator[pa.Table]:
@@ -31,19 +29,10 @@ def long_tables(source: str | Path | pa.Table) -> Iterator[pa.Table]:
     if isinstance(source, pa.Table):
         yield _long_table(source, about_of(source.schema, "the table"))
         return
-    place = Path(source)
-    check_regular(place)
-    files = sorted(place.glob("part-*.parquet")) if place.is_dir() else [place]
-    if not files or not files[0].is_file():
-        raise DataError(f"there are no explanations at {str(source)!r}.")
-    for path in files:
-        try:
-            with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
-                about = about_of(file.schema_arrow, repr(str(path)))
-                for group in range(file.num_row_groups):
-                    yield _long_table(file.read_row_group(group), about)
-        except (pa.ArrowException, OSError):
-            raise DataError(f"{str(path)!r} is damaged, or it is not a Parquet file.") from None
+    for path in stored_files(source):
+        with opened_parquet(path) as (file, about):
+            for group in range(file.num_row_groups):
+                yield _long_table(file.read_row_group(group), about)
 
 
 def _long_table(table: pa.Table, about: About | None) -> pa.Table:

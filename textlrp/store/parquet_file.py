@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,17 +24,23 @@ def _write_rows(explanations: Iterable[Explanation], path: Path) -> None:
         write_parquet(tables_of(explanations), sink, WHOLE)
 
 
-def _read_rows(path: Path) -> Iterator[Explanation]:
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[tuple[pq.ParquetFile, About | None]]:
+    """A Parquet file of explanations, and what all its rows share; raises :class:`DataError` where it is damaged."""
     where = repr(str(path))
     try:
         with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
-            about = about_of(file.schema_arrow, where)
-            # one row group at a time: a reader of several keeps what it has read
-            groups = range(file.num_row_groups)
-            batches = (own for group in groups for own in file.iter_batches(batch_size=64, row_groups=[group]))
-            yield from explanations_of_rows(batches, about, where)
+            yield file, about_of(file.schema_arrow, where)
     except (pa.ArrowException, OSError):
         raise DataError(f"{where} is damaged, or it is not a Parquet file. Explain the documents again.") from None
+
+
+def _read_rows(path: Path) -> Iterator[Explanation]:
+    with opened_parquet(path) as (file, about):
+        # one row group at a time: a reader of several keeps what it has read
+        groups = range(file.num_row_groups)
+        batches = (own for group in groups for own in file.iter_batches(batch_size=64, row_groups=[group]))
+        yield from explanations_of_rows(batches, about, repr(str(path)))
 
 
 def explanations_of_rows(
