@@ -19,6 +19,7 @@ demo: $(READY)
 test: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 -m "not slow"
@@ -38,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[notebooks,paper,rivals,ray,skops,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
 	@touch $(TOOLS)
 

@@ -1,6 +1,6 @@
 """Test accuracy of the three classifiers at default settings, and the conservation of relevance.
 
-20 Newsgroups by date, headers unread; mean and standard deviation over seeds. The settings were chosen on
+20 Newsgroups by date, headers ignored; mean and standard deviation over seeds. The settings were chosen on
 the later 30 % of the training posts; the test posts are only read here.
 
     python benchmarks/accuracy.py [--seeds 0 1 2] [--models cnn boe svm]

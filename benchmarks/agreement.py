@@ -36,7 +36,7 @@ EPSILON = 1e-6
 
 
 class Row(NamedTuple):
-    """A rule, made from a stabiliser, and its equations without one.
+    """A rule, made from a stabilizer, and its equations without one.
 
     It is on every weighted layer, or on the first alone with :class:`Epsilon` behind it.
     """
@@ -46,9 +46,9 @@ class Row(NamedTuple):
     recipe: Recipe
     first_alone: bool = False
 
-    def composite(self, stabiliser: float, mean: Rule) -> Composite:
+    def composite(self, stabilizer: float, mean: Rule) -> Composite:
         """Which layer gets which rule."""
-        rule = self.rule(stabiliser)
+        rule = self.rule(stabilizer)
         return (
             outside.composite_of(Epsilon(EPSILON), mean, rule)
             if self.first_alone
@@ -68,7 +68,7 @@ def alpha_beta(alpha: float, beta: float, bias: Literal["absorb", "ignore"] = "a
         f"AlphaBeta({alpha:g}, {beta:g})" if bias == "absorb" else f'AlphaBeta({alpha:g}, {beta:g}, bias="ignore")'
     )
     recipe = Recipe(rule="alpha-beta", alpha=alpha, beta=beta, ignore_bias=bias == "ignore")
-    return Row(label, lambda s: AlphaBeta(alpha, beta, bias=bias, stabiliser=s), recipe)
+    return Row(label, lambda s: AlphaBeta(alpha, beta, bias=bias, stabilizer=s), recipe)
 
 
 ROWS = (
@@ -137,7 +137,7 @@ def recorded_trace(row: Row, seed: int) -> float | str:
 
 
 def zennit(row: Row, seed: int) -> float | str:
-    """Against Zennit, our stabiliser set to its own."""
+    """Against Zennit, our stabilizer set to its own."""
     rule = row.rule(outside.S)
     if rule not in outside.ZENNIT:
         return "a"
@@ -196,10 +196,10 @@ FOOTNOTES = {
     "d": "the package is not installed.",
 }
 NOTES = """\
-Plain loops and recorded trace: no stabiliser, ledger by cause included.
-Zennit: stabiliser 1e-6 on both sides, seed one-hot × score, `zero_params='bias'` for WSquare, ZPlus and AlphaBeta
+Plain loops and recorded trace: no stabilizer, ledger by cause included.
+Zennit: stabilizer 1e-6 on both sides, seed one-hot × score, `zero_params='bias'` for WSquare, ZPlus and AlphaBeta
 with bias="ignore".
-Captum: stabiliser 1e-9 on both sides; Zero and Epsilon anywhere; AlphaBeta(1, 0) and Gamma on inputs >= 0 without
+Captum: stabilizer 1e-9 on both sides; Zero and Epsilon anywhere; AlphaBeta(1, 0) and Gamma on inputs >= 0 without
 bias, Gamma where the score is > 0; ZPlus and AlphaBeta(1, 0, bias="ignore") on inputs >= 0 with `set_bias_to_zero`.
 """
 

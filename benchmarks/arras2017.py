@@ -20,8 +20,8 @@ from arras2017_page import write_page
 from pointing import SETTINGS, SIZES
 
 import textlrp
-from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of, still_right
-from textlrp.evaluation.measured_corpus import Asked, read_corpus, word_relevances
+from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of, still_correct
+from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus, word_relevances
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.plan import SLOW_METHODS, Evaluation, usual_methods
 from textlrp.models.word_paths import path_scores
@@ -146,22 +146,22 @@ class Bench:
         if name in ("our bag of embeddings", "our BoW/SVM"):
             plan = replace(plan, measures=frozenset({"vectors"}))
         if self.options.quick:
-            plan = replace(plan, at_least=20, steps=10, draws=2, smaller=30, sample=5)
+            plan = replace(plan, min_words=20, steps=10, draws=2, smaller=30, sample=5)
         return plan
 
     def speed(self) -> dict[str, float]:
         """Deletion of the whole test set by one method with CNN2: seconds, and against one document at a time."""
         corpus = read_corpus(self.model("CNN2"), self.test.documents)
-        asked = Asked("LRP")
-        at_least, steps = (20, 10) if self.options.quick else (100, 50)
+        asked = MethodSpec("LRP")
+        min_words, steps = (20, 10) if self.options.quick else (100, 50)
         began = time.perf_counter()
         found = word_relevances(corpus, asked)
         documents = 0
         for protocol in PROTOCOLS:
-            relevances = found.gold if protocol.target == "gold" else found.predicted
-            documents += len(still_right(corpus, protocol, relevances, steps=steps, at_least=at_least))
+            relevances = found.true_label if protocol.target == "true_label" else found.predicted
+            documents += len(still_correct(corpus, protocol, relevances, steps=steps, min_words=min_words))
         seconds = time.perf_counter() - began
-        return {"seconds": seconds, "documents": documents} | _ratio(corpus, found.predicted, at_least, steps)
+        return {"seconds": seconds, "documents": documents} | _ratio(corpus, found.predicted, min_words, steps)
 
     def heatmaps(self, page: Path) -> None:
         """One post on space under several classes, by CNN2 and the bag of words: a sample post for the page.
@@ -178,9 +178,9 @@ class Bench:
             textlrp.write_report(whys, path, title="A post on space, under several classes")
 
 
-def _ratio(corpus: Any, relevances: Any, at_least: int, steps: int) -> dict[str, float]:
+def _ratio(corpus: Any, relevances: Any, min_words: int, steps: int) -> dict[str, float]:
     """Medians of interleaved runs on the same posts: a batch along its windows, and a forward pass for each text."""
-    chosen = documents_of(corpus, PROTOCOLS[0], at_least)
+    chosen = documents_of(corpus, PROTOCOLS[0], min_words)
     batch, rows = next((b, r) for b, r in corpus.each_batch(chosen) if len(r) >= 16 or corpus.lengths.max() < 400)
     batch, rows = batch.select(range(min(16, len(rows)))), rows[:16]
     orders = [

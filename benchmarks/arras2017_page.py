@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.files.written_file import written_beside
-from textlrp.reports.charts.figures import deletion_figure, map_figure, neighbours_figure
+from textlrp.reports.charts.figures import deletion_figure, map_figure, neighbors_figure
 
 ACCURACY = {"BoW/SVM": 80.10, "CNN1": 79.79, "CNN2": 80.19, "CNN3": 79.75}
 EW, SA_EW, LRP, SA = "LRP, element-wise", "squared gradient, element-wise", "LRP", "squared gradient"
@@ -50,7 +50,7 @@ def _lines(
         "Arras, Horn, Montavon, Müller, Samek, PLoS ONE 12(8), 2017, on 20 Newsgroups by date, measured by "
         f"`python benchmarks/arras2017.py` (textlrp {main['version']}, {main['date']}). “Reported” is the paper's "
         "figure. CNN1, CNN2, CNN3 and BoW/SVM follow its set-up: headers cut, Treebank tokens, the first 400 words. "
-        "The nets read **static word vectors made of the training posts (PPMI and SVD, 300-d, standardised)** "
+        "The nets read **static word vectors made of the training posts (PPMI and SVD, 300-d, standardized)** "
         "unless another source is named; the paper had Google News vectors. “Our” models are the package's defaults. "
         "Intervals are 95 %, bootstrap over documents."
     )
@@ -88,7 +88,7 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "",
         "## Explanatory power index",
         "",
-        "Accuracy of the K nearest neighbours among document vectors, best K; mean (sd) of ten random halves.",
+        "Accuracy of the K nearest neighbors among document vectors, best K; mean (sd) of ten random halves.",
         "",
         "| model | weighting | reported | ours (sd), K |",
         "|---|---|---|---|",
@@ -102,7 +102,7 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
             )
     main = results["CNN2"]["vectors"]
     yield from _orders(results)
-    yield from ["", *_figure(folder, "neighbours", neighbours_figure(main, uid="neighbours"), "KNN accuracy, CNN2")]
+    yield from ["", *_figure(folder, "neighbors", neighbors_figure(main, uid="neighbors"), "KNN accuracy, CNN2")]
     for number, one_map in enumerate(main["maps"]):
         title = f"Documents by their vectors ({one_map['weighting']}), CNN2, first two principal axes"
         yield from _figure(folder, f"map{number}", map_figure(one_map, uid=f"map{number}"), title)

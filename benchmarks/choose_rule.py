@@ -14,9 +14,9 @@ from collections import defaultdict
 import numpy as np
 
 import textlrp
-from textlrp.evaluation.deletion import PROTOCOLS, areas_of, documents_of, still_right
+from textlrp.evaluation.deletion import PROTOCOLS, areas_of, documents_of, still_correct
 from textlrp.evaluation.intervals import paired_interval
-from textlrp.evaluation.measured_corpus import Asked, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus, word_relevances
 
 RULES = (
     "Epsilon(1e-6)", "Epsilon(0.01)", "Epsilon(0.1)", "Epsilon(1.0)", "arras2017", "Gamma(0.1)", "Gamma(0.25)",
@@ -37,7 +37,7 @@ def main() -> None:
         filters=options.filters, embedding_dim=options.dimensions, random_state=options.seed
     ).fit(training, [post.label for post in training])
     corpus = read_corpus(model, held_out)
-    print(f"accuracy on {len(held_out):,} validation posts: {(corpus.predicted == corpus.gold).mean():.1%}")
+    print(f"accuracy on {len(held_out):,} validation posts: {(corpus.predicted == corpus.true_label).mean():.1%}")
     for protocol in PROTOCOLS:
         print(f"{protocol.name}: {documents_of(corpus, protocol).sum()} posts, {protocol.title}")
 
@@ -68,10 +68,12 @@ def earlier_and_later(posts, share):
 
 def gains_of(corpus, rule):
     """Per protocol (M,), each document's area, or 1 - area where lower is better."""
-    found = word_relevances(corpus, Asked(rule, rule=rule))
+    found = word_relevances(corpus, MethodSpec(rule, rule=rule))
     gains = []
     for protocol in PROTOCOLS:
-        areas = areas_of(still_right(corpus, protocol, found.gold if protocol.target == "gold" else found.predicted))
+        areas = areas_of(
+            still_correct(corpus, protocol, found.true_label if protocol.target == "true_label" else found.predicted)
+        )
         gains.append(1 - areas if protocol.better == "lower" else areas)
     return gains
 

@@ -1,7 +1,7 @@
 """Accuracy of the default bag of words against five plain scikit-learn pipelines, on labeled corpora of any kind.
 
 Name CSV, TSV, JSON lines or Parquet files, or folders of them, and "20newsgroups" for 20 Newsgroups by date (headers
-unread, by the pipelines too). A file has a column with texts and one with labels, as ``textlrp.load_corpus`` finds
+ignored, by the pipelines too). A file has a column with texts and one with labels, as ``textlrp.load_corpus`` finds
 them. Rows whose column ``split`` is "test" are the test part; without that column one row in four is, stratified by
 class. A corpus without labels or with a single class stops the run.
 

@@ -2,7 +2,7 @@
 
     python benchmarks/pretrained.py [--seed 0] [--models NAME ...]
 
-The training posts are the by-date ones of 20 Newsgroups, headers unread. Vocabulary and vectors are kept
+The training posts are the by-date ones of 20 Newsgroups, headers ignored. Vocabulary and vectors are kept
 small so that both models together stay below 10 MB.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
         model: TextClassifier = classifier_class(settings["kind"])(random_state=options.seed, **own)
         model.fit(train.texts, train.labels)
         card: dict[str, Any] = {
-            "what": "trained on the 11,314 by-date training posts of 20 Newsgroups, headers unread",
+            "what": "trained on the 11,314 by-date training posts of 20 Newsgroups, headers ignored",
             "command": f"python benchmarks/pretrained.py --seed {options.seed}",
             "seed": options.seed,
             "settings": own,

@@ -7,7 +7,7 @@ ratio is the median over the rounds of (one time / the other), both of a round o
 
     python benchmarks/speed.py [--page docs/speed.md] [--quick]
 
-Needs 20 Newsgroups (or, with --quick, only the sample posts) and the packages of the extras ``test``, ``rivals``,
+Needs 20 Newsgroups (or, with --quick, only the sample posts) and the packages of the extras ``test``, ``baselines``,
 ``ray`` and ``speed``. The net has D = 300, F = 800, width 2, and is trained for one epoch: its weights do not change
 the time.
 """

@@ -11,7 +11,7 @@ import numba
 import torch
 from timing import BATCH, Page, cores, ours, seconds
 
-from textlrp.bulk import BatchExplainer, CorpusSource, Workforce, explain_to_folder
+from textlrp.bulk import BatchExplainer, CorpusSource, WorkerOptions, explain_to_folder
 from textlrp.bulk.parts import PART_ROWS, cut, encode
 from textlrp.text.corpora import Corpus
 
@@ -85,5 +85,5 @@ def on_ray(page: Page, posts: Corpus, quick: bool) -> None:
 def parts_written(posts: Corpus, folder: Path, workers: int) -> list[float]:
     """When each part of a run on Ray was written, in seconds."""
     twice = CorpusSource([*posts.documents, *posts.documents], "posts, twice")
-    explain_to_folder("20newsgroups-cnn", twice, folder, by=Workforce(workers, "ray"), target="all")
+    explain_to_folder("20newsgroups-cnn", twice, folder, by=WorkerOptions(workers, "ray"), target="all")
     return sorted(path.stat().st_mtime for path in folder.glob("part-*.parquet"))

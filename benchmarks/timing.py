@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from textlrp.explainers.batch_relevance import lead
-from textlrp.explainers.explain import how_to_explain
+from textlrp.explainers.batch_relevance import relevance_of_batch
+from textlrp.explainers.explain import explain_settings
 from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.kernels.projections import Kept, project, table_rows
 from textlrp.models.packing import Packed
@@ -82,16 +82,16 @@ def made_batch(texts: Sequence[np.ndarray]) -> Batch:
     return Batch(nothing, words, starts, (None,) * len(texts), (None,) * len(texts))  # type: ignore[arg-type]
 
 
-def padded(batch: Batch, at_least: int = 2) -> torch.Tensor:
+def padded(batch: Batch, min_words: int = 2) -> torch.Tensor:
     ids = torch.from_numpy(batch.ids)
-    return torch.nn.functional.pad(ids, (0, max(0, at_least - ids.shape[1])))
+    return torch.nn.functional.pad(ids, (0, max(0, min_words - ids.shape[1])))
 
 
 def ours(model: Any, *, rule: str | None = None, kept: Kept | None = None) -> Callable[[Batch], object]:
     """All classes of a batch, with the projections of the vocabulary made already."""
-    how = how_to_explain(model, rule, "lrp")
-    how = how._replace(trace=tracer(model, kept=kept or kept_projections(model)))
-    return lambda batch: lead(model, batch, "all", None, how)
+    settings = explain_settings(model, rule, "lrp")
+    settings = settings._replace(trace=tracer(model, kept=kept or kept_projections(model)))
+    return lambda batch: relevance_of_batch(model, batch, "all", None, settings)
 
 
 def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:

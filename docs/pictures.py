@@ -3,7 +3,7 @@
     python docs/pictures.py [--chromium PATH] [--out FOLDER]
 
 Wants Chromium (or Google Chrome) and the extra `test`. Pictures are twice as wide as a README shows them, and have
-few colours, so that they are sharp and small.
+few colors, so that they are sharp and small.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SENTENCE = (
     "engines would not close."
 )
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-WIDTH, COLOURS = 1680, 256
+WIDTH, COLORS = 1680, 256
 EVEN = ("#8ac28a", "#d8c27a", "#c39ad6", "#7cc5c9", "#e8eaed")
 """Green, yellow, magenta, cyan and white, where the terminal uses them."""
 
@@ -102,7 +102,7 @@ def photographed(browser: Browser, source: Path, crop: Crop, *, dark: bool = Fal
 def in_a_terminal(why: textlrp.Explanation) -> str:
     """What ``textlrp explain`` prints, as a page with one SVG picture of it."""
     shades = palette("red-blue").dark
-    eight = [rgb(colour) for colour in (shades.panel, shades.for_line, *EVEN[:2], shades.against_line, *EVEN[2:])]
+    eight = [rgb(color) for color in (shades.panel, shades.for_line, *EVEN[:2], shades.against_line, *EVEN[2:])]
     theme = TerminalTheme(rgb(shades.paper), rgb(shades.ink), eight)
     console = Console(
         width=92, record=True, force_terminal=True, color_system="truecolor", file=io.StringIO(), legacy_windows=False
@@ -115,16 +115,16 @@ def in_a_terminal(why: textlrp.Explanation) -> str:
     return f'<!doctype html><meta charset="utf-8"><style>{style}</style>{svg}'
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
     """Red, green and blue of ``#rrggbb``."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def kept(path: Path, png: bytes) -> Path:
-    """The picture with few colours, written to ``path``."""
+    """The picture with few colors, written to ``path``."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
     return path
 
 

@@ -56,7 +56,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "evaluation": (
         "evaluate", CNN, "sample", "-o", "evaluation", "--limit", "24", "--sample", "12", "--steps", "5",
-        "--at-least", "5",
+        "--min-words", "5",
     ),
     "predictions": ("predict", BOE, "sample", "-o", "predictions.jsonl"),
     "words": ("words", BOE, "sample", "-o", "words.csv", "--limit", LIMIT),

@@ -35,11 +35,11 @@ def work():
 """
 BULK = """
 from pathlib import Path
-from textlrp.bulk import Workforce, explain_to_folder, file_source
+from textlrp.bulk import WorkerOptions, explain_to_folder, file_source
 from textlrp.text.readers import Columns
 
 def work():
-    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", by=Workforce(workers=2))
+    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", by=WorkerOptions(workers=2))
     print(Path("out").is_dir())
 """
 CALLS = {

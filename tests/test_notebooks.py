@@ -72,7 +72,7 @@ def test_the_notebooks_are_numbered_from_one() -> None:
         "textlrp.cli.main()",
         "from textlrp.records import Tokens",
         "import textlrp.cli",
-        "from textlrp.evaluation import randomising",
+        "from textlrp.evaluation import randomizing",
         "from textlrp import records",
         "model._net",
     ],

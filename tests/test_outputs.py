@@ -70,7 +70,7 @@ COMMANDS = {
     "report-html": Command("report MODEL CORPUS", "out.html"),
     "report-folder": Command("report MODEL CORPUS", "out"),
     "comparison": Command("report MODEL CORPUS --against OTHER", "out.html"),
-    "evaluate": Command("evaluate MODEL CORPUS --measure ledger --method lrp --at-least 1 --steps 1", "out"),
+    "evaluate": Command("evaluate MODEL CORPUS --measure ledger --method lrp --min-words 1 --steps 1", "out"),
     "train": Command("train CORPUS --model svm", "out"),
     "demo": Command("demo", "out.html"),
 }
@@ -490,7 +490,7 @@ class Arrangement:
             return folder / self.draw.choice(["texts", "texts", "."])
         if kind in ("explained", "parquet"):
             path = folder / ("explained.jsonl" if kind == "explained" else "in.parquet")
-            write((make_explanation(text, gold=label) for text, label in TEXTS), path)
+            write((make_explanation(text, true_label=label) for text, label in TEXTS), path)
         elif kind == "predicted":
             path = folder / "predicted.csv"
             path.write_text("id,predicted,score,probability\n1,a car,1,\n2,a doctor,1,\n")

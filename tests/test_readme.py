@@ -40,7 +40,7 @@ def test_every_notebook_is_linked() -> None:
 
 
 def architecture() -> str:
-    return README[README.index("## Architecture") : README.index("## The method and its licence")]
+    return README[README.index("## Architecture") : README.index("## The method and its license")]
 
 
 def files_named(section: str) -> set[str]:

@@ -71,7 +71,7 @@ def test_the_predicted_class_is_the_default_row() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_json_reads_back_the_same(dtype: type) -> None:
-    explanation = with_phrases(make_explanation("<b>é\x00\n", targets=(0, (1, 2)), dtype=dtype, gold="x"))
+    explanation = with_phrases(make_explanation("<b>é\x00\n", targets=(0, (1, 2)), dtype=dtype, true_label="x"))
     again = from_dict(json.loads(explanation.to_json()))
     assert again.to_dict() == explanation.to_dict()
     assert again.relevance.dtype == explanation.relevance.dtype

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import textlrp
-from textlrp.explainers.batch_relevance import lead
-from textlrp.explainers.explain import how_to_explain
+from textlrp.explainers.batch_relevance import relevance_of_batch
+from textlrp.explainers.explain import explain_settings
 from textlrp.models.estimators import CNNClassifier
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.text.batches import Batch, Reading, end_to_end
@@ -74,11 +74,11 @@ def test_all_classes_are_explained_several_times_faster_than_a_plain_forward_pas
     words, starts = end_to_end([np.random.default_rng(n).integers(1, WORDS + 1, LENGTH) for n in range(TEXTS)])
     nothing = tuple(Reading(str(n), None, None, None, ()) for n in range(TEXTS))  # type: ignore[arg-type]
     batch = Batch(nothing, words, starts, (None,) * TEXTS, (None,) * TEXTS)  # type: ignore[arg-type]
-    how = how_to_explain(model, None, "lrp")._replace(trace=tracer(model, kept=kept_projections(model)))
+    settings = explain_settings(model, None, "lrp")._replace(trace=tracer(model, kept=kept_projections(model)))
     forward, padded = plain(model), torch.from_numpy(batch.ids)
 
     def explain() -> object:
-        return lead(model, batch, "all", None, how)
+        return relevance_of_batch(model, batch, "all", None, settings)
 
     explain(), forward(padded)
     ratios = []

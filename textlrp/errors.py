@@ -11,8 +11,8 @@
     ├── MissingExtraError (ImportError)  an optional package is not installed
     └── StoppedError                   Ctrl-C ended a long run; what was done is kept
 
-Each message is one sentence or two that say what came, what was wanted and what to do.
-The command line prints the message alone and exits with code 2 (130 where the user stopped it).
+Each message has the form ``<parameter> must be <what>; got <value>.`` and ends with what to do: see :func:`must_be`.
+The command line prints only the message and exits with code 2 (130 after Ctrl-C).
 """
 
 
@@ -46,3 +46,14 @@ class MissingExtraError(TextlrpError, ImportError):
 
 class StoppedError(TextlrpError):
     """Ctrl-C ended a long run; the message says where what was done is kept."""
+
+
+def must_be(parameter: str, what: str, got: object, hint: str = "") -> str:
+    """Return the message ``<parameter> must be <what>; got <value>. <hint>``.
+
+    ``got`` is shown by its ``repr``. ``hint`` is a sentence that tells the reader what to do.
+
+    >>> must_be("epochs", "at least 1", 0, "Pass epochs=20.")
+    'epochs must be at least 1; got 0. Pass epochs=20.'
+    """
+    return f"{parameter} must be {what}; got {got!r}. {hint}".rstrip()

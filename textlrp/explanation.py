@@ -55,7 +55,7 @@ class Explanation:
     | ``method``, ``rule`` | | how it was computed; ``rule`` can be pasted back |
     | ``model`` | | fingerprint of the model's weights and settings |
     | ``version`` | | of textlrp |
-    | ``gold`` | | the document's own label as text, where it has one |
+    | ``true_label`` | | the document's own label as text, where it has one |
     | ``start`` | | what propagation starts from: "score" or "centered" |
     | ``notes`` | | sentences that a reader of this explanation must know |
     | ``target_notes`` | K or 0 | the same for each target, "" where there is nothing to say; empty for none at all |
@@ -76,7 +76,7 @@ class Explanation:
     rule: str = ""
     model: str = ""
     version: str = ""
-    gold: str | None = None
+    true_label: str | None = None
     start: str = "score"
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
@@ -206,7 +206,7 @@ class Explanation:
             "spans": self.tokens.spans.tolist(),
             "forms": list(self.tokens.forms),
             "labels": list(self.labels),
-            "gold": self.gold,
+            "true_label": self.true_label,
             "scores": self.scores.tolist(),
             "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
             "targets": [list(t) if isinstance(t, tuple) else t for t in self.targets],
@@ -291,7 +291,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             rule=data["rule"],
             model=data["model"],
             version=data["version"],
-            gold=data["gold"],
+            true_label=data["true_label"],
             start=data.get("start", "score"),  # files of older versions have none of these three
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),

@@ -69,7 +69,7 @@ class Document:
 class Tokens:
     """The tokens of a text: ``spans`` (T, 2) int32 character offsets into the untouched ``text``.
 
-    ``forms`` (T,) are the normalised words the model looks up (lower-cased, say);
+    ``forms`` (T,) are the normalized words the model looks up (lower-cased, say);
     ``text[start:end]`` is the token as written. Tokens plus gaps rebuild the text.
     """
 

@@ -15,9 +15,9 @@ def test_axe_finds_no_barrier(browser: Browser, kind: str) -> None:
         within = ".textlrp" if kind == "notebook" else None
         assert barriers(it.page, within) == []
         it.page.emulate_media(color_scheme="dark")
-        assert barriers(it.page, within, colours_alone=True) == [], "dark"
+        assert barriers(it.page, within, colors_alone=True) == [], "dark"
         it.page.emulate_media(color_scheme="light", media="print")
-        assert barriers(it.page, within, colours_alone=True) == [], "on paper"
+        assert barriers(it.page, within, colors_alone=True) == [], "on paper"
         it.page.emulate_media(media="screen")
         it.page.set_viewport_size({"width": NARROW, "height": 900})
         assert barriers(it.page, within) == [], "narrow"

@@ -9,7 +9,7 @@ from evaluation_results import make_results, renamed
 from pages import hosted, opened
 from playwright.sync_api import Browser
 
-from textlrp.reports.charts.figures import bars_figure, deletion_figure, map_figure, neighbours_figure
+from textlrp.reports.charts.figures import bars_figure, deletion_figure, map_figure, neighbors_figure
 
 BOXES = """() => [...document.querySelectorAll("svg.figure")].map(svg => ({
   width: svg.viewBox.baseVal.width, height: svg.viewBox.baseVal.height,
@@ -35,7 +35,7 @@ def drawings(results: dict[str, Any]) -> list[str]:
     return [
         *(deletion_figure(one, uid=f"deletion{n}") for n, one in enumerate(results["deletion"]["protocols"])),
         deletion_figure({"title": "many", "curves": many}, uid="many"),
-        neighbours_figure(results["vectors"], uid="neighbours"),
+        neighbors_figure(results["vectors"], uid="neighbors"),
         *(map_figure(one, uid=f"map{n}") for n, one in enumerate(results["vectors"]["maps"])),
         bars_figure(results["pointing"]["rows"], title="share of hits", uid="hits"),
     ]

@@ -26,7 +26,7 @@ def posts(count: int = 45) -> list[Explanation]:
             labels=LABELS[:3],
             targets=(0, 1),
             seed=n,
-            gold=LABELS[n % 3],
+            true_label=LABELS[n % 3],
             document_id=f"post-{n}",
         )
         for n in range(count)
@@ -34,7 +34,7 @@ def posts(count: int = 45) -> list[Explanation]:
 
 
 def right(why: Explanation) -> bool:
-    return why.labels[why.predicted] == why.gold
+    return why.labels[why.predicted] == why.true_label
 
 
 def ids(page: Page) -> list[int]:

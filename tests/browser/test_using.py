@@ -29,7 +29,7 @@ def test_no_page_scrolls_sideways(browser: Browser, kind: str, width: int) -> No
 
 @pytest.mark.parametrize("scripts", [slow(True), False])
 @pytest.mark.parametrize("kind", ["many", "list", slow("notebook")])
-def test_arrow_keys_change_the_class_and_the_colours(browser: Browser, kind: str, scripts: bool) -> None:
+def test_arrow_keys_change_the_class_and_the_colors(browser: Browser, kind: str, scripts: bool) -> None:
     with opened(browser, PAGES[kind](), scripts=scripts) as it:
         unfold(it.page)
         first = it.page.locator(".doc").first

@@ -73,7 +73,7 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
     whys = textlrp.explain(model(name), documents, **asked)
     for n, ((row, stored), why, document) in enumerate(zip(found, whys, documents, strict=True)):
         read = (why.status == 0) | (why.status == 3)
-        assert (row["row"], row["document_id"], row["gold"]) == (n, document.id, str(document.label))
+        assert (row["row"], row["document_id"], row["true_label"]) == (n, document.id, str(document.label))
         assert row["words"] == [form for form, own in zip(why.tokens.forms, read, strict=True) if own]
         spans = np.stack([row["starts"], row["ends"]], axis=1).astype(int).reshape(-1, 2)
         np.testing.assert_array_equal(spans, why.tokens.spans[read])
@@ -132,7 +132,7 @@ def test_texts_of_all_kinds() -> None:
         table = BatchExplainer(toy, target="all", precision="float32")(pa.table({"text": texts}))
         assert table["document_id"].to_pylist() == [str(n) for n in range(7)]
         assert table["row"].to_pylist() == list(range(7))
-        assert table["gold"].null_count == 7
+        assert table["true_label"].null_count == 7
         for row, relevance in zip(table.to_pylist(), relevance_of(table), strict=True):
             assert relevance.shape == (3, len(row["words"]))
             assert not relevance[:, np.array(row["status"], dtype=int) != 0].any()

@@ -24,7 +24,7 @@ import pytest
 from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
 from toys import LABELS, TEXTS, fitted, small
 
-from textlrp.bulk import FileSource, Run, Workforce, explain_to_folder, file_source, messages
+from textlrp.bulk import FileSource, Run, WorkerOptions, explain_to_folder, file_source, messages
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.parts import PART_ROWS, Parts, Written
 from textlrp.bulk.pool import PRELOAD, processes
@@ -36,10 +36,10 @@ from textlrp.text.row_layout import Columns
 pytestmark = pytest.mark.slow
 
 PARTS = -(-SEVERAL // PART_ROWS)
-TWO = Workforce(workers=2)
+TWO = WorkerOptions(workers=2)
 
 
-def explained(path: Path, folder: Path, model: Any = None, by: Workforce = TWO, **options: Any) -> Run:
+def explained(path: Path, folder: Path, model: Any = None, by: WorkerOptions = TWO, **options: Any) -> Run:
     return explain_to_folder(model or fitted("boe"), file_source(path, Columns()), folder, by=by, **options)
 
 
@@ -52,7 +52,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, bytes]:
     """The parts as one process writes them."""
     folder = tmp_path_factory.mktemp("alone") / "out"
-    explained(corpus, folder, by=Workforce(workers=1))
+    explained(corpus, folder, by=WorkerOptions(workers=1))
     return parts_in(folder)
 
 
@@ -89,7 +89,7 @@ def test_processes_that_share_projections_write_the_bytes_of_one(
 
     monkeypatch.setattr(messages, "SharedMemory", noted)
     for workers in (1, 2):
-        by = Workforce(workers=workers, memory=memory)
+        by = WorkerOptions(workers=workers, memory=memory)
         explained(corpus, tmp_path / str(workers), fitted("cnn-max"), by, target="all")
     assert parts_in(tmp_path / "2") == parts_in(tmp_path / "1")
     assert len(parts_in(tmp_path / "1")) == PARTS
@@ -340,7 +340,7 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(
     assert not [*folder.glob(".*")]
     assert all(time == times_in(folder)[name] for name, time in before.items() if name.startswith("part-"))
     undisturbed = file_source(large / "some.csv", Columns())
-    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", by=Workforce(workers=1))
+    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", by=WorkerOptions(workers=1))
     assert parts_in(folder) == parts_in(tmp_path / "whole")
 
 

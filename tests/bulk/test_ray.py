@@ -19,7 +19,7 @@ from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complai
 from toys import LABELS, TEXTS, fitted, small
 
 import textlrp
-from textlrp.bulk import BatchExplainer, Run, Workforce, explain_to_folder, file_source
+from textlrp.bulk import BatchExplainer, Run, WorkerOptions, explain_to_folder, file_source
 from textlrp.bulk.parts import PART_ROWS
 from textlrp.errors import DataError
 from textlrp.text.row_layout import Columns
@@ -31,11 +31,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-RAY = Workforce(workers=2, engine="ray")
+RAY = WorkerOptions(workers=2, engine="ray")
 OPTIONS: dict[str, Any] = {"target": "all", "top_k": 6}
 
 
-def explained(path: Path, folder: Path, by: Workforce = RAY, model: Any = None) -> Run:
+def explained(path: Path, folder: Path, by: WorkerOptions = RAY, model: Any = None) -> Run:
     return explain_to_folder(model or fitted("cnn-max"), file_source(path, Columns()), folder, by=by, **OPTIONS)
 
 
@@ -50,7 +50,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("alone") / "out"
-    explained(corpus, folder, Workforce(workers=1))
+    explained(corpus, folder, WorkerOptions(workers=1))
     return parts_in(folder)
 
 
@@ -65,7 +65,7 @@ def _cluster() -> Iterator[None]:
 
 
 def test_an_address_where_nobody_is(corpus: Path, tmp_path: Path) -> None:
-    by = Workforce(workers=1, engine="ray", address="127.0.0.1:1")
+    by = WorkerOptions(workers=1, engine="ray", address="127.0.0.1:1")
     with pytest.raises(DataError, match=r"^no Ray cluster answers at '127\.0\.0\.1:1' \(.*\); give the address that"):
         explained(corpus, tmp_path / "out", by)
     assert not ray.is_initialized()
@@ -78,7 +78,7 @@ def test_a_cluster_made_for_the_run_writes_the_bytes_of_one_process(
     run = explained(corpus, folder)
     assert not ray.is_initialized()
     assert parts_in(folder) == alone
-    assert (run.documents, run.set_aside, run.explained) == (SEVERAL, 1, SEVERAL)
+    assert (run.documents, run.rejected, run.explained) == (SEVERAL, 1, SEVERAL)
     assert rows_in(folder) == list(range(SEVERAL))
 
 
@@ -87,13 +87,13 @@ def test_a_cluster_that_is_there_goes_on_where_another_run_stopped(
     corpus: Path, tmp_path: Path, alone: dict[str, bytes]
 ) -> None:
     folder = tmp_path / "out"
-    explained(corpus, folder, Workforce(workers=1))
+    explained(corpus, folder, WorkerOptions(workers=1))
     (folder / "part-000001.parquet").unlink()
     times = times_in(folder)
     run = explained(corpus, folder)
     assert ray.is_initialized()
     assert parts_in(folder) == alone
-    assert (run.documents, run.set_aside, run.explained) == (SEVERAL, 1, PART_ROWS)
+    assert (run.documents, run.rejected, run.explained) == (SEVERAL, 1, PART_ROWS)
     for name in ("part-000000.parquet", "part-000002.parquet"):
         assert times_in(folder)[name] == times[name]
     assert explained(corpus, folder).explained == 0
@@ -137,7 +137,7 @@ def test_a_worker_that_is_killed_costs_nothing(corpus: Path, tmp_path: Path, alo
         time.sleep(0.1)
     assert actors() == []  # nothing of the run stays on the cluster
     assert parts_in(folder) == alone
-    assert (run.documents, run.set_aside) == (SEVERAL, 1)
+    assert (run.documents, run.rejected) == (SEVERAL, 1)
 
 
 @pytest.mark.usefixtures("_cluster")

@@ -18,7 +18,7 @@ from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_c
 from cases import every
 from toys import LABELS, TEXTS, fitted
 
-from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, Workforce, explain_to_folder, file_source
+from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, WorkerOptions, explain_to_folder, file_source
 from textlrp.bulk import alone as alone_module
 from textlrp.bulk import parts as parts_module
 from textlrp.bulk import pool as pool_module
@@ -28,7 +28,7 @@ from textlrp.records import Document
 from textlrp.text.row_layout import Columns
 
 PART = 64
-ONE = Workforce(workers=1)
+ONE = WorkerOptions(workers=1)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_the_parts_hold_the_rows_in_order(corpus: Path, tmp_path: Path, variant:
         *(f"part-00000{n}.parquet" for n in range(4)),
         "run.json",
     ]
-    assert (run.folder, run.documents, run.set_aside, run.explained) == (folder, 3 * PART + 10, 0, 3 * PART + 10)
+    assert (run.folder, run.documents, run.rejected, run.explained) == (folder, 3 * PART + 10, 0, 3 * PART + 10)
     assert run.bytes == sum(map(len, parts_in(folder).values()))
     assert run.seconds > 0
 
@@ -89,7 +89,7 @@ def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path
     before = times_in(tmp_path / "out")
     again = explained(corpus, tmp_path / "out")
     assert times_in(tmp_path / "out") == before
-    assert (again.documents, again.set_aside) == (first.documents, first.set_aside)
+    assert (again.documents, again.rejected) == (first.documents, first.rejected)
     assert (again.explained, again.bytes) == (0, 0)
 
 
@@ -190,8 +190,8 @@ def test_a_corpus_a_packed_file_and_a_folder(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
     assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == PART + 5
-    found = all_in(tmp_path / "of a folder").select(["document_id", "gold"]).to_pylist()
-    assert found[0] == {"document_id": "autos/000.txt", "gold": "autos"}
+    found = all_in(tmp_path / "of a folder").select(["document_id", "true_label"]).to_pylist()
+    assert found[0] == {"document_id": "autos/000.txt", "true_label": "autos"}
     with pytest.raises(OptionError, match="is a folder: it has no columns"):
         source_of(tmp_path / "posts", text="body")
 
@@ -203,8 +203,8 @@ def test_columns_by_name_are_read(tmp_path: Path) -> None:
     )
     source = source_of(path, text="post", label="group", id="nr")
     explain_to_folder(fitted("svm"), source, tmp_path / "out", by=ONE)
-    found = all_in(tmp_path / "out").select(["document_id", "gold"]).to_pylist()
-    assert found == [{"document_id": str(n), "gold": "med"} for n in range(24)]
+    found = all_in(tmp_path / "out").select(["document_id", "true_label"]).to_pylist()
+    assert found == [{"document_id": str(n), "true_label": "med"} for n in range(24)]
 
 
 def test_an_input_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Pa
     with pytest.raises(DataError, match="differs in classes, model;"):
         explained(corpus, folder, fitted("svm", classes=2))
     with pytest.raises(DataError, match="differs in memory;"):
-        explain_to_folder(fitted("svm"), source_of(corpus), folder, by=Workforce(workers=1, memory=0))
+        explain_to_folder(fitted("svm"), source_of(corpus), folder, by=WorkerOptions(workers=1, memory=0))
     with pytest.raises(DataError, match="differs in input;"):
         explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, by=ONE)
     write_csv(corpus, some_texts(3 * PART + 10, seed=1))
@@ -314,8 +314,8 @@ def test_wrong_options_make_no_folder(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_who_does_the_work() -> None:
-    assert Workforce(workers=3).processes == 3
-    assert Workforce().processes >= 1
+    assert WorkerOptions(workers=3).processes == 3
+    assert WorkerOptions().processes >= 1
     for wrong, said in (
         ({"workers": 0}, "workers=0 came; at least 1 is wanted"),
         ({"engine": "spark"}, "engine='spark' came; 'local' or 'ray' is wanted"),
@@ -323,7 +323,7 @@ def test_who_does_the_work() -> None:
         ({"address": "here:1"}, "address='here:1' came without engine='ray'"),
     ):
         with pytest.raises(OptionError, match=rf"^{re.escape(said)}"):
-            Workforce(**wrong)  # type: ignore[arg-type]
+            WorkerOptions(**wrong)  # type: ignore[arg-type]
 
 
 # ---- room
@@ -417,7 +417,7 @@ KINDS = ("fields.csv", "bytes.csv", "quotes.tsv", "some.jsonl", "some.parquet", 
 def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Path, kind: str) -> None:
     path, wrong = next((path, wrong) for path, wrong in broken_inputs(tmp_path) if path.name == kind)
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.set_aside) == (PART + 20 - len(wrong), len(wrong))
+    assert (run.documents, run.rejected) == (PART + 20 - len(wrong), len(wrong))
     assert rows_in(tmp_path / "out") == [n for n in range(PART + 20) if n + 1 not in wrong]
     listed = [json.loads(line) for line in (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()]
     assert [row["row"] for row in listed] == sorted(wrong)
@@ -426,7 +426,7 @@ def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Pa
         assert str(path) in row["wrong"]
     before = times_in(tmp_path / "out")
     again = explained(path, tmp_path / "out")
-    assert (again.documents, again.set_aside, again.explained) == (run.documents, run.set_aside, 0)
+    assert (again.documents, again.rejected, again.explained) == (run.documents, run.rejected, 0)
     assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "set-aside.jsonl"} == {
         name: time for name, time in before.items() if name != "set-aside.jsonl"
     }
@@ -438,7 +438,7 @@ def test_a_file_of_a_folder_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> No
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(text)
     run = explained(tmp_path / "posts", tmp_path / "out")
-    assert (run.documents, run.set_aside) == (2, 1)
+    assert (run.documents, run.rejected) == (2, 1)
     assert all_in(tmp_path / "out")["document_id"].to_pylist() == ["a/1", "b/1"]
     (listed,) = (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()
     assert json.loads(listed)["row"] == 2
@@ -449,7 +449,7 @@ def test_an_input_of_nothing_but_bad_rows(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("text,label\n" + "one\n" * (PART + 1))
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.set_aside, run.explained) == (0, PART + 1, 0)
+    assert (run.documents, run.rejected, run.explained) == (0, PART + 1, 0)
     assert rows_in(tmp_path / "out") == []
 
 

@@ -245,7 +245,7 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert outcome.err == "accuracy: 100.0 % of 2 labelled texts\n"
+    assert outcome.err == "accuracy: 100.0 % of 2 labeled texts\n"
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
@@ -323,7 +323,7 @@ def test_predict_prints_a_line_a_document(boe: Path, run: Run) -> None:
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labelled texts\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labeled texts\n", outcome.err)
 
 
 def test_predict_files_hold_what_is_printed(boe: Path, svm: Path, run: Run) -> None:
@@ -503,7 +503,7 @@ def test_explain_files(boe: Path, run: Run) -> None:
         whys = list(read(name))
         assert [why.document_id for why in whys] == ["1", "2", "3", "4"]
         assert {why.targets for why in whys} == {(0, 1)}
-        assert {why.gold for why in whys} == {"auto", "med"}
+        assert {why.true_label for why in whys} == {"auto", "med"}
     assert run("explain", boe, "--text", "a <b>car</b>", "-o", "w.html").code == 0
     assert "<b>car</b>" not in Path("w.html").read_text()
 
@@ -566,7 +566,7 @@ def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
     taken = "20 of the 80 texts, evenly spaced; --limit takes more\n"
     assert outcome.out == f"taking {taken}wrote w.jsonl with {taken}"
-    assert len({why.gold for why in read("w.jsonl")}) == 20
+    assert len({why.true_label for why in read("w.jsonl")}) == 20
     assert run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out == "wrote w.jsonl\n"
 
 
@@ -780,10 +780,10 @@ def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -
     more = "--target", "auto", "--versus", "med", "--top-k", "2", "--precision", "float32", "--rule", "gamma"
     assert run("explain", boe, "some.csv", "-o", "why/", *more).code == 0
     whys = list(read("why"))
-    assert {why.rule for why in whys} == {"Gamma(gamma=0.25, stabiliser=0.0)"}
+    assert {why.rule for why in whys} == {"Gamma(gamma=0.25, stabilizer=0.0)"}
     assert [why.targets for why in whys] == [((0, 1),)] * 4
     assert max(len(why.tokens) for why in whys) == 2
-    assert [why.gold for why in whys] == [label for _, label in ROWS]
+    assert [why.true_label for why in whys] == [label for _, label in ROWS]
     (stored,) = (json.loads(pq.read_schema(part).metadata[b"textlrp"]) for part in Path("why").glob("*.parquet"))
     assert (stored["precision"], stored["top_k"]) == ("float32", 2)
 

@@ -223,7 +223,7 @@ def test_predictions_are_the_models_own(name: str, request: pytest.FixtureReques
     found = list(predict(model, documents))
     assert [p.id for p in found] == [d.id for d in documents]
     assert [p.predicted for p in found] == model.predict(documents).tolist()
-    assert [p.gold for p in found] == [d.label for d in documents]
+    assert [p.true_label for p in found] == [d.label for d in documents]
     if name == "cnn":
         assert np.allclose([p.probability for p in found], model.predict_proba(documents).max(axis=1))
     else:
@@ -379,7 +379,7 @@ def test_a_wrong_answer_is_explained_beside_the_right_one(
     done = demo(tmp_path / "page.html")
     assert not all(prediction.right for prediction in done.shown)
     for why, prediction in zip(seen, done.shown, strict=True):
-        names = dict.fromkeys((str(prediction.predicted), str(prediction.gold)))
+        names = dict.fromkeys((str(prediction.predicted), str(prediction.true_label)))
         assert list(why.target_names) == list(names)
 
 

@@ -41,7 +41,9 @@ def test_printable_is_one_line_without_anything_a_terminal_obeys(text: str) -> N
 
 
 def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
-    why = make_explanation("alpha beta beta gamma", targets=(1,), gold="sci.space", scores=np.float32([0, 2, 1]))
+    why = make_explanation(
+        "alpha beta beta gamma", targets=(1,), true_label="sci.space", scores=np.float32([0, 2, 1])
+    )
     text = shown(why)
     for word in why.words():
         times = f" ×{word.occurrences}" if word.occurrences > 1 else ""
@@ -51,7 +53,7 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "score 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ on the words", text)
     assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
-    assert re.search(r"[+−]\d+\.\d+ the rule’s stabiliser", text)
+    assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
 
 
 def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
@@ -69,7 +71,7 @@ def test_a_word_from_right_to_left_keeps_the_columns_in_order() -> None:
 
 
 def test_several_targets_take_a_row_each() -> None:
-    why = make_explanation(targets=(0, 1, (2, 0)), gold="rec.autos", scores=np.float32([3, 2, 1]))
+    why = make_explanation(targets=(0, 1, (2, 0)), true_label="rec.autos", scores=np.float32([3, 2, 1]))
     text = shown(why)
     assert re.search(r"^sci\.med +3\.00", text, re.MULTILINE)
     assert re.search(r"^rec\.autos, not sci\.med +−2\.00", text, re.MULTILINE)
@@ -113,7 +115,7 @@ def test_markup_in_a_word_is_text() -> None:
 
 
 @pytest.mark.parametrize("no_color", [True, False])
-def test_colour_obeys_no_color(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_color_obeys_no_color(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")

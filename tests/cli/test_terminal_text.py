@@ -1,4 +1,4 @@
-"""The marked text in a terminal: whole, within the width, readable without colour, and without power over it."""
+"""The marked text in a terminal: whole, within the width, readable without color, and without power over it."""
 
 import io
 import re
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cases import every
-from colours import contrast, rgb
+from colors import contrast, rgb
 from explanations import by_character, make_explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +65,7 @@ def test_paragraphs_and_line_breaks_are_kept_and_empty_lines_around_are_not() ->
     assert text == "1 2\n\n\n  3\n4\n"
 
 
-def test_signs_stand_where_there_is_no_colour() -> None:
+def test_signs_stand_where_there_is_no_color() -> None:
     explanation = make_explanation("one two three four five odd", status=[0, 0, 0, 0, 0, 3])
     explanation = replace(explanation, relevance=np.array([[10, 4, 0.5, -1, -9, 0]], np.float32))
     expected = "[+++one] [++two] [+three] [-four] [---five] [?odd]\n"
@@ -82,7 +82,7 @@ def test_no_color_brings_signs_to_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
 
 @every("system", SYSTEMS)
 @every("light", [False, True])
-def test_strong_marks_differ_by_more_than_colour_and_steps_by_something(system: str, light: bool) -> None:
+def test_strong_marks_differ_by_more_than_color_and_steps_by_something(system: str, light: bool) -> None:
     look = look_of(a_console(system), light=light)
     for sides in (look.speaks_for, look.speaks_against):
         assert len({str(style) for style in sides}) == 4
@@ -97,14 +97,14 @@ def test_ink_can_be_read_on_every_ground_and_the_hue_says_the_sign(system: str, 
     look = look_of(a_console(system), light=light)
     for sign, styles in ((1, look.speaks_for), (-1, look.speaks_against)):
         for style in styles:
-            ink, ground = colour(style.color), colour(style.bgcolor)
+            ink, ground = color(style.color), color(style.bgcolor)
             assert contrast(rgb(ink), rgb(ground)) >= 4.5
             assert np.sign(rgb(ground)[0] - rgb(ground)[2]) == sign
             if system == "256":
                 assert style.bgcolor.downgrade(a_console("256")._color_system).get_truecolor().hex == ground
 
 
-def colour(given: object) -> str:
+def color(given: object) -> str:
     return given.get_truecolor().hex  # type: ignore[attr-defined]
 
 
@@ -113,7 +113,7 @@ def test_stronger_words_stand_out_more() -> None:
         paper = rgb("#ffffff" if light else "#15181d")
         look = look_of(a_console("truecolor"), light=light)
         for styles in (look.speaks_for, look.speaks_against):
-            steps = [contrast(rgb(colour(style.bgcolor)), paper) for style in styles]
+            steps = [contrast(rgb(color(style.bgcolor)), paper) for style in styles]
             assert steps == sorted(steps)
 
 

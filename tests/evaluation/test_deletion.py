@@ -18,9 +18,9 @@ from textlrp.evaluation.deletion import (
     documents_of,
     order_of,
     protocol_results,
-    still_right,
+    still_correct,
 )
-from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, ReadCorpus, read_corpus, word_relevances
 from textlrp.records import Document
 
 WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}
@@ -73,7 +73,7 @@ def corpus() -> ReadCorpus:
     return read_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
 
 
-def gold(corpus: ReadCorpus) -> list[Any]:
+def true_label(corpus: ReadCorpus) -> list[Any]:
     return [relevance_of(document, str(document.label)) for document in DOCUMENTS]
 
 
@@ -83,12 +83,12 @@ def predicted(corpus: ReadCorpus) -> list[Any]:
 
 def test_what_is_right_and_wrong(corpus: ReadCorpus) -> None:
     assert corpus.predicted.tolist() == [1, 0, 0, 0]
-    assert corpus.gold.tolist() == [1, 0, 0, 1]
+    assert corpus.true_label.tolist() == [1, 0, 0, 1]
 
 
 def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
     protocol = PROTOCOLS[0]
-    right = still_right(corpus, protocol, gold(corpus), steps=4, at_least=1)
+    right = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
     # a: 2.5; -good 0.5; -fine -0.5: wrong from the second step on
     # b: -1.5; -bad 0.5: wrong; -the, -fine: nothing speaks, "down" again
     # c: -0.5; dull, dull go: 1.5 wrong; the: wrong; good: "down" again
@@ -102,28 +102,28 @@ def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
 
 
 def test_wrong_documents_by_hand(corpus: ReadCorpus) -> None:
-    least_first = still_right(corpus, PROTOCOLS[1], gold(corpus), steps=2, at_least=1)
+    least_first = still_correct(corpus, PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
     # d is "up"; against it most: bad goes, 2 - 0.5 says up; dull goes too
     assert least_first.tolist() == [[False, True, True]]
-    most_first = still_right(corpus, PROTOCOLS[2], predicted(corpus), steps=2, at_least=1)
+    most_first = still_correct(corpus, PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
     assert most_first.tolist() == [[False, True, True]]
 
 
 def test_reversed_order_by_hand(corpus: ReadCorpus) -> None:
-    right = still_right(corpus, PROTOCOLS[0], gold(corpus), steps=4, at_least=1, reverse=True)
+    right = still_correct(corpus, PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
     # a: the, the, fine, good: "up" until good is gone
     assert right[0].tolist() == [True, True, True, True, False]
 
 
 def test_insertion_by_hand(corpus: ReadCorpus) -> None:
-    right = still_right(corpus, OTHER_PROTOCOLS[1], gold(corpus), steps=4, at_least=1)
+    right = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
     # a: nothing says "down"; good brings "up"
     assert right[0].tolist() == [False, True, True, True, True]
 
 
 def test_only_documents_that_are_long_enough(corpus: ReadCorpus) -> None:
-    assert documents_of(corpus, PROTOCOLS[0], at_least=4).tolist() == [True, False, True, False]
-    assert documents_of(corpus, PROTOCOLS[1], at_least=4).tolist() == [False, False, False, True]
+    assert documents_of(corpus, PROTOCOLS[0], min_words=4).tolist() == [True, False, True, False]
+    assert documents_of(corpus, PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
 
 
 def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
@@ -166,7 +166,7 @@ def test_random_relevance_is_at_chance() -> None:
     documents = [Document(str(n), "good the the the", "up") for n in range(400)]
     many = read_corpus(Sentiment(), documents)  # type: ignore[arg-type]
     noise = np.random.default_rng(0)
-    right = still_right(many, PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, at_least=1)
+    right = still_correct(many, PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1)
     np.testing.assert_allclose(right.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
 
 
@@ -175,9 +175,9 @@ def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
     model = learner(kind).fit(TEXTS, LABELS)
     posts = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
     corpus = read_corpus(model, posts)
-    found = word_relevances(corpus, Asked("LRP"))
+    found = word_relevances(corpus, MethodSpec("LRP"))
     down, up = (
-        still_right(corpus, PROTOCOLS[0], found.gold, steps=5, at_least=1, reverse=reverse).mean()
+        still_correct(corpus, PROTOCOLS[0], found.true_label, steps=5, min_words=1, reverse=reverse).mean()
         for reverse in (False, True)
     )
     assert down < up - 0.05
@@ -186,7 +186,7 @@ def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
 def test_a_label_the_model_does_not_know_is_named_and_left_out() -> None:
     with pytest.warns(UserWarning, match="1 of 5 labels are not classes of the model: 'sideways'"):
         corpus = read_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
-    assert corpus.gold[-1] == -1
+    assert corpus.true_label[-1] == -1
     assert not any(documents_of(corpus, protocol, 1)[-1] for protocol in PROTOCOLS)
 
 

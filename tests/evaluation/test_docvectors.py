@@ -113,7 +113,7 @@ def test_a_bag_of_words_has_vectors_of_its_features() -> None:
 
 
 def test_six_documents_by_hand() -> None:
-    """Two directions, three documents each: the nearest neighbour is of the own class wherever one is known."""
+    """Two directions, three documents each: the nearest neighbor is of the own class wherever one is known."""
     vectors = np.array([[1, 0.0], [1, 0.1], [1, 0.2], [0, 1.0], [0.1, 1], [0.2, 1]])
     labels = ["a", "a", "a", "b", "b", "b"]
     found = explanatory_power(vectors, labels, splits=4, most=3, seed=1)
@@ -121,11 +121,11 @@ def test_six_documents_by_hand() -> None:
     nearest, all_three = [], []
     for _ in range(4):
         order = draw.permutation(6)
-        known, asked = order[:3].tolist(), order[3:].tolist()
+        known, spec = order[:3].tolist(), order[3:].tolist()
         classes = [labels[k] for k in known]
-        nearest.append(np.mean([labels[n] in classes for n in asked]))
+        nearest.append(np.mean([labels[n] in classes for n in spec]))
         winner = "a" if classes.count("a") >= 2 else "b"
-        all_three.append(np.mean([labels[n] == winner for n in asked]))
+        all_three.append(np.mean([labels[n] == winner for n in spec]))
     assert found.accuracy[0] == pytest.approx(np.mean(nearest))
     assert found.accuracy[2] == pytest.approx(np.mean(all_three))
     assert found.epi == found.accuracy.max()
@@ -142,14 +142,14 @@ def test_the_vote_is_scikit_learns() -> None:
     expected = np.zeros((2, 7))
     for split in range(2):
         order = again.permutation(60)
-        known, asked = order[:30], order[30:]
+        known, spec = order[:30], order[30:]
         for k in range(1, 8):
             model = KNeighborsClassifier(k, metric="cosine").fit(unit[known], labels[known])
-            expected[split, k - 1] = model.score(unit[asked], labels[asked])
+            expected[split, k - 1] = model.score(unit[spec], labels[spec])
     np.testing.assert_allclose(found.accuracy, expected.mean(axis=0))
 
 
-def test_documents_without_a_word_draw_no_neighbours() -> None:
+def test_documents_without_a_word_draw_no_neighbors() -> None:
     """A zero vector lies nearer to each of many unlike documents than they to each other, but is like none."""
     unlike = np.eye(20) + 0.02
     vectors = np.concatenate([unlike, np.zeros((1, 20))])

@@ -12,7 +12,7 @@ from toys import LABELS, TEXTS, learner
 
 from textlrp.cli import main
 from textlrp.errors import DataError, MissingExtraError, OptionError, RuleError, StoppedError
-from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running import evaluate_corpus as evaluating
 from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
@@ -31,7 +31,7 @@ def model() -> Any:
 
 
 def small_plan(model: Any, **options: Any) -> Evaluation:
-    return Evaluation(usual_methods(model), **({"at_least": 3, "steps": 4, "draws": 2, "smaller": 12} | options))
+    return Evaluation(usual_methods(model), **({"min_words": 3, "steps": 4, "draws": 2, "smaller": 12} | options))
 
 
 def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert results["accuracy"] == model.score(TEXTS, LABELS)
     # no word of these texts was marked by people, no other model was named
     assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability"}
-    titles = [asked.title for asked in usual_methods(model)]
+    titles = [spec.title for spec in usual_methods(model)]
     first = results["deletion"]["protocols"][0]
     assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]
     assert all(row["seconds_per_document"] > 0 for row in results["methods"])
@@ -58,7 +58,7 @@ def test_lrp_0_and_gradient_times_input_are_one_row(model: Any, tmp_path: Path) 
         methods=["lrp", "gradient-x-input"],
         rules=["zero"],
         measures=["deletion"],
-        at_least=3,
+        min_words=3,
         steps=4,
         draws=2,
     )
@@ -75,11 +75,11 @@ def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, mon
     explained: list[str] = []
     original = measuring.word_relevances
 
-    def stopping(corpus: Any, asked: Any, **options: Any) -> Any:
+    def stopping(corpus: Any, spec: Any, **options: Any) -> Any:
         if len(explained) == 2:
             raise KeyboardInterrupt
-        explained.append(asked.title)
-        return original(corpus, asked, **options)
+        explained.append(spec.title)
+        return original(corpus, spec, **options)
 
     monkeypatch.setattr(measuring, "word_relevances", stopping)
     with pytest.raises(StoppedError, match="the same command goes on"):
@@ -88,13 +88,13 @@ def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, mon
 
     again: list[str] = []
 
-    def counting(corpus: Any, asked: Any, **options: Any) -> Any:
-        again.append(asked.title)
-        return original(corpus, asked, **options)
+    def counting(corpus: Any, spec: Any, **options: Any) -> Any:
+        again.append(spec.title)
+        return original(corpus, spec, **options)
 
     monkeypatch.setattr(measuring, "word_relevances", counting)
     parts = evaluate(model, DOCUMENTS, tmp_path / "parts", plan=plan)
-    assert again == [asked.title for asked in plan.methods][2:]
+    assert again == [spec.title for spec in plan.methods][2:]
     assert parts["deletion"] == whole["deletion"]
 
 
@@ -111,7 +111,7 @@ def test_stages_of_other_circumstances_are_not_taken(tmp_path: Path) -> None:
 def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Path) -> None:
     plan = small_plan(
         model, measures=frozenset({"deletion"}), sample=5,
-        slow=(Asked("once more", Occlusion()),),
+        slow=(MethodSpec("once more", Occlusion()),),
     )  # fmt: skip
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     sample = [each for each in results["deletion"]["protocols"] if each["name"].startswith("sample-")]
@@ -127,7 +127,7 @@ def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Pa
 def test_what_cannot_be_measured_is_said_on_the_page(model: Any, tmp_path: Path) -> None:
     right = [DOCUMENTS[n] for n, named in enumerate(model.predict(TEXTS)) if named == LABELS[n] == "autos"]
     documents = [*right, Document("odd", "the engine", "boats"), Document("empty", "42", "autos")]
-    results = evaluate(model, documents, tmp_path / "out", plan=small_plan(model, at_least=5))
+    results = evaluate(model, documents, tmp_path / "out", plan=small_plan(model, min_words=5))
     page = (tmp_path / "out" / "index.html").read_text()
     for said in (
         "1 documents have a label that is not a class of the model",
@@ -162,7 +162,7 @@ def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
     levels = results["rationales"]["levels"]
     assert [level["by"] for level in levels] == ["word", "token"]  # a single sentence leaves nothing to rank
     assert any("by sentence was not measured" in note for note in results["notes"])
-    titles = [asked.title for asked in plan.methods]
+    titles = [spec.title for spec in plan.methods]
     baselines = ["random", "late words first", "early words first", "tf × log ratio"]
     for level in levels:
         assert [row["method"] for row in level["rows"]] == [*titles, *baselines]
@@ -229,8 +229,8 @@ def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
 
 def test_plans_from_names(model: Any) -> None:
     plan = planned(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
-    assert [asked.title for asked in plan.methods] == ["occlusion", "LRP gamma"]
-    assert [asked.title for asked in plan.slow] == ["LIME", "SHAP"]
+    assert [spec.title for spec in plan.methods] == ["occlusion", "LRP gamma"]
+    assert [spec.title for spec in plan.slow] == ["LIME", "SHAP"]
     with pytest.raises(OptionError, match="no measure is called 'taste'"):
         planned(model, measures=["taste"])
     with pytest.raises(RuleError, match="no rule is called"):
@@ -254,7 +254,7 @@ def test_the_command(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[s
     model.save(tmp_path / "model")
     table = tmp_path / "posts.csv"
     table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)))
-    arguments = ["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out"), "--at-least", "3"]
+    arguments = ["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out"), "--min-words", "3"]
     assert main([*arguments, "--steps", "3", "--measure", "deletion", "--rule", "gamma"]) == 0
     assert "wrote" in capsys.readouterr().out
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -282,5 +282,5 @@ def test_missing_extra_is_named_before_anything_is_measured(model: Any, monkeypa
     import sys
 
     monkeypatch.setitem(sys.modules, "lime.lime_base", None)
-    with pytest.raises(MissingExtraError, match="rivals"):
+    with pytest.raises(MissingExtraError, match="baselines"):
         planned(model, slow=True)

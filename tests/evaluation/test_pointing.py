@@ -40,7 +40,7 @@ def explained(text, relevance, *, predicted=0, status=None):
 
 def game(monkeypatch, *pairs, **options):
     """The game of some hybrids with the explanations they get."""
-    monkeypatch.setattr(pointing, "explain", lambda model, texts, **how: iter(answers))
+    monkeypatch.setattr(pointing, "explain", lambda model, texts, **settings: iter(answers))
     hybrids, answers = zip(*pairs, strict=True)
     return pointing_game(None, hybrids, **options)
 
@@ -127,7 +127,7 @@ def test_hits_by_hand(monkeypatch):
     )
     assert result.hit.tolist() == [True, False, True, False, False, False]
     assert result.kept.tolist() == [True, True, True, True, False, False]
-    assert (result.hits, result.counted, result.discarded, result.unread) == (2, 4, 1, 1)
+    assert (result.hits, result.counted, result.discarded, result.ignored) == (2, 4, 1, 1)
     assert result.accuracy == 0.5 == result.chance
     assert 0 <= result.interval.low < 0.5 < result.interval.high <= 1
     assert result.method == "lrp"
@@ -181,7 +181,7 @@ def test_lrp_points_well_and_the_games_of_two_methods_are_pairs(svm, many):
     assert lrp.accuracy > 0.9
     np.testing.assert_array_equal(lrp.kept, random.kept)
     assert lrp.chance == random.chance
-    assert lrp.counted + lrp.discarded + lrp.unread == len(many)
+    assert lrp.counted + lrp.discarded + lrp.ignored == len(many)
     assert lrp.rule.startswith("Epsilon(")
 
 

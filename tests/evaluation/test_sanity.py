@@ -10,8 +10,8 @@ from toys import LABELS, TEXTS, VARIANTS, fitted, learner
 
 from textlrp import explain
 from textlrp.errors import DataError, ModelError, OptionError
-from textlrp.evaluation.randomising import cascade, randomised
-from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
+from textlrp.evaluation.randomizing import cascade, randomized
+from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 
 
 def explained(text, *relevance, targets=(0,), **fields):
@@ -26,7 +26,7 @@ def explained(text, *relevance, targets=(0,), **fields):
 def test_only_the_named_layers_change_and_the_model_never(variant):
     model = fitted(variant)
     before, fingerprint = {name: weight.copy() for name, weight in model.weights_.items()}, model.fingerprint_
-    changed = randomised(model, ["output"], seed=3)
+    changed = randomized(model, ["output"], seed=3)
     assert set(changed.weights_) == set(before)
     for name, weight in before.items():
         np.testing.assert_array_equal(model.weights_[name], weight)
@@ -52,15 +52,15 @@ def test_the_cascade_goes_from_the_scores_to_the_words():
 
 def test_a_layer_is_shuffled_the_same_way_whatever_the_others_are():
     model = fitted("cnn-max")
-    one, all_ = randomised(model, ["output"]), randomised(model, cascade(model))
+    one, all_ = randomized(model, ["output"]), randomized(model, cascade(model))
     np.testing.assert_array_equal(one.weights_["output.weight"], all_.weights_["output.weight"])
-    other = randomised(model, ["output"], seed=1)
+    other = randomized(model, ["output"], seed=1)
     assert not np.array_equal(one.weights_["output.weight"], other.weights_["output.weight"])
 
 
 def test_single_convolutions_can_be_named_and_the_unknown_word_stays_zero():
     model = fitted("cnn-max")
-    changed = randomised(model, ["conv2", "embedding"])
+    changed = randomized(model, ["conv2", "embedding"])
     names = [name for name in model.weights_ if not np.array_equal(model.weights_[name], changed.weights_[name])]
     assert sorted(names) == ["conv2.bias", "conv2.weight", "embedding"]
     assert not changed.weights_["embedding"][0].any()
@@ -70,37 +70,37 @@ def test_a_layer_that_is_not_there_is_said():
     with pytest.raises(
         OptionError, match=r"no layer 'conv9'; it has conv1, conv2, conv3, convolutions, embedding, out"
     ):
-        randomised(fitted("cnn-max"), ["conv9"])
+        randomized(fitted("cnn-max"), ["conv9"])
     with pytest.raises(OptionError, match="no layer 'idf'"):
-        randomised(fitted("svm"), ["idf"])
+        randomized(fitted("svm"), ["idf"])
 
 
 def test_lrp_hangs_on_the_weights_and_random_relevance_does_not():
     model = learner("cnn", filters=8, embedding_dim=12).fit(TEXTS, LABELS)
-    steps = randomisation_check(model, TEXTS)
+    steps = randomization_check(model, TEXTS)
     assert [step.layer for step in steps] == list(cascade(model))
     assert all(step.counted + step.left_out == len(TEXTS) for step in steps)
     assert all(step.interval.low <= step.rank_correlation <= step.interval.high for step in steps)
     assert abs(steps[-1].rank_correlation) < 0.4
-    assert [step.rank_correlation for step in randomisation_check(model, TEXTS[:5], method="random")] == [
+    assert [step.rank_correlation for step in randomization_check(model, TEXTS[:5], method="random")] == [
         pytest.approx(1.0)
     ] * 3
 
 
 def test_the_same_class_is_compared():
     model = learner("svm").fit(TEXTS, LABELS)
-    step = randomisation_check(model, TEXTS, seed=2)[0]
+    step = randomization_check(model, TEXTS, seed=2)[0]
     targets = model.predict(TEXTS).tolist()
     pairs = zip(
-        explain(model, TEXTS), explain(randomised(model, ["output"], seed=2), TEXTS, targets=targets), strict=True
+        explain(model, TEXTS), explain(randomized(model, ["output"], seed=2), TEXTS, targets=targets), strict=True
     )
     by_scipy = [spearmanr(a.relevance[0][a.seen], b.relevance[0][b.seen]).statistic for a, b in pairs]
     assert step.rank_correlation == pytest.approx(np.mean(by_scipy))
 
 
-def test_other_models_have_no_layers_to_randomise():
+def test_other_models_have_no_layers_to_randomize():
     with pytest.raises(ModelError, match="got a dict"):
-        randomisation_check({}, TEXTS)
+        randomization_check({}, TEXTS)
 
 
 # ---- two maps
@@ -172,14 +172,14 @@ def test_streams_of_other_things_are_said():
 
 def test_shares_by_hand():
     one = explained(
-        "a b", [1, -2], ledger={("conv", "bias"): np.array([-1.0]), ("out", "stabiliser"): np.array([0.0])}
+        "a b", [1, -2], ledger={("conv", "bias"): np.array([-1.0]), ("out", "stabilizer"): np.array([0.0])}
     )
     two = explained("a b", [0, 0], ledger={("conv", "bias"): np.array([3.0]), ("out", "bias"): np.array([1.0])})
     found = ledger_shares([one, two])
     assert [tuple(share) for share in found] == [
         ("conv", "bias", pytest.approx((1 / 4 + 3 / 4) / 2), 0.75),
         ("out", "bias", pytest.approx(1 / 8), 0.25),
-        ("out", "stabiliser", 0.0, 0.0),
+        ("out", "stabilizer", 0.0, 0.0),
     ]
 
 

@@ -19,7 +19,7 @@ from textlrp.explainers.methods import (
     SmoothGrad,
     SquaredGradient,
 )
-from textlrp.explainers.rivals import attribute
+from textlrp.explainers.other_methods import attribute
 
 METHODS: tuple[Method, ...] = (
     SquaredGradient(), GradientTimesInput(), IntegratedGradients(1), IntegratedGradients(7), Deconvnet(),

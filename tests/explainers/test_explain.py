@@ -180,7 +180,7 @@ def test_documents_keep_their_names_and_labels() -> None:
     texts = [TEXT, Document("posts/7", "the car", "autos"), Document("x", "the moon", 3), "the probe"]
     found = list(explain(fitted("boe"), texts))
     assert [e.document_id for e in found] == ["1", "posts/7", "x", "4"]
-    assert [e.gold for e in found] == [None, "autos", "3", None]
+    assert [e.true_label for e in found] == [None, "autos", "3", None]
 
 
 def test_texts_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,9 +115,9 @@ def test_every_entry_of_the_ledger_counts(variant: str, rule: str) -> None:
 ON_EVERY_LAYER: dict[Rule, Recipe] = {
     Epsilon(0.3): Recipe(0.3),
     Epsilon(0.3, bias="spread"): Recipe(0.3, spread=True),
-    Gamma(0.5, stabiliser=0.1): Recipe(0.1, rule="gamma", gamma=0.5),
+    Gamma(0.5, stabilizer=0.1): Recipe(0.1, rule="gamma", gamma=0.5),
     AlphaBeta(2.0, 1.0): Recipe(rule="alpha-beta"),
-    AlphaBeta(2.0, 1.0, bias="ignore", stabiliser=0.1): Recipe(0.1, rule="alpha-beta", ignore_bias=True),
+    AlphaBeta(2.0, 1.0, bias="ignore", stabilizer=0.1): Recipe(0.1, rule="alpha-beta", ignore_bias=True),
     ZPlus(0.1): Recipe(0.1, rule="z-plus"),
     WSquare(0.1): Recipe(0.1, rule="w-square"),
     Flat(0.1): Recipe(0.1, rule="flat"),
@@ -140,7 +140,7 @@ def test_with_the_bias_spread_nothing_is_absorbed_but_by_what_was_not_read(varia
     for explanation in explanations(variant, "arras2017"):
         if explanation.seen.any():
             causes = {cause for _, cause in explanation.ledger}
-            assert causes <= {"unread"} | ({"empty"} if variant == "cnn-mean" else set())
+            assert causes <= {"ignored"} | ({"empty"} if variant == "cnn-mean" else set())
 
 
 # ---- law 3

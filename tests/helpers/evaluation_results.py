@@ -47,7 +47,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
         ],
         "deletion": {
             "steps": STEPS,
-            "at_least": 100,
+            "min_words": 100,
             "mode": "zero",
             "protocols": [
                 protocol("right", "right documents, true class, most relevant first", 3100, random),
@@ -71,7 +71,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             }
             for title, *_, good in METHODS
         ],
-        "vectors": {"splits": 10, "rows": neighbours(random), "maps": maps(documents, random)},
+        "vectors": {"splits": 10, "rows": neighbors(random), "maps": maps(documents, random)},
         "pointing": {
             "hybrids": 1000,
             "discarded": 30,
@@ -114,8 +114,8 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
         "ledger": [
             {"cause": "bias", "step": "output", "mean_share": 0.031, "largest_share": 0.204},
             {"cause": "bias", "step": "convolution", "mean_share": 0.052, "largest_share": 0.31},
-            {"cause": "stabiliser", "step": "convolution", "mean_share": 0.00002, "largest_share": 0.0004},
-            {"cause": "unread", "step": "embedding", "mean_share": 0.004, "largest_share": 0.09},
+            {"cause": "stabilizer", "step": "convolution", "mean_share": 0.00002, "largest_share": 0.0004},
+            {"cause": "ignored", "step": "embedding", "mean_share": 0.004, "largest_share": 0.09},
         ],
     }
     return results | changed
@@ -216,7 +216,7 @@ def protocol(
     }  # fmt: skip
 
 
-def neighbours(random: np.random.Generator) -> list[dict[str, Any]]:
+def neighbors(random: np.random.Generator) -> list[dict[str, Any]]:
     count = np.arange(1, 21)
     rows = []
     for weighting, epi, best in (
@@ -234,7 +234,7 @@ def neighbours(random: np.random.Generator) -> list[dict[str, Any]]:
                 "epi": epi,
                 "sd": 0.0045,
                 "k": best,
-                "neighbours": count.tolist(),
+                "neighbors": count.tolist(),
                 "accuracy": accuracy.tolist(),
                 "spread": (0.004 + 0.001 * random.random(20)).tolist(),
             }

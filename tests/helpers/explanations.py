@@ -32,7 +32,7 @@ def make_explanation(
     dtype: Any = np.float32,
     **fields: Any,
 ) -> Explanation:
-    """A random explanation that keeps the laws: nothing on unread tokens, words + absorbed == score."""
+    """A random explanation that keeps the laws: nothing on ignored tokens, words + absorbed == score."""
     random, tokens = np.random.default_rng(seed), split(text)
     letters = np.array([form.isalpha() for form in tokens.forms], dtype=np.bool_)
     status_array = np.where(letters, Status.READ, Status.NOT_A_WORD).astype(np.uint8)
@@ -40,8 +40,8 @@ def make_explanation(
         status_array = np.array(status, dtype=np.uint8)
     per_class = (random.normal(size=(len(labels), len(tokens))) * (status_array == Status.READ)).astype(dtype)
     bias = random.normal(size=len(labels)).astype(dtype)
-    stabiliser = (random.normal(size=len(labels)) * 0.01).astype(dtype)
-    scores = (per_class.sum(axis=1, dtype=np.float64) + bias + stabiliser).astype(dtype)
+    stabilizer = (random.normal(size=len(labels)) * 0.01).astype(dtype)
+    scores = (per_class.sum(axis=1, dtype=np.float64) + bias + stabilizer).astype(dtype)
 
     def of(values: np.ndarray) -> np.ndarray:
         return np.array([values[t[0]] - values[t[1]] if isinstance(t, tuple) else values[t] for t in targets])
@@ -56,7 +56,7 @@ def make_explanation(
         relevance=of(per_class).reshape(len(targets), len(tokens)).astype(dtype),
         status=status_array,
         counts=random.integers(0, 900, size=len(tokens)).astype(np.int32),
-        ledger={("conv", "bias"): of(bias).astype(dtype), ("out", "stabiliser"): of(stabiliser).astype(dtype)},
+        ledger={("conv", "bias"): of(bias).astype(dtype), ("out", "stabilizer"): of(stabilizer).astype(dtype)},
         method="lrp",
         rule="Epsilon(epsilon=1e-06)",
         model="cnn-0123abcd",

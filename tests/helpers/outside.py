@@ -1,7 +1,7 @@
 """Other people's LRP, for comparison: Zennit and Captum, on plain torch nets that begin at the word vectors.
 
-Zennit adds a stabiliser to every denominator and Captum one of 1e-9, so a rule is compared with our own of the same
-stabiliser. What an average over time does with relevance is LRP-epsilon here, for everybody.
+Zennit adds a stabilizer to every denominator and Captum one of 1e-9, so a rule is compared with our own of the same
+stabilizer. What an average over time does with relevance is LRP-epsilon here, for everybody.
 
 Letters: N texts, T words, D dimensions, F filters, H width, C classes.
 """
@@ -31,9 +31,9 @@ from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 N, T, D, F, H, C = 3, 7, 4, 5, 2, 3
 S = 1e-6
-"""The stabiliser that Zennit has unless told otherwise."""
+"""The stabilizer that Zennit has unless told otherwise."""
 CAPTUM_S = 1e-9
-"""The stabiliser of Captum's rules."""
+"""The stabilizer of Captum's rules."""
 
 # ---- the nets
 
@@ -214,7 +214,7 @@ def zennit_relevance(
 ) -> Tensor:
     """(C, N, T): ``rule()`` on the weighted layers, ``first()`` on the first of them.
 
-    ``mean`` is the stabiliser at averages.
+    ``mean`` is the stabilizer at averages.
     """
     rules = zennit().rules
     handles = []
@@ -298,12 +298,12 @@ ZENNIT: dict[Rule, tuple[str, dict[str, Any]]] = {
     Epsilon(0.1): ("Epsilon", {"epsilon": 0.1}),
     Gamma(0.25, S): ("Gamma", {"gamma": 0.25, "stabilizer": S}),
     Gamma(2.0, S): ("Gamma", {"gamma": 2.0, "stabilizer": S}),
-    AlphaBeta(1.0, 0.0, stabiliser=S): ("AlphaBeta", {"alpha": 1.0, "beta": 0.0, "stabilizer": S}),
-    AlphaBeta(2.0, 1.0, stabiliser=S): ("AlphaBeta", {"alpha": 2.0, "beta": 1.0, "stabilizer": S}),
-    AlphaBeta(1.0, 0.0, bias="ignore", stabiliser=S): (
+    AlphaBeta(1.0, 0.0, stabilizer=S): ("AlphaBeta", {"alpha": 1.0, "beta": 0.0, "stabilizer": S}),
+    AlphaBeta(2.0, 1.0, stabilizer=S): ("AlphaBeta", {"alpha": 2.0, "beta": 1.0, "stabilizer": S}),
+    AlphaBeta(1.0, 0.0, bias="ignore", stabilizer=S): (
         "AlphaBeta", {"alpha": 1.0, "beta": 0.0, "stabilizer": S} | ZERO_BIAS
     ),
-    AlphaBeta(2.0, 1.0, bias="ignore", stabiliser=S): (
+    AlphaBeta(2.0, 1.0, bias="ignore", stabilizer=S): (
         "AlphaBeta", {"alpha": 2.0, "beta": 1.0, "stabilizer": S} | ZERO_BIAS
     ),
     ZPlus(S): ("ZPlus", {"stabilizer": S} | ZERO_BIAS),
@@ -325,8 +325,8 @@ CAPTUM: dict[Rule, tuple[str, dict[str, Any]]] = {
     Zero(): ("EpsilonRule", {"epsilon": 0.0}),
     CAPTUM_EPSILON: ("EpsilonRule", {}),
     Epsilon(0.1): ("EpsilonRule", {"epsilon": 0.1}),
-    AlphaBeta(1.0, 0.0, stabiliser=CAPTUM_S): ("Alpha1_Beta0_Rule", {}),
-    AlphaBeta(1.0, 0.0, bias="ignore", stabiliser=CAPTUM_S): ("Alpha1_Beta0_Rule", {"set_bias_to_zero": True}),
+    AlphaBeta(1.0, 0.0, stabilizer=CAPTUM_S): ("Alpha1_Beta0_Rule", {}),
+    AlphaBeta(1.0, 0.0, bias="ignore", stabilizer=CAPTUM_S): ("Alpha1_Beta0_Rule", {"set_bias_to_zero": True}),
     ZPlus(CAPTUM_S): ("Alpha1_Beta0_Rule", {"set_bias_to_zero": True}),
     Gamma(0.25, CAPTUM_S): ("GammaRule", {}),
     Gamma(2.0, CAPTUM_S): ("GammaRule", {"gamma": 2.0}),

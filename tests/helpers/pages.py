@@ -163,14 +163,14 @@ def _axe() -> str:
     return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
-def barriers(page: Page, within: str | None = None, *, colours_alone: bool = False) -> list[str]:
+def barriers(page: Page, within: str | None = None, *, colors_alone: bool = False) -> list[str]:
     """What axe-core finds: rule, element and reason of every violation; the page must be open without its policy.
 
-    ``colours_alone`` is for another colour scheme of a page that was looked at: nothing else can have changed.
+    ``colors_alone`` is for another color scheme of a page that was looked at: nothing else can have changed.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe())
-    options = {"resultTypes": ["violations"], **({"runOnly": ["color-contrast"]} if colours_alone else {})}
+    options = {"resultTypes": ["violations"], **({"runOnly": ["color-contrast"]} if colors_alone else {})}
     results: dict[str, Any] = page.evaluate(
         "([within, options]) => axe.run(within ?? document, options)", [within, options]
     )

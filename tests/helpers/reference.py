@@ -27,7 +27,7 @@ class Recipe(NamedTuple):
     """One rule and its numbers.
 
     ``rule``: "epsilon" (which with epsilon 0 is LRP-0), "gamma", "alpha-beta", "z-plus", "w-square", "flat" or
-    "z-box". ``epsilon`` is the stabiliser of whichever rule it is. ``spread`` hands bias and epsilon to the inputs,
+    "z-box". ``epsilon`` is the stabilizer of whichever rule it is. ``spread`` hands bias and epsilon to the inputs,
     evenly; ``ignore_bias`` is alpha-beta without one.
     """
 
@@ -153,7 +153,7 @@ def divide(parts: Sequence[float], bias: float, epsilon: float) -> Fractions:
     denominator = total + pushed
     if denominator == 0:
         return [0.0] * len(parts), {"empty": 1.0}
-    return [part / denominator for part in parts], {"bias": bias / denominator, "stabiliser": pushed / denominator}
+    return [part / denominator for part in parts], {"bias": bias / denominator, "stabilizer": pushed / denominator}
 
 
 def divide_and_spread(products: Sequence[float], bias: float, epsilon: float) -> Fractions:
@@ -166,7 +166,7 @@ def divide_and_spread(products: Sequence[float], bias: float, epsilon: float) ->
 
 
 def gamma(terms: Sequence[tuple[float, float]], bias: float, recipe: Recipe) -> Fractions:
-    """Generalised LRP-gamma, its two cases spelled out in inputs and weights."""
+    """Generalized LRP-gamma, its two cases spelled out in inputs and weights."""
     g = recipe.gamma
     z = math.fsum([*(a * w for a, w in terms), bias])
     if z == 0:
@@ -186,7 +186,7 @@ def alpha_beta(products: Sequence[float], bias: float, recipe: Recipe) -> Fracti
     against, causes_against = divide([min(product, 0.0) for product in products], min(bias, 0.0), recipe.epsilon)
     causes = {
         cause: recipe.alpha * causes_for.get(cause, 0.0) - recipe.beta * causes_against.get(cause, 0.0)
-        for cause in ("bias", "stabiliser", "empty")
+        for cause in ("bias", "stabilizer", "empty")
     }
     return [recipe.alpha * up - recipe.beta * down for up, down in zip(for_it, against, strict=True)], causes
 
@@ -210,14 +210,14 @@ def dense(
 
 
 def to_words(received: Array, known: Sequence[bool], ledger: Ledger, step: str = "embedding") -> Array:
-    """Relevance (T, D) or longer by padding -> (T,) of the words; the rest is ``unread``."""
+    """Relevance (T, D) or longer by padding -> (T,) of the words; the rest is ``ignored``."""
     words = np.zeros(len(known))
     for t in range(len(received)):
         relevance = math.fsum(received[t])
         if t < len(known) and known[t]:
             words[t] = relevance
         else:
-            enter(ledger, step, {"unread": 1.0}, relevance)
+            enter(ledger, step, {"ignored": 1.0}, relevance)
     return words
 
 

@@ -84,7 +84,7 @@ def lstm(
             before_c[j] = kept
             lead_back(words[t], h[t], weights, 2 * units + j, entered, recipe, absorbed, relevance[t], before_h)
         of_c, of_h = before_c, before_h
-    absorbed["unread"] = math.fsum(of_c + of_h)
+    absorbed["ignored"] = math.fsum(of_c + of_h)
     return Found([[h[t + 1], c[t + 1]] for t in range(len(words))], relevance, absorbed)
 
 
@@ -121,7 +121,7 @@ def gru(
             for k, received in enumerate(from_h):
                 before[k] += received
         of_h = before
-    absorbed["unread"] = math.fsum(of_h)
+    absorbed["ignored"] = math.fsum(of_h)
     return Found([[h[t + 1]] for t in range(len(words))], relevance, absorbed)
 
 
@@ -143,7 +143,7 @@ def rnn(activation: Callable[[float], float]) -> Layer:
                 all_h = of_h[j] + arriving[t][0][j]
                 lead_back(words[t], h[t], weights, j, all_h, recipe, absorbed, relevance[t], before)
             of_h = before
-        absorbed["unread"] = math.fsum(of_h)
+        absorbed["ignored"] = math.fsum(of_h)
         return Found([[h[t + 1]] for t in range(len(words))], relevance, absorbed)
 
     return layer
@@ -162,7 +162,7 @@ LAYERS: dict[str, Layer] = {
 
 
 def new_ledger() -> dict[str, float]:
-    return {"bias": 0.0, "stabiliser": 0.0, "empty": 0.0}
+    return {"bias": 0.0, "stabilizer": 0.0, "empty": 0.0}
 
 
 def sigmoid(value: float) -> float:

@@ -46,7 +46,7 @@ def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225")
         targets=targets,
         status=status.tolist(),
         seed=seed,
-        gold="sci.med",
+        true_label="sci.med",
         document_id=document_id,
     )
     return with_phrases(explanation)
@@ -60,9 +60,9 @@ def document(many: bool) -> str:
 @cache
 def documents(many: bool = True) -> str:
     """A list: right, wrong, without a label, without a word read."""
-    unread = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
-    unlabelled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
-    return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabelled, unread], title="Four")
+    ignored = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
+    unlabeled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
+    return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabeled, ignored], title="Four")
 
 
 @cache
@@ -73,7 +73,7 @@ def corpus() -> str:
     texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(42)]
     explanations = [
         make_explanation(
-            text, labels=LABELS, targets=(n % 20, 3), seed=n, gold=LABELS[n % 20], document_id=f"test/{n}"
+            text, labels=LABELS, targets=(n % 20, 3), seed=n, true_label=LABELS[n % 20], document_id=f"test/{n}"
         )
         for n, text in enumerate(texts)
     ]
@@ -93,7 +93,10 @@ def comparison() -> str:
     """Two models of a dozen documents, the first of them the text above."""
     texts = [f"The doctor saw orbit {n}." for n in range(12)]
     first, second = (
-        [make_explanation(t, labels=LABELS, seed=n + s, targets=(13,), gold="sci.med") for n, t in enumerate(texts)]
+        [
+            make_explanation(t, labels=LABELS, seed=n + s, targets=(13,), true_label="sci.med")
+            for n, t in enumerate(texts)
+        ]
         for s in (0, 50)
     )
     sides = [specimen(False), *first], [specimen(False, seed=9), *second]

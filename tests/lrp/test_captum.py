@@ -1,6 +1,6 @@
 """The same numbers as Captum's LRP where its definition is the same, from the word vectors on.
 
-Its stabiliser is 1e-9. Its gamma and alpha1-beta0 rules do not split negative inputs, leave the bias as it is (or
+Its stabilizer is 1e-9. Its gamma and alpha1-beta0 rules do not split negative inputs, leave the bias as it is (or
 out) and have no form for z < 0: they agree on inputs >= 0 without bias (or with it left out), gamma where z > 0.
 """
 

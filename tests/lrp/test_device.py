@@ -8,7 +8,7 @@ import torch
 
 import textlrp
 from textlrp.errors import OptionError
-from textlrp.lrp.kernels import device, landing
+from textlrp.lrp.kernels import device, window_relevance
 from textlrp.lrp.kernels import windows as kernels
 from textlrp.lrp.presets import PRESETS
 
@@ -48,14 +48,14 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
     np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-12)
 
     by_filter = weight.reshape(D, width, F).permute(2, 1, 0).contiguous()
-    signed = landing.signed_contributions(vectors.numpy(), by_filter.numpy(), ids.numpy(), start.numpy())
+    signed = window_relevance.signed_contributions(vectors.numpy(), by_filter.numpy(), ids.numpy(), start.numpy())
     for found, side in zip(
         device.signed_contributions_on_device(vectors, by_filter, ids, start), signed, strict=True
     ):
         np.testing.assert_allclose(found, side, rtol=1e-12, atol=1e-12)
 
     factor = torch.randn((2, len(texts), F), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    spread = landing.spread_over_windows(factor.numpy(), by_filter.numpy(), start.numpy(), ids.shape[1])
+    spread = window_relevance.spread_over_windows(factor.numpy(), by_filter.numpy(), start.numpy(), ids.shape[1])
     np.testing.assert_allclose(
         device.spread_on_device(factor, by_filter, start, ids.shape[1]), spread, rtol=1e-12, atol=1e-12
     )

@@ -21,7 +21,7 @@ from textlrp.errors import RuleError
 from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.fused import Landed, land
+from textlrp.lrp.fused import FusedRelevance, propagate_fused
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import Epsilon, Gamma, ZBox
 from textlrp.lrp.shares import Rule
@@ -91,32 +91,34 @@ def seed_of(scores: torch.Tensor, classes: NDArray[np.int64]) -> torch.Tensor:
     return seed
 
 
-def assert_same(trace: Trace, packed: Packed, composite: Composite, classes: NDArray[np.int64], dtype: str) -> Landed:
-    """Landed is propagated, and keeps the law: both within the law's tolerance of all that moves.
+def assert_same(
+    trace: Trace, packed: Packed, composite: Composite, classes: NDArray[np.int64], dtype: str
+) -> FusedRelevance:
+    """FusedRelevance is propagated, and keeps the law: both within the law's tolerance of all that moves.
 
     What arrives at the filters belongs to that: it may be large and cancel.
     """
     every = classes.shape[1] == C and bool((classes == np.arange(C)).all())
-    landed = land(trace, composite, None if every else classes)
+    on_words = propagate_fused(trace, composite, None if every else classes)
     walked = propagate(trace, composite, seed_of(trace.scores, classes), watch=["features"])
-    assert landed.relevance.dtype == np.dtype(dtype)
-    assert {entry.dtype for entry in landed.ledger.values()} == {np.dtype(dtype)}
-    assert landed.ledger.keys() >= walked.ledger.keys()
-    assert not any(landed.ledger[key].any() for key in landed.ledger.keys() - walked.ledger.keys())
+    assert on_words.relevance.dtype == np.dtype(dtype)
+    assert {entry.dtype for entry in on_words.ledger.values()} == {np.dtype(dtype)}
+    assert on_words.ledger.keys() >= walked.ledger.keys()
+    assert not any(on_words.ledger[key].any() for key in on_words.ledger.keys() - walked.ledger.keys())
     expected = walked.relevance.numpy().astype(np.float64)
     entries = {key: entry.numpy().T.astype(np.float64) for key, entry in walked.ledger.items()}
     size = sum(np.abs(entry) for entry in entries.values())
     size = size + np.abs(expected).sum(axis=2).T + walked.watched["features"].abs().sum(dim=2).numpy().T
     own = np.zeros((len(packed), classes.shape[1], expected.shape[2]))
     for n, length in enumerate(packed.lengths):
-        own[n, :, :length] = landed.relevance[packed.starts[n] : packed.starts[n + 1]].T
+        own[n, :, :length] = on_words.relevance[packed.starts[n] : packed.starts[n + 1]].T
     scores = np.take_along_axis(trace.scores.numpy(), classes, axis=1)
-    absorbed = sum(entry.astype(np.float64) for entry in landed.ledger.values())
+    absorbed = sum(entry.astype(np.float64) for entry in on_words.ledger.values())
     assert (np.abs(own - expected.transpose(1, 0, 2)).max(axis=2) <= LAW[dtype] * size).all()
     for key, entry in entries.items():
-        assert (np.abs(landed.ledger[key] - entry) <= LAW[dtype] * size).all(), key
+        assert (np.abs(on_words.ledger[key] - entry) <= LAW[dtype] * size).all(), key
     assert (np.abs(own.sum(axis=2) + absorbed - scores) <= LAW[dtype] * size).all()
-    return landed
+    return on_words
 
 
 @each_dtype
@@ -125,14 +127,14 @@ def test_landing_is_propagating_and_keeps_the_law(preset: str, dtype: str) -> No
     for widths in WIDTHS:
         for seed in range(2):
             _, packed, trace = case(widths, dtype, seed)
-            landed = assert_same(trace, packed, PRESETS[preset], every_class(len(packed)), dtype)
-            assert np.abs(landed.relevance).max() > 0.1
+            on_words = assert_same(trace, packed, PRESETS[preset], every_class(len(packed)), dtype)
+            assert np.abs(on_words.relevance).max() > 0.1
 
 
 OTHER_RULES: tuple[Rule | Composite, ...] = (
     Epsilon(0.3),
     Epsilon(0.3, bias="spread"),
-    Gamma(0.5, stabiliser=0.1),
+    Gamma(0.5, stabilizer=0.1),
     ZBox(-4.0, 4.0),
     Composite({"output": Gamma(1.0), "conv2": Epsilon(0.1), "conv5": Gamma(0.1)}),
 )
@@ -172,14 +174,14 @@ def test_any_texts_and_any_classes_of_each(
 def test_a_class_alone_is_what_it_is_among_all_in_whatever_order(widths: tuple[int, ...]) -> None:
     _, packed, trace = case(widths, "float64")
     for preset in ("epsilon", "alpha2-beta1", "arras2017"):
-        together = land(trace, PRESETS[preset], None)
-        named = land(trace, PRESETS[preset], every_class(len(packed)))
+        together = propagate_fused(trace, PRESETS[preset], None)
+        named = propagate_fused(trace, PRESETS[preset], every_class(len(packed)))
         np.testing.assert_allclose(named.relevance, together.relevance, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(named.entries, together.entries, rtol=1e-12, atol=1e-12)
-        backward = land(trace, PRESETS[preset], every_class(len(packed))[:, ::-1].copy())
+        backward = propagate_fused(trace, PRESETS[preset], every_class(len(packed))[:, ::-1].copy())
         np.testing.assert_allclose(backward.relevance[:, ::-1], together.relevance, rtol=1e-12, atol=1e-12)
         for c in range(C):
-            alone = land(trace, PRESETS[preset], np.full((len(packed), 1), c))
+            alone = propagate_fused(trace, PRESETS[preset], np.full((len(packed), 1), c))
             np.testing.assert_allclose(alone.relevance[:, 0], together.relevance[:, c], rtol=1e-12, atol=1e-12)
             for key, entry in alone.ledger.items():
                 np.testing.assert_allclose(entry[:, 0], together.ledger[key][:, c], rtol=1e-12, atol=1e-12)
@@ -204,7 +206,7 @@ def test_landing_is_the_plain_loops(preset: str) -> None:
     }
     output = weights["output.weight"].numpy(), weights["output.bias"].numpy()
     classes = np.arange(len(packed))[:, None] % C
-    landed = land(trace, PRESETS[preset], classes)
+    on_words = propagate_fused(trace, PRESETS[preset], classes)
     for n, text in enumerate(TEXTS):
         expected = cnn(
             table[text] if text else np.zeros((0, D)), [word > 0 for word in text], convolutions, *output, "max",
@@ -212,19 +214,19 @@ def test_landing_is_the_plain_loops(preset: str) -> None:
         )  # fmt: skip
         size = expected.relevance, list(expected.ledger.values())
         begin, end = packed.starts[n], packed.starts[n + 1]
-        assert gap(landed.relevance[begin:end, 0] - expected.relevance, *size) < LAW["float64"]
-        for key in expected.ledger.keys() | landed.ledger.keys():
-            entry = landed.ledger[key][n, 0] if key in landed.ledger else 0.0
+        assert gap(on_words.relevance[begin:end, 0] - expected.relevance, *size) < LAW["float64"]
+        for key in expected.ledger.keys() | on_words.ledger.keys():
+            entry = on_words.ledger[key][n, 0] if key in on_words.ledger else 0.0
             assert gap(entry - expected.ledger.get(key, 0.0), *size) < LAW["float64"], key
 
 
 def test_a_layer_that_is_not_there_is_refused_as_on_the_walk_back() -> None:
     _, packed, trace = case((2,), "float64")
-    with pytest.raises(RuleError, match="conv7") as landing:
-        land(trace, Composite({"conv7": Epsilon()}), every_class(len(packed)))
+    with pytest.raises(RuleError, match="conv7") as window_relevance:
+        propagate_fused(trace, Composite({"conv7": Epsilon()}), every_class(len(packed)))
     with pytest.raises(RuleError) as walking:
         propagate(trace, Composite({"conv7": Epsilon()}), one_hot_seed(trace.scores, [0]))
-    assert str(landing.value) == str(walking.value)
+    assert str(window_relevance.value) == str(walking.value)
 
 
 # ---- which tapes

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from textlrp.lrp.kernels import landing
 from textlrp.lrp.kernels import means as mean_kernels
+from textlrp.lrp.kernels import window_relevance
 from textlrp.lrp.kernels import windows as kernels
 
 WORDS, D, F = 5, 3, 4
@@ -140,7 +140,7 @@ def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
     _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy())
     words = padded(case)
-    positive, negative = landing.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
+    positive, negative = window_relevance.signed_contributions(case.vectors, weight, words, where.astype(np.int64))
     shares = products_of(case)
     np.testing.assert_array_equal(positive + negative, shares)
     for n in range(len(case.texts)):
@@ -179,9 +179,9 @@ def test_scatter_winners_is_the_adjoint_of_winning_windows(texts: list[list[int]
     for n, text in enumerate(texts):
         total = total + (convolved(case, vectors, text)[where[n], range(F)] * torch.tensor(gradient[n])).sum()
     total.backward()
-    landed = kernels.scatter_winners(gradient, where, case.ids, case.starts, width, WORDS)
-    assert not landed[0].any()
-    back = torch.tensor(landed) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
+    on_words = kernels.scatter_winners(gradient, where, case.ids, case.starts, width, WORDS)
+    assert not on_words[0].any()
+    back = torch.tensor(on_words) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
     assert vectors.grad is not None
     torch.testing.assert_close(back[1:], vectors.grad[1:], rtol=1e-12, atol=1e-12)
 
@@ -198,11 +198,11 @@ def test_scatter_means_is_the_adjoint_of_mean_windows(texts: list[list[int]], wi
         active = torch.relu(convolved(case, vectors, text) + bias)
         total = total + (active.mean(dim=0) * torch.tensor(gradient[n])).sum()
     total.backward()
-    landed, bias_landed = mean_kernels.scatter_means(
+    on_words, bias_landed = mean_kernels.scatter_means(
         gradient, case.projections, case.bias, case.ids, case.starts, case.width
     )
-    assert not landed[0].any()
-    back = torch.tensor(landed) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
+    assert not on_words[0].any()
+    back = torch.tensor(on_words) @ case.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).T
     assert vectors.grad is not None
     assert bias.grad is not None
     torch.testing.assert_close(back[1:], vectors.grad[1:], rtol=1e-12, atol=1e-12)
@@ -214,13 +214,15 @@ def test_kernels_keep_the_dtype(dtype: Any) -> None:
     case = REPEATED
     projections, bias = case.projections.astype(dtype), case.bias.astype(dtype)
     best, where = kernels.winning_windows(projections, case.ids, case.starts, case.width)
-    landed = kernels.scatter_winners(best, where, case.ids, case.starts, case.width, WORDS)
+    on_words = kernels.scatter_winners(best, where, case.ids, case.starts, case.width, WORDS)
     shares = kernels.winners([(case.width, projections, None)], case.ids, case.starts).products
     means = mean_kernels.mean_windows(projections, bias, case.ids, case.starts, case.width)
     back, bias_back = mean_kernels.scatter_means(means, projections, bias, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy().astype(dtype))
-    signed = landing.signed_contributions(case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64))
-    assert {array.dtype for array in (best, landed, shares, means, back, bias_back, *signed)} == {np.dtype(dtype)}
+    signed = window_relevance.signed_contributions(
+        case.vectors.astype(dtype), weight, padded(case), where.astype(np.int64)
+    )
+    assert {array.dtype for array in (best, on_words, shares, means, back, bias_back, *signed)} == {np.dtype(dtype)}
 
 
 def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
@@ -271,9 +273,9 @@ def test_winners_land_as_in_plain_loops(
     bounds = np.cumsum([0, *widths])
     found_windows = [kernels.winning_windows(own.projections, own.ids, own.starts, own.width)[1] for own in several]
     where = np.concatenate(found_windows, axis=1)
-    landed, unread = numbers(len(case.ids), k), numbers(documents, k)  # what was there before does not count
-    expected = np.zeros_like(landed), np.zeros_like(unread)
-    landing.land_winners(
+    on_words, ignored = numbers(len(case.ids), k), numbers(documents, k)  # what was there before does not count
+    expected = np.zeros_like(on_words), np.zeros_like(ignored)
+    window_relevance.propagate_winners(
         shares,
         scale,
         bounds,
@@ -284,8 +286,8 @@ def test_winners_land_as_in_plain_loops(
         case.ids,
         case.starts,
         None if every else classes,
-        landed,
-        unread,
+        on_words,
+        ignored,
     )
     for n, text in enumerate(case.texts):
         for f in range(filters):
@@ -298,5 +300,5 @@ def test_winners_land_as_in_plain_loops(
                         expected[0][case.starts[n] + t, j] += given
                     else:
                         expected[1][n, j] += given
-    for found, wanted in zip((landed, unread), expected, strict=True):
+    for found, wanted in zip((on_words, ignored), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)

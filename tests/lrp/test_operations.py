@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F
-from foreign import CLASSES, SIZE, WORDS, Base
+from external_modules import CLASSES, SIZE, WORDS, Base
 from laws import gap
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -61,7 +61,7 @@ def led(trace: Trace, rule: Rule | Composite) -> Propagated:
 
 
 def by_cause(found: Propagated, k: int) -> dict[str, float]:
-    sums = dict.fromkeys(("bias", "stabiliser", "empty", "unread"), 0.0)
+    sums = dict.fromkeys(("bias", "stabilizer", "empty", "ignored"), 0.0)
     for (_, cause), entry in found.ledger.items():
         sums[cause] += float(entry[k, 0])
     return sums
@@ -208,12 +208,12 @@ TWINS: dict[str, Twins] = {
         lambda n, ids: n.out(torch.stack([n.layer(x[:, None])[1][0, 0] for x in n.embed(ids).unbind(1)]).mean(0)),
         {"layer": lambda: nn.GRU(SIZE, SIZE)},
     ),
-    "normalised over time": Twins(  # T channels, so nothing can be folded into the F rows of the layer before
+    "normalized over time": Twins(  # T channels, so nothing can be folded into the F rows of the layer before
         lambda n, ids: n.out(n.norm(n.layer(n.embed(ids))).sum(1)),
         lambda n, ids: n.out(n.norm(n.layer(n.embed(ids)).transpose(1, 2).transpose(1, 2)).sum(1)),
         {"layer": lambda: nn.Linear(SIZE, SIZE), "norm": lambda: nn.BatchNorm1d(6)},
     ),
-    "normalised product": Twins(
+    "normalized product": Twins(
         lambda n, ids: n.out(n.norm(n.embed(ids).sum(1) @ n.weight)),
         lambda n, ids: n.out(n.norm(F.linear(n.embed(ids).sum(1), n.weight.T))),
         {"weight": lambda: nn.Parameter(torch.randn(SIZE, SIZE)), "norm": lambda: nn.BatchNorm1d(SIZE)},
@@ -325,7 +325,7 @@ def test_what_lands_on_a_word_put_in_front_or_on_a_constant_is_unread() -> None:
     for name in ("a word put in front", "erased"):
         forward, layers = LAWFUL.get(name) or TWINS[name][0::2][:2]
         found = led(record(net(forward, **layers), IDS), Composite({"sum": Flat()}, default=Flat()))
-        assert by_cause(found, 0)["unread"] != 0
+        assert by_cause(found, 0)["ignored"] != 0
 
 
 def test_a_layer_whose_weights_are_made_anew_has_its_modules_name() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from cases import every
-from foreign import CLASSES, FEEDFORWARD, MODULES, SIZE, WORDS, Base, Branches, made, some_ids
+from external_modules import CLASSES, FEEDFORWARD, MODULES, SIZE, WORDS, Base, Branches, made, some_ids
 from laws import gap, trace_gap
 from plain_nets import plain_module
 from torch import Tensor, nn
@@ -273,7 +273,7 @@ def test_steps_are_called_as_the_module_calls_its_layers() -> None:
     named = [step.name for step in record(module, ids).steps if step.ruled]
     assert named == ["convs.0", "convs.1", "convs.2", "out"]
     one = led(record(module, ids), Composite({"convs.1": Epsilon(3.0)}, default=Zero()))
-    assert {name for name, cause in one.ledger if cause == "stabiliser" and one.ledger[name, cause].any()} == {
+    assert {name for name, cause in one.ledger if cause == "stabilizer" and one.ledger[name, cause].any()} == {
         "convs.1"
     }
     with pytest.raises(RuleError, match=r"'convs.0' \(0, convolution\).*'out' \(1, dense\)"):
@@ -285,7 +285,7 @@ def test_what_lands_on_padding_is_unread() -> None:
     trace = record(module, torch.tensor([[3, 0, 5, 0]]))
     found = led(trace, PRESETS["flat"])
     assert (found.relevance[:, 0, [1, 3]] == 0).all()
-    assert found.ledger["embed", "unread"].abs().sum() > 0
+    assert found.ledger["embed", "ignored"].abs().sum() > 0
 
 
 # ---- a value changed in place, and its old readers

@@ -37,10 +37,10 @@ EQUATIONS: dict[Rule, Recipe] = {
     Epsilon(0.25, bias="spread"): Recipe(0.25, spread=True),
     Epsilon(0.0, bias="spread"): Recipe(spread=True),
     Gamma(): Recipe(rule="gamma"),
-    Gamma(2.0, stabiliser=0.5): Recipe(0.5, rule="gamma", gamma=2.0),
+    Gamma(2.0, stabilizer=0.5): Recipe(0.5, rule="gamma", gamma=2.0),
     AlphaBeta(): Recipe(rule="alpha-beta"),
     AlphaBeta(1.0, 0.0): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0),
-    AlphaBeta(1.5, 0.5, stabiliser=0.125): Recipe(0.125, rule="alpha-beta", alpha=1.5, beta=0.5),
+    AlphaBeta(1.5, 0.5, stabilizer=0.125): Recipe(0.125, rule="alpha-beta", alpha=1.5, beta=0.5),
     AlphaBeta(bias="ignore"): Recipe(rule="alpha-beta", ignore_bias=True),
     AlphaBeta(1.0, 0.0, bias="ignore"): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0, ignore_bias=True),
     ZPlus(): Recipe(rule="z-plus"),
@@ -187,14 +187,14 @@ def test_equals_the_papers_own_message_with_and_without_its_bias_factor(
             )
             entries = [float(entry[k, 0]) for entry in absorbed.values()]
             assert gap(relevance[k, 0].numpy() - expected, expected, entries) < 1e-12
-            assert gap(float(absorbed["unread"][k, 0]) - left, expected, entries) < 1e-12
+            assert gap(float(absorbed["ignored"][k, 0]) - left, expected, entries) < 1e-12
             assert bool(absorbed["bias"].any()) == (factor == 0)
 
 
 @each_direction
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_zero_on_a_relu_net_is_gradient_times_input(bias: bool, reverse: bool) -> None:
-    """Of the words, of the states before the first word (``unread``) and of the biases (``bias``)."""
+    """Of the words, of the states before the first word (``ignored``) and of the biases (``bias``)."""
     for seed in range(10):
         given = case(seed, "rnn_relu", reverse=reverse, bias=bias)
         _, states = given.run()
@@ -214,8 +214,8 @@ def test_zero_on_a_relu_net_is_gradient_times_input(bias: bool, reverse: bool) -
             entries = [float(entry[0, n]) for entry in absorbed.values()]
             expected = (words.grad[n] * given.inputs[n]).numpy()
             assert gap(relevance[0, n].numpy() - expected, expected, entries) < 1e-10
-            unread = float((start.grad[n] * given.initial[0][n]).sum())
-            assert gap(float(absorbed["unread"][0, n]) - unread, expected, entries) < 1e-10
+            ignored = float((start.grad[n] * given.initial[0][n]).sum())
+            assert gap(float(absorbed["ignored"][0, n]) - ignored, expected, entries) < 1e-10
             assert gap(float(absorbed["bias"][0, n]) - biases, expected, entries) < 1e-10
 
 
@@ -323,14 +323,14 @@ def test_padding_changes_nothing_and_what_lands_on_it_is_unread(kind: str) -> No
     )
     same, more = filled.back(Flat())
     assert torch.equal(same, relevance)
-    landed = 2.0 * outside.sum(dim=1) * given.arriving.shape[3] * H
-    assert torch.allclose(more["unread"] - absorbed["unread"], landed.double(), rtol=0, atol=1e-12)
+    on_words = 2.0 * outside.sum(dim=1) * given.arriving.shape[3] * H
+    assert torch.allclose(more["ignored"] - absorbed["ignored"], on_words.double(), rtol=0, atol=1e-12)
 
 
 @each_kind
 def test_states_before_the_first_word_are_unread(kind: str) -> None:
-    assert not case(1, kind, started=False).back(Zero())[1]["unread"].any()
-    assert case(1, kind, started=True).back(Zero())[1]["unread"].all()
+    assert not case(1, kind, started=False).back(Zero())[1]["ignored"].any()
+    assert case(1, kind, started=True).back(Zero())[1]["ignored"].all()
 
 
 @each_kind
@@ -438,9 +438,9 @@ def lstm_trace(net: BiLSTM, ids: Tensor, lengths: Tensor) -> Trace:
         last = torch.zeros_like(lengths) if reverse else lengths - 1
 
         def move(relevance: Tensor, last: Tensor = last, like: Tensor = states) -> Tensor:
-            landed = relevance.new_zeros((len(relevance), *like.shape))
-            landed[:, torch.arange(len(last)), last, 0] = relevance
-            return landed
+            on_words = relevance.new_zeros((len(relevance), *like.shape))
+            on_words[:, torch.arange(len(last)), last, 0] = relevance
+            return on_words
 
         steps += [step, Routing(f"last{suffix}", "move", (side,), f"last{suffix}", move)]
         features.append(states[torch.arange(len(ids)), last, 0])
@@ -498,7 +498,7 @@ def classifier_by_loops(
     _, arriving, _ = dense(
         features, np.array(state["output.weight"]), np.array(state["output.bias"]), target, Recipe(0.01)
     )
-    relevance, absorbed = np.zeros(len(words)), dict.fromkeys(("bias", "stabiliser", "empty", "unread"), 0.0)
+    relevance, absorbed = np.zeros(len(words)), dict.fromkeys(("bias", "stabilizer", "empty", "ignored"), 0.0)
     for suffix, part in (("", arriving[:H]), ("_reverse", arriving[H:])):
         seed[suffix][ends[suffix]][0] = part.tolist()
         found = recurrent("lstm", words, sides[suffix], none, none, seed[suffix], recipe, suffix != "")

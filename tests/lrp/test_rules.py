@@ -32,13 +32,13 @@ EQUATIONS: dict[Rule, Recipe] = {
     Epsilon(0.0, bias="spread"): Recipe(spread=True),
     Gamma(): Recipe(rule="gamma"),
     Gamma(0.0): Recipe(rule="gamma", gamma=0.0),
-    Gamma(2.0, stabiliser=0.5): Recipe(0.5, rule="gamma", gamma=2.0),
+    Gamma(2.0, stabilizer=0.5): Recipe(0.5, rule="gamma", gamma=2.0),
     AlphaBeta(): Recipe(rule="alpha-beta"),
     AlphaBeta(1.0, 0.0): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0),
-    AlphaBeta(1.5, 0.5, stabiliser=0.125): Recipe(0.125, rule="alpha-beta", alpha=1.5, beta=0.5),
+    AlphaBeta(1.5, 0.5, stabilizer=0.125): Recipe(0.125, rule="alpha-beta", alpha=1.5, beta=0.5),
     AlphaBeta(bias="ignore"): Recipe(rule="alpha-beta", ignore_bias=True),
     AlphaBeta(1.0, 0.0, bias="ignore"): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0, ignore_bias=True),
-    AlphaBeta(bias="ignore", stabiliser=0.5): Recipe(0.5, rule="alpha-beta", ignore_bias=True),
+    AlphaBeta(bias="ignore", stabilizer=0.5): Recipe(0.5, rule="alpha-beta", ignore_bias=True),
     ZPlus(): Recipe(rule="z-plus"),
     ZPlus(0.5): Recipe(0.5, rule="z-plus"),
     WSquare(): Recipe(rule="w-square"),
@@ -47,7 +47,7 @@ EQUATIONS: dict[Rule, Recipe] = {
     Flat(0.5): Recipe(0.5, rule="flat"),
     ZBox(): Recipe(rule="z-box"),
     ZBox(LOW, HIGH): Recipe(rule="z-box"),
-    ZBox(stabiliser=0.5): Recipe(0.5, rule="z-box"),
+    ZBox(stabilizer=0.5): Recipe(0.5, rule="z-box"),
 }
 SIZES = {torch.float32: 2e-6, torch.float64: 1e-14}
 
@@ -189,7 +189,7 @@ def pulled_apart(step: Neurons, shares: Shares) -> Tensor:
 BY_HAND = Row([2.0, -1.0, 1.0], [2.0, 3.0, 2.0], -1.0)
 EXPECTED: dict[Rule, tuple[list[float], dict[str, float]]] = {
     Zero(): ([4 / 2, -3 / 2, 2 / 2], {"bias": -1 / 2}),
-    Epsilon(0.5): ([4 / 2.5, -3 / 2.5, 2 / 2.5], {"bias": -1 / 2.5, "stabiliser": 0.5 / 2.5}),
+    Epsilon(0.5): ([4 / 2.5, -3 / 2.5, 2 / 2.5], {"bias": -1 / 2.5, "stabilizer": 0.5 / 2.5}),
     Epsilon(1.0, bias="spread"): ([4 / 3, -3 / 3, 2 / 3], {}),  # bias and epsilon cancel
     Gamma(0.5): ([6 / 5, -3 / 5, 3 / 5], {"bias": -1 / 5}),
     AlphaBeta(2.0, 1.0): ([2 * 4 / 6, -3 / 4, 2 * 2 / 6], {"bias": -1 / 4}),
@@ -224,7 +224,7 @@ def test_a_sign_of_zero_counts_as_positive() -> None:
     step = neurons(Row([1.0, -1.0], [1.0, 1.0], 0.0))
     shares = Epsilon(0.5).shares(step)
     assert step.received(shares).tolist() == [[2.0, -2.0]]
-    assert only(shares) == {"stabiliser": 1.0}
+    assert only(shares) == {"stabilizer": 1.0}
 
 
 @every("rule", EQUATIONS)
@@ -244,8 +244,8 @@ def test_an_output_of_zero_absorbs_its_relevance_as_empty(rule: Rule, z: float) 
     assert all(factor.tolist() == [0.0] for _, factor in shares.flows)
 
 
-@pytest.mark.parametrize("rule", [Gamma(), Gamma(stabiliser=0.5), Gamma(0.0, stabiliser=0.5)], ids=repr)
-def test_of_an_output_of_zero_gamma_gives_nothing_even_with_a_stabiliser(rule: Rule) -> None:
+@pytest.mark.parametrize("rule", [Gamma(), Gamma(stabilizer=0.5), Gamma(0.0, stabilizer=0.5)], ids=repr)
+def test_of_an_output_of_zero_gamma_gives_nothing_even_with_a_stabilizer(rule: Rule) -> None:
     step = neurons(Row([1.0, 1.0], [1.0, -1.0], 0.0))
     shares = rule.shares(step)
     assert not step.received(shares).any()
@@ -347,7 +347,7 @@ SIZED = [
     (kind, name)
     for kind in RULES
     for name in kind.__dataclass_fields__
-    if name in ("epsilon", "gamma", "alpha", "beta", "stabiliser")
+    if name in ("epsilon", "gamma", "alpha", "beta", "stabilizer")
 ]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import textlrp
-from textlrp.lrp.kernels import landing
+from textlrp.lrp.kernels import window_relevance
 from textlrp.models.base import TextClassifier
 
 TEXTS = ("the shuttle reached orbit", "doctors give a patient pills " * 5, "orbit")
@@ -68,11 +68,11 @@ def test_signed_products_do_not_depend_on_threads(threads: int) -> None:
     before = numba.get_num_threads()
     numba.set_num_threads(min(threads, before))
     try:
-        together = landing.signed_contributions(vectors, weight, words, where)
+        together = window_relevance.signed_contributions(vectors, weight, words, where)
     finally:
         numba.set_num_threads(before)
     for n in range(7):
-        alone = landing.signed_contributions(vectors, weight, words[n : n + 1], where[n : n + 1])
+        alone = window_relevance.signed_contributions(vectors, weight, words[n : n + 1], where[n : n + 1])
         for side in range(2):
             assert np.array_equal(together[side][n], alone[side][0])
     products = np.array([weight[f, h] * vectors[words[0, where[0, f] + h]] for f in range(5) for h in range(2)])

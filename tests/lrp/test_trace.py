@@ -35,9 +35,9 @@ EVERYWHERE = (
     Epsilon(0.1),
     Epsilon(0.1, bias="spread"),
     Gamma(0.5),
-    Gamma(stabiliser=0.1),
+    Gamma(stabilizer=0.1),
     AlphaBeta(2.0, 1.0),
-    AlphaBeta(1.0, 0.0, stabiliser=0.1),
+    AlphaBeta(1.0, 0.0, stabilizer=0.1),
     AlphaBeta(2.0, 1.0, bias="ignore"),
     ZPlus(),
     WSquare(),
@@ -192,7 +192,7 @@ TWO_BRANCHES: dict[Rule, Recipe] = {
     Epsilon(0.1): Recipe(0.1),
     Epsilon(0.1, bias="spread"): Recipe(0.1, spread=True),
     Gamma(0.5): Recipe(rule="gamma", gamma=0.5),
-    Gamma(stabiliser=0.1): Recipe(0.1, rule="gamma"),
+    Gamma(stabilizer=0.1): Recipe(0.1, rule="gamma"),
     AlphaBeta(2.0, 1.0): Recipe(rule="alpha-beta"),
     AlphaBeta(1.0, 0.0, bias="ignore"): Recipe(rule="alpha-beta", alpha=1.0, beta=0.0, ignore_bias=True),
     ZPlus(): Recipe(rule="z-plus"),
@@ -263,7 +263,7 @@ def test_a_lookup_books_what_lands_on_nothing_as_unread(dimensions: tuple[int, .
     (relevance,), absorbed = step.back(arriving, Zero())
     whole = arriving.sum(dim=-1) if dimensions else arriving
     assert torch.equal(relevance, torch.where(words > 0, whole, 0.0))
-    torch.testing.assert_close(relevance.sum(dim=-1) + absorbed["unread"], whole.sum(dim=-1))
+    torch.testing.assert_close(relevance.sum(dim=-1) + absorbed["ignored"], whole.sum(dim=-1))
 
 
 # ---- law 1, over random nets
@@ -384,17 +384,17 @@ def two_layers(*, one_sided: bool = False) -> Trace:
     [
         (Zero(), "bias"),
         (Epsilon(0.1), "bias"),
-        (Epsilon(0.1), "stabiliser"),
+        (Epsilon(0.1), "stabilizer"),
         (Gamma(), "bias"),
-        (Gamma(stabiliser=0.1), "stabiliser"),
+        (Gamma(stabilizer=0.1), "stabilizer"),
         (AlphaBeta(2.0, 1.0), "bias"),
-        (AlphaBeta(2.0, 1.0, stabiliser=0.1), "stabiliser"),
+        (AlphaBeta(2.0, 1.0, stabilizer=0.1), "stabilizer"),
         (AlphaBeta(2.0, 1.0, bias="ignore"), "empty"),
-        (ZPlus(0.1), "stabiliser"),
+        (ZPlus(0.1), "stabilizer"),
         (ZPlus(), "empty"),
-        (WSquare(0.1), "stabiliser"),
-        (Flat(0.1), "stabiliser"),
-        (ZBox(stabiliser=0.1), "stabiliser"),
+        (WSquare(0.1), "stabilizer"),
+        (Flat(0.1), "stabilizer"),
+        (ZBox(stabilizer=0.1), "stabilizer"),
     ],
 )
 def test_a_forgotten_cause_breaks_the_law(rule: Rule, cause: str) -> None:

@@ -1,6 +1,6 @@
 """The same numbers as Zennit 0.5.1, for every rule it has, from the word vectors on.
 
-Its WSquare and ZPlus keep the bias in the denominator unless told otherwise; our stabiliser is set to its own.
+Its WSquare and ZPlus keep the bias in the denominator unless told otherwise; our stabilizer is set to its own.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_zbox_with_the_bounds_of_the_word_vectors(net: str) -> None:
         S,
         lambda: outside.zennit().rules.ZBox(low=low, high=high, stabilizer=S),
     )
-    composite = outside.composite_of(Epsilon(S), Epsilon(S), ZBox(stabiliser=S))
+    composite = outside.composite_of(Epsilon(S), Epsilon(S), ZBox(stabilizer=S))
     assert worst(theirs, outside.lead_back(outside.closed_trace(chosen), composite)) < TOLERANCE
 
 

@@ -64,7 +64,7 @@ def test_a_table_of_labels(kind: str) -> None:
 @every("missing", [None, float("nan"), np.float32("nan"), "", pd.NA, pd.NaT])
 def test_a_missing_label(kind: str, missing: Any) -> None:
     assert refusal(kind, TEXTS, with_row(LABELS, 5, missing)) == (
-        "row 5 has no label; drop unlabelled rows before fitting."
+        "row 5 has no label; drop unlabeled rows before fitting."
     )
     with_index = pd.Series(with_row(LABELS, 5, missing), index=range(100, 124), dtype=object)
     assert refusal(kind, TEXTS, with_index).startswith("row 5 has no label;")

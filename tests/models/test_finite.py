@@ -101,10 +101,10 @@ def test_a_torch_module(value: float, method: str) -> None:
 @pytest.mark.parametrize("place", ["relevance", "ledger"])
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
 def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_by_lrp" if method == "lrp" else "_by_rival"
+    name = "_by_lrp" if method == "lrp" else "_by_other_method"
     right = getattr(batch_relevance, name)
 
-    def wrong(*args: Any) -> tuple[list[batch_relevance.Led], list[Any]]:
+    def wrong(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
         (first, *others), _ = right(*args)
         if place == "relevance":
             changed = first._replace(relevance=first.relevance * np.nan)
@@ -120,7 +120,7 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
 def test_finite_relevance_whose_sum_is_not_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     right = batch_relevance._by_lrp
 
-    def large(*args: Any) -> tuple[list[batch_relevance.Led], list[Any]]:
+    def large(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
         led = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)[0]]
         return led, [each.relevance for each in led]
 

@@ -103,7 +103,7 @@ def test_reports_leave_them_out(tmp_path: Path) -> None:
 def test_evaluations_leave_them_out() -> None:
     with pytest.warns(UserWarning, match="1 of 3 labels are not classes"):
         read = read_corpus(model(), documents("0", "x", 0))
-    assert read.gold.tolist() == [0, -1, 0]
+    assert read.true_label.tolist() == [0, -1, 0]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -114,7 +114,7 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "a.csv")]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 labels are not classes of the model: 'zero'" in said
-    assert "100.0 % of 2 labelled texts" in said
+    assert "100.0 % of 2 labeled texts" in said
 
 
 # ---- labels that look the same, and labels of no use

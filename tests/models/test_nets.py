@@ -232,7 +232,7 @@ def test_packing_keeps_every_word_in_its_place(texts: list[list[int]]) -> None:
     assert len(packed) == len(texts)
     ends = list(pairwise(packed.starts.tolist()))
     assert [packed.distinct[packed.ids[a:b]].tolist() for a, b in ends] == texts
-    grid = packed.distinct[packed.padded(at_least=3)]
+    grid = packed.distinct[packed.padded(min_words=3)]
     assert grid.shape[1] == max(3, *map(len, texts), 0)
     assert [row.tolist()[: len(ids)] for row, ids in zip(grid, texts, strict=True)] == texts
     assert all(not row[len(ids) :].any() for row, ids in zip(grid, texts, strict=True))

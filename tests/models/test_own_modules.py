@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 import torch
 from cases import every
-from foreign import MODULES, Base, Branches, Reader, made
+from external_modules import MODULES, Base, Branches, Reader, made
 from laws import score_gap
 from torch import Tensor, nn
 
@@ -25,7 +25,7 @@ import textlrp
 from textlrp.bulk import BatchExplainer
 from textlrp.errors import DataError, ModelError, OptionError, RuleError
 from textlrp.evaluation import Evaluation, evaluate
-from textlrp.evaluation.measured_corpus import Asked, read_corpus
+from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.evaluation.rationales import explain_rationales
@@ -98,7 +98,7 @@ def test_skipped_ranges_of_a_document_are_not_read() -> None:
     document = Document("d", TEXT, "b", np.array([[0, 7]], np.int32))
     why = explain(wrap(made("branches"), classes=["a", "b", "c"], **HOW), document)
     assert why.status.tolist()[:3] == [Status.SKIPPED, Status.SKIPPED, Status.READ]
-    assert (why.document_id, why.gold, why.labels) == ("d", "b", ("a", "b", "c"))
+    assert (why.document_id, why.true_label, why.labels) == ("d", "b", ("a", "b", "c"))
     np.testing.assert_array_equal(why.scores, explain(wrap(made("branches"), **HOW), "car the oil pump").scores)
 
 
@@ -246,7 +246,7 @@ CALLS: dict[str, Callable[[Any, Path], object]] = {
     "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
     "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
     "evaluate": lambda model, folder: evaluate(
-        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((Asked("LRP epsilon"),), at_least=1, draws=2)
+        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((MethodSpec("LRP epsilon"),), min_words=1, draws=2)
     ),
     "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
 }
@@ -265,7 +265,7 @@ def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused
 
 def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(tmp_path: Path) -> None:
     model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
-    plan = Evaluation((Asked("LRP epsilon"), Asked("occlusion", "occlusion")), at_least=1, draws=2)
+    plan = Evaluation((MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, draws=2)
     results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
     refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]

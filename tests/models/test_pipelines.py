@@ -246,7 +246,7 @@ def test_sparse_coefficients_are_read_like_others() -> None:
 
 
 @every("bounds", ["tfidf", "char", "hashing", "selected", "union-char"])
-def test_zbox_knows_the_bounds_of_what_is_normalised(bounds: str) -> None:
+def test_zbox_knows_the_bounds_of_what_is_normalized(bounds: str) -> None:
     pipeline, model = known(bounds)
     texts = mixed_texts(5, 10)
     assert largest_gap(led(model, texts, ZBox()), own_scores(pipeline, texts)) < 1e-11
@@ -358,7 +358,7 @@ def test_padding_alone_is_unread() -> None:
     found = led(pipeline_model(pipeline), ["the car", "x"])
     blank = pipeline[0].vocabulary_[" "]
     np.testing.assert_allclose(
-        found.ledger["ngrams", "unread"], pipeline[-1].coef_[:, blank, None] * [[4, 2]], rtol=1e-12
+        found.ledger["ngrams", "ignored"], pipeline[-1].coef_[:, blank, None] * [[4, 2]], rtol=1e-12
     )
 
 

@@ -88,7 +88,7 @@ def test_the_recorded_module_is_explained_as_the_model_itself(variant: str, rule
         np.testing.assert_allclose(recorded.absorbed, own.absorbed, rtol=1e-11, atol=1e-11)
 
 
-def test_the_first_of_equal_windows_wins_even_if_rounding_favours_another() -> None:
+def test_the_first_of_equal_windows_wins_even_if_rounding_favors_another() -> None:
     windows = torch.tensor([[[0.1, 0.3, 0.1 + 0.2, -1.0], [-2.0, -0.5, -0.5, -3.0]]], dtype=torch.float64)
     assert windows[0, 0, 2] > windows[0, 0, 1]
     windows.requires_grad_()

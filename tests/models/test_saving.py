@@ -279,7 +279,7 @@ def test_a_newer_format(saved: Path) -> None:
     "changes",
     [
         {"kind": "transformer"}, {"kind": ["cnn"]}, {"options": None}, {"options": []},
-        {"options": {"colour": "red"}}, {"options": {"min_df": 0}}, {"options": {"tokenizer": "none"}},
+        {"options": {"color": "red"}}, {"options": {"min_df": 0}}, {"options": {"tokenizer": "none"}},
         {"classes": None}, {"classes": ["a", "b"]}, {"classes": [["a"], ["b"]]}, {"classes": ["a", "a", "b"]},
         {"classes": 3}, {"documents": None}, {"documents": "x"}, {"vocabulary_documents": None},
         {"shapes": None}, {"shapes": {}}, {"shapes": {"output.bias": [7]}}, {"shapes": {"more": [1]}}, {"shapes": 5},

@@ -191,9 +191,9 @@ def test_outside_vectors_stay_as_they_are_unless_tuned(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", NETS)
-def test_standardised_vectors(kind: str) -> None:
+def test_standardized_vectors(kind: str) -> None:
     """One length for all words, then each dimension at mean 0 and one spread, over the words of the vocabulary."""
-    model: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False, standardise_vectors=True).fit(
+    model: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False, standardize_vectors=True).fit(
         TEXTS, LABELS
     )
     plain: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False).fit(TEXTS, LABELS)

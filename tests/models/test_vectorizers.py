@@ -19,7 +19,7 @@ from textlrp.errors import ModelError
 from textlrp.models.pipeline.alignment import align_pieces
 from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
-    analyse,
+    analyze,
     check_rebuilt_counts,
     count_columns,
     own_numbers,
@@ -115,7 +115,7 @@ def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str,
 def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, Any], kind: type) -> None:
     reader = reader_of(options, kind)
     texts = random_texts(2, 20)
-    found = [analyse(reader, text) for text in texts]
+    found = [analyze(reader, text) for text in texts]
     rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
     own = own_numbers(reader, texts)
     check_rebuilt_counts(reader, own, rebuilt)
@@ -159,7 +159,7 @@ def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
 def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(ngram_range=(1, 2), **options), "v")
     texts = random_texts(3, 40)
-    found = [analyse(reader, text) for text in texts]
+    found = [analyze(reader, text) for text in texts]
     difference = count_columns(reader, [(each.columns, each.signs) for each in found]) - own_numbers(reader, texts)
     assert abs(difference).max() < 1e-6
 
@@ -379,7 +379,7 @@ def test_an_unfitted_vectorizer_is_refused_and_a_given_vocabulary_is_enough() ->
     assert "CountVectorizer 'words' is not fitted" in refusal(CountVectorizer())
     assert "TfidfVectorizer 'words' is not fitted" in refusal(TfidfVectorizer(vocabulary=["car"]))
     given_words = CountVectorizer(vocabulary=["car", "the"])
-    found = analyse(text_vectorizer(given_words, "words"), "the old car")
+    found = analyze(text_vectorizer(given_words, "words"), "the old car")
     assert found.columns.tolist() == [1, 0]
     assert not hasattr(given_words, "vocabulary_")
 
@@ -409,7 +409,7 @@ def test_overridden_methods_are_followed_or_noticed() -> None:
     texts = ["The car, the pill", "no, the car"]
     for kind, noticed in ((Doubling, True), (Splitting, False)):
         reader = text_vectorizer(kind().fit(texts), "words")
-        found = [analyse(reader, text) for text in texts]
+        found = [analyze(reader, text) for text in texts]
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
             with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):

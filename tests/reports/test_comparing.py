@@ -87,7 +87,7 @@ def test_sums_add_up_and_swapping_swaps_signs(seeds: list[int]) -> None:
 
 
 def test_a_map_with_itself_disagrees_on_nothing() -> None:
-    why = make_explanation(gold="sci.med")
+    why = make_explanation(true_label="sci.med")
     said = Page(comparison_page([(why, why)])).said()
     assert "1.00 mean rank correlation" in said
     assert "100 % of the ten words" in said
@@ -103,8 +103,8 @@ def test_a_word_that_one_side_never_reads_is_marked() -> None:
     assert row.note == "not read by one"
 
 
-def scored(why: Explanation, best: int, gold: str) -> Explanation:
-    return replace(why, scores=np.eye(3, dtype=np.float32)[best], gold=gold)
+def scored(why: Explanation, best: int, true_label: str) -> Explanation:
+    return replace(why, scores=np.eye(3, dtype=np.float32)[best], true_label=true_label)
 
 
 def test_the_head_counts_right_and_wrong() -> None:
@@ -197,7 +197,7 @@ def test_nothing_is_written_where_a_pair_fails(tmp_path: Path) -> None:
 
 def hostile(text: str) -> str:
     first, second = pair_of(
-        "doctor orbit", labels=(f"{text}A", f"{text}B", "c"), document_id=text, gold=text, model=text, rule=text
+        "doctor orbit", labels=(f"{text}A", f"{text}B", "c"), document_id=text, true_label=text, model=text, rule=text
     )
     tokens = replace(first.tokens, forms=(text, f"{text}2"))
     first = replace(first, tokens=tokens, status=np.array([0, 3], np.uint8), version=text)

@@ -75,7 +75,9 @@ def every_page(explanation: Explanation, title: str = "A title") -> Iterator[str
 def named(text: str) -> Explanation:
     """An explanation that carries ``text`` in every place where a user's string can stand."""
     labels = (f"{text}A", f"{text}B", f"{text}C")
-    explanation = make_explanation("doctor orbit", labels=labels, targets=(0, (1, 2)), document_id=text, gold=text)
+    explanation = make_explanation(
+        "doctor orbit", labels=labels, targets=(0, (1, 2)), document_id=text, true_label=text
+    )
     return replace(
         explanation,
         tokens=replace(explanation.tokens, forms=(text, f"{text}2")),
@@ -140,7 +142,7 @@ def parsed_policy() -> list[tuple[str, str, str]]:
 
 
 def test_the_page_names_class_score_probability_and_label() -> None:
-    explanation = make_explanation(gold="sci.space", scores=np.array([3.25, 1.5, -1.0], np.float32))
+    explanation = make_explanation(true_label="sci.space", scores=np.array([3.25, 1.5, -1.0], np.float32))
     explanation = replace(explanation, probabilities=np.array([0.84, 0.15, 0.01], np.float32))
     said = Page(document_page(explanation)).said()
     assert "The model’s answer is sci.med, with score 3.25 and probability 84.0 %." in said
@@ -173,16 +175,16 @@ def test_words_and_absorbed_sum_to_the_score_on_the_page() -> None:
         ledger={
             ("conv", "bias"): np.array([0.75], np.float32),
             ("out", "bias"): np.array([0.5], np.float32),
-            ("conv", "stabiliser"): np.array([-0.25], np.float32),
-            ("conv", "unread"): np.array([0.0], np.float32),
+            ("conv", "stabilizer"): np.array([-0.25], np.float32),
+            ("conv", "ignored"): np.array([0.0], np.float32),
         },
     )
     said = Page(document_page(explanation)).said()
     assert "relevance on words+3.00" in said
     assert "absorbed by the model’s bias+1.25" in said
-    assert "absorbed by the rule’s stabiliser−0.25" in said
+    assert "absorbed by the rule’s stabilizer−0.25" in said
     assert "= score4.00" in said
-    assert "unread positions" not in said
+    assert "ignored positions" not in said
     assert "not accounted for" not in said
     broken = replace(explanation, ledger={})
     assert "not accounted for by this method+1.00" in Page(document_page(broken)).said()
@@ -254,15 +256,15 @@ def test_the_foot_names_the_day_the_page_was_written(monkeypatch: pytest.MonkeyP
     assert "written1970-01-02" in Page(document_page(make_explanation())).said()
 
 
-def test_unread_text_is_grey_and_says_why() -> None:
+def test_unread_text_is_gray_and_says_why() -> None:
     page = document_page(make_explanation("Head 42 word zzz last", status=[1, 2, 0, 3, 4]))
     assert '<i title="not read: skipped range">Head</i>' in page
     assert "<i>42</i>" in page
     assert '<i class="unknown" title="not read: unknown word">zzz</i>' in page
     assert 'the longest text the model reads">last</i>' in page
     key = Page(page).said()
-    assert "grey: not read (skipped range; not a word; unknown word; cut off" in key
-    assert "grey: not read" not in Page(document_page(make_explanation("all words"))).said()
+    assert "gray: not read (skipped range; not a word; unknown word; cut off" in key
+    assert "gray: not read" not in Page(document_page(make_explanation("all words"))).said()
 
 
 def test_a_text_of_which_nothing_was_read_says_so() -> None:
@@ -304,9 +306,10 @@ def test_a_text_of_five_megabytes_is_a_matter_of_seconds(count: int) -> None:
 
 def test_a_list_counts_documents_and_names_right_and_wrong() -> None:
     scores = np.array([3, 1, 0], np.float32)
-    several = [make_explanation(document_id=f"d{n}", scores=scores, gold=gold) for n, gold in enumerate(
-        ("sci.med", "sci.space", None, "sci.med")
-    )]  # fmt: skip
+    several = [
+        make_explanation(document_id=f"d{n}", scores=scores, true_label=label)
+        for n, label in enumerate(("sci.med", "sci.space", None, "sci.med"))
+    ]
     page = list_page(iter(several), title="My posts")
     parsed = Page(page)
     said = parsed.said()
@@ -408,7 +411,7 @@ def test_the_same_explanation_is_the_same_page() -> None:
     assert list_page([explanation]) == list_page([explanation])
 
 
-def test_colours_come_from_the_palette() -> None:
+def test_colors_come_from_the_palette() -> None:
     red, orange = document_page(make_explanation()), document_page(make_explanation(), palette="orange-purple")
     assert red != orange
     assert "orange, underlined" in list_page([make_explanation()], palette="orange-purple")

@@ -83,7 +83,7 @@ def in_html(html: str) -> list[tuple[str, int]]:
 
 
 def in_terminal(explanation: Explanation, width: int) -> list[tuple[str, int]]:
-    """In full colour: the sign of a character is the red or blue of its ground."""
+    """In full color: the sign of a character is the red or blue of its ground."""
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system="truecolor", no_color=False)
     print_text(explanation, 0, console, look_of(console))

@@ -25,7 +25,7 @@ HOSTILE = (
 SVG = "{http://www.w3.org/2000/svg}"
 
 deletion_figure = partial(figures.deletion_figure, uid="deletion")
-neighbours_figure = partial(figures.neighbours_figure, uid="neighbours")
+neighbors_figure = partial(figures.neighbors_figure, uid="neighbors")
 map_figure = partial(figures.map_figure, uid="map")
 bars_figure = partial(figures.bars_figure, uid="bars")
 
@@ -37,7 +37,7 @@ def curve(method: str, accuracy: list[float | None], **more: Any) -> dict[str, A
 def every_figure(results: dict[str, Any]) -> list[str]:
     return [
         *(deletion_figure(one, uid=f"deletion{n}") for n, one in enumerate(results["deletion"]["protocols"])),
-        neighbours_figure(results["vectors"]),
+        neighbors_figure(results["vectors"]),
         *(map_figure(one, uid=f"map{n}") for n, one in enumerate(results["vectors"]["maps"])),
         bars_figure(results["pointing"]["rows"], title="hits"),
     ]
@@ -217,12 +217,12 @@ def test_values_that_are_all_the_same_have_a_range(value: float) -> None:
     "values", [[math.inf, 0.5], [-math.inf, math.nan], [1e308, -1e308], [5e-324, 1e-323], [1e299, -1e299]]
 )
 def test_numbers_that_cannot_be_drawn_leave_a_gap(values: list[float]) -> None:
-    row = {"method": "m", "weighting": "m", "neighbours": [1, 5], "accuracy": values}
+    row = {"method": "m", "weighting": "m", "neighbors": [1, 5], "accuracy": values}
     one_map = {"x": values, "y": values, "group": ["a", "b"], "weighting": "w"}
     bars = [{"method": "m", "accuracy": value, "interval": values} for value in values]
     for svg in (
         deletion_figure({"title": "", "curves": [row | {"low": values, "high": values}]}),
-        neighbours_figure({"rows": [row]}),
+        neighbors_figure({"rows": [row]}),
         map_figure(one_map),
         bars_figure(bars, title="t"),
     ):
@@ -237,7 +237,7 @@ def test_a_gap_stays_a_gap_and_a_single_point_is_seen() -> None:
     assert line.get("stroke-linecap") == "round"  # what makes a line without length a dot
 
 
-def test_more_methods_than_colours_are_thin_and_grey_but_named() -> None:
+def test_more_methods_than_colors_are_thin_and_gray_but_named() -> None:
     curves = [curve(f"m{n}", [1.0, 1 - n / 40]) for n in range(20)]
     svg = deletion_figure({"title": "t", "better": "lower", "curves": curves})
     assert {f"m{n}" for n in range(20)} <= set(texts(svg))
@@ -258,8 +258,8 @@ def test_words_put_back_are_called_so() -> None:
         lambda: deletion_figure(
             {"title": "", "curves": [curve("m", [None, None]), curve("n", [0.5]), curve("o", [])]}
         ),
-        lambda: neighbours_figure({"rows": []}),
-        lambda: neighbours_figure({"rows": [{"weighting": "w", "neighbours": [1], "accuracy": [None]}]}),
+        lambda: neighbors_figure({"rows": []}),
+        lambda: neighbors_figure({"rows": [{"weighting": "w", "neighbors": [1], "accuracy": [None]}]}),
         lambda: map_figure({"x": [], "y": [], "group": [], "weighting": "w"}),
         lambda: map_figure({"x": [None, 1], "y": [0, math.nan], "group": ["a", "b"], "weighting": "w"}),
         lambda: bars_figure([], title="t"),
@@ -274,12 +274,12 @@ def test_a_figure_of_nothing_is_still_a_figure(draw: Callable[[], str]) -> None:
     assert "nan" not in svg
 
 
-def test_neighbours_mark_the_best_k_of_each_weighting() -> None:
+def test_neighbors_mark_the_best_k_of_each_weighting() -> None:
     vectors = make_results()["vectors"]
-    svg = neighbours_figure(vectors)
+    svg = neighbors_figure(vectors)
     for row in vectors["rows"]:
         assert row["weighting"] in texts(svg)
-    assert "neighbours K" in texts(svg)
+    assert "neighbors K" in texts(svg)
     rings = [path for path in shapes(svg, "fill", "none") if "a4 4" in path]
     assert len(rings) == len(vectors["rows"])
     for ring, row, line in zip(reversed(rings), vectors["rows"], reversed(lines(svg)), strict=True):
@@ -338,8 +338,8 @@ def test_names_that_have_room_stay_where_they_are() -> None:
 
 
 def contrast(one: str, other: str) -> float:
-    def luminance(colour: str) -> float:
-        parts = np.array([int(colour[n : n + 2], 16) for n in (1, 3, 5)]) / 255
+    def luminance(color: str) -> float:
+        parts = np.array([int(color[n : n + 2], 16) for n in (1, 3, 5)]) / 255
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return float(linear @ [0.2126, 0.7152, 0.0722])
 
@@ -347,7 +347,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_names_in_colour_can_be_read_on_light_and_dark() -> None:
+def test_names_in_color_can_be_read_on_light_and_dark() -> None:
     shades = palette("red-blue")
     for light, dark in SERIES_COLORS:
         assert contrast(light, shades.light.paper) >= 4.5

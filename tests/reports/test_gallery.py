@@ -124,7 +124,7 @@ def test_explanations_that_do_not_belong_together_are_refused() -> None:
 
 def hostile(text: str) -> str:
     why = make_explanation(
-        "doctor orbit", labels=(f"{text}A", f"{text}B", "c"), document_id=text, gold=text, model=text
+        "doctor orbit", labels=(f"{text}A", f"{text}B", "c"), document_id=text, true_label=text, model=text
     )
     why = replace(why, tokens=replace(why.tokens, forms=(text, f"{text}2")), ledger={(text, text): np.ones(1)})
     other = replace(why, rule=text, version=text)

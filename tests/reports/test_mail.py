@@ -1,4 +1,4 @@
-"""The fragment for mails and comments: what it may hold, and what is left of it behind a sanitiser."""
+"""The fragment for mails and comments: what it may hold, and what is left of it behind a sanitizer."""
 
 import re
 from dataclasses import replace
@@ -9,7 +9,7 @@ import nh3
 import numpy as np
 import pytest
 from cases import every
-from colours import contrast, rgb
+from colors import contrast, rgb
 from explanations import by_character, make_explanation, with_phrases
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from textlrp.records import Tokens
 from textlrp.reports.document import mail_fragment
 from textlrp.reports.palette import palette, palette_names
 
-# what GitHub's sanitiser keeps
+# what GitHub's sanitizer keeps
 GITHUB_TAGS = set(
     re.findall(
         r"\w+",
@@ -72,13 +72,13 @@ def text_of(html: str) -> str:
     return "\n".join(texts).replace("\xa0", " ").replace("\u2003", "\t")
 
 
-def sanitised(html: str) -> str:
+def sanitized(html: str) -> str:
     return nh3.clean(html, tags=GITHUB_TAGS, attributes=GITHUB_ATTRIBUTES)
 
 
 SAMPLES = [
     make_explanation(),
-    make_explanation(targets=(1, 0, (2, 0)), gold="sci.space"),
+    make_explanation(targets=(1, 0, (2, 0)), true_label="sci.space"),
     make_explanation("From: a\nTo: b\n\n  two  spaces\there \n\n\nend", status=[1] * 6 + [0, 0, 3, 0]),
     make_explanation("12 34"),
     make_explanation(""),
@@ -88,9 +88,9 @@ SAMPLES = [
 
 
 @every("explanation", SAMPLES)
-@every("colours", palette_names())
-def test_a_fragment_holds_inline_styles_and_nothing_that_a_mail_drops(explanation: Explanation, colours: str) -> None:
-    fragment = mail_fragment(explanation, palette=colours)
+@every("colors", palette_names())
+def test_a_fragment_holds_inline_styles_and_nothing_that_a_mail_drops(explanation: Explanation, colors: str) -> None:
+    fragment = mail_fragment(explanation, palette=colors)
     parsed = Fragment(fragment)
     assert {tag for tag, _ in parsed.tags} <= GITHUB_TAGS
     assert {name for _, names in parsed.tags for name in names} <= {"style", "dir", "title"}
@@ -100,9 +100,9 @@ def test_a_fragment_holds_inline_styles_and_nothing_that_a_mail_drops(explanatio
 
 
 @every("explanation", SAMPLES)
-@every("colours", palette_names())
-def test_all_text_of_a_fragment_can_be_read_on_its_ground(explanation: Explanation, colours: str) -> None:
-    for text, around in Fragment(mail_fragment(explanation, palette=colours)).pieces:
+@every("colors", palette_names())
+def test_all_text_of_a_fragment_can_be_read_on_its_ground(explanation: Explanation, colors: str) -> None:
+    for text, around in Fragment(mail_fragment(explanation, palette=colors)).pieces:
         if text.strip():
             style = ";".join(style for _, style in around)
             ink = re.findall(r"(?:^|;)color:(#[0-9a-f]{6})", style)[-1]
@@ -161,9 +161,9 @@ def test_no_space_folds_where_white_space_is_not_kept() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet=st.sampled_from("ab <&>中א👩⚕é.\n"), min_size=1, max_size=60), st.integers(0, 99))
-def test_behind_a_sanitiser_all_the_text_and_the_sign_of_strong_words_are_left(text: str, seed: int) -> None:
+def test_behind_a_sanitizer_all_the_text_and_the_sign_of_strong_words_are_left(text: str, seed: int) -> None:
     explanation = make_explanation(text, seed=seed)
-    whole, left = Fragment(mail_fragment(explanation)), Fragment(sanitised(mail_fragment(explanation)))
+    whole, left = Fragment(mail_fragment(explanation)), Fragment(sanitized(mail_fragment(explanation)))
     assert left.said() == whole.said()
     assert not any(style for _, around in left.pieces for _, style in around)
     signs = {("b", "ins"): 1, ("i", "s"): -1}
@@ -182,7 +182,7 @@ def test_a_fragment_explains_itself() -> None:
     explanation = make_explanation(
         "alpha beta beta",
         targets=(1,),
-        gold="sci.space",
+        true_label="sci.space",
         scores=np.float32([3, 2, 1]),
         probabilities=np.float32([0.7, 0.2, 0.1]),
     )

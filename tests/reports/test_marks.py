@@ -79,7 +79,7 @@ def test_several_rows_share_one_scale_and_have_no_title() -> None:
     assert [run.text for run in runs(explanation, (0, 1))] == ["good", " bad"]
 
 
-def test_unread_neighbours_of_one_status_become_one_run_with_the_reason() -> None:
+def test_unread_neighbors_of_one_status_become_one_run_with_the_reason() -> None:
     text = "From a b c\n\nread odd words end"
     status = [1, 1, 1, 1, 0, 3, 3, 4]
     found = runs(make_explanation(text, status=status), (0,))

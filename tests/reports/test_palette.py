@@ -1,5 +1,5 @@
 import pytest
-from colours import contrast, rgb
+from colors import contrast, rgb
 
 from textlrp.errors import OptionError
 from textlrp.reports.palette import Shades, mixed, palette, palette_names
@@ -13,9 +13,9 @@ SCREENS = [
 def test_ink_is_readable_on_every_strength_of_highlight(name: str, screen: str) -> None:
     shades: Shades = getattr(palette(name), screen)
     ink = rgb(shades.ink)
-    for colour in (shades.speaks_for, shades.speaks_against):
+    for color in (shades.speaks_for, shades.speaks_against):
         for percent in range(0, 101, 5):
-            assert contrast(ink, rgb(mixed(colour, shades.paper, percent))) >= 4.5, (colour, percent)
+            assert contrast(ink, rgb(mixed(color, shades.paper, percent))) >= 4.5, (color, percent)
 
 
 @pytest.mark.parametrize(("name", "screen"), SCREENS)
@@ -33,7 +33,7 @@ def test_underlines_stand_out_from_paper(name: str, screen: str) -> None:
         assert contrast(rgb(line), rgb(shades.paper)) >= 3
 
 
-def test_mixed_runs_from_the_paper_to_the_colour() -> None:
+def test_mixed_runs_from_the_paper_to_the_color() -> None:
     assert [mixed("#ff0080", "#ffffff", percent) for percent in (0, 50, 100)] == ["#ffffff", "#ff80c0", "#ff0080"]
 
 

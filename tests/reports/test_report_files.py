@@ -24,14 +24,14 @@ from textlrp.reports.corpus.summary import Summary, with_targets
 LABELS = ("sci.med", "sci.space", "rec.autos")
 
 
-def some(count: int, *, gold: bool = True) -> list[Explanation]:
+def some(count: int, *, true_label: bool = True) -> list[Explanation]:
     return [
         make_explanation(
             f"The doctor number{n} gave me a vaccine.\n\nNo orbit!",
             seed=n,
             targets=(0, 1),
             document_id=f"doc-{n}",
-            gold=LABELS[n % 3] if gold else None,
+            true_label=LABELS[n % 3] if true_label else None,
         )
         for n in range(count)
     ]
@@ -39,21 +39,21 @@ def some(count: int, *, gold: bool = True) -> list[Explanation]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([None, *LABELS, "a label the model does not have"]))))
-def test_the_matrix_counts_every_labelled_document_once(drawn: list[tuple[int, str | None]]) -> None:
+def test_the_matrix_counts_every_labeled_document_once(drawn: list[tuple[int, str | None]]) -> None:
     summary = Summary()
-    for seed, gold in drawn:
-        summary.add(make_explanation(seed=seed, gold=gold))
+    for seed, true_label in drawn:
+        summary.add(make_explanation(seed=seed, true_label=true_label))
     matrix = summary.matrix()
-    labelled = sum(gold in LABELS for _, gold in drawn)
-    assert summary.unknown == sum(gold is not None for _, gold in drawn) - labelled
-    assert summary.labelled == sum(cell.documents for line in matrix for cell in line) == labelled
+    labeled = sum(true_label in LABELS for _, true_label in drawn)
+    assert summary.unknown == sum(true_label is not None for _, true_label in drawn) - labeled
+    assert summary.labeled == sum(cell.documents for line in matrix for cell in line) == labeled
     assert summary.right == sum(line[k].documents for k, line in enumerate(matrix))
-    assert sum(c.documents for c in summary.confusions()) <= labelled - summary.right
+    assert sum(c.documents for c in summary.confusions()) <= labeled - summary.right
     assert all(0 <= cell.shade <= 100 for line in matrix for cell in line)
 
 
 def test_rows_say_what_a_reader_looks_for() -> None:
-    explanation = make_explanation("good bad odd", scores=np.array([3, 1, 0], np.float32), gold="sci.space")
+    explanation = make_explanation("good bad odd", scores=np.array([3, 1, 0], np.float32), true_label="sci.space")
     row = Summary().add(explanation)
     words = [word.word for word in explanation.words(target="sci.med") if word.relevance > 0][:3]
     assert row.words == tuple(words)

@@ -34,7 +34,7 @@ def make_row(relevance: Any, place: int = 0, seed: int = 0, left_out: float = 0.
     return TableRow(
         row=place,
         document_id=f"doc <{place}>",
-        gold=None if seed % 2 else "med",
+        true_label=None if seed % 2 else "med",
         predicted=CLASSES[seed % 3],
         scores=draw.normal(size=3).astype(np.float32),
         targets=[(seed + k) % 3 for k in range(targets)],
@@ -98,7 +98,7 @@ def test_everything_else_comes_back_as_it_was(rows: list[TableRow], precision: s
     found = to_table(rows, about(precision)).to_pylist()
     assert len(found) == len(rows)
     for row, own in zip(rows, found, strict=True):
-        assert (own["row"], own["document_id"], own["gold"]) == (row.row, row.document_id, row.gold)
+        assert (own["row"], own["document_id"], own["true_label"]) == (row.row, row.document_id, row.true_label)
         assert (own["predicted"], own["targets"], own["versus"]) == (row.predicted, row.targets, row.versus)
         assert own["words"] == row.words
         assert list(zip(own["starts"], own["ends"], strict=True)) == [tuple(span) for span in row.spans.tolist()]
@@ -141,7 +141,7 @@ def test_rows_read_from_a_table_are_explanations() -> None:
     shared = replace(about(), start="centered", notes=("read this",))
     row = make_row([[3.0, -1.0, 0.5]], seed=2, left_out=0.25)
     (why,) = read(to_table([row], shared))
-    assert (why.document_id, why.gold, why.labels) == ("doc <0>", "med", CLASSES)
+    assert (why.document_id, why.true_label, why.labels) == ("doc <0>", "med", CLASSES)
     assert (why.start, why.method, why.rule, why.model) == (
         "centered",
         "lrp",

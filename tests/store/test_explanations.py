@@ -49,7 +49,7 @@ def assert_same(one: object, other: object) -> None:
 def varied() -> list[Explanation]:
     awkward = "A\x00B <b>&amp;</b>\r\n\u2028 👩‍⚕️ مرحبا עולם é e\u0301 \ufeff'\"\\"
     return [
-        make_explanation(targets=(0, 1, 2), gold="sci.med"),
+        make_explanation(targets=(0, 1, 2), true_label="sci.med"),
         with_phrases(make_explanation(awkward, targets=(2, (0, 1)), document_id='<"id">\n', seed=1)),
         make_explanation("", probabilities=None, labels=("no", "yes")),
         make_explanation("42 17 !!", ledger={}, method="gradient", rule="", model="", version=""),
@@ -82,7 +82,7 @@ def test_any_text_and_any_float32_survive(
         text,
         labels=[f"{name}{n}" for n in range(len(values))],
         document_id=name,
-        gold=name,
+        true_label=name,
         scores=scores,
         ledger={(name, "bias"): scores[:1]},
     )

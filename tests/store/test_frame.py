@@ -45,6 +45,6 @@ def test_with_the_ledger_as_rows_each_class_sums_to_its_score() -> None:
     for name, score in zip(explanation.target_names, explanation.start_scores, strict=True):
         np.testing.assert_allclose(sums[name], score, rtol=1e-5)
     absorbed = frame[frame["start"] < 0]
-    assert set(absorbed["status"]) == {"conv: bias", "out: stabiliser"}
+    assert set(absorbed["status"]) == {"conv: bias", "out: stabilizer"}
     assert not absorbed["seen"].any()
     assert frame.dtypes.equals(explanation.to_frame().dtypes)

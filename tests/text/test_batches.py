@@ -363,7 +363,7 @@ def test_texts_end_to_end_and_padded_are_the_same_rows(lengths: list[int]) -> No
     assert [row.tolist() for row in batch.texts()] == [row.tolist() for row in rows]
     longest = max(lengths, default=0)
     assert batch.ids.tolist() == [[*row, *[7] * (longest - len(row))] for row in rows]
-    assert grid(words, starts, at_least=longest + 2).shape == (len(rows), longest + 2)
+    assert grid(words, starts, min_words=longest + 2).shape == (len(rows), longest + 2)
     keep = np.random.default_rng(len(words)).random((len(rows), longest)) < 0.5
     expected = [np.where(own[: len(row)], row, 0).tolist() for own, row in zip(keep, rows, strict=True)]
     assert [row.tolist() for row in batch.kept(keep)] == expected

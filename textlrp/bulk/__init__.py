@@ -12,10 +12,10 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.bulk.explainer import BatchExplainer
-    from textlrp.bulk.run import Run, Workforce, explain_to_folder
+    from textlrp.bulk.run import Run, WorkerOptions, explain_to_folder
     from textlrp.bulk.sources import CorpusSource, FileSource, file_source
 
-__all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "Workforce", "explain_to_folder", "file_source"]
+__all__ = ["BatchExplainer", "CorpusSource", "FileSource", "Run", "WorkerOptions", "explain_to_folder", "file_source"]
 
 __getattr__ = importer(
     __name__,
@@ -24,7 +24,7 @@ __getattr__ = importer(
         "CorpusSource": "bulk.sources",
         "FileSource": "bulk.sources",
         "Run": "bulk.run",
-        "Workforce": "bulk.run",
+        "WorkerOptions": "bulk.run",
         "explain_to_folder": "bulk.run",
         "file_source": "bulk.sources",
     },

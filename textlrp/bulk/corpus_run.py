@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textlrp.bulk.bulk_options import BulkOptions
-from textlrp.bulk.run import Run, Workforce, explain_with
+from textlrp.bulk.run import Run, WorkerOptions, explain_with
 from textlrp.bulk.run_folder import check_run
 from textlrp.bulk.sources import CorpusSource, Source, file_source
 from textlrp.explainers.targets import targets_named
@@ -29,7 +29,7 @@ def explain_in_bulk(
     *,
     targets: Sequence[str] = (),
     versus: str | None = None,
-    by: Workforce | None = None,
+    by: WorkerOptions | None = None,
     limit: int | None = None,
     files: FileOptions | None = None,
     force: bool = False,
@@ -54,5 +54,5 @@ def explain_in_bulk(
         documents = corpus if limit is None else list(spread(corpus, limit))
         rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
     return explain_with(
-        model, rows, folder, replace(options, target=names or None), by=by or Workforce(), force=force
+        model, rows, folder, replace(options, target=names or None), by=by or WorkerOptions(), force=force
     )

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from textlrp.errors import DataError, OptionError
-from textlrp.explainers.batch_relevance import Led
+from textlrp.explainers.batch_relevance import DocumentRelevance
 from textlrp.explainers.blocks import led_pieces
-from textlrp.explainers.explain import BLOCK, how_to_explain
+from textlrp.explainers.explain import BLOCK, explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
 from textlrp.explainers.targets import resolve_targets
@@ -65,15 +65,19 @@ class BatchExplainer:
         self._model = load_classifier(model) if isinstance(model, str) else model
         check_wrapped(self._model)
         self._target = target
-        how = how_to_explain(self._model, rule, method, device=device, start=start)
+        settings = explain_settings(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_
         resolve_targets(target, classes, np.zeros((0, len(classes))))  # refuses a wrong target at once
-        if how.method is None and device == "cpu":
-            how = how._replace(trace=tracer(self._model, kept=kept or kept_projections(self._model, memory)))
-        self._how = how
+        if settings.method is None and device == "cpu":
+            settings = settings._replace(
+                trace=tracer(self._model, kept=kept or kept_projections(self._model, memory))
+            )
+        self._how = settings
         names = tuple(str(name) for name in classes)
         begun, notes = self._start()
-        self.about = About(names, how.name, how.printed, how.fingerprint, __version__, precision, top_k, begun, notes)
+        self.about = About(
+            names, settings.name, settings.printed, settings.fingerprint, __version__, precision, top_k, begun, notes
+        )
         self.about.schema()  # refuses a wrong precision at once
 
     def _start(self) -> tuple[str, tuple[str, ...]]:
@@ -103,29 +107,29 @@ class BatchExplainer:
         batch = self._model.encode(block)
         rows: dict[int, TableRow] = {}
         for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
-            for place, (n, led) in enumerate(zip(some, found, strict=True)):
-                rows[n] = self._row(block[n], places[n], piece, place, led)
+            for place, (n, explained) in enumerate(zip(some, found, strict=True)):
+                rows[n] = self._row(block[n], places[n], piece, place, explained)
         return (rows[n] for n in range(len(block)))
 
-    def _row(self, document: Document, place: int, batch: Batch, n: int, led: Led) -> TableRow:
+    def _row(self, document: Document, place: int, batch: Batch, n: int, explained: DocumentRelevance) -> TableRow:
         reading = batch.readings[n]
-        absorbed = np.zeros(len(led.targets), led.relevance.dtype)
-        for entry in led.ledger.values():
+        absorbed = np.zeros(len(explained.targets), explained.relevance.dtype)
+        for entry in explained.ledger.values():
             absorbed = absorbed + entry
         return TableRow(
             row=place,
             document_id=document.id,
-            gold=None if document.label is None else str(document.label),
-            predicted=self.about.classes[int(np.argmax(led.scores))],
-            scores=led.scores,
-            targets=[t[0] if isinstance(t, tuple) else t for t in led.targets],
-            versus=[t[1] if isinstance(t, tuple) else -1 for t in led.targets],
+            true_label=None if document.label is None else str(document.label),
+            predicted=self.about.classes[int(np.argmax(explained.scores))],
+            scores=explained.scores,
+            targets=[t[0] if isinstance(t, tuple) else t for t in explained.targets],
+            versus=[t[1] if isinstance(t, tuple) else -1 for t in explained.targets],
             words=reading.forms,
             spans=reading.tokens.spans[reading.positions],
             status=batch.status[n][reading.positions],
-            relevance=led.relevance,
+            relevance=explained.relevance,
             absorbed=absorbed,
-            left_out=np.zeros(len(led.targets), np.float32),
+            left_out=np.zeros(len(explained.targets), np.float32),
         )
 
 

@@ -33,7 +33,7 @@ TASKS_AHEAD = 2
 EXPLAINED = {
     "part": pa.int64(),
     "documents": pa.int64(),
-    "set_aside": pa.int64(),
+    "rejected": pa.int64(),
     "file": pa.large_binary(),
     "problem": pa.string(),  # an error of ours as data: Ray passes on no exception but its own
 }
@@ -130,7 +130,7 @@ class OnRay(Alone):
                     if done["problem"] is not None:
                         raise DataError(done["problem"])
                     size = write_bytes(done["file"], done["part"], folder)
-                    yield Written(done["part"], done["documents"], done["set_aside"], size)
+                    yield Written(done["part"], done["documents"], done["rejected"], size)
         except ray.exceptions.RayError as problem:
             cause = getattr(problem, "cause", None)
             if isinstance(cause, TextlrpError):

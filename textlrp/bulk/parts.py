@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PART_ROWS = 2048
 """Rows of the input in one part: a multiple of the 64 documents that are explained together."""
 
-SET_ASIDE = b"set_aside"
+SET_ASIDE = b"rejected"
 """Where the file of a part keeps the rows that could not be read."""
 
 PART_SCHEMA = pa.schema(
@@ -47,7 +47,7 @@ class Written(NamedTuple):
 
     part: int
     documents: int
-    set_aside: int
+    rejected: int
     bytes: int = 0
 
 

@@ -36,7 +36,7 @@ TRIED_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Workforce:
+class WorkerOptions:
     """Who does the work.
 
     ``workers``: processes, one for each core unless given. ``engine``: "local", or "ray" on the cluster at
@@ -67,14 +67,14 @@ class Workforce:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is in the ``folder``: ``documents`` explained, rows ``set_aside``.
+    """What is in the ``folder``: ``documents`` explained, rows ``rejected``.
 
     This call explained ``explained`` of them in ``seconds``, without loading the model, and wrote ``bytes``.
     """
 
     folder: Path
     documents: int
-    set_aside: int
+    rejected: int
     explained: int
     bytes: int
     seconds: float
@@ -109,7 +109,7 @@ def explain_to_folder(
     top_k: int | None = None,
     precision: Precision = "float16",
     device: str = "cpu",
-    by: Workforce | None = None,
+    by: WorkerOptions | None = None,
     force: bool = False,
 ) -> Run:
     """Explain every document of ``source`` into Parquet files in ``folder``; called again, it goes on where it was.
@@ -120,7 +120,7 @@ def explain_to_folder(
     name.
     """
     options = BulkOptions(target, rule, start, method, top_k, precision, device)
-    return explain_with(model, source, folder, options, by=by or Workforce(), force=force)
+    return explain_with(model, source, folder, options, by=by or WorkerOptions(), force=force)
 
 
 def explain_with(
@@ -129,7 +129,7 @@ def explain_with(
     folder: str | Path,
     options: BulkOptions,
     *,
-    by: Workforce,
+    by: WorkerOptions,
     force: bool,
 ) -> Run:
     """As :func:`explain_to_folder`, with the options as one value."""
@@ -167,7 +167,7 @@ def _explained(engine: Engine, parts: Parts, source: Source, run: RunFolder) -> 
         try:
             for done in written:
                 documents, size = documents + done.documents, size + done.bytes
-                progress.advance(bar, done.documents + done.set_aside)
+                progress.advance(bar, done.documents + done.rejected)
                 speed = documents / (time.perf_counter() - started)
                 progress.update(bar, note=f"{found + documents:,} documents, {speed:,.0f} a second")
         except KeyboardInterrupt:
@@ -179,7 +179,7 @@ def _explained(engine: Engine, parts: Parts, source: Source, run: RunFolder) -> 
 
 
 def _engine(
-    model: TextClassifier | str, options: BulkOptions, by: Workforce, parts: Parts
+    model: TextClassifier | str, options: BulkOptions, by: WorkerOptions, parts: Parts
 ) -> AbstractContextManager[Engine]:
     if by.engine == "ray":
         from textlrp.bulk.on_ray import OnRay  # late: an extra

@@ -101,7 +101,7 @@ def _results(folder: str | Path) -> dict[str, Any]:
 def _answer_and_other(why: Explanation) -> Explanation:
     """Of all classes the predicted one, and its own label, or the class next in score where they agree."""
     best = why.predicted
-    own = why.labels.index(why.gold) if why.gold in why.labels else best
+    own = why.labels.index(why.true_label) if why.true_label in why.labels else best
     next_best = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
     other = own if own != best else next_best
     return with_targets(why, list(dict.fromkeys((best, other))))

@@ -67,7 +67,7 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
         model,
         [test.documents[n] for n in chosen],
         # a wrong answer is explained beside the right one
-        targets=[list(dict.fromkeys((predictions[n].predicted, predictions[n].gold))) for n in chosen],
+        targets=[list(dict.fromkeys((predictions[n].predicted, predictions[n].true_label))) for n in chosen],
     )
     named = f"the model names {percentage(share_right)} of them rightly"
     page = write_report(
@@ -108,9 +108,9 @@ def choose_posts(documents: Sequence[Document], predictions: Sequence[Prediction
     right: dict[Label | None, list[int]] = {}
     for n in by_sureness:
         if predictions[n].right:
-            right.setdefault(predictions[n].gold, []).append(n)
+            right.setdefault(predictions[n].true_label, []).append(n)
         elif len(wrong) < DEMO_WRONG:
-            wrong.setdefault(predictions[n].gold, n)
+            wrong.setdefault(predictions[n].true_label, n)
     others = sorted((group for group in right if group not in wrong), key=str)
     groups = (
         [others[k * len(others) // DEMO_RIGHT] for k in range(DEMO_RIGHT)] if len(others) > DEMO_RIGHT else others

@@ -60,7 +60,7 @@ def cli_evaluate(
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Measure LIME and SHAP too, on a sample.")] = False,
     sample: Annotated[int, typer.Option(min=2, help="Documents of that sample.")] = 100,
-    at_least: Annotated[int, typer.Option(min=1, help="Words a document needs for words to be deleted.")] = 100,
+    min_words: Annotated[int, typer.Option(min=1, help="Words a document needs for words to be deleted.")] = 100,
     steps: Annotated[int, typer.Option(min=1, help="Words to delete.")] = 50,
     rationales: Annotated[
         Path | None,
@@ -93,7 +93,7 @@ def cli_evaluate(
 
     [bold]Examples[/bold]
 
-    textlrp evaluate 20newsgroups-cnn sample -o out --at-least 20
+    textlrp evaluate 20newsgroups-cnn sample -o out --min-words 20
 
     textlrp evaluate reviews-model reviews.csv --label stars -o out --measure deletion --rule gamma
 
@@ -120,7 +120,7 @@ def cli_evaluate(
         slow=slow,
         others={name: load_folder(name) for name in against or ()},
         sample=sample,
-        at_least=at_least,
+        min_words=min_words,
         steps=steps,
         rationales=rationales,
         seed=seed,

@@ -59,7 +59,7 @@ from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
 
 if TYPE_CHECKING:
-    from textlrp.bulk.run import Workforce
+    from textlrp.bulk.run import WorkerOptions
 
 _SUFFIXES = " or ".join([", ".join((".html", *FORMATS)[:-1]), [*FORMATS][-1]])
 
@@ -144,9 +144,9 @@ def cli_explain(
     methods = names_in(method or ())
     if output is not None and not output.suffix:
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
-        from textlrp.bulk.run import Workforce
+        from textlrp.bulk.run import WorkerOptions
 
-        by = Workforce(workers=workers, engine=engine, address=address)
+        by = WorkerOptions(workers=workers, engine=engine, address=address)
         options = BulkOptions(
             rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
@@ -222,7 +222,7 @@ def to_folder(
     targets: Sequence[str],
     versus: str | None,
     limit: int | None,
-    by: Workforce,
+    by: WorkerOptions,
     files: FileOptions,
     force: bool,
 ) -> None:
@@ -242,9 +242,9 @@ def to_folder(
             f"explained {run.explained:,} documents in {run.seconds:,.1f} s, {speed:,.0f} a second; "
             f"{size:,.0f} bytes each"
         )
-    if run.set_aside:
+    if run.rejected:
         aside = run.folder / "set-aside.jsonl"
         with aside.open(encoding="utf-8") as file:
             first = json.loads(next(file))["wrong"]
-        say(f"set aside {run.set_aside:,} rows that could not be read, listed in {aside}; the first: {first}")
+        say(f"set aside {run.rejected:,} rows that could not be read, listed in {aside}; the first: {first}")
     say(f"wrote {run.folder}: {run.documents:,} documents")

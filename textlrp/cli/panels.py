@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textlrp.errors import OptionError
-from textlrp.explainers.explain import how_to_explain
+from textlrp.explainers.explain import explain_settings
 from textlrp.explainers.method_table import as_method
 from textlrp.explainers.methods import CAM
 from textlrp.explainers.named import explain_corpus
@@ -40,15 +40,15 @@ def views(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str
     LRP with no rule named is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max-pooling.
     Raises :class:`RuleError` for names that there are not, :class:`OptionError` where none came.
     """
-    asked = [View(rule) for rule in rules]
+    spec = [View(rule) for rule in rules]
     # beside rules, "lrp" says nothing more
-    asked += [View(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
-    if not asked:
+    spec += [View(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
+    if not spec:
         raise OptionError("no rule came; name at least one, such as epsilon,gamma.")
     by_meaning: dict[tuple[str, str], View] = {}
-    for view in asked:
-        how = how_to_explain(model, view.rule, view.method)
-        by_meaning.setdefault((how.name, how.printed), view)
+    for view in spec:
+        settings = explain_settings(model, view.rule, view.method)
+        by_meaning.setdefault((settings.name, settings.printed), view)
     return list(by_meaning.values())
 
 

@@ -77,5 +77,5 @@ def cli_predict(
         stream_table(predictions, sys.stdout, delimiter="\t")
     else:
         say(f"wrote {write_predictions(predictions, output, force=force)}")
-    if labelled := outcomes[True] + outcomes[False]:
-        print(f"accuracy: {percentage(outcomes[True] / labelled)} of {labelled:,} labelled texts", file=sys.stderr)
+    if labeled := outcomes[True] + outcomes[False]:
+        print(f"accuracy: {percentage(outcomes[True] / labeled)} of {labeled:,} labeled texts", file=sys.stderr)

@@ -19,18 +19,18 @@ from textlrp.text.surrogates import without_surrogates
 
 
 class Prediction(NamedTuple):
-    """The predicted class of a document; ``score`` is pre-softmax, ``gold`` the class of its label, if any."""
+    """The predicted class of a document; ``score`` is pre-softmax, ``true_label`` the class of its label, if any."""
 
     id: str
     predicted: Label
     score: float
     probability: float | None
-    gold: Label | None
+    true_label: Label | None
 
     @property
     def right(self) -> bool | None:
         """Whether it is the document's own label, compared as text; None where there is none."""
-        return None if self.gold is None else str(self.gold) == str(self.predicted)
+        return None if self.true_label is None else str(self.true_label) == str(self.predicted)
 
 
 def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Prediction]:
@@ -47,8 +47,8 @@ def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Predic
         for n, document in enumerate(block):
             best = int(scores[n].argmax())
             probability = None if probabilities is None else float(probabilities[n, best])
-            gold = None if document.label is None else known.class_of(document.label)
-            yield Prediction(document.id, classes[best], float(scores[n, best]), probability, gold)
+            true_label = None if document.label is None else known.class_of(document.label)
+            yield Prediction(document.id, classes[best], float(scores[n, best]), probability, true_label)
     known.warn()
 
 

@@ -62,7 +62,7 @@ def cli_report(
     start: StartOption = None,
     method: MethodOption = "lrp",
     palette: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Colours of the words: {' or '.join(palette_names())}.")
+        str, typer.Option(metavar="NAME", help=f"Colors of the words: {' or '.join(palette_names())}.")
     ] = "red-blue",
     evaluation: Annotated[
         Path | None,

@@ -12,7 +12,7 @@ from textlrp.cli.terminal import print_listing
 
 def cli_rules() -> None:
     """List the rules of LRP, the composites under their names, and the methods to compare it with."""
-    from textlrp.explainers.catalogue import catalogue
+    from textlrp.explainers.catalog import catalog
 
-    for listing in catalogue():
+    for listing in catalog():
         print_listing(listing, Console())

@@ -125,12 +125,12 @@ def _heading(explanation: Explanation) -> Text:
     )
     if explanation.probabilities is not None:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
-    if explanation.gold is not None:
-        right = explanation.gold == explanation.labels[best]
-        if explanation.gold not in explanation.labels:
-            line.append(f" (true label {printable(explanation.gold)}, which is not a class of the model)")
+    if explanation.true_label is not None:
+        right = explanation.true_label == explanation.labels[best]
+        if explanation.true_label not in explanation.labels:
+            line.append(f" (true label {printable(explanation.true_label)}, which is not a class of the model)")
             return line
-        line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.gold)})")
+        line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.true_label)})")
     return line
 
 
@@ -146,8 +146,8 @@ def _for_one(explanation: Explanation, count: int) -> Table:
     for line in range(max(map(len, sides))):
         table.add_row(
             *(
-                Text.assemble((side[line][0], colour), f" {_word(side[line][1])}") if line < len(side) else ""
-                for side, colour in zip(sides, ("red", "blue"), strict=True)
+                Text.assemble((side[line][0], color), f" {_word(side[line][1])}") if line < len(side) else ""
+                for side, color in zip(sides, ("red", "blue"), strict=True)
             )
         )
     return table
@@ -162,8 +162,8 @@ def _for_several(explanation: Explanation, count: int) -> Table:
             Text(printable(name), style="bold" if predicted else ""),
             Text(number(float(explanation.target_scores[row])), justify="right"),
             *(
-                Text(", ".join(map(_word, side)), style=colour)
-                for side, colour in zip(_sides(explanation, row, count), ("red", "blue"), strict=True)
+                Text(", ".join(map(_word, side)), style=color)
+                for side, color in zip(_sides(explanation, row, count), ("red", "blue"), strict=True)
             ),
         )
     return table
@@ -176,9 +176,9 @@ def _one_below_the_other(explanation: Explanation, count: int) -> Text:
         bold = "bold" if explanation.targets[row] == explanation.predicted else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
         speaks_for, speaks_against = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
-        for sign, words, colour in (("+", speaks_for, "red"), ("−", speaks_against, "blue")):
+        for sign, words, color in (("+", speaks_for, "red"), ("−", speaks_against, "blue")):
             if words:
-                lines.append(f"{sign} {words}\n", colour)
+                lines.append(f"{sign} {words}\n", color)
     lines.rstrip()
     return lines
 

@@ -43,12 +43,12 @@ def harmless(text: str) -> str:
 class Look:
     """What marks look like: a style for each strength, 1 to 4, and whether signs stand around the words.
 
-    Strong marks differ by more than their colour; where there is none, all marks are signs: ``[+word]``.
+    Strong marks differ by more than their color; where there is none, all marks are signs: ``[+word]``.
     """
 
     speaks_for: tuple[Style, ...]
     speaks_against: tuple[Style, ...]
-    unread: Style
+    ignored: Style
     signs: bool = False
 
     def mark(self, text: str, share: int) -> Text:
@@ -60,11 +60,11 @@ class Look:
 
     def left(self, text: str) -> Text:
         """Words that were not read."""
-        return Text(f"[?{text}]" if self.signs else text, self.unread)
+        return Text(f"[?{text}]" if self.signs else text, self.ignored)
 
 
 def look_of(console: Console, *, light: bool = False) -> Look:
-    """The best that a terminal can show, on a dark ground unless it is ``light``; signs where it shows no colour."""
+    """The best that a terminal can show, on a dark ground unless it is ``light``; signs where it shows no color."""
     dim = Style(dim=True)
     if console.no_color or console.color_system is None:
         return Look((Style(),) * 4, (Style(),) * 4, dim, signs=True)
@@ -85,7 +85,7 @@ def look_of(console: Console, *, light: bool = False) -> Look:
     return Look(_sixteen("red", "underline"), _sixteen("blue", "italic"), dim)
 
 
-# colours that a terminal of 256 has; the nearest ones to the palette's dark blends would be brown and green
+# colors that a terminal of 256 has; the nearest ones to the palette's dark blends would be brown and green
 _CUBE_LIGHT = (
     "#000000",
     ("#ffd7d7", "#ffafaf", "#ff8787", "#ff5f5f"),
@@ -98,18 +98,18 @@ _CUBE_DARK = (
 )
 
 
-def _blends(colour: str, shades: Shades) -> tuple[str, ...]:
-    return tuple(mixed(colour, shades.paper, percent) for percent in (25, 45, 70, 100))
+def _blends(color: str, shades: Shades) -> tuple[str, ...]:
+    return tuple(mixed(color, shades.paper, percent) for percent in (25, 45, 70, 100))
 
 
-def _grounds(colours: Sequence[str], ink: str, strong: Style) -> tuple[Style, ...]:
-    plain = tuple(Style(color=ink, bgcolor=colour) for colour in colours)
+def _grounds(colors: Sequence[str], ink: str, strong: Style) -> tuple[Style, ...]:
+    plain = tuple(Style(color=ink, bgcolor=color) for color in colors)
     return (*plain[:2], *(style + strong for style in plain[2:]))
 
 
-def _sixteen(colour: str, strong: str) -> tuple[Style, ...]:
-    text = "bright_blue" if colour == "blue" else colour  # plain blue on black cannot be read
-    styles = (text, f"bold {text}", f"bold {strong} {text}", f"bold {strong} bright_white on {colour}")
+def _sixteen(color: str, strong: str) -> tuple[Style, ...]:
+    text = "bright_blue" if color == "blue" else color  # plain blue on black cannot be read
+    styles = (text, f"bold {text}", f"bold {strong} {text}", f"bold {strong} bright_white on {color}")
     return tuple(map(Style.parse, styles))
 
 
@@ -174,5 +174,5 @@ def _styled(run: TextRun, look: Look) -> Text:
     if run.status is None:
         return Text(text)
     if run.status == Status.NOT_A_WORD or not run.title:
-        return Text(text, look.unread)
+        return Text(text, look.ignored)
     return look.left(text)

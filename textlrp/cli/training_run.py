@@ -99,7 +99,7 @@ def train_corpus(
         path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
     )
     corpus = open_corpus(source, "train", files)
-    check_labelled(corpus)
+    check_labeled(corpus)
     classes = len(corpus.label_names)
     say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
@@ -151,7 +151,7 @@ def _training_log(say: Say) -> Iterator[None]:
         LOGGER.setLevel(level)
 
 
-def check_labelled(corpus: Corpus) -> None:
+def check_labeled(corpus: Corpus) -> None:
     """Raise :class:`DataError` for the first document without a label."""
     bare = [document.id for document in corpus.documents if document.label is None]
     if len(bare) == len(corpus):

@@ -1,7 +1,7 @@
 """Words go in the order of their relevance: how fast does the answer change?
 
 The experiment of Arras et al. 2017 (word deletion): documents of at least 100 words, up to 50 words one at a time,
-each becoming the zero vector while its position stays. Beside it, words that go and let their neighbours close up,
+each becoming the zero vector while its position stays. Beside it, words that go and let their neighbors close up,
 and words that come back one after another into an empty text.
 
 Letters: N documents, L words read of one, S steps, M documents of a protocol.
@@ -30,16 +30,17 @@ class Protocol(NamedTuple):
     name: str
     title: str
     right: bool
-    target: Literal["gold", "predicted"]
+    target: Literal["true_label", "predicted"]
     most_first: bool
     change: Change
     better: Literal["lower", "higher"]
 
 
 PROTOCOLS: tuple[Protocol, ...] = (
-    Protocol("right", "right documents, true class, most relevant first", True, "gold", True, "zero", "lower"),
+    Protocol("right", "right documents, true class, most relevant first", True, "true_label", True, "zero", "lower"),
     Protocol(
-        "wrong-true", "wrong documents, true class, least relevant first", False, "gold", False, "zero", "higher"
+        "wrong-true", "wrong documents, true class, least relevant first",
+        False, "true_label", False, "zero", "higher",
     ),
     Protocol(
         "wrong-predicted", "wrong documents, predicted class, most relevant first",
@@ -51,20 +52,20 @@ PROTOCOLS: tuple[Protocol, ...] = (
 OTHER_PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
         "right", "right documents, words removed and the gap closed, most relevant first",
-        True, "gold", True, "remove", "lower",
+        True, "true_label", True, "remove", "lower",
     ),
     Protocol(
         "right", "right documents, words brought back into an empty text, most relevant first",
-        True, "gold", True, "insert", "higher",
+        True, "true_label", True, "insert", "higher",
     ),
 )  # fmt: skip
 """Deletion by removing the word, and insertion."""
 
 
-def documents_of(corpus: ReadCorpus, protocol: Protocol, at_least: int = AT_LEAST) -> NDArray[np.bool_]:
+def documents_of(corpus: ReadCorpus, protocol: Protocol, min_words: int = AT_LEAST) -> NDArray[np.bool_]:
     """(N,) which documents a protocol looks at: long enough, rightly or wrongly classified, of a known label."""
-    right = corpus.predicted == corpus.gold
-    return np.asarray((corpus.lengths >= at_least) & (corpus.gold >= 0) & (right == protocol.right))
+    right = corpus.predicted == corpus.true_label
+    return np.asarray((corpus.lengths >= min_words) & (corpus.true_label >= 0) & (right == protocol.right))
 
 
 def order_of(relevance: Array, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
@@ -74,13 +75,13 @@ def order_of(relevance: Array, known: NDArray[np.bool_], steps: int, *, most_fir
     return words[np.argsort(-values if most_first else values, kind="stable")[:steps]].astype(np.int64)
 
 
-def still_right(
+def still_correct(
     corpus: ReadCorpus,
     protocol: Protocol,
     relevances: Sequence[Array | None],
     *,
     steps: int = STEPS,
-    at_least: int = AT_LEAST,
+    min_words: int = AT_LEAST,
     reverse: bool = False,
     whole_passes: bool = False,
     progress: Callable[[int], object] = lambda documents: None,
@@ -91,7 +92,7 @@ def still_right(
     known words are used up stays as it is. Row m is the m-th document that :func:`documents_of` wants, of those with
     relevances.
     """
-    wanted = documents_of(corpus, protocol, at_least) & np.array([each is not None for each in relevances])
+    wanted = documents_of(corpus, protocol, min_words) & np.array([each is not None for each in relevances])
     place = np.cumsum(wanted) - 1
     right = np.zeros((int(wanted.sum()), steps + 1), dtype=bool)
     for batch, rows in corpus.each_batch(wanted):
@@ -103,7 +104,7 @@ def still_right(
             orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))
         scores = path_scores(corpus.model, batch, orders, change=protocol.change, whole_passes=whole_passes)
         for row, path in zip(rows.tolist(), scores, strict=True):
-            named = path.argmax(axis=1) == corpus.gold[row]
+            named = path.argmax(axis=1) == corpus.true_label[row]
             right[place[row], : len(named)] = named
             right[place[row], len(named) :] = named[-1]
         progress(len(rows))
@@ -122,7 +123,7 @@ class Curve:
 
 
 def curve(right: Array, *, seed: int = 0) -> Curve:
-    """The curve of :func:`still_right`'s (M, S + 1), or of its mean over random draws; M >= 1.
+    """The curve of :func:`still_correct`'s (M, S + 1), or of its mean over random draws; M >= 1.
 
     The band is the normal one of a mean of M documents, the area's interval a bootstrap over documents.
     """

@@ -1,7 +1,7 @@
 """Documents as sums of their words' vectors, weighted by relevance, and how much they say of the classes.
 
 The explanatory power index of Arras et al. 2017, section "Measuring model explanatory power": the accuracy of nearest
-neighbours among unit vectors of documents, half of them held out, over random splits; the best mean over K.
+neighbors among unit vectors of documents, half of them held out, over random splits; the best mean over K.
 
 Letters: N documents, T tokens, L words read of one, D dimensions of a word vector, F features of a bag of words.
 """
@@ -161,13 +161,13 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
 class ExplanatoryPower:
     """``epi``: the best mean accuracy over K, its standard deviation over splits, and the K it was reached with.
 
-    ``accuracy`` and ``spread`` hold mean and standard deviation for each K of ``neighbours``.
+    ``accuracy`` and ``spread`` hold mean and standard deviation for each K of ``neighbors``.
     """
 
     epi: float
     sd: float
     k: int
-    neighbours: tuple[int, ...]
+    neighbors: tuple[int, ...]
     accuracy: Array
     spread: Array
 
@@ -177,35 +177,35 @@ def explanatory_power(
 ) -> ExplanatoryPower:
     """The explanatory power index of document vectors (N, D), dense or sparse, for K from 1 to ``most``.
 
-    Each split halves the documents at random; the held-out half is named by a vote of its K nearest neighbours
+    Each split halves the documents at random; the held-out half is named by a vote of its K nearest neighbors
     (cosine) in the other, the first class of equals. Raises :class:`DataError` for fewer than four documents.
     Source: Arras et al. 2017, section "Measuring model explanatory power".
     """
     codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
     count = len(codes)
     if count < 4:
-        raise DataError(f"{count} documents came; nearest neighbours of halves want four at least.")
+        raise DataError(f"{count} documents came; nearest neighbors of halves want four at least.")
     unit = normalize(vectors)
     draw = np.random.default_rng(seed)
     most = min(most, count // 2)
     found = np.zeros((splits, most))
     for split in range(splits):
         order = draw.permutation(count)
-        known, asked = order[: count // 2], order[count // 2 :]
+        known, spec = order[: count // 2], order[count // 2 :]
         nearest = NearestNeighbors(n_neighbors=most, metric="cosine").fit(unit[known])
-        neighbours = codes[known][nearest.kneighbors(unit[asked], return_distance=False)]
-        found[split] = _votes(neighbours, int(codes.max()) + 1, codes[asked])
+        neighbors = codes[known][nearest.kneighbors(unit[spec], return_distance=False)]
+        found[split] = _votes(neighbors, int(codes.max()) + 1, codes[spec])
     mean, spread = found.mean(axis=0), found.std(axis=0, ddof=1 if splits > 1 else 0)
     best = int(mean.argmax())
     return ExplanatoryPower(float(mean[best]), float(spread[best]), best + 1, tuple(range(1, most + 1)), mean, spread)
 
 
-def _votes(neighbours: NDArray[np.int64], classes: int, truth: NDArray[np.int64]) -> Array:
-    """(most,) the accuracy of the vote of the first 1, 2, ... neighbours (M, most)."""
-    tally = np.zeros((len(neighbours), classes), dtype=np.int32)
-    row = np.arange(len(neighbours))
-    accuracy = np.zeros(neighbours.shape[1])
-    for k, named in enumerate(neighbours.T):
+def _votes(neighbors: NDArray[np.int64], classes: int, truth: NDArray[np.int64]) -> Array:
+    """(most,) the accuracy of the vote of the first 1, 2, ... neighbors (M, most)."""
+    tally = np.zeros((len(neighbors), classes), dtype=np.int32)
+    row = np.arange(len(neighbors))
+    accuracy = np.zeros(neighbors.shape[1])
+    for k, named in enumerate(neighbors.T):
         tally[row, named] += 1
         accuracy[k] = (tally.argmax(axis=1) == truth).mean()
     return accuracy

@@ -1,4 +1,4 @@
-"""A labelled corpus as a model reads it, and what a method says of each of its words.
+"""A labeled corpus as a model reads it, and what a method says of each of its words.
 
 Letters: N documents, L words read of one, C classes.
 """
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from textlrp.arrays import Array
 from textlrp.errors import DataError
-from textlrp.explainers.batch_relevance import How, lead
-from textlrp.explainers.explain import BLOCK, how_to_explain
+from textlrp.explainers.batch_relevance import ExplainSettings, relevance_of_batch
+from textlrp.explainers.explain import BLOCK, explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
@@ -34,21 +34,21 @@ READ_TOGETHER = 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadCorpus:
-    """N labelled documents as a model reads them, in batches of like length.
+    """N labeled documents as a model reads them, in batches of like length.
 
-    ``rows[b]`` are the positions in the corpus of the texts of ``batches[b]``; ``gold`` (N,) the position of each
-    label in ``classes_``, -1 where the model does not know it; ``scores`` (N, C).
+    ``rows[b]`` are the positions in the corpus of the texts of ``batches[b]``; ``true_label`` (N,) the position of
+    each label in ``classes_``, -1 where the model does not know it; ``scores`` (N, C).
     """
 
     model: Classifier
     ids: tuple[str, ...]
     batches: tuple[Batch, ...]
     rows: tuple[NDArray[np.int64], ...]
-    gold: NDArray[np.int64]
+    true_label: NDArray[np.int64]
     scores: Array
 
     def __len__(self) -> int:
-        return len(self.gold)
+        return len(self.true_label)
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -86,7 +86,7 @@ def no_corpus(model: Classifier) -> ReadCorpus:
 
 
 def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
-    """Read a labelled corpus once, for all measures.
+    """Read a labeled corpus once, for all measures.
 
     Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
     """
@@ -96,7 +96,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     batches: list[Batch] = []
     rows: list[NDArray[np.int64]] = []
     ids: list[str] = []
-    gold: list[int] = []
+    true_label: list[int] = []
     scores: list[tuple[NDArray[np.int64], Array]] = []
     rest = iter(documents)
     while block := list(islice(rest, READ_TOGETHER)):
@@ -106,7 +106,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
                 raise DataError(f"document {document.id!r} has no label; measuring needs one of every document.")
             ids.append(document.id)
             found = known.class_of(document.label)
-            gold.append(-1 if found is None else classes[str(found)])
+            true_label.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
         for chosen in bucket(encoded.lengths, min(BLOCK, model.together)):
             batches.append(encoded.select(chosen.tolist()))
@@ -114,7 +114,7 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             scores.append((rows[-1], model.scores(batches[-1])))
     if not ids:
         raise DataError("there is no document to measure on.")
-    if max(gold) < 0:
+    if max(true_label) < 0:
         raise DataError(
             f"the model knows none of the corpus's labels; it knows {', '.join(list(classes)[:5])}"
             f"{', ...' if len(classes) > 5 else ''}. Is this the right corpus for it?"
@@ -123,37 +123,37 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     together = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
     for some, values in scores:
         together[some] = values
-    return ReadCorpus(model, tuple(ids), tuple(batches), tuple(rows), np.array(gold, dtype=np.int64), together)
+    return ReadCorpus(model, tuple(ids), tuple(batches), tuple(rows), np.array(true_label, dtype=np.int64), together)
 
 
-class Asked(NamedTuple):
+class MethodSpec(NamedTuple):
     """A way to explain, under the title that tables give it."""
 
     title: str
     method: str | Method = "lrp"
     rule: str | Rule | Composite | None = None
 
-    def how(self, model: Classifier) -> How:
+    def settings(self, model: Classifier) -> ExplainSettings:
         """As the explainers take it; raises as :func:`textlrp.explain` does."""
-        return how_to_explain(model, self.rule, self.method)
+        return explain_settings(model, self.rule, self.method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordRelevances:
     """What a method says of the words of N documents: for the predicted class, and for the label.
 
-    ``predicted[n]`` and ``gold[n]`` (L,) float32; one array where the model is right, and no ``gold`` where it does
-    not know the label. Both are None for documents that were left out.
+    ``predicted[n]`` and ``true_label[n]`` (L,) float32: one array if the prediction is correct; no ``true_label`` if the
+    model does not know the label. Both are None for documents that were left out.
     """
 
     predicted: Sequence[Array | None]
-    gold: Sequence[Array | None]
+    true_label: Sequence[Array | None]
     seconds: float
 
 
 def word_relevances(
     corpus: ReadCorpus,
-    asked: Asked,
+    spec: MethodSpec,
     *,
     wanted: NDArray[np.bool_] | None = None,
     progress: Callable[[int], object] = lambda documents: None,
@@ -162,23 +162,23 @@ def word_relevances(
 
     ``progress`` hears how many documents were explained since it was called last.
     """
-    how = asked.how(corpus.model)
+    settings = spec.settings(corpus.model)
     predicted: list[Array | None] = [None] * len(corpus)
-    gold: list[Array | None] = [None] * len(corpus)
+    true_label: list[Array | None] = [None] * len(corpus)
     names = corpus.predicted
     seconds = 0.0
     for batch, rows in corpus.each_batch(wanted):
-        targets = [_target_indices(corpus, int(names[row]), int(corpus.gold[row])) for row in rows]
+        targets = [_target_indices(corpus, int(names[row]), int(corpus.true_label[row])) for row in rows]
         began = time.perf_counter()
-        led = lead(corpus.model, batch, None, targets, how)
+        explained = relevance_of_batch(corpus.model, batch, None, targets, settings)
         seconds += time.perf_counter() - began
-        for row, found in zip(rows.tolist(), led, strict=True):
+        for row, found in zip(rows.tolist(), explained, strict=True):
             values = found.relevance.astype(np.float32)
             predicted[row] = values[0]
-            gold[row] = None if corpus.gold[row] < 0 else values[-1]
+            true_label[row] = None if corpus.true_label[row] < 0 else values[-1]
         progress(len(rows))
-    return WordRelevances(predicted, gold, seconds)
+    return WordRelevances(predicted, true_label, seconds)
 
 
-def _target_indices(corpus: ReadCorpus, predicted: int, gold: int) -> list[Any]:
-    return [Index(position) for position in dict.fromkeys((predicted, gold)) if position >= 0]
+def _target_indices(corpus: ReadCorpus, predicted: int, true_label: int) -> list[Any]:
+    return [Index(position) for position in dict.fromkeys((predicted, true_label)) if position >= 0]

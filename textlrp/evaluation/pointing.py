@@ -56,9 +56,9 @@ class Pointing:
     """How often a method points at a sentence of the predicted class.
 
     ``accuracy`` is ``hits`` / ``counted`` with its 95 % bootstrap ``interval``; ``chance`` is the accuracy of a word
-    drawn at random. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``unread`` ones
-    without a word that the model reads. ``hit`` and ``kept`` (N,) tell it of each hybrid; ``kept`` belongs to the
-    model, so two methods compare by ``hit[kept]``.
+    drawn at random. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``ignored``
+    ones without a word that the model reads. ``hit`` and ``kept`` (N,) are these results per hybrid; ``kept`` depends
+    on the model alone, so two methods are compared by ``hit[kept]``.
     """
 
     method: str
@@ -69,7 +69,7 @@ class Pointing:
     hits: int
     counted: int
     discarded: int
-    unread: int
+    ignored: int
     hit: NDArray[np.bool_]
     kept: NDArray[np.bool_]
 
@@ -91,8 +91,8 @@ def hybrid_documents(
     """
     check_whole("sentences", sentences)
     check_whole("most", most, none="all")
-    labelled = ((str(document.label), document) for document in documents if document.label is not None)
-    pool = list(_labeled_sentences(labelled, skip))
+    labeled = ((str(document.label), document) for document in documents if document.label is not None)
+    pool = list(_labeled_sentences(labeled, skip))
     if len(pool) < sentences:
         raise DataError(
             f"the documents with a label have {len(pool)} sentences in all; a hybrid of sentences={sentences} "
@@ -124,13 +124,13 @@ def pointing_game(
     if by not in ("word", "token"):
         raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
     hybrids = list(hybrids)
-    hit, kept, unread = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
-    shares, how = [], ("", "")
+    hit, kept, ignored = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
+    shares, settings = [], ("", "")
     explanations = explain(model, (hybrid.document for hybrid in hybrids), method=method, rule=rule)
     for n, (hybrid, explanation) in enumerate(zip(hybrids, explanations, strict=True)):
         words = read_words(explanation)
-        how = explanation.method, explanation.rule
-        unread += not len(words.spans)
+        settings = explanation.method, explanation.rule
+        ignored += not len(words.spans)
         predicted = explanation.labels[explanation.predicted]
         if len(words.spans) and predicted in hybrid.labels:
             inside = hybrid.labels_at(words.spans[:, 0]) == predicted
@@ -139,7 +139,7 @@ def pointing_game(
             )
             kept[n], hit[n] = True, inside[np.where(candidates, words.relevance[0], -np.inf).argmax()]
             shares.append(_chance(words.forms, inside) if by == "word" else inside.mean())
-    if unread == len(hybrids):
+    if ignored == len(hybrids):
         raise DataError(f"the model reads no word of any of the {len(hybrids)} hybrids, so no word can point.")
     if not kept.any():
         raise DataError(
@@ -147,9 +147,9 @@ def pointing_game(
             "nothing to point at; bring documents with the labels the model was trained on."
         )
     hits, counted = int(hit.sum()), int(kept.sum())
-    discarded = len(hybrids) - counted - unread
+    discarded = len(hybrids) - counted - ignored
     interval, chance = bootstrap_interval(hit[kept]), float(np.mean(shares))
-    return Pointing(*how, hits / counted, interval, chance, hits, counted, discarded, unread, hit, kept)
+    return Pointing(*settings, hits / counted, interval, chance, hits, counted, discarded, ignored, hit, kept)
 
 
 def _chance(forms: Sequence[str], inside: NDArray[np.bool_]) -> float:
@@ -158,10 +158,10 @@ def _chance(forms: Sequence[str], inside: NDArray[np.bool_]) -> float:
     return float((np.bincount(word_of, weights=inside) / np.bincount(word_of)).mean())
 
 
-def _labeled_sentences(labelled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
+def _labeled_sentences(labeled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
     """(label, sentence) of each document in turn."""
     marks = make_skip(skip)
-    texts = ((_text_read(document, marks(document.text)), label) for label, document in labelled)
+    texts = ((_text_read(document, marks(document.text)), label) for label, document in labeled)
     for parsed, label in sentencizer().pipe(texts, as_tuples=True):
         for sentence in parsed.sents:
             text = " ".join(sentence.text.split())

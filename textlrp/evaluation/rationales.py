@@ -114,7 +114,7 @@ def rationale_agreement(
     explained, :class:`OptionError` for another ``by``.
     Source: DeYoung et al. 2020 (arXiv 1911.03429), section 4; the m of people in place of a model's.
     """
-    how = ["", ""]
+    settings = ["", ""]
 
     def ranked() -> Iterator[RankedWords]:
         for explanation, rationale in zip(explanations, rationales, strict=True):
@@ -122,7 +122,7 @@ def rationale_agreement(
                 raise DataError(
                     f"the explanation of {explanation.document_id!r} is of another text than its rationale."
                 )
-            how[:] = explanation.method, explanation.rule
+            settings[:] = explanation.method, explanation.rule
             row = explanation.row(rationale.label)
             if read_only:
                 read = read_words(explanation)
@@ -133,7 +133,7 @@ def rationale_agreement(
                 relevance = over_words(words, explanation, row)
             yield ranked_parts(words, relevance, rationale, by, summed_parts)
 
-    return _agreement(ranked(), how, by, "the words read" if read_only else "the words")
+    return _agreement(ranked(), settings, by, "the words read" if read_only else "the words")
 
 
 def position_agreement(
@@ -204,7 +204,7 @@ def log_ratio_agreement(
 # ---- measures
 
 
-def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words: str) -> Agreement:
+def _agreement(ranked: Iterable[RankedWords], settings: Sequence[str], by: By, words: str) -> Agreement:
     values: dict[str, list[float]] = {name: [] for name in RATIONALE_MEASURES}
     kept, shares = [], []
     for relevance, marked in ranked:
@@ -221,8 +221,8 @@ def _agreement(ranked: Iterable[RankedWords], how: Sequence[str], by: By, words:
         )
     arrays = {name: np.array(column) for name, column in values.items()}
     return Agreement(
-        method=how[0],
-        rule=how[1],
+        method=settings[0],
+        rule=settings[1],
         average_precision=float(arrays["average_precision"].mean()),
         auroc=float(arrays["auroc"].mean()),
         pointing=float(arrays["pointing"].mean()),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textlrp.class_words import ReadWords, read_words, strongest
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
-from textlrp.evaluation.randomising import cascade, randomised
+from textlrp.evaluation.randomizing import cascade, randomized
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
@@ -31,11 +31,11 @@ from textlrp.relevant_words import rank_correlations
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Randomisation:
+class Randomization:
     """How alike the maps are once ``layer`` and all layers above it have random weights.
 
     ``rank_correlation`` is the mean over documents of ``values`` (counted,), with its 95 % bootstrap ``interval``:
-    near 0 for a method that shows what the model has learnt. ``left_out`` documents have no rank correlation: fewer
+    near 0 for a method that shows what the model has learned. ``left_out`` documents have no rank correlation: fewer
     than two words read, or all words equal in one of the maps.
     """
 
@@ -53,7 +53,7 @@ class Stability:
 
     ``rank_correlation`` is over the words read, ``top_overlap`` the share of the ``top`` most relevant in common;
     ``correlations`` and ``overlaps`` (documents,) are what they are means of. ``left_out``: as in
-    :class:`Randomisation`.
+    :class:`Randomization`.
     """
 
     rank_correlation: float
@@ -79,19 +79,19 @@ class LedgerShare(NamedTuple):
 # ---- random weights
 
 
-def randomisation_check(
+def randomization_check(
     model: Classifier,
     documents: Iterable[str | Document],
     *,
     method: str | Method = "lrp",
     rule: str | Rule | Composite | None = None,
     seed: int = 0,
-) -> list[Randomisation]:
+) -> list[Randomization]:
     """Compare the map of each document's predicted class with that of the same class once layers have random weights.
 
     One result for each layer of :func:`cascade`: the output alone, then the convolutions too, then all.
     Raises :class:`ModelError` for a model that is not one of textlrp's own, and :class:`DataError` where no document
-    has a rank correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomisation.
+    has a rank correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomization.
     """
     if not isinstance(model, TextClassifier):
         raise ModelError(f"model must be one of textlrp's own, whose layers are known; got a {type(model).__name__}.")
@@ -100,7 +100,7 @@ def randomisation_check(
     targets = [Index(explanation.predicted) for explanation in originals]
     layers, found = cascade(model), []
     for depth, layer in enumerate(layers, start=1):
-        other = randomised(model, layers[:depth], seed=seed)
+        other = randomized(model, layers[:depth], seed=seed)
         changed = explain(other, documents, targets=targets, method=method, rule=rule)
         pairs = zip(originals, changed, strict=True)
         values = np.array(
@@ -108,7 +108,7 @@ def randomisation_check(
         ).reshape(-1)
         counted = _defined(values)
         mean, interval = float(counted.mean()), bootstrap_interval(counted)
-        found.append(Randomisation(layer, mean, interval, len(counted), len(values) - len(counted), counted))
+        found.append(Randomization(layer, mean, interval, len(counted), len(values) - len(counted), counted))
     return found
 
 

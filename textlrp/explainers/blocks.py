@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textlrp.arrays import Array
 from textlrp.errors import TargetError
-from textlrp.explainers.batch_relevance import How, Led, lead
+from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
@@ -25,7 +25,7 @@ PADDED_WORDS = 1 << 16
 
 
 def explain_block(
-    model: Classifier, block: list[Document], target: Any, targets: Iterable[Any] | None, how: How
+    model: Classifier, block: list[Document], target: Any, targets: Iterable[Any] | None, settings: ExplainSettings
 ) -> Iterator[Explanation]:
     """The explanations of a block, in order; ``targets`` holds one target per document where it is given."""
     own = None if targets is None else list(targets)
@@ -35,25 +35,25 @@ def explain_block(
         )
     done: dict[int, Explanation] = {}
     labels = tuple(map(str, model.classes_))
-    for rows, piece, led in led_pieces(model, model.encode(block), target, own, how):
-        probabilities = model.probabilities(np.stack([each.scores for each in led]))
+    for rows, piece, explained in led_pieces(model, model.encode(block), target, own, settings):
+        probabilities = model.probabilities(np.stack([each.scores for each in explained]))
         for place, row in enumerate(rows):
             own_probabilities = None if probabilities is None else probabilities[place]
-            done[row] = _explanation(labels, block[row], piece, place, led[place], own_probabilities, how)
+            done[row] = _explanation(labels, block[row], piece, place, explained[place], own_probabilities, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
 
 def led_pieces(
-    model: Classifier, batch: Batch, target: Any, own: list[Any] | None, how: How
-) -> Iterator[tuple[list[int], Batch, list[Led]]]:
-    """:func:`lead` for a block of any size, piece by piece: the rows of a piece, the piece, and what was found."""
+    model: Classifier, batch: Batch, target: Any, own: list[Any] | None, settings: ExplainSettings
+) -> Iterator[tuple[list[int], Batch, list[DocumentRelevance]]]:
+    """:func:`relevance_of_batch` for a block of any size, piece by piece: rows, piece, and what was found."""
     for rows in pieces_of_block(batch.lengths, model.together):
         piece = batch if rows == list(range(len(batch))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
         with threads_for(len(rows), int(piece.lengths.max(initial=0))):
-            led = lead(model, piece, target, own_piece, how)
-        yield rows, piece, led
+            explained = relevance_of_batch(model, piece, target, own_piece, settings)
+        yield rows, piece, explained
 
 
 def pieces_of_block(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
@@ -72,42 +72,42 @@ def _explanation(
     document: Document,
     batch: Batch,
     n: int,
-    led: Led,
+    explained: DocumentRelevance,
     probabilities: Array | None,
-    how: How,
+    settings: ExplainSettings,
 ) -> Explanation:
     reading = batch.readings[n]
-    on_tokens = np.zeros((len(led.targets), len(reading.tokens)), dtype=led.relevance.dtype)
-    on_tokens[:, reading.positions] = led.relevance
-    of_lrp = how.method is None
-    entries = np.array(list(led.ledger.values())) if led.ledger else np.zeros((0, 1))
+    on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
+    on_tokens[:, reading.positions] = explained.relevance
+    of_lrp = settings.method is None
+    entries = np.array(list(explained.ledger.values())) if explained.ledger else np.zeros((0, 1))
     return Explanation(
         document_id=document.id,
         tokens=reading.tokens,
         labels=labels,
-        scores=led.scores,
+        scores=explained.scores,
         probabilities=probabilities,
-        targets=led.targets,
+        targets=explained.targets,
         relevance=on_tokens,
         status=batch.status[n],
         counts=batch.counts[n],
-        ledger=dict(compress(led.ledger.items(), np.asarray(entries.any(axis=1)).tolist())),
-        phrases=led.phrases,
-        method=how.name,
-        rule=how.printed,
-        model=how.fingerprint,
+        ledger=dict(compress(explained.ledger.items(), np.asarray(entries.any(axis=1)).tolist())),
+        phrases=explained.phrases,
+        method=settings.name,
+        rule=settings.printed,
+        model=settings.fingerprint,
         version=__version__,
-        gold=None if document.label is None else str(document.label),
-        start=led.start,
-        notes=(*led.remarks, *tie_note(led.scores, labels)),
+        true_label=None if document.label is None else str(document.label),
+        start=explained.start,
+        notes=(*explained.remarks, *tie_note(explained.scores, labels)),
         target_notes=notes_of_targets(
-            led.targets,
+            explained.targets,
             labels,
-            led.scores,
-            led.start,
-            led.relevance,
-            fixed_sign=led.fixed_sign,
-            for_pixels=bool(led.remarks),
+            explained.scores,
+            explained.start,
+            explained.relevance,
+            fixed_sign=explained.fixed_sign,
+            for_pixels=bool(explained.remarks),
         )
         if of_lrp
         else (),

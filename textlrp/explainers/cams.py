@@ -41,14 +41,14 @@ def cam(case: Case) -> Attribution:
             "method for it."
         )
     relevance = np.zeros((len(case.classes), len(case.known)))
-    unread = np.zeros(len(case.classes))
+    ignored = np.zeros(len(case.classes))
     for branch in _branches(model, case):
         windows = branch.weight @ branch.active.T / len(branch.active)
-        landed, lost = _windows_on_words(windows, branch.width, case.known)
-        relevance += landed
-        unread += lost
+        on_words, lost = _windows_on_words(windows, branch.width, case.known)
+        relevance += on_words
+        ignored += lost
     bias = model.output_bias[list(case.classes)].astype(np.float64)
-    return Attribution(relevance, {("output", "bias"): bias, ("embedding", "unread"): unread}, exact=True)
+    return Attribution(relevance, {("output", "bias"): bias, ("embedding", "ignored"): ignored}, exact=True)
 
 
 def grad_cam(case: Case) -> Attribution:

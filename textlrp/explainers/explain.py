@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
-from textlrp.explainers.batch_relevance import How
+from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method
 from textlrp.explainers.methods import Method
@@ -119,17 +119,17 @@ def explain(
         raise TargetError(
             "target= and targets= both came; target= is for all documents, targets= holds one for each."
         )
-    how = how_to_explain(classifier, rule, method, dtype, phrases, device, start)
+    settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # refuses a wrong target at once
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     own = None if targets is None else _own_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(explain_block(classifier, [_as_document(texts, 0)], target, own, how))
+        return next(explain_block(classifier, [_as_document(texts, 0)], target, own, settings))
     explained = _explain_stream if errors == "raise" else _explain_readable
-    return explained(classifier, check_container(texts), target, own, how)
+    return explained(classifier, check_container(texts), target, own, settings)
 
 
-def how_to_explain(
+def explain_settings(
     model: Classifier,
     rule: str | Rule | Composite | None,
     method: str | Method,
@@ -137,7 +137,7 @@ def how_to_explain(
     phrases: int = 0,
     device: str = "cpu",
     start: Start | None = None,
-) -> How:
+) -> ExplainSettings:
     """The options of :func:`explain`, checked; raises as it does."""
     if dtype is not None and dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
@@ -151,15 +151,15 @@ def how_to_explain(
     with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
-        return How(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
+        return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
     if rule is not None:
         raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
-    rival = as_method(method)
+    other = as_method(method)
     if start == "centered":
         raise OptionError(
             f"start must be 'score' with method={method!r}; got 'centered', which is for LRP. Leave it out."
         )
-    return How(rival, composite, trace, rival.name, repr(rival), fingerprint, dtype, 0)
+    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
 
 
 def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
@@ -177,13 +177,13 @@ def _explain_stream(
     texts: Iterable[Any],
     target: Any,
     targets: Iterable[Any] | None,
-    how: How,
+    settings: ExplainSettings,
 ) -> Iterator[Explanation]:
     named = (_as_document(text, row) for row, text in enumerate(texts))
     own_targets = None if targets is None else iter(targets)
     while block := list(islice(named, BLOCK)):
         own = None if own_targets is None else islice(own_targets, len(block))
-        yield from explain_block(model, block, target, own, how)
+        yield from explain_block(model, block, target, own, settings)
 
 
 def _explain_readable(
@@ -191,7 +191,7 @@ def _explain_readable(
     texts: Iterable[Any],
     target: Any,
     targets: Iterable[Any] | None,
-    how: How,
+    settings: ExplainSettings,
 ) -> Iterator[Explanation]:
     """As :func:`_explain_stream`, without the texts that cannot be explained."""
     rows = enumerate(texts)
@@ -201,13 +201,15 @@ def _explain_readable(
     while block := list(islice(rows, BLOCK)):
         own = None if own_targets is None else list(islice(own_targets, len(block)))
         try:
-            found = list(explain_block(model, [_as_document(text, row) for row, text in block], target, own, how))
+            found = list(
+                explain_block(model, [_as_document(text, row) for row, text in block], target, own, settings)
+            )
         except (DataError, ModelError):  # one text at least; each is asked for by itself
             found = []
             for place, (row, text) in enumerate(block):
                 alone = None if own is None else own[place : place + 1]
                 try:
-                    found += explain_block(model, [_as_document(text, row)], target, alone, how)
+                    found += explain_block(model, [_as_document(text, row)], target, alone, settings)
                 except (DataError, ModelError) as problem:
                     first = first or problem
                     warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)

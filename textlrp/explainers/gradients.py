@@ -64,9 +64,9 @@ def integrated_gradients(case: Case, method: IntegratedGradients) -> Attribution
     with torch.no_grad():
         nothing = point.forward(torch.zeros_like(point.inputs)[None])[0].double().numpy()
     baseline = nothing[list(case.classes)]
-    unread = _lost(per_input.double().numpy(), found.relevance)
-    unsummed = case.scores() - baseline - unread - found.relevance.sum(axis=1)
-    ledger = {BASELINE: baseline, ("words", "unread"): unread, UNSUMMED: unsummed}
+    ignored = _lost(per_input.double().numpy(), found.relevance)
+    unsummed = case.scores() - baseline - ignored - found.relevance.sum(axis=1)
+    ledger = {BASELINE: baseline, ("words", "ignored"): ignored, UNSUMMED: unsummed}
     return Attribution(found.relevance, ledger, exact=True)
 
 

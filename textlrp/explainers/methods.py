@@ -160,7 +160,7 @@ class Lime(Method):
 
     Fitted by lime's own ``LimeBase``, with the sampling, distance and kernel of its ``LimeTextExplainer`` at
     ``bow=False``; every position is a feature, a word left out is the zero vector. The intercept is the ``baseline``;
-    the rest of the score, which the regression misses, is ``unsummed``. Needs the extra ``rivals``.
+    the rest of the score, which the regression misses, is ``unsummed``. Needs the extra ``baselines``.
     Source: Ribeiro et al. 2016 (arXiv 1602.04938).
     """
 
@@ -175,11 +175,11 @@ class Lime(Method):
 
 @dataclass(frozen=True, slots=True)
 class Shap(Method):
-    """Owen values: what a word adds to the score, averaged over orders that keep neighbours together.
+    """Owen values: what a word adds to the score, averaged over orders that keep neighbors together.
 
     Reckoned by shap's own ``PartitionExplainer`` over a balanced tree of positions, with at most about ``samples``
     thinned-out texts; where these end, a group's value is shared equally over its words. Sums to f_c(text) − f_c(no
-    word), which is the ``baseline``. Needs the extra ``rivals``. Source: Lundberg and Lee 2017 (arXiv 1705.07874).
+    word), which is the ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv 1705.07874).
     """
 
     samples: int = 500

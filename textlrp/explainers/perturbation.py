@@ -88,7 +88,7 @@ def _lime_base() -> Any:
         from lime.lime_base import LimeBase
     except ImportError as error:
         raise MissingExtraError(
-            "method 'lime' needs lime, which is not installed; run: pip install 'textlrp[rivals]'"
+            "method 'lime' needs lime, which is not installed; run: pip install 'textlrp[baselines]'"
         ) from error
     return LimeBase
 
@@ -137,7 +137,7 @@ def _partition_explainer() -> Any:
             from shap.explainers import PartitionExplainer
     except ImportError as error:
         raise MissingExtraError(
-            "method 'shap' needs shap, which is not installed; run: pip install 'textlrp[rivals]'"
+            "method 'shap' needs shap, which is not installed; run: pip install 'textlrp[baselines]'"
         ) from error
     return PartitionExplainer
 

@@ -109,10 +109,10 @@ def _folder_refusal(target: Path, kind: FolderKind) -> str:
         return f"holds {marker['purpose']}, not {kind.purpose}"
     else:
         written = {*marker["files"], MARKER}
-    return _foreign_in(target, written) if kind.replaced else ""
+    return _other_files_in(target, written) if kind.replaced else ""
 
 
-def _foreign_in(target: Path, written: Collection[str] | None) -> str:
+def _other_files_in(target: Path, written: Collection[str] | None) -> str:
     """Which file below ``target`` is not ``written`` (None: all are), or is read-only; or an empty string."""
     above = {parent for name in written or () for parent in Path(name).parents}
     for folder, folders, names in os.walk(target):

@@ -14,7 +14,7 @@ from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 __all__ = ["Composite", "Layer"]
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
-"""Kinds that only add up: Zero unless named (a stabiliser at a mean would swallow the score)."""
+"""Kinds that only add up: Zero unless named (a stabilizer at a mean would swallow the score)."""
 
 LAYER_KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
 """The kinds of layers that take a rule."""

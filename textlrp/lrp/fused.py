@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.composite import Composite
-from textlrp.lrp.kernels import landing
+from textlrp.lrp.kernels import window_relevance
 from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.kernels.windows import Floats, Ids
 from textlrp.lrp.maps import Dense, sides, sum_tensors
@@ -29,7 +29,7 @@ from textlrp.lrp.trace_steps import Linear, Windows
 from textlrp.lrp.window_maps import WinningWindows
 
 
-class Landed(NamedTuple):
+class FusedRelevance(NamedTuple):
     """``relevance`` (L, K) of all words, text after text, and the ledger: E ``keys`` (step, cause) of its ``entries``
     (N, K, E)."""
 
@@ -44,7 +44,7 @@ class Landed(NamedTuple):
 
 
 @torch_on_one_thread()
-def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
+def propagate_fused(trace: Trace, composite: Composite, classes: Ids | None) -> FusedRelevance:
     """Propagate the scores of ``classes`` (N, K) of each text to its words, as :func:`propagate` does.
 
     None for ``classes`` is all C in their order. ``trace`` must have its ``windows``. Raises :class:`RuleError` as
@@ -60,8 +60,8 @@ def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
     parts = _flowing_parts(output, shares, chosen, seed)
     own = _window_shares(trace, windows, [rule_of(name) for name in windows.filters])
     relevance = np.empty((len(windows.words), seed.shape[1]), dtype=seed.dtype)
-    unread = np.empty_like(seed)
-    landing.land_winners(
+    ignored = np.empty_like(seed)
+    window_relevance.propagate_winners(
         own.shares,
         own.scale,
         windows.bounds,
@@ -73,7 +73,7 @@ def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
         windows.starts,
         classes,
         relevance,
-        unread,
+        ignored,
     )
     absorbed = {cause: entry.expand_as(trace.scores).numpy() for cause, entry in shares.absorbed.items()}
     keys = [(output.name, cause) for cause in absorbed]
@@ -83,8 +83,8 @@ def land(trace: Trace, composite: Composite, classes: Ids | None) -> Landed:
         entries[..., place] = seed * entry[chosen]
     filters = list(windows.filters.values())
     entries[..., len(absorbed) : -1] = _absorbed(filters, own.absorbed, parts, classes)
-    entries[..., -1] = unread
-    return Landed(relevance, (*keys, (windows.lookup, "unread")), entries)
+    entries[..., -1] = ignored
+    return FusedRelevance(relevance, (*keys, (windows.lookup, "ignored")), entries)
 
 
 def _rules(trace: Trace, composite: Composite) -> Callable[[str], Rule]:

@@ -16,7 +16,7 @@ __all__ = ["AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", 
 
 
 def is_plain_share(rule: Rule) -> bool:
-    """Whether a rule is LRP-0 but for a stabiliser that is there for the division alone."""
+    """Whether a rule is LRP-0 but for a stabilizer that is there for the division alone."""
     guard = Epsilon().epsilon
     return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= guard and rule.bias == "absorb")
 
@@ -36,7 +36,7 @@ class Zero:
     fixed_sign: ClassVar[bool] = False
 
     def shares(self, step: Outputs) -> Shares:
-        return part_products(step, stabiliser=0.0, spread=False)
+        return part_products(step, stabilizer=0.0, spread=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Epsilon:
     """LRP-epsilon: share_j = a_j w_j / (z + ε sign z), with sign 0 = +1.
 
     ``epsilon`` >= 0 keeps small z from blowing up relevance; it absorbs ε sign z of the denominator (cause
-    ``stabiliser``), the bias absorbs b. With ``bias="spread"`` both are instead spread evenly over the inputs of
+    ``stabilizer``), the bias absorbs b. With ``bias="spread"`` both are instead spread evenly over the inputs of
     the output, as Arras et al. 2017 (eqs. 5 and 6) do: relevance is then conserved exactly, but words that an
     output never looked at receive some. Where there is no input they are absorbed after all. On word vectors it
     applies to any layer. Captum's EpsilonRule is the same but for the sign of 0.
@@ -62,42 +62,42 @@ class Epsilon:
         _check_choice(self, "bias", ("absorb", "spread"))
 
     def shares(self, step: Outputs) -> Shares:
-        return part_products(step, stabiliser=self.epsilon, spread=self.bias == "spread")
+        return part_products(step, stabilizer=self.epsilon, spread=self.bias == "spread")
 
 
 @dataclass(frozen=True, slots=True)
 class Gamma:
-    """Generalised LRP-gamma: what agrees with the output in sign counts 1 + γ times.
+    """Generalized LRP-gamma: what agrees with the output in sign counts 1 + γ times.
 
     Where z > 0, share_j = [a_j w_j + γ (a_j w_j)⁺] / [z + γ (sum_j (a_j w_j)⁺ + b⁺)]; where z < 0 the same with ⁻ in
     place of ⁺; an output of exactly 0 gives nothing (``empty``). The bias absorbs b + γ b⁺ or b + γ b⁻ of the
-    denominator. Large ``gamma`` leads towards alpha1beta0, 0 is LRP-0. It applies to word vectors, whose signs are
+    denominator. Large ``gamma`` leads toward alpha1beta0, 0 is LRP-0. It applies to word vectors, whose signs are
     mixed, because it looks at the sign of the product; for inputs >= 0 it is the gamma rule of Montavon et al. 2019
     (section 10.2.3). Captum's GammaRule neither splits negative inputs nor treats the bias or z < 0: it is the same
-    on inputs >= 0 without bias where z > 0, with stabiliser 1e-9.
+    on inputs >= 0 without bias where z > 0, with stabilizer 1e-9.
     Source: Andéol et al. 2021.
     """
 
     gamma: float = 0.25
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_size(self, "gamma")
-        _check_size(self, "stabiliser")
+        _check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
         z, bias = step.outputs, step.bias
         up, down = self.gamma * (z > 0).to(z.dtype), self.gamma * (z < 0).to(z.dtype)
-        favoured = up * bias.clamp(min=0) + down * bias.clamp(max=0)
-        denominator = z + up * step.total(Part.POSITIVE) + down * step.total(Part.NEGATIVE) + favoured
-        divided = divide(denominator, self.stabiliser, nothing=z == 0)
+        favored = up * bias.clamp(min=0) + down * bias.clamp(max=0)
+        denominator = z + up * step.total(Part.POSITIVE) + down * step.total(Part.NEGATIVE) + favored
+        divided = divide(denominator, self.stabilizer, nothing=z == 0)
         flows = (
             Flow(Part.PRODUCT, divided.inverse),
             Flow(Part.POSITIVE, up * divided.inverse),
             Flow(Part.NEGATIVE, down * divided.inverse),
         )
-        return Shares(flows, divided.absorbed | {"bias": (bias + favoured) * divided.inverse})
+        return Shares(flows, divided.absorbed | {"bias": (bias + favored) * divided.inverse})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +109,17 @@ class AlphaBeta:
     it absorbs its α or -β as ``empty``: an output whose inputs all agree in sign conserves only through that entry.
     It applies to word vectors; α = 2, β = 1 doubles contradictions, so relevance of one layer may exceed its score.
     Captum's Alpha1_Beta0_Rule does not split negative inputs and leaves the bias as it is: it is AlphaBeta(1, 0) on
-    inputs >= 0 without bias, with stabiliser 1e-9. Source: Bach et al. 2015, eq. 60.
+    inputs >= 0 without bias, with stabilizer 1e-9. Source: Bach et al. 2015, eq. 60.
     """
 
     alpha: float = 2.0
     beta: float = 1.0
     bias: Literal["absorb", "ignore"] = "absorb"
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "beta", "stabiliser"):
+        for name in ("alpha", "beta", "stabilizer"):
             _check_size(self, name)
         _check_choice(self, "bias", ("absorb", "ignore"))
         if abs(self.alpha - self.beta - 1) > 1e-12 * max(1.0, self.alpha):
@@ -136,7 +136,7 @@ class AlphaBeta:
         return Shares((flows, counter), {cause: part + against[cause] for cause, part in for_it.items()})
 
     def _side(self, step: Outputs, part: Part, weight: float, bias: Tensor) -> tuple[dict[str, Tensor], Flow]:
-        divided = divide(step.total(part) + bias, self.stabiliser, like=step.outputs)
+        divided = divide(step.total(part) + bias, self.stabilizer, like=step.outputs)
         absorbed = divided.absorbed | {"bias": bias * divided.inverse}
         return {cause: weight * share for cause, share in absorbed.items()}, Flow(part, weight * divided.inverse)
 
@@ -151,14 +151,14 @@ class ZPlus:
     Source: Montavon et al. 2017 (Deep Taylor), section 4.2.
     """
 
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabiliser")
+        _check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
-        return one_part(step, Part.POSITIVE, self.stabiliser)
+        return one_part(step, Part.POSITIVE, self.stabilizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +167,20 @@ class WSquare:
 
     Conserves exactly and ignores both the input and the bias: it says which weights are large, not which words
     were read, so on word vectors it is meant for the first layer alone. What it sends to unknown words or padding is
-    ``unread``. Zennit's WSquare keeps b² unless ``zero_params='bias'``. Source: Montavon et al. 2017, section 4.1.
+    ``ignored``. Zennit's WSquare keeps b² unless ``zero_params='bias'``. Source: Montavon et al. 2017, section 4.1.
     """
 
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
         "WSquare at the input was made for pixels: it shares by the size of the weights, whichever words were read."
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabiliser")
+        _check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
-        return one_part(step, Part.SQUARE, self.stabiliser)
+        return one_part(step, Part.SQUARE, self.stabilizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +188,21 @@ class Flat:
     """LRP-flat: share_j = 1 / (number of inputs).
 
     Conserves exactly. It erases the differences between the words of a window, so on text it makes sense only at the
-    first layer, to show where a filter looked. What it sends to unknown words or padding is ``unread``.
+    first layer, to show where a filter looked. What it sends to unknown words or padding is ``ignored``.
     Source: Lapuschkin et al. 2019.
     """
 
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
         "Flat at the input was made for pixels: it shares equally, so every word of a window gets the same share."
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabiliser")
+        _check_size(self, "stabilizer")
 
     def shares(self, step: Outputs) -> Shares:
-        return one_part(step, Part.EVEN, self.stabiliser)
+        return one_part(step, Part.EVEN, self.stabilizer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class ZBox:
 
     low: float | None = None
     high: float | None = None
-    stabiliser: float = 0.0
+    stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
         "ZBox at the input was made for pixels: it compares each word with the extreme values that the inputs can "
@@ -227,7 +227,7 @@ class ZBox:
     )
 
     def __post_init__(self) -> None:
-        _check_size(self, "stabiliser")
+        _check_size(self, "stabilizer")
         if (self.low is None) != (self.high is None):
             raise RuleError(f"{self!r} came; give low and high together, or neither for the model's own bounds.")
         if self.low is not None and self.high is not None:
@@ -236,7 +236,7 @@ class ZBox:
                 raise RuleError(f"{self!r} came; finite low <= 0 <= high are wanted, such as ZBox(-1.0, 1.0).")
 
     def shares(self, step: Outputs) -> Shares:
-        return one_part(step, self._box(step), self.stabiliser)
+        return one_part(step, self._box(step), self.stabilizer)
 
     def _box(self, step: Outputs) -> Box:
         if self.low is not None and self.high is not None:

@@ -104,50 +104,50 @@ def remark_on_text(rule: Rule) -> str:
 
 
 class Divided(NamedTuple):
-    """1 / denominator (0 where that is empty), and what is absorbed of it: stabiliser, empty."""
+    """1 / denominator (0 where that is empty), and what is absorbed of it: stabilizer, empty."""
 
     inverse: Tensor
     absorbed: dict[str, Tensor]
 
 
 def divide(
-    denominator: Tensor, stabiliser: float, *, nothing: Tensor | None = None, like: Tensor | None = None
+    denominator: Tensor, stabilizer: float, *, nothing: Tensor | None = None, like: Tensor | None = None
 ) -> Divided:
-    """Divide by a stabilised denominator; all is ``empty`` where it is zero or ``nothing`` is True.
+    """Divide by a stabilized denominator; all is ``empty`` where it is zero or ``nothing`` is True.
 
     The result has the shape of ``like`` where that is given.
     """
     if like is not None:
         denominator = denominator.expand_as(like)
-    size = denominator.new_tensor(stabiliser)  # two plain numbers in torch.where would make it float32
+    size = denominator.new_tensor(stabilizer)  # two plain numbers in torch.where would make it float32
     added = torch.copysign(size, denominator + 0.0)  # -0.0 + 0.0 is 0.0, and 0 counts as positive
-    stabilised = denominator + added
-    tiny = torch.finfo(stabilised.dtype).tiny  # the inverse of anything smaller may be infinite
-    if nothing is None and stabiliser >= tiny:  # no stabilised denominator is smaller than the stabilizer
-        inverse = stabilised.reciprocal()
-        return Divided(inverse, {"stabiliser": added * inverse})
-    empty = stabilised.abs() < tiny
+    stabilized = denominator + added
+    tiny = torch.finfo(stabilized.dtype).tiny  # the inverse of anything smaller may be infinite
+    if nothing is None and stabilizer >= tiny:  # no stabilized denominator is smaller than the stabilizer
+        inverse = stabilized.reciprocal()
+        return Divided(inverse, {"stabilizer": added * inverse})
+    empty = stabilized.abs() < tiny
     if nothing is not None:
         empty = empty | nothing
-    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilised))
-    return Divided(inverse, {"empty": empty.to(inverse.dtype), "stabiliser": added * inverse})
+    inverse = torch.where(empty, 0, 1 / torch.where(empty, 1, stabilized))
+    return Divided(inverse, {"empty": empty.to(inverse.dtype), "stabilizer": added * inverse})
 
 
-def part_products(step: Outputs, *, stabiliser: float, spread: bool) -> Shares:
+def part_products(step: Outputs, *, stabilizer: float, spread: bool) -> Shares:
     """The shares of Zero and Epsilon: numerators a_j w_j, b and ε sign z over z + ε sign z."""
-    divided = divide(step.outputs, stabiliser)
+    divided = divide(step.outputs, stabilizer)
     absorbed = divided.absorbed | {"bias": step.bias * divided.inverse}
     products = Flow(Part.PRODUCT, divided.inverse)
     if not spread:
         return Shares((products,), absorbed)
     inputs = step.total(Part.EVEN)
     alone = inputs == 0
-    handed_on = absorbed["bias"] + absorbed["stabiliser"]
+    handed_on = absorbed["bias"] + absorbed["stabilizer"]
     even = Flow(Part.EVEN, torch.where(alone, 0, handed_on / inputs.clamp(min=1)))
-    return Shares((products, even), absorbed | {cause: absorbed[cause] * alone for cause in ("bias", "stabiliser")})
+    return Shares((products, even), absorbed | {cause: absorbed[cause] * alone for cause in ("bias", "stabilizer")})
 
 
-def one_part(step: Outputs, part: Part | Box, stabiliser: float) -> Shares:
+def one_part(step: Outputs, part: Part | Box, stabilizer: float) -> Shares:
     """The shares of the rules that divide one part by its own sum."""
-    divided = divide(step.total(part), stabiliser, like=step.outputs)
+    divided = divide(step.total(part), stabilizer, like=step.outputs)
     return Shares((Flow(part, divided.inverse),), divided.absorbed)

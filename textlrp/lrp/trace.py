@@ -30,7 +30,7 @@ class Trace:
     ``steps`` in forward order; ``scores`` (N, C) is the value named ``output``; relevance is wanted at
     the value named ``input``. ``elements`` is the number of elements of the largest value in between
     (documents included): it bounds the memory of the way back. ``windows`` are those of all its convolutions, where
-    they are all that a net reads words with: :func:`textlrp.lrp.fused.land` then propagates in one sweep.
+    they are all that a net reads words with: :func:`textlrp.lrp.fused.propagate_fused` then propagates in one sweep.
     """
 
     steps: Sequence[Step]

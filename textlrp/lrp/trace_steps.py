@@ -171,7 +171,7 @@ class Lookup:
     """The way from word vectors (N, T) or (N, T, D) to words (N, T).
 
     Sums over D where there is one. ``grid`` makes the ids (N, T) that were looked up; what lands on a word of id 0
-    (padding, unknown words, which are zero vectors) is absorbed as ``unread``.
+    (padding, unknown words, which are zero vectors) is absorbed as ``ignored``.
     """
 
     name: str
@@ -184,7 +184,7 @@ class Lookup:
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         words = relevance if relevance.dim() == 3 else relevance.sum(dim=-1)
         read = self.grid() > 0
-        return [words * read], {"unread": (words * ~read).sum(dim=-1)}
+        return [words * read], {"ignored": (words * ~read).sum(dim=-1)}
 
 
 class LateSteps(Sequence[Step]):

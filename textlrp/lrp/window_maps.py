@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from textlrp.lrp.kernels import device, landing
+from textlrp.lrp.kernels import device, window_relevance
 from textlrp.lrp.maps import Bounds, Grid, sides, sum_tensors
 from textlrp.lrp.shares import Box, Part
 
@@ -38,25 +38,25 @@ class WordWindows:
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         targets, documents, windows, _ = factor.shape
-        landed = factor.new_zeros((targets, documents, self.ids.shape[1]))
+        on_words = factor.new_zeros((targets, documents, self.ids.shape[1]))
         met = self.projections(part)
         for offset in range(self.width):
-            landed[:, :, offset : offset + windows] += torch.einsum(
+            on_words[:, :, offset : offset + windows] += torch.einsum(
                 "kntf,ntf->knt", factor, met[:, offset][self.ids[:, offset : offset + windows]]
             )
-        return landed
+        return on_words
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
         targets, documents, windows, filters = factor.shape
         dimensions = self.vectors.shape[1]
-        landed = factor.new_zeros((targets, documents, self.ids.shape[1], dimensions))
+        on_words = factor.new_zeros((targets, documents, self.ids.shape[1], dimensions))
         for inputs, weight in sides(part, self.vectors, self.weight):
             words = inputs.expand_as(self.vectors)[self.ids]
             by_offset = weight.expand_as(self.weight).reshape(dimensions, self.width, filters)
             for offset in range(self.width):
                 reached = slice(offset, offset + windows)
-                landed[:, :, reached] += (factor @ by_offset[:, offset].T) * words[:, reached]
-        return landed
+                on_words[:, :, reached] += (factor @ by_offset[:, offset].T) * words[:, reached]
+        return on_words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ class WinningWindows:
             if self._elsewhere:
                 signed = device.signed_contributions_on_device(self.vectors, by_filter, self.words, self.start.long())
             else:
-                positive, negative = landing.signed_contributions(
+                positive, negative = window_relevance.signed_contributions(
                     self.vectors.numpy(), by_filter.numpy(), self.words.numpy(), self.start.long().numpy()
                 )
                 signed = torch.from_numpy(positive), torch.from_numpy(negative)
@@ -124,12 +124,12 @@ class WinningWindows:
         targets, documents, filters = factor.shape
         tokens = self.words.shape[1]
         contributions = self.contributions(part)
-        landed = factor.new_zeros((documents * tokens, targets))
+        on_words = factor.new_zeros((documents * tokens, targets))
         row = torch.arange(documents, device=self.start.device)[:, None] * tokens + self.start
         for offset in range(self.products.shape[2]):
             values = (factor * contributions[:, :, offset]).permute(1, 2, 0).reshape(documents * filters, targets)
-            landed.index_add_(0, (row + offset).reshape(-1), values)
-        return landed.reshape(documents, tokens, targets).permute(2, 0, 1)
+            on_words.index_add_(0, (row + offset).reshape(-1), values)
+        return on_words.reshape(documents, tokens, targets).permute(2, 0, 1)
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
         return sum_tensors(
@@ -145,7 +145,7 @@ class WinningWindows:
         if self._elsewhere:
             return device.spread_on_device(factor, by_filter, self.start.long(), tokens)
         starts = self.start.long().numpy()
-        spread = landing.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
+        spread = window_relevance.spread_over_windows(factor.numpy(), by_filter.numpy(), starts, tokens)
         return torch.from_numpy(spread)
 
     def _by_filter(self, weight: Tensor) -> Tensor:

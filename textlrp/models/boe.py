@@ -50,7 +50,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         embedding_dim: int = 200,
         vectors: VectorSource = "ppmi",
         tune_vectors: bool = True,
-        standardise_vectors: bool = False,
+        standardize_vectors: bool = False,
         max_epochs: int = 10,
         batch_size: int = 32,
         learning_rate: float = 5e-3,
@@ -77,7 +77,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         self.embedding_dim = embedding_dim
         self.vectors = vectors
         self.tune_vectors = tune_vectors
-        self.standardise_vectors = standardise_vectors
+        self.standardize_vectors = standardize_vectors
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate

@@ -39,7 +39,7 @@ class CNNClassifier(NetClassifier):
     vectors : "ppmi" (from the training texts, see :mod:`textlrp.text.cooccurrence`), None (random), the
         path of a word2vec, GloVe, fastText or npz file, a spaCy pipeline's name, or a ``Vectors``.
     tune_vectors : whether training moves the word vectors.
-    standardise_vectors : whether the vectors are brought to one length, and each dimension to mean 0 and standard
+    standardize_vectors : whether the vectors are brought to one length, and each dimension to mean 0 and standard
         deviation 1, before training; worth it where training does not move them.
     max_epochs, batch_size, learning_rate, weight_decay : of AdamW under a one-cycle schedule.
     dropout : share of the pooled features silenced in each training step.
@@ -71,7 +71,7 @@ class CNNClassifier(NetClassifier):
         pooling: Pooling = "max",
         vectors: VectorSource = "ppmi",
         tune_vectors: bool = True,
-        standardise_vectors: bool = False,
+        standardize_vectors: bool = False,
         max_epochs: int = 15,
         batch_size: int = 64,
         learning_rate: float = 3e-3,
@@ -98,7 +98,7 @@ class CNNClassifier(NetClassifier):
         self.pooling = pooling
         self.vectors = vectors
         self.tune_vectors = tune_vectors
-        self.standardise_vectors = standardise_vectors
+        self.standardize_vectors = standardize_vectors
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -125,7 +125,7 @@ class CNNClassifier(NetClassifier):
     ) -> Self:
         """One of the paper's nets: 300-d static vectors, cased Treebank tokens (extra ``paper``), 400 of them.
 
-        The paper took Google News vectors; give their path as ``vectors``. They are standardised, as in the paper.
+        The paper took Google News vectors; give their path as ``vectors``. They are standardized, as in the paper.
         """
         if net not in ARRAS:
             raise OptionError(f"no net of the paper is called {net!r}; there are {', '.join(ARRAS)}.")
@@ -136,7 +136,7 @@ class CNNClassifier(NetClassifier):
             embedding_dim=300,
             vectors=vectors,
             tune_vectors=False,
-            standardise_vectors=True,
+            standardize_vectors=True,
             tokenizer="treebank",
             lowercase=False,
             max_tokens=400,

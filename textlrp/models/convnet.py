@@ -78,7 +78,7 @@ class ConvNet:
         """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
         if self.pooling == "max" and self.table.device.type == "cpu":
             return self._trace_windows(packed)
-        grid = torch.from_numpy(packed.padded(at_least=max(self.widths))).to(self.table.device)
+        grid = torch.from_numpy(packed.padded(min_words=max(self.widths))).to(self.table.device)
         vectors = self.table[torch.from_numpy(packed.distinct).to(grid.device)]
         branch = self._mean_branch if self.pooling == "mean" else self._max_branch
         branches = [branch(width, packed, grid, vectors) for width in self.widths]
@@ -105,7 +105,7 @@ class ConvNet:
         def steps() -> tuple[Step, ...]:
             @cache
             def grid() -> Tensor:
-                return torch.from_numpy(packed.padded_words(at_least=max(self.widths)))
+                return torch.from_numpy(packed.padded_words(min_words=max(self.widths)))
 
             branches, first, begin = [], 0, 0
             for width in self.widths:

@@ -65,6 +65,6 @@ class FeaturesToWords:
         self.shape = (texts, longest)
 
     def __call__(self, relevance: Tensor) -> Tensor:
-        landed = relevance.new_zeros((relevance.shape[0], self.shape[0] * self.shape[1]))
-        landed.index_add_(1, self.place, relevance[:, self.text, self.entry] * self.share.to(relevance.dtype))
-        return landed.reshape(relevance.shape[0], *self.shape)
+        on_words = relevance.new_zeros((relevance.shape[0], self.shape[0] * self.shape[1]))
+        on_words.index_add_(1, self.place, relevance[:, self.text, self.entry] * self.share.to(relevance.dtype))
+        return on_words.reshape(relevance.shape[0], *self.shape)

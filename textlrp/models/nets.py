@@ -50,7 +50,7 @@ class NetClassifier(TextClassifier):
         *TextClassifier.training_options,
         "vectors",
         "tune_vectors",
-        "standardise_vectors",
+        "standardize_vectors",
         "embedding_dim",
         "max_epochs",
         "batch_size",
@@ -66,7 +66,7 @@ class NetClassifier(TextClassifier):
 
     vectors: VectorSource
     tune_vectors: bool
-    standardise_vectors: bool
+    standardize_vectors: bool
     embedding_dim: int
     max_epochs: int
     batch_size: int
@@ -134,8 +134,8 @@ class NetClassifier(TextClassifier):
             table = _rare_words_longer(made, vocabulary)
         else:
             table = noise.normal(size=(len(vocabulary) + 1, self.embedding_dim))
-        if self.standardise_vectors:
-            table = _standardised(table)
+        if self.standardize_vectors:
+            table = _standardized(table)
         table[0] = 0
         spread = float(table[1:].std()) or 1.0
         return (table * (VECTOR_SCALE / spread)).astype(np.float32)
@@ -207,7 +207,7 @@ class NetClassifier(TextClassifier):
             raise ModelError("row 0 of embedding, the vector of unknown words, must be zero; it is not.")
 
     def _check_options(self) -> None:
-        for name in ("tune_vectors", "standardise_vectors"):
+        for name in ("tune_vectors", "standardize_vectors"):
             check_flag(name, getattr(self, name))
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
             check_whole(name, getattr(self, name))
@@ -234,7 +234,7 @@ def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> ND
     return scaled
 
 
-def _standardised(table: NDArray[Any]) -> NDArray[np.float64]:
+def _standardized(table: NDArray[Any]) -> NDArray[np.float64]:
     """Words (V + 1, D) at one length, then each dimension at mean 0 and standard deviation 1 over the vocabulary.
 
     Else the first dimensions of an SVD, and frequent words, outweigh the rest where training does not move vectors.

@@ -137,7 +137,7 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
         raise DataError("no texts came; at least two, of two classes, are wanted.")
     for row, label in enumerate(labels):
         if _is_missing(label):
-            raise DataError(f"row {row} has no label; drop unlabelled rows before fitting.")
+            raise DataError(f"row {row} has no label; drop unlabeled rows before fitting.")
         if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
             raise DataError(f"row {row} has several labels ({label!r}); one label a text is wanted.")
         if isinstance(label, (int, np.integer)) and not -(2**63) <= label < 2**63:

@@ -52,13 +52,13 @@ class Packed:
         """Words of the longest text."""
         return int(self.lengths.max(initial=0))
 
-    def padded(self, at_least: int = 1) -> Ids:
-        """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``at_least`` that long."""
-        return grid(self.ids, self.starts, at_least=at_least)
+    def padded(self, min_words: int = 1) -> Ids:
+        """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``min_words`` that long."""
+        return grid(self.ids, self.starts, min_words=min_words)
 
-    def padded_words(self, at_least: int = 1) -> Ids:
+    def padded_words(self, min_words: int = 1) -> Ids:
         """(N, T) vocabulary ids, as :meth:`padded`."""
-        return grid(self.words, self.starts, at_least=at_least)
+        return grid(self.words, self.starts, min_words=min_words)
 
 
 def pack(texts: Sequence[Ids]) -> Packed:

@@ -21,7 +21,7 @@ from textlrp.lrp.trace_steps import Absorbed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ToWords:
-    """Relevance (K, N, E) of features -> (K, N, L) of words; what no word stands for is ``unread``.
+    """Relevance (K, N, E) of features -> (K, N, L) of words; what no word stands for is ``ignored``.
 
     ``shares`` (N × (L + 1), N × E), CSR, each column adding up to 1; ``shape`` is (N, L).
     """
@@ -36,9 +36,9 @@ class ToWords:
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         features = relevance.numpy().reshape(relevance.shape[0], -1)
-        landed = np.ascontiguousarray((self.shares @ features.T).T)
-        words = torch.from_numpy(landed).reshape(relevance.shape[0], self.shape[0], self.shape[1] + 1)
-        return [words[..., :-1]], {"unread": words[..., -1]}
+        on_words = np.ascontiguousarray((self.shares @ features.T).T)
+        words = torch.from_numpy(on_words).reshape(relevance.shape[0], self.shape[0], self.shape[1] + 1)
+        return [words[..., :-1]], {"ignored": words[..., -1]}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array
 
 
 def joint_shares(shares: Sequence[Any], counts: Array, most: int, longest: int, dtype: str) -> Any:
-    """The shares of each text, (E, L + 1) with the last unread, as one map (N × (longest + 1), N × most), CSR."""
+    """The shares of each text, (E, L + 1) with the last ignored, as one map (N × (longest + 1), N × most), CSR."""
     rows, columns, data = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, dtype)]
     for n, own in enumerate(shares):
         entries = own.tocoo()

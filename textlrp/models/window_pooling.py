@@ -24,10 +24,10 @@ class WindowMax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         packed, width, where = ctx.saved
-        landed = kernels.scatter_winners(
+        on_words = kernels.scatter_winners(
             gradients[0].contiguous().numpy(), where, packed.ids, packed.starts, width, len(packed.distinct)
         )
-        return torch.from_numpy(landed), None, None
+        return torch.from_numpy(on_words), None, None
 
 
 class WindowMean(torch.autograd.Function):
@@ -42,7 +42,7 @@ class WindowMean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         projections, bias, packed, width = ctx.saved
-        landed, bias_landed = mean_kernels.scatter_means(
+        on_words, bias_landed = mean_kernels.scatter_means(
             gradients[0].contiguous().numpy(), projections, bias, packed.ids, packed.starts, width
         )
-        return torch.from_numpy(landed), torch.from_numpy(bias_landed), None, None
+        return torch.from_numpy(on_words), torch.from_numpy(bias_landed), None, None

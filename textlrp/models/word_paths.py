@@ -25,7 +25,7 @@ Change = Literal["zero", "insert", "remove", "single"]
 """What a step does to a word.
 
 ``zero``: its vector becomes zero, its position stays. ``insert``: all vectors are zero at first, and it comes back.
-``remove``: it goes, and its neighbours close up. ``single``: as ``zero``, but from the whole text each time.
+``remove``: it goes, and its neighbors close up. ``single``: as ``zero``, but from the whole text each time.
 """
 
 FEATURES_TOGETHER = 1 << 24

@@ -12,9 +12,9 @@ from textlrp.reports.numbers import decimals, number
 
 CAUSES = {
     "bias": "the model’s bias",
-    "stabiliser": "the rule’s stabiliser",
+    "stabilizer": "the rule’s stabilizer",
     "empty": "parts with nothing to share",
-    "unread": "unread positions",
+    "ignored": "ignored positions",
     "absent": "words the text does not have",
     "baseline": "the score of an empty text",
     "unsummed": "the method’s numeric remainder",

@@ -21,7 +21,7 @@ class ClassRow:
     width: float
     row: int | None
     predicted: bool
-    gold: bool
+    true_label: bool
 
 
 def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
@@ -39,7 +39,7 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
             width=round(100 * abs(float(scores[c])) / extent, 1),
             row=rows.get(c),
             predicted=c == explanation.predicted,
-            gold=explanation.labels[c] == explanation.gold,
+            true_label=explanation.labels[c] == explanation.true_label,
         )
         for c in np.argsort(-scores, kind="stable").tolist()
     )

@@ -1,7 +1,7 @@
 """What a mail-safe fragment says: marks whose sign stays where a reader of mail drops every style.
 
-Sanitisers (GitHub's among them) drop ``style``, ``class`` and ``id`` but keep a list of old elements, so a strong
-mark is an element of its own kind and a colour besides: ``<b><ins>`` for, ``<i><s>`` against. A line of the text is
+Sanitizers (GitHub's among them) drop ``style``, ``class`` and ``id`` but keep a list of old elements, so a strong
+mark is an element of its own kind and a color besides: ``<b><ins>`` for, ``<i><s>`` against. A line of the text is
 an element too, and spaces that HTML would fold do not break: the text keeps its shape without ``white-space``.
 """
 
@@ -36,11 +36,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """How marks look, strong ones first on either side, and what a mark of full colour is worth."""
+    """How marks look, strong ones first on either side, and what a mark of full color is worth."""
 
     speaks_for: tuple[Mark, ...]
     speaks_against: tuple[Mark, ...]
-    unread: Mark | None
+    ignored: Mark | None
     largest: str
 
 
@@ -56,11 +56,11 @@ def key(explanation: Explanation, row: int, shades: Shades) -> Key:
     def sample(text: str, share: int) -> Mark:
         return _mark(TextRun(text, Status.READ, ((0, share),), ""), shades)
 
-    unread = [status for status in np.unique(explanation.status).tolist() if status != Status.READ]
+    ignored = [status for status in np.unique(explanation.status).tolist() if status != Status.READ]
     return Key(
         (sample("strongly for", 100), sample("for", 20)),
         (sample("against", -20), sample("strongly against", -100)),
-        _mark(TextRun("not read", Status.SKIPPED, (), ""), shades) if unread else None,
+        _mark(TextRun("not read", Status.SKIPPED, (), ""), shades) if ignored else None,
         number(largest, decimals(largest)),
     )
 
@@ -74,7 +74,7 @@ def _mark(run: TextRun, shades: Shades) -> Mark:
         return Mark(run.text, "small", f"font-size:100%;color:{shades.soft}", title=run.title)
     share = run.shares[0][1]
     ground = mixed(shades.speaks_for if share > 0 else shades.speaks_against, shades.paper, abs(share))
-    # ink beside every ground: a dark screen may turn the colour that is inherited, and leave the ground
+    # ink beside every ground: a dark screen may turn the color that is inherited, and leave the ground
     style = f"background-color:{ground};color:{shades.ink}"
     step = strength(share)
     if step == 1:

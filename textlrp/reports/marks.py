@@ -62,7 +62,7 @@ class WordSums(NamedTuple):
 
 
 def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np.float64]:
-    """(K', T) the relevance of these rows in float64; 0 where it is unread or not a finite number."""
+    """(K', T) the relevance of these rows in float64; 0 where it is ignored or not a finite number."""
     values = explanation.relevance[list(rows)].astype(np.float64)
     values[~np.isfinite(values)] = 0.0
     values[:, ~explanation.seen] = 0.0

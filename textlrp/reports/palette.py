@@ -1,8 +1,8 @@
-"""The colours of a page, for light and dark screens, as frozen values.
+"""The colors of a page, for light and dark screens, as frozen values.
 
-``speaks_for`` and ``speaks_against`` are the colours at full strength; a word shows them mixed with
+``speaks_for`` and ``speaks_against`` are the colors at full strength; a word shows them mixed with
 the paper in proportion to its relevance. Ink on either of them, at any strength, keeps a contrast of
-at least 4.5 (WCAG 2.2 AA), and so does the soft ink of unread text on paper.
+at least 4.5 (WCAG 2.2 AA), and so does the soft ink of ignored text on paper.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from textlrp.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """One screen's colours as ``#rrggbb``; the ``…_line`` colours underline strong words and fill bars."""
+    """One screen's colors as ``#rrggbb``; the ``…_line`` colors underline strong words and fill bars."""
 
     speaks_for: str
     speaks_against: str
@@ -30,7 +30,7 @@ class Shades:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """A name, the colours' names for sentences (for, against), and the shades of light and dark screens."""
+    """A name, the colors' names for sentences (for, against), and the shades of light and dark screens."""
 
     name: str
     words: tuple[str, str]
@@ -64,9 +64,9 @@ _PALETTES = (
 )
 
 
-def mixed(colour: str, paper: str, percent: int) -> str:
-    """A colour on paper at a strength of 0 to 100 percent, all as ``#rrggbb``."""
-    parts = ((int(colour[i : i + 2], 16), int(paper[i : i + 2], 16)) for i in (1, 3, 5))
+def mixed(color: str, paper: str, percent: int) -> str:
+    """A color on paper at a strength of 0 to 100 percent, all as ``#rrggbb``."""
+    parts = ((int(color[i : i + 2], 16), int(paper[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round((one * percent + other * (100 - percent)) / 100):02x}" for one, other in parts)
 
 

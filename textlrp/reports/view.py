@@ -73,7 +73,7 @@ class DocumentView:
     predicted: str
     score: str
     probability: str | None
-    gold: str | None
+    true_label: str | None
     right: bool | None
     snippet: str
     runs: list[TextRun]
@@ -117,8 +117,10 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         predicted=explanation.labels[best],
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
-        gold=explanation.gold,
-        right=explanation.gold == explanation.labels[best] if explanation.gold in explanation.labels else None,
+        true_label=explanation.true_label,
+        right=explanation.true_label == explanation.labels[best]
+        if explanation.true_label in explanation.labels
+        else None,
         snippet=snippet(explanation),
         runs=text_runs,
         sentences=found,
@@ -207,7 +209,7 @@ def _top_rows(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: f
 def _document_facts(explanation: Explanation) -> tuple[Fact, ...]:
     facts = (
         Fact("document", explanation.document_id),
-        Fact("own label", explanation.gold or ""),
+        Fact("own label", explanation.true_label or ""),
         Fact("method", method_title(explanation)),
         Fact("rule", explanation.rule),
         Fact("start", start_title(explanation)),

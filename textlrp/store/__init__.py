@@ -6,7 +6,7 @@ the row:
 | column | shape | contents |
 |---|---|---|
 | ``row`` | | position of the document in the input, from 0 |
-| ``document_id``, ``gold`` | | the document's name; its true label or null |
+| ``document_id``, ``true_label`` | | the document's name; its true label or null |
 | ``predicted``, ``scores`` | (C,) | predicted class; scores before the softmax |
 | ``targets``, ``versus`` | (K,) | positions of the explained classes, and of what each is contrasted with or -1 |
 | ``words`` | (L,) | the words as the model looks them up |

@@ -32,7 +32,7 @@ GROUP_BYTES = 1 << 25
 _TEXT, _TEXTS, _WHOLE_NUMBERS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int32())
 _SINGLES, _MATRIX = pa.list_(pa.float32()), pa.list_(pa.list_(pa.float32()))
 _ALWAYS = {
-    "row": pa.int64(), "document_id": _TEXT, "gold": _TEXT, "predicted": _TEXT, "scores": _SINGLES,
+    "row": pa.int64(), "document_id": _TEXT, "true_label": _TEXT, "predicted": _TEXT, "scores": _SINGLES,
     "targets": _WHOLE_NUMBERS, "versus": _WHOLE_NUMBERS,
     "words": _TEXTS, "starts": _WHOLE_NUMBERS, "ends": _WHOLE_NUMBERS, "status": pa.list_(pa.uint8()),
     "scale": pa.float32(), "relevance": _MATRIX, "absorbed": _SINGLES, "left_out": _SINGLES,
@@ -50,7 +50,7 @@ _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
     "use_dictionary": [
-        "document_id", "gold", "predicted", "method", "rule", "model", "version", "start",
+        "document_id", "true_label", "predicted", "method", "rule", "model", "version", "start",
         *(name + _OF_ELEMENTS for name in ("targets", "versus", "words", "status", "labels", "counts", "notes")),
     ],
     "column_encoding": dict.fromkeys(("row", "starts" + _OF_ELEMENTS, "ends" + _OF_ELEMENTS), "DELTA_BINARY_PACKED"),
@@ -86,7 +86,7 @@ class About:
 
 
 def _schema(kinds: Mapping[str, pa.DataType], about: Mapping[str, Any]) -> pa.Schema:
-    columns = [pa.field(name, kind, name in ("gold", "probabilities")) for name, kind in kinds.items()]
+    columns = [pa.field(name, kind, name in ("true_label", "probabilities")) for name, kind in kinds.items()]
     return pa.schema(columns, metadata={METADATA: json.dumps({"format": VERSION, **about})})
 
 
@@ -120,7 +120,7 @@ class TableRow:
 
     row: int
     document_id: str
-    gold: str | None
+    true_label: str | None
     predicted: str
     scores: NDArray[Any]
     targets: Sequence[int]

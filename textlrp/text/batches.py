@@ -84,11 +84,11 @@ def end_to_end(texts: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], N
 
 
 def grid(
-    values: NDArray[np.int64], starts: NDArray[np.int64], *, at_least: int = 0, fill: int = 0
+    values: NDArray[np.int64], starts: NDArray[np.int64], *, min_words: int = 0, fill: int = 0
 ) -> NDArray[np.int64]:
-    """Values (W,) of texts end to end as a matrix (N, L), filled at the right; L is ``at_least`` that long."""
+    """Values (W,) of texts end to end as a matrix (N, L), filled at the right; L is ``min_words`` that long."""
     lengths = np.diff(starts)
-    longest = max(at_least, int(lengths.max(initial=0)))
+    longest = max(min_words, int(lengths.max(initial=0)))
     matrix = np.full((len(lengths), longest), fill, dtype=np.int64)
     matrix[np.arange(longest) < lengths[:, None]] = values
     return matrix

@@ -28,7 +28,7 @@ class Reader:
 
     A token is skipped if it starts inside a range that ``skip(text)`` or the document itself marks. With
     ``punctuation`` the model reads numbers, symbols and punctuation marks too, not words alone.
-    Each distinct chunk of text is tokenised, filtered and normalised once and then remembered. Texts are read
+    Each distinct chunk of text is tokenized, filtered and normalized once and then remembered. Texts are read
     fastest many at once: :meth:`encode_readings`, :meth:`read_all`.
     Raises :class:`OptionError` if ``max_tokens`` is below 1.
     """

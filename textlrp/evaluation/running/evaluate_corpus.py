@@ -1,4 +1,4 @@
-"""Measure a model's explanations on a labelled corpus: plain data first, then a page.
+"""Measure a model's explanations on a labeled corpus: plain data first, then a page.
 
 Every stage is kept in a folder beside the results, so that an interrupted run goes on where it was.
 """
@@ -58,8 +58,8 @@ def evaluate(
     if documents is None:
         plan = alone(plan)
     documents = list(documents or ())
-    for asked in (*plan.methods, *plan.slow):
-        asked.how(model)
+    for spec in (*plan.methods, *plan.slow):
+        spec.settings(model)
     if plan.rationales is not None:
         read_marked(plan.rationales)  # a wrong file is refused before anything is measured
     measured = plan.measures != RATIONALES_ALONE
@@ -76,7 +76,9 @@ def evaluate(
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.gold)[corpus.gold >= 0].mean()) if measured else None,
+        "accuracy": float((corpus.predicted == corpus.true_label)[corpus.true_label >= 0].mean())
+        if measured
+        else None,
     }
     try:
         results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, say))
@@ -111,7 +113,7 @@ def _circumstances(model: Classifier, documents: Sequence[Document], plan: Evalu
         "version": __version__,
         "model": model.fingerprint_,
         "corpus": digest.hexdigest(),
-        "options": [plan.sample, plan.steps, plan.at_least, plan.draws, plan.smaller, plan.seed],
+        "options": [plan.sample, plan.steps, plan.min_words, plan.draws, plan.smaller, plan.seed],
     }
 
 

@@ -9,7 +9,7 @@ from textlrp.class_words import ClassWord, class_words
 from textlrp.errors import DataError
 from textlrp.evaluation.intervals import paired_difference
 from textlrp.evaluation.marked_words import LEVELS, By
-from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import read_marked, skipped_text
 from textlrp.evaluation.rationales import (
@@ -22,7 +22,7 @@ from textlrp.evaluation.rationales import (
 )
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
-from textlrp.evaluation.sanity import ledger_shares, randomisation_check, stability
+from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
 from textlrp.models.cnn import has_winning_windows
@@ -32,14 +32,14 @@ def pointing(run: EvaluationRun) -> dict[str, Any]:
     """The hybrid-document pointing game."""
     hybrids = hybrid_documents(run.documents, seed=run.plan.seed, most=run.plan.hybrids)
     rows = []
-    for asked in (*run.plan.methods, Asked(RANDOM, Random(run.plan.seed))):
-        how = asked.how(run.model)
+    for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
+        settings = spec.settings(run.model)
 
-        def make(asked: Asked = asked) -> dict[str, Any]:
-            run.say(f"  {asked.title}: {len(hybrids):,} hybrids")
-            found = pointing_game(run.model, hybrids, method=asked.method, rule=asked.rule)
+        def make(spec: MethodSpec = spec) -> dict[str, Any]:
+            run.say(f"  {spec.title}: {len(hybrids):,} hybrids")
+            found = pointing_game(run.model, hybrids, method=spec.method, rule=spec.rule)
             return {
-                "method": asked.title,
+                "method": spec.title,
                 "accuracy": found.accuracy,
                 "interval": list(found.interval),
                 "hits": found.hits,
@@ -47,7 +47,7 @@ def pointing(run: EvaluationRun) -> dict[str, Any]:
                 "discarded": found.discarded,
             }
 
-        rows.append(run.stages.plain(f"pointing by word {how.name} {how.printed} {run.plan.hybrids}", make))
+        rows.append(run.stages.plain(f"pointing by word {settings.name} {settings.printed} {run.plan.hybrids}", make))
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 
@@ -59,9 +59,9 @@ def rationales(run: EvaluationRun) -> dict[str, Any] | None:
     if skipped:
         run.notes.append(skipped_text(run.plan.rationales, len(rationales), skipped))
     maps = {}
-    for asked in (*run.plan.methods, Asked(RANDOM, Random(run.plan.seed))):
-        run.say(f"  {asked.title}: {len(rationales):,} texts")
-        maps[asked.title] = list(explain_rationales(run.model, rationales, method=asked.method, rule=asked.rule))
+    for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
+        run.say(f"  {spec.title}: {len(rationales):,} texts")
+        maps[spec.title] = list(explain_rationales(run.model, rationales, method=spec.method, rule=spec.rule))
     labels = [why.labels[why.predicted] for why in next(iter(maps.values()))]
     baselines: dict[str, Callable[[By], Agreement]] = {
         "late words first": lambda by: position_agreement(rationales, first="late", by=by),
@@ -112,12 +112,12 @@ def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
 
 def words(run: EvaluationRun) -> list[dict[str, Any]]:
     """The words and phrases of each class, by the reference method."""
-    asked = run.plan.methods[0]
+    spec = run.plan.methods[0]
 
     def make() -> list[dict[str, Any]]:
         phrases = 10 if has_winning_windows(run.model) else 0
         with progress("words of the classes", len(run.documents)) as done:
-            whys = explain(run.model, iter(run.documents), method=asked.method, rule=asked.rule, phrases=phrases)
+            whys = explain(run.model, iter(run.documents), method=spec.method, rule=spec.rule, phrases=phrases)
             found = class_words(_counted(whys, done))
         return [
             {
@@ -129,7 +129,7 @@ def words(run: EvaluationRun) -> list[dict[str, Any]]:
             for each in found
         ]
 
-    made: list[dict[str, Any]] = run.stages.plain(f"words {asked.how(run.model).printed}", make)
+    made: list[dict[str, Any]] = run.stages.plain(f"words {spec.settings(run.model).printed}", make)
     return made
 
 
@@ -140,8 +140,8 @@ def _word_counts(word: ClassWord) -> dict[str, Any]:
 
 def sanity(run: EvaluationRun) -> dict[str, Any]:
     """Maps of the model against maps of the same model with random weights."""
-    documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
-    found = randomisation_check(run.model, documents, method=asked.method, rule=asked.rule, seed=run.plan.seed)
+    documents, spec = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    found = randomization_check(run.model, documents, method=spec.method, rule=spec.rule, seed=run.plan.seed)
     rows = [
         {"layer": each.layer, "rank_correlation": each.rank_correlation, "interval": list(each.interval)}
         for each in found
@@ -151,12 +151,12 @@ def sanity(run: EvaluationRun) -> dict[str, Any]:
 
 def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
     """Maps of the model against those of the other models."""
-    documents, asked = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    documents, spec = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
     rows = []
     for name, other in run.plan.others.items():
-        own = list(explain(run.model, documents, method=asked.method, rule=asked.rule))
+        own = list(explain(run.model, documents, method=spec.method, rule=spec.rule))
         targets = [run.model.classes_.tolist()[why.predicted] for why in own]
-        others = explain(other, documents, targets=targets, method=asked.method, rule=asked.rule)
+        others = explain(other, documents, targets=targets, method=spec.method, rule=spec.rule)
         found = stability(own, others)
         rows.append(
             {
@@ -172,22 +172,22 @@ def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
 
 def ledger(run: EvaluationRun) -> list[dict[str, Any]]:
     """What the steps absorb of the score, by the reference method."""
-    asked = run.plan.methods[0]
-    whys = explain(run.model, run.some(run.plan.smaller), method=asked.method, rule=asked.rule)
+    spec = run.plan.methods[0]
+    whys = explain(run.model, run.some(run.plan.smaller), method=spec.method, rule=spec.rule)
     return [each._asdict() for each in ledger_shares(whys)]
 
 
 def methods(run: EvaluationRun) -> list[dict[str, Any]]:
     """What was compared, and its time per document."""
     rows = []
-    for asked in (*run.plan.methods, *run.plan.slow):
-        how = asked.how(run.model)
+    for spec in (*run.plan.methods, *run.plan.slow):
+        settings = spec.settings(run.model)
         rows.append(
             {
-                "title": asked.title,
-                "method": how.name,
-                "rule": how.printed,
-                "seconds_per_document": run.seconds.get(asked.title),
+                "title": spec.title,
+                "method": settings.name,
+                "rule": settings.printed,
+                "seconds_per_document": run.seconds.get(spec.title),
             }
         )
     return rows

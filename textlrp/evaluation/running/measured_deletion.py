@@ -17,10 +17,10 @@ from textlrp.evaluation.deletion import (
     Protocol,
     documents_of,
     protocol_results,
-    still_right,
+    still_correct,
 )
 from textlrp.evaluation.eraser import eraser_scores
-from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.plan import RANDOM
 from textlrp.evaluation.running.run_state import EvaluationRun, progress
 
@@ -54,16 +54,16 @@ def deletion(run: EvaluationRun) -> dict[str, Any]:
             measured = _protocol(run, protocol, every, DocumentGroup("sample", run.sampled))
             found.append(measured | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (a sample)"})
         run.notes.append(
-            f"{' and '.join(asked.title for asked in run.plan.slow)} were measured on {int(run.sampled.sum())} "
+            f"{' and '.join(spec.title for spec in run.plan.slow)} were measured on {int(run.sampled.sum())} "
             f"documents drawn with seed {run.plan.seed}, the other methods there on the same ones."
         )
-    return {"steps": run.plan.steps, "at_least": run.plan.at_least, "protocols": found}
+    return {"steps": run.plan.steps, "min_words": run.plan.min_words, "protocols": found}
 
 
 def _protocol(
-    run: EvaluationRun, protocol: Protocol, methods: Sequence[Asked], part: DocumentGroup
+    run: EvaluationRun, protocol: Protocol, methods: Sequence[MethodSpec], part: DocumentGroup
 ) -> dict[str, Any]:
-    rights = {asked.title: _still_right(run, protocol, asked, part, reverse=False) for asked in methods}
+    rights = {spec.title: _still_right(run, protocol, spec, part, reverse=False) for spec in methods}
     reference = methods[0]
     rights[f"{reference.title}, reversed"] = _still_right(run, protocol, reference, part, reverse=True)
     rights[RANDOM] = _random(run, protocol, part)
@@ -71,21 +71,21 @@ def _protocol(
 
 
 def _still_right(
-    run: EvaluationRun, protocol: Protocol, asked: Asked, part: DocumentGroup, *, reverse: bool
+    run: EvaluationRun, protocol: Protocol, spec: MethodSpec, part: DocumentGroup, *, reverse: bool
 ) -> Array:
-    how = asked.how(run.model)
-    slow = asked in run.plan.slow
+    settings = spec.settings(run.model)
+    slow = spec in run.plan.slow
 
     def make() -> Mapping[str, Array]:
-        predicted, gold = run.relevances(asked, sampled=slow)
-        relevances = part.of(gold if protocol.target == "gold" else predicted)
-        return {"right": _still_correct(run, protocol, relevances, asked.title, reverse=reverse)}
+        predicted, true_label = run.relevances(spec, sampled=slow)
+        relevances = part.of(true_label if protocol.target == "true_label" else predicted)
+        return {"right": _still_correct(run, protocol, relevances, spec.title, reverse=reverse)}
 
     order = "reversed" if reverse else "in order"
-    key = f"deletion {protocol.name} {protocol.change} {part.name} {order} {how.name} {how.printed}"
+    key = f"deletion {protocol.name} {protocol.change} {part.name} {order} {settings.name} {settings.printed}"
     right = run.stages.arrays(key, make)["right"]
-    if asked.title not in run.seconds:
-        run.relevances(asked, sampled=slow)  # for its time alone: it is there already
+    if spec.title not in run.seconds:
+        run.relevances(spec, sampled=slow)  # for its time alone: it is there already
     return right
 
 
@@ -106,14 +106,14 @@ def _random(run: EvaluationRun, protocol: Protocol, part: DocumentGroup) -> Arra
 def _still_correct(
     run: EvaluationRun, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False
 ) -> Array:
-    wanted = documents_of(run.corpus, protocol, run.plan.at_least)
+    wanted = documents_of(run.corpus, protocol, run.plan.min_words)
     with progress(f"{title}: {protocol.title}", int(wanted.sum())) as done:
-        return still_right(
+        return still_correct(
             run.corpus,
             protocol,
             relevances,
             steps=run.plan.steps,
-            at_least=run.plan.at_least,
+            min_words=run.plan.min_words,
             reverse=reverse,
             progress=done,
         )
@@ -126,16 +126,16 @@ def eraser(run: EvaluationRun) -> list[dict[str, Any]]:
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
     rows = [
         run.stages.plain(
-            f"eraser {asked.how(run.model).printed} {asked.title}",
-            partial(_eraser_row_of, run, asked, wanted),
+            f"eraser {spec.settings(run.model).printed} {spec.title}",
+            partial(_eraser_row_of, run, spec, wanted),
         )
-        for asked in run.plan.methods
+        for spec in run.plan.methods
     ]
     return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, wanted))]
 
 
-def _eraser_row_of(run: EvaluationRun, asked: Asked, wanted: Array) -> dict[str, Any]:
-    return _eraser_row(run, asked.title, run.relevances(asked)[0], wanted)
+def _eraser_row_of(run: EvaluationRun, spec: MethodSpec, wanted: Array) -> dict[str, Any]:
+    return _eraser_row(run, spec.title, run.relevances(spec)[0], wanted)
 
 
 def _eraser_row(run: EvaluationRun, title: str, relevances: Sequence[Any], wanted: Array) -> dict[str, Any]:

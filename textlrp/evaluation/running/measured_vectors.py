@@ -33,7 +33,7 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                 "epi": power.epi,
                 "sd": power.sd,
                 "k": power.k,
-                "neighbours": list(power.neighbours),
+                "neighbors": list(power.neighbors),
                 "accuracy": power.accuracy.tolist(),
                 "spread": power.spread.tolist(),
             }

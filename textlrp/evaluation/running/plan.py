@@ -9,7 +9,7 @@ from typing import Any
 
 from textlrp.errors import OptionError
 from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, STEPS, Protocol
-from textlrp.evaluation.measured_corpus import Asked
+from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.classifier import Classifier
@@ -25,20 +25,20 @@ LRP = "LRP epsilon"
 """The title of the default, which the others are held against."""
 
 
-def usual_methods(model: Classifier) -> tuple[Asked, ...]:
+def usual_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     """LRP by the default rule, and the methods that are quick on this model; the first is the reference."""
-    asked = [
-        Asked(LRP),
-        Asked("gradient × input", "gradient-x-input"),
-        Asked("squared gradient", "squared-gradient"),
-        Asked("integrated gradients", "integrated-gradients"),
+    spec = [
+        MethodSpec(LRP),
+        MethodSpec("gradient × input", "gradient-x-input"),
+        MethodSpec("squared gradient", "squared-gradient"),
+        MethodSpec("integrated gradients", "integrated-gradients"),
     ]
     if has_winning_windows(model):
-        asked += [Asked("occlusion", "occlusion"), Asked("Grad-CAM", "grad-cam")]
-    return tuple(asked)
+        spec += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
+    return tuple(spec)
 
 
-SLOW_METHODS: tuple[Asked, ...] = (Asked("LIME", "lime"), Asked("SHAP", "shap"))
+SLOW_METHODS: tuple[MethodSpec, ...] = (MethodSpec("LIME", "lime"), MethodSpec("SHAP", "shap"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Evaluation:
     documents. ``others``: models by name whose explanations are compared with this one's. ``measures`` to take.
     """
 
-    methods: tuple[Asked, ...]
-    slow: tuple[Asked, ...] = ()
+    methods: tuple[MethodSpec, ...]
+    slow: tuple[MethodSpec, ...] = ()
     sample: int = 100
     steps: int = STEPS
-    at_least: int = AT_LEAST
+    min_words: int = AT_LEAST
     draws: int = 10
     smaller: int = 500
     protocols: tuple[Protocol, ...] = (*PROTOCOLS, *OTHER_PROTOCOLS)
@@ -80,12 +80,12 @@ def planned(
     ``options`` are fields of :class:`Evaluation`. Raises :class:`RuleError` and :class:`MissingExtraError` for
     methods and rules that cannot be had, :class:`OptionError` for a measure that there is not.
     """
-    asked = [Asked(LRP if name == "lrp" else name, name) for name in methods] or list(usual_methods(model))
-    asked += [Asked(f"LRP {name}", rule=name) for name in rules]
-    titles = {each.title for each in asked}
+    spec = [MethodSpec(LRP if name == "lrp" else name, name) for name in methods] or list(usual_methods(model))
+    spec += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
+    titles = {each.title for each in spec}
     extra = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
-    for each in (*asked, *extra):
-        if (method := each.how(model).method) is not None:
+    for each in (*spec, *extra):
+        if (method := each.settings(model).method) is not None:
             check_installed(method)
     for name in measures:
         if name not in MEASURES:
@@ -93,7 +93,7 @@ def planned(
     if "rationales" in measures and options.get("rationales") is None:
         raise OptionError("the measure rationales needs a file of rationales. Pass --rationales FILE.")
     return Evaluation(
-        tuple({each.title: each for each in asked}.values()),
+        tuple({each.title: each for each in spec}.values()),
         slow=extra,
         measures=frozenset(measures) if measures else None,
         **options,

@@ -10,7 +10,7 @@ import numpy as np
 
 from textlrp.arrays import Array
 from textlrp.evaluation.deletion import PROTOCOLS, documents_of
-from textlrp.evaluation.measured_corpus import Asked, ReadCorpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, ReadCorpus, word_relevances
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import Evaluation
 from textlrp.machine import progress_bar
@@ -44,25 +44,25 @@ class EvaluationRun:
     def look_at_the_corpus(self) -> None:
         """Note what in the corpus the measures have to do without."""
         corpus, classes = self.corpus, self.model.classes_.tolist()
-        if strange := int((corpus.gold < 0).sum()):
+        if strange := int((corpus.true_label < 0).sum()):
             self.notes.append(
                 f"{strange} documents have a label that is not a class of the model; the accuracy leaves them out."
             )
-        if missing := [str(name) for k, name in enumerate(classes) if not (corpus.gold == k).any()]:
+        if missing := [str(name) for k, name in enumerate(classes) if not (corpus.true_label == k).any()]:
             self.notes.append(f"no document of the corpus has the label {', '.join(missing)}.")
-        if unread := int((corpus.known == 0).sum()):
-            self.notes.append(f"{unread} documents have no word that the model reads; the biases alone answer them.")
+        if ignored := int((corpus.known == 0).sum()):
+            self.notes.append(f"{ignored} documents have no word that the model reads; the biases alone answer them.")
         for protocol in PROTOCOLS[:2]:
-            if not documents_of(corpus, protocol, self.plan.at_least).any():
+            if not documents_of(corpus, protocol, self.plan.min_words).any():
                 kind = "rightly" if protocol.right else "wrongly"
                 self.notes.append(
-                    f"no document of at least {self.plan.at_least} words is {kind} classified, so there is nothing "
+                    f"no document of at least {self.plan.min_words} words is {kind} classified, so there is nothing "
                     "to delete in that group."
                 )
 
     def _sample(self) -> Array:
         """(N,) the documents that slow methods get: drawn among those that deletion looks at."""
-        eligible = np.flatnonzero((self.corpus.lengths >= self.plan.at_least) & (self.corpus.gold >= 0))
+        eligible = np.flatnonzero((self.corpus.lengths >= self.plan.min_words) & (self.corpus.true_label >= 0))
         drawn = np.random.default_rng(self.plan.seed).permutation(eligible)[: self.plan.sample]
         chosen = np.zeros(len(self.corpus), dtype=bool)
         chosen[drawn] = True
@@ -78,28 +78,30 @@ class EvaluationRun:
         """Those of :meth:`some_rows`, in their order."""
         return [self.documents[n] for n in np.flatnonzero(self.some_rows(most)).tolist()]
 
-    def relevances(self, asked: Asked, *, sampled: bool = False) -> tuple[Sequence[Any], Sequence[Any]]:
+    def relevances(self, spec: MethodSpec, *, sampled: bool = False) -> tuple[Sequence[Any], Sequence[Any]]:
         """For the predicted class and for the label: (L,) of each document, or None."""
         wanted = self.sampled if sampled else None
-        how = asked.how(self.model)
+        settings = spec.settings(self.model)
 
         def make() -> Mapping[str, Array]:
             total = len(self.corpus) if wanted is None else int(wanted.sum())
-            with progress(f"{asked.title}: explaining", total) as done:
-                found = word_relevances(self.corpus, asked, wanted=wanted, progress=done)
+            with progress(f"{spec.title}: explaining", total) as done:
+                found = word_relevances(self.corpus, spec, wanted=wanted, progress=done)
             flat = {
                 name: np.concatenate([np.zeros(0, np.float32), *(each for each in values if each is not None)])
-                for name, values in (("predicted", found.predicted), ("gold", found.gold))
+                for name, values in (("predicted", found.predicted), ("true_label", found.true_label))
             }
             return flat | {"seconds": np.array(found.seconds / max(1, total))}
 
-        stored = self.stages.arrays(f"relevance {how.name} {how.printed} {'sample' if sampled else 'all'}", make)
-        self.seconds[asked.title] = float(stored["seconds"])
+        stored = self.stages.arrays(
+            f"relevance {settings.name} {settings.printed} {'sample' if sampled else 'all'}", make
+        )
+        self.seconds[spec.title] = float(stored["seconds"])
         chosen = np.ones(len(self.corpus), dtype=bool) if wanted is None else wanted
         lengths = self.corpus.lengths
         return (
             _unpacked(stored["predicted"], lengths, chosen),
-            _unpacked(stored["gold"], lengths, chosen & (self.corpus.gold >= 0)),
+            _unpacked(stored["true_label"], lengths, chosen & (self.corpus.true_label >= 0)),
         )
 
 

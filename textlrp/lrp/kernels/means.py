@@ -1,4 +1,4 @@
-"""The loops of the convolutional net that averages over time, and of the optimiser of word vectors.
+"""The loops of the convolutional net that averages over time, and of the optimizer of word vectors.
 
 Arguments and letters as in :mod:`textlrp.lrp.kernels.windows`.
 """
@@ -26,10 +26,10 @@ def scatter_means(
     gradient: Floats, projections: Floats, bias: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
 ) -> tuple[Floats, Floats]:
     """The adjoint of :func:`mean_windows`: gradients (N, F) -> (U, width × F) and bias (F,)."""
-    landed = np.zeros_like(projections)
+    on_words = np.zeros_like(projections)
     bias_landed = np.zeros_like(bias)
-    _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed)
-    return landed, bias_landed
+    _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bias_landed)
+    return on_words, bias_landed
 
 
 @numba.njit(inline="always")
@@ -61,7 +61,7 @@ def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore
 
 
 @compiled()
-def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias_landed):  # type: ignore[no-untyped-def]
+def _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bias_landed):  # type: ignore[no-untyped-def]
     filters = len(bias)
     window = np.empty(filters, projections.dtype)
     for n in range(gradient.shape[0]):
@@ -77,7 +77,7 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, landed, bias
                 word = ids[begin + t + h]
                 if word > 0:
                     for f in range(filters):
-                        landed[word, h * filters + f] += window[f]
+                        on_words[word, h * filters + f] += window[f]
 
 
 @compiled(parallel=True)

@@ -86,9 +86,9 @@ def _second(projections: Floats, more: Floats | None) -> Floats:
 
 def scatter_winners(gradient: Floats, where: WindowStarts, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
     """The adjoint of :func:`winning_windows`: (N, F) -> (U, width × F) for ``words`` = U."""
-    landed = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
-    _scatter_winners(gradient, where, ids, starts, width, landed)
-    return landed
+    on_words = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
+    _scatter_winners(gradient, where, ids, starts, width, on_words)
+    return on_words
 
 
 @numba.njit(inline="always")
@@ -153,7 +153,7 @@ def _winning_windows(  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: ignore[no-untyped-def]
+def _scatter_winners(gradient, where, ids, starts, width, on_words):  # type: ignore[no-untyped-def]
     filters = gradient.shape[1]
     for n in range(gradient.shape[0]):
         begin = starts[n]
@@ -164,4 +164,4 @@ def _scatter_winners(gradient, where, ids, starts, width, landed):  # type: igno
                 for h in range(min(width, length - where[n, f])):
                     word = ids[begin + where[n, f] + h]
                     if word > 0:
-                        landed[word, h * filters + f] += value
+                        on_words[word, h * filters + f] += value

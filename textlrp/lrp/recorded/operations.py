@@ -126,7 +126,7 @@ def batch_norm(call: Call) -> None:
     mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
     weight, bias, training = call.argument(3, "weight"), call.argument(4, "bias"), call.argument(5, "training", False)
     if mean is None or variance is None or training is True:
-        raise call.refuse("it normalises by the batch itself; only running statistics are known.")
+        raise call.refuse("it normalizes by the batch itself; only running statistics are known.")
     scale = (variance + call.argument(7, "eps", 1e-5)).rsqrt()
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale

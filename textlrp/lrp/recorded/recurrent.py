@@ -41,7 +41,7 @@ class Recurrent:
     """One direction of one recurrent layer: reads (N, T, E), writes its states (N, T, S, H).
 
     ``order`` (N, T) says which position the layer read when, and is its own inverse; ``inside`` (N, T) where a
-    document has words. What lands elsewhere or on the states before the first word is absorbed as ``unread``.
+    document has words. What lands elsewhere or on the states before the first word is absorbed as ``ignored``.
 
     With ``AlphaBeta`` and β > 0 relevance grows with the number of positions, because α and β count at each anew;
     :class:`RuleError` is raised where it outgrows its dtype.
@@ -64,7 +64,7 @@ class Recurrent:
         split = _split(self.unrolled, self.name, rule)
         met, initial = _through_time(in_time, split)
         absorbed = {cause: torch.einsum("ktnh,tnh->kn", met, share) for cause, share in split.absorbed.items()}
-        absorbed["unread"] = outside + sum_outputs(initial)
+        absorbed["ignored"] = outside + sum_outputs(initial)
         received = sum_tensors([((met * factor) @ weight) * side for factor, side, weight in split.inputs])
         if relevance.isfinite().all() and not (received.isfinite().all() and initial.isfinite().all()):
             raise RuleError(

@@ -67,7 +67,7 @@ class Moved:
     """Numbers that only change places: ``function`` of the ``inputs`` again, led back by its own derivative.
 
     So a max-pool sends relevance where the operation itself takes its number from. What lands on a number that came
-    from none of the inputs (padding, a constant) is absorbed as ``unread``; ``reached`` is 0 there.
+    from none of the inputs (padding, a constant) is absorbed as ``ignored``; ``reached`` is 0 there.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Moved:
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         absorbed: Absorbed = {}
         if self.reached is not None:
-            absorbed["unread"] = sum_outputs(relevance * (1 - self.reached))
+            absorbed["ignored"] = sum_outputs(relevance * (1 - self.reached))
         leaves = [value.detach().clone().requires_grad_() for value in self.inputs]
         result = self.function([leaf.clone() for leaf in leaves])  # a clone may be changed in place
         return led_through(result, leaves, relevance), absorbed
@@ -93,7 +93,7 @@ class Moved:
 class Passed:
     """Relevance passes through unchanged: an activation, or a product with a constant.
 
-    Where the constant is zero (``blocked``), it is absorbed as ``unread``.
+    Where the constant is zero (``blocked``), it is absorbed as ``ignored``.
     """
 
     name: str
@@ -106,7 +106,7 @@ class Passed:
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         if self.blocked is None:
             return [relevance], {}
-        return [relevance * ~self.blocked], {"unread": sum_outputs(relevance * self.blocked)}
+        return [relevance * ~self.blocked], {"ignored": sum_outputs(relevance * self.blocked)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +135,7 @@ class TokenLookup:
     """The way from word vectors (..., D) to the words (1, T) they were looked up for.
 
     ``positions`` (...) say which word each vector belongs to, -1 for none; ``read`` is False for a vector that stands
-    for no word. What lands there is absorbed as ``unread``.
+    for no word. What lands there is absorbed as ``ignored``.
     """
 
     name: str
@@ -150,8 +150,8 @@ class TokenLookup:
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         per_id = relevance.sum(dim=-1).flatten(start_dim=2)
         place = torch.where(self.read & (self.positions >= 0), self.positions, self.words).reshape(-1)
-        landed = per_id.new_zeros((*per_id.shape[:2], self.words + 1)).index_add_(2, place, per_id)
-        return [landed[..., : self.words]], {"unread": landed[..., self.words]}
+        on_words = per_id.new_zeros((*per_id.shape[:2], self.words + 1)).index_add_(2, place, per_id)
+        return [on_words[..., : self.words]], {"ignored": on_words[..., self.words]}
 
 
 class Fold(NamedTuple):

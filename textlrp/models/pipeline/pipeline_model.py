@@ -103,7 +103,7 @@ class PipelineModel:
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> Array:
         """The linear model's scores (N, C); features that a token with ``keep`` (N, L) False is part of do not count.
 
-        A word is dropped when all its tokens are; what the others make is weighted and normalised anew.
+        A word is dropped when all its tokens are; what the others make is weighted and normalized anew.
         """
         batch = _own(batch)
         if keep is None:
@@ -173,7 +173,7 @@ class PipelineModel:
         )
 
     def _shares(self, batch: PipelineBatch) -> list[Any]:
-        """How each text's features that are not zero are shared over its words: (E, L + 1), the last is unread."""
+        """How each text's features that are not zero are shared over its words: (E, L + 1), the last is ignored."""
         shares = []
         for n, source in enumerate(batch.sources):
             entries = batch.features[[n]].indices

@@ -3,7 +3,7 @@
 The tokens of a text are its characters where a character analyzer takes part, else the stretches that the words of
 all vectorizers have in common. A feature's relevance is shared equally over its occurrences (by their sign, where a
 hashed feature counts with signs), an occurrence's over its units, a unit's over its tokens by their length. Units
-that came from nowhere get a share only where an n-gram has no others: that share is ``unread``.
+that came from nowhere get a share only where an n-gram has no others: that share is ``ignored``.
 
 Letters: T tokens of a text, L of them read, M units, O occurrences, V columns of a vectorizer.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from textlrp.arrays import IntArray
-from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyse
+from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyze
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading
 from textlrp.text.placing import Offsets
@@ -51,7 +51,7 @@ class Traced:
         return self.columns[whole], self.signs[whole]
 
     def column_shares(self, wanted: IntArray, *, present: bool) -> Any:
-        """How the relevance of columns ``wanted`` (J,) is shared: (J, L + 1), CSR, the last for what is unread.
+        """How the relevance of columns ``wanted`` (J,) is shared: (J, L + 1), CSR, the last for what is ignored.
 
         ``present``: a column counts once however often it occurs, whatever the signs.
         """
@@ -73,8 +73,8 @@ class Traced:
         share = sparse.csr_matrix(
             (1 / units[row[real]], (row[real], unit[real])), shape=(len(chosen), self.shares.shape[0])
         )
-        unread = sparse.csr_matrix((units == 0).astype(np.float64)[:, None])
-        return sparse.hstack([share @ self.shares, unread], format="csr")
+        ignored = sparse.csr_matrix((units == 0).astype(np.float64)[:, None])
+        return sparse.hstack([share @ self.shares, ignored], format="csr")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +93,7 @@ def read_document(
     ``used``: which columns (V,) of each vectorizer the linear model sees.
     """
     text = blank(document.text, document.skip)
-    analyses = [analyse(reader, text) for reader in readers]
+    analyses = [analyze(reader, text) for reader in readers]
     if any(reader.characters for reader in readers):
         edges = np.arange(len(text) + 1, dtype=np.int32)
         spans = np.stack([edges[:-1], edges[1:]], axis=1)

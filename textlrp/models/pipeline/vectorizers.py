@@ -89,7 +89,7 @@ def text_vectorizer(vectorizer: Any, name: str) -> TextVectorizer:
     return TextVectorizer(name, own, width, make_units(own, name), places, joint, bool(own.binary))
 
 
-def analyse(reader: TextVectorizer, text: str) -> Analysis:
+def analyze(reader: TextVectorizer, text: str) -> Analysis:
     """The units of a text and the occurrences of features that have a column."""
     units = reader.units(text)
     forms, join = units.forms, reader.joint.join

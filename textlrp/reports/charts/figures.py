@@ -78,12 +78,12 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
     return figure_svg(line_chart(lines, steps, what, "accuracy" + better, uid), label, uid)
 
 
-def neighbours_figure(vectors: Results, *, uid: str) -> str:
+def neighbors_figure(vectors: Results, *, uid: str) -> str:
     """Accuracy of nearest neighbors against their number K, one line a weighting, as SVG text.
 
     A ring marks the best K of each line: its height is the explanatory power index.
     """
-    rows = [row for row in vectors["rows"] if len(row.get("neighbours") or ())]
+    rows = [row for row in vectors["rows"] if len(row.get("neighbors") or ())]
     lines: list[Line] = []
     for n, row in enumerate(rows):
         name, values = one_line(row["weighting"]), floats(row["accuracy"])
@@ -94,9 +94,9 @@ def neighbours_figure(vectors: Results, *, uid: str) -> str:
             lines.append(Line(name, values, *LOOKS[n - 1], width=1.4, ring=best))
         else:
             lines.append(Line(name, values, ring=best))
-    steps = floats(rows[0]["neighbours"]) if rows else np.zeros(1)
-    chart = line_chart(lines, steps, "neighbours K", "accuracy of K nearest neighbours (ring: the best K)", uid)
-    return figure_svg(chart, "Accuracy of nearest neighbours against their number. " + _ends(lines), uid)
+    steps = floats(rows[0]["neighbors"]) if rows else np.zeros(1)
+    chart = line_chart(lines, steps, "neighbors K", "accuracy of K nearest neighbors (ring: the best K)", uid)
+    return figure_svg(chart, "Accuracy of nearest neighbors against their number. " + _ends(lines), uid)
 
 
 def map_figure(one_map: Results, *, uid: str) -> str:

@@ -77,7 +77,7 @@ def comparison_page(
     changes its model, rule or method on the way, or if ``path`` cannot be written; :class:`OptionError` for an
     unknown palette.
     """
-    colours = palette_of(palette)
+    colors = palette_of(palette)
     done: list[Compared] = []
     tallies: dict[str, Tally] = {}
     sides: tuple[ComparedSide, ComparedSide] | None = None
@@ -86,7 +86,7 @@ def comparison_page(
         both = aligned(*pair)
         sides, version = sides or sides_of(pair, names), pair[0].version
         _check_same(sides, pair)
-        done.append(_compared(pair, both, sides, f"d{position + 1}", colours))
+        done.append(_compared(pair, both, sides, f"d{position + 1}", colors))
         count_words(tallies, both)
     if sides is None:
         raise DataError("no document came; a comparison needs at least one.")
@@ -100,7 +100,7 @@ def comparison_page(
         heavier=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
         facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
-        palette=colours,
+        palette=colors,
     )
     if path is not None:
         write_page(page, path, force=force)
@@ -185,7 +185,7 @@ class Totals(NamedTuple):
     correlation: str
     overlap: str
     distance: str
-    labelled: int
+    labeled: int
     accuracies: tuple[str, str] | None
     table: tuple[tuple[int, int], tuple[int, int]]
 
@@ -201,7 +201,7 @@ def _totals(done: Sequence[Compared]) -> Totals:
         correlation=correlation_text(float(np.mean(correlations)) if correlations else None),
         overlap=overlap_text(float(np.mean(overlaps)) if overlaps else None),
         distance=number(float(np.mean([each.distance for each in done])), 2),
-        labelled=len(right),
+        labeled=len(right),
         accuracies=(
             percentage(sum(one for one, _ in right) / len(right)),
             percentage(sum(other for _, other in right) / len(right)),

@@ -76,14 +76,14 @@ def galleries_page(
     force: bool = False,
 ) -> str:
     """A section for each document, with its explanations as :func:`gallery_page` shows them; read one at a time."""
-    colours = palette_of(palette)
+    colors = palette_of(palette)
     parts, docs, most = [], [], 0
     for explanations in documents:
         part = shared_passage(_comparable(explanations), longest=SHORT, limit=PANEL_PASSAGE)
         panels = _panels(explanations, part, notes or {})
         # whether a section needs a heading is known at the end, so that all have one that can be hidden
         parts.append(
-            Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colours))
+            Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colors))
         )
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
@@ -96,7 +96,7 @@ def galleries_page(
         many=len(docs) > 1,
         parts=parts,
         facts=[fact for fact in docs[0][1] if fact.name in shared],
-        palette=colours,
+        palette=colors,
     )
     if path is not None:
         write_page(page, path, force=force)

@@ -65,7 +65,7 @@ def index_page(summary: Summary, title: str, palette: str, beside: Beside, parts
         folder=parts is None,
         overview_first=len(summary.rows) >= MANY,
         first_of=first_of,
-        accuracy=percentage(summary.right / summary.labelled) if summary.labelled else "",
+        accuracy=percentage(summary.right / summary.labeled) if summary.labeled else "",
         confusions=summary.confusions(),
         matrix=summary.matrix(),
         words=words,

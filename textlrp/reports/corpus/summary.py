@@ -84,8 +84,8 @@ class Summary:
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
         own = -1
-        if explanation.gold is not None:
-            own = self.classes[explanation.gold] if explanation.gold in explanation.labels else -1
+        if explanation.true_label is not None:
+            own = self.classes[explanation.true_label] if explanation.true_label in explanation.labels else -1
             self.unknown += own < 0
         shown = explanation.row()
         self._how = self._how or _how(explanation)
@@ -114,7 +114,7 @@ class Summary:
         return list(self.classes)
 
     @property
-    def labelled(self) -> int:
+    def labeled(self) -> int:
         """Documents whose true label is a class of the model; ``unknown`` counts those whose label is none."""
         return sum(row.own >= 0 for row in self.rows)
 

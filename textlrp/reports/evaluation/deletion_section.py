@@ -33,7 +33,7 @@ TOLD = 10
 
 _MODES = {
     "zero": "A deleted word becomes the zero vector and keeps its place.",
-    "remove": "A deleted word is taken out, and its neighbours close up.",
+    "remove": "A deleted word is taken out, and its neighbors close up.",
     "insert": "The text starts out empty, and words come back one at a time.",
 }
 _PROTOCOLS = {
@@ -65,7 +65,7 @@ def deletion_section(deletion: Results) -> Section:
     """Curves and areas, a block a protocol."""
     steps = f", up to {count(deletion['steps'])} words" if deletion.get("steps") else ""
     size = (
-        f" Documents of at least {count(deletion['at_least'])} words take part." if deletion.get("at_least") else ""
+        f" Documents of at least {count(deletion['min_words'])} words take part." if deletion.get("min_words") else ""
     )
     protocols = deletion["protocols"]
     modes = [None, *(protocol.get("mode") for protocol in protocols)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 from textlrp.reports.balance import CAUSES
-from textlrp.reports.charts.figures import bars_figure, map_figure, neighbours_figure
+from textlrp.reports.charts.figures import bars_figure, map_figure, neighbors_figure
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -71,23 +71,23 @@ def vectors_section(vectors: Results) -> Section:
             for row in vectors["rows"]
         ),
     )
-    curves = Drawing(Markup(neighbours_figure(vectors, uid="neighbours")))
+    curves = Drawing(Markup(neighbors_figure(vectors, uid="neighbors")))
     blocks = [Block(figures=(curves,), table=table)]
     maps = vectors.get("maps") or ()
     if maps:
-        lead = said(
+        intro = said(
             "A map lays documents with similar vectors near each other (the first two principal components). "
             "Groups that stand apart are groups that the model’s words tell apart."
         )
         drawn = (Drawing(Markup(map_figure(one, uid=f"map{n}")), one["weighting"]) for n, one in enumerate(maps))
-        blocks.append(Block("Maps of the documents", (lead,), tuple(drawn)))
+        blocks.append(Block("Maps of the documents", (intro,), tuple(drawn)))
     return Section(
         "vectors",
         "Do the relevant words tell the topics apart?",
         "The word vectors of a document are added up, each weighted by its relevance. If the relevance lies on "
         "the words that carry the topic, documents of one topic come to lie near each other, and the labels of a "
-        "document’s nearest neighbours give away its own. The index is the accuracy of that guess at the best "
-        "number of neighbours K.",
+        "document’s nearest neighbors give away its own. The index is the accuracy of that guess at the best "
+        "number of neighbors K.",
         "a high index",
         "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017",
         tuple(blocks),
@@ -128,10 +128,10 @@ def pointing_section(pointing: Results) -> Section:
 
 
 def sanity_section(sanity: Results) -> Section:
-    """Rank correlation with explanations of randomised weights."""
+    """Rank correlation with explanations of randomized weights."""
     table = Table(
-        f"Agreement with the explanation of a randomised model, {documents(sanity.get('documents'))}",
-        head("layer randomised", "rank correlation", "95 % interval"),
+        f"Agreement with the explanation of a randomized model, {documents(sanity.get('documents'))}",
+        head("layer randomized", "rank correlation", "95 % interval"),
         tuple(
             (Cell(row["layer"]), figure_cell(row.get("rank_correlation"), 2), interval_cell(row.get("interval"), 2))
             for row in sanity["rows"]
@@ -139,7 +139,7 @@ def sanity_section(sanity: Results) -> Section:
     )
     return Section(
         "sanity",
-        "Does it depend on what the model learnt?",
+        "Does it depend on what the model learned?",
         "The weights of a layer are replaced by random ones and the documents explained anew. An explanation of "
         "the model, and not of the text alone, must then look different.",
         "a rank correlation near 0",
@@ -194,7 +194,7 @@ def ledger_section(rows: list[Results]) -> Section:
         "ledger",
         "Where the score went",
         "The relevance of all words and these parts add up to the score. What is not on the words was taken by "
-        "the model’s biases, by the rule’s stabiliser, or by places where no word stands.",
+        "the model’s biases, by the rule’s stabilizer, or by places where no word stands.",
         "small shares: more of the score is told in words",
         "conservation of relevance: Bach et al., PLoS ONE 10(7), 2015",
         (Block(table=table),),
@@ -225,7 +225,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "pointing": ("the pointing game", pointing_section),
     "rationales": ("agreement with people’s rationales", rationales_section),
     "words": ("the words of each class", words_section),
-    "sanity": ("randomised weights", sanity_section),
+    "sanity": ("randomized weights", sanity_section),
     "stability": ("stability under seeds", stability_section),
     "ledger": ("the ledger of the score", ledger_section),
     "methods": ("times", methods_section),

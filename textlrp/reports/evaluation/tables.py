@@ -58,7 +58,7 @@ class Block:
     """A part of a section: what it shows, figures and a table."""
 
     title: str = ""
-    lead: tuple[Sentence, ...] = ()
+    intro: tuple[Sentence, ...] = ()
     figures: tuple[Drawing, ...] = ()
     table: Table | None = None
 

@@ -87,16 +87,16 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
         ),
         ("Below each number, its 95 % interval.", verdicts_note(against)),
     )
-    lead = [said(about)]
+    intro = [said(about)]
     if real(level.get("marked_share")) is not None:
-        lead.append(said("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
+        intro.append(said("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
     if left := level.get("left_out"):
-        lead.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
+        intro.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
     if skipped:
-        lead.append(
+        intro.append(
             said(f"{{}} row{'' if skipped == 1 else 's'} of the file skipped: nothing is marked.", count(skipped))
         )
-    return Block(title, tuple(lead), table=table)
+    return Block(title, tuple(intro), table=table)
 
 
 def words_section(classes: list[Results]) -> Section:

@@ -12,7 +12,7 @@ from textlrp.lrp.rules import RULES
 from textlrp.records import Listing
 
 
-def catalogue() -> tuple[Listing, ...]:
+def catalog() -> tuple[Listing, ...]:
     """Three listings: rules with their formula, composites, and methods with what they sum to."""
     rules = Listing(
         "Rules of LRP",
@@ -66,7 +66,7 @@ def _short(rule: Any) -> str:
     shown: list[str] = []
     for position, field in enumerate(dataclasses.fields(rule)):
         value = getattr(rule, field.name)
-        if isinstance(value, float) and field.name != "stabiliser" and len(shown) == position:
+        if isinstance(value, float) and field.name != "stabilizer" and len(shown) == position:
             shown.append(f"{value:g}")
         elif value != field.default:
             shown.append(f"{field.name}={value!r}")

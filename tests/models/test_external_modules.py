@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cases import every
-from foreign import CLASSES, SIZE, Base, Branches, made
+from external_modules import CLASSES, SIZE, Base, Branches, made
 from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError

@@ -41,8 +41,8 @@ from textlrp.explainers.methods import (
     SmoothGrad,
     SquaredGradient,
 )
+from textlrp.explainers.other_methods import attribute
 from textlrp.explainers.perturbation import balanced_tree
-from textlrp.explainers.rivals import attribute
 from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
 from textlrp.models.differentiable import InputPoint, same
@@ -319,7 +319,7 @@ def test_what_no_word_stands_for_is_told_apart_from_the_numeric_remainder() -> N
     batch = model.encode([KNOWN[0]])
     answer = found(model, KNOWN[0], IntegratedGradients(4))
     check_sum(answer, model.scores(batch)[0], 1e-12)
-    np.testing.assert_allclose(answer.ledger["words", "unread"], model.table[batch.ids[0, 0]], atol=1e-12)
+    np.testing.assert_allclose(answer.ledger["words", "ignored"], model.table[batch.ids[0, 0]], atol=1e-12)
     assert np.abs(answer.ledger["words", "unsummed"]).max() < 1e-12
 
 
@@ -466,7 +466,7 @@ def windows_of(model: Any, text: str, width: int) -> tuple[Array, NDArray[np.int
 
 def map_by_loops(model: Any, text: str, c: int, positive: bool) -> tuple[list[float], float]:
     """Window by window: its part of the score shared over its known words; what no word took."""
-    relevance, unread, begin = [0.0] * len(windows_of(model, text, 1)[1]), 0.0, 0
+    relevance, ignored, begin = [0.0] * len(windows_of(model, text, 1)[1]), 0.0, 0
     for width in model.widths:
         z, ids = windows_of(model, text, width)
         for t in range(len(z)):
@@ -477,9 +477,9 @@ def map_by_loops(model: Any, text: str, c: int, positive: bool) -> tuple[list[fl
             words = [place for place in range(t, min(t + width, len(ids))) if ids[place] > 0]
             for place in words:
                 relevance[place] += value / len(words)
-            unread += 0.0 if words else value
+            ignored += 0.0 if words else value
         begin += z.shape[1]
-    return relevance, unread
+    return relevance, ignored
 
 
 @pytest.mark.parametrize("method", [CAM(), GradCAM()], ids=repr)
@@ -488,10 +488,10 @@ def test_with_mean_pooling_a_windows_part_is_shared_over_its_words(method: Metho
         for text in (*KNOWN, REPEATED, "quux zebra the car", "the quux quux quux zebra orbit", READ[6]):
             answer = found(model, cast(str, text), method)
             for c in range(3):
-                relevance, unread = map_by_loops(model, cast(str, text), c, positive=isinstance(method, GradCAM))
+                relevance, ignored = map_by_loops(model, cast(str, text), c, positive=isinstance(method, GradCAM))
                 np.testing.assert_allclose(answer.relevance[c], relevance, rtol=1e-11, atol=1e-12)
                 if isinstance(method, CAM):
-                    assert answer.ledger["embedding", "unread"][c] == pytest.approx(unread, abs=1e-12)
+                    assert answer.ledger["embedding", "ignored"][c] == pytest.approx(ignored, abs=1e-12)
 
 
 def test_cam_sums_to_the_score_less_the_bias_of_the_output() -> None:
@@ -713,7 +713,7 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     with pytest.raises(
         MissingExtraError,
         match=rf"^method '{method.name}' needs {method.name}, which is not installed; "
-        r"run: pip install 'textlrp\[rivals\]'$",
+        r"run: pip install 'textlrp\[baselines\]'$",
     ):
         found(fitted("boe"), KNOWN[0], method)
 

@@ -80,7 +80,7 @@ def _spread_over_windows(factor, weight, where, spread):  # type: ignore[no-unty
                             row[d] += value * weight[f, h, d]
 
 
-def land_winners(
+def propagate_winners(
     shares: Floats,
     scale: Floats,
     bounds: Ids,
@@ -91,8 +91,8 @@ def land_winners(
     ids: Ids,
     starts: Ids,
     classes: Ids | None,
-    landed: Floats,
-    unread: Floats,
+    on_words: Floats,
+    ignored: Floats,
 ) -> None:
     """Propagate classes through the dense layer and the winning windows of all widths to the words, in place.
 
@@ -102,10 +102,10 @@ def land_winners(
     F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``scale`` (N, F); ``bounds`` (F + 1,)
     where the shares of each filter begin, and so how wide it is; ``sides`` (P, N, F); ``weights`` (P, F, C);
     ``factors`` (P, N, K); ``where`` (N, F), ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K),
-    None for all C in their order. Written: ``landed`` (L, K), ``unread`` (N, K) what met unknown
+    None for all C in their order. Written: ``on_words`` (L, K), ``ignored`` (N, K) what met unknown
     words or padding.
     """
-    _land_winners(
+    _propagate_winners(
         shares,
         scale,
         bounds,
@@ -117,14 +117,14 @@ def land_winners(
         starts,
         np.empty((0, 0), dtype=np.int64) if classes is None else classes,
         classes is None,
-        landed,
-        unread,
+        on_words,
+        ignored,
     )
 
 
 @compiled(parallel=True)
-def _land_winners(  # type: ignore[no-untyped-def]
-    shares, scale, bounds, sides, weights, factors, where, ids, starts, classes, every, landed, unread
+def _propagate_winners(  # type: ignore[no-untyped-def]
+    shares, scale, bounds, sides, weights, factors, where, ids, starts, classes, every, on_words, ignored
 ):
     parts, documents, filters = sides.shape
     targets = factors.shape[2]
@@ -132,8 +132,8 @@ def _land_winners(  # type: ignore[no-untyped-def]
     for n in numba.prange(documents):
         begin = starts[n]
         length = starts[n + 1] - begin
-        landed[begin : begin + length] = 0
-        unread[n] = 0
+        on_words[begin : begin + length] = 0
+        ignored[n] = 0
         arrived = np.empty(targets, shares.dtype)
         active = np.empty(filters, np.int32)
         count = 0
@@ -159,13 +159,13 @@ def _land_winners(  # type: ignore[no-untyped-def]
             for h in range(bounds[f + 1] - first):
                 share = side * shares[n, first + h]
                 at = where[n, f] + h
-                row = landed[begin + at] if at < length and ids[begin + at] > 0 else unread[n]
+                row = on_words[begin + at] if at < length and ids[begin + at] > 0 else ignored[n]
                 for k in range(targets):
                     row[k] += share * source[k]
         if simple:
             factor = factors[0, n]
             for t in range(begin, begin + length):
                 for k in range(targets):
-                    landed[t, k] *= factor[k]
+                    on_words[t, k] *= factor[k]
             for k in range(targets):
-                unread[n, k] *= factor[k]
+                ignored[n, k] *= factor[k]

@@ -90,7 +90,7 @@ class Residual(Base):
 
 
 class Norms(Base):
-    """Normalisations that stand alone, and averages."""
+    """Normalizations that stand alone, and averages."""
 
     def __init__(self) -> None:
         super().__init__()

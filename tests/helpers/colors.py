@@ -1,12 +1,12 @@
-"""How well a colour can be read on another (WCAG 2.2)."""
+"""How well a color can be read on another (WCAG 2.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+def rgb(color: str) -> list[int]:
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _luminance(rgb: Sequence[float]) -> float:

@@ -19,17 +19,17 @@ from textlrp.models.options import check_whole
 
 Fitted = TypeVar("Fitted", bound=TextClassifier)
 
-_NOT_LEARNT = ("idf",)
-"""Numbers counted from the training texts; the others are learnt."""
+_NOT_LEARNED = ("idf",)
+"""Numbers counted from the training texts; the others are learned."""
 
 
 def cascade(model: TextClassifier) -> tuple[str, ...]:
     """The layers of a fitted classifier from the scores to the words: "output", "convolutions", "embedding"."""
-    groups = dict.fromkeys(_weight_group(name) for name in _learnt(model))
+    groups = dict.fromkeys(_weight_group(name) for name in _learned(model))
     return tuple(name for name in ("output", "convolutions", "embedding") if name in groups)
 
 
-def randomised(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted:
+def randomized(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted:
     """A copy of a fitted classifier with the weights of some layers, and their biases, shuffled.
 
     ``layers`` out of :func:`cascade`, or a single convolution such as "conv2". Each array keeps its own numbers, so
@@ -37,8 +37,8 @@ def randomised(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted
     the other layers are. The model itself is left as it is. Raises :class:`OptionError` for a layer that it has not.
     """
     check_whole("seed", seed + 1)
-    learnt = _learnt(model)
-    known = {*cascade(model), *(name.partition(".")[0] for name in learnt)}
+    learned = _learned(model)
+    known = {*cascade(model), *(name.partition(".")[0] for name in learned)}
     for layer in layers:
         if layer not in known:
             raise OptionError(
@@ -49,16 +49,16 @@ def randomised(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted
         delattr(changed, kept)  # whatever an estimator remembers may hang on its weights
     changed.weights_ = {
         name: _shuffled(name, weight, seed)
-        if name in learnt and not {_weight_group(name), name.partition(".")[0]}.isdisjoint(layers)
+        if name in learned and not {_weight_group(name), name.partition(".")[0]}.isdisjoint(layers)
         else weight.copy()
         for name, weight in model.weights_.items()
     }
     return changed
 
 
-def _learnt(model: TextClassifier) -> tuple[str, ...]:
+def _learned(model: TextClassifier) -> tuple[str, ...]:
     return tuple(
-        name for name, array in model.weights_.items() if array.dtype.kind == "f" and name not in _NOT_LEARNT
+        name for name, array in model.weights_.items() if array.dtype.kind == "f" and name not in _NOT_LEARNED
     )
 
 
