@@ -190,7 +190,7 @@ def test_labels_that_are_missing_or_all_the_same(tmp_path: Path, rows: str, sent
 
 
 def test_the_expected_time_of_a_training_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("textlrp.models.training.WORTH_SAYING", 0.0)
+    monkeypatch.setattr("textlrp.models.training.MIN_LOGGED_SECONDS", 0.0)
     lines: list[str] = []
     train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
     assert [line.split()[0] for line in lines][:3] == ["read", "epoch", "trained"]

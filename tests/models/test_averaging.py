@@ -51,7 +51,7 @@ def test_scores_and_relevance_are_the_means(variant: str, seed: int) -> None:
 
 def test_it_is_a_model_like_any_other(tmp_path: Path) -> None:
     model = CNNClassifier.averaged(some("of other sizes"))
-    assert (model.embedding_dim, model.shape()) == (12, ((1, 2, 3), (5, 4, 8)))
+    assert (model.embedding_dim, model.widths_and_filters()) == (12, ((1, 2, 3), (5, 4, 8)))
     expected = model.decision_function(TEXTS)
     model.save(tmp_path / "model")
     again = textlrp.load(str(tmp_path / "model"))

@@ -24,7 +24,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
 from textlrp.models.model_kinds import classifier_class
-from textlrp.models.word_paths import kept_scores, path_scores
+from textlrp.models.word_paths import masked_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, joined_runs
 
@@ -164,9 +164,9 @@ def test_words_that_go_take_their_ngrams_with_them(analyzer: str) -> None:
         length = int(batch.lengths[n])
         keep = draw.random((20, length)) < 0.6
         expected = model.scores(batch.select([n] * 20), keep=keep)
-        np.testing.assert_allclose(kept_scores(model, batch, n, keep), expected, atol=1e-12)
+        np.testing.assert_allclose(masked_scores(model, batch, n, keep), expected, atol=1e-12)
         assert np.allclose(
-            kept_scores(model, batch, n, np.zeros((1, length), dtype=bool)), model.weights_["output.bias"]
+            masked_scores(model, batch, n, np.zeros((1, length), dtype=bool)), model.weights_["output.bias"]
         )
     steps = [draw.permutation(int(length)) for length in batch.lengths]
     for path in path_scores(model, batch, steps, change="remove"):
@@ -225,7 +225,7 @@ def test_a_model_saved_before_there_were_characters_reads_words_alone(tmp_path: 
     (folder / "config.json").write_text(json.dumps(config))
     again = load(folder)
     assert again.decision_function(MORE).tobytes() == model.decision_function(MORE).tobytes()
-    assert classifier_class("svm").older_defaults.items() <= again.get_params().items()
+    assert classifier_class("svm").legacy_defaults.items() <= again.get_params().items()
 
 
 def test_another_setting_is_another_fingerprint() -> None:

@@ -72,7 +72,7 @@ def test_a_class_is_always_itself(classes: list[Any], label: str) -> None:
 
 def test_one_warning_names_them_and_what_is_near() -> None:
     known = KnownLabels(["sports", "politics"])
-    list(known.named(documents("sports", "Sport", "x")))
+    list(known.resolve(documents("sports", "Sport", "x")))
     with pytest.warns(UserWarning, match=r"2 of 3 labels .*'Sport' \(did you mean 'sports'\?\)") as said:
         known.warn()
     assert len(said) == 1

@@ -134,7 +134,7 @@ def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
 def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) -> None:
     model = wrap(made(name), **HOW)
     batch = model.encode(["the old car oil pump road"])  # no word twice: an exact tie of windows has no slope
-    point = model.point(batch, 0)
+    point = model.input_point(batch, 0)
     assert len(point.inputs) == 6
     torch.testing.assert_close(point.forward(point.inputs[None]), model.trace(batch).scores, rtol=1e-12, atol=1e-13)
     inputs = point.inputs.clone().requires_grad_()

@@ -14,7 +14,7 @@ from plain_nets import plain_module
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.models import word_paths as paths
-from textlrp.models.word_paths import Change, kept_scores, path_scores
+from textlrp.models.word_paths import Change, masked_scores, path_scores
 
 CHANGES: tuple[Change, ...] = ("zero", "insert", "remove", "single")
 each_change = pytest.mark.parametrize("change", CHANGES)
@@ -33,7 +33,7 @@ def test_windows_added_again_give_what_whole_passes_give(variant: str, change: C
         batch = model.encode(list(READ))
         steps = random_steps(batch, seed)
         quick = path_scores(model, batch, steps, change=change)
-        whole = path_scores(model, batch, steps, change=change, whole_passes=True)
+        whole = path_scores(model, batch, steps, change=change, full_forward_passes=True)
         for own, other, order in zip(quick, whole, steps, strict=True):
             assert own.shape == (len(order) + 1, 3)
             np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-5)
@@ -49,7 +49,7 @@ def test_the_largest_windows_are_the_same_to_the_last_bit(words: list[str], seed
     batch = model.encode([" ".join(words)])
     steps = random_steps(batch, seed, most=9)
     (quick,) = path_scores(model, batch, steps)
-    (whole,) = path_scores(model, batch, steps, whole_passes=True)
+    (whole,) = path_scores(model, batch, steps, full_forward_passes=True)
     assert np.array_equal(quick, whole)
 
 
@@ -60,7 +60,7 @@ def test_one_text_with_words_left_out_scores_as_many_texts_do(variant: str, text
         model = scrambled(fitted(variant, "float64"), seed)
         batch = model.encode([text])
         keep = np.random.default_rng(seed).random((7, int(batch.lengths[0]))) < 0.6
-        found = kept_scores(model, batch, 0, keep)
+        found = masked_scores(model, batch, 0, keep)
         np.testing.assert_allclose(found, model.scores(batch.select([0] * 7), keep=keep), rtol=1e-12, atol=1e-12)
 
 
@@ -103,8 +103,8 @@ def test_how_texts_are_cut_into_pieces_changes_nothing(change: Change, monkeypat
     batch = model.encode(list(READ))
     steps = random_steps(batch, 4)
     together = path_scores(model, batch, steps, change=change)
-    monkeypatch.setattr(paths, "FEATURES_TOGETHER", 1)
-    monkeypatch.setattr(paths, "WORDS_TOGETHER", 1)
+    monkeypatch.setattr(paths, "MAX_POOLED_FEATURES", 1)
+    monkeypatch.setattr(paths, "MAX_WORDS", 1)
     apart = path_scores(model, batch, steps, change=change)
     for own, other in zip(together, apart, strict=True):
         np.testing.assert_allclose(own, other, rtol=1e-12, atol=1e-12)

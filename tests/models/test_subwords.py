@@ -89,10 +89,10 @@ def test_unknown_words_are_read_and_explained_exactly(model: Any, rule: str) -> 
 def test_an_unknown_word_is_the_mean_of_its_ngrams(model: Any) -> None:
     ids = model.encode(["bootsmotor Meer"]).ids[0]
     rows = model.weights_["subwords"][ngram_buckets("bootsmotor", 3, 5, 256)]
-    vectors = model.vectors_of(ids)
+    vectors = model.lookup_vectors(ids)
     np.testing.assert_allclose(vectors[0], rows.mean(axis=0))
     assert np.array_equal(vectors[1], model.weights_["embedding"][model.vocabulary_.id("meer")])
-    idf = model.idf_of(ids)
+    idf = model.inverse_document_frequencies(ids)
     weights = idf / np.linalg.norm(idf)
     expected = weights @ vectors @ model.weights_["output.weight"].T + model.weights_["output.bias"]
     np.testing.assert_allclose(model.scores(model.encode(["bootsmotor Meer"]))[0], expected)
@@ -109,7 +109,7 @@ def test_other_methods_read_unknown_words(model: Any, method: str) -> None:
 def test_a_word_left_out_is_the_zero_vector(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
     keep = np.array([[False, True], [True, True]])
-    thinned = model.thinned_scores(batch, 0, keep)
+    thinned = model.scores_when_masked(batch, 0, keep)
     np.testing.assert_allclose(thinned[1], model.scores(batch)[0])
     np.testing.assert_allclose(thinned[0], model.scores(batch, keep=keep[:1])[0])
 
@@ -140,7 +140,7 @@ def test_document_vectors_count_unknown_words(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
     corpus = read_corpus(model, [Document("1", "bootsmotor Meer", "boat")])
     vectors = document_vectors(corpus, "uniform", composite=as_composite("epsilon"))
-    np.testing.assert_allclose(vectors[0], model.vectors_of(batch.ids[0]).sum(axis=0))
+    np.testing.assert_allclose(vectors[0], model.lookup_vectors(batch.ids[0]).sum(axis=0))
 
 
 @every("subwords", [(0, 3), (4, 3), (3,), "36", 3, (3.0, 6)])

@@ -271,7 +271,7 @@ def test_the_expected_time_is_logged_after_the_first_epoch(
 def test_training_tells_the_expected_time_once(
     kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "WORTH_SAYING", 0.0)
+    monkeypatch.setattr(training, "MIN_LOGGED_SECONDS", 0.0)
     small(kind).fit(TEXTS, LABELS)
     assert not caplog.messages
     with caplog.at_level("INFO", logger=training.LOGGER.name):

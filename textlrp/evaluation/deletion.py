@@ -83,7 +83,7 @@ def still_correct(
     steps: int = STEPS,
     min_words: int = AT_LEAST,
     reverse: bool = False,
-    whole_passes: bool = False,
+    full_forward_passes: bool = False,
     progress: Callable[[int], object] = lambda documents: None,
 ) -> Array:
     """(M, S + 1) whether the label is named, before the first step and after each, for the documents of a protocol.
@@ -102,7 +102,9 @@ def still_correct(
             relevance = relevances[row]
             assert relevance is not None
             orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))
-        scores = path_scores(corpus.model, batch, orders, change=protocol.change, whole_passes=whole_passes)
+        scores = path_scores(
+            corpus.model, batch, orders, change=protocol.change, full_forward_passes=full_forward_passes
+        )
         for row, path in zip(rows.tolist(), scores, strict=True):
             named = path.argmax(axis=1) == corpus.true_label[row]
             right[place[row], : len(named)] = named

@@ -16,7 +16,7 @@ from textlrp.errors import DataError
 from textlrp.evaluation.deletion import order_of
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.measured_corpus import ReadCorpus
-from textlrp.models.word_paths import kept_scores
+from textlrp.models.word_paths import masked_scores
 
 SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 """Of a document's known words; at least one word."""
@@ -64,7 +64,7 @@ def eraser_scores(
             if relevance is None or not known.any():
                 continue
             keep = _alternatives(order_of(relevance, known, len(known), most_first=True), len(known), shares)
-            scores = kept_scores(corpus.model, batch, n, keep)
+            scores = masked_scores(corpus.model, batch, n, keep)
             probabilities = corpus.model.probabilities(scores)
             values = scores if probabilities is None else probabilities
             falls = values[0] - values[1:]

@@ -47,9 +47,9 @@ class TextClassifier(TextOptions):
     """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
     training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
     """Options that decide the fitted attributes and nothing after that; each class adds its own."""
-    older_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    legacy_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """What an option was before it existed: for models that were saved without it."""
-    together = 64
+    max_texts_per_trace = 64
     """How many texts one trace holds at most."""
 
     classes_: NDArray[Any]
@@ -84,7 +84,7 @@ class TextClassifier(TextOptions):
         """The tape of the forward pass."""
 
     @abstractmethod
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Text ``n`` as gradient methods need it."""
 
     @abstractmethod
@@ -153,12 +153,12 @@ class TextClassifier(TextOptions):
         texts = batch.texts() if keep is None else batch.kept(keep)
         return self._finite_scores(texts, lambda n: batch.readings[n].document_id)
 
-    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    def scores_when_masked(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
         return self._scores(list(np.where(keep, batch.text(n), 0)))
 
-    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """As :meth:`thinned_scores`, but the words that are left move together."""
+    def scores_when_removed(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """As :meth:`scores_when_masked`, but the words that are left move together."""
         ids = batch.text(n)
         return self._scores([ids[kept] for kept in keep])
 

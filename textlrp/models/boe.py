@@ -20,7 +20,7 @@ from textlrp.models.nets import NetClassifier, VectorSource
 from textlrp.models.ngrams import count_kept
 from textlrp.models.options import check_positive, check_whole, is_range
 from textlrp.models.packing import Ids, Packed, pack
-from textlrp.models.schema import REACH, Sizes, TensorSpec
+from textlrp.models.schema import MAX_SCORE, Sizes, TensorSpec
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, ClassWeight, SkipOption, Tokenizing
 from textlrp.text.batches import Batch, bucket
@@ -119,25 +119,25 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         super().check_weights(weights, vocabulary)
         with np.errstate(over="ignore"):
             largest = float(np.float64(np.log(1 + vocabulary.documents) + 1) ** self.idf_power)
-        if not largest <= REACH:
-            raise ModelError(f"idf_power must keep word weights below {REACH:g}; {self.idf_power!r} does not.")
+        if not largest <= MAX_SCORE:
+            raise ModelError(f"idf_power must keep word weights below {MAX_SCORE:g}; {self.idf_power!r} does not.")
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> BagNet:
         return BagNet(table, weights, np.append(0.0, vocabulary.inverse_frequencies() ** self.idf_power))
 
-    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    def scores_when_masked(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its words are told apart once."""
         words, word_of = np.unique(batch.text(n), return_inverse=True)
         counts = count_kept(keep, word_of, len(words))
-        idf = self.idf_of(words)
+        idf = self.inverse_document_frequencies(words)
         weights = (1 + np.log(np.maximum(counts, 1))) * (counts > 0) * idf
         norms = np.sqrt((weights**2).sum(axis=1, keepdims=True))
-        bag = (weights / np.where(norms > 0, norms, 1)).astype(self.dtype) @ self.vectors_of(words)
+        bag = (weights / np.where(norms > 0, norms, 1)).astype(self.dtype) @ self.lookup_vectors(words)
         return np.asarray(bag @ self.output_weight.T + self.output_bias)
 
     # ---- words outside the vocabulary
 
-    def vectors_of(self, ids: Ids) -> NDArray[Any]:
+    def lookup_vectors(self, ids: Ids) -> NDArray[Any]:
         """Word vectors (..., D) of ids, those of unknown words from their n-grams."""
         table = self.weights_["embedding"]
         unknown = ids >= UNKNOWN_FROM
@@ -150,7 +150,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         vectors[unknown] = (mixing @ self.weights_["subwords"]).astype(table.dtype)[places]
         return vectors
 
-    def idf_of(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
+    def inverse_document_frequencies(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
         """The inverse document frequency of ids, to ``idf_power`` unless another is given; 0 for id 0."""
         known = np.append(0.0, self.vocabulary_.inverse_frequencies())
         unknown = np.log(1 + self.vocabulary_.documents) + 1  # of no training document
@@ -158,7 +158,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         raised = inverse ** (self.idf_power if power is None else power)
         return np.asarray(np.where(ids == PADDING, 0.0, raised))
 
-    def local_net(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
+    def net_for_texts(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """The net over the words of some texts alone, and the texts in its ids."""
         words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
         wanted = TORCH_DTYPES[dtype or self.dtype]
@@ -166,7 +166,12 @@ class BagOfEmbeddingsClassifier(NetClassifier):
             name: torch.from_numpy(self.weights_[name]).to(wanted) for name in ("output.weight", "output.bias")
         }
         bounds = torch.from_numpy(np.concatenate([self.weights_["embedding"], self.weights_["subwords"]])).to(wanted)
-        net = BagNet(torch.from_numpy(self.vectors_of(words)).to(wanted), weights, self.idf_of(words), bounds)
+        net = BagNet(
+            torch.from_numpy(self.lookup_vectors(words)).to(wanted),
+            weights,
+            self.inverse_document_frequencies(words),
+            bounds,
+        )
         return net, np.split(places, np.cumsum([len(ids) for ids in texts])[:-1]) if texts else []
 
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -174,14 +179,14 @@ class BagOfEmbeddingsClassifier(NetClassifier):
             return super()._scores(texts)
         scores = np.zeros((len(texts), len(self.classes_)), dtype=self.dtype)
         for rows in bucket([len(ids) for ids in texts], SCORING_BLOCK):
-            net, local = self.local_net([texts[row] for row in rows])
+            net, local = self.net_for_texts([texts[row] for row in rows])
             scores[rows] = scores_of(net, local)
         return scores
 
     def _trace(self, packed: Packed, dtype: str) -> Trace:
         if self.subwords is None:
             return super()._trace(packed, dtype)
-        net, local = self.local_net(packed.texts(), dtype)
+        net, local = self.net_for_texts(packed.texts(), dtype)
         return net.trace(pack(local))
 
     def _read_with(self) -> Vocabulary:

@@ -31,9 +31,9 @@ from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
 from textlrp.text.batches import Batch, end_to_end, following, joined_runs
 
-ENTRIES = 1 << 22
+MAX_OCCURRENCES = 1 << 22
 """Occurrences of all alternatives of a text that are held at once."""
-TEXTS_COUNTED_TOGETHER = 1 << 10
+TEXTS_PER_COUNT = 1 << 10
 """Texts whose character n-grams are counted at once."""
 
 
@@ -62,7 +62,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
     """
 
     kind = "svm"
-    older_defaults = MappingProxyType({"analyzer": "word", "punctuation": False})
+    legacy_defaults = MappingProxyType({"analyzer": "word", "punctuation": False})
 
     @classmethod
     def arras2017(cls, *, random_state: Any = 0) -> Self:
@@ -94,7 +94,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
         read = self.reader().ids_and_pieces(documents, self.vocabulary_)
-        while some := list(islice(read, TEXTS_COUNTED_TOGETHER)):
+        while some := list(islice(read, TEXTS_PER_COUNT)):
             counts = ngrams.counts([pieces for _, pieces in some])
             scores.append(self._linear(self._values([ids for ids, _ in some], counts, self.dtype)))
         return np.concatenate(scores)
@@ -107,7 +107,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
             scores = self._linear(values)
         return check_scores(scores, self.classes_, lambda row: batch.readings[row].document_id)
 
-    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    def scores_when_masked(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
         """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""
         ids = batch.text(n)
         words = self._found([ids], self._word_tables())
@@ -121,7 +121,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         idf, weight = self.weights_["idf"][present], self.output_weight[:, present]
         entries = max(1, len(words.column), 0 if spelled is None else len(spelled.column) + len(spelled.token))
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        together = max(1, ENTRIES // entries)
+        together = max(1, MAX_OCCURRENCES // entries)
         for begin in range(0, len(keep), together):
             some = keep[begin : begin + together]
             blocks = []
@@ -137,12 +137,12 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
             scores.append(np.asarray(values @ weight.T + self.output_bias))
         return np.concatenate(scores)
 
-    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """As :meth:`thinned_scores`, but the words that are left move together; what was one word with a dropped
+    def scores_when_removed(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """As :meth:`scores_when_masked`, but the words that are left move together; what was one word with a dropped
         token is two words."""
         ngrams = self._char_ngrams()
         if ngrams is None:
-            return super().closed_up_scores(batch, n, keep)
+            return super().scores_when_removed(batch, n, keep)
         ids, reading = batch.text(n), batch.readings[n]
         spans = reading.tokens.spans[reading.positions]
         texts = [
@@ -154,7 +154,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1])
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The TF-IDF values (J, 1) of text ``n`` that are not zero, and the linear layer over them."""
         return bow_point(self, batch, n, dtype=dtype)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, ModelError, OptionError
 from textlrp.models.base import TextClassifier
-from textlrp.models.char_ngrams import LONGEST, CharNgrams, column_counts
+from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
@@ -90,9 +90,9 @@ class BagOfWordsFeatures(TextClassifier):
             raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
         check_whole("min_df_ngrams", self.min_df_ngrams)
         check_whole("min_df_char_ngrams", self.min_df_char_ngrams)
-        if not is_range(self.char_ngrams, LONGEST):
+        if not is_range(self.char_ngrams, MAX_LENGTH):
             raise OptionError(
-                f"char_ngrams must be two whole numbers from 1 to {LONGEST}, the smaller one first; "
+                f"char_ngrams must be two whole numbers from 1 to {MAX_LENGTH}, the smaller one first; "
                 f"got {self.char_ngrams!r}. Pass char_ngrams=(2, 4)."
             )
         check_flag("punctuation", self.punctuation)
@@ -217,7 +217,7 @@ class BagOfWordsFeatures(TextClassifier):
         idf = self.weights_["idf"].astype(dtype)
         return joint_tfidf([block.astype(dtype) for block in blocks], idf, self.sublinear_tf)
 
-    def features_of(self, batch: Batch) -> Any:
+    def tfidf_values(self, batch: Batch) -> Any:
         """The TF-IDF values of the texts of a batch as a sparse matrix (N, J)."""
         return self._values(batch.texts(), self._char_counts(batch), self.dtype)
 

@@ -20,7 +20,7 @@ from scipy import sparse
 from textlrp.arrays import IntArray
 from textlrp.text.invisible import code_points
 
-LONGEST = 6
+MAX_LENGTH = 6
 """Characters of the longest n-gram that a key of two numbers can hold."""
 _BITS = 21  # of a code point + 1; three of them fit into a positive int64
 _MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)

@@ -28,7 +28,7 @@ class Classifier(Protocol):
         ...
 
     @property
-    def together(self) -> int:
+    def max_texts_per_trace(self) -> int:
         """How many texts one trace may hold at most."""
         ...
 
@@ -48,6 +48,6 @@ class Classifier(Protocol):
         """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
         ...
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Text ``n`` as gradient methods need it."""
         ...

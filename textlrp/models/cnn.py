@@ -16,11 +16,11 @@ from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.text_options import ClassWeight, SkipOption, Tokenizing
 from textlrp.text.vocabulary import Vocabulary
 
-ARRAS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
+ARRAS_NETS = {"CNN1": (1, 600), "CNN2": (2, 800), "CNN3": (3, 600)}
 """Width and filters of the three nets of Arras et al. 2017."""
 
 
-READING = ("widths", "pooling", "max_tokens", "tokenizer", "lowercase", "skip", "dtype")
+READING_OPTIONS = ("widths", "pooling", "max_tokens", "tokenizer", "lowercase", "skip", "dtype")
 """Options that say what a model reads of a text, and how."""
 
 
@@ -127,9 +127,9 @@ class CNNClassifier(NetClassifier):
 
         The paper took Google News vectors; give their path as ``vectors``. They are standardized, as in the paper.
         """
-        if net not in ARRAS:
-            raise OptionError(f"no net of the paper is called {net!r}; there are {', '.join(ARRAS)}.")
-        width, filters = ARRAS[net]
+        if net not in ARRAS_NETS:
+            raise OptionError(f"no net of the paper is called {net!r}; there are {', '.join(ARRAS_NETS)}.")
+        width, filters = ARRAS_NETS[net]
         return cls(
             widths=(width,),
             filters=filters,
@@ -157,7 +157,7 @@ class CNNClassifier(NetClassifier):
             raise OptionError(
                 "no models came; fitted CNNClassifiers of the same texts are wanted, from several seeds."
             )
-        for name in ("classes", "vocabulary", *READING):
+        for name in ("classes", "vocabulary", *READING_OPTIONS):
             different = [model for model in models if not _same_attribute(models[0], model, name)]
             if different:
                 raise OptionError(
@@ -172,7 +172,7 @@ class CNNClassifier(NetClassifier):
         made.weights_ = {"embedding": net.table.numpy(), **{name: own.numpy() for name, own in net.weights.items()}}
         return made
 
-    def shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def widths_and_filters(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Widths and filters per width."""
         widths = _whole_numbers("widths", self.widths)
         filters = _whole_numbers("filters", self.filters)
@@ -182,7 +182,7 @@ class CNNClassifier(NetClassifier):
 
     def _check_options(self) -> None:
         super()._check_options()
-        widths, filters = self.shape()
+        widths, filters = self.widths_and_filters()
         if not widths or len(set(widths)) != len(widths):
             raise OptionError(
                 f"widths={self.widths!r} came; distinct whole numbers >= 1 are wanted, such as (1, 2, 3)."
@@ -195,7 +195,7 @@ class CNNClassifier(NetClassifier):
             raise OptionError(f"pooling={self.pooling!r} came; 'max' or 'mean' is wanted.")
 
     def _new_weights(self, table: Tensor, classes: int, seed: int) -> dict[str, Tensor]:
-        widths, filters = self.shape()
+        widths, filters = self.widths_and_filters()
         return new_convnet(
             table, widths=widths, filters=filters, classes=classes, pooling=self.pooling, seed=seed
         ).weights
@@ -203,7 +203,7 @@ class CNNClassifier(NetClassifier):
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
         """The word vectors, each width's convolution, and the dense layer."""
         dimensions = sizes.length("embedding", 1)
-        widths, filters = self.shape()
+        widths, filters = self.widths_and_filters()
         specs = {"embedding": TensorSpec((sizes.words + 1, dimensions))}
         for width, count in zip(widths, filters, strict=True):
             shape = (dimensions, width * count)
@@ -215,7 +215,7 @@ class CNNClassifier(NetClassifier):
         return specs
 
     def _net(self, table: Tensor, weights: dict[str, Tensor], vocabulary: Vocabulary) -> ConvNet:
-        return ConvNet(table, weights, self.shape()[0], self.pooling)
+        return ConvNet(table, weights, self.widths_and_filters()[0], self.pooling)
 
 
 def has_winning_windows(model: object) -> TypeGuard[CNNClassifier]:
@@ -237,7 +237,7 @@ def _same_attribute(model: CNNClassifier, other: CNNClassifier, name: str) -> bo
         case "vocabulary":
             return model.vocabulary_.words == other.vocabulary_.words
         case "widths":
-            return model.shape()[0] == other.shape()[0]
+            return model.widths_and_filters()[0] == other.widths_and_filters()[0]
     return bool(getattr(model, name) == getattr(other, name))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
-def same(values: Tensor) -> Tensor:
+def identity(values: Tensor) -> Tensor:
     """(K, I) -> (K, L) where each input is one word."""
     return values
 
@@ -27,4 +27,4 @@ class InputPoint:
 
     inputs: Tensor
     forward: Callable[[Tensor], Tensor]
-    to_words: Callable[[Tensor], Tensor] = same
+    to_words: Callable[[Tensor], Tensor] = identity

@@ -45,7 +45,7 @@ class KnownLabels:
         self.known += 1
         return self._classes[name]
 
-    def named(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def resolve(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents, each with the class that its label names for a label, if there is one."""
         for document in documents:
             label = getattr(document, "label", None)  # plain strings are read, too

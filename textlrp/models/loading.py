@@ -145,7 +145,7 @@ def _from_options(
             )
     try:
         classifier = class_of(config["kind"])
-        model = classifier(**{**classifier.older_defaults, **options})
+        model = classifier(**{**classifier.legacy_defaults, **options})
         model.check_options()
         _check_training_options(model)
     except TypeError as unknown:

@@ -16,7 +16,7 @@ from textlrp.errors import DataError, ModelError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import json_text
 from textlrp.files.written_folder import FolderKind, check_folder, folder_beside
-from textlrp.models.schema import LONGEST_CONFIG, damaged, strict_json
+from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
 FOLDER_FORMAT = 1
@@ -83,7 +83,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         check_model_file(folder / CONFIG)
         with (folder / CONFIG).open("rb") as stream:
-            data = stream.read(LONGEST_CONFIG + 1)
+            data = stream.read(MAX_CONFIG_BYTES + 1)
         config = parse_config(data)
     except FileNotFoundError:
         raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
@@ -111,8 +111,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def parse_config(data: bytes) -> Any:
     """The value of a ``config.json``; raises ValueError where it is not strict JSON, or too long."""
-    if len(data) > LONGEST_CONFIG:
-        raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ValueError(f"it is longer than {MAX_CONFIG_BYTES} bytes")
     return strict_json(data)
 
 

@@ -18,12 +18,12 @@ from textlrp.lrp.trace import Trace
 from textlrp.models.base import TextClassifier
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.net_scores import Net, scores_of
-from textlrp.models.options import TextInputs, check_flag, check_positive, check_share, check_texts, check_whole
+from textlrp.models.options import TextInputs, check_flag, check_fraction, check_positive, check_texts, check_whole
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.torch_nets import net_point
-from textlrp.models.training import History, Plan, train
+from textlrp.models.training import History, TrainingPlan, train
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vector_files import load_vectors
@@ -104,7 +104,7 @@ class NetClassifier(TextClassifier):
             balance = self._class_weights(classes, codes)
             balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
             subwords = self._new_subwords(table, vocabulary)
-            self.history_ = train(net, ids, codes, balance_tensor, self.plan(), seed, subwords)
+            self.history_ = train(net, ids, codes, balance_tensor, self.training_plan(), seed, subwords)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
         if subwords is not None:
@@ -140,8 +140,8 @@ class NetClassifier(TextClassifier):
         spread = float(table[1:].std()) or 1.0
         return (table * (VECTOR_SCALE / spread)).astype(np.float32)
 
-    def plan(self) -> Plan:
-        return Plan(
+    def training_plan(self) -> TrainingPlan:
+        return TrainingPlan(
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
@@ -155,15 +155,15 @@ class NetClassifier(TextClassifier):
             tune_vectors=self.tune_vectors,
         )
 
-    def ids_of(self, forms: Sequence[str]) -> Ids:
+    def word_ids(self, forms: Sequence[str]) -> Ids:
         """(L,) ids of words."""
         return self._read_with().ids(forms)
 
-    def vectors_of(self, ids: Ids) -> NDArray[Any]:
+    def lookup_vectors(self, ids: Ids) -> NDArray[Any]:
         """Word vectors (..., D) of ids; zero for an unknown word."""
         return np.asarray(self.weights_["embedding"][ids])
 
-    def idf_of(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
+    def inverse_document_frequencies(self, ids: Ids, power: float | None = None) -> NDArray[np.float64]:
         """The inverse document frequency of ids, to a ``power``; 0 for id 0."""
         known = np.append(0.0, self.vocabulary_.inverse_frequencies() ** (1.0 if power is None else power))
         return np.asarray(known[ids])
@@ -174,7 +174,7 @@ class NetClassifier(TextClassifier):
     def _trace(self, packed: Packed, dtype: str) -> Trace:
         return self.fitted_net(dtype).trace(packed)
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The word vectors (L, D) of text ``n``, and the net over them, as plain torch layers."""
         return net_point(self, batch, n, dtype=dtype)
 
@@ -212,7 +212,7 @@ class NetClassifier(TextClassifier):
         for name in ("embedding_dim", "max_epochs", "batch_size", "patience"):
             check_whole(name, getattr(self, name))
         for name in ("dropout", "word_dropout", "label_smoothing", "validation_fraction"):
-            check_share(name, getattr(self, name))
+            check_fraction(name, getattr(self, name))
         check_positive("learning_rate", self.learning_rate)
         check_positive("weight_decay", self.weight_decay, zero=True)
         check_whole("train_tokens", self.train_tokens, none="all words")

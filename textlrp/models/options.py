@@ -50,7 +50,7 @@ def check_flag(name: str, value: Any) -> None:
         raise OptionError(f"{name} must be True or False; got {value!r}.")
 
 
-def check_share(name: str, value: Any) -> None:
+def check_fraction(name: str, value: Any) -> None:
     """Raise :class:`OptionError` unless 0 <= ``value`` < 1."""
     if not (is_number(value) and 0 <= value < 1):
         raise OptionError(f"{name}={value!r} came; a number from 0 up to (not including) 1 is wanted.")

@@ -14,12 +14,12 @@ import numpy as np
 
 from textlrp.errors import ModelError
 
-LONGEST_CONFIG = 16 << 20
+MAX_CONFIG_BYTES = 16 << 20
 """Bytes of the largest ``config.json`` that is read."""
-DEEPEST = 50
+MAX_DEPTH = 50
 """Levels of nested lists and objects in a JSON file."""
-MOST_DOCUMENTS = 1 << 53
-REACH = 1e15
+MAX_DOCUMENTS = 1 << 53
+MAX_SCORE = 1e15
 """The largest score, or intermediate value, that the weights of a model may be able to produce.
 
 float32 ends at 3.4e38; the squares that some rules and methods form of such values are still finite.
@@ -34,7 +34,7 @@ STORED_DTYPES: Mapping[str, np.dtype[Any]] = {
     "I64": np.dtype(np.int64),
 }
 """The number formats of stored tensors, by their names in a safetensors header."""
-FLOATS = ("F16", "F32", "F64")
+FLOAT_DTYPES = ("F16", "F32", "F64")
 WORDS, COUNTS = "vocabulary.words", "vocabulary.counts"
 QUANTIZED = "embedding"
 """The tensor that a compressed model stores as 8-bit integers, with one scale per row."""
@@ -56,7 +56,7 @@ class TensorSpec(NamedTuple):
     inputs: int = 1
 
 
-class Stored(NamedTuple):
+class StoredTensor(NamedTuple):
     """What a header says of one tensor."""
 
     dtype: str
@@ -86,7 +86,7 @@ def strict_json(data: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises ValueError for what Python's own reader lets pass or stumbles over: a name twice in one object, NaN and
-    infinity, numbers beyond 64 bits, characters that UTF-8 does not have, more than :data:`DEEPEST` levels.
+    infinity, numbers beyond 64 bits, characters that UTF-8 does not have, more than :data:`MAX_DEPTH` levels.
     """
     try:
         value = json.loads(
@@ -101,7 +101,7 @@ def strict_json(data: bytes) -> Any:
     waiting = [(value, 1)]
     while waiting:
         part, depth = waiting.pop()
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ValueError("it is nested too deeply")
         if isinstance(part, str):
             part.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
@@ -144,15 +144,17 @@ def _whole(digits: str) -> int:
 
 def check_config(config: Mapping[str, Any]) -> None:
     """Check the types and ranges of everything in a config but the options, which the estimator checks itself."""
-    _must(isinstance(config.get("options"), dict), "options", "an object of the model's options", config)
+    _check_field(isinstance(config.get("options"), dict), "options", "an object of the model's options", config)
     for name in ("documents", "vocabulary_documents"):
-        _must(_is_count(config.get(name)), name, "a whole number from 0 to 2**53", config)
-    _must(isinstance(config.get("textlrp", ""), str), "textlrp", "the version as a string", config)
-    _must(isinstance(config.get("card", {}), dict), "card", "an object", config)
-    _must(isinstance(config.get("sha256", ""), (str, type(None))), "sha256", "a checksum in hexadecimal", config)
+        _check_field(_is_count(config.get(name)), name, "a whole number from 0 to 2**53", config)
+    _check_field(isinstance(config.get("textlrp", ""), str), "textlrp", "the version as a string", config)
+    _check_field(isinstance(config.get("card", {}), dict), "card", "an object", config)
+    _check_field(
+        isinstance(config.get("sha256", ""), (str, type(None))), "sha256", "a checksum in hexadecimal", config
+    )
     classes = config.get("classes")
     kinds = {type(label) for label in classes} if isinstance(classes, list) else set()
-    _must(
+    _check_field(
         isinstance(classes, list)
         and len(kinds) == 1
         and kinds <= {str, int, bool}
@@ -164,17 +166,19 @@ def check_config(config: Mapping[str, Any]) -> None:
         config,
     )
     shapes = config.get("shapes")
-    _must(isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config)
+    _check_field(
+        isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config
+    )
 
 
-def _must(holds: bool, name: str, what: str, config: Mapping[str, Any]) -> None:
+def _check_field(holds: bool, name: str, what: str, config: Mapping[str, Any]) -> None:
     if not holds:
         came = short_text(config[name]) if name in config else "nothing"
         raise ModelError(f"{name} in config.json must be {what}; got {came}.")
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_DOCUMENTS
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DOCUMENTS
 
 
 def is_shape(value: Any) -> bool:

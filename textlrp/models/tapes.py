@@ -74,7 +74,7 @@ def kept_projections(model: Classifier, memory: int = KEPT_BYTES, allocate: Allo
     return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
-def memory_kept(model: Classifier, memory: int = KEPT_BYTES) -> int:
+def kept_projection_bytes(model: Classifier, memory: int = KEPT_BYTES) -> int:
     """How many bytes :func:`kept_projections` takes."""
     net = _window_net(model)
     if net is None:

@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 from textlrp.errors import ModelError
 from textlrp.models.schema import (
     COUNTS,
-    FLOATS,
+    FLOAT_DTYPES,
+    MAX_SCORE,
     QUANTIZED,
-    REACH,
     STORED_DTYPES,
     WORDS,
-    Stored,
+    StoredTensor,
     TensorSpec,
     is_shape,
     short_text,
     strict_json,
 )
 
-LONGEST_HEADER = 1 << 20
+MAX_HEADER_BYTES = 1 << 20
 """Bytes of the largest header of a tensors' file that is read; a tensor needs about 100."""
 
 
 # ---- the header of the tensors' file
 
 
-def read_header(path: Path) -> dict[str, Stored]:
+def read_header(path: Path) -> dict[str, StoredTensor]:
     """Number format and shape of each tensor in a safetensors file.
 
     Reads the header alone. Raises :class:`ModelError` unless the tensors fill the file exactly, end to end, and each
@@ -43,8 +43,8 @@ def read_header(path: Path) -> dict[str, Stored]:
     with path.open("rb") as stream:
         first = stream.read(8)
         length = int.from_bytes(first, "little")
-        if len(first) < 8 or length > min(LONGEST_HEADER, size - 8):
-            most = f"{LONGEST_HEADER} bytes" if size > LONGEST_HEADER else f"the file's {size} bytes"
+        if len(first) < 8 or length > min(MAX_HEADER_BYTES, size - 8):
+            most = f"{MAX_HEADER_BYTES} bytes" if size > MAX_HEADER_BYTES else f"the file's {size} bytes"
             raise ModelError(f"the header of {path.name} must fit into {most}; it does not.")
         try:
             entries = strict_json(stream.read(length))
@@ -70,7 +70,7 @@ def read_header(path: Path) -> dict[str, Stored]:
     raise ModelError(f"the tensors of {path.name} must fill the file of {size} bytes exactly; they do not.")
 
 
-def _entry(name: str, entry: Any) -> tuple[Stored, tuple[int, int]]:
+def _entry(name: str, entry: Any) -> tuple[StoredTensor, tuple[int, int]]:
     """A tensor's header entry, and where its bytes begin and end."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ModelError(f"the header entry of {short_text(name)} must have dtype, shape and data_offsets.")
@@ -87,7 +87,7 @@ def _entry(name: str, entry: Any) -> tuple[Stored, tuple[int, int]]:
         raise ModelError(
             f"data_offsets of {short_text(name)} must span its shape {short_text(shape)}; got {short_text(offsets)}."
         )
-    return Stored(dtype, tuple(shape)), (offsets[0], offsets[1])
+    return StoredTensor(dtype, tuple(shape)), (offsets[0], offsets[1])
 
 
 def check_model_file(path: Path) -> None:
@@ -99,7 +99,7 @@ def check_model_file(path: Path) -> None:
 # ---- shapes
 
 
-def words_in(header: Mapping[str, Stored]) -> int:
+def words_in(header: Mapping[str, StoredTensor]) -> int:
     """V, from the counts of the vocabulary."""
     counts, words = header.get(COUNTS), header.get(WORDS)
     if counts is None or words is None:
@@ -111,7 +111,7 @@ def words_in(header: Mapping[str, Stored]) -> int:
     return counts.shape[0]
 
 
-def check_tensors(specs: Mapping[str, TensorSpec], header: Mapping[str, Stored]) -> None:
+def check_tensors(specs: Mapping[str, TensorSpec], header: Mapping[str, StoredTensor]) -> None:
     """Check that a header has exactly the tensors of ``specs`` and the vocabulary, each as it must be.
 
     The embedding may be compressed: ``embedding.q8`` and ``embedding.scale`` in its place.
@@ -125,7 +125,7 @@ def check_tensors(specs: Mapping[str, TensorSpec], header: Mapping[str, Stored])
             _take(left, f"{name}.q8", spec.shape, ("I8",))
             _take(left, f"{name}.scale", (spec.shape[0], 1), ("F32",))
         else:
-            _take(left, name, spec.shape, ("I64",) if spec.integer else FLOATS)
+            _take(left, name, spec.shape, ("I64",) if spec.integer else FLOAT_DTYPES)
     if left:
         raise ModelError(f"this kind of model with these options has no tensor {short_text(min(left))}.")
 
@@ -144,7 +144,7 @@ def _check_spec(name: str, spec: TensorSpec) -> None:
         raise ModelError(f"each length of {name} must be at least 1; got {spec.shape}.")
 
 
-def _take(left: dict[str, Stored], name: str, shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
+def _take(left: dict[str, StoredTensor], name: str, shape: tuple[int, ...], dtypes: Sequence[str]) -> None:
     came = left.pop(name, None)
     if came is None:
         raise ModelError(f"this kind of model with these options must have a tensor {name!r}; it is missing.")
@@ -176,8 +176,8 @@ def check_values(specs: Mapping[str, TensorSpec], weights: Mapping[str, NDArray[
         else:
             layers[spec.layer] = max(layers.get(spec.layer, 1.0), spec.inputs * largest)
     norm = layers.pop(-1, 1.0)
-    if (reach := max(norm, math.prod(layers.values()))) > REACH:
-        raise ModelError(f"the weights must keep scores below {REACH:g}; with these they may reach {reach:.3g}.")
+    if (reach := max(norm, math.prod(layers.values()))) > MAX_SCORE:
+        raise ModelError(f"the weights must keep scores below {MAX_SCORE:g}; with these they may reach {reach:.3g}.")
 
 
 def decode_words(data: NDArray[np.uint8], words: int) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ Documents = Sequence[str | Document]
 SkipOption = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-WHOLE_RUNS = ("spacy", "words", "treebank")
+SPACE_TOKENIZERS = ("spacy", "words", "treebank")
 """Tokenizers that read what stands between two spaces as one word, whatever the script."""
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -113,7 +113,7 @@ class TextOptions:
 
     def _warn_of_script(self, documents: Documents) -> None:
         """Warn, at ``fit``, where the script of the texts needs another option."""
-        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
+        if self.tokenizer not in SPACE_TOKENIZERS and self.tokenizer != "auto":
             return  # a function of the user's, or spaCy's rules for one language
         texts = (document if isinstance(document, str) else document.text for document in documents)
         language = spaceless(texts)

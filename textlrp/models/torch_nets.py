@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WeightedLayer = TypeVar("WeightedLayer", nn.Linear, nn.Conv1d)
 
-ROUNDING = 64
+TIE_ROUNDINGS = 64
 """Windows whose values differ by no more than so many roundings of the largest are equal: the first of them wins."""
 
 
@@ -83,7 +83,7 @@ def first_of_the_largest(windows: Tensor, inside: Tensor | None = None) -> Tenso
     equal but for rounding; the gradient would else go to any of them.
     """
     values = windows.detach()
-    slack = values.abs().amax(dim=2, keepdim=True) * (ROUNDING * torch.finfo(values.dtype).eps)
+    slack = values.abs().amax(dim=2, keepdim=True) * (TIE_ROUNDINGS * torch.finfo(values.dtype).eps)
     if inside is not None:
         values = values.masked_fill(~inside, -torch.inf)
     near = values >= values.amax(dim=2, keepdim=True) - slack
@@ -141,7 +141,7 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
 
 def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> InputPoint:
     """The same for a bag of embeddings that reads unknown words from their n-grams."""
-    net, (ids,) = model.local_net([batch.text(n)], dtype)
+    net, (ids,) = model.net_for_texts([batch.text(n)], dtype)
     module = PlainBagNet(net).requires_grad_(False)
     occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
     return InputPoint(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))

@@ -28,12 +28,12 @@ from textlrp.models.subword_table import SubwordTable
 LOGGER = logging.getLogger(__name__)
 """Gets one line at level INFO after the first epoch: how long the training takes."""
 
-WORTH_SAYING = 2.0
+MIN_LOGGED_SECONDS = 2.0
 """Seconds of training left from which the expected time is logged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """How a net is trained; see the estimators for the meaning of each number."""
 
     max_epochs: int
@@ -63,7 +63,7 @@ def train(
     texts: Sequence[Ids],
     codes: NDArray[np.int64],
     class_weights: Tensor | None,
-    plan: Plan,
+    plan: TrainingPlan,
     seed: int,
     subwords: SubwordTable | None = None,
 ) -> History:
@@ -109,7 +109,7 @@ def train(
 def _log_expected_time(seconds: float, epochs: int) -> None:
     """Log how long the epochs after the first take at most; ``seconds`` is the time of the first."""
     left = seconds * (epochs - 1)
-    if left >= WORTH_SAYING:
+    if left >= MIN_LOGGED_SECONDS:
         LOGGER.info("epoch 1 of at most %d took %.1f s; at most about %s more", epochs, seconds, _duration(left))
 
 
@@ -126,7 +126,7 @@ class _Loop:
         texts: Sequence[Ids],
         codes: NDArray[np.int64],
         class_weights: Tensor | None,
-        plan: Plan,
+        plan: TrainingPlan,
         seed: int,
         subwords: SubwordTable | None,
     ) -> None:
@@ -210,7 +210,7 @@ class _Loop:
 
     @torch.no_grad()
     def _average(self, steps: int) -> None:
-        memory = min(MEMORY**steps, (1 + self.step) / (10 + self.step))
+        memory = min(AVERAGE_DECAY**steps, (1 + self.step) / (10 + self.step))
         for name, value in self._state().items():
             self.averages[name].lerp_(value, 1 - memory)
 
@@ -229,7 +229,7 @@ class _Loop:
         return float(right)
 
 
-MEMORY = 0.998
+AVERAGE_DECAY = 0.998
 """What the moving average keeps of itself at each step."""
 
 AVERAGE_EVERY = 4

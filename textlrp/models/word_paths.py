@@ -28,27 +28,29 @@ Change = Literal["zero", "insert", "remove", "single"]
 ``remove``: it goes, and its neighbors close up. ``single``: as ``zero``, but from the whole text each time.
 """
 
-FEATURES_TOGETHER = 1 << 24
+MAX_POOLED_FEATURES = 1 << 24
 """Pooled features that are held at once."""
-WORDS_TOGETHER = 1 << 18
+MAX_WORDS = 1 << 18
 """Words of the alternatives that are scored at once, where every step is a forward pass of its own."""
 
 Positions = Sequence[NDArray[np.int64]]
 
 
 def path_scores(
-    model: Classifier, batch: Batch, steps: Positions, *, change: Change = "zero", whole_passes: bool = False
+    model: Classifier, batch: Batch, steps: Positions, *, change: Change = "zero", full_forward_passes: bool = False
 ) -> list[NDArray[Any]]:
     """For each of N texts, its scores before the first and after each of its own S steps: (S + 1, C).
 
     ``steps[n]`` are positions among the words read of text n, in the order they change. A :class:`CNNClassifier` with
     max pooling adds up again only the windows that meet a word; every other model, and ``remove``, takes a forward
-    pass for each step, and so does any with ``whole_passes``.
+    pass for each step, and so does any with ``full_forward_passes``.
     """
-    if whole_passes or change == "remove" or not has_winning_windows(model):
+    if full_forward_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _runs_of_texts([len(own) + 1 for own in steps], FEATURES_TOGETHER // sum(model.shape()[1])):
+    for some in _runs_of_texts(
+        [len(own) + 1 for own in steps], MAX_POOLED_FEATURES // sum(model.widths_and_filters()[1])
+    ):
         found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
     return found
 
@@ -87,19 +89,19 @@ def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> li
     found = []
     for n, own in enumerate(steps):
         keep = _kept(int(batch.lengths[n]), own, change)
-        together = max(1, WORDS_TOGETHER // max(1, keep.shape[1]))
+        together = max(1, MAX_WORDS // max(1, keep.shape[1]))
         pieces = [keep[begin : begin + together] for begin in range(0, len(keep), together)]
         if change == "remove":
-            found.append(np.concatenate([_closed_up_scores(model, batch, n, piece) for piece in pieces]))
+            found.append(np.concatenate([_removed_scores(model, batch, n, piece) for piece in pieces]))
         else:
-            found.append(np.concatenate([kept_scores(model, batch, n, piece) for piece in pieces]))
+            found.append(np.concatenate([masked_scores(model, batch, n, piece) for piece in pieces]))
     return found
 
 
-def kept_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+def masked_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
     """Scores (S, C) of text n with the words left in it where ``keep`` (S, L) is True; others are zero vectors."""
     if isinstance(model, TextClassifier):
-        return model.thinned_scores(batch, n, keep)
+        return model.scores_when_masked(batch, n, keep)
     return model.scores(batch.select([n] * len(keep)), keep=keep)
 
 
@@ -113,10 +115,10 @@ def _kept(length: int, own: NDArray[np.int64], change: Change) -> NDArray[np.boo
     return gone if change == "insert" else ~gone
 
 
-def _closed_up_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+def _removed_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
     """Scores (S, C) of text n with the words that are kept side by side."""
     if isinstance(model, TextClassifier):
-        return model.closed_up_scores(batch, n, keep)
+        return model.scores_when_removed(batch, n, keep)
     alternatives = batch.select([n] * len(keep))
     words, starts = end_to_end([ids[kept] for ids, kept in zip(alternatives.texts(), keep, strict=True)])
     # what the batch says of tokens stays as it was: scores do not ask
