@@ -226,7 +226,7 @@ class BagOfWordsFeatures(TextClassifier):
         return self._values(batch.texts(), self._char_counts(batch), self.dtype)
 
     def _char_counts(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Any:
-        """Counts (N, K) of the character n-grams of a batch, except those that contain a token with ``keep`` False."""
+        """Counts (N, K) of the character n-grams of a batch, except those with a token whose ``keep`` is False."""
         ngrams = self._char_ngrams()
         if ngrams is None:
             return None

@@ -228,10 +228,7 @@ class NetClassifier(TextClassifier):
 
 
 def _rare_words_longer(table: NDArray[np.float64], vocabulary: Vocabulary) -> NDArray[np.float64]:
-    """The vectors scaled so that each length is the squared inverse document frequency of its word.
-
-    An SVD gives rare words short vectors, although rare words distinguish classes best.
-    """
+    """The vectors with the squared idf of each word as length: an SVD gives rare words too short vectors."""
     lengths = np.linalg.norm(table[1:], axis=1, keepdims=True)
     scaled = table.copy()
     scaled[1:] *= vocabulary.inverse_frequencies()[:, None] ** 2 / np.where(lengths > 0, lengths, 1)
