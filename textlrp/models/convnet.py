@@ -78,6 +78,7 @@ class ConvNet:
         bias = self.weights[f"conv{width}.bias"]
         if self.pooling == "mean":
             return WindowMean.apply(projections, bias, packed, width)  # type: ignore[no-untyped-call,no-any-return]
+        # all windows of a filter have the same bias, so that it can be added after the maximum
         return torch.relu(WindowMax.apply(projections, packed, width) + bias)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
@@ -172,6 +173,7 @@ class ConvNet:
         bias = self.weights[f"conv{width}.bias"]
         windows = grid.shape[1] - width + 1
         z = bias + sum(projections[:, offset][grid[:, offset : offset + windows]] for offset in range(width))
+        # windows over the padding of the batch do not count; a text shorter than the window has one padded window
         counts = (torch.from_numpy(packed.lengths).to(grid.device) - width + 1).clamp(min=1)
         inside = torch.arange(windows, device=grid.device) < counts[:, None]
         active = torch.relu(z) * inside[:, :, None]
