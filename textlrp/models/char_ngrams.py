@@ -29,8 +29,8 @@ _MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 class Spelled(NamedTuple):
     """The characters of padded words.
 
-    ``codes`` (P,) are code points + 1. ``word`` and ``token`` (P,) are the indices of the padded word and of the token
-    of each character, counted from 0. An added blank belongs to a word and has token -1.
+    ``codes`` (P,) are code points + 1. ``word`` and ``token`` (P,) are the indices of each character's padded word and
+    token, counted from 0. An added blank belongs to a word and has token -1.
     """
 
     codes: IntArray
@@ -128,7 +128,7 @@ def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str]
 def char_ngram_keys(spelled: Spelled, low: int, high: int) -> tuple[IntArray, IntArray, IntArray]:
     """Return keys (O, 2), first and last character (not included) of all n-grams of ``low`` to ``high`` characters.
 
-    A key has three code points in each of two numbers, so that no two n-grams have the same. A blank alone is left out.
+    A key has three code points in each of its two numbers and is therefore unique. A blank alone is left out.
     """
     codes, word, token = spelled
     columns: list[tuple[IntArray, IntArray, IntArray]] = []
