@@ -29,8 +29,8 @@ _MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 class Spelled(NamedTuple):
     """The characters of padded words.
 
-    ``codes`` (P,) are code points + 1. ``word`` and ``token`` (P,) are the indices of each character's padded word and
-    token, counted from 0. An added blank belongs to a word and has token -1.
+    ``codes`` (P,) are code points + 1. ``word`` and ``token`` (P,) are the padded word and the token of each
+    character, numbered from 0. An added blank belongs to a word and has token -1.
     """
 
     codes: IntArray

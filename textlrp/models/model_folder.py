@@ -49,7 +49,7 @@ def is_pipeline_file(path: Path) -> bool:
 
 
 def model_folder(path: str | Path) -> Path:
-    """Return the folder of a saved model, given its path or the name of a bundled model; raise :class:`ModelError`."""
+    """Return the folder of a model, given its path or the name of a bundled one; raise :class:`ModelError`."""
     folder = Path(path)
     check_model_path(folder)
     if folder.is_dir():
@@ -75,8 +75,8 @@ def check_trained(path: str | Path, *kinds: str, purpose: str = "") -> None:
     """Raise :class:`ModelError` if there is no model that textlrp trained, or if it is of none of these ``kinds``."""
     if is_pipeline_file(Path(path)):
         raise ModelError(
-            f"the model must be one that textlrp trained; got the scikit-learn pipeline {path}. Use the pipeline with "
-            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+            f"the model must be one that textlrp trained; got the scikit-learn pipeline {path}. Use the pipeline "
+            "with predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
         )
     kind = read_config(model_folder(path))["kind"]
     if kinds and kind not in kinds:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """A kind of classifier: its ``module`` in :mod:`textlrp.models`, the name of its class, and a short description."""
+    """A kind of classifier: its ``module`` in :mod:`textlrp.models`, its class, and ``what`` describes it."""
 
     module: str
     classifier: str

@@ -56,7 +56,7 @@ def frequent_keys(texts: Sequence[Ids], n: int, base: int, min_df: int) -> Keys:
 def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occurrences:
     """Return all occurrences of features in N texts.
 
-    ``tables`` are the sorted keys of the 1-grams, 2-grams, and so on; columns are numbered through them in this order.
+    ``tables`` are the sorted keys of the 1-grams, 2-grams and so on. Columns are numbered in this order.
     """
     found: list[tuple[Keys, Keys, Keys, Keys]] = []
     offset = 0
@@ -76,6 +76,6 @@ def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occu
 
 
 def count_kept(kept: NDArray[np.bool_], kind_of: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
-    """Return (S, kinds): how many occurrences of each kind are ``kept`` (S, O); ``kind_of`` (O,) is the kind of each."""
+    """Return (S, kinds): how many of O occurrences, of the kinds ``kind_of`` (O,), are ``kept`` (S, O)."""
     one_each = sparse.csr_matrix((np.ones(len(kind_of)), (np.arange(len(kind_of)), kind_of)), (len(kind_of), kinds))
     return np.asarray(kept.astype(np.float64) @ one_each)

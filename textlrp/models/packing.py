@@ -19,9 +19,9 @@ from textlrp.text.batches import end_to_end, grid
 class Packed:
     """N concatenated texts.
 
-    ``words`` (L,) are vocabulary ids; text n is ``words[starts[n]:starts[n + 1]]``. ``distinct`` (U,) are the distinct
-    vocabulary ids, the first always 0, and ``ids`` (L,) the position of each word in ``distinct``; both are computed
-    when they are first needed.
+    ``words`` (L,) are vocabulary ids; text n is ``words[starts[n]:starts[n + 1]]``. ``distinct`` (U,) are the
+    distinct vocabulary ids, the first always 0, and ``ids`` (L,) the position of each word in ``distinct``. The last
+    two are computed when they are first needed.
     """
 
     words: Ids
