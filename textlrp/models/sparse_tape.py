@@ -46,7 +46,7 @@ class ToWords:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Absent:
-    """Absorb the relevance of words that are not in the document, the first of (K, N, 1 + E) entries, as ``absent``."""
+    """Absorb the relevance of words that are not in the document, entry 0 of (K, N, 1 + E), as ``absent``."""
 
     name: str
     reads: tuple[str]

@@ -154,7 +154,8 @@ def _take(left: dict[str, StoredTensor], name: str, shape: tuple[int, ...], dtyp
         raise ModelError(f"a model of this kind with these options must have a tensor {name!r}; it is missing.")
     if got.dtype not in dtypes or got.shape != shape:
         raise ModelError(
-            f"{name} must be {' or '.join(dtypes)} of shape {shape}; got {got.dtype} of shape {short_text(got.shape)}."
+            f"{name} must be {' or '.join(dtypes)} of shape {shape}; got {got.dtype} of shape "
+            f"{short_text(got.shape)}."
         )
 
 
@@ -164,8 +165,8 @@ def _take(left: dict[str, StoredTensor], name: str, shape: tuple[int, ...], dtyp
 def check_values(specs: Mapping[str, TensorSpec], weights: Mapping[str, NDArray[Any]]) -> None:
     """Check that weights are finite, and too small for a score or a relevance to overflow.
 
-    Takes one pass over each tensor. The bound on scores is the product over layers of the largest sum that a layer can
-    compute: its number of inputs times its largest weight.
+    Takes one pass over each tensor. The bound on scores is the product over layers of the largest sum that a layer
+    can compute: its number of inputs times its largest weight.
     """
     layers: dict[int, float] = {}
     for name, spec in specs.items():

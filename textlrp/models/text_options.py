@@ -78,13 +78,15 @@ class TextOptions:
             check_whole(name, getattr(self, name), none="no limit", hint=self._hint(name))
         check_flag("lowercase", self.lowercase, self._hint("lowercase"))
         if not callable(self.skip) and not isinstance(self.skip, (str, Sequence)):
-            what = "names of parts of a text, a callable, or () to ignore nothing"
-            raise OptionError(must_be("skip", what, self.skip, "Pass skip=('headers',)."))
+            raise OptionError(
+                f"skip must be names of parts of a text, a callable, or () to ignore nothing; got {self.skip!r}. "
+                f"{self._hint('skip')}"
+            )
         self.reader()
         self._check_options()
 
     def _seed(self) -> int:
-        """The seed that ``random_state`` stands for; drawn at random if it is None or a ``RandomState``."""
+        """The seed in ``random_state``; drawn at random if that is None or a ``RandomState``."""
         state = self.random_state
         if is_whole(state) and 0 <= state < 2**32:
             return int(state)
