@@ -194,7 +194,7 @@ def test_the_expected_time_of_a_training_is_said(tmp_path: Path, monkeypatch: py
     lines: list[str] = []
     train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
     assert [line.split()[0] for line in lines][:3] == ["read", "epoch", "trained"]
-    assert re.fullmatch(r"epoch 1 of at most \d+ took \d+\.\d s; at most about \d+ s more", lines[1])
+    assert re.fullmatch(r"epoch 1 of at most \d+ took \d+\.\d s; at most about \d+ s remain", lines[1])
 
 
 def test_a_place_that_cannot_hold_a_model_is_found_out_before_the_training(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bag of words over characters: scikit-learn's features, the laws, and the pipeline adapter as second opinion."""
+"""Character n-grams of the bag of words, compared with scikit-learn's features and with the pipeline adapter."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MORE = [
 
 @cache
 def model_of(analyzer: str, dtype: str = "float64", seed: int | None = 0, **options: Any) -> BagOfWordsClassifier:
-    """A fitted bag of words that reads everything; its weights drawn at random unless ``seed`` is None."""
+    """A fitted bag of words that reads every token; its weights are random unless ``seed`` is None."""
     own: dict[str, Any] = {"analyzer": analyzer, "punctuation": True, "dtype": dtype, "tokenizer": "spacy"}
     model = small("svm", **(own | {"min_df_char_ngrams": 1} | options)).fit([*TEXTS, *CHINESE], [*LABELS, *"ppnnnn"])
     changed = model if seed is None else scrambled(model, seed)
@@ -78,7 +78,7 @@ def test_the_features_are_those_of_char_wb(texts: list[list[str]], span: tuple[i
         np.testing.assert_allclose(np.bincount(row, share, minlength=len(places.column)), 1.0)
 
 
-def test_words_are_joined_where_nothing_is_between_them_and_parted_at_blanks() -> None:
+def test_adjacent_words_are_joined_and_split_at_blanks() -> None:
     spans = np.array([[0, 2], [2, 5], [6, 7], [7, 8]], dtype=np.int32)
     follows = following(spans)
     assert joined_runs(["do", "n't", "a", "."], follows) == ["don't", "a."]
@@ -156,7 +156,7 @@ def scores_of(model: BagOfWordsClassifier, texts: Any) -> Any:
 
 
 @pytest.mark.parametrize("analyzer", ANALYZERS)
-def test_words_that_go_take_their_ngrams_with_them(analyzer: str) -> None:
+def test_masked_words_remove_their_ngrams(analyzer: str) -> None:
     model = model_of(analyzer)
     batch = model.encode(["the probes don't orbit (the moon)", MORE[0]])
     draw = np.random.default_rng(0)
@@ -204,7 +204,7 @@ def test_a_script_without_spaces_is_read_by_character_ngrams() -> None:
 
 
 @pytest.mark.parametrize("analyzer", ["word", *ANALYZERS])
-def test_a_saved_model_answers_the_same(analyzer: str, tmp_path: Path) -> None:
+def test_a_saved_model_predicts_the_same(analyzer: str, tmp_path: Path) -> None:
     model = model_of(analyzer, "float32")
     again = load(model.save(tmp_path / "model"))
     assert again.get_params() == model.get_params() | {"char_ngrams": tuple(model.char_ngrams)}
@@ -214,7 +214,7 @@ def test_a_saved_model_answers_the_same(analyzer: str, tmp_path: Path) -> None:
     assert {entry.name for entry in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
 
 
-def test_a_model_saved_before_there_were_characters_reads_words_alone(tmp_path: Path) -> None:
+def test_a_model_saved_before_character_ngrams_existed_reads_only_words(tmp_path: Path) -> None:
     import json
 
     model = small("svm").fit(TEXTS, LABELS)
@@ -244,7 +244,7 @@ def test_another_setting_is_another_fingerprint() -> None:
         ({"char_ngrams": (3, 2)}, f"{RANGE}; got (3, 2)."),
         ({"char_ngrams": (2, 7)}, f"{RANGE}; got (2, 7)."),
         ({"char_ngrams": 3}, f"{RANGE}; got 3."),
-        ({"min_df_char_ngrams": 0}, "min_df_char_ngrams=0 came; a whole number >= 1 is wanted."),
+        ({"min_df_char_ngrams": 0}, "min_df_char_ngrams must be a whole number >= 1; got 0. Pass"),
         ({"punctuation": "yes"}, "punctuation must be True or False; got 'yes'."),
     ],
 )  # fmt: skip
@@ -255,7 +255,7 @@ def test_options_out_of_their_range(options: dict[str, Any], sentence: str) -> N
 
 
 def test_no_character_ngram_in_enough_texts() -> None:
-    with pytest.raises(DataError, match=r"^no character n-gram is in min_df_char_ngrams=9 of the 2 texts; lower it"):
+    with pytest.raises(DataError, match=r"^no character n-gram is in min_df_char_ngrams=9 or more of the 2 texts\."):
         small("svm", analyzer="char_wb", min_df_char_ngrams=9).fit(["one", "two"], ["a", "b"])
     both = small("svm", analyzer="both", min_df_char_ngrams=9).fit(["one", "two"], ["a", "b"])
     assert both.predict(["one", "two", "six"]).tolist()[:2] == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Our nets as plain torch modules, and one text as gradient methods need it."""
+"""The networks as ordinary torch modules, and the inputs of gradient methods."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_module_gives_the_scores_of_the_model(variant: str) -> None:
 
 
 @each_net
-def test_texts_of_other_lengths_beside_it_change_nothing(variant: str) -> None:
+def test_texts_of_other_lengths_in_the_batch_change_nothing(variant: str) -> None:
     model = fitted(variant, "float64")
     batch, module = model.encode(READ), plain_module(model)
     more = () if variant == "boe" else (torch.from_numpy(batch.lengths.astype(np.int64)),)
@@ -49,7 +49,7 @@ def test_texts_of_other_lengths_beside_it_change_nothing(variant: str) -> None:
 
 
 @each_net
-def test_the_module_comes_in_the_dtype_asked_for(variant: str) -> None:
+def test_the_module_has_the_requested_dtype(variant: str) -> None:
     model = fitted(variant, "float32")
     batch = model.encode(READ)
     wide, own = plain_module(model, dtype="float64"), plain_module(model)
@@ -62,7 +62,7 @@ def test_the_module_comes_in_the_dtype_asked_for(variant: str) -> None:
 
 
 @each_net
-def test_the_module_is_a_copy_made_without_chance(variant: str) -> None:
+def test_the_module_is_a_copy_and_uses_no_random_numbers(variant: str) -> None:
     model = scrambled(fitted(variant), 3)
     before, drawn = {name: weight.copy() for name, weight in model.weights_.items()}, torch.get_rng_state()
     module = plain_module(model)
@@ -100,12 +100,12 @@ def test_the_first_of_equal_windows_wins_even_if_rounding_favors_another() -> No
     assert first_of_the_largest(windows, inside).tolist() == [[0.1 + 0.2, -0.5]]
 
 
-# ---- points
+# ---- inputs of gradient methods
 
 
 @each_variant
 @every("dtype", ["float32", "float64"])
-def test_a_point_leads_its_inputs_to_the_scores(variant: str, dtype: str) -> None:
+def test_an_input_point_maps_its_inputs_to_the_scores(variant: str, dtype: str) -> None:
     model = fitted(variant, dtype)
     batch = model.encode(READ)
     scores = model.scores(batch)
@@ -123,7 +123,7 @@ def test_a_point_leads_its_inputs_to_the_scores(variant: str, dtype: str) -> Non
 
 
 @each_variant
-def test_the_alternatives_of_a_point_do_not_see_each_other(variant: str) -> None:
+def test_the_alternatives_of_an_input_point_are_independent(variant: str) -> None:
     model = fitted(variant, "float64")
     batch = model.encode(READ)
     draw = torch.Generator().manual_seed(0)

@@ -63,7 +63,7 @@ def words_kept_of(found: WordOccurrences, keep: NDArray[np.bool_], ngrams: int) 
 
 
 def joint_tfidf(blocks: Sequence[Any], idf: NDArray[Any], sublinear: bool) -> Any:
-    """Return the TF-IDF values (N, J) of concatenated blocks of counts; each has an equal part of the squared norm."""
+    """Return the TF-IDF values (N, J) of concatenated blocks of counts; each has an equal part of the norm."""
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
     parts = [tfidf(block, of_block, sublinear) for block, of_block in zip(blocks, np.split(idf, ends), strict=True)]
     values = sparse.hstack(parts, format="csr")
