@@ -355,7 +355,7 @@ def test_predict_the_test_part_of_the_sample(svm: Path, run: Run) -> None:
     assert outcome.err == (
         "textlrp: warning: 80 of 80 labels are not classes of the model: 'alt.atheism', 'comp.graphics', "
         "'comp.os.ms-windows.misc', 'comp.sys.ibm.pc.hardware', 'comp.sys.mac.hardware' and 15 more. "
-        "Its classes are 'auto', 'med'. These documents do not count in any accuracy.\n"
+        "Its classes are 'auto', 'med'. Documents with these labels do not count in the accuracy.\n"
     )
 
 
@@ -415,11 +415,11 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
     rest = [make_table(), "-o", {"predict": "p.csv", "explain": "w.html", "report": "r.html"}[command]]
     Path("empty").mkdir()
     refused(run(command, "nowhere", *rest), "no model at 'nowhere'")
-    refused(run(command, "empty", *rest), "is no textlrp model")
-    refused(run(command, "some.csv", *rest), "is a file; a model is a folder")
+    refused(run(command, "empty", *rest), "is not a textlrp model")
+    refused(run(command, "some.csv", *rest), "the model must be a folder")
     for name, damage, fragment in (
         ("truncated", lambda f: (f / "model.safetensors").write_bytes(b"1234"), "truncated is damaged"),
-        ("halved", lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
+        ("halved", lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
         ("scribbled", lambda f: (f / "config.json").write_text("{"), "config.json is damaged"),
         ("newer", lambda f: (f / "config.json").write_text('{"format": 99, "kind": "cnn"}'), "Upgrade"),
         ("foreign", lambda f: (f / "config.json").write_text('{"format": 1, "kind": "rnn"}'), "'rnn'"),

@@ -256,7 +256,7 @@ CALLS: dict[str, Callable[[Any, Path], object]] = {
 def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused(name: str, tmp_path: Path) -> None:
     CALLS[name](wrap(made("branches"), classes="abc", min_length=3, **HOW), tmp_path)
     said = (
-        "model must be wrapped to say how it reads text; got a bare Branches. "
+        "model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare Branches. "
         "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
     )
     with pytest.raises(OptionError, match=f"^{re.escape(said)}$"):
@@ -292,7 +292,7 @@ def test_other_models_are_not_wrapped() -> None:
 
     with pytest.raises(OptionError, match=r"^module must be a torch\.nn\.Module; got a CNNClassifier\."):
         wrap(fitted("cnn-max"), **HOW)
-    with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
+    with pytest.raises(OptionError, match="Put its vectorizer and it into a Pipeline"):
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
 
 
