@@ -45,7 +45,7 @@ from textlrp.explainers.other_methods import attribute
 from textlrp.explainers.perturbation import balanced_tree
 from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.differentiable import InputPoint, same
+from textlrp.models.differentiable import InputPoint, identity
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -99,7 +99,7 @@ class Hand:
     words: Any
     table: Tensor
     forward: Callable[[Tensor], Tensor]
-    to_words: Callable[[Tensor], Tensor] = same
+    to_words: Callable[[Tensor], Tensor] = identity
     max_texts_per_trace: int = 64
 
     def encode(self, texts: Any) -> Batch:
@@ -719,4 +719,4 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 
 
 def test_the_hand_made_model_is_one_the_methods_could_get() -> None:
-    assert {"encode", "scores", "point"} <= set(dir(Classifier)) & set(dir(Hand))
+    assert {"encode", "scores", "input_point"} <= set(dir(Classifier)) & set(dir(Hand))

@@ -69,9 +69,7 @@ def test_models_that_do_not_read_the_same_are_refused() -> None:
         (small("cnn", max_tokens=50).fit(TEXTS, LABELS), "max_tokens"),
         (small("cnn", dtype="float64").fit(TEXTS, LABELS), "dtype"),
     ):
-        with pytest.raises(
-            OptionError, match=rf"^models must have the same {what}; got models that differ"
-        ):
+        with pytest.raises(OptionError, match=rf"^models must have the same {what}; got models that differ"):
             CNNClassifier.averaged([model, other])  # type: ignore[list-item]
     with pytest.raises(OptionError, match=r"^models must be one or more fitted CNNClassifiers; got none\."):
         CNNClassifier.averaged([])

