@@ -80,12 +80,13 @@ class CNNClassifier(NetClassifier):
         Number of words of each text used in training and prediction. None: all.
     tokenizer : str or callable, default="auto"
         "spacy", "spacy:<language>", "words", "treebank", or "auto": as "spacy", but with single characters in
-        scripts without spaces between words. A callable maps a text to its words.
+        scripts without spaces between words. A callable maps a text to its tokens: strings in the order of the text,
+        or (start, end) offsets.
     lowercase : bool, default=True
         Whether words are looked up in lower case.
-    skip : str, sequence of str or callable, default=("headers",)
-        Parts of a text that the model ignores: "headers", "quotes" or "footers". A callable maps a text to the
-        character ranges (S, 2) to ignore; ``()`` ignores nothing.
+    skip : sequence of str or callable, default=("headers",)
+        Parts of a text that the model ignores: "headers", "quotes" or "footers". ``()``: none. A callable maps a text
+        to the character ranges (S, 2) to ignore.
     class_weight : None, "balanced" or dict {label: weight}, default=None
         Weights of the classes in training, as in scikit-learn.
     dtype : {"float32", "float64"}, default="float32"
