@@ -92,9 +92,9 @@ def test_a_label_of_another_type(kind: str, label: Any) -> None:
 def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
     sentence = refusal(kind, TEXTS, labels)
     if isinstance(labels, list):
-        assert sentence == f"y must have one label for each of the 24 texts; got {len(labels)} labels."
+        assert sentence == (f"y must have 24 labels, one for each text; got {len(labels)}. Pass one per text.")
     else:
-        assert sentence == f"y must be a list with one label for each text; got {labels!r}."
+        assert sentence == f"y must be a list with one label for each text; got {labels!r}. Pass [label, ...]."
 
 
 # ---- texts

@@ -277,7 +277,8 @@ def test_a_config_that_is_not_one(text: bytes, saved: Path, tmp_path: Path) -> N
 def test_a_newer_format(saved: Path) -> None:
     edit(saved, format=2, textlrp="9.0")
     assert refusal(saved) == (
-        f"the format of {saved} must be 1 or lower; got 2, written by textlrp 9.0. Upgrade textlrp."
+        f"{saved} was saved by a newer version, textlrp 9.0 in format 2; this version reads formats up to 1. "
+        "Upgrade textlrp."
     )
 
 

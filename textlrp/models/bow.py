@@ -59,11 +59,11 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
     ngrams : int, default=2
         Length of the longest word n-gram: 1, 2 or 3.
     min_df_ngrams : int, default=2
-        Number of training documents that must contain a word n-gram of two or more words.
+        A word n-gram of two or more words must be in at least this many training documents.
     char_ngrams : (int, int), default=(2, 4)
         Shortest and longest character n-gram, from 1 to 6 characters.
     min_df_char_ngrams : int, default=2
-        Number of training documents that must contain a character n-gram.
+        A character n-gram must be in at least this many training documents.
     punctuation : bool, default=True
         Whether numbers, symbols and punctuation marks are read like words.
     C : float, default=1.0
@@ -75,7 +75,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
     idf_power : float, default=1.5
         Exponent of the inverse document frequency. 1 is TF-IDF, larger values give more weight to rare words.
     min_df : int, default=1
-        Number of training documents that must contain a word of the vocabulary.
+        A word must be in at least this many training documents to enter the vocabulary.
     max_words, max_tokens, tokenizer, lowercase, skip, class_weight, dtype, random_state
         As in :class:`CNNClassifier`.
 

@@ -73,7 +73,7 @@ class CNNClassifier(NetClassifier):
     patience : int, default=5
         Epochs without a better held-out accuracy after which training stops.
     min_df : int, default=2
-        Number of training documents that must contain a word of the vocabulary.
+        A word must be in at least this many training documents to enter the vocabulary.
     max_words : int or None, default=None
         Largest size of the vocabulary. None: no limit.
     max_tokens : int or None, default=None
@@ -182,7 +182,7 @@ class CNNClassifier(NetClassifier):
         as in the paper.
         """
         if net not in ARRAS_NETS:
-            raise OptionError(must_be("net", " or ".join(map(repr, ARRAS_NETS)), net, "Pass net='CNN2'."))
+            raise OptionError(must_be("net", "'CNN1', 'CNN2' or 'CNN3'", net, "Pass net='CNN2'."))
         width, filters = ARRAS_NETS[net]
         return cls(
             widths=(width,),
@@ -242,7 +242,7 @@ class CNNClassifier(NetClassifier):
         if not widths or len(set(widths)) != len(widths):
             raise OptionError(must_be("widths", "distinct whole numbers >= 1", self.widths, self._hint("widths")))
         if len(filters) != len(widths):
-            what = f"one whole number >= 1, or one for each of the {len(widths)} widths"
+            what = f"a whole number >= 1, or a sequence of {len(widths)}, one per width"
             raise OptionError(must_be("filters", what, self.filters, self._hint("filters")))
         if self.pooling not in ("max", "mean"):
             raise OptionError(must_be("pooling", "'max' or 'mean'", self.pooling, self._hint("pooling")))

@@ -114,8 +114,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
     if config["format"] > FOLDER_FORMAT:
         raise ModelError(
-            f"the format of {folder} must be {FOLDER_FORMAT} or lower; got {config['format']}, written by textlrp "
-            f"{config.get('textlrp', '?')}. Upgrade textlrp."
+            f"{folder} was saved by a newer version, textlrp {config.get('textlrp', '?')} in format "
+            f"{config['format']}; this version reads formats up to {FOLDER_FORMAT}. Upgrade textlrp."
         )
     return config
 

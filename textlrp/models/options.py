@@ -158,7 +158,7 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
     """
     labels = _stripped(_flat_labels(y))
     if len(labels) != rows:
-        raise DataError(f"y must have one label for each of the {rows} texts; got {len(labels)} labels.")
+        raise DataError(f"y must have {rows} labels, one for each text; got {len(labels)}. Pass one per text.")
     if not labels:
         raise DataError("the texts must be at least two, of two classes; got none. Check what was read.")
     for row, label in enumerate(labels):
@@ -226,7 +226,7 @@ def _warn_of_look_alikes(classes: NDArray[Any]) -> None:
 def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
     shape = getattr(y, "shape", None)
     if isinstance(y, (str, bytes)) or not isinstance(y, Iterable):
-        raise DataError(must_be("y", "a list with one label for each text", y))
+        raise DataError(must_be("y", "a list with one label for each text", y, "Pass [label, ...]."))
     if shape is not None and len(shape) == 2 and shape[1] == 1:
         return list(np.asarray(y).ravel())
     if shape is not None and len(shape) != 1:
