@@ -2,7 +2,7 @@
 
 Open it for the forward pass and the closed-form trace of :class:`textlrp.BagOfEmbeddingsClassifier`.
 
-Letters: N texts, V words, U distinct words of a batch, D embedding dimensions, C classes.
+Letters: N texts, L words of all texts, V words of the vocabulary, D embedding dimensions, C classes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BagNet:
         return torch.from_numpy(mixing).to(vectors.dtype) @ vectors
 
     def _occurrence_weights(self, packed: Packed) -> NDArray[np.float64]:
-        """(L,) the weight of each of the L words of the batch.
+        """The weight (L,) of each occurrence of a word in the batch, in float64.
 
         A word weighs (1 + ln count) × idf, scaled to unit L2 norm over the distinct words of its text, and divided
         equally among its occurrences.
@@ -68,7 +68,7 @@ class BagNet:
         )
         weights = (1 + np.log(counts)) * self.idf[packed.distinct[cells % len(packed.distinct)]]
         squares = np.bincount(cells // len(packed.distinct), weights=weights**2, minlength=len(packed))
-        norms = np.sqrt(np.where(squares > 0, squares, 1))
+        norms = np.sqrt(np.where(squares > 0, squares, 1))  # 0 for a text without a known word
         shared = weights / norms[cells // len(packed.distinct)] / counts
         return np.asarray(shared[cell_of.reshape(-1)])
 

@@ -156,7 +156,7 @@ class BagOfWordsFeatures(TextClassifier):
         }
 
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
-        """Return shape and type of the n-gram keys (words alone have none), the idf, and the coefficients."""
+        """Return shape and type of the keys of n-grams (single words have none), the idf, and the coefficients."""
         specs = {name: TensorSpec((sizes.length(name, 0),), integer=True) for name in self._word_keys()}
         features = sum(spec.shape[0] for spec in specs.values())
         if self.analyzer != "char_wb":

@@ -55,6 +55,7 @@ class CharOccurrences(NamedTuple):
         edges = np.bincount(self.first, minlength=len(self.token) + 1) - np.bincount(
             self.last, minlength=len(self.token) + 1
         )
+        # the running sum of begins (+1) and ends (-1) is the number of n-grams over each character
         inside = (np.cumsum(edges)[:-1] > 0) & (self.token >= 0)
         found = np.zeros(tokens, dtype=bool)
         found[self.token[inside]] = True
@@ -65,6 +66,7 @@ class CharOccurrences(NamedTuple):
         dropped = np.zeros((len(keep), len(self.token) + 1), dtype=np.int32)
         real = self.token >= 0
         dropped[:, 1:][:, real] = ~keep[:, self.token[real]]
+        # dropped characters before each position: equal at both ends of an n-gram if none is inside
         before = np.cumsum(dropped, axis=1, dtype=np.int32)
         return np.asarray(before[:, self.first] == before[:, self.last])
 
@@ -213,7 +215,7 @@ class CharNgrams:
         column[column == len(self)] = 0
         if not len(self):
             return np.full(len(keys), -1, dtype=np.int64)
-        return np.where((self.keys[column] == keys).all(axis=1), column, -1)
+        return np.where((self.keys[column] == keys).all(axis=1), column, -1)  # two keys may have the same hash
 
 
 def _distinct(texts: Sequence[Sequence[str]]) -> tuple[list[str], Any]:
@@ -227,10 +229,7 @@ def _distinct(texts: Sequence[Sequence[str]]) -> tuple[list[str], Any]:
 
 
 def _ngram_counts(spelled: Spelled, last: IntArray, column: IntArray, columns: int, of_texts: Any) -> Any:
-    """Counts (N, columns), CSR, of n-grams that end before character ``last`` (O,).
-
-    ``of_texts`` (N, D) is how often each text has each piece.
-    """
+    """Counts (N, columns), CSR, of n-grams that end before ``last`` (O,), given the counts of pieces (N, D)."""
     # The token of an n-gram is that of its last or second to last character. Only an n-gram of blanks would have a
     # blank at both, and there are none.
     token = np.maximum(spelled.token[last - 1], spelled.token[last - 2])

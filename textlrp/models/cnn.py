@@ -203,7 +203,8 @@ class CNNClassifier(NetClassifier):
         """Return one CNN whose scores are the mean of the scores of several, such as one network from several seeds.
 
         The result is an ordinary CNN that can be explained exactly and saved. Its word vectors are those of all
-        models, concatenated, and it has the filters of all models. The other options are those of the first model.
+        models, concatenated, and it has the filters of all models. The other options are those of the first model; it
+        has no ``history_``.
         Raises :class:`OptionError` if the models differ in how they read texts, in their classes or in their window
         widths, and ``NotFittedError`` if one is not fitted.
         """

@@ -1,6 +1,6 @@
 """Distribute the relevance of word and character n-grams over the words of a text.
 
-Open it for how the bag of words explains itself: the routing step of its trace.
+Open it for the routing step in the trace of the bag of words.
 
 Letters: N texts, T words, J features, O occurrences of features, K targets.
 """
@@ -61,6 +61,8 @@ class FeaturesToWords:
 
     def __init__(self, shares: WordShares, features: Any, longest: int) -> None:
         texts = features.shape[0]
+        # The distinct (text, feature) pairs in order are the nonzero entries of ``features``, which is CSR with sorted
+        # indices: ``entry`` is the position of each pair among the entries of its text.
         cell = shares.text * features.shape[1] + shares.column
         cells, cell_of, times = np.unique(cell, return_inverse=True, return_counts=True)
         entry = np.arange(len(cells)) - np.asarray(features.indptr)[cells // max(1, features.shape[1])]

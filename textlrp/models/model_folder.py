@@ -1,7 +1,7 @@
 """The folder of a saved model: find it, read its ``config.json``, write it completely or not at all.
 
-Open it for the messages about models that are missing, damaged or from a newer version. It imports no torch, so that
-commands can refuse a model quickly.
+Open it for the messages about models that are missing, damaged or from a newer version. It does not import torch, so
+that commands refuse a model quickly.
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ def tfidf(counts: Any, idf: NDArray[Any], sublinear: bool) -> Any:
     if sublinear:
         values.data = np.log(values.data) + 1
     values.data *= idf[values.indices]
+    # a text without any feature has norm 0 and stays 0
     norms = np.sqrt(np.asarray(values.multiply(values).sum(axis=1)).ravel())
     values.data /= np.repeat(np.where(norms > 0, norms, 1), np.diff(values.indptr))
     return values
