@@ -61,8 +61,8 @@ class FeaturesToWords:
 
     def __init__(self, shares: WordShares, features: Any, longest: int) -> None:
         texts = features.shape[0]
-        # The distinct (text, feature) pairs in order are the nonzero entries of ``features``, which is CSR with sorted
-        # indices: ``entry`` is the position of each pair among the entries of its text.
+        # The distinct (text, feature) pairs in order are the nonzero entries of features, which is CSR with sorted
+        # indices; entry is the position of each pair among the entries of its text.
         cell = shares.text * features.shape[1] + shares.column
         cells, cell_of, times = np.unique(cell, return_inverse=True, return_counts=True)
         entry = np.arange(len(cells)) - np.asarray(features.indptr)[cells // max(1, features.shape[1])]
