@@ -184,12 +184,14 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def net_for_texts(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """Return a network that knows only the words of these texts, and the texts as ids of that network."""
         words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
-        wanted = TORCH_DTYPES[dtype or self.dtype]
+        torch_dtype = TORCH_DTYPES[dtype or self.dtype]
         weights = {
-            name: torch.from_numpy(self.weights_[name]).to(wanted) for name in ("output.weight", "output.bias")
+            name: torch.from_numpy(self.weights_[name]).to(torch_dtype) for name in ("output.weight", "output.bias")
         }
-        bounds = torch.from_numpy(np.concatenate([self.weights_["embedding"], self.weights_["subwords"]])).to(wanted)
-        table = torch.from_numpy(self.lookup_vectors(words)).to(wanted)
+        bounds = torch.from_numpy(np.concatenate([self.weights_["embedding"], self.weights_["subwords"]])).to(
+            torch_dtype
+        )
+        table = torch.from_numpy(self.lookup_vectors(words)).to(torch_dtype)
         net = BagNet(table, weights, self.inverse_document_frequencies(words), bounds)
         return net, np.split(places, np.cumsum([len(ids) for ids in texts])[:-1]) if texts else []
 
@@ -212,12 +214,12 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         return self.vocabulary_ if self.subwords is None else self._open_vocabulary()
 
     def _open_vocabulary(self) -> OpenVocabulary:
-        kept: OpenVocabulary | None = self.__dict__.get("_kept_vocabulary")
-        if kept is None or kept.words is not self.vocabulary_.words:
+        cached: OpenVocabulary | None = self.__dict__.get("_cached_vocabulary")
+        if cached is None or cached.words is not self.vocabulary_.words:
             known = self.vocabulary_
-            kept = OpenVocabulary(known.words, known.counts, known.documents)
-            self.__dict__["_kept_vocabulary"] = kept
-        return kept
+            cached = OpenVocabulary(known.words, known.counts, known.documents)
+            self.__dict__["_cached_vocabulary"] = cached
+        return cached
 
     def _ngram_range(self) -> tuple[int, int]:
         assert self.subwords is not None
@@ -227,8 +229,8 @@ class BagOfEmbeddingsClassifier(NetClassifier):
     def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
         if self.subwords is None:
             return None
-        own = composition(vocabulary.words, self._ngram_range(), self.buckets)
-        mixing = sparse.vstack([sparse.csr_matrix((1, self.buckets)), own], format="csr")
+        of_words = composition(vocabulary.words, self._ngram_range(), self.buckets)
+        mixing = sparse.vstack([sparse.csr_matrix((1, self.buckets)), of_words], format="csr")
         # An n-gram starts as the mean of the vectors of its words. The table keeps the remainder of each word's
         # vector, so that remainder plus n-gram means is the vector that was given.
         share = (mixing > 0).astype(np.float64)

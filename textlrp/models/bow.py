@@ -154,14 +154,14 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
         block = max(1, MAX_OCCURRENCES // entries)
         for begin in range(0, len(keep), block):
-            some = keep[begin : begin + block]
+            block_keep = keep[begin : begin + block]
             blocks = []
             if self.analyzer != "char_wb":
                 blocks.append(
-                    count_kept(words_kept_of(words, some, self.ngrams), feature_of.reshape(-1), len(features))
+                    count_kept(words_kept_of(words, block_keep, self.ngrams), feature_of.reshape(-1), len(features))
                 )
             if spelled is not None:
-                blocks.append(count_kept(spelled.kept(some), char_feature_of.reshape(-1), len(char_features)))
+                blocks.append(count_kept(spelled.kept(block_keep), char_feature_of.reshape(-1), len(char_features)))
             values = joint_tfidf(
                 [sparse.csr_matrix(block.astype(self.dtype)) for block in blocks], idf, self.sublinear_tf
             )

@@ -200,11 +200,11 @@ class BagOfWordsFeatures(TextClassifier):
         if self.analyzer == "word":
             return None
         keys = self.weights_["char_keys"]
-        kept: tuple[Any, CharNgrams] | None = self.__dict__.get("_kept_char_ngrams")
-        if kept is None or kept[0] is not keys:
-            kept = (keys, CharNgrams.of(keys, *self._char_range()))
-            self.__dict__["_kept_char_ngrams"] = kept
-        return kept[1]
+        cached: tuple[Any, CharNgrams] | None = self.__dict__.get("_cached_char_ngrams")
+        if cached is None or cached[0] is not keys:
+            cached = (keys, CharNgrams.of(keys, *self._char_range()))
+            self.__dict__["_cached_char_ngrams"] = cached
+        return cached[1]
 
     def _found(self, texts: Sequence[Ids], tables: Sequence[NDArray[np.int64]]) -> WordOccurrences:
         """All occurrences of word n-grams in N texts."""

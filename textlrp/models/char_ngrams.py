@@ -118,12 +118,12 @@ def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str]
     glued: list[bool] = []
     open_end = True  # whether the word before ended in whitespace
     for number, word in enumerate(words):
-        own = word.split()
-        for place, part in enumerate(own):
+        of_word = word.split()
+        for place, part in enumerate(of_word):
             parts.append(part)
             numbers.append(number)
             glued.append(place == 0 and bool(follows[number]) and not open_end and not word[0].isspace())
-        open_end = not own or word[-1].isspace()
+        open_end = not of_word or word[-1].isspace()
     return parts, np.array(numbers, dtype=np.int64), np.array(glued, dtype=bool)
 
 
@@ -221,8 +221,8 @@ class CharNgrams:
 def _distinct(texts: Sequence[Sequence[str]]) -> tuple[list[str], Any]:
     """The distinct pieces of N texts, and how often each is in each text: (N, D), CSR."""
     numbers: dict[str, int] = {}
-    column = np.fromiter((numbers.setdefault(piece, len(numbers)) for own in texts for piece in own), np.int64)
-    bounds = np.concatenate([[0], np.cumsum([len(own) for own in texts], dtype=np.int64)])
+    column = np.fromiter((numbers.setdefault(piece, len(numbers)) for pieces in texts for piece in pieces), np.int64)
+    bounds = np.concatenate([[0], np.cumsum([len(pieces) for pieces in texts], dtype=np.int64)])
     counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(texts), len(numbers)))
     counts.sum_duplicates()
     return list(numbers), counts

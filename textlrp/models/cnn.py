@@ -223,11 +223,14 @@ class CNNClassifier(NetClassifier):
         net = averaged([cast(ConvNet, model.fitted_net()) for model in models])
         options = models[0].options()
         filters = tuple(len(net.weights[f"conv{width}.bias"]) for width in net.widths)
-        made = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
-        made.vocabulary_, made.classes_ = models[0].vocabulary_, models[0].classes_
-        made.n_documents_ = models[0].n_documents_
-        made.weights_ = {"embedding": net.table.numpy(), **{name: own.numpy() for name, own in net.weights.items()}}
-        return made
+        model = cls(**options | {"filters": filters, "embedding_dim": net.table.shape[1]})
+        model.vocabulary_, model.classes_ = models[0].vocabulary_, models[0].classes_
+        model.n_documents_ = models[0].n_documents_
+        model.weights_ = {
+            "embedding": net.table.numpy(),
+            **{name: weight.numpy() for name, weight in net.weights.items()},
+        }
+        return model
 
     def widths_and_filters(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the window widths, and the number of filters of each width."""

@@ -90,10 +90,10 @@ class ConvNet:
         vectors = self.table[torch.from_numpy(packed.distinct).to(grid.device)]
         branch = self._mean_branch if self.pooling == "mean" else self._max_branch
         branches = [branch(width, packed, grid, vectors) for width in self.widths]
-        features = torch.cat([own.pooled for own in branches], dim=1)
-        elements = max(grid.numel(), *(own.elements for own in branches))
+        features = torch.cat([each.pooled for each in branches], dim=1)
+        elements = max(grid.numel(), *(each.elements for each in branches))
         output = self._output(features)
-        steps = self._steps(lambda: grid, [own.steps for own in branches], output)
+        steps = self._steps(lambda: grid, [each.steps for each in branches], output)
         return Trace(steps, output.outputs, elements=elements)
 
     def _trace_windows(self, packed: Packed) -> Trace:
@@ -119,8 +119,10 @@ class ConvNet:
             for width in self.widths:
                 last = first + filters[f"conv{width}"]
                 end = begin + (last - first) * width
-                own = products[:, begin:end].view(len(packed), last - first, width)
-                branches.append(self._winners(width, own, start[:, first:last], z[:, first:last], grid, self.table))
+                of_width = products[:, begin:end].view(len(packed), last - first, width)
+                branches.append(
+                    self._winners(width, of_width, start[:, first:last], z[:, first:last], grid, self.table)
+                )
                 first, begin = last, end
             return self._steps(grid, branches, output)
 
@@ -230,7 +232,10 @@ def averaged(nets: Sequence[ConvNet]) -> ConvNet:
         weights[f"conv{width}.weight"] = torch.stack(by_offset, dim=1).flatten(1)
         weights[f"conv{width}.bias"] = torch.cat([net.weights[f"conv{width}.bias"] for net in nets])
     sizes = [[len(net.weights[f"conv{width}.bias"]) for width in first.widths] for net in nets]
-    outputs = [torch.split(net.weights["output.weight"], own, dim=1) for net, own in zip(nets, sizes, strict=True)]
+    outputs = [
+        torch.split(net.weights["output.weight"], of_widths, dim=1)
+        for net, of_widths in zip(nets, sizes, strict=True)
+    ]
     by_width = [part for parts in zip(*outputs, strict=True) for part in parts]
     weights["output.weight"] = torch.cat(by_width, dim=1) / len(nets)
     weights["output.bias"] = torch.stack([net.weights["output.bias"] for net in nets]).mean(dim=0)

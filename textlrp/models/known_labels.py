@@ -61,13 +61,13 @@ class KnownLabels:
         if not self.unknown:
             return
         left_out, total = self.unknown.total(), self.known + self.unknown.total()
-        some = ", ".join(map(self._described, (label for label, _ in self.unknown.most_common(_SHOWN))))
+        examples = ", ".join(map(self._described, (label for label, _ in self.unknown.most_common(_SHOWN))))
         more = f" and {len(self.unknown) - _SHOWN:,} more" if len(self.unknown) > _SHOWN else ""
         classes = ", ".join(map(repr, list(self._classes)[:_SHOWN])) + (
             ", ..." if len(self._classes) > _SHOWN else ""
         )
         warnings.warn(
-            f"{left_out:,} of {total:,} labels are not classes of the model: {some}{more}. "
+            f"{left_out:,} of {total:,} labels are not classes of the model: {examples}{more}. "
             f"Its classes are {classes}. Documents with these labels do not count in the accuracy.",
             UserWarning,
             stacklevel=2,

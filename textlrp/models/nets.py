@@ -133,8 +133,8 @@ class NetClassifier(TextClassifier):
             known[~found] = noise.normal(size=(int((~found).sum()), known.shape[1])) * known.std()
             table = np.concatenate([np.zeros((1, known.shape[1])), known])
         elif self.vectors == "ppmi":
-            made = ppmi_vectors(ids, len(vocabulary), dimensions=self.embedding_dim, random_state=seed)
-            table = _rare_words_longer(made, vocabulary)
+            vectors = ppmi_vectors(ids, len(vocabulary), dimensions=self.embedding_dim, random_state=seed)
+            table = _rare_words_longer(vectors, vocabulary)
         else:
             table = noise.normal(size=(len(vocabulary) + 1, self.embedding_dim))
         if self.standardize_vectors:

@@ -176,8 +176,8 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
     if len(kinds) > 1:
         raise DataError(f"the labels must have one type; got {' and '.join(kinds)}. Convert them with str(label).")
     # without a dtype, numpy turns a mixture of uint64 and int64 into floats
-    together = np.array(labels, dtype=np.int64 if kinds == [_kind(1)] else None)
-    classes, codes = np.unique(together, return_inverse=True)
+    array = np.array(labels, dtype=np.int64 if kinds == [_kind(1)] else None)
+    classes, codes = np.unique(array, return_inverse=True)
     _warn_of_look_alikes(classes)
     if len(classes) < 2:
         raise DataError(
@@ -213,10 +213,10 @@ def _warn_of_look_alikes(classes: NDArray[Any]) -> None:
     groups = [names for names in alike.values() if len(names) > 1]
     if not groups:
         return
-    some = "; ".join(" and ".join(f"{name!a}" for name in names) for names in groups[:5])
+    examples = "; ".join(" and ".join(f"{name!a}" for name in names) for names in groups[:5])
     more = f"; and {len(groups) - 5} more" if len(groups) > 5 else ""
     warnings.warn(
-        f"these labels look the same but are different classes: {some}{more}. "
+        f"these labels look the same but are different classes: {examples}{more}. "
         "Use one spelling if they mean the same class.",
         UserWarning,
         stacklevel=4,

@@ -45,8 +45,8 @@ def choose_output(shapes: Shapes, longer: Shapes | None, classes: int | None) ->
     if LOGITS in names:
         return LOGITS
     other = dict(longer or shapes)
-    kept = [(name, shape) for name, shape in shapes if other.get(name, shape) == shape]
-    if not kept:
+    fixed = [(name, shape) for name, shape in shapes if other.get(name, shape) == shape]
+    if not fixed:
         changes = "; ".join(f"{shape} and {other[name]}" for name, shape in shapes)
         raise ModelError(
             f"the module's output must have the same size for every text; got {changes} for texts of different "
@@ -54,15 +54,15 @@ def choose_output(shapes: Shapes, longer: Shapes | None, classes: int | None) ->
         )
     if len(shapes) == 1:
         return names[0]
-    vectors = [(name, shape) for name, shape in kept if _element_count(shape) == max(shape, default=1)]
+    vectors = [(name, shape) for name, shape in fixed if _element_count(shape) == max(shape, default=1)]
     sizes = (classes, 1) if classes == 2 else (classes,)
     fitting = [(name, shape) for name, shape in vectors if _element_count(shape) in sizes]
-    for some in (fitting, vectors, kept):
-        if len(some) == 1:
-            return some[0][0]
+    for candidates in (fitting, vectors, fixed):
+        if len(candidates) == 1:
+            return candidates[0][0]
     raise OptionError(
         f"scores must be the name or position of the class scores among the module's outputs; got None. The module "
-        f"returns {outputs_with_shapes(shapes)}. Pass, for example, scores={_shown_output(kept[0][0])}."
+        f"returns {outputs_with_shapes(shapes)}. Pass, for example, scores={_shown_output(fixed[0][0])}."
     )
 
 

@@ -35,8 +35,9 @@ class SubwordTable:
         mixing = self.mixing[words]
         buckets, columns = np.unique(mixing.indices, return_inverse=True)
         dtype = self.table.numpy().dtype
-        own = sparse.csr_matrix((mixing.data.astype(dtype), columns, mixing.indptr), (len(words), len(buckets)))
-        return SubwordParts(buckets.astype(np.int64), own, torch.from_numpy(own @ self.table.numpy()[buckets]), tuned)
+        of_batch = sparse.csr_matrix((mixing.data.astype(dtype), columns, mixing.indptr), (len(words), len(buckets)))
+        means = torch.from_numpy(of_batch @ self.table.numpy()[buckets])
+        return SubwordParts(buckets.astype(np.int64), of_batch, means, tuned)
 
     def update(self, parts: SubwordParts, rate: float, step: int) -> None:
         """Take one Adam step on the n-grams of a batch."""

@@ -62,12 +62,12 @@ class TextOptions:
         """Return the reader for the present options; it is cached, because it caches the text chunks it has read."""
         punctuation = bool(getattr(self, "punctuation", False))
         options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens, punctuation)
-        kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
-        if kept is None or kept[0] != options:
+        cached: tuple[Any, Reader] | None = self.__dict__.get("_cached_reader")
+        if cached is None or cached[0] != options:
             tokenizer, skip = make_tokenizer(self.tokenizer), make_skip(self.skip)
-            kept = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
-            self.__dict__["_kept_reader"] = kept
-        return kept[1]
+            cached = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
+            self.__dict__["_cached_reader"] = cached
+        return cached[1]
 
     def check_options(self) -> None:
         """Raise :class:`OptionError` if an option is out of its range."""

@@ -130,12 +130,12 @@ class PlainBagNet(nn.Module):
 
 def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
     """Return the word vectors of text ``n`` of a batch and the network over them, for gradient methods."""
-    wanted = TORCH_DTYPES[dtype or model.dtype]
+    torch_dtype = TORCH_DTYPES[dtype or model.dtype]
     if "subwords" in model.weights_:
         return _subword_point(model, batch, n, dtype)
     ids = torch.from_numpy(batch.text(n).copy())
-    weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
-    vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
+    weights = {name: torch.from_numpy(w).to(torch_dtype) for name, w in model.weights_.items() if name != "embedding"}
+    vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(torch_dtype)
     # the module starts from word vectors, so that a table with the words of this text is enough
     module = torch_net(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
     if isinstance(module, PlainConvNet):

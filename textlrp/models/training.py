@@ -79,7 +79,7 @@ def train(
     """
     loop = _Loop(net, texts, codes, class_weights, plan, seed, subwords)
     accuracies: list[float] = []
-    best, kept, best_state = -1.0, 0, loop.averages
+    best, best_epoch, best_state = -1.0, 0, loop.averages
     started = time.perf_counter()
     with progress_bar() as progress:
         task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
@@ -90,24 +90,26 @@ def train(
                 if epoch == 1:
                     _log_expected_time(time.perf_counter() - started, plan.max_epochs)
                 if not len(loop.held_out):
-                    kept, best_state = epoch, loop.averaged()
+                    best_epoch, best_state = epoch, loop.averaged()
                     continue
                 accuracies.append(loop.accuracy())
                 progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
                 if accuracies[-1] >= best:  # of equal accuracies the later epoch: its learning rate was lower
-                    best, kept, best_state = accuracies[-1], epoch, loop.averaged()
-                elif epoch - kept >= plan.patience:
+                    best, best_epoch, best_state = accuracies[-1], epoch, loop.averaged()
+                elif epoch - best_epoch >= plan.patience:
                     break
         except KeyboardInterrupt:
-            if kept == 0:
+            if best_epoch == 0:
                 raise
             warnings.warn(
-                f"training was interrupted; the model has the weights of epoch {kept}.", UserWarning, stacklevel=4
+                f"training was interrupted; the model has the weights of epoch {best_epoch}.",
+                UserWarning,
+                stacklevel=4,
             )
     loop.restore(best_state)
     if subwords is not None:
         net.table.add_(subwords.means())
-    return History(len(loop.held_out), tuple(accuracies), kept)
+    return History(len(loop.held_out), tuple(accuracies), best_epoch)
 
 
 def _log_expected_time(seconds: float, epochs: int) -> None:

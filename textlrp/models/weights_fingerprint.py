@@ -36,11 +36,11 @@ def fingerprint_of(model: TextClassifier) -> str:
     """
     options = {name: plain_option(getattr(model, name)) for name in sorted(model.scoring_options)}
     fitted = (model.vocabulary_, model.classes_, *(model.weights_[name] for name in sorted(model.weights_)))
-    kept: _Fingerprint | None = model.__dict__.get("_kept_fingerprint")
-    if kept is None or not kept.is_of(fitted, options):
-        kept = _Fingerprint(fitted, options, _digest(model, options))
-        model.__dict__["_kept_fingerprint"] = kept
-    return kept.digits
+    cached: _Fingerprint | None = model.__dict__.get("_cached_fingerprint")
+    if cached is None or not cached.is_of(fitted, options):
+        cached = _Fingerprint(fitted, options, _digest(model, options))
+        model.__dict__["_cached_fingerprint"] = cached
+    return cached.digits
 
 
 def _digest(model: TextClassifier, options: Mapping[str, Any]) -> str:

@@ -52,10 +52,10 @@ def path_scores(
     if full_forward_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _runs_of_texts(
+    for rows in _runs_of_texts(
         [len(each) + 1 for each in steps], MAX_POOLED_FEATURES // sum(model.widths_and_filters()[1])
     ):
-        found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
+        found += _by_windows(model, batch.select(rows), [steps[n] for n in rows], change)
     return found
 
 
