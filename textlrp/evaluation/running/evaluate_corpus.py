@@ -22,7 +22,7 @@ from textlrp.evaluation.running.measures import MEASURES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ALONE, Evaluation, alone, usual_methods
 from textlrp.evaluation.running.run_state import EvaluationRun
 from textlrp.files.kinds import PAGE
-from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
+from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
@@ -84,7 +84,7 @@ def evaluate(
         results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, say))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
-    with written_beside(target / "results.json", _RESULTS, force=force) as beside:
+    with atomic_file(target / "results.json", _RESULTS, force=force) as beside:
         beside.write_text(json_text(results), encoding="utf-8")
     write_evaluation(results, target / "index.html", force=force)
     return results
