@@ -90,7 +90,7 @@ def _warn_moved(target: Path, backup: Path) -> None:
 
 
 def temporary_path(folder: Path, suffix: str) -> Path:
-    """Return an unused hidden path in ``folder``, on the same file system as the final path so that a rename works."""
+    """Return an unused hidden path in ``folder``: on the file system of the final path, so that a rename works."""
     return folder / f".textlrp-{os.getpid()}-{secrets.token_hex(4)}{suffix}"
 
 

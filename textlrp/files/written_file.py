@@ -20,7 +20,7 @@ from textlrp.files.replacing import REMEDY, make_like, put_in_place, recognizes,
 
 
 class FileKind(NamedTuple):
-    """A kind of file that textlrp writes: its ``name`` with an article, and a function that recognizes such a file."""
+    """A kind of file that textlrp writes: its ``name`` with an article, and a function that recognizes its files."""
 
     name: str
     recognize: Callable[[Path], bool]
@@ -101,9 +101,7 @@ def atomic_file(path: str | Path, kind: FileKind | None = None, *, force: bool =
             make_like(temporary, found)
     except OSError as reason:
         temporary.unlink(missing_ok=True)
-        raise DataError(
-            f"cannot write {shown_path(path)}: {reason.strerror}. Choose another output path."
-        ) from None
+        raise DataError(f"cannot write {shown_path(path)}: {reason.strerror}. Choose another output path.") from None
     try:
         yield temporary
         put_in_place(temporary, target, keep=bool(_file_refusal(target, kind)))
