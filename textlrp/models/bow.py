@@ -93,7 +93,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if ngrams is None:
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        read = self.reader().ids_and_pieces(documents, self.vocabulary_)
+        read = self.reader().ids_and_runs(documents, self.vocabulary_)
         while some := list(islice(read, TEXTS_COUNTED_TOGETHER)):
             counts = ngrams.counts([pieces for _, pieces in some])
             scores.append(self._linear(self._values([ids for ids, _ in some], counts, self.dtype)))

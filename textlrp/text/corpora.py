@@ -145,12 +145,13 @@ def load_corpus(
     max_row_length: int | None = None,
     skip: Skip = (),
 ) -> Corpus:
-    """Load a CSV, TSV, text, JSON or Parquet file (by suffix; all but Parquet also ``.gz``) or a folder of class folders.
+    """Load a CSV, TSV, text, JSON or Parquet file, or a folder of class folders.
 
+    The suffix of a file determines its format; all but Parquet may also be packed (``.csv.gz``).
     A ``.json`` or ``.jsonl`` file contains one object per line, or one array of objects. A ``.txt`` file contains one
     text per line, or fastText's ``__label__class text``. In a folder, each subfolder is a class and each file a text.
-    A file in UTF-16 or UTF-32 with a byte order mark is recognized. Quotes in a tab-separated file are characters
-    unless a field needs them (it contains a tab, a line end or a doubled quote) or all names of the header are quoted.
+    A file in UTF-16 or UTF-32 with a byte order mark is recognized. Quotes in a tab-separated file are characters,
+    unless a field needs them (it contains a tab, a line end or a doubled quote) or all names in the header have them.
 
     - ``text``, ``label`` and ``id`` are names of columns. The default text is the column ``text``, else ``content``,
       ``body``, ``message``, or the only column of strings. The default label is ``label``, else ``category``,
@@ -175,7 +176,8 @@ def load_corpus(
     if path.is_dir():
         if text or label or id or delimiter or columns or header is not None:
             raise OptionError(
-                f"{path} is a folder and has no columns. Leave out text=, label=, id=, delimiter=, header= and columns=."
+                f"{path} is a folder and has no columns. Leave out text=, label=, id=, delimiter=, header= "
+                "and columns=."
             )
         records: Callable[[], Iterable[Record]] = partial(
             read_folder, path, encoding=encoding, max_length=layout.max_row_length
