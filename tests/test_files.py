@@ -1,3 +1,5 @@
+"""Atomic files: complete or unchanged, links and streams, modes, and long names."""
+
 import os
 import stat
 import subprocess

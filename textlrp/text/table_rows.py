@@ -88,7 +88,7 @@ def _miscounted(got: int, expected: int, delimiter: str) -> str:
     hint = "Put a text that contains a tab or a line end in double quotes, and double each inner quote."
     if delimiter != "\t":
         hint = f"Put a text that contains {delimiter!r} or a line end in double quotes."
-    return f"the row must have {expected} fields, as the header; got {got}. {hint}"
+    return f"the row must have {expected} fields, like the header; got {got}. {hint}"
 
 
 def _delimiter(path: Path, sample: list[str], usual: str) -> str:
