@@ -20,7 +20,7 @@ from textlrp.text.row_layout import Layout
 NAMED = {"20newsgroups": load_20newsgroups, "sample": load_sample_posts}
 """The corpora that have a name. A path to a folder of the same name is written ``./sample``."""
 
-Say = Callable[[str], object]
+Log = Callable[[str], object]
 """A function that a long computation calls with one line of progress at a time, such as ``print``."""
 
 
