@@ -317,7 +317,7 @@ def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
     make_table()
     Path("full").mkdir()
     Path("full", "letter.txt").write_text("dear")
-    refused(run("train", "some.csv", "-o", "full"), "other things in it")
+    refused(run("train", "some.csv", "-o", "full"), "contains files that textlrp did not write")
     refused(run("train", "some.csv", "-o", "some.csv"), "'some.csv': it is a file")
     assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
 
@@ -449,7 +449,7 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
 def test_places_that_cannot_be_written_to(command: str, named: str, svm: Path, run: Run) -> None:
     suffix = named.split()[0]
     make_table()
-    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f"must end in {named}")
+    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f" in {named}")
     refused(run(command, svm, "some.csv", "-o", f"no/out{suffix}"), "the folder 'no' does not exist")
     Path(f"out{suffix}").mkdir()
     refused(run(command, svm, "some.csv", "-o", f"out{suffix}"), "it is a folder")

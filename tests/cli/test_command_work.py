@@ -408,7 +408,7 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
 
 def test_the_demo_finds_out_a_bad_place_first(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot create the folder"):
+    with pytest.raises(DataError, match="cannot make the folder"):
         demo(tmp_path / "file" / "page.html")
     with pytest.raises(DataError, match=r"must end in \.html"):
         demo(tmp_path / "new" / "page.pdf")
