@@ -393,11 +393,7 @@ def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
     assert said.code == 0
     assert "Pass --delimiter='|'" in said.err
     assert "Pass --columns='label,text'" in said.err
-    refused(
-        run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"),
-        "tokenizer must be 'auto', ",
-        "got 'tokens'",
-    )
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "tokenizer must be ")
 
 
 # ---- input that several commands share
