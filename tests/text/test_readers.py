@@ -152,14 +152,14 @@ def test_the_error_for_a_missing_column_lists_the_columns(tmp_path: Path, suffix
         pq.write_table(pa.table({"label": ["x"], "title": ["t"], "story": ["s"]}), path)
     else:
         write(path, "label,title,story\nx,t,s\n" if suffix == "csv" else '{"label": "x", "title": "t", "story": "s"}')
-    with pytest.raises(DataError, match=r"there is no column 'review'. The columns are 'label', 'title', 'story'"):
+    with pytest.raises(DataError, match=r"there is no column 'review'; the columns are 'label', 'title', 'story'"):
         read(path, text="review")
     with pytest.raises(DataError, match="there is no column 'topic'"):
         read(path, text="story", label="topic")
     with pytest.raises(DataError, match="there is no column 'nr'"):
         read(path, text="story", id="nr")
     with pytest.raises(
-        DataError, match=r"there is no column 'text'. Pass text= with one of 'label', 'title', 'story'"
+        DataError, match=r"there is no column 'text'; the columns are 'label', 'title', 'story'. Pass text="
     ):
         read(path)
 

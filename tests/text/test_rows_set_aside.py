@@ -139,7 +139,7 @@ def test_a_file_of_a_folder_that_is_not_utf_8(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"body;label\nx;y\nz\n", "the fields seem to be separated by ';'"),
-        (b"label,x,y\na,b,c\n", "there is no column 'text'. Pass text="),
+        (b"label,x,y\na,b,c\n", "there is no column 'text'; the columns are 'label', 'x', 'y'. Pass text="),
     ],
 )
 def test_errors_of_the_whole_file_still_raise(tmp_path: Path, content: bytes, message: str) -> None:

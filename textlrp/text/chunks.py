@@ -65,7 +65,7 @@ def by_whitespace(joins: Iterable[tuple[str, str]], longest: int) -> Chunker:
         # the newline between two texts ends every chunk
         whole = "\n".join(texts)
         numbers = _character_numbers(whole)
-        strings, starts, ends = _stretches(whole, numbers, longest)
+        strings, starts, ends = _split_at_space(whole, numbers, longest)
         _link(whole, strings, starts, ends, links.find(whole, numbers, starts, ends))
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         begins = np.cumsum(lengths + 1) - (lengths + 1)
@@ -86,18 +86,18 @@ class _Links:
         # a fast filter on the characters around a blank, with one bit for letters and one for other characters:
         # most blanks follow a letter, and few tokens can follow there
         self._before = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
-        self._behind = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
+        self._after = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
         for last, tokens in self._seconds.items():
             kind = 1 if last.isalnum() else 2
             self._before[min(ord(last), _LAST_KNOWN + 1)] |= kind
             for token in tokens:
-                self._behind[min(ord(token[0]), _LAST_KNOWN + 1)] |= kind
+                self._after[min(ord(token[0]), _LAST_KNOWN + 1)] |= kind
 
     def find(self, text: str, numbers: CharacterNumbers, starts: IntArray, ends: IntArray) -> list[int]:
         """Return the indices of these strings; ``starts`` and ``ends`` (M,) are their offsets in ``text``."""
         single = np.flatnonzero(starts[1:] - ends[:-1] == 1)
         blanks = ends[single]
-        kinds = self._before[_known(numbers[blanks - 1])] & self._behind[_known(numbers[blanks + 1])]
+        kinds = self._before[_known(numbers[blanks - 1])] & self._after[_known(numbers[blanks + 1])]
         maybe = np.flatnonzero(kinds)
         return [
             index
@@ -106,7 +106,7 @@ class _Links:
         ]
 
 
-def _stretches(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list[str], IntArray, IntArray]:
+def _split_at_space(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list[str], IntArray, IntArray]:
     """Split a text at white space, and long strings further; return the strings, their starts and their ends."""
     strings = text.split()
     if not strings:

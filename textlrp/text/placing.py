@@ -173,7 +173,7 @@ def _placed(strings: Sequence[str], text: str, candidates: Sequence[tuple[int, i
     none_unsure = np.zeros(len(strings), dtype=bool)
     gaps = [text[end:start] for end, start in pairwise([0, *spans.ravel().tolist(), len(text)])][::2]
     if all(low == high for low, high, _ in candidates) or not any(map(_counts_as_text, "".join(gaps))):
-        return Placement(spans, none_unsure)  # there is no choice, or no letter or digit is left out
+        return Placement(spans, none_unsure)  # there is no choice, or only punctuation and blanks are left out
     starts = [
         _starts(string, text, low, high, whole=whole)
         for string, (low, high, whole) in zip(strings, candidates, strict=True)
@@ -183,7 +183,7 @@ def _placed(strings: Sequence[str], text: str, candidates: Sequence[tuple[int, i
         chosen, unsure = best_of_all(_choices(starts, strings, text, units), units[-1])
         begins = np.array([found[at] for found, at in zip(starts, chosen, strict=True)], dtype=np.int32)
         spans = np.stack([begins, begins + sizes], axis=1)
-        # counted in words, two strings can share punctuation; if they do, count in characters
+        # when only letters, digits and symbols count, two strings can overlap in punctuation: try the next level
         if (np.diff(spans.ravel())[1::2] >= 0).all():
             break
     return Placement(spans, unsure)

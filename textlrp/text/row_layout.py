@@ -99,7 +99,9 @@ def resolve_columns(
     names = [name for name, _ in columns]
     for name in requested:
         if name is not None and name not in names:
-            raise DataError(f"{place}: there is no column {name!r}. The columns are {column_list(names)}.")
+            raise DataError(
+                f"{place}: there is no column {name!r}; the columns are {column_list(names)}. Pass one of them."
+            )
 
     def usual(candidates: Sequence[str], *taken: str | None) -> str | None:
         return next((name for name in candidates if name in names and name not in taken), None)
@@ -114,7 +116,8 @@ def resolve_columns(
                 " If the first row is not a header, pass columns= with names, such as label,text." * has_header
             )
             raise DataError(
-                f"{place}: there is no column 'text'. Pass text= with one of {column_list(names)}.{or_header}"
+                f"{place}: there is no column 'text'; the columns are {column_list(names)}. Pass text= with the name "
+                f"of the text column.{or_header}"
             )
         text = strings[0]
     for name in (text, label, id):
@@ -134,7 +137,7 @@ def shown_value(value: object) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return at most the first 60 characters of a text."""
+    """Shorten a text to 60 characters for a message."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 

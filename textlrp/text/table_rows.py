@@ -39,7 +39,7 @@ def separated_rows(
         if not sample:
             return
         if len(sample[0]) > layout.max_row_length:
-            next(lines)  # raises
+            next(lines)  # raises RowTooLongError
         if "\0" in sample[0]:
             raise DataError(f"{path}: begins with NUL characters. If the file is UTF-16, pass encoding='utf-16'.")
         delimiter = layout.delimiter or _delimiter(path, sample, usual)
