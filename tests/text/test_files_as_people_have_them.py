@@ -108,7 +108,7 @@ def test_quotes_of_a_text_are_kept(tmp_path: Path, rows: list[tuple[str, str]]) 
     for (text, _), (wanted, _) in zip(found, rows, strict=True):
         doubled = wanted.startswith('"') and re.fullmatch(r'"(?:[^"]|"")*"', wanted)
         if not doubled or ('"' not in wanted[1:-1] and wanted != '""'):
-            assert text == wanted
+            assert text == expected
 
 
 @SHARED_FOLDER
@@ -123,7 +123,7 @@ def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str,
 
 
 @every(
-    "rows, wanted",
+    "rows, expected",
     [
         ('"Wow" she said\tpos\nbad\tneg\n', [('"Wow" she said', "pos"), ("bad", "neg")]),
         ('"quoted whole"\tpos\nbad\tneg\n', [('"quoted whole"', "pos"), ("bad", "neg")]),
@@ -135,9 +135,9 @@ def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str,
     ],
 )
 def test_a_field_is_unquoted_only_where_it_needed_quotes(
-    tmp_path: Path, rows: str, wanted: list[tuple[str, str]]
+    tmp_path: Path, rows: str, expected: list[tuple[str, str]]
 ) -> None:
-    assert pairs(write(tmp_path / "a.tsv", "text\tlabel\n" + rows)) == wanted
+    assert pairs(write(tmp_path / "a.tsv", "text\tlabel\n" + rows)) == expected
 
 
 def test_a_quoted_last_column_over_lines_ends_where_a_row_begins(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
 
 
 @every(
-    "name, content, said",
+    "name, content, message",
     [
         ("a.csv", "text;label\ngood film;pos\nbad film here;neg\nnice;pos\n", "separated by ';'"),
         ("a.csv", "label|text\npos|good film\nneg|bad film here\npos|nice\n", r"separated by '\|'"),
@@ -166,8 +166,10 @@ GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
         ("a.txt", "__label__pos good film\n\n__label__neg bad film here\n__label__pos nice\n", "as in fastText"),
     ],
 )
-def test_a_layout_that_is_certain_is_used_with_a_warning(tmp_path: Path, name: str, content: str, said: str) -> None:
-    with pytest.warns(UserWarning, match=said):
+def test_a_layout_that_is_certain_is_used_with_a_warning(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    with pytest.warns(UserWarning, match=message):
         assert pairs(write(tmp_path / name, content)) == GOOD
 
 
@@ -196,7 +198,7 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
 
 
 @every(
-    "name, content, options, said",
+    "name, content, options, message",
     [
         ("a.csv", "pos,good film\nneg,bad\n", {}, "there is no column 'text'.*columns="),
         ("a.csv", "pos,good film\nneg,bad\n", {"header": False}, "the file has 2 columns and no header.*columns="),
@@ -215,9 +217,9 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_layout_that_is_not_certain_is_named_with_its_option(
-    tmp_path: Path, name: str, content: str, options: dict[str, Any], said: str
+    tmp_path: Path, name: str, content: str, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         pairs(write(tmp_path / name, content), **options)
 
 
@@ -241,19 +243,19 @@ def test_half_a_character_in_an_escape_is_replaced_with_a_warning(tmp_path: Path
 
 def test_windows_punctuation_read_as_latin_1_gives_one_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text\nit’s\nhe’s\n".encode("cp1252"))
-    with pytest.warns(UserWarning, match=r"row 1 .*U\+0092.*encoding='cp1252'") as said:
+    with pytest.warns(UserWarning, match=r"row 1 .*U\+0092.*encoding='cp1252'") as caught:
         assert [record.text for record in read_table(path, Columns(), encoding="latin-1")] == ["it\x92s", "he\x92s"]
-    assert len(said) == 1
+    assert len(caught) == 1
     with pytest.raises(DataError, match="encoding='cp1252', encoding='latin-1'"):
         list(read_table(path, Columns()))
 
 
 def test_white_space_at_the_edges_of_labels_is_removed_with_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\na,pos\nb,pos \nc,\u00a0pos\nd,\u200bpos\ne,pos\ufeff\nf, \n")
-    with pytest.warns(UserWarning, match="row 2 .*begins or ends with white space") as said:
+    with pytest.warns(UserWarning, match="row 2 .*begins or ends with white space") as caught:
         labels = [record.label for record in read_table(path, Columns())]
     assert labels == ["pos"] * 5 + [None]
-    assert len(said) == 1
+    assert len(caught) == 1
 
 
 # ---- rows without an end
