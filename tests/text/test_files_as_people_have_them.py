@@ -105,9 +105,9 @@ def test_quotes_of_a_text_are_kept(tmp_path: Path, rows: list[tuple[str, str]]) 
     path = write(tmp_path / "rows.tsv", "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     found = pairs(path)
     assert [label for _, label in found] == [label for _, label in rows]
-    for (text, _), (wanted, _) in zip(found, rows, strict=True):
-        doubled = wanted.startswith('"') and re.fullmatch(r'"(?:[^"]|"")*"', wanted)
-        if not doubled or ('"' not in wanted[1:-1] and wanted != '""'):
+    for (text, _), (expected, _) in zip(found, rows, strict=True):
+        doubled = expected.startswith('"') and re.fullmatch(r'"(?:[^"]|"")*"', expected)
+        if not doubled or ('"' not in expected[1:-1] and expected != '""'):
             assert text == expected
 
 
@@ -166,9 +166,7 @@ GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
         ("a.txt", "__label__pos good film\n\n__label__neg bad film here\n__label__pos nice\n", "as in fastText"),
     ],
 )
-def test_a_layout_that_is_certain_is_used_with_a_warning(
-    tmp_path: Path, name: str, content: str, message: str
-) -> None:
+def test_a_certain_layout_is_used_with_a_warning(tmp_path: Path, name: str, content: str, message: str) -> None:
     with pytest.warns(UserWarning, match=message):
         assert pairs(write(tmp_path / name, content)) == GOOD
 
