@@ -275,7 +275,7 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
         ),
         (
             ("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"),
-            "line 1 (pipe.skops): must be a word followed",
+            "line 1 (pipe.skops): must be a word",
         ),
         (("predict", "nothing.skops", "--text", "a car"), "no model at 'nothing.skops'"),
     ],
