@@ -26,7 +26,7 @@ from textlrp.text.subwords import (
     composition,
     ngram_buckets,
 )
-from textlrp.text.tokens import REMEMBERED
+from textlrp.text.tokens import CACHED_CHUNKS
 from textlrp.text.vocabulary import Vocabulary
 
 TEXTS = ["Hausboot Meer Segel", "Segelboot Wasser", "Autobahn Reifen Motor", "Motorhaube Auto"] * 5
@@ -70,7 +70,7 @@ def test_the_words_met_last_are_kept_and_the_others_forgotten(most: int, asked: 
 
 
 def test_a_reader_remembers_no_id_whose_word_is_forgotten() -> None:
-    assert RECENT > 2 * REMEMBERED  # it forgets all of its own as soon as there are so many
+    assert RECENT > 2 * CACHED_CHUNKS  # it forgets all of its own as soon as there are so many
 
 
 @every("rule", ["zero", "epsilon", "gamma", "alpha2beta1", "z-plus", "w-square", "flat", "box"])

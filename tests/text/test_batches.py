@@ -180,7 +180,7 @@ def test_texts_are_read_together_as_one_by_one(
     readings = [reader(name, max_tokens=limit, skip=first_line).read(text, n) for n, text in enumerate(some)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("textlrp.text.batches.TEXTS_TOGETHER", together)
-        patch.setattr("textlrp.text.memory.REMEMBERED", most)
+        patch.setattr("textlrp.text.memory.CACHED_CHUNKS", most)
         for _ in range(2):
             assert_same(mine.encode(iter(some), vocabulary), encode_readings(readings, vocabulary))
         assert list(mine.words_of_all(iter(some))) == [list(reading.forms) for reading in readings]

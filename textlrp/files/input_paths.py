@@ -37,7 +37,7 @@ def user_path(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def check_apart(output: str | Path, inputs: Iterable[str | Path]) -> None:
+def check_no_overlap(output: str | Path, inputs: Iterable[str | Path]) -> None:
     """Raise :class:`DataError` if an output is an input, contains an input, or is in a folder that is an input.
 
     Symbolic links are resolved. Two hard links to the same file count as the same file.
@@ -46,9 +46,9 @@ def check_apart(output: str | Path, inputs: Iterable[str | Path]) -> None:
     found = stat_of(target)
     for each in inputs:
         place = Path(os.path.realpath(user_path(each)))
-        if _lies_in(place, target):
+        if _is_inside(place, target):
             relation = "be an input" if _same_file(place, target) else "contain an input"
-        elif place.is_dir() and (_lies_in(target, place) or (found is not None and _links_to(place, found))):
+        elif place.is_dir() and (_is_inside(target, place) or (found is not None and _links_to(place, found))):
             relation = "be in a folder that is an input"
         else:
             continue
@@ -58,7 +58,7 @@ def check_apart(output: str | Path, inputs: Iterable[str | Path]) -> None:
         )
 
 
-def _lies_in(inner: Path, outer: Path) -> bool:
+def _is_inside(inner: Path, outer: Path) -> bool:
     return any(_same_file(each, outer) for each in (inner, *inner.parents))
 
 

@@ -40,7 +40,7 @@ def put_in_place(temporary: Path, target: Path, *, keep: bool) -> None:
     old = None
     try:
         if keep:
-            old = _move_aside(target)
+            old = _rename_to_backup(target)
         elif target.is_dir():
             # os.replace cannot replace a folder that has files in it
             old = temporary_path(target.parent, ".old")
@@ -61,7 +61,7 @@ def put_in_place(temporary: Path, target: Path, *, keep: bool) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _move_aside(target: Path) -> Path:
+def _rename_to_backup(target: Path) -> Path:
     """Rename to the first free backup name, such as ``page.html.bak1``, and return that."""
     for number in count(1):
         backup = target.with_name(f"{target.name}.bak{number}")
@@ -78,7 +78,7 @@ def move_to_backup(path: Path) -> None:
     """
     target = Path(os.path.realpath(path))
     try:
-        _warn_moved(target, _move_aside(target))
+        _warn_moved(target, _rename_to_backup(target))
     except OSError as reason:
         raise DataError(
             f"cannot move {shown_path(target)} to a backup name: {reason.strerror}. Choose another output path."

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.files.input_paths import check_apart, is_read_only, is_stream, shown_path, stat_of, what_it_is
+from textlrp.files.input_paths import check_no_overlap, is_read_only, is_stream, shown_path, stat_of, what_it_is
 from textlrp.files.replacing import REMEDY, make_like, put_in_place, recognizes, temporary_path
 
 
@@ -59,7 +59,7 @@ def check_file(
             f"cannot write {shown_path(path)}: the folder {shown_path(target.parent)} is not writable. "
             "Choose another folder."
         )
-    check_apart(path, inputs)
+    check_no_overlap(path, inputs)
     if not force and (refusal := _file_refusal(target, kind)):
         raise DataError(f"{shown_path(path)} {refusal}. {REMEDY.format('file')}")
     return target

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.files.input_paths import check_apart, is_read_only, shown_path, stat_of, what_it_is
+from textlrp.files.input_paths import check_no_overlap, is_read_only, shown_path, stat_of, what_it_is
 from textlrp.files.replacing import (
     REMEDY,
     is_half_written,
@@ -85,7 +85,7 @@ def check_folder(
             f"cannot create the folder {shown_path(path)}: the folder {shown_path(above)} is not writable. "
             "Choose another folder."
         )
-    check_apart(path, inputs)
+    check_no_overlap(path, inputs)
     if not force and (refusal := _folder_refusal(target, kind)):
         raise DataError(f"the folder {shown_path(path)} {refusal}. {REMEDY.format('folder')}")
     return target

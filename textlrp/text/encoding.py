@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from textlrp.errors import OptionError, must_be
 from textlrp.records import Document, Ranges, Status, Tokens, no_ranges
 from textlrp.text.batches import TEXTS_TOGETHER, Batch, Reading, end_to_end, following, joined_runs
-from textlrp.text.memory import FoundTokens, Memory
+from textlrp.text.memory import FoundTokens, TokenCache
 from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer
 from textlrp.text.vocabulary import PADDING, Vocabulary
@@ -40,12 +40,12 @@ class Reader:
     skip: Callable[[str], Ranges]
     max_tokens: int | None
     punctuation: bool = False
-    _memory: Memory = field(init=False, repr=False)
+    _cache: TokenCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise OptionError(must_be("max_tokens", "at least 1, or None for all words", self.max_tokens))
-        object.__setattr__(self, "_memory", Memory(self.tokenizer, self.lowercase, self.punctuation))
+        object.__setattr__(self, "_cache", TokenCache(self.tokenizer, self.lowercase, self.punctuation))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Reader, (self.tokenizer, self.lowercase, self.skip, self.max_tokens, self.punctuation)
@@ -106,7 +106,7 @@ class Reader:
 
     def _block(self, documents: Sequence[Document | str], vocabulary: Vocabulary | None = None) -> _Block:
         texts = [document if isinstance(document, str) else document.text for document in documents]
-        found = self._memory.find(texts, vocabulary)
+        found = self._cache.find(texts, vocabulary)
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         bounds = _bounds(found.sizes)
         for ranges in (map(self.skip, texts), map(_document_skip, documents)):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from textlrp.records import Status
 from textlrp.text.chunks import Chunks
 from textlrp.text.invisible import visible_with_origins
-from textlrp.text.tokens import REMEMBERED, ChunkTokenizer, Tokenizer, is_word
+from textlrp.text.tokens import CACHED_CHUNKS, ChunkTokenizer, Tokenizer, is_word
 from textlrp.text.user_tokenizers import OffsetPairs
 from textlrp.text.vocabulary import Vocabulary
 
@@ -37,7 +37,7 @@ class FoundTokens(NamedTuple):
     sizes: NDArray[np.int64]
 
 
-class Memory:
+class TokenCache:
     """Tokenizes texts and caches the tokens of each chunk. A cache that has become too large is emptied."""
 
     def __init__(self, tokenizer: Tokenizer, lowercase: bool, punctuation: bool = False) -> None:
@@ -45,7 +45,7 @@ class Memory:
         self._lowercase = lowercase
         self._punctuation = punctuation
         self._lock = Lock()
-        self._forget()
+        self._clear()
 
     def find(self, texts: Sequence[str], vocabulary: Vocabulary | None = None) -> FoundTokens:
         """Return the tokens of several texts; their ids are 0 if no vocabulary is given.
@@ -62,11 +62,11 @@ class Memory:
                 ids = np.zeros(len(numbers), np.int64) if vocabulary is None else tokens.ids(numbers, vocabulary)
                 return FoundTokens(spans, tokens.forms(numbers), tokens.status(numbers), ids, sizes)
             except BaseException:
-                self._forget()  # an interrupted update can leave the tables inconsistent
+                self._clear()  # an interrupted update can leave the tables inconsistent
                 raise
             finally:
-                if max(len(self._table), 0 if self._chunks is None else self._chunks.rows()) > REMEMBERED:
-                    self._forget()
+                if max(len(self._table), 0 if self._chunks is None else self._chunks.rows()) > CACHED_CHUNKS:
+                    self._clear()
 
     def _tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
         if isinstance(self._tokenizer, ChunkTokenizer) and self._chunks is not None:
@@ -78,7 +78,7 @@ class Memory:
         sizes = np.fromiter(map(len, spans), np.int64, len(spans))
         return np.concatenate([np.zeros((0, 2), np.int32), *spans]), numbers, sizes
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._table = TokenTable(self._lowercase, self._punctuation)
         split = self._tokenizer.split if isinstance(self._tokenizer, ChunkTokenizer) else None
         self._chunks = None if split is None else ChunkTable(split, self._table)

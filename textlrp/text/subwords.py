@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.text.tokens import REMEMBERED
+from textlrp.text.tokens import CACHED_CHUNKS
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
 UNKNOWN_FROM = 1 << 56
@@ -50,7 +50,7 @@ def composition(words: Sequence[str], ngrams: tuple[int, int], buckets: int) -> 
     return sparse.csr_matrix((values, columns, starts), shape=(len(rows), buckets))
 
 
-RECENT = 4 * REMEMBERED
+RECENT = 4 * CACHED_CHUNKS
 """Minimum number of words outside the vocabulary that are kept. It exceeds the number of ids that a reader caches."""
 
 

@@ -24,7 +24,7 @@ from textlrp.text.spacy_rules import LONGEST_CHUNK
 from textlrp.text.treebank import treebank_spans
 from textlrp.text.user_tokenizers import OffsetPairs, Spans, UserTokenizer, callable_path, span_array, span_reader
 
-REMEMBERED = 3 << 17
+CACHED_CHUNKS = 3 << 17
 """Maximum number of chunks whose tokens are cached, at about 250 bytes each.
 
 20 Newsgroups has 390,000 distinct chunks, most of which occur once.
@@ -56,15 +56,15 @@ class ChunkTokenizer:
         self.name = name
         self.chunks = chunks
         self.split = split
-        self._remembered = lru_cache(REMEMBERED)(split)
+        self._cached_split = lru_cache(CACHED_CHUNKS)(split)
 
     def spans(self, text: str) -> Spans:
         """(T, 2) int32 character offsets of the tokens of ``text``."""
-        remembered = self._remembered
+        cached_split = self._cached_split
         found = self.chunks([text])
         flat: list[int] = []
         for at, chunk in zip(found.starts.tolist(), found.strings, strict=True):
-            for start, end in remembered(chunk):
+            for start, end in cached_split(chunk):
                 flat += (at + start, at + end)
         return np.array(flat, dtype=np.int32).reshape(-1, 2)
 
