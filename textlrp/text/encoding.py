@@ -27,7 +27,7 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reader:
-    """Reads texts for a model: its tokenizer, case, skipped ranges, and the maximum number of words per text.
+    """Reads texts for a model with its tokenizer, case, skipped ranges and maximum number of words per text.
 
     A token is skipped if it starts inside a range of ``skip(text)`` or of ``Document.skip``. With ``punctuation`` the
     model also reads numbers, symbols and punctuation marks. Each distinct chunk of text is tokenized, filtered and
