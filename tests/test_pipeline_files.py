@@ -273,7 +273,10 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
             ("filters", "pipe.skops", "some.jsonl"),
             "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
         ),
-        (("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"), "pipe.skops"),
+        (
+            ("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"),
+            "line 1 (pipe.skops): must be a word",
+        ),
         (("predict", "nothing.skops", "--text", "a car"), "no model at 'nothing.skops'"),
     ],
 )

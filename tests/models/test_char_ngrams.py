@@ -192,7 +192,8 @@ def test_a_script_without_spaces_is_read_by_character_ngrams() -> None:
     ]
     labels = ["good" if "好" in text or "错" in text else "bad" for text in texts]
     with pytest.warns(
-        UserWarning, match=r"^The texts are Chinese, without spaces between words: whole runs are read"
+        UserWarning,
+        match=r"^The texts are Chinese, without spaces between words\. All text between two spaces is one word",
     ):
         by_words = small("svm", analyzer="word", tokenizer="spacy").fit(texts[::2], labels[::2])
     assert by_words.score(texts[1::2], labels[1::2]) < 0.8

@@ -125,7 +125,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Parts], None], str]] = {
     "seed": ("svm", option("random_state", -1), "random_state must be"),
     "class_weight": ("svm", option("class_weight", {"pairs": [["a", "b"]]}), "class_weight"),
     "pairs": ("svm", option("class_weight", {"pairs": 5}), "options in config.json must be lists of pairs"),
-    "language": ("svm", option("tokenizer", "spacy:lex_attrs"), "no ready tokenizer for the language"),
+    "language": ("svm", option("tokenizer", "spacy:lex_attrs"), "cannot create a tokenizer for the language"),
     "deep": ("boe", text(lambda data: data[:-1] + b', "more": ' + b"[" * 10**5), "nested too deeply"),
     "twice": ("boe", text(lambda data: b'{"kind": "svm", ' + data[1:]), "it has 'kind' twice"),
     "not a number": ("boe", text(lambda data: data[:-1] + b', "more": {"a": -Infinity}}'), "not a JSON number"),

@@ -352,7 +352,7 @@ def test_a_folder_with_other_files_is_left_alone(files: dict[str, str], tmp_path
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     before = contents(tmp_path)
-    with pytest.raises(ModelError, match="has other things in it"):
+    with pytest.raises(ModelError, match="contains files that textlrp did not write"):
         fitted("boe").save(tmp_path)
     assert contents(tmp_path) == before
 
@@ -360,7 +360,7 @@ def test_a_folder_with_other_files_is_left_alone(files: dict[str, str], tmp_path
 def test_a_model_folder_with_other_files_is_left_alone(saved: Path) -> None:
     (saved / "notes.txt").write_text("about this model")
     before = contents(saved)
-    with pytest.raises(ModelError, match=r"has other things in it \('notes.txt'\)"):
+    with pytest.raises(ModelError, match=r"contains files that textlrp did not write \('notes.txt'\)"):
         fitted("boe").save(saved)
     assert contents(saved) == before
 

@@ -26,7 +26,7 @@ from textlrp.text.subwords import (
     composition,
     ngram_buckets,
 )
-from textlrp.text.tokens import REMEMBERED
+from textlrp.text.tokens import CACHED_CHUNKS
 from textlrp.text.vocabulary import Vocabulary
 
 TEXTS = ["Hausboot Meer Segel", "Segelboot Wasser", "Autobahn Reifen Motor", "Motorhaube Auto"] * 5
@@ -70,7 +70,7 @@ def test_the_most_recent_words_are_cached(size: int, used: list[int]) -> None:
 
 
 def test_a_reader_remembers_no_id_whose_word_is_forgotten() -> None:
-    assert RECENT > 2 * REMEMBERED  # a reader clears its own cache when it has REMEMBERED entries
+    assert RECENT > 2 * CACHED_CHUNKS  # a reader clears its own cache when it has CACHED_CHUNKS entries
 
 
 @every("rule", ["zero", "epsilon", "gamma", "alpha2beta1", "z-plus", "w-square", "flat", "box"])

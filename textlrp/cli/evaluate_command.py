@@ -130,5 +130,5 @@ def cli_evaluate(
         files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
         documents = texts_of(source, None, files, limit=limit)
     name = source or str(rationales)
-    evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force)
+    evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=say, force=force)
     say(f"wrote {output / 'index.html'}")

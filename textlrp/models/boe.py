@@ -167,7 +167,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
         if not unknown.any():
             return np.asarray(table[ids])
         others, places = np.unique(ids[unknown], return_inverse=True)
-        words = [self._open_vocabulary().met[other] for other in others.tolist()]
+        words = [self._open_vocabulary().recent[other] for other in others.tolist()]
         mixing = composition(words, self._ngram_range(), self.buckets)
         vectors = table[np.where(unknown, 0, ids)]
         vectors[unknown] = (mixing @ self.weights_["subwords"]).astype(table.dtype)[places]

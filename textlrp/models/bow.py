@@ -121,7 +121,7 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if ngrams is None:
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        read = self.reader().ids_and_pieces(documents, self.vocabulary_)
+        read = self.reader().ids_and_runs(documents, self.vocabulary_)
         while block := list(islice(read, TEXTS_PER_COUNT)):
             counts = ngrams.counts([pieces for _, pieces in block])
             scores.append(self._linear(self._values([ids for ids, _ in block], counts, self.dtype)))

@@ -129,7 +129,7 @@ class BagOfWordsFeatures(TextClassifier):
             tables = word_tables(vocabulary, weights, self.ngrams)
             blocks.append(feature_counts(occurrences(texts, tables, base), len(texts), tables))
         if self.analyzer != "word":
-            pieces = [runs for _, runs in self.reader().ids_and_pieces(documents, vocabulary)]
+            pieces = [runs for _, runs in self.reader().ids_and_runs(documents, vocabulary)]
             found, counts = CharNgrams.fit(pieces, *self._char_range(), self.min_df_char_ngrams)
             if not len(found) and self.analyzer == "char_wb":
                 raise DataError(

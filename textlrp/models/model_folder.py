@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from textlrp.errors import DataError, ModelError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import json_text
-from textlrp.files.written_folder import FolderKind, check_folder, folder_beside
+from textlrp.files.written_folder import FolderKind, check_folder, atomic_folder
 from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
@@ -131,7 +131,7 @@ def write_folder(
     target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any], *, force: bool = False
 ) -> None:
     """Write both files to a temporary folder and rename it to ``target``; raise :class:`ModelError` on failure."""
-    with _as_model_error(), folder_beside(target, MODEL, mark=False, force=force, parents=True) as beside:
+    with _as_model_error(), atomic_folder(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
         config |= {"sha256": checksum(beside / TENSORS)}
         text = json_text(config, indent=2)
