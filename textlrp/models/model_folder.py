@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 from textlrp.errors import DataError, ModelError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import json_text
-from textlrp.files.written_folder import FolderKind, check_folder, atomic_folder
+from textlrp.files.written_folder import FolderKind, atomic_folder, check_folder
 from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
