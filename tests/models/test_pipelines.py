@@ -49,7 +49,7 @@ from textlrp.lrp.rules import ZBox, Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.classifier import Classifier
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
-from textlrp.models.pipeline.provenance import refine
+from textlrp.models.pipeline.provenance import split_at_edges
 from textlrp.records import Document, Status
 
 RULES = ("zero", "epsilon", "arras2017", "gamma", "alpha2-beta1", "alpha1-beta0", "z-plus", "w-square", "flat")
@@ -369,7 +369,7 @@ def test_words_of_several_vectorizers_are_cut_where_either_cuts() -> None:
     assert list(reading.tokens) == ["X", "-", "ray", "a", "car"]
     assert reading.tokens.forms == ("x", "-", "ray", "a", "car")
     np.testing.assert_array_equal(
-        refine(
+        split_at_edges(
             [np.array([[0, 4], [2, 6]], np.int32), np.array([[8, 9], [3, 3]], np.int32)], np.zeros((0, 2), np.int32)
         ),
         [[0, 2], [2, 4], [4, 6], [8, 9]],

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.alignment import align_pieces
+from textlrp.models.pipeline.alignment import align_characters
 from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
     analyze,
     check_rebuilt_counts,
     count_columns,
-    own_numbers,
     text_vectorizer,
+    vectorize,
 )
 from textlrp.text.placing import place
 
@@ -85,7 +85,8 @@ def reader_of(options: dict[str, Any], kind: type = CountVectorizer) -> TextVect
 def ngrams(reader: TextVectorizer, text: str) -> list[str]:
     units = reader.units(text)
     return [
-        reader.joint.join(units.forms[a:b]) for a, b in zip(units.first.tolist(), units.last.tolist(), strict=True)
+        reader.separator.join(units.forms[a:b])
+        for a, b in zip(units.first.tolist(), units.last.tolist(), strict=True)
     ]
 
 
@@ -117,7 +118,7 @@ def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, 
     texts = random_texts(2, 20)
     found = [analyze(reader, text) for text in texts]
     rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
-    own = own_numbers(reader, texts)
+    own = vectorize(reader, texts)
     check_rebuilt_counts(reader, own, rebuilt)
     assert own.nnz
     assert abs(own - rebuilt).max() < 1e-14
@@ -135,7 +136,7 @@ def test_any_text_gives_scikit_learns_character_ngrams(text: str, options: dict[
 def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
     text: str, strip: str | None, lower: bool
 ) -> None:
-    aligned = align_pieces(text, lambda t: stripped(t, strip, lower))
+    aligned = align_characters(text, lambda t: stripped(t, strip, lower))
     assert aligned is not None
     assert aligned.text == stripped(text, strip, lower)
     assert len(aligned.starts) == len(aligned.ends) == len(aligned.text)
@@ -160,7 +161,7 @@ def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> 
     reader = text_vectorizer(HashingVectorizer(ngram_range=(1, 2), **options), "v")
     texts = random_texts(3, 40)
     found = [analyze(reader, text) for text in texts]
-    difference = count_columns(reader, [(each.columns, each.signs) for each in found]) - own_numbers(reader, texts)
+    difference = count_columns(reader, [(each.columns, each.signs) for each in found]) - vectorize(reader, texts)
     assert abs(difference).max() < 1e-6
 
 
@@ -385,7 +386,7 @@ def test_an_unfitted_vectorizer_is_refused_and_a_given_vocabulary_is_enough() ->
 
 
 def test_a_change_that_looks_at_more_than_single_characters_is_not_aligned() -> None:
-    assert align_pieces("é and more", lambda text: text[:3]) is None
+    assert align_characters("é and more", lambda text: text[:3]) is None
 
 
 class Doubling(CountVectorizer):  # type: ignore[misc]
@@ -413,7 +414,7 @@ def test_overridden_methods_are_followed_or_noticed() -> None:
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
             with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):
-                check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
+                check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)
         else:
-            check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
+            check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)
             assert reader.units("The car,").forms == ("THE", "CAR,")

@@ -29,18 +29,18 @@ __all__ = ["Filter", "filter_phrases"]
 
 
 class _Windows(NamedTuple):
-    """A step of winning windows, with its map and its index in the trace."""
+    """A step of winning windows, with its map and its position in the trace."""
 
     step: Linear
     map: WinningWindows
-    index: int
+    step_number: int
 
 
 def _windows(trace: Trace) -> list[_Windows]:
     found = []
-    for index, step in enumerate(trace.steps):
+    for step_number, step in enumerate(trace.steps):
         if isinstance(step, Linear) and isinstance(step.map, WinningWindows):
-            found.append(_Windows(step, step.map, index))
+            found.append(_Windows(step, step.map, step_number))
     return found
 
 
@@ -60,8 +60,8 @@ def winning_phrases(
     layers = layers_of(trace)
     found: list[tuple[float, Phrase]] = []
     spans = batch.readings[n].tokens.spans[batch.readings[n].positions]
-    for step, windows, index in _windows(trace):
-        layer, arrived = layers[index], propagated.watched.get(step.writes)
+    for step, windows, step_number in _windows(trace):
+        layer, arrived = layers[step_number], propagated.watched.get(step.writes)
         if layer is None or arrived is None or not len(spans):
             continue
         relevance = _relevance_to_words(step, windows, composite, layer, arrived)[:targets, n].numpy()

@@ -1,4 +1,4 @@
-"""Call a user's PyTorch module: with the lengths it takes, the padding it needs, and for the output with the scores.
+"""Call a user's PyTorch module with the lengths and padding it needs, and find the output with the class scores.
 
 Letters: N documents, L words the module reads, C classes.
 """
