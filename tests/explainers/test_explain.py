@@ -112,23 +112,35 @@ def test_a_target_is_looked_up_among_the_labels_first(labels: list[Any], target:
         (
             ["sci.med", "sci.space"],
             "sci.mad",
-            "the model knows no class 'sci.mad'; the closest of its 2 is 'sci.med'.",
+            r"^target must be one of the model's 2 classes; got 'sci\.mad'\. The closest label is 'sci\.med'\.$",
         ),
-        (["med", "space"], 1, "no class 1; the closest of its 2 is .* Index\\(1\\) asks for a position."),
-        ([3, 7], "7", "no class '7'; the closest of its 2 is '7'."),
-        ([3, 7], True, "no class True; the closest"),
-        ([3, 7], 7.0, "no class 7.0; the closest of its 2 is '7'."),
-        ([False, True], 1, "no class 1; the closest"),
-        (["a", "b"], Index(2), r"Index\(position=2\) came; this model has 2 classes, Index\(0\) to Index\(1\)"),
-        (["a", "b"], Index("a"), "came; this model has 2 classes"),  # type: ignore[arg-type]
-        (["a", "b"], ("a", "b", "a"), r"a pair \(A, B\) asks why A and not B, a list names several classes"),
+        (
+            ["med", "space"],
+            1,
+            r"got 1\. The closest label is '.*'\. Pass Index\(1\) for the class at that position\.$",
+        ),
+        ([3, 7], "7", r"got '7'\. The closest label is '7'\.$"),
+        ([3, 7], True, "got True. The closest label is"),
+        ([3, 7], 7.0, r"got 7\.0\. The closest label is '7'\.$"),
+        ([False, True], 1, "got 1. The closest label is"),
+        (
+            ["a", "b"],
+            Index(2),
+            r"from Index\(0\) to Index\(1\) for this model with 2 classes; got Index\(position=2\)",
+        ),
+        (["a", "b"], Index("a"), r"this model with 2 classes; got Index\(position='a'\)"),  # type: ignore[arg-type]
+        (
+            ["a", "b"],
+            ("a", "b", "a"),
+            r"a pair \(A, B\) for why A and not B; got the tuple .* Pass a list for several classes",
+        ),
         (["a", "b"], ("a",), "a pair"),
-        (["a", "b"], ("a", "c"), "no class 'c'"),
-        (["a", "b"], ["a", "c"], "no class 'c'"),
-        (["a", "b"], [], r"target=\[\] came; name at least one class"),
-        (["a", "b"], np.array(["a", "b"]), "no class"),
-        (["a", "b"], {"a"}, "no class"),
-        (["a", "b"], ("a", None), "no class None"),
+        (["a", "b"], ("a", "c"), "got 'c'"),
+        (["a", "b"], ["a", "c"], "got 'c'"),
+        (["a", "b"], [], r"target must name at least one class; got \[\]"),
+        (["a", "b"], np.array(["a", "b"]), "one of the model's 2 classes; got array"),
+        (["a", "b"], {"a"}, "one of the model's 2 classes; got {'a'}"),
+        (["a", "b"], ("a", None), "got None"),
     ],
 )
 def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], target: Any, message: str) -> None:
@@ -141,19 +153,23 @@ def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], targ
 
 def test_targets_that_do_not_fit_the_documents() -> None:
     model = fitted("boe")
-    with pytest.raises(TargetError, match=r"^target= and targets= both came;"):
-        explain(model, [TEXT], target="med", targets=["med"])
-    with pytest.raises(TargetError, match=r"^targets= holds 3 for 2 documents; one for each is wanted.$"):
-        explain(model, [TEXT, TEXT], targets=["med"] * 3)
-    with pytest.raises(TargetError, match=r"^targets= holds 2 for 1 documents;"):
-        explain(model, TEXT, targets=["med", "space"])
-    with pytest.raises(TargetError, match=r"Did you mean target="):
-        explain(model, [TEXT] * 3, targets="med")
     with pytest.raises(
-        TargetError, match=r"^targets= ended before the documents did; one for each is wanted, '2' has none"
+        TargetError, match=r"^target= and targets= must not be used together: .* Leave one of them out\.$"
     ):
+        explain(model, [TEXT], target="med", targets=["med"])
+    with pytest.raises(
+        TargetError, match=r"^targets must have one target for each document; got 3 for 2 documents\."
+    ):
+        explain(model, [TEXT, TEXT], targets=["med"] * 3)
+    with pytest.raises(
+        TargetError, match=r"^targets must have one target for each document; got 2 for 1 documents\."
+    ):
+        explain(model, TEXT, targets=["med", "space"])
+    with pytest.raises(TargetError, match=r"got 'med'\. Pass target= for one target of all documents\.$"):
+        explain(model, [TEXT] * 3, targets="med")
+    with pytest.raises(TargetError, match=r"^targets must have one target for each document; document '2' has none"):
         list(explain(model, iter([TEXT, TEXT]), targets=iter(["med"])))
-    with pytest.raises(TargetError, match=r"no class 'mad'"):
+    with pytest.raises(TargetError, match=r"got 'mad'"):
         list(explain(model, [TEXT], targets=["mad"]))
 
 
@@ -285,7 +301,7 @@ def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
     assert {entry.dtype for entry in fine.ledger.values()} == {np.dtype(np.float64)}
     np.testing.assert_allclose(coarse.relevance, fine.relevance, rtol=1e-3, atol=1e-4)
     assert score_gap(fine) < 1e-12
-    with pytest.raises(OptionError, match=r"^dtype='float16' came; 'float32' or 'float64' is wanted.$"):
+    with pytest.raises(OptionError, match=r"^dtype must be 'float32' or 'float64'; got 'float16'\."):
         explain(model, TEXT, dtype="float16")
 
 

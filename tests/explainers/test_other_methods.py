@@ -415,7 +415,7 @@ def test_the_hand_worked_cases_tell_the_methods_apart() -> None:
 
 
 def in_place(relu: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
-    """What was changed, and not what came back."""
+    """What was changed, not the result."""
 
     def changed(values: Tensor) -> Tensor:
         copied = values.clone()
@@ -522,9 +522,9 @@ def test_with_max_pooling_each_word_of_a_winning_window_gets_what_speaks_for_the
 @pytest.mark.parametrize(
     ("variant", "method", "message"),
     [
-        ("cnn-max", CAM(), r"^method 'cam' needs a CNNClassifier with pooling='mean', this one has pooling='max'; "),
-        ("boe", CAM(), r"^method 'cam' needs a CNNClassifier, a BagOfEmbeddingsClassifier came; "),
-        ("svm", GradCAM(), r"^method 'grad-cam' needs a CNNClassifier, a BagOfWordsClassifier came; "),
+        ("cnn-max", CAM(), r"^method 'cam' needs a CNNClassifier with pooling='mean'; got pooling='max'\. Use"),
+        ("boe", CAM(), r"^method 'cam' needs a CNNClassifier, .*; got a BagOfEmbeddingsClassifier\. Use"),
+        ("svm", GradCAM(), r"^method 'grad-cam' needs a CNNClassifier, .*; got a BagOfWordsClassifier\. Use"),
     ],
 )
 def test_a_map_of_activations_needs_a_convolutional_net(variant: str, method: Method, message: str) -> None:
@@ -712,8 +712,8 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(
         MissingExtraError,
-        match=rf"^method '{method.name}' needs {method.name}, which is not installed; "
-        r"run: pip install 'textlrp\[baselines\]'$",
+        match=rf"^method '{method.name}' needs the package {method.name}, which is not installed\. "
+        r"Run: pip install 'textlrp\[baselines\]'$",
     ):
         found(fitted("boe"), KNOWN[0], method)
 

@@ -277,7 +277,7 @@ def test_a_module_with_one_output_is_centered_as_it_is() -> None:
 
 
 @every("rule", [AlphaBeta(1, 0), AlphaBeta(2, 1), ZPlus(), WSquare(), Flat(), ZBox()])
-def test_rules_that_share_parts_of_one_sign_say_so(rule: Any) -> None:
+def test_rules_that_distribute_parts_of_one_sign_start_centered(rule: Any) -> None:
     assert has_fixed_sign(rule)
     assert Composite({-1: rule}, default=Zero()) != Composite(default=Zero())
     why = explain(model("cnn"), TEXTS[0], rule=Composite({-1: rule}) if rule != ZBox() else Composite(default=Flat()))
@@ -285,7 +285,7 @@ def test_rules_that_share_parts_of_one_sign_say_so(rule: Any) -> None:
 
 
 @every("name", [name for name in PRESETS if "flat" in name or "box" in name or "bounded" in name])
-def test_composites_made_for_pixels_say_so_on_text(name: str) -> None:
+def test_composites_made_for_pixels_have_a_note_on_text(name: str) -> None:
     (note, *_) = explain(model("cnn"), TEXTS[0], rule=name).notes
     assert "at the input was made for pixels" in note
 
@@ -295,14 +295,14 @@ def test_a_contrast_names_the_side_whose_score_is_negative() -> None:
     negative = [name for name in ("autos", "med") if why.scores[NAMES.index(name)] < 0]
     (note,) = why.target_notes
     assert negative
-    side = {"autos": "against", "med": "for"}
+    verb = {"autos": "oppose", "med": "support"}
     assert note == " ".join(
-        f"The score of {name} is negative: with this rule, what raises it counts {side[name]} autos."
+        f"The score of {name} is negative: with this rule, words that raise it {verb[name]} autos."
         for name in negative
     )
 
 
-def test_an_exact_tie_and_an_exact_zero_are_said() -> None:
+def test_an_exact_tie_and_an_exact_zero_get_a_note() -> None:
     net = Net().double()
     with torch.no_grad():
         net.output.weight.zero_()
@@ -310,7 +310,7 @@ def test_an_exact_tie_and_an_exact_zero_are_said() -> None:
     why = explain(wrap(net, **HOW), TEXTS[0], target="all")
     (note,) = why.notes
     assert note.startswith("The two highest scores are exactly equal (0, 1, and so are 1 more): the predicted class")
-    assert why.target_notes == ("The score is exactly 0: the rule has nothing to share.",) * 3
+    assert why.target_notes == ("The score is exactly 0: the rule has nothing to distribute.",) * 3
     assert explain(model("cnn"), TEXTS[0]).notes == ()
 
 
@@ -324,7 +324,7 @@ def test_an_unknown_start_is_refused(start: Any) -> None:
 
 
 def test_a_centered_start_belongs_to_lrp() -> None:
-    with pytest.raises(OptionError, match="start must be 'score' with method='occlusion'; got 'centered'"):
+    with pytest.raises(OptionError, match=r"start must be 'score' with method='occlusion', .*; got 'centered'"):
         explain(model("svm"), TEXTS[0], method="occlusion", start="centered")
     assert explain(model("svm"), TEXTS[0], method="occlusion", start="score").start == "score"
 

@@ -101,11 +101,11 @@ def test_a_torch_module(value: float, method: str) -> None:
 @pytest.mark.parametrize("place", ["relevance", "ledger"])
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
 def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_by_lrp" if method == "lrp" else "_by_other_method"
-    right = getattr(batch_relevance, name)
+    name = "_explain_by_lrp" if method == "lrp" else "_explain_by_other_method"
+    unchanged = getattr(batch_relevance, name)
 
     def wrong(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
-        (first, *others), _ = right(*args)
+        (first, *others), _ = unchanged(*args)
         if place == "relevance":
             changed = first._replace(relevance=first.relevance * np.nan)
         else:
@@ -113,16 +113,18 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
         return [changed, *others], [changed.relevance, *changed.ledger.values()]
 
     monkeypatch.setattr(batch_relevance, name, wrong)
-    with pytest.raises(ModelError, match=r"^relevance must be finite; text 'posts/0' got (nan|inf) by .*\. Choose"):
+    with pytest.raises(
+        ModelError, match=r"^relevance must be finite; got (nan|inf) for text 'posts/0' with .*\. Choose"
+    ):
         explain(fitted("boe"), DOCUMENTS[0], method=method)
 
 
-def test_finite_relevance_whose_sum_is_not_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = batch_relevance._by_lrp
+def test_finite_relevance_with_an_infinite_sum_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    unchanged = batch_relevance._explain_by_lrp
 
     def large(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
-        led = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)[0]]
-        return led, [each.relevance for each in led]
+        changed = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in unchanged(*args)[0]]
+        return changed, [each.relevance for each in changed]
 
-    monkeypatch.setattr(batch_relevance, "_by_lrp", large)
+    monkeypatch.setattr(batch_relevance, "_explain_by_lrp", large)
     assert np.isfinite(explain(fitted("boe"), DOCUMENTS[0]).relevance).all()

@@ -186,13 +186,13 @@ def test_a_module_made_in_inference_mode_has_gradients() -> None:
 
 
 @pytest.mark.parametrize("cut", [torch.no_grad, torch.inference_mode])
-def test_a_module_that_cuts_its_gradient_says_so(cut: Callable[[], AbstractContextManager[Any]]) -> None:
+def test_a_module_that_cuts_its_gradient_is_refused(cut: Callable[[], AbstractContextManager[Any]]) -> None:
     def change(x: Tensor) -> Tensor:
         with cut():
             return x * 2
 
     for method in GRADIENTS:
-        with pytest.raises(ModelError, match=r"the module cuts the gradient .* Use method='occlusion'"):
+        with pytest.raises(ModelError, match=r"module must pass gradients .* or use method='occlusion'"):
             explain(wrap(Around(change, own=False), **HOW), TEXT, method=method)
     for method in ("lrp", "occlusion"):
         assert explain(wrap(Around(change, own=False), **HOW), TEXT, method=method).relevance.any()
@@ -274,7 +274,9 @@ def test_short_texts_are_padded_where_asked(method: str) -> None:
     torch.manual_seed(0)
     module, texts = Windows(), ["the oil car", "the oil", ""]
     model = wrap(module, **HOW)
-    with pytest.raises(ModelError, match=r"stopped at text '2' of 2 words.*pass min_length=3, and padding="):
+    with pytest.raises(
+        ModelError, match=r"an error for text '2' of 2 words.*pass min_length=3 to textlrp\.wrap, and padding="
+    ):
         list(explain(model, texts[:2], method=method))
     with pytest.warns(UserWarning, match="text '[23]' was skipped: "):
         found = list(explain(model, texts, method=method, errors="skip"))
@@ -377,7 +379,7 @@ def test_offsets_that_are_lengths_are_explained() -> None:
         def forward(self, ids: Tensor) -> Tensor:
             return self.inner(ids.flatten(), torch.tensor([0, 1]))
 
-    with pytest.raises(ModelError, match=r"offsets.*explain a module around it whose forward\(ids\)"):
+    with pytest.raises(ModelError, match=r"offsets.*wrap a module whose forward\(ids\)"):
         explain(wrap(Bags(), lengths=True, classes=["a", "b"], **HOW), TEXT)
     with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
         explain(wrap(Halves(), classes=["a", "b"], **HOW), TEXT)

@@ -178,7 +178,9 @@ def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
         before = {key: value.clone() for key, value in module.state_dict().items()}
         held = [{key: id(value) for key, value in vars(part).items()} for part in module.modules()]
         if isinstance(module, Trips):
-            with pytest.raises(ModelError, match=r"stopped at text '1' of 6 words: RuntimeError: too long$"):
+            with pytest.raises(
+                ModelError, match=r"module raised an error for text '1' of 6 words: RuntimeError: too long$"
+            ):
                 explain(wrap(module, classes="abc", **HOW), TEXT)
         else:
             model = wrap(module, **HOW)
@@ -217,15 +219,23 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
 @every(
     "options, error, said",
     [
-        (HOW | {"vocabulary": 3}, OptionError, "vocabulary must be a mapping or a callable, word -> id; got a int"),
-        (HOW | {"vocabulary": list(WORDS)}, OptionError, r"got a list\. Pass \{word: id for id, word"),
-        (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "gave 1.5 for the word 'the'"),
-        (HOW | {"unknown": -1}, OptionError, "unknown must be a whole number >= 0; got -1"),
+        (
+            HOW | {"vocabulary": 3},
+            OptionError,
+            "vocabulary must be a mapping or a callable, word -> id; got an object of type int",
+        ),
+        (
+            HOW | {"vocabulary": list(WORDS)},
+            OptionError,
+            r"got an object of type list\. Pass \{word: id for id, word",
+        ),
+        (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "got 1.5 for the word 'the'"),
+        (HOW | {"unknown": -1}, OptionError, "unknown must be a whole number of at least 0; got -1"),
         (HOW | {"lengths": 3}, OptionError, "lengths must be True or the name of an argument of forward; got 3"),
-        (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of different labels"),
-        (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module gives 3 scores"),
+        (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of at least two different labels"),
+        (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module returns 3 scores"),
         (HOW | {"vocabulary": {"the": 99}}, ModelError, r"has the id 99.* 12 rows"),
-        (HOW | {"vocabulary": {}}, DataError, "no word that the vocabulary knows"),
+        (HOW | {"vocabulary": {}}, DataError, "no word that is in the vocabulary"),
         (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
         (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*Pass classes="),
         (HOW | {"lengths": "sizes", "classes": "abc"}, ModelError, r"TypeError.*sizes"),

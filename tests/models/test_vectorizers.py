@@ -340,12 +340,12 @@ def test_a_function_may_give_the_places_itself() -> None:
     )
 
 
-def test_a_place_that_is_not_certain_is_said() -> None:
+def test_ambiguous_offsets_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="the callable analyzer of .* stand in the text several times"):
         offsets("good film good", analyzer=lambda text: text.split()[-1:])
 
 
-# ---- refused, with a way out
+# ---- refusals
 
 
 def refusal(vectorizer: Any, text: str = "the car and The Engine") -> str:
@@ -354,50 +354,52 @@ def refusal(vectorizer: Any, text: str = "the car and The Engine") -> str:
     return str(refused.value)
 
 
-def test_what_cannot_be_found_in_the_text_is_refused_by_name() -> None:
+def test_results_that_are_not_in_the_text_are_refused_by_name() -> None:
     message = refusal(HashingVectorizer(analyzer=lambda text: ["motor", "car"]))
     assert "callable analyzer of the HashingVectorizer 'words'" in message
-    assert "its result 'motor' is not in the text" in message
+    assert "must return parts of the text; got 'motor', which is not in the text" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: ["auto"], token_pattern=None))
     assert "tokenizer of the HashingVectorizer 'words'" in message
     message = refusal(HashingVectorizer(preprocessor=lambda text: "xyz"))
     assert "preprocessor of the HashingVectorizer 'words'" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: [1, 2], token_pattern=None))
-    assert "gave a int; strings are wanted" in message
+    assert "must return strings; got an object of type int" in message
 
 
-def test_characters_behind_a_preprocessor_are_followed_or_refused() -> None:
+def test_characters_of_a_preprocessed_text_are_located_or_refused() -> None:
     refused = refusal(HashingVectorizer(analyzer="char", preprocessor=lambda text: "xyz"))
-    assert "its result has too little in common with the text" in refused
+    assert "its result has too little in common with it" in refused
     assert spans_of('<img alt="so"> so', analyzer="char", preprocessor=without_tags) == [" ", "s", "o"]
 
 
 def test_files_are_refused() -> None:
-    assert "input='filename'" in refusal(HashingVectorizer(input="filename"))
+    assert "must have input='content', because textlrp passes the texts themselves; got 'filename'" in refusal(
+        HashingVectorizer(input="filename")
+    )
 
 
 def test_an_unfitted_vectorizer_is_refused_and_a_given_vocabulary_is_enough() -> None:
-    assert "CountVectorizer 'words' is not fitted" in refusal(CountVectorizer())
-    assert "TfidfVectorizer 'words' is not fitted" in refusal(TfidfVectorizer(vocabulary=["car"]))
+    assert "CountVectorizer 'words' must be fitted" in refusal(CountVectorizer())
+    assert "TfidfVectorizer 'words' must be fitted" in refusal(TfidfVectorizer(vocabulary=["car"]))
     given_words = CountVectorizer(vocabulary=["car", "the"])
     found = analyze(text_vectorizer(given_words, "words"), "the old car")
     assert found.columns.tolist() == [1, 0]
     assert not hasattr(given_words, "vocabulary_")
 
 
-def test_a_change_that_looks_at_more_than_single_characters_is_not_aligned() -> None:
+def test_a_change_that_depends_on_several_characters_is_not_aligned_by_characters() -> None:
     assert align_characters("é and more", lambda text: text[:3]) is None
 
 
 class Doubling(CountVectorizer):  # type: ignore[misc]
-    """A vectorizer whose n-grams are its own idea."""
+    """A vectorizer that overrides how n-grams are made."""
 
     def _word_ngrams(self, tokens: Any, stop_words: Any = None) -> Any:
         return [*tokens, *tokens]
 
 
 class Splitting(CountVectorizer):  # type: ignore[misc]
-    """A vectorizer that overrides what may be overridden."""
+    """A vectorizer that overrides methods that textlrp supports."""
 
     def build_tokenizer(self) -> Any:
         return str.split
@@ -406,14 +408,14 @@ class Splitting(CountVectorizer):  # type: ignore[misc]
         return str.upper
 
 
-def test_overridden_methods_are_followed_or_noticed() -> None:
+def test_overridden_methods_are_supported_or_refused() -> None:
     texts = ["The car, the pill", "no, the car"]
     for kind, noticed in ((Doubling, True), (Splitting, False)):
         reader = text_vectorizer(kind().fit(texts), "words")
         found = [analyze(reader, text) for text in texts]
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
-            with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):
+            with pytest.raises(ModelError, match="Doubling 'words' must make its features from n-grams"):
                 check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)
         else:
             check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)

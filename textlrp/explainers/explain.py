@@ -178,13 +178,14 @@ def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
     """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
     if isinstance(targets, str) or not isinstance(targets, Iterable):
         raise TargetError(
-            f"targets must be an iterable with one target for each document; got {targets!r}. Did you mean target=?"
+            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
+            "target of all documents."
         )
     documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
     if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
         raise TargetError(
-            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Use "
-            "target= for one that applies to all."
+            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
+            "target= for one target of all documents."
         )
     return targets
 

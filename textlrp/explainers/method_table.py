@@ -152,4 +152,6 @@ def as_method(method: str | Method) -> Method:
     if name in METHODS:
         return METHODS[name].value
     close = difflib.get_close_matches(name.lower(), ("lrp", *METHODS), n=1, cutoff=0.0)
-    raise RuleError(f"method must be one of lrp, {', '.join(METHODS)}; got {method!r}. Did you mean {close[0]!r}?")
+    raise RuleError(
+        f"method must be one of lrp, {', '.join(METHODS)}; got {method!r}. The closest name is {close[0]!r}."
+    )

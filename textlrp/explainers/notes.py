@@ -89,7 +89,7 @@ def _note(
     if fixed_sign and starts[target] < 0 and for_pixels:
         return f"The score is {below}: this rule reverses the sign of every word."
     if fixed_sign and starts[target] < 0:
-        return f"The score is {below}: with this rule, blue words (opposes the class) raise it."
+        return f"The score is {below}: with this rule, blue (opposes the class) marks words that raise it."
     if starts[target] == 0 and start == "score" and relevance.size and not relevance.any():
         return NOTHING_TO_SHARE
     return ""

@@ -98,6 +98,6 @@ def position_of(label: Any, classes: NDArray[Any]) -> int:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     by_position = f" Pass Index({value}) for the class at that position." if is_number else ""
     raise TargetError(
-        f"target must be one of the model's {len(names)} classes; got {value!r}. Did you mean "
-        f"{close[0]!r}?{by_position}"
+        f"target must be one of the model's {len(names)} classes; got {value!r}. The closest label is "
+        f"{close[0]!r}.{by_position}"
     )

@@ -106,7 +106,8 @@ def _split_by_callable(
         if not all(isinstance(form, str) for form in forms):
             kind = next(type(form).__name__ for form in forms if not isinstance(form, str))
             raise ModelError(
-                f"{name} must return strings; got a {kind}. Let it return the words as they are written in the text."
+                f"{name} must return strings; got an object of type {kind}. Let it return the words as they are "
+                "written in the text."
             )
         aligned = align(text)
         if exact is not None:

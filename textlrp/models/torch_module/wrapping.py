@@ -86,7 +86,8 @@ def _check_vocabulary(vocabulary: object) -> None:
     if listed or not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
         hint = " Pass {word: id for id, word in enumerate(words)}." if listed else ""
         raise OptionError(
-            f"vocabulary must be a mapping or a callable, word -> id; got a {type(vocabulary).__name__}.{hint}"
+            "vocabulary must be a mapping or a callable, word -> id; got an object of type "
+            f"{type(vocabulary).__name__}.{hint}"
         )
 
 
