@@ -522,8 +522,8 @@ def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
     assert targets_of(run, svm, "--text", "car", "--target", "med", "--versus", "auto") == [("med, not auto",)]
     assert targets_of(run, numbers, "--text", "car", "--target", "5", "--versus", "3") == [("5, not 3",)]
     refused(run("explain", svm, "--text", "car", "--target", "mad"), "2 classes; got 'mad'", "'med'")
-    refused(run("explain", numbers, "--text", "car", "--target", "4"), "no class '4'")
-    refused(run("explain", svm, "--text", "car", "--versus", "med"), "needs a target")
+    refused(run("explain", numbers, "--text", "car", "--target", "4"), "2 classes; got '4'")
+    refused(run("explain", svm, "--text", "car", "--versus", "med"), "versus must be used with a target")
     refused(run("explain", svm, "--text", "car", "--target", "mad", "-o", "x.html"), "'mad'")
     assert not Path("x.html").exists()
 

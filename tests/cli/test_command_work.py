@@ -291,9 +291,9 @@ def test_targets_and_the_contrast(cnn: TextClassifier) -> None:
     assert targets("1", "0") == (1, 0)
     assert targets("all") == (0, 1)
     assert targets("1", versus="0") == ((1, 0),)
-    with pytest.raises(OptionError, match="versus '0' needs a target"):
+    with pytest.raises(OptionError, match=r"versus must be used with a target.*got versus='0'"):
         targets(versus="0")
-    with pytest.raises(TargetError, match="no class '7'"):
+    with pytest.raises(TargetError, match="got '7'"):
         targets("7")
 
 
