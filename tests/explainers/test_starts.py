@@ -295,9 +295,9 @@ def test_a_contrast_names_the_side_whose_score_is_negative() -> None:
     negative = [name for name in ("autos", "med") if why.scores[NAMES.index(name)] < 0]
     (note,) = why.target_notes
     assert negative
-    verb = {"autos": "oppose", "med": "support"}
+    effect = {"autos": "opposing", "med": "supporting"}
     assert note == " ".join(
-        f"The score of {name} is negative: with this rule, words that raise it {verb[name]} autos."
+        f"The score of {name} is negative: with this rule, words that raise it are shown as {effect[name]} autos."
         for name in negative
     )
 
@@ -309,7 +309,7 @@ def test_an_exact_tie_and_an_exact_zero_get_a_note() -> None:
         net.output.bias.zero_()
     why = explain(wrap(net, **HOW), TEXTS[0], target="all")
     (note,) = why.notes
-    assert note.startswith("The two highest scores are exactly equal (0, 1, and so are 1 more): the predicted class")
+    assert note.startswith("3 classes share the highest score (0, 1 and 1 more): the predicted class")
     assert why.target_notes == ("The score is exactly 0: the rule has nothing to distribute.",) * 3
     assert explain(model("cnn"), TEXTS[0]).notes == ()
 

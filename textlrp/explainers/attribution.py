@@ -1,10 +1,9 @@
-"""The interface of the other attribution methods: the :class:`Case` they get and the :class:`Attribution` they
-return.
+"""What other attribution methods than LRP get and return: :class:`Case` and :class:`Attribution`.
 
 Open it before you write a method; :mod:`textlrp.explainers.method_table` lists them.
 
-Letters: L words the model reads, J of them known to it, C classes, K classes to explain, S alternatives of the text
-(some words left out).
+Letters: L words the model reads, J known words among them, C classes, K classes to explain, S alternatives of the
+text (some words left out).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ WORDS_SCORED = 1 << 16
 class Attribution:
     """The result of a method for one text: ``relevance`` (K, L) of the words the model reads, and a ledger.
 
-    ``ledger`` maps (step, cause) to (K,). ``exact``: relevance and ledger batch_size sum to the score.
+    ``ledger`` maps (step, cause) to (K,). ``exact``: relevance and ledger together sum to the score.
     """
 
     relevance: Array

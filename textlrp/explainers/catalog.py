@@ -22,10 +22,10 @@ def catalog() -> tuple[Listing, ...]:
         tuple((_short(rule()), _first_sentence(rule)) for rule in RULES),
     )
     composites = Listing(
-        "Composites (named rules)",
+        "Composites: rules by layer",
         "Names for rule= and --rule. The number 0 is every layer that reads words. start: where propagation starts "
-        "unless start= or --start is given (in a model with one layer, the rule at 0 decides). * made for the "
-        "pixels of images: explanations carry a note.",
+        "unless start= or --start is given (in a model with one layer, the rule at 0 decides). An asterisk marks "
+        "composites made for the pixels of images; their explanations carry a note.",
         ("name", "start", "rules"),
         tuple(
             (name, "centered" if composite.fixed_sign([_TOP]) else "score", _printed_composite(composite))

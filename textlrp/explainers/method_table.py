@@ -71,7 +71,7 @@ _ENTRIES = (
         IntegratedGradients(),
         integrated_gradients,
         "gradient × input, averaged on the path from zero vectors",
-        "the score minus that of the empty text; the rest is in the ledger",
+        "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
     ),
     MethodEntry(
@@ -99,7 +99,7 @@ _ENTRIES = (
         CAM(),
         lambda case, _: cam(case),
         "class activation map, for CNNs with mean pooling",
-        "the score minus the output bias; the rest is in the ledger",
+        "the score minus the output bias; rest in the score breakdown",
         without_words=True,
     ),
     MethodEntry(
@@ -114,14 +114,14 @@ _ENTRIES = (
         Lime(),
         lime,
         "linear regression on the text with random words left out",
-        "the regression's prediction minus its intercept; the rest is in the ledger",
+        "the regression's prediction minus its intercept; rest in the score breakdown",
         exact=True,
     ),
     MethodEntry(
         Shap(),
         shap,
         "Owen values over a balanced tree of word positions",
-        "the score minus that of the empty text; the rest is in the ledger",
+        "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
     ),
 )

@@ -12,10 +12,10 @@ import numpy as np
 from textlrp.arrays import Array
 from textlrp.records import Target
 
-NOTHING_TO_SHARE = "The score is exactly 0: the rule has nothing to distribute."
+NOTHING_TO_DISTRIBUTE = "The score is exactly 0: the rule has nothing to distribute."
 
 _BELOW = {"score": "negative", "centered": "below the mean over classes"}
-"""Start of propagation -> how to describe a score for which it is below 0."""
+"""Start of propagation -> description of a score for which propagation starts below 0."""
 
 
 def note_of_table(start: str) -> str:
@@ -32,10 +32,10 @@ def tie_note(scores: Array, labels: Sequence[str]) -> tuple[str, ...]:
         return ()
     best = np.flatnonzero(highest)
     first, second = (labels[c] for c in best[:2].tolist())
-    more = f", and so are {len(best) - 2} more" if len(best) > 2 else ""
+    more = f" and {len(best) - 2} more" if len(best) > 2 else ""
     return (
-        f"The two highest scores are exactly equal ({first}, {second}{more}): the predicted class is the first of "
-        "them.",
+        f"{len(best)} classes share the highest score ({first}, {second}{more}): the predicted class is the first "
+        "of them.",
     )
 
 
@@ -81,8 +81,9 @@ def _note(
     below = _BELOW[start]
     if isinstance(target, tuple):
         sides = [
-            f"The score of {labels[c]} is {below}: with this rule, words that raise it {verb} {labels[target[0]]}."
-            for c, verb in zip(target, ("oppose", "support"), strict=True)
+            f"The score of {labels[c]} is {below}: with this rule, words that raise it are shown as {effect} "
+            f"{labels[target[0]]}."
+            for c, effect in zip(target, ("opposing", "supporting"), strict=True)
             if fixed_sign and starts[c] < 0
         ]
         return " ".join(sides)
@@ -91,5 +92,5 @@ def _note(
     if fixed_sign and starts[target] < 0:
         return f"The score is {below}: with this rule, blue (opposes the class) marks words that raise it."
     if starts[target] == 0 and start == "score" and relevance.size and not relevance.any():
-        return NOTHING_TO_SHARE
+        return NOTHING_TO_DISTRIBUTE
     return ""

@@ -26,6 +26,7 @@ KERNEL_WIDTH = 25.0
 """The kernel width of lime's text explainer, for distances from 0 to 100."""
 
 Masks = NDArray[np.bool_]
+"""(S, J) for S alternatives, which of the J known words they keep."""
 
 
 def random(case: Case, method: Random) -> Attribution:
@@ -94,8 +95,10 @@ def _lime_base() -> Any:
 
 
 def _random_masks(words: int, samples: int, draw: Any) -> Masks:
-    """Mask 0 keeps all J words; each of the other ``samples`` - 1 drops 1 to J words, drawn as lime's text explainer
-    does."""
+    """Draw ``samples`` masks (S, J) as lime's text explainer does.
+
+    The first mask keeps all J words; each other one drops 1 to J of them.
+    """
     masks = np.ones((samples, words), dtype=bool)
     for row, size in enumerate(draw.randint(1, words + 1, samples - 1), start=1):
         masks[row, draw.choice(range(words), size, replace=False)] = False
@@ -168,8 +171,10 @@ class _Masker:
 
 
 def balanced_tree(words: int) -> Array:
-    """Return a balanced binary tree over J positions as a scipy linkage (J - 1, 4): two nodes, distance, number of
-    leaves."""
+    """Return a balanced binary tree over J positions as a scipy linkage (J - 1, 4).
+
+    The columns are two nodes, their distance, and the number of leaves.
+    """
     rows: list[tuple[float, ...]] = []
 
     def node(begin: int, end: int) -> int:

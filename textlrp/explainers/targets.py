@@ -38,8 +38,8 @@ def targets_from_text(targets: Sequence[str], versus: str | None = None) -> list
         return [name if name == "all" else Named(name) for name in targets]
     if not targets:
         raise OptionError(
-            f"versus must be used with a target, the class to compare with; got versus={versus!r} and no target. "
-            "Pass target=, too."
+            f"versus must be used with a target; got versus={versus!r} alone. Pass target=, too: the class to "
+            "compare it with."
         )
     return [(Named(name), Named(versus)) for name in targets]
 
