@@ -1,4 +1,4 @@
-"""A scikit-learn pipeline in a file: skops' format by an allow-list, a pickle only where it is trusted."""
+"""Load scikit-learn pipelines from files: the skops format with an allow-list, a pickle only if it is trusted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STEPS: dict[str, Callable[[], list[Any]]] = {
 
 
 def own_words(text: str) -> list[str]:
-    """A tokenizer of the user's own."""
+    """A user's own tokenizer."""
     return text.split()
 
 
@@ -136,7 +136,7 @@ def test_types_that_are_not_allowed_are_named(tmp_path: Path) -> None:
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_a_pickled_classifier_of_ours(tmp_path: Path) -> None:
+def test_a_pickled_textlrp_classifier(tmp_path: Path) -> None:
     joblib.dump(fitted("svm"), tmp_path / "svm.joblib")
     with pytest.warns(UserWarning, match="is a pickle"):
         assert textlrp.load(tmp_path / "svm.joblib", trust_pickle=True).fingerprint_ == fitted("svm").fingerprint_
@@ -149,7 +149,7 @@ def test_without_skops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_options_of_our_own_models_are_refused(tmp_path: Path) -> None:
+def test_options_of_textlrp_classifiers_are_refused(tmp_path: Path) -> None:
     skops.io.dump(trained(), tmp_path / "pipe.skops")
     with pytest.raises(OptionError, match=r"tokenizer= and skip= must be left out with a pipeline"):
         textlrp.load(tmp_path / "pipe.skops", tokenizer=own_words)
@@ -187,7 +187,7 @@ def test_a_damaged_file(change: Callable[[bytes], bytes], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + bytes(100)])
-def test_a_file_of_something_else(data: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_skops(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "pipe.skops").write_bytes(data)
     with pytest.raises(
         ModelError, match=r"must contain a fitted text pipeline; it is damaged, or contains something else"
@@ -195,7 +195,7 @@ def test_a_file_of_something_else(data: bytes, tmp_path: Path) -> None:
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_an_object_that_is_no_pipeline(tmp_path: Path) -> None:
+def test_only_fitted_pipelines_are_loaded(tmp_path: Path) -> None:
     skops.io.dump({"a": np.ones(3)}, tmp_path / "pipe.skops")
     with pytest.raises(ModelError, match=r"cannot be used: model must be a fitted scikit-learn Pipeline; got a dict"):
         textlrp.load(tmp_path / "pipe.skops")
@@ -221,7 +221,7 @@ def sparse_beyond(pipeline: Pipeline) -> None:
     ],
 )
 def test_indices_outside_an_array_are_found(damage: Callable[[Any], None], reason: str, tmp_path: Path) -> None:
-    """scipy's compiled loops do not check them."""
+    """scipy's compiled loops do not check indices."""
     pipeline = trained()
     damage(pipeline)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
@@ -235,7 +235,7 @@ def test_indices_outside_an_array_are_found(damage: Callable[[Any], None], reaso
 @pytest.mark.parametrize(
     "model", [("pipe.skops",), ("pipe.joblib", "--trust-pickle"), ("pipe.pkl", "--trust-pickle")], ids=lambda m: m[0]
 )
-def test_commands_read_a_pipeline(model: tuple[str, ...], run: Run) -> None:
+def test_commands_accept_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     name, *trust = model
     result = run("predict", name, "some.jsonl", *trust)
     assert result.code == 0

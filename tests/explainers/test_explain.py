@@ -1,4 +1,4 @@
-"""``explain``: what goes in, what comes out, and when."""
+"""``explain``: targets, texts, models, rules and dtypes, and when it raises."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_target_is_looked_up_among_the_labels_first(labels: list[Any], target:
         (["a", "b"], ("a", None), "got None"),
     ],
 )
-def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], target: Any, message: str) -> None:
+def test_an_unknown_target_raises_immediately(labels: list[Any], target: Any, message: str) -> None:
     with pytest.raises(TargetError, match=message) as caught:
         explain(model_of(labels), iter([TEXT]), target=target)
     assert "\n" not in str(caught.value)
@@ -151,7 +151,7 @@ def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], targ
         explain(model_of(labels), TEXT, target=target)
 
 
-def test_targets_that_do_not_fit_the_documents() -> None:
+def test_targets_must_match_the_documents() -> None:
     model = fitted("boe")
     with pytest.raises(
         TargetError, match=r"^target= and targets= must not be used together: .* Leave one of them out\.$"
@@ -216,7 +216,7 @@ def test_texts_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(read) == 6
 
 
-def test_many_texts_come_out_in_order() -> None:
+def test_many_texts_are_explained_in_input_order() -> None:
     texts = [TEXTS[n % 24] + " the" * (n % 7) for n in range(150)]
     found = list(explain(fitted("cnn-max"), texts))
     assert [e.text for e in found] == texts
@@ -231,7 +231,7 @@ def test_a_row_without_a_text_is_named(bad: Any) -> None:
 
 
 @every("texts", [None, 5, b"the", {"text": TEXT}, np.zeros((2, 2)), pd.DataFrame({"a": [""], "b": [""]})])
-def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
+def test_invalid_containers_raise_immediately(texts: Any) -> None:
     with pytest.raises(DataError, match=r"is wanted"):
         explain(fitted("boe"), texts)
 
@@ -240,7 +240,7 @@ def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
 
 
 @pytest.mark.parametrize("model", [None, "cnn", object()], ids=["None", "str", "object"])
-def test_what_is_no_model_is_refused(model: Any) -> None:
+def test_invalid_models_are_refused(model: Any) -> None:
     with pytest.raises(
         OptionError, match=f"^model must be a fitted textlrp classifier, .*; got a {type(model).__name__}\\.$"
     ):
@@ -253,7 +253,7 @@ def test_an_unfitted_model_is_scikit_learns_own_error() -> None:
 
 
 @pytest.mark.parametrize("rule", ["gama", 0.01, ("zero",), Epsilon], ids=repr)
-def test_what_is_no_rule_is_refused_at_once(rule: Any) -> None:
+def test_invalid_rules_raise_immediately(rule: Any) -> None:
     with pytest.raises(RuleError):
         explain(fitted("boe"), [TEXT], rule=rule)
 
@@ -287,14 +287,14 @@ def test_the_rule_can_be_pasted_back(rule: Any, written: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_rules_make_a_difference(variant: str) -> None:
+def test_rules_give_different_maps(variant: str) -> None:
     maps = [explain(fitted(variant), TEXT, rule=rule, target="all") for rule in ("zero", Epsilon(0.3), "arras2017")]
     assert not np.allclose(maps[0].relevance, maps[1].relevance, rtol=1e-3)
     assert not np.allclose(maps[0].relevance, maps[2].relevance, rtol=1e-3)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
+def test_the_dtype_is_the_models_own_or_the_requested_one(variant: str) -> None:
     model = fitted(variant)
     fine, coarse = explain(model, TEXT, dtype="float64"), explain(model, TEXT)
     assert (coarse.relevance.dtype, fine.relevance.dtype) == (np.float32, np.float64)
@@ -306,7 +306,7 @@ def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_what_an_explanation_says_about_its_model(variant: str) -> None:
+def test_an_explanation_describes_its_model(variant: str) -> None:
     model = fitted(variant)
     explanation = explain(model, "The doctor, 42 zebras", target="all")
     assert explanation.labels == ("autos", "med", "space")
@@ -334,14 +334,14 @@ def test_labels_of_other_kinds_are_written_as_text(kind: str, labels: list[Any])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_long_text_is_a_matter_of_seconds(variant: str) -> None:
+def test_a_long_text_is_explained(variant: str) -> None:
     text = " ".join(TEXTS) * 100
     explanation = explain(fitted(variant), text, target="all")
     assert explanation.relevance.shape[1] > 15_000
     assert np.isfinite(explanation.relevance).all()
 
 
-def test_every_refusal_is_of_the_tree() -> None:
+def test_every_error_is_a_textlrp_error() -> None:
     for error in (DataError, OptionError, RuleError, TargetError):
         assert issubclass(error, TextlrpError)
     assert len(LABELS) == len(TEXTS)

@@ -1,4 +1,4 @@
-"""The methods as values."""
+"""Attribution methods as frozen values: names, options, parsing."""
 
 from __future__ import annotations
 

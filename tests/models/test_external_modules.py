@@ -56,7 +56,7 @@ def test_the_softmax_at_the_end_is_found_in_texts_of_any_length(outputs: int) ->
         np.testing.assert_allclose(probabilities[0, -outputs:], own, rtol=1e-12)
 
 
-def test_the_softmax_at_the_end_is_found_where_texts_are_read_together() -> None:
+def test_the_softmax_at_the_end_is_found_with_batches() -> None:
     torch.manual_seed(0)
     module = Loop().double()
     alone, together = wrap(module, **HOW), wrap(module, batch=True, **HOW)
@@ -78,7 +78,7 @@ def test_a_copy_in_another_dtype_follows_the_weights() -> None:
 
 @every("half", [torch.float16, torch.bfloat16])
 @every("method", ["lrp", "gradient-x-input", "occlusion"])
-def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -> None:
+def test_half_precision_is_explained_in_single_precision(half: torch.dtype, method: str) -> None:
     module = made("branches").to(half)
     why = explain(wrap(module, **HOW), TEXTS[1], target="all", method=method)
     assert why.relevance.dtype == why.scores.dtype == np.float32
@@ -138,7 +138,7 @@ def test_a_score_that_is_not_a_number_is_named_with_its_text(method: str) -> Non
         list(explain(model, ["the moon", "<pad>"], method=method))
 
 
-def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_known() -> None:
+def test_an_operation_without_a_rule_is_named_even_without_classes() -> None:
     class Strange(Branches):
         def forward(self, ids: Tensor) -> Tensor:
             return torch.cosh(super().forward(ids))

@@ -71,7 +71,7 @@ def test_a_pipeline_whose_scores_overflow() -> None:
 
 @every("variant", VARIANTS)
 @every("value", [np.nan, np.inf])
-def test_a_model_of_ours(variant: str, value: float) -> None:
+def test_a_textlrp_classifier(variant: str, value: float) -> None:
     model = with_a_bad_weight(variant, value)
     calls: list[Callable[[], Any]] = [
         lambda: explain(model, DOCUMENTS[0]),

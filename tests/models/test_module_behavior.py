@@ -1,4 +1,4 @@
-"""Modules that behave in ways that an explanation must not trust: random numbers, other outputs, cut gradients."""
+"""Modules with unusual behavior: random numbers, several outputs, cut gradients, minimum lengths."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) ->
 
 
 @every("name", REFUSED)
-def test_numbers_that_would_be_lost_are_refused(name: str) -> None:
+def test_operations_that_drop_relevance_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
         explain(wrap(Around(REFUSED[name]), **HOW), TEXT)
 
@@ -202,7 +202,7 @@ def test_a_module_that_cuts_its_gradient_is_refused(cut: Callable[[], AbstractCo
 
 
 class Several(nn.Module):
-    """An embedding, class scores, and what else ``give`` makes of vectors and scores."""
+    """An embedding and class scores; ``give`` computes further outputs from vectors and scores."""
 
     def __init__(self, give: Callable[[Tensor, Tensor], Any]) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class Several(nn.Module):
 
 
 class Output(dict[str, Tensor]):
-    """A dictionary whose entries are attributes too."""
+    """A dictionary whose entries are also attributes."""
 
 
 OUTPUTS: dict[str, Callable[[Tensor, Tensor], Any]] = {
@@ -270,7 +270,7 @@ class Windows(nn.Module):
 
 
 @pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
-def test_short_texts_are_padded_where_asked(method: str) -> None:
+def test_short_texts_are_padded_to_min_length(method: str) -> None:
     torch.manual_seed(0)
     module, texts = Windows(), ["the oil car", "the oil", ""]
     model = wrap(module, **HOW)
@@ -290,7 +290,7 @@ def test_short_texts_are_padded_where_asked(method: str) -> None:
             np.testing.assert_allclose(why.relevance.sum(1) + why.absorbed, why.target_scores, rtol=1e-4, atol=1e-6)
 
 
-def test_one_bad_text_does_not_end_a_stream(models: Any) -> None:
+def test_texts_that_cannot_be_explained_are_skipped_if_requested(models: Any) -> None:
     for make in models:
         with pytest.warns(UserWarning, match="text '2' was skipped: row 1 holds None"):
             found = list(explain(make(), [TEXT, None, "moon"], errors="skip", target="all"))
@@ -327,10 +327,10 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
             assert score_gap(centered) < 1e-12
 
 
-# ---- what messages say about operations
+# ---- messages about operations
 
 
-def test_an_operation_of_several_values_is_not_said_to_pass_one() -> None:
+def test_the_hint_for_an_operation_of_several_values() -> None:
     with pytest.raises(ModelError, match=r"'lerp' .* reads 2 values .* call\.sums"):
         explain(wrap(Around(lambda x: torch.lerp(x, 2 * x, 0.5)), **HOW), TEXT)
     with pytest.raises(ModelError, match=r"If relevance passes through it unchanged"):

@@ -1,4 +1,4 @@
-"""Where a vectorizer's n-grams stand in a text: the same n-grams as scikit-learn's, each at its place."""
+"""Offsets of a vectorizer's n-grams: the same n-grams as scikit-learn's, each with correct offsets."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ CHARACTER_OPTIONS: tuple[dict[str, Any], ...] = tuple(
 
 
 def random_texts(seed: int, count: int, longest: int = 12) -> list[str]:
-    """Texts with all that makes offsets hard."""
+    """Texts with characters that make offsets difficult."""
     draw = np.random.default_rng(seed)
     texts = []
     for _ in range(count):
@@ -104,7 +104,7 @@ def stripped(text: str, how: str | None, lower: bool = True) -> str:
 
 
 @every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
-def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str, Any]) -> None:
+def test_the_ngrams_equal_those_of_the_vectorizer(options: dict[str, Any]) -> None:
     reader = reader_of(options)
     analyzer = reader.vectorizer.build_analyzer()
     for text in random_texts(1, 60):
@@ -113,7 +113,7 @@ def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str,
 
 @every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
 @every("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
-def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, Any], kind: type) -> None:
+def test_the_output_rebuilt_from_occurrences_equals_the_vectorizers(options: dict[str, Any], kind: type) -> None:
     reader = reader_of(options, kind)
     texts = random_texts(2, 20)
     found = [analyze(reader, text) for text in texts]
@@ -126,16 +126,14 @@ def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(CHARACTER_OPTIONS))
-def test_any_text_gives_scikit_learns_character_ngrams(text: str, options: dict[str, Any]) -> None:
+def test_character_ngrams_of_any_text_equal_scikit_learns(text: str, options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(**options), "v")
     assert Counter(ngrams(reader, text)) == Counter(reader.vectorizer.build_analyzer()(text))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from([None, "ascii", "unicode"]), st.booleans())
-def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
-    text: str, strip: str | None, lower: bool
-) -> None:
+def test_each_character_of_any_text_is_made_from_its_origin(text: str, strip: str | None, lower: bool) -> None:
     aligned = align_characters(text, lambda t: stripped(t, strip, lower))
     assert aligned is not None
     assert aligned.text == stripped(text, strip, lower)
@@ -157,7 +155,7 @@ def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
         {"dtype": np.float32, "n_features": 32},
     ],
 )
-def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> None:
+def test_hashed_columns_and_signs_equal_scikit_learns(options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(ngram_range=(1, 2), **options), "v")
     texts = random_texts(3, 40)
     found = [analyze(reader, text) for text in texts]
@@ -170,13 +168,13 @@ def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> 
 
 @every("strip", [None, "ascii", "unicode"])
 @every("pattern", [r"(?u)\b\w\w+\b", r"\S+"])
-def test_a_words_form_is_what_becomes_of_its_span(strip: str | None, pattern: str) -> None:
+def test_a_words_form_is_made_from_its_span(strip: str | None, pattern: str) -> None:
     reader = text_vectorizer(HashingVectorizer(strip_accents=strip, token_pattern=pattern), "v")
     for text in random_texts(4, 150):
         units = reader.units(text)
         for (start, end), form in zip(units.spans.tolist(), units.forms, strict=True):
             assert 0 <= start < end <= len(text)
-            # a span holds all of a character that became several, of which a word may be a part
+            # a span covers a whole character that became several, although the word may have only some of these
             assert form.replace("ς", "σ") in stripped(text[start:end], strip).replace("ς", "σ")
 
 
@@ -185,13 +183,13 @@ def spans_of(text: str, **options: Any) -> list[str]:
     return [text[start:end] for start, end in units.spans.tolist()]
 
 
-def test_an_accent_that_is_taken_off_belongs_to_its_letter() -> None:
+def test_a_removed_accent_belongs_to_its_letter() -> None:
     assert spans_of("Cafe\u0301 ole\u0301!", strip_accents="unicode") == ["Cafe\u0301", "ole\u0301"]
     assert spans_of("Cafe\u0301x", strip_accents="ascii") == ["Cafe\u0301x"]
     assert spans_of("go🚀 on", strip_accents="ascii") == ["go", "on"]
 
 
-def test_characters_that_become_several_keep_their_place() -> None:
+def test_characters_that_become_several_keep_their_offsets() -> None:
     assert spans_of("İİ ok", token_pattern=r"\S+") == ["İİ", "ok"]  # each becomes an i and a dot
     assert spans_of("Straße ok", preprocessor=str.casefold) == ["Straße", "ok"]
     assert spans_of("ﬁn ok", strip_accents="unicode") == ["ﬁn", "ok"]
@@ -199,11 +197,11 @@ def test_characters_that_become_several_keep_their_place() -> None:
     assert spans_of("aİb", analyzer="char") == ["a", "İ", "İ", "b"]
 
 
-def test_a_run_of_whitespace_is_one_blank_made_of_all_of_it() -> None:
+def test_a_run_of_whitespace_becomes_one_blank() -> None:
     assert spans_of("a \n b\tc", analyzer="char") == ["a", " \n ", "b", "\t", "c"]
 
 
-def test_blanks_around_words_came_from_nowhere() -> None:
+def test_blanks_around_words_have_no_origin() -> None:
     reader = text_vectorizer(HashingVectorizer(analyzer="char_wb", ngram_range=(2, 3)), "v")
     units = reader.units(" ab  c")
     assert units.spans.tolist() == [[0, 0], [1, 2], [2, 3], [0, 0], [0, 0], [5, 6], [0, 0]]
@@ -211,7 +209,7 @@ def test_blanks_around_words_came_from_nowhere() -> None:
     assert ngrams(reader, " ab  c") == [" a", "ab", "b ", " ab", "ab ", " c", "c ", " c "]
 
 
-def test_stop_words_are_left_out_and_ngrams_reach_over_them() -> None:
+def test_stop_words_are_left_out_and_ngrams_span_them() -> None:
     reader = text_vectorizer(HashingVectorizer(stop_words="english", ngram_range=(2, 2)), "v")
     units = reader.units("The engine of the car")
     assert units.forms == ("engine", "car")
@@ -231,13 +229,13 @@ def test_strings_are_found_as_whole_words_first() -> None:
     assert places([], "") == []
 
 
-def test_a_callable_analyzer_is_followed_where_its_results_stand_in_the_text() -> None:
+def test_results_of_a_callable_analyzer_are_located_in_the_text() -> None:
     capitals = re.compile(r"[A-Z]\w*").findall
     assert spans_of("The Engine of my Car", analyzer=capitals) == ["The", "Engine", "Car"]
     assert spans_of("The Engine", analyzer=lambda text: text.lower().split()) == ["The", "Engine"]
 
 
-def test_a_preprocessor_that_changes_the_length_is_followed_by_its_words() -> None:
+def test_a_preprocessor_that_changes_the_length_is_aligned_by_words() -> None:
     def without_marks(text: str) -> str:
         return re.sub(r"<[^>]*>", "", text).lower()
 
@@ -269,7 +267,7 @@ REMOVING: dict[str, dict[str, Any]] = {
         max_size=6,
     )
 )
-def test_words_stand_where_the_function_kept_them(options: dict[str, Any], parts: list[Any]) -> None:
+def test_words_are_located_where_the_function_kept_them(options: dict[str, Any], parts: list[Any]) -> None:
     text, truth = "", []
     for removed, words in parts:
         if removed:
@@ -282,7 +280,7 @@ def test_words_stand_where_the_function_kept_them(options: dict[str, Any], parts
         assert offsets(text, **options) == truth
 
 
-def test_what_a_preprocessor_replaced_stands_for_its_replacement() -> None:
+def test_the_origin_of_a_replacement_is_what_it_replaces() -> None:
     def replaced(text: str) -> str:
         return re.sub(r"https?://\S+", "link", text).replace("&amp;", "and")
 
@@ -296,7 +294,7 @@ def test_what_a_preprocessor_replaced_stands_for_its_replacement() -> None:
     assert spans_of("1999 cars", preprocessor=lambda text: re.sub(r"\d", "0", text)) == ["1999", "cars"]
 
 
-def test_what_a_function_repeats_stands_where_it_was() -> None:
+def test_the_origin_of_a_repeated_passage_is_the_passage() -> None:
     text = "Good film\nI liked the cast of the film"
     title = {"preprocessor": lambda text: " ".join([text.split("\n")[0]] * 2 + [text])}
     words = {"tokenizer": lambda text: text.split("\n")[0].split() * 2 + text.split(), "token_pattern": None}
@@ -306,9 +304,9 @@ def test_what_a_function_repeats_stands_where_it_was() -> None:
         assert [text[start:end] for start, end in found[6:]][-3:] == ["of", "the", "film"]
 
 
-def test_a_function_may_give_the_places_itself() -> None:
+def test_a_function_may_return_the_offsets_itself() -> None:
     class Last:
-        """Reads the last word alone."""
+        """Reads only the last word."""
 
         def __call__(self, text: str) -> list[str]:
             return text.split()[-1:]
@@ -321,7 +319,7 @@ def test_a_function_may_give_the_places_itself() -> None:
     assert offsets(text, analyzer=Last()) == [(10, 14)]
 
     class Tail:
-        """Reads the last four characters alone."""
+        """Reads only the last four characters."""
 
         def __call__(self, text: str) -> str:
             return text[-4:]

@@ -145,10 +145,13 @@ class GradCAM(Method):
     """Gradient-weighted class activation map, for a CNNClassifier. Never negative: no word opposes a class.
 
     Max pooling: each known word of a filter's winning window gets max(0, ∂f_c / ∂p_f) · p_f, where p_f is the pooled
-    value (Grad-CAM-Text, Lertvittayakumjorn and Toni 2019, arXiv 1908.11355). Mean pooling: a window gets max(0,
-    sum_f α_f A_f(t)), where α_f is the mean of ∂f_c / ∂A_f over time. The sum runs over the filters of one width, and
-    the value is distributed equally over the known words of the window (Selvaraju et al. 2017, arXiv 1610.02391). The
-    sum over words has no known meaning.
+    value. Source: Grad-CAM-Text, Lertvittayakumjorn and Toni 2019 (arXiv 1908.11355).
+
+    Mean pooling: a window of one width gets max(0, sum_f α_f A_f(t)) over the filters f of that width, where α_f is
+    the mean of ∂f_c / ∂A_f over time. It is distributed equally over the window's known words. Source: Selvaraju et
+    al. 2017 (arXiv 1610.02391).
+
+    The sum over words has no known meaning.
     """
 
     name: ClassVar[str] = "grad-cam"
