@@ -54,7 +54,7 @@ OTHERS = tuple(name for name in DISTINCT if name not in FEW)
 
 
 def every_pair(names: str, *others: tuple[str, ...]) -> pytest.MarkDecorator:
-    """Every variant with every preset, and every pair of values of the other axes; presets outside ``FEW`` are slow."""
+    """Every variant with every preset, and every pair of values of the other axes; only ``FEW`` presets are fast."""
     slow = [pytest.param(*row, marks=pytest.mark.slow) for row in covering(VARIANTS, OTHERS, *others)]
     return pytest.mark.parametrize(names, [*covering(VARIANTS, FEW, *others), *slow])
 

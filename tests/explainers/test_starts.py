@@ -127,7 +127,7 @@ def share_that_agrees(found: Sequence[Effect]) -> float:
 
 
 def check_colors(name: str, rule: str, start: Start | None) -> None:
-    """Assert that colors agree with the effects of deletion or a note reports that they do not, and no note otherwise."""
+    """Assert that colors agree with the effects of deletion, or else, and only then, a note reports it."""
     found = effects(name, rule, start)
     why = explain(model(name), TEXTS[0], rule=rule, start=start)
     fixed = has_fixed_sign_on(name, rule)

@@ -310,7 +310,7 @@ def test_a_word_ngram_is_shared_equally_over_its_words_and_its_occurrences() -> 
 
 @pytest.mark.parametrize("analyzer", ["char", "char_wb"])
 def test_a_character_ngram_is_shared_equally_over_its_characters(analyzer: str) -> None:
-    """Plain loops over the n-grams of one text; blanks around words and collapsed whitespace are handled explicitly."""
+    """Plain loops over the n-grams of one text, with blanks around words and collapsed whitespace."""
     text = "the  probe\tof"
     vectorizer = CountVectorizer(analyzer=analyzer, ngram_range=(2, 3)).fit([text])
     draw = np.random.default_rng(0)
