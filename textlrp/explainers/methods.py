@@ -27,8 +27,7 @@ def _check_samples(samples: Any, *, least: int, default: int) -> None:
 
 
 class Method:
-    """An attribution method with its options, as a frozen value. ``name`` identifies it for users and in
-    explanations."""
+    """A frozen attribution method with its options; ``name`` identifies it for users and in explanations."""
 
     __slots__ = ()
 
@@ -129,12 +128,11 @@ class Occlusion(Method):
 
 @dataclass(frozen=True, slots=True)
 class CAM(Method):
-    """Class activation map: a window at t gets M_c(t) = sum_f w_cf A_f(t) / W, distributed equally over its known
-    words.
+    """Class activation map: a window at t gets M_c(t) = sum_f w_cf A_f(t) / W.
 
-    Only for a CNNClassifier with ``pooling="mean"``. Each width has W windows. Sums to f_c minus the output bias and
-    minus the windows without a known word; the ledger has both. Source: Zhou et al. 2016 (arXiv 1512.04150), applied
-    over time.
+    It is distributed equally over the known words of the window. Only for a CNNClassifier with ``pooling="mean"``;
+    each width has W windows. Sums to f_c minus the output bias and minus the windows without a known word; the ledger
+    has both. Source: Zhou et al. 2016 (arXiv 1512.04150), applied over time.
     """
 
     name: ClassVar[str] = "cam"

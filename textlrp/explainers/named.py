@@ -25,13 +25,12 @@ def explain_corpus(
     phrases: int = 0,
     device: str = "cpu",
 ) -> Iterator[Explanation]:
-    """Call :func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model with whole-number
-    labels.
+    """Call :func:`textlrp.explain` with classes given as text, as on the command line.
 
-    The labels of documents are matched with the classes of the model; see :class:`KnownLabels`. ``targets`` may
-    contain ``"all"``; an empty one means the predicted class. ``versus`` B explains, for each target A, why A and not
-    B. Raises :class:`TargetError` and :class:`RuleError` as ``explain`` does, and :class:`OptionError` for ``versus``
-    without a target.
+    ``"3"`` is the class 3 of a model with whole-number labels. The labels of documents are matched with the classes
+    of the model; see :class:`KnownLabels`. ``targets`` may contain ``"all"``; an empty one means the predicted class.
+    ``versus`` B explains, for each target A, why A and not B. Raises :class:`TargetError` and :class:`RuleError` as
+    ``explain`` does, and :class:`OptionError` for ``versus`` without a target.
     """
     names = targets_from_text(targets, versus)
     known = KnownLabels(model.classes_.tolist()).named(documents)

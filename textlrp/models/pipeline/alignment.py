@@ -1,6 +1,6 @@
 """Align a preprocessed text with the original: which original characters is each character made from?
 
-Open it for preprocessors of a vectorizer: lower-casing, stripping accents, and functions of the user.
+Open it for preprocessors of a vectorizer: lower-casing, stripping accents, and user-defined functions.
 
 Letters: P characters of the changed text, M spans.
 """
@@ -31,10 +31,10 @@ _WORD = re.compile(
 
 
 class Aligned(NamedTuple):
-    """A changed ``text`` of P characters; the origin of character p is ``starts[p]:ends[p]`` of the original, both
-    (P,).
+    """A changed ``text`` of P characters, with the origin of each.
 
-    The range is empty for an added character. ``unsure``: another alignment is just as likely.
+    Character p was made from ``starts[p]:ends[p]`` of the original, both (P,); the range is empty for an added
+    character. ``unsure``: another alignment is just as likely.
     """
 
     text: str

@@ -1,7 +1,6 @@
-"""A fingerprint of a scikit-learn pipeline: equal in every process, different if anything that affects scores
-differs.
+"""A fingerprint of a scikit-learn pipeline, which identifies the model of a stored explanation.
 
-It identifies the model of a stored explanation.
+It is equal in every process, and different if anything that affects scores differs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The units of n-grams: the words or characters that a scikit-learn text vectorizer splits a text into.
 
-Open it for tokenizers, analyzers and preprocessors: each unit gets its offsets in the original text, also if these
-are functions of the user.
+Open it for tokenizers, analyzers and preprocessors: each unit gets its offsets in the original text, even if these
+are user-defined functions.
 
 Letters: M units of a text, S stop words in it.
 """
@@ -143,17 +143,17 @@ def _spans_of_results(forms: Sequence[str], text: str, name: str) -> tuple[Offse
     )
 
 
-def _checked_spans(given: Any, count: int, length: int, name: str) -> Offsets:
+def _checked_spans(pairs: Any, count: int, length: int, name: str) -> Offsets:
     """Return the pairs that a user's ``spans`` returned, (M, 2); raise :class:`ModelError` for anything else."""
     try:
-        spans = np.array(given if isinstance(given, np.ndarray) else list(given)).reshape(-1, 2)
+        spans = np.array(pairs if isinstance(pairs, np.ndarray) else list(pairs)).reshape(-1, 2)
     except (TypeError, ValueError):
         spans = np.zeros((0, 3))
     whole = spans.dtype.kind in "iu" or not spans.size
     if not whole or len(spans) != count or (spans < 0).any() or (spans > length).any() or (np.diff(spans) < 0).any():
         raise ModelError(
             f"spans of {name} must be {count} (start, end) pairs from 0 to {length}, one for each result; got "
-            f"{given!r:.200}."
+            f"{pairs!r:.200}."
         )
     return spans.astype(np.int32)
 

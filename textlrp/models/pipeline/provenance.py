@@ -49,8 +49,8 @@ class Occurrences:
 
         A unit is dropped when all its tokens are: ``keep`` (L,) is False there.
         """
-        reached = np.diff(self.shares.indptr) > 0
-        dropped = reached & ~(self.shares @ keep.astype(np.float64) > 0)
+        has_tokens = np.diff(self.shares.indptr) > 0
+        dropped = has_tokens & ~(self.shares @ keep.astype(np.float64) > 0)
         # an occurrence is kept if no unit between its first and its last is dropped
         before = np.concatenate([[0], np.cumsum(dropped)])
         is_kept = before[self.first] == before[self.last]
@@ -106,8 +106,10 @@ def read_document(
         edges = np.arange(len(text) + 1, dtype=np.int32)
         spans = np.stack([edges[:-1], edges[1:]], axis=1)
     else:
-        hidden = _skipped_words(document, readers) if len(document.skip) else []
-        words = [analysis.spans for analysis in analyses] + [analysis.stopped for analysis in analyses] + hidden
+        skipped_words = _skipped_words(document, readers) if len(document.skip) else []
+        words = (
+            [analysis.spans for analysis in analyses] + [analysis.stopped for analysis in analyses] + skipped_words
+        )
         spans = split_at_edges(words, document.skip)
     status, reached = _status(spans, document.skip, analyses, used_columns)
     positions = np.flatnonzero(status == Status.READ).astype(np.int32)
@@ -121,11 +123,11 @@ def read_document(
     )
     number = np.full(len(spans), -1, dtype=np.int64)
     number[positions] = np.arange(len(positions))
-    traced = tuple(
+    occurrences = tuple(
         Occurrences(*analysis[3:], _unit_shares(*token_range, spans, number, len(positions)))
         for analysis, token_range in zip(analyses, reached, strict=True)
     )
-    return reading, ReadSource(text, traced)
+    return reading, ReadSource(text, occurrences)
 
 
 def blank(text: str, skip: Ranges) -> str:

@@ -53,7 +53,7 @@ class WordReader:
 
     def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
         text = document if isinstance(document, str) else document.text
-        seen, origins = (text, None) if self._is_users_own() else visible_with_origins(text)
+        seen, origins = (text, None) if self._has_callable_tokenizer() else visible_with_origins(text)
         spans = self.tokenizer.spans(seen)
         forms = tuple(seen[start:end] for start, end in spans.tolist())
         spans = spans if origins is None else origins[spans]
@@ -71,7 +71,7 @@ class WordReader:
         name = str(number) if isinstance(document, str) else document.id
         return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
 
-    def _is_users_own(self) -> bool:
+    def _has_callable_tokenizer(self) -> bool:
         # A user's callable gets the unchanged text, so that it returns the same words as in the user's own code.
         return isinstance(self.tokenizer, WholeTokenizer) and not isinstance(self.tokenizer.source, str)
 
