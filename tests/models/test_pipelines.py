@@ -738,11 +738,11 @@ def test_steps_that_cannot_be_explained_exactly_are_refused_with_the_reason() ->
     for parts, message in (
         (
             (counts, StandardScaler(), linear),
-            "'standardscaler' must not center features; got a StandardScaler .* Pass with_mean=False",
+            r"'standardscaler' must not center features; got StandardScaler\(with_mean=True\)\. .* Pass with_mean=False",
         ),
         (
             (counts, RobustScaler(), linear),
-            "'robustscaler' must not center features; got a RobustScaler .* Pass with_centering=False",
+            r"'robustscaler' must not center features; got RobustScaler\(with_centering=True\)\. .* Pass with_c",
         ),
         ((counts, SVC().fit(features, three)), r"must have a linear kernel, .*; got SVC\(kernel='rbf'\)"),
         (

@@ -146,7 +146,8 @@ def explain_settings(
         raise OptionError(f"dtype must be 'float32' or 'float64'; got {dtype!r}. Leave it out for the model's own.")
     if not (is_whole(phrases) and phrases >= 0):
         raise OptionError(
-            f"phrases must be the number of phrases to list, 0 or more; got {phrases!r}. Pass phrases=10."
+            f"phrases must be the number of phrases to list, 0 or more; got {phrases!r}. Pass phrases=10, for "
+            "example."
         )
     if device != "cpu" and (phrases or method != "lrp"):
         raise OptionError(

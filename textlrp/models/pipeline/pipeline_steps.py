@@ -179,14 +179,15 @@ def _feature_stage(step: Any, name: str, before: Stage, fitted_parts: list[Any])
         )
     if option := _centering_option(step):
         raise ModelError(
-            f"step {name!r} must not center features; got a {kind.__name__} with {option}=True. It also changes "
-            f"features that a text does not have, and their relevance would belong to no word. Pass {option}=False "
-            "and fit the pipeline again."
+            f"step {name!r} must not center features; got {kind.__name__}({option}=True). It also changes features "
+            f"that a text does not have, and their relevance would belong to no word. Pass {option}=False and fit "
+            "the pipeline again."
         )
     if kind not in _FEATURE_STEPS:
         raise ModelError(
             f"step {name!r} must keep features separate, so that each one belongs to words; got a {kind.__name__}. "
-            f"Supported before the linear model: {SUPPORTED_STEPS}."
+            "Leave it out or replace it, and fit the pipeline again. Supported before the linear model: "
+            f"{SUPPORTED_STEPS}."
         )
     if kind is not Normalizer:  # a Normalizer has no fitted state
         _fitted(step, name)
