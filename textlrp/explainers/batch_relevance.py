@@ -1,7 +1,6 @@
 """Explain one batch, by LRP or another method: relevance, ledger and phrases of each text.
 
-Open it to see how a call of ``explain`` becomes one pass over a batch. Targets are first reduced to the classes that
-they need (:class:`_ClassesOfTargets`), because a contrast (A, B) is the difference of the maps of A and B.
+Targets are first reduced to the classes that they need, because a contrast (A, B) is the difference of two maps.
 
 Letters: N documents, L words the model reads, C classes, K targets.
 """
@@ -68,6 +67,7 @@ class DocumentRelevance(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+_Targets = tuple[Target, ...]
 _BatchResult = tuple[list[DocumentRelevance], Sequence[Array]]
 """The result for each text, and the arrays that together contain all its relevance and ledger entries."""
 
@@ -137,33 +137,26 @@ def _explain_by_lrp(
 
 
 def _explain_by_fused_sweep(
-    begun: Started,
-    scores: Array,
-    batch: Batch,
-    targets_of_each: Sequence[tuple[Target, ...]],
-    settings: ExplainSettings,
+    begun: Started, scores: Array, batch: Batch, targets_of_each: Sequence[_Targets], settings: ExplainSettings
 ) -> _BatchResult:
     """The fast path for a CNN with max pooling: one sweep computes the maps of the needed classes of every text."""
     needed = {targets: _classes_of_targets(targets) for targets in set(targets_of_each)}
     most_classes = max(len(each.classes) for each in needed.values())
     # The sweep takes the same number of classes for every text: shorter lists repeat their first class.
-    filled = {
-        targets: (each.classes + each.classes[:1] * most_classes)[:most_classes] for targets, each in needed.items()
-    }
+    filled = {key: (each.classes + each.classes[:1] * most_classes)[:most_classes] for key, each in needed.items()}
     all_classes = len(filled) == 1 and filled[targets_of_each[0]] == list(range(scores.shape[1]))
     classes = None if all_classes else np.array([filled[targets] for targets in targets_of_each], dtype=np.int64)
     fused = propagate_fused(begun.trace, settings.composite, classes)
     explained, end, begun_with = [], 0, begun[1:]
-    for targets, document_scores, ledger, length in zip(
-        targets_of_each, scores, fused.entries, batch.lengths.tolist(), strict=True
-    ):
+    lengths = batch.lengths.tolist()
+    for n, (targets, ledger, length) in enumerate(zip(targets_of_each, fused.entries, lengths, strict=True)):
         begin, end = end, end + length
         of_targets = needed[targets]
         relevance = fused.relevance[begin:end].T
         if not of_targets.is_identity or len(targets) < most_classes or relevance.dtype != scores.dtype:
             relevance, ledger = of_targets.combine(relevance, scores.dtype), of_targets.combine(ledger, scores.dtype)
         entries = dict(zip(fused.keys, ledger.T, strict=True))
-        explained.append(DocumentRelevance(document_scores, targets, relevance, entries, (), *begun_with))
+        explained.append(DocumentRelevance(scores[n], targets, relevance, entries, (), *begun_with))
     return explained, [fused.relevance, fused.entries]
 
 
@@ -215,9 +208,7 @@ def _classes_of_targets(targets: tuple[Target, ...]) -> _ClassesOfTargets:
     return _ClassesOfTargets(targets)
 
 
-def _resolve(
-    target: Any, targets_per_document: list[Any] | None, classes: NDArray[Any], scores: Array
-) -> list[tuple[Target, ...]]:
-    if targets_per_document is None:
+def _resolve(target: Any, per_document: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[_Targets]:
+    if per_document is None:
         return resolve_targets(target, classes, scores)
-    return [resolve_targets(targets_per_document[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
+    return [resolve_targets(per_document[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
