@@ -130,9 +130,8 @@ def _explain_by_lrp(
         phrases = (
             winning_phrases(trace, propagated, settings.composite, batch, n, count, settings.phrases) if watch else ()
         )
-        explained.append(
-            DocumentRelevance(scores[n], targets, relevance[:count, n, :words], entries, phrases, *begun[1:])
-        )
+        on_words = relevance[:count, n, :words]
+        explained.append(DocumentRelevance(scores[n], targets, on_words, entries, phrases, *begun[1:]))
     return explained, [relevance, *ledger.values()]
 
 
@@ -168,9 +167,8 @@ def _explain_by_other_method(
     dtype = np.dtype(settings.dtype or scores.dtype)
     targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
     needed = [_classes_of_targets(targets) for targets in targets_of_each]
-    attributions = attribute_batch(
-        model, batch, [each.classes for each in needed], settings.method, dtype=settings.dtype
-    )
+    classes = [each.classes for each in needed]
+    attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
     explained = []
     for n, (targets, of_targets, attribution) in enumerate(zip(targets_of_each, needed, attributions, strict=True)):
         entries = {key: of_targets.combine(entry, dtype) for key, entry in attribution.ledger.items()}
@@ -180,9 +178,9 @@ def _explain_by_other_method(
 
 
 class _ClassesOfTargets:
-    """The distinct ``classes`` that some targets need, and how their maps combine into the maps of the targets.
+    """The distinct ``classes`` that some targets need; :meth:`combine` makes the maps of the targets from theirs.
 
-    The map of a contrast (A, B) is the map of A minus the map of B. ``is_identity``: the targets are the classes.
+    The map of a contrast (A, B) is that of A minus that of B. ``is_identity``: the targets are the classes.
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
