@@ -8,7 +8,6 @@ Letters: N documents, L words the model reads, C classes, K targets.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,7 @@ from textlrp.errors import ModelError
 from textlrp.explainers.methods import Method
 from textlrp.explainers.other_methods import attribute_batch
 from textlrp.explainers.phrases import window_values, winning_phrases
-from textlrp.explainers.targets import resolve_targets
+from textlrp.explainers.targets import classes_of_targets, resolve_targets
 from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import propagate_fused
@@ -139,7 +138,7 @@ def _explain_by_fused_sweep(
     begun: Started, scores: Array, batch: Batch, targets_of_each: Sequence[_Targets], settings: ExplainSettings
 ) -> _BatchResult:
     """The fast path for a CNN with max pooling: one sweep computes the maps of the needed classes of every text."""
-    needed = {targets: _classes_of_targets(targets) for targets in set(targets_of_each)}
+    needed = {targets: classes_of_targets(targets) for targets in set(targets_of_each)}
     most_classes = max(len(each.classes) for each in needed.values())
     # The sweep takes the same number of classes for every text: shorter lists repeat their first class.
     filled = {key: (each.classes + each.classes[:1] * most_classes)[:most_classes] for key, each in needed.items()}
@@ -166,7 +165,7 @@ def _explain_by_other_method(
     scores = model.scores(batch)
     dtype = np.dtype(settings.dtype or scores.dtype)
     targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
-    needed = [_classes_of_targets(targets) for targets in targets_of_each]
+    needed = [classes_of_targets(targets) for targets in targets_of_each]
     classes = [each.classes for each in needed]
     attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
     explained = []
@@ -175,35 +174,6 @@ def _explain_by_other_method(
         relevance = of_targets.combine(attribution.relevance, dtype)
         explained.append(DocumentRelevance(scores[n].astype(dtype), targets, relevance, entries))
     return explained, [values for each in explained for values in (each.relevance, *each.ledger.values())]
-
-
-class _ClassesOfTargets:
-    """The distinct ``classes`` that some targets need; :meth:`combine` makes the maps of the targets from theirs.
-
-    The map of a contrast (A, B) is that of A minus that of B. ``is_identity``: the targets are the classes.
-    """
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self.classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
-        row = {c: k for k, c in enumerate(self.classes)}
-        self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
-        self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
-        self.is_identity = not self._minus and self._plus == list(range(len(targets)))
-
-    def combine(self, maps: Array, dtype: Any) -> Array:
-        """Maps of the classes (classes, ...) -> maps of the K targets (K, ...)."""
-        if self.is_identity:
-            combined = maps[: len(self._plus)]
-        else:
-            combined = maps[self._plus]
-            for k, other in self._minus:
-                combined[k] -= maps[other]
-        return combined if combined.dtype == dtype else combined.astype(dtype)
-
-
-@lru_cache(maxsize=64)
-def _classes_of_targets(targets: tuple[Target, ...]) -> _ClassesOfTargets:
-    return _ClassesOfTargets(targets)
 
 
 def _resolve(target: Any, per_document: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[_Targets]:

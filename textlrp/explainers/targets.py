@@ -1,15 +1,20 @@
-"""Resolve the classes to explain: from what the user passes as ``target`` to positions in ``classes_``."""
+"""Resolve the classes to explain: from what the user passes as ``target`` to positions in ``classes_``.
+
+Letters: N documents, C classes, K targets.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import OptionError, TargetError
 from textlrp.models.options import is_whole
 from textlrp.records import Target
@@ -101,3 +106,36 @@ def position_of(label: Any, classes: NDArray[Any]) -> int:
         f"target must be one of the model's {len(names)} classes; got {value!r}. The closest label is "
         f"{close[0]!r}.{by_position}"
     )
+
+
+# ---- from targets to the classes that they need
+
+
+class ClassesOfTargets:
+    """The distinct ``classes`` that some targets need; :meth:`combine` makes the maps of the targets from theirs.
+
+    The map of a contrast (A, B) is that of A minus that of B. ``is_identity``: the targets are the classes.
+    """
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
+        row = {c: k for k, c in enumerate(self.classes)}
+        self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
+        self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
+        self.is_identity = not self._minus and self._plus == list(range(len(targets)))
+
+    def combine(self, maps: Array, dtype: Any) -> Array:
+        """Maps of the classes (classes, ...) -> maps of the K targets (K, ...)."""
+        if self.is_identity:
+            combined = maps[: len(self._plus)]
+        else:
+            combined = maps[self._plus]
+            for k, other in self._minus:
+                combined[k] -= maps[other]
+        return combined if combined.dtype == dtype else combined.astype(dtype)
+
+
+@lru_cache(maxsize=64)
+def classes_of_targets(targets: tuple[Target, ...]) -> ClassesOfTargets:
+    """Return the distinct classes that some targets need; cached, because most documents have the same targets."""
+    return ClassesOfTargets(targets)
