@@ -230,7 +230,7 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
             BatchExplainer(toy, target=target)
     with pytest.raises(RuleError, match="no rule is called 'epsilom'"):
         BatchExplainer(toy, rule="epsilom")
-    with pytest.raises(RuleError, match="a rule belongs to LRP"):
+    with pytest.raises(RuleError, match="rules belong to LRP"):
         BatchExplainer(toy, rule="epsilon", method="occlusion")
     with pytest.raises(ModelError):
         BatchExplainer("no-such-model")

@@ -529,9 +529,9 @@ def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
     assert targets_of(run, svm, "--text", "car", "--target", "all") == [("auto", "med")]
     assert targets_of(run, svm, "--text", "car", "--target", "med", "--versus", "auto") == [("med, not auto",)]
     assert targets_of(run, numbers, "--text", "car", "--target", "5", "--versus", "3") == [("5, not 3",)]
-    refused(run("explain", svm, "--text", "car", "--target", "mad"), "no class 'mad'", "'med'")
-    refused(run("explain", numbers, "--text", "car", "--target", "4"), "no class '4'")
-    refused(run("explain", svm, "--text", "car", "--versus", "med"), "needs a target")
+    refused(run("explain", svm, "--text", "car", "--target", "mad"), "2 classes; got 'mad'", "'med'")
+    refused(run("explain", numbers, "--text", "car", "--target", "4"), "2 classes; got '4'")
+    refused(run("explain", svm, "--text", "car", "--versus", "med"), "versus must be used with a target")
     refused(run("explain", svm, "--text", "car", "--target", "mad", "-o", "x.html"), "'mad'")
     assert not Path("x.html").exists()
 
@@ -543,7 +543,7 @@ def test_explain_rules(boe: Path, run: Run) -> None:
         rules[rule] = next(read("w.jsonl")).rule
     assert len(set(rules.values())) == 3
     refused(run("explain", boe, "--text", "car", "--rule", "gama"), "'gama'", "'gamma'", "textlrp rules")
-    refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "belongs to LRP")
+    refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "rules belong to LRP")
     refused(run("explain", boe, "--text", "car", "--method", "lima"), "'lima'", "'lime'")
 
 
@@ -558,7 +558,7 @@ def test_rules_lists_rules_composites_and_methods(run: Run) -> None:
     out = run("rules").out
     for word in ("Gamma(0.25)", "epsilon-gamma-box", "lrp.alpha_2_beta_1_IB", "deep_taylor"):
         assert word in out
-    for word in ("lime", "shap", "occlusion", "what its scores sum to"):
+    for word in ("lime", "shap", "occlusion", "what its relevance sums to"):
         assert word in out
 
 
@@ -838,7 +838,7 @@ def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, r
     asked = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
     by_score = run(*asked, "--rule", "alpha1beta0", "--start", "score")
     assert by_score.code == 0
-    assert by_score.out.count("with this rule, blue (against the class) marks what raises it") == 1
+    assert by_score.out.count("with this rule, blue (opposes the class) marks words that raise it") == 1
     assert "note:" not in run(*asked).out
     assert "made for pixels" in run(*asked, "--rule", "flat").out
     outcome = run(*asked, "--start", "middle")
@@ -857,7 +857,7 @@ def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
     assert run("explain", svm, table, *asked, "-o", "folder", "--workers", "1").code == 0
     why = next(read("folder"))
     assert why.start == "score"
-    assert "negative relevance marks what raises the score" in why.notes[0]
+    assert "words with negative relevance raise the score" in why.notes[0]
     assert run("words", svm, table, *asked, "-o", "words.csv").code == 0
     assert run("report", svm, table, *asked, "-o", "report.html").code == 0
     assert run("report", svm, table, *asked, "--against-rule", "zero", "-o", "compare.html").code == 0

@@ -125,7 +125,7 @@ def test_vectors_may_be_those_of_a_bundled_model(
 
 def test_a_bag_of_words_has_no_vectors(svm: TextClassifier, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="bag of words"):
-        vectors_of(str(svm.save(tmp_path / "m")))
+        lookup_vectors(str(svm.save(tmp_path / "m")))
 
 
 def test_an_unknown_kind_names_the_three() -> None:
@@ -291,9 +291,9 @@ def test_targets_and_the_contrast(cnn: TextClassifier) -> None:
     assert targets("1", "0") == (1, 0)
     assert targets("all") == (0, 1)
     assert targets("1", versus="0") == ((1, 0),)
-    with pytest.raises(OptionError, match="versus '0' needs a target"):
+    with pytest.raises(OptionError, match=r"versus must be used with a target.*got versus='0'"):
         targets(versus="0")
-    with pytest.raises(TargetError, match="no class '7'"):
+    with pytest.raises(TargetError, match="got '7'"):
         targets("7")
 
 

@@ -220,7 +220,7 @@ def test_what_a_gallery_cannot_be_asked(models: Path, run: Run) -> None:
     refused(run(*given, "--rules", "zero", "--target", "med", "--target", "space", *page), "explains one class")
     refused(run(*given, "--rules", "zero", "--target", "all", *page), "3 targets")
     refused(run(*given, "--rules", "zero", "--target", "mad", *page), "'mad'")
-    refused(run(*given, "--method", "", *page), "no method is called ''")
+    refused(run(*given, "--method", "", *page), "shap; got ''")
 
 
 def test_report_against_another_model(run: Run) -> None:
@@ -260,7 +260,7 @@ def test_what_a_comparison_cannot_be_asked(models: Path, run: Run, tmp_path_fact
     refused(run(*given, "--against", "nothing"), "'nothing'")
     refused(run(*given, "--against-rule", "gama"), "'gama'", "'gamma'")
     refused(run(*given, "--against-method", "lima"), "'lime'")
-    refused(run(*given, "--against-rule", "zero", "--against-method", "lime"), "belongs to LRP")
+    refused(run(*given, "--against-rule", "zero", "--against-method", "lime"), "rules belong to LRP")
     refused(run(*given, "--against-method", "grad-cam"), "needs a CNNClassifier")
     refused(run(*given, "--against", models / "two", "--target", "space"), "'space'")
     refused(run(*given, "--against-rule", "zero", "--target", "med", "--target", "space"), "explains one class")

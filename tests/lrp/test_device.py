@@ -65,7 +65,7 @@ def test_a_device_that_is_not_there_or_not_used_is_refused() -> None:
     model = textlrp.load("20newsgroups-cnn")
     with pytest.raises(OptionError, match="device must be a device that torch can use here"):
         textlrp.explain(model, "The shuttle.", device="nowhere")
-    with pytest.raises(OptionError, match="for LRP alone"):
+    with pytest.raises(OptionError, match="device must be 'cpu' unless method='lrp' and phrases=0; got 'cuda'"):
         textlrp.explain(model, "The shuttle.", device="cuda", method="occlusion")
     with pytest.raises(OptionError, match="device must be .cpu. unless the model is a CNNClassifier"):
         textlrp.explain(textlrp.load("20newsgroups-boe"), "The shuttle.", device="cuda")

@@ -21,7 +21,7 @@ from textlrp.reports.corpus.summary import with_targets
 from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
 GENERAL = "Flat at the input was made for pixels."
-OWN = "The score is negative: with this rule, blue (against the class) marks what raises it."
+OWN = "The score is negative: with this rule, blue (opposes the class) marks words that raise it."
 
 
 def noted(**fields: object) -> Explanation:

@@ -12,7 +12,7 @@ from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.run import Run, WorkerOptions, explain_with
 from textlrp.bulk.run_folder import check_run
 from textlrp.bulk.sources import CorpusSource, Source, file_source
-from textlrp.explainers.targets import targets_named
+from textlrp.explainers.targets import targets_from_text
 from textlrp.models.given_files import inputs_of
 from textlrp.text.named_corpora import NAMED, FileOptions, open_corpus, spread
 from textlrp.text.row_layout import Columns
@@ -41,7 +41,7 @@ def explain_in_bulk(
     run. Raises as those do.
     """
     check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
-    names = targets_named(targets, versus)
+    names = targets_from_text(targets, versus)
     files = files or FileOptions()
     named = str(source) in NAMED
     rows: Source

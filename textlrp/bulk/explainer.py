@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from textlrp.errors import DataError, OptionError
 from textlrp.explainers.batch_relevance import DocumentRelevance
-from textlrp.explainers.blocks import led_pieces
+from textlrp.explainers.blocks import relevance_in_batches
 from textlrp.explainers.explain import BLOCK, explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
@@ -106,7 +106,7 @@ class BatchExplainer:
     def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[TableRow]:
         batch = self._model.encode(block)
         rows: dict[int, TableRow] = {}
-        for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
+        for some, piece, found in relevance_in_batches(self._model, batch, self._target, None, self._how):
             for place, (n, explained) in enumerate(zip(some, found, strict=True)):
                 rows[n] = self._row(block[n], places[n], piece, place, explained)
         return (rows[n] for n in range(len(block)))
