@@ -102,7 +102,7 @@ def photographed(browser: Browser, source: Path, crop: Crop, *, dark: bool = Fal
 def in_a_terminal(why: textlrp.Explanation) -> str:
     """What ``textlrp explain`` prints, as a page with one SVG picture of it."""
     shades = palette("red-blue").dark
-    eight = [rgb(color) for color in (shades.panel, shades.for_line, *EVEN[:2], shades.against_line, *EVEN[2:])]
+    eight = [rgb(color) for color in (shades.panel, shades.supports_line, *EVEN[:2], shades.opposes_line, *EVEN[2:])]
     theme = TerminalTheme(rgb(shades.paper), rgb(shades.ink), eight)
     console = Console(
         width=92, record=True, force_terminal=True, color_system="truecolor", file=io.StringIO(), legacy_windows=False

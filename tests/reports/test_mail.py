@@ -116,7 +116,7 @@ def test_every_strength_can_be_read_and_states_its_own_ink() -> None:
     marks = re.findall(r'<(?:b|i|span) style="background-color:(#\w{6});color:(#\w{6})"', mail_fragment(explanation))
     assert len(marks) == 198 + 4  # all but -1, 0 and 1; the legend
     assert all(contrast(rgb(ink), rgb(ground)) >= 4.5 for ground, ink in marks)
-    assert palette("red-blue").light.speaks_for in {ground for ground, _ in marks}
+    assert palette("red-blue").light.supports in {ground for ground, _ in marks}
 
 
 def test_hostile_strings_leave_the_structure_of_a_fragment_alone() -> None:

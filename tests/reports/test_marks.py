@@ -196,8 +196,8 @@ def test_pages_the_terminal_and_top_list_equal_words_in_one_order() -> None:
     expected = [word.word for word in explanation.top(4)]
     assert expected == ["ape", "oil", "yak", "zebra"]
     shown = view(explanation).targets[0]
-    assert [row.words for row in shown.speaks_for] == expected
+    assert [row.words for row in shown.supporting] == expected
     assert list(Summary().add(explanation).words) == expected[:3]
-    speaks_for, speaks_against = _sides(explanation, 0, 4)
-    assert [word.word for word in speaks_for] == expected
-    assert [word.word for word in speaks_against] == [row.words for row in shown.speaks_against] == ["bee", "car"]
+    supporting, opposing = _sides(explanation, 0, 4)
+    assert [word.word for word in supporting] == expected
+    assert [word.word for word in opposing] == [row.words for row in shown.opposing] == ["bee", "car"]

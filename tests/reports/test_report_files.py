@@ -18,7 +18,7 @@ from textlrp.explanation import Explanation
 from textlrp.reports.charts.map import HEIGHT, LINE, WIDTH, document_map
 from textlrp.reports.corpus.report_files import list_page, write_report
 from textlrp.reports.corpus.report_folder import report_folder
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import Summary, with_targets
 
 LABELS = ("sci.med", "sci.space", "rec.autos")
@@ -83,7 +83,7 @@ def ids(page: str) -> list[str]:
 
 
 def test_every_link_of_a_page_leads_somewhere() -> None:
-    page = list_page(some(12), beside=Beside(lambda: np.random.default_rng(0).normal(size=(12, 2)), "chance"))
+    page = list_page(some(12), sections=ReportSections(lambda: np.random.default_rng(0).normal(size=(12, 2)), "chance"))
     assert len(ids(page)) == len(set(ids(page)))
     assert {link.removeprefix("#") for link in links(page)} <= set(ids(page))
     assert len({link for link in links(page) if re.fullmatch(r"#c\d+-\d+", link)}) > 1
@@ -190,10 +190,10 @@ def test_many_documents_are_summed_up_first_and_few_shown_first() -> None:
 
 
 def test_deletion_curves_of_an_evaluation_are_shown() -> None:
-    page = list_page(some(2), beside=Beside(evaluation=make_results()))
+    page = list_page(some(2), sections=ReportSections(evaluation=make_results()))
     assert 'id="deletion"' in page
     assert 'class="figure"' in page
-    assert 'id="deletion"' not in list_page(some(2), beside=Beside(evaluation={"accuracy": 0.5}))
+    assert 'id="deletion"' not in list_page(some(2), sections=ReportSections(evaluation={"accuracy": 0.5}))
 
 
 @settings(max_examples=50, deadline=None)
