@@ -235,7 +235,7 @@ def test_commands_read_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     said = run("predict", name, "some.jsonl", *trust)
     assert said.code == 0
     assert len(said.out.splitlines()) == 25
-    assert said.err.endswith("accuracy: 100.0 % of 24 labeled texts\n")
+    assert said.err.endswith("accuracy: 100.0% of 24 labeled texts\n")
     assert ("is a pickle: opening it runs whatever code it holds." in said.err) == bool(trust)
     said = run("explain", name, "--text", "the doctor and the car", *trust)
     assert said.code == 0

@@ -245,7 +245,7 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert outcome.err == "accuracy: 100.0 % of 2 labeled texts\n"
+    assert outcome.err == "accuracy: 100.0% of 2 labeled texts\n"
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
@@ -602,7 +602,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
-        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "palette 'pink'", "orange-purple")
+        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "got 'pink'", "orange-purple")
     refused(run("report", svm, table, "--evaluation", "no", "--against-rule", "zero", "-o", "o.html"), "--evaluation")
     assert not Path("other").exists()
 

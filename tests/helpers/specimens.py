@@ -59,7 +59,7 @@ def document(many: bool) -> str:
 
 @cache
 def documents(many: bool = True) -> str:
-    """A list: right, wrong, without a label, without a word read."""
+    """A list: correct, incorrect, without a label, without a word that the model reads."""
     ignored = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
     unlabeled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
     return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabeled, ignored], title="Four")
@@ -67,7 +67,7 @@ def documents(many: bool = True) -> str:
 
 @cache
 def corpus() -> str:
-    """A list that is long enough for an overview, with a map and how good the explanations are."""
+    """A list that is long enough for an overview, with a map and deletion curves."""
     places = np.random.default_rng(0).normal(size=(42, 2))
     words = TEXT.split()
     texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(42)]
@@ -77,7 +77,9 @@ def corpus() -> str:
         )
         for n, text in enumerate(texts)
     ]
-    sections = ReportSections(map_positions=lambda: places, map_description="synthetic", evaluation=make_results(documents=40))
+    sections = ReportSections(
+        map_positions=lambda: places, map_description="synthetic", evaluation=make_results(documents=40)
+    )
     return list_page(explanations, title="A corpus", sections=sections)
 
 

@@ -131,7 +131,7 @@ def test_other_texts_and_several_targets_are_refused() -> None:
     why = make_explanation(TEXT)
     with pytest.raises(DataError, match="different texts"):
         aligned(why, make_explanation("something else"))
-    with pytest.raises(DataError, match="2 targets"):
+    with pytest.raises(DataError, match="one target; got 2"):
         aligned(why, make_explanation(TEXT, targets=(0, 1)))
 
 

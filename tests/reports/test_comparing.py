@@ -17,7 +17,7 @@ from test_document import HOSTILE, Page
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.comparison.agreement import aligned
-from textlrp.reports.comparison.comparison_page import PASSAGE_LENGTH, WHOLE_TEXT, Pair, comparison_page, sides_of
+from textlrp.reports.comparison.comparison_page import FULL_TEXT, PASSAGE_LENGTH, Pair, comparison_page, sides_of
 from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
 
 NAMES = ("one", "other")
@@ -90,17 +90,17 @@ def test_a_map_with_itself_disagrees_on_nothing() -> None:
     why = make_explanation(true_label="sci.med")
     said = Page(comparison_page([(why, why)])).said()
     assert "1.00 mean rank correlation" in said
-    assert "100 % of the ten words" in said
-    assert "0.00 mean difference" in said
-    assert "Words they disagree on most: weight" not in said
-    assert said.count("No word speaks more") == 2
+    assert "100% mean share of top words in common" in said
+    assert "0.00 mean distance" in said
+    assert "Words with the largest difference: normalized" not in said
+    assert said.count("No word has higher relevance") == 2
 
 
 def test_a_word_that_one_side_never_reads_is_marked() -> None:
     first, second = pair_of("doctor orbit")
     deaf = replace(first, status=np.array([0, 3], np.uint8))
     (row,) = [row for row in words_of_document(aligned(deaf, second), NAMES) if row.word == "orbit"]
-    assert row.note == "not read by one"
+    assert row.note == "ignored by one"
 
 
 def scored(why: Explanation, best: int, true_label: str) -> Explanation:
@@ -116,11 +116,11 @@ def test_the_head_counts_right_and_wrong() -> None:
         pairs.append((scored(first, one, labels[0]), scored(second, other, labels[0])))
     page = comparison_page(pairs, names=NAMES)
     said = Page(page).said()
-    assert "4 of 8 documents get the same class from both" in said
-    assert "one right 2 2 50.0 %" in said
-    assert "one wrong 1 3" in said
-    assert "accuracy 37.5 %" in said
-    assert "one against other" in said
+    assert "4 of 8 documents have the same predicted class" in said
+    assert "one correct 2 2 50.0%" in said
+    assert "one incorrect 1 3" in said
+    assert "accuracy 37.5%" in said
+    assert "one vs. other" in said
 
 
 def test_without_labels_there_is_no_accuracy() -> None:
@@ -159,11 +159,11 @@ def test_headings_say_wherein_the_sides_differ() -> None:
 
 
 def test_a_long_text_shows_a_passage_and_says_so() -> None:
-    long = " ".join(["word"] * WHOLE_TEXT)
+    long = " ".join(["word"] * FULL_TEXT)
     page = Page(comparison_page([pair_of(long)]))
     assert len(page.texts) == 2
     assert max(map(len, page.texts)) <= PASSAGE_LENGTH
-    assert f"of {len(long):,}, where both sides together" in page.said()
+    assert f"of {len(long):,} are shown, the passage with the most relevance" in page.said()
 
 
 @pytest.mark.slow
@@ -180,9 +180,9 @@ def test_pairs_that_do_not_belong_together_are_refused() -> None:
     first, second = pair_of()
     with pytest.raises(DataError, match="different texts"):
         comparison_page([(first, make_explanation("another"))])
-    with pytest.raises(DataError, match="2 targets"):
+    with pytest.raises(DataError, match="one target; got 2"):
         comparison_page([(make_explanation(targets=(0, 1)), make_explanation())])
-    with pytest.raises(DataError, match="no document"):
+    with pytest.raises(DataError, match="at least one pair of explanations; got none"):
         comparison_page([])
     with pytest.raises(DataError, match="boe-7"):
         comparison_page([(first, second), (second, first)])

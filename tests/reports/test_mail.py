@@ -1,4 +1,4 @@
-"""The fragment for mails and comments: what it may hold, and what is left of it behind a sanitizer."""
+"""The fragment for mails and comments: what it may contain, and what a sanitizer leaves of it."""
 
 import re
 from dataclasses import replace
@@ -189,12 +189,12 @@ def test_a_fragment_explains_itself() -> None:
     said = Fragment(mail_fragment(explanation)).said()
     for part in (
         "Why sci.space?",
-        "Its answer is sci.med, with score 3.00 (before softmax) and probability 70.0 %.",
-        "The document’s own label is sci.space: ✗ wrong.",
-        "Explained is the score of sci.space: 2.00.",
-        "strongly for, for, against, strongly against",
-        "Words for sci.space",
-        "on the words",
+        "predicted the class sci.med for the text below (score 3.00 before softmax, probability 70.0%).",
+        "True label: sci.space (✗ incorrect).",
+        "Explained here: the score of sci.space, 2.00.",
+        "it strongly supports, supports, opposes or strongly opposes the class.",
+        "Words that support sci.space",
+        "relevance of words",
         "document: doc-1",
         "method: layer-wise relevance propagation (lrp)",
         "rule: Epsilon(epsilon=1e-06)",
@@ -204,7 +204,7 @@ def test_a_fragment_explains_itself() -> None:
         assert part in said
     for word in explanation.words():
         assert re.search(rf"[+−]\d+\.\d+ {word.word}", said)
-    assert "not read" not in said
+    assert "ignored by the model" not in said
     assert "Also explained" not in said
 
 
@@ -212,20 +212,20 @@ def test_other_targets_follow_the_highest_score_first() -> None:
     explanation = make_explanation("a b c", targets=(0, 1, 2, (2, 0)), scores=np.float32([1, 3, 2]))
     said = Fragment(mail_fragment(explanation)).said()
     assert "Why sci.space?" in said
-    assert re.search(r"Also explained.*rec\.autos ?2\.00.*sci\.med ?1\.00.*rec\.autos, not sci\.med ?1\.00", said)
+    assert re.search(r"Also explained.*rec\.autos ?2\.00.*sci\.med ?1\.00.*rec\.autos and not sci\.med ?1\.00", said)
 
 
 def test_a_contrast_says_that_it_is_one() -> None:
     said = Fragment(mail_fragment(make_explanation(targets=((1, 0),), scores=np.float32([1, 3, 2])))).said()
-    assert "Why sci.space, not sci.med?" in said
-    assert "Explained is the difference of two scores, sci.space, not sci.med: 2.00." in said
-    assert "Difference of the scores 2.00 = " in said
+    assert "Why sci.space and not sci.med?" in said
+    assert "Explained here: the score difference sci.space − sci.med, 2.00." in said
+    assert "Score difference sci.space − sci.med: 2.00 = " in said
 
 
-def test_a_text_of_which_nothing_was_read_says_so() -> None:
+def test_a_text_without_a_word_that_the_model_reads_has_a_note() -> None:
     said = Fragment(mail_fragment(make_explanation("12 34"))).said()
-    assert "The model read no word of this text" in said
-    assert "Words for" not in said
+    assert "The model ignores all words of this text" in said
+    assert "Words that support" not in said
 
 
 def test_a_file_of_it_is_the_same_in_every_encoding(tmp_path: Path) -> None:

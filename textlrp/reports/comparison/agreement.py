@@ -107,7 +107,7 @@ def _check_pair(first: Explanation, second: Explanation) -> None:
     for each in (first, second):
         if len(each.targets) != 1:
             raise DataError(
-                f"each explanation must have one target; that of {each.document_id!r} has {len(each.targets)}. "
+                f"each explanation must have one target; got {len(each.targets)} for {each.document_id!r}. "
                 "Pass a single target to explain()."
             )
 

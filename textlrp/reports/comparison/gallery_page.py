@@ -123,8 +123,8 @@ def _comparable(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
             )
         if len(each.targets) != 1:
             raise DataError(
-                f"each explanation of a gallery must have one target; that of {each.document_id!r} by {each.rule} "
-                f"has {len(each.targets)}. Pass a single target to explain()."
+                f"each explanation of a gallery must have one target; got {len(each.targets)} for "
+                f"{each.document_id!r} by {each.rule}. Pass a single target to explain()."
             )
     first = explanations[0]
     for each in explanations[1:]:
