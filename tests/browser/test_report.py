@@ -19,7 +19,7 @@ SHOWN = ".docs > li:not([hidden])"
 
 
 def posts(count: int = 45) -> list[Explanation]:
-    """Posts of three classes; every post has a word that no other post has, and every fifth post has the word orbit."""
+    """Posts of three classes. Each has a word that no other post has, and every fifth has the word orbit."""
     return [
         make_explanation(
             f"A text{' of the orbit' if n % 5 == 0 else ''} by reader {chr(97 + n // 26)}{chr(97 + n % 26)}z.",

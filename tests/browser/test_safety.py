@@ -59,7 +59,7 @@ def nothing_ran(it: Opened) -> None:
 
 
 def compared(browser: Browser, wild: str, tame: str, by_text: str = BY_TEXT, marks: re.Pattern[str] = MARK) -> None:
-    """Assert that both pages have the same elements, except those selected by ``by_text``, which must match ``marks``."""
+    """Assert that both pages have the same elements, except those in ``by_text``, which must match ``marks``."""
     with opened(browser, tame, policy=False) as it:
         expected = shape_of(it.page, by_text)
     with opened(browser, wild, policy=False) as it:

@@ -164,7 +164,7 @@ def _axe() -> str:
 
 
 def barriers(page: Page, within: str | None = None, *, colors_alone: bool = False) -> list[str]:
-    """Return the rule, element and reason of every violation that axe-core finds. The page must be open without policy.
+    """Return rule, element and reason of every violation that axe-core finds. The page must be open without policy.
 
     With ``colors_alone`` only color contrast is checked, for another color scheme of a page that was fully checked.
     """

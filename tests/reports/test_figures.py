@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from textlrp.reports.charts import figures
 from textlrp.reports.charts.axes import limits, spread_apart, ticks
-from textlrp.reports.charts.figures import MAX_POINTS, MAX_GROUPS
+from textlrp.reports.charts.figures import MAX_GROUPS, MAX_POINTS
 from textlrp.reports.charts.svg import SERIES, SERIES_COLORS
 from textlrp.reports.palette import palette
 

@@ -55,8 +55,8 @@ def write_report(
     ``sections`` adds a document map and evaluation results to a report of many. ``workers`` is the number of
     processes that create the pages of a folder, see :func:`report_folder`. The report is written completely or not at
     all. A page or report that is already at ``path`` is replaced; anything else there is an error, or with
-    ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises :class:`DataError` if ``path``
-    cannot be written or an item is not an Explanation, :class:`OptionError` for an unknown palette.
+    ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises :class:`DataError` if
+    ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an unknown palette.
     """
     if isinstance(explanations, Explanation):
         document_page(explanations, path, title=title, palette=palette, force=force)
