@@ -112,7 +112,7 @@ def test_pages_of_hostile_documents_show_them(browser: Browser, batch: int) -> N
 
 
 def names_in(results: Any) -> set[str]:
-    """Every string of the results that is a user's or a model's: all but what the page goes by."""
+    """Return all strings of the results that come from a user or a model, not those that the page interprets."""
     if isinstance(results, dict):
         return set().union(
             *(

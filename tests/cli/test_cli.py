@@ -222,7 +222,7 @@ def test_the_same_seed_gives_the_same_model(run: Run) -> None:
 def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
     outcome = run("train", "sample", "--model", "svm", "-o", "m")
     assert outcome.code == 0
-    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d %$", outcome.out, re.MULTILINE)
+    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d%$", outcome.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
@@ -323,7 +323,7 @@ def test_predict_prints_a_line_a_document(boe: Path, run: Run) -> None:
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labeled texts\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d% of 4 labeled texts\n", outcome.err)
 
 
 def test_predict_files_hold_what_is_printed(boe: Path, svm: Path, run: Run) -> None:

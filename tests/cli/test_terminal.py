@@ -52,7 +52,7 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "✓" in text
     assert "score 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ relevance of words", text)
-    assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
+    assert re.search(r"[+−]\d+\.\d+ bias", text)
     assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
 
 

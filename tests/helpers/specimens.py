@@ -1,4 +1,4 @@
-"""One page of each kind, with everything on it that a page of that kind can show."""
+"""One page of each kind, with everything that a page of that kind can show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Here ends what the model can read: all of this came too late for it.
 
 
 def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225") -> Explanation:
-    """The text above explained for one class, or for every class and two contrasts; tokens of every status."""
+    """Explain the text above for one class, or for every class and two contrasts, with tokens of every status."""
     tokens = split(TEXT)
     starts, read = tokens.spans[:, 0], np.array([form.isalpha() for form in tokens.forms])
     status = np.where(read, Status.READ, Status.NOT_A_WORD)
@@ -85,7 +85,7 @@ def corpus() -> str:
 
 @cache
 def gallery() -> str:
-    """The text under four rules."""
+    """The text explained by four rules."""
     rules = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)", "AlphaBeta(alpha=2.0, beta=1.0)")
     return gallery_page([replace(specimen(False, seed=n), rule=rule) for n, rule in enumerate(rules)])
 
@@ -112,7 +112,7 @@ def evaluation() -> str:
 
 @cache
 def notebook() -> str:
-    """Two cells that show the same explanation, and one of a single class, in a host with styles of its own."""
+    """Two cells with the same explanation, and one of a single class, in a host page with its own styles."""
     style = "body{font:20px serif;margin:0 1rem} b{color:#060} table td{border:1px solid red} input{margin:2em}"
     fragments = [notebook_fragment(specimen(many)) for many in (True, True, False)]
     return hosted(*fragments, style=style)
@@ -132,7 +132,7 @@ PAGES = {
 
 
 def slow(*values: object) -> object:
-    """Parameters of a test that `make test` leaves out."""
+    """Mark the parameters of a slow test, which `make test` leaves out."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 

@@ -137,7 +137,7 @@ def test_nothing_is_requested_and_nothing_runs() -> None:
         for script in re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL):
             digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
             assert f"script-src 'sha256-{digest}'" in page
-        assert parsed.count("script") == ('id="documents"' in page)  # a list has one of its own, to filter and sort
+        assert parsed.count("script") == ('id="documents"' in page)  # a list has one script, to filter and sort
         assert "url(" not in page
         assert "@import" not in page
     policy = next(value for _, name, value in parsed_policy() if name == "content" and "default-src" in value)
@@ -245,7 +245,7 @@ def test_sentences_are_bars_that_lead_into_the_text() -> None:
 
 
 def words_of(explanation: Explanation, **values: float) -> dict[str, np.ndarray]:
-    """One row of relevance with these values on these words, 0 elsewhere."""
+    """Return one row of relevance with these values for these words, and 0 for all others."""
     row = [[values.get(form, 0.0) for form in explanation.tokens.forms]]
     return {"relevance": np.array(row, np.float32)}
 
@@ -255,7 +255,7 @@ def test_a_word_says_how_often_it_was_seen_in_training() -> None:
     explanation = replace(explanation, **words_of(explanation, good=1.0, bad=-0.5, odd=0.1))
     page = document_page(explanation)
     assert re.findall(r'<b [^>]*data-n="(\d+)"', page) == ["312", "0"]
-    assert re.findall(r'tabindex="0">(\w+)</b>', page) == ["good", "bad"]  # the strong ones are in the tab order
+    assert re.findall(r'tabindex="0">(\w+)</b>', page) == ["good", "bad"]  # strongly relevant words can be focused
 
 
 def test_the_foot_names_the_day_the_page_was_written(monkeypatch: pytest.MonkeyPatch) -> None:

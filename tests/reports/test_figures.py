@@ -58,13 +58,13 @@ def shapes(svg: str, attribute: str, value: str) -> list[str]:
 
 
 def points(path: str) -> list[tuple[float, float]]:
-    """The points of a line or of the places of marks."""
+    """Return the points of a line, or the positions of marks."""
     numbers = [float(number) for number in re.findall(r"[\d.]+", path.replace("h0", ""))]
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def lines(svg: str) -> list[ElementTree.Element]:
-    """The lines of a chart, the last first: elements whose path has a gap or an end."""
+    """Return the lines of a chart, the last line first: elements whose path has a gap or an end."""
     return [element for element in ElementTree.fromstring(svg) if (element.get("d") or "").endswith("h0")]
 
 
@@ -153,7 +153,7 @@ def test_deletion_has_a_line_and_a_name_for_each_method() -> None:
     assert f"LRP epsilon {100 * protocol['curves'][0]['accuracy'][-1]:.1f}%" in label
 
 
-def test_lines_are_told_apart_without_color() -> None:
+def test_lines_are_distinct_without_color() -> None:
     svg = deletion_figure(make_results()["deletion"]["protocols"][0])
     elements = list(ElementTree.fromstring(svg))
     looks = []
@@ -166,7 +166,7 @@ def test_lines_are_told_apart_without_color() -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-3, 0.1])
 def test_a_chart_can_be_read_back(scale: float) -> None:
-    """The pixels of lines and bands are the data, at the scale that the tick labels give."""
+    """Lines and bands in pixels give the data back, by the scale of the tick labels."""
     protocol = make_results()["deletion"]["protocols"][0]
     curves = protocol["curves"]
     for one in curves:
@@ -232,7 +232,7 @@ def test_a_gap_stays_a_gap_and_a_single_point_is_seen() -> None:
     (line,) = lines(deletion_figure({"title": "", "curves": [curve("m", [1.0, 0.9, None, 0.8, 0.7, None, 0.4])]}))
     parts = (line.get("d") or "").split("M")[1:]
     assert [len(points(part)) for part in parts] == [2, 2, 1]
-    assert line.get("stroke-linecap") == "round"  # what makes a line without length a dot
+    assert line.get("stroke-linecap") == "round"  # makes a line of length 0 visible as a dot
 
 
 def test_more_methods_than_colors_are_thin_and_gray_but_named() -> None:
@@ -243,7 +243,7 @@ def test_more_methods_than_colors_are_thin_and_gray_but_named() -> None:
     assert sum(line.get("class") == "soft" for line in lines(svg)) == 19 - len(SERIES)
 
 
-def test_words_put_back_are_called_so() -> None:
+def test_the_axis_of_an_insertion_names_inserted_words() -> None:
     assert "words inserted" in texts(
         deletion_figure({"title": "", "mode": "insert", "curves": [curve("m", [0.0, 1.0])]})
     )
@@ -330,7 +330,7 @@ def test_names_are_apart_in_order_and_inside(wanted: list[float], gap: float) ->
     assert all(-1e-6 <= place <= 300.0 + 1e-6 for place in places)
 
 
-def test_names_that_have_room_stay_where_they_are() -> None:
+def test_names_that_do_not_overlap_are_not_moved() -> None:
     assert spread_apart([10.0, 200.0, 100.0], 15, 0, 300) == [10.0, 200.0, 100.0]
     assert spread_apart([100.0, 100.0], 20, 0, 300) == [90.0, 110.0]
 

@@ -1,4 +1,4 @@
-"""One document under several rules, side by side."""
+"""The gallery page: one document explained by several rules and methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.comparison.gallery_page import FULL_TEXT, PANEL_PASSAGE, galleries_page, gallery_page
+from textlrp.reports.comparison.gallery_page import FULL_PANEL_TEXT, PANEL_PASSAGE, galleries_page, gallery_page
 
 RULES = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)")
 
@@ -63,7 +63,7 @@ def test_agreement_is_with_the_first_panel() -> None:
     assert "Rank correlation with the first panel −1.00; top words in common 0%" in said
 
 
-def test_a_note_stands_in_the_panels_of_its_method() -> None:
+def test_a_note_is_in_the_panels_of_its_method() -> None:
     why = make_explanation()
     said = Page(gallery_page([why, replace(why, method="grad-cam")], notes={"grad-cam": "Asked for as CAM."})).said()
     assert said.count("Asked for as CAM.") == 1
@@ -71,9 +71,9 @@ def test_a_note_stands_in_the_panels_of_its_method() -> None:
 
 
 def test_a_long_text_shows_a_passage_says_so_and_has_the_whole() -> None:
-    short = " ".join(["word"] * (FULL_TEXT // 5))
+    short = " ".join(["word"] * (FULL_PANEL_TEXT // 5))
     assert "characters" not in Page(gallery_page(under_rules(short))).said()
-    long = " ".join(["word"] * (FULL_TEXT // 2))
+    long = " ".join(["word"] * (FULL_PANEL_TEXT // 2))
     page = Page(gallery_page(under_rules(long)))
     assert page.texts[3:] == [long] * 3
     assert len(set(page.texts[:3])) == 1
@@ -95,7 +95,7 @@ def test_several_documents_are_sections_read_one_at_a_time() -> None:
     assert alive == [0, 1, 2]
 
 
-def test_it_is_written_whole(tmp_path: Path) -> None:
+def test_the_page_is_written_completely(tmp_path: Path) -> None:
     page = gallery_page(under_rules(), tmp_path / "g.html")
     assert (tmp_path / "g.html").read_text() == page
     with pytest.raises(DataError, match="Make it first"):
@@ -104,14 +104,14 @@ def test_it_is_written_whole(tmp_path: Path) -> None:
 
 def test_explanations_that_do_not_belong_together_are_refused() -> None:
     why = make_explanation()
-    for wrong, what in (
+    for other, what in (
         (make_explanation("another text"), "documents"),
         (replace(why, document_id="doc-2"), "documents"),
         (replace(why, model="boe-7"), "models: 'cnn-0123abcd' and 'boe-7'"),
         (make_explanation(targets=(1,)), "targets: 'sci.med' and 'sci.space'"),
     ):
         with pytest.raises(DataError, match=what):
-            gallery_page([why, wrong])
+            gallery_page([why, other])
     with pytest.raises(DataError, match="one target; got 2"):
         gallery_page([make_explanation(targets=(0, 1))])
     with pytest.raises(DataError, match="explanations must contain at least one"):

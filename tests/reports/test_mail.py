@@ -21,7 +21,7 @@ from textlrp.records import Tokens
 from textlrp.reports.document import mail_fragment
 from textlrp.reports.palette import palette, palette_names
 
-# what GitHub's sanitizer keeps
+# the elements that GitHub's sanitizer keeps
 GITHUB_TAGS = set(
     re.findall(
         r"\w+",
@@ -37,7 +37,7 @@ VOID = {"br", "hr"}
 
 
 class Fragment(HTMLParser):
-    """The words in order, each with the open tags and styles around it; the lines of the marked text."""
+    """The words of a fragment in order, each with its open tags and styles, and the lines of the marked text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Fragment(HTMLParser):
 
 
 def text_of(html: str) -> str:
-    """The marked text of a fragment, its lines joined, its spaces made plain."""
+    """Return the marked text of a fragment, with its lines joined and its spaces as plain spaces."""
     (inside,) = re.findall(r"<hr[^>]*>\n<div[^>]*>\n?(.*?)\n?</div>\n<hr", html, flags=re.DOTALL)
     lines = re.findall(r'<div dir="auto">(.*?)</div>', inside, flags=re.DOTALL)
     texts = ["".join(text for text, _ in Fragment(line).pieces) for line in lines]

@@ -19,7 +19,7 @@ def test_ink_is_readable_on_every_strength_of_highlight(name: str, screen: str) 
 
 
 @pytest.mark.parametrize(("name", "screen"), SCREENS)
-def test_unread_text_and_notes_are_readable(name: str, screen: str) -> None:
+def test_ignored_text_and_notes_are_readable(name: str, screen: str) -> None:
     shades: Shades = getattr(palette(name), screen)
     for ground in (shades.paper, shades.panel):
         assert contrast(rgb(shades.soft), rgb(ground)) >= 4.5

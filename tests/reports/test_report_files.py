@@ -82,7 +82,7 @@ def ids(page: str) -> list[str]:
     return re.findall(r' id="([^"]+)"', page)
 
 
-def test_every_link_of_a_page_leads_somewhere() -> None:
+def test_every_link_of_a_page_has_a_target() -> None:
     page = list_page(
         some(12), sections=ReportSections(lambda: np.random.default_rng(0).normal(size=(12, 2)), "chance")
     )
@@ -127,7 +127,7 @@ def test_the_file_of_words_names_the_documents_of_each(tmp_path: Path) -> None:
         assert found_in(script, word) == [n for n, text in enumerate(texts) if word in text.lower().replace("<", " ")]
 
 
-def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     folder = report_folder(some(3), tmp_path / "report")
     write_report(some(2), folder)
     assert len(list((folder / "documents").iterdir())) == 2
@@ -141,7 +141,7 @@ def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_a_folder_that_fails_leaves_the_former_one(tmp_path: Path) -> None:
+def test_a_failed_report_leaves_the_earlier_one(tmp_path: Path) -> None:
     def breaks() -> Iterator[Explanation]:
         yield from some(2)
         raise RuntimeError("the model broke")
@@ -180,7 +180,7 @@ def test_a_killed_worker_process_is_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_report_of_no_document_says_so(tmp_path: Path) -> None:
+def test_a_report_of_no_document_shows_zero(tmp_path: Path) -> None:
     folder = report_folder([], tmp_path / "report")
     assert "0 documents." in (folder / "index.html").read_text(encoding="utf-8")
 
@@ -200,7 +200,7 @@ def test_deletion_curves_of_an_evaluation_are_shown() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(3, 60), st.integers(0, 99), st.integers(1, 12))
-def test_a_map_keeps_inside_and_its_names_apart(count: int, seed: int, classes: int) -> None:
+def test_points_are_inside_the_map_and_names_do_not_overlap(count: int, seed: int, classes: int) -> None:
     random = np.random.default_rng(seed)
     summary = Summary()
     for n in range(count):
@@ -218,7 +218,7 @@ def test_a_map_keeps_inside_and_its_names_apart(count: int, seed: int, classes: 
             assert abs(one.y - other.y) >= LINE - 0.11 or abs(one.x - other.x) >= apart - 0.11
 
 
-def test_places_that_are_all_the_same_make_no_map() -> None:
+def test_equal_positions_make_no_map() -> None:
     summary = Summary()
     for explanation in some(5):
         summary.add(explanation)

@@ -14,7 +14,7 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import FRAGMENT_MARK
-from textlrp.reports.mail import legend, marked_lines
+from textlrp.reports.mail import mail_legend, marked_lines
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import view
@@ -77,7 +77,7 @@ def mail_fragment(
         target=doc.targets[row],
         others=[doc.targets[other] for other in highest_first if other != row],
         lines=marked_lines(explanation, row, shades),
-        legend=legend(explanation, row, shades),
+        legend=mail_legend(explanation, row, shades),
         shades=shades,
         palette=colors,
     )

@@ -50,7 +50,7 @@ def marked_lines(explanation: Explanation, row: int, shades: Shades) -> list[lis
     return [[_mark(run, shades) for run in _kept_spaces(line)] for line in lines_of(grapheme_runs(explanation, row))]
 
 
-def legend(explanation: Explanation, row: int, shades: Shades) -> Legend:
+def mail_legend(explanation: Explanation, row: int, shades: Shades) -> Legend:
     """Create the legend of :func:`marked_lines`."""
     largest = float(np.abs(shown_relevance(explanation, [row])).max(initial=0.0))
 

@@ -30,7 +30,7 @@ from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
-TOP_WORDS = 8
+LISTED_WORDS = 8
 """Words listed that support a class, and that oppose it; phrases listed."""
 
 SENTENCES = range(2, 161)
@@ -192,7 +192,7 @@ def _top_phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
         words = " ".join(explanation.text[phrase.start : phrase.end].split())
         total, filters = seen.get(words, (0.0, 0))
         seen[words] = (total + float(phrase.relevance[row]), filters + 1)
-    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:TOP_WORDS]
+    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:LISTED_WORDS]
     largest = abs(order[0][1][0]) if order else 0.0
     return tuple(
         TopRow(
@@ -211,7 +211,7 @@ def _top_rows(words: Sequence[str], sums: np.ndarray, counts: np.ndarray, sign: 
     """Return the words with the largest relevance of one sign; bars are relative to the largest of both signs."""
     largest = float(np.abs(sums).max(initial=0.0))
     digits = decimals(largest)
-    order = np.argsort(-sign * sums, kind="stable")[:TOP_WORDS]
+    order = np.argsort(-sign * sums, kind="stable")[:LISTED_WORDS]
     return tuple(
         TopRow(
             words[w],

@@ -16,7 +16,7 @@ from textlrp.reports.corpus.summary import Row
 
 WIDTH, HEIGHT, MARGIN = 960, 560, 26
 
-MAX_POINTS = 2_000
+MAX_MAP_POINTS = 2_000
 """Maximum number of documents on a map; of more documents, an evenly spaced part is shown."""
 
 MIN_DOCUMENTS = 3
@@ -68,7 +68,7 @@ def document_map(positions: NDArray[np.floating], rows: Sequence[Row], classes: 
         return None
     x, y = fitted(positions, ends, (MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN))
     x, y = np.clip(x, 6, WIDTH - 6), np.clip(y, 6, HEIGHT - 6)
-    shown = evenly(finite, MAX_POINTS)
+    shown = evenly(finite, MAX_MAP_POINTS)
     points = tuple(Point(round(float(x[n]), 1), round(float(y[n]), 1), rows[n]) for n in shown.tolist())
     of_class = np.array([row.predicted for row in rows])
     names = [

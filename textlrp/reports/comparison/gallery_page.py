@@ -22,7 +22,7 @@ from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import DocumentView, view
 from textlrp.reports.view_titles import start_title
 
-FULL_TEXT = 1200
+FULL_PANEL_TEXT = 1200
 """A text of at most this many characters is shown in full in every panel."""
 
 PANEL_PASSAGE = 900
@@ -85,7 +85,7 @@ def galleries_page(
     colors = palette_of(palette)
     parts, docs, most = [], [], 0
     for explanations in documents:
-        part = shared_passage(_comparable(explanations), full_text=FULL_TEXT, limit=PANEL_PASSAGE)
+        part = shared_passage(_comparable(explanations), full_text=FULL_PANEL_TEXT, limit=PANEL_PASSAGE)
         panels = _panels(explanations, part, notes or {})
         # the number of sections is not known yet, so each has a heading, which CSS hides if it is the only one
         parts.append(
