@@ -229,7 +229,7 @@ def test_report_against_another_model(run: Run) -> None:
     page = Path("c.html").read_text()
     assert page.count('<details id="d') == 80
     assert "20newsgroups-cnn vs. 20newsgroups-boe" in page
-    assert "documents get the same class from both" in page
+    assert "documents have the same predicted class" in page
     distances = [float(found) for found in re.findall(r'class="far"><span class="num">(.*?)<', page)]
     assert distances == sorted(distances, reverse=True)
     assert len(page.encode()) < 3_000_000
@@ -245,7 +245,7 @@ def test_report_against_a_rule_a_method_and_other_classes(models: Path, run: Run
         return Path("c.html").read_text()
 
     assert "LRP-ε (ε = 1e-06) vs. LRP-γ (γ = 0.25)" in page("boe", "--against-rule", "gamma")
-    assert "LRP-0 against Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
+    assert "LRP-0 vs. Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
     assert "do not have the same classes" in page("boe", "--against", models / "two")
     assert "Both sides explain the score of med." in page("boe", "--against", models / "two", "--target", "med")
     assert "<bdi>the doctor" in page("boe", "--rule", "gamma", "--target", "space")

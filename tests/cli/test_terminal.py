@@ -53,7 +53,7 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "score 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ relevance of words", text)
     assert re.search(r"[+−]\d+\.\d+ bias", text)
-    assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
+    assert re.search(r"[+−]\d+\.\d+ stabilizer", text)
 
 
 def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
