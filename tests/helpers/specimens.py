@@ -1,4 +1,4 @@
-"""One page of each kind, with everything that a page of that kind can show."""
+"""One page of each kind, with everything on it that a page of that kind can show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Here ends what the model can read: all of this came too late for it.
 
 
 def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225") -> Explanation:
-    """Explain the text above for one class, or for every class and two contrasts, with tokens of every status."""
+    """The text above explained for one class, or for every class and two contrasts; tokens of every status."""
     tokens = split(TEXT)
     starts, read = tokens.spans[:, 0], np.array([form.isalpha() for form in tokens.forms])
     status = np.where(read, Status.READ, Status.NOT_A_WORD)
@@ -59,7 +59,7 @@ def document(many: bool) -> str:
 
 @cache
 def documents(many: bool = True) -> str:
-    """A list: correct, incorrect, without a label, without a word that the model reads."""
+    """A list: right, wrong, without a label, without a word read."""
     ignored = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
     unlabeled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
     return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabeled, ignored], title="Four")
@@ -67,7 +67,7 @@ def documents(many: bool = True) -> str:
 
 @cache
 def corpus() -> str:
-    """A list that is long enough for an overview, with a map and deletion curves."""
+    """A list that is long enough for an overview, with a map and how good the explanations are."""
     places = np.random.default_rng(0).normal(size=(42, 2))
     words = TEXT.split()
     texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(42)]
@@ -77,15 +77,13 @@ def corpus() -> str:
         )
         for n, text in enumerate(texts)
     ]
-    sections = ReportSections(
-        map_positions=lambda: places, map_description="synthetic", evaluation=make_results(documents=40)
-    )
+    sections = ReportSections(lambda: places, "synthetic positions", make_results(documents=40))
     return list_page(explanations, title="A corpus", sections=sections)
 
 
 @cache
 def gallery() -> str:
-    """The text explained by four rules."""
+    """The text under four rules."""
     rules = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)", "AlphaBeta(alpha=2.0, beta=1.0)")
     return gallery_page([replace(specimen(False, seed=n), rule=rule) for n, rule in enumerate(rules)])
 
@@ -112,7 +110,7 @@ def evaluation() -> str:
 
 @cache
 def notebook() -> str:
-    """Two cells with the same explanation, and one of a single class, in a host page with its own styles."""
+    """Two cells that show the same explanation, and one of a single class, in a host with styles of its own."""
     style = "body{font:20px serif;margin:0 1rem} b{color:#060} table td{border:1px solid red} input{margin:2em}"
     fragments = [notebook_fragment(specimen(many)) for many in (True, True, False)]
     return hosted(*fragments, style=style)
@@ -132,7 +130,7 @@ PAGES = {
 
 
 def slow(*values: object) -> object:
-    """Mark the parameters of a slow test, which `make test` leaves out."""
+    """Parameters of a test that `make test` leaves out."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 

@@ -79,17 +79,17 @@ def test_a_page_of_everything_stays_light_and_its_links_lead_somewhere() -> None
 def test_what_came_out_stands_first_in_plain_words() -> None:
     first = said(whole()).split("Does deleting the relevant words")[0]
     right, wrong = (make_results()["deletion"]["protocols"][n]["curves"] for n in (0, 1))
-    assert "The model classifies 81.2% of 7,532 documents rightly." in first
+    assert "The model classifies 81.2 % of 7,532 documents rightly." in first
     assert (
         "On 3,100 rightly classified documents, deleting the 10 words that LRP epsilon names most relevant lowers "
-        f"accuracy from 100.0% to {100 * right[0]['accuracy'][10]:.1f}%; 10 random words: to "
-        f"{100 * right[-2]['accuracy'][10]:.1f}%."
+        f"accuracy from 100.0 % to {100 * right[0]['accuracy'][10]:.1f} %; 10 random words: to "
+        f"{100 * right[-2]['accuracy'][10]:.1f} %."
     ) in first
     assert "On 940 wrongly classified documents, deleting the 10 words that LRP epsilon names most adverse" in first
-    assert f"raises accuracy from 0.0% to {100 * wrong[0]['accuracy'][10]:.1f}%" in first
+    assert f"raises accuracy from 0.0 % to {100 * wrong[0]['accuracy'][10]:.1f} %" in first
     assert "weighted by LRP element-wise: the explanatory power index is 0.8121, with uniform 0.6208." in first
     assert "glued from 10 sentences, the strongest word of LRP epsilon" in first
-    assert "in 91.0% of the cases; a random word in 21.0%." in first
+    assert "in 91.0 % of the cases; a random word in 21.0 %." in first
 
 
 def test_every_measure_is_explained_and_sourced() -> None:
@@ -160,10 +160,10 @@ def test_the_summing_sentence_takes_what_there_is() -> None:
         "name": "right", "documents": 1, "curves": [{"method": "M", "accuracy": [1.0, 0.5, 0.25]}]
     }  # fmt: skip
     assert plain(told(protocol)).endswith(
-        "deleting the 2 words that M names most relevant lowers accuracy from 100.0% to 25.0%."
+        "deleting the 2 words that M names most relevant lowers accuracy from 100.0 % to 25.0 %."
     )
     still = told(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
-    assert plain(still).endswith("the 1 word that M names most relevant leaves accuracy at 100.0%.")
+    assert plain(still).endswith("the 1 word that M names most relevant leaves accuracy at 100.0 %.")
     assert told(protocol | {"name": "another"}) == ()
     assert told(protocol | {"curves": []}) == ()
     assert told(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()
@@ -312,7 +312,7 @@ def test_other_things_than_results_are_refused() -> None:
 def test_findings_leave_out_what_was_not_measured() -> None:
     assert findings({}) == []
     assert [plain(one) for one in findings({"accuracy": 0.5})] == [
-        "The model classifies 50.0% of – documents rightly."
+        "The model classifies 50.0 % of – documents rightly."
     ]
     one = {"rows": [{"weighting": "w", "epi": 0.5}]}
     assert plain(findings({"vectors": one})[0]).endswith("power index is 0.5000.")
@@ -336,7 +336,7 @@ def test_times_are_for_people(seconds: float | None, text: str) -> None:
 
 def test_shares_keep_their_sign_and_stay_on_one_line() -> None:
     assert [share_text(value) for value in (0.0, 0.5, 1.2, -0.03)] == [
-        "0.0%", "50.0%", "120.0%", "−3.0%"
+        "0.0\u00a0%", "50.0\u00a0%", "120.0\u00a0%", "−3.0\u00a0%"
     ]  # fmt: skip
 
 
@@ -344,4 +344,4 @@ def test_numbers_of_numpy_are_numbers() -> None:
     results = make_results(documents=40)
     results["pointing"]["rows"][0]["accuracy"] = np.float32(0.5)
     results["vectors"]["maps"][0]["x"] = np.asarray(results["vectors"]["maps"][0]["x"])
-    assert "50.0%" in said(evaluation_page(results))
+    assert "50.0 %" in said(evaluation_page(results))

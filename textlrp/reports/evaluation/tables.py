@@ -172,7 +172,7 @@ def interval_text(
 
 def share_text(value: float) -> str:
     """A share in percent, which may be negative or above one; no line ends before its sign."""
-    text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)}%"
+    text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)} %"
     return text.replace(" ", "\u00a0")
 
 
