@@ -203,6 +203,12 @@ def test_top_words_are_on_the_side_of_their_sign() -> None:
     assert re.search(r"Supports the class ?good ?×2 ?\+1\.50 ?Opposes the class ?bad ?−0\.50", said)
 
 
+def test_top_words_of_a_contrast_name_both_classes() -> None:
+    explanation = make_explanation("good bad", targets=((0, 1),))
+    said = Page(document_page(replace(explanation, **words_of(explanation, good=1.0, bad=-0.5)))).said()
+    assert re.search(r"Supports sci\.med ?good ?\+1\.00 ?Supports sci\.space ?bad ?−0\.50", said)
+
+
 def test_one_target_has_numbers_and_no_switch() -> None:
     parsed = Page(document_page(make_explanation("good bad", relevance=np.array([[2.0, -0.5]], np.float32))))
     marks = [(name, value) for tag, name, value in parsed.attributes if tag == "b" and name in ("style", "data-v")]
@@ -269,8 +275,8 @@ def test_ignored_text_is_gray_and_has_a_reason() -> None:
     assert "<i>42</i>" in page
     assert '<i class="unknown" title="ignored by the model: unknown word">zzz</i>' in page
     assert 'maximum length">last</i>' in page
-    key = Page(page).said()
-    assert "gray: ignored by the model (skipped range; not a word; unknown word; truncated" in key
+    legend = Page(page).said()
+    assert "gray: ignored by the model (skipped range; not a word; unknown word; truncated" in legend
     assert "gray: ignored" not in Page(document_page(make_explanation("all words"))).said()
 
 
