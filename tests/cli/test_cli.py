@@ -222,7 +222,7 @@ def test_the_same_seed_gives_the_same_model(run: Run) -> None:
 def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
     outcome = run("train", "sample", "--model", "svm", "-o", "m")
     assert outcome.code == 0
-    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d %$", outcome.out, re.MULTILINE)
+    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d%$", outcome.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
@@ -245,7 +245,7 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert outcome.err == "accuracy: 100.0 % of 2 labeled texts\n"
+    assert outcome.err == "accuracy: 100.0% of 2 labeled texts\n"
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
@@ -331,7 +331,7 @@ def test_predict_prints_a_line_a_document(boe: Path, run: Run) -> None:
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labeled texts\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d% of 4 labeled texts\n", outcome.err)
 
 
 def test_predict_files_hold_what_is_printed(boe: Path, svm: Path, run: Run) -> None:
@@ -610,7 +610,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
-        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "palette 'pink'", "orange-purple")
+        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "got 'pink'", "orange-purple")
     refused(run("report", svm, table, "--evaluation", "no", "--against-rule", "zero", "-o", "o.html"), "--evaluation")
     assert not Path("other").exists()
 

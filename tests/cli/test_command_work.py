@@ -125,7 +125,7 @@ def test_vectors_may_be_those_of_a_bundled_model(
 
 def test_a_bag_of_words_has_no_vectors(svm: TextClassifier, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="bag of words"):
-        lookup_vectors(str(svm.save(tmp_path / "m")))
+        vectors_of(str(svm.save(tmp_path / "m")))
 
 
 def test_an_unknown_kind_names_the_three() -> None:

@@ -196,7 +196,7 @@ def test_methods_may_be_repeated_or_separated_by_commas(models: Path, run: Run) 
         names = re.findall(r"<h3><bdi>(.*?)</bdi>", Path("g.html").read_text())
         assert names == ["Class activation map (CAM)", "LRP-ε (ε = 1e-06)", "Occlusion"]
     assert run(*given, "--rules", "gamma", "--target", "med", "--versus", "space").code == 0
-    assert "<bdi>med</bdi>, not <bdi>space</bdi>" in Path("g.html").read_text()
+    assert "<bdi>med</bdi> and not <bdi>space</bdi>" in Path("g.html").read_text()
 
 
 def test_a_gallery_of_many_texts_takes_a_dozen(run: Run) -> None:
@@ -218,7 +218,7 @@ def test_what_a_gallery_cannot_be_asked(models: Path, run: Run) -> None:
     refused(run(*given, "--rules", "zero", "--phrases", "3", *page), "--phrases")
     refused(run(*given, "--rules", "zero", "--method", "cam", *page), "'cam' needs a CNNClassifier")
     refused(run(*given, "--rules", "zero", "--target", "med", "--target", "space", *page), "explains one class")
-    refused(run(*given, "--rules", "zero", "--target", "all", *page), "3 targets")
+    refused(run(*given, "--rules", "zero", "--target", "all", *page), "one target; got 3")
     refused(run(*given, "--rules", "zero", "--target", "mad", *page), "'mad'")
     refused(run(*given, "--method", "", *page), "shap; got ''")
 
@@ -228,8 +228,8 @@ def test_report_against_another_model(run: Run) -> None:
     assert outcome == (0, "wrote c.html\n", "")
     page = Path("c.html").read_text()
     assert page.count('<details id="d') == 80
-    assert "20newsgroups-cnn against 20newsgroups-boe" in page
-    assert "documents get the same class from both" in page
+    assert "20newsgroups-cnn vs. 20newsgroups-boe" in page
+    assert "documents have the same predicted class" in page
     distances = [float(found) for found in re.findall(r'class="far"><span class="num">(.*?)<', page)]
     assert distances == sorted(distances, reverse=True)
     assert len(page.encode()) < 3_000_000
@@ -244,8 +244,8 @@ def test_report_against_a_rule_a_method_and_other_classes(models: Path, run: Run
         assert (outcome.code, outcome.err) == (0, "")
         return Path("c.html").read_text()
 
-    assert "LRP-ε (ε = 1e-06) against LRP-γ (γ = 0.25)" in page("boe", "--against-rule", "gamma")
-    assert "LRP-0 against Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
+    assert "LRP-ε (ε = 1e-06) vs. LRP-γ (γ = 0.25)" in page("boe", "--against-rule", "gamma")
+    assert "LRP-0 vs. Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
     assert "do not have the same classes" in page("boe", "--against", models / "two")
     assert "Both sides explain the score of med." in page("boe", "--against", models / "two", "--target", "med")
     assert "<bdi>the doctor" in page("boe", "--rule", "gamma", "--target", "space")

@@ -51,9 +51,9 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "doc-1: sci.space, score 2.00" in text
     assert "✓" in text
     assert "score 2.00 = " in text
-    assert re.search(r"[+−]\d+\.\d+ on the words", text)
-    assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
-    assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
+    assert re.search(r"[+−]\d+\.\d+ relevance of words", text)
+    assert re.search(r"[+−]\d+\.\d+ bias", text)
+    assert re.search(r"[+−]\d+\.\d+ stabilizer", text)
 
 
 def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
@@ -101,7 +101,7 @@ def test_a_text_without_a_word_says_so() -> None:
     why = make_explanation("12 34", targets=(0,))
     assert not (why.status == Status.READ).any()
     assert "the model read no word of this text" in shown(why)
-    assert "on the words" in shown(why)
+    assert "relevance of words" in shown(why)
 
 
 def test_no_escape_sequence_passes_from_a_text_or_a_name() -> None:

@@ -30,7 +30,7 @@ from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.torch_module.wrapping import wrap
 from textlrp.records import STARTS
-from textlrp.reports.balance import balances
+from textlrp.reports.balance import score_breakdowns
 
 WORDS = sorted({word for text in TEXTS for word in text.split()})
 DISTINCT = [name for place, name in enumerate(PRESETS) if PRESETS[name] not in list(PRESETS.values())[:place]]
@@ -332,11 +332,11 @@ def test_a_centered_start_belongs_to_lrp() -> None:
 @pytest.mark.parametrize("name", ["svm", "cnn"])
 def test_the_score_breakdown_adds_up_and_names_the_mean(name: str) -> None:
     why: Explanation = explain(model(name), TEXTS[0], rule="alpha1-beta0", target=["autos", ("autos", "med")])
-    single, contrast = balances(why)
+    single, contrast = score_breakdowns(why)
     assert single.mean is not None
     assert contrast.mean is None
     for balance, score in zip((single, contrast), why.target_scores, strict=True):
-        assert balance.left_over is None
-        parts = [balance.on_words, *(part.value for part in balance.absorbed), balance.mean or "0"]
+        assert balance.remainder is None
+        parts = [balance.words, *(part.value for part in balance.absorbed), balance.mean or "0"]
         assert sum(float(part.replace("\N{MINUS SIGN}", "-")) for part in parts) == pytest.approx(score, abs=0.03)
     assert f"{single.mean} mean score over classes" in single.line

@@ -16,7 +16,7 @@ from textlrp.records import Status
 from textlrp.reports.comparison.comparison_page import comparison_page
 from textlrp.reports.comparison.gallery_page import gallery_page
 from textlrp.reports.corpus.report_files import list_page
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.document import document_page, notebook_fragment
 from textlrp.reports.evaluation.evaluation_page import evaluation_page
 
@@ -77,8 +77,8 @@ def corpus() -> str:
         )
         for n, text in enumerate(texts)
     ]
-    beside = Beside(places=lambda: places, about="hand-made", evaluation=make_results(documents=40))
-    return list_page(explanations, title="A corpus", beside=beside)
+    sections = ReportSections(lambda: places, "synthetic positions", make_results(documents=40))
+    return list_page(explanations, title="A corpus", sections=sections)
 
 
 @cache

@@ -305,7 +305,7 @@ def test_other_things_than_results_are_refused() -> None:
         evaluation_page([])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="'sanity' part"):
         evaluation_page({"sanity": "good"})
-    with pytest.raises(OptionError, match="palette 'pink'"):
+    with pytest.raises(OptionError, match="got 'pink'"):
         evaluation_page({}, palette="pink")
 
 

@@ -29,7 +29,7 @@ from textlrp.models.nets import NetClassifier
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import with_targets
 
 
@@ -64,9 +64,9 @@ def report_corpus(
     whys = explain_corpus(model, known.resolve(documents), targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
-    beside = Beside(mapped.places, mapped.about, results)
+    sections = ReportSections(mapped.places, mapped.about, results)
     written = write_report(
-        _seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers, force=force
+        _seen(shown, mapped.add), path, title=title, palette=palette, sections=sections, workers=workers, force=force
     )
     known.warn()
     return written

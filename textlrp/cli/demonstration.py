@@ -79,7 +79,7 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, log: Log = sil
 
 def starting_vectors() -> Vectors:
     """The word vectors that the demo on the sample posts starts from: those of the bundled CNN."""
-    return lookup_vectors("20newsgroups-cnn")
+    return vectors_of("20newsgroups-cnn")
 
 
 def _demo_parts(seed: int, log: Log) -> tuple[Corpus, Corpus, CNNClassifier, str]:

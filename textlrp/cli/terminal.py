@@ -14,7 +14,7 @@ from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
 from textlrp.records import Listing
 from textlrp.relevant_words import WordRelevance
-from textlrp.reports.balance import balances
+from textlrp.reports.balance import score_breakdowns
 from textlrp.reports.numbers import decimals, number, percentage
 
 NARROW = 70
@@ -80,7 +80,7 @@ def _conservation(explanation: Explanation, row: int) -> Text:
     """Where the score went, of one target."""
     what = "difference of the scores" if isinstance(explanation.targets[row], tuple) else "score"
     of = f" of {printable(explanation.target_names[row])}" if len(explanation.targets) > 1 else ""
-    return Text(f"{what}{of} {balances(explanation)[row].line}", style="dim")
+    return Text(f"{what}{of} {score_breakdowns(explanation)[row].line}", style="dim")
 
 
 def print_listing(listing: Listing, console: Console) -> None:

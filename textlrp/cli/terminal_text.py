@@ -16,7 +16,7 @@ from rich.text import Text
 
 from textlrp.explanation import Explanation
 from textlrp.records import Status
-from textlrp.reports.lines import lines_of, strength, whole_letters
+from textlrp.reports.lines import grapheme_runs, lines_of, strength
 from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
 from textlrp.text.invisible import control_symbol
@@ -71,8 +71,8 @@ def look_of(console: Console, *, light: bool = False) -> Look:
     if console.color_system == "truecolor":
         shades = palette("red-blue").light if light else palette("red-blue").dark
         return Look(
-            _grounds(_blends(shades.speaks_for, shades), shades.ink, Style(underline=True)),
-            _grounds(_blends(shades.speaks_against, shades), shades.ink, Style(italic=True)),
+            _grounds(_blends(shades.supports, shades), shades.ink, Style(underline=True)),
+            _grounds(_blends(shades.opposes, shades), shades.ink, Style(italic=True)),
             dim,
         )
     if console.color_system == "256":
@@ -141,7 +141,7 @@ def print_text(explanation: Explanation, row: int, console: Console, look: Look,
 
 
 def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -> Iterator[Text]:
-    told = [_summarized_if_long(run) for run in whole_letters(explanation, row)]
+    told = [_summarized_if_long(run) for run in grapheme_runs(explanation, row)]
     blank: list[Text] | None = None  # lines that wait for one with words on it; none do before the first
     for line in lines_of(told):
         marked = Text(tab_size=8)

@@ -67,11 +67,11 @@ def new_model(
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:
-        model.set_params(vectors=lookup_vectors(str(vectors)) if str(vectors) in bundled() else vectors)
+        model.set_params(vectors=vectors_of(str(vectors)) if str(vectors) in bundled() else vectors)
     return model
 
 
-def lookup_vectors(name: str) -> Vectors:
+def vectors_of(name: str) -> Vectors:
     """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
     model = load_folder(name)
     if not isinstance(model, NetClassifier):
