@@ -20,10 +20,10 @@ from arras2017_page import write_page
 from pointing import SETTINGS, SIZES
 
 import textlrp
-from textlrp.evaluation.deletion import PROTOCOLS, documents_of, order_of, still_correct
-from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus, word_relevances
+from textlrp.evaluation.deletion import DELETION_PROTOCOLS, deletion_order, protocol_documents, still_correct
+from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
 from textlrp.evaluation.running.evaluate_corpus import evaluate
-from textlrp.evaluation.running.plan import SLOW_METHODS, Evaluation, usual_methods
+from textlrp.evaluation.running.plan import SLOW_METHODS, EvaluationPlan, default_methods
 from textlrp.models.word_paths import path_scores
 
 PAPER = frozenset({"deletion", "vectors"})
@@ -130,34 +130,34 @@ class Bench:
             plan=self._plan(name, model),
             model_name=name,
             corpus_name=f"{self.test.name} test",
-            say=lambda line: print(f"  {line}", flush=True),
+            log=lambda line: print(f"  {line}", flush=True),
         )
         print(f"  {time.perf_counter() - began:.0f} s")
         return result
 
-    def _plan(self, name: str, model: Any) -> Evaluation:
-        plan = Evaluation(usual_methods(model), draws=3, protocols=PROTOCOLS, measures=PAPER)
+    def _plan(self, name: str, model: Any) -> EvaluationPlan:
+        plan = EvaluationPlan(default_methods(model), n_random_orders=3, protocols=DELETION_PROTOCOLS, measures=PAPER)
         if name in ("CNN2", "BoW/SVM"):
-            plan = replace(plan, slow=SLOW_METHODS, measures=PAPER | {"words"})
+            plan = replace(plan, slow_methods=SLOW_METHODS, measures=PAPER | {"words"})
         if name == "CNN2":
-            plan = replace(plan, draws=10, protocols=Evaluation(()).protocols, measures=FULL)
+            plan = replace(plan, n_random_orders=10, protocols=EvaluationPlan(()).protocols, measures=FULL)
         if name in ("our CNN", AVERAGE):
             plan = replace(plan, measures=PAPER | {"pointing"})
         if name in ("our bag of embeddings", "our BoW/SVM"):
             plan = replace(plan, measures=frozenset({"vectors"}))
         if self.options.quick:
-            plan = replace(plan, min_words=20, steps=10, draws=2, smaller=30, sample=5)
+            plan = replace(plan, min_words=20, steps=10, n_random_orders=2, max_documents=30, n_slow_documents=5)
         return plan
 
     def speed(self) -> dict[str, float]:
         """Deletion of the whole test set by one method with CNN2: seconds, and against one document at a time."""
-        corpus = read_corpus(self.model("CNN2"), self.test.documents)
+        corpus = score_corpus(self.model("CNN2"), self.test.documents)
         asked = MethodSpec("LRP")
         min_words, steps = (20, 10) if self.options.quick else (100, 50)
         began = time.perf_counter()
         found = word_relevances(corpus, asked)
         documents = 0
-        for protocol in PROTOCOLS:
+        for protocol in DELETION_PROTOCOLS:
             relevances = found.true_label if protocol.target == "true_label" else found.predicted
             documents += len(still_correct(corpus, protocol, relevances, steps=steps, min_words=min_words))
         seconds = time.perf_counter() - began
@@ -180,11 +180,11 @@ class Bench:
 
 def _ratio(corpus: Any, relevances: Any, min_words: int, steps: int) -> dict[str, float]:
     """Medians of interleaved runs on the same posts: a batch along its windows, and a forward pass for each text."""
-    chosen = documents_of(corpus, PROTOCOLS[0], min_words)
-    batch, rows = next((b, r) for b, r in corpus.each_batch(chosen) if len(r) >= 16 or corpus.lengths.max() < 400)
+    chosen = protocol_documents(corpus, DELETION_PROTOCOLS[0], min_words)
+    batch, rows = next((b, r) for b, r in corpus.iter_batches(chosen) if len(r) >= 16 or corpus.lengths.max() < 400)
     batch, rows = batch.select(range(min(16, len(rows)))), rows[:16]
     orders = [
-        order_of(relevances[row], batch.ids[n, : batch.lengths[n]] > 0, steps, most_first=True)
+        deletion_order(relevances[row], batch.ids[n, : batch.lengths[n]] > 0, steps, most_relevant_first=True)
         for n, row in enumerate(rows.tolist())
     ]
     times: dict[str, list[float]] = {"batch": [], "single": []}

@@ -14,9 +14,9 @@ from collections import defaultdict
 import numpy as np
 
 import textlrp
-from textlrp.evaluation.deletion import PROTOCOLS, areas_of, documents_of, still_correct
+from textlrp.evaluation.deletion import DELETION_PROTOCOLS, document_areas, protocol_documents, still_correct
 from textlrp.evaluation.intervals import paired_interval
-from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
 
 RULES = (
     "Epsilon(1e-6)", "Epsilon(0.01)", "Epsilon(0.1)", "Epsilon(1.0)", "arras2017", "Gamma(0.1)", "Gamma(0.25)",
@@ -36,15 +36,19 @@ def main() -> None:
     model = textlrp.CNNClassifier(
         filters=options.filters, embedding_dim=options.dimensions, random_state=options.seed
     ).fit(training, [post.label for post in training])
-    corpus = read_corpus(model, held_out)
+    corpus = score_corpus(model, held_out)
     print(f"accuracy on {len(held_out):,} validation posts: {(corpus.predicted == corpus.true_label).mean():.1%}")
-    for protocol in PROTOCOLS:
-        print(f"{protocol.name}: {documents_of(corpus, protocol).sum()} posts, {protocol.title}")
+    for protocol in DELETION_PROTOCOLS:
+        print(f"{protocol.name}: {protocol_documents(corpus, protocol).sum()} posts, {protocol.title}")
 
     gains = {rule: gains_of(corpus, rule) for rule in RULES}
     best = max(gains, key=lambda rule: mean_gain(gains[rule]))
-    print("\n| rule | " + " | ".join(protocol.name for protocol in PROTOCOLS) + " | mean | less than the best by |")
-    print("|---|" + "---|" * (len(PROTOCOLS) + 2))
+    print(
+        "\n| rule | "
+        + " | ".join(protocol.name for protocol in DELETION_PROTOCOLS)
+        + " | mean | less than the best by |"
+    )
+    print("|---|" + "---|" * (len(DELETION_PROTOCOLS) + 2))
     for rule, own in sorted(gains.items(), key=lambda item: -mean_gain(item[1])):
         areas = " | ".join(f"{np.mean(each):.4f}" for each in own)
         low, high = interval_of_difference(gains[best], own, options.seed)
@@ -70,8 +74,8 @@ def gains_of(corpus, rule):
     """Per protocol (M,), each document's area, or 1 - area where lower is better."""
     found = word_relevances(corpus, MethodSpec(rule, rule=rule))
     gains = []
-    for protocol in PROTOCOLS:
-        areas = areas_of(
+    for protocol in DELETION_PROTOCOLS:
+        areas = document_areas(
             still_correct(corpus, protocol, found.true_label if protocol.target == "true_label" else found.predicted)
         )
         gains.append(1 - areas if protocol.better == "lower" else areas)

@@ -52,8 +52,8 @@ def main() -> None:
 class Game:
     """Trains CNNs and lets them play; keeps the lines that it prints."""
 
-    def __init__(self, seeds, most) -> None:
-        self.seeds, self.most = seeds, most
+    def __init__(self, seeds, max_hybrids) -> None:
+        self.seeds, self.max_hybrids = seeds, max_hybrids
         self.lines = []
 
     def say(self, line) -> None:
@@ -62,7 +62,7 @@ class Game:
 
     def played(self, names, training, held_out):
         """The share of hits of the average of all seeds, for each of the settings."""
-        hybrids = hybrid_documents(held_out, most=self.most)
+        hybrids = hybrid_documents(held_out, max_hybrids=self.max_hybrids)
         self.say(
             f"{len(training):,} posts to train on, {len(held_out):,} others, {len(hybrids):,} hybrids of these.\n"
         )
@@ -83,7 +83,7 @@ class Game:
         right = model.score(held_out, [post.label for post in held_out])
         found = pointing_game(model, hybrids, by="token")  # the game of the paper
         low, high = found.interval
-        hits = f"{found.accuracy:.4f} | {low:.4f} to {high:.4f} | {found.counted:,}"
+        hits = f"{found.accuracy:.4f} | {low:.4f} to {high:.4f} | {found.n_included:,}"
         self.say(f"| {name} | {seed} | {100 * right:.2f} | {hits} |")
         return found.accuracy
 

@@ -10,17 +10,17 @@ from toys import LABELS, TEXTS, fitted, learner
 
 from textlrp.errors import DataError
 from textlrp.evaluation.deletion import (
+    DELETION_PROTOCOLS,
     OTHER_PROTOCOLS,
-    PROTOCOLS,
-    areas_of,
-    curve,
-    difference,
-    documents_of,
-    order_of,
+    area_difference,
+    deletion_curve,
+    deletion_order,
+    document_areas,
+    protocol_documents,
     protocol_results,
     still_correct,
 )
-from textlrp.evaluation.measured_corpus import MethodSpec, ReadCorpus, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
 from textlrp.records import Document
 
 WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}
@@ -69,25 +69,25 @@ def relevance_of(document: Document, label: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def corpus() -> ReadCorpus:
-    return read_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
+def corpus() -> ScoredCorpus:
+    return score_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
 
 
-def true_label(corpus: ReadCorpus) -> list[Any]:
+def true_label(corpus: ScoredCorpus) -> list[Any]:
     return [relevance_of(document, str(document.label)) for document in DOCUMENTS]
 
 
-def predicted(corpus: ReadCorpus) -> list[Any]:
+def predicted(corpus: ScoredCorpus) -> list[Any]:
     return [relevance_of(doc, ["down", "up"][k]) for doc, k in zip(DOCUMENTS, corpus.predicted, strict=True)]
 
 
-def test_what_is_right_and_wrong(corpus: ReadCorpus) -> None:
+def test_what_is_right_and_wrong(corpus: ScoredCorpus) -> None:
     assert corpus.predicted.tolist() == [1, 0, 0, 0]
     assert corpus.true_label.tolist() == [1, 0, 0, 1]
 
 
-def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
-    protocol = PROTOCOLS[0]
+def test_right_documents_by_hand(corpus: ScoredCorpus) -> None:
+    protocol = DELETION_PROTOCOLS[0]
     right = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
     # a: 2.5; -good 0.5; -fine -0.5: wrong from the second step on
     # b: -1.5; -bad 0.5: wrong; -the, -fine: nothing speaks, "down" again
@@ -97,47 +97,47 @@ def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
         [True, False, False, True, True],
         [True, False, False, False, True],
     ]
-    assert curve(right).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
-    assert areas_of(right).tolist() == [1 / 4, 2 / 4, 1 / 4]
+    assert deletion_curve(right).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
+    assert document_areas(right).tolist() == [1 / 4, 2 / 4, 1 / 4]
 
 
-def test_wrong_documents_by_hand(corpus: ReadCorpus) -> None:
-    least_first = still_correct(corpus, PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
+def test_wrong_documents_by_hand(corpus: ScoredCorpus) -> None:
+    least_first = still_correct(corpus, DELETION_PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
     # d is "up"; against it most: bad goes, 2 - 0.5 says up; dull goes too
     assert least_first.tolist() == [[False, True, True]]
-    most_first = still_correct(corpus, PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
+    most_first = still_correct(corpus, DELETION_PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
     assert most_first.tolist() == [[False, True, True]]
 
 
-def test_reversed_order_by_hand(corpus: ReadCorpus) -> None:
-    right = still_correct(corpus, PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
+def test_reversed_order_by_hand(corpus: ScoredCorpus) -> None:
+    right = still_correct(corpus, DELETION_PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
     # a: the, the, fine, good: "up" until good is gone
     assert right[0].tolist() == [True, True, True, True, False]
 
 
-def test_insertion_by_hand(corpus: ReadCorpus) -> None:
+def test_insertion_by_hand(corpus: ScoredCorpus) -> None:
     right = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
     # a: nothing says "down"; good brings "up"
     assert right[0].tolist() == [False, True, True, True, True]
 
 
-def test_only_documents_that_are_long_enough(corpus: ReadCorpus) -> None:
-    assert documents_of(corpus, PROTOCOLS[0], min_words=4).tolist() == [True, False, True, False]
-    assert documents_of(corpus, PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
+def test_only_documents_that_are_long_enough(corpus: ScoredCorpus) -> None:
+    assert protocol_documents(corpus, DELETION_PROTOCOLS[0], min_words=4).tolist() == [True, False, True, False]
+    assert protocol_documents(corpus, DELETION_PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
 
 
 def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
     relevance = np.array([1.0, 3.0, 1.0, 9.0, -2.0])
     known = np.array([True, True, True, False, True])
-    assert order_of(relevance, known, 9, most_first=True).tolist() == [1, 0, 2, 4]
-    assert order_of(relevance, known, 2, most_first=False).tolist() == [4, 0]
+    assert deletion_order(relevance, known, 9, most_relevant_first=True).tolist() == [1, 0, 2, 4]
+    assert deletion_order(relevance, known, 2, most_relevant_first=False).tolist() == [4, 0]
 
 
 def test_differences_are_paired() -> None:
     left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
-    assert difference(left, left) == (0.0, (0.0, 0.0), 3, False)
-    assert difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
-    found = difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
+    assert area_difference(left, left) == (0.0, (0.0, 0.0), 3, False)
+    assert area_difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
+    found = area_difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
     assert found.difference == pytest.approx(0)
     assert found.interval[0] < 0 < found.interval[1]
 
@@ -148,7 +148,7 @@ def test_differences_are_paired() -> None:
 def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
     # the lower the better: random deletion leaves the answer alone
     rights = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
-    found = protocol_results(PROTOCOLS[0], rights, reference="LRP")
+    found = protocol_results(DELETION_PROTOCOLS[0], rights, reference="LRP")
     assert found["differences"][0] | {"difference": 0, "interval": 0} == {
         "method": "random", "against": "LRP", "difference": 0, "interval": 0, "documents": documents,
         "verdict": expected,
@@ -156,7 +156,9 @@ def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, ex
 
 
 def test_a_group_without_documents_has_no_curves() -> None:
-    found = protocol_results(PROTOCOLS[1], {"LRP": np.zeros((0, 3)), "other": np.zeros((0, 3))}, reference="LRP")
+    found = protocol_results(
+        DELETION_PROTOCOLS[1], {"LRP": np.zeros((0, 3)), "other": np.zeros((0, 3))}, reference="LRP"
+    )
     assert found["documents"] == 0
     assert found["curves"] == found["differences"] == []
 
@@ -164,9 +166,11 @@ def test_a_group_without_documents_has_no_curves() -> None:
 def test_random_relevance_is_at_chance() -> None:
     """Words that go at random leave a share of the signal: the expected one."""
     documents = [Document(str(n), "good the the the", "up") for n in range(400)]
-    many = read_corpus(Sentiment(), documents)  # type: ignore[arg-type]
+    many = score_corpus(Sentiment(), documents)  # type: ignore[arg-type]
     noise = np.random.default_rng(0)
-    right = still_correct(many, PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1)
+    right = still_correct(
+        many, DELETION_PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1
+    )
     np.testing.assert_allclose(right.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
 
 
@@ -174,10 +178,10 @@ def test_random_relevance_is_at_chance() -> None:
 def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
     model = learner(kind).fit(TEXTS, LABELS)
     posts = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
-    corpus = read_corpus(model, posts)
+    corpus = score_corpus(model, posts)
     found = word_relevances(corpus, MethodSpec("LRP"))
     down, up = (
-        still_correct(corpus, PROTOCOLS[0], found.true_label, steps=5, min_words=1, reverse=reverse).mean()
+        still_correct(corpus, DELETION_PROTOCOLS[0], found.true_label, steps=5, min_words=1, reverse=reverse).mean()
         for reverse in (False, True)
     )
     assert down < up - 0.05
@@ -185,15 +189,15 @@ def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
 
 def test_a_label_the_model_does_not_know_is_named_and_left_out() -> None:
     with pytest.warns(UserWarning, match="1 of 5 labels are not classes of the model: 'sideways'"):
-        corpus = read_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
+        corpus = score_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
     assert corpus.true_label[-1] == -1
-    assert not any(documents_of(corpus, protocol, 1)[-1] for protocol in PROTOCOLS)
+    assert not any(protocol_documents(corpus, protocol, 1)[-1] for protocol in DELETION_PROTOCOLS)
 
 
 def test_bad_corpora_are_refused_in_one_sentence() -> None:
     with pytest.raises(DataError, match="'x' has no label"):
-        read_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
+        score_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no document to measure"):
-        read_corpus(Sentiment(), [])  # type: ignore[arg-type]
+        score_corpus(Sentiment(), [])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="knows none of the corpus's labels"):
-        read_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]
+        score_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measures import MEASURES
-from textlrp.evaluation.running.plan import Evaluation, planned, usual_methods
+from textlrp.evaluation.running.plan import EvaluationPlan, default_methods, make_plan
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
 
@@ -30,8 +30,10 @@ def model() -> Any:
     return learner("cnn").fit(TEXTS, LABELS)
 
 
-def small_plan(model: Any, **options: Any) -> Evaluation:
-    return Evaluation(usual_methods(model), **({"min_words": 3, "steps": 4, "draws": 2, "smaller": 12} | options))
+def small_plan(model: Any, **options: Any) -> EvaluationPlan:
+    return EvaluationPlan(
+        default_methods(model), **({"min_words": 3, "steps": 4, "n_random_orders": 2, "max_documents": 12} | options)
+    )
 
 
 def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert results["accuracy"] == model.score(TEXTS, LABELS)
     # no word of these texts was marked by people, no other model was named
     assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability"}
-    titles = [spec.title for spec in usual_methods(model)]
+    titles = [spec.title for spec in default_methods(model)]
     first = results["deletion"]["protocols"][0]
     assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]
     assert all(row["seconds_per_document"] > 0 for row in results["methods"])
@@ -53,14 +55,14 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
 
 
 def test_lrp_0_and_gradient_times_input_are_one_row(model: Any, tmp_path: Path) -> None:
-    plan = planned(
+    plan = make_plan(
         model,
         methods=["lrp", "gradient-x-input"],
         rules=["zero"],
         measures=["deletion"],
         min_words=3,
         steps=4,
-        draws=2,
+        n_random_orders=2,
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     for protocol in results["deletion"]["protocols"]:
@@ -110,8 +112,8 @@ def test_stages_of_other_circumstances_are_not_taken(tmp_path: Path) -> None:
 
 def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Path) -> None:
     plan = small_plan(
-        model, measures=frozenset({"deletion"}), sample=5,
-        slow=(MethodSpec("once more", Occlusion()),),
+        model, measures=frozenset({"deletion"}), n_slow_documents=5,
+        slow_methods=(MethodSpec("once more", Occlusion()),),
     )  # fmt: skip
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     sample = [each for each in results["deletion"]["protocols"] if each["name"].startswith("sample-")]
@@ -155,7 +157,7 @@ def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
         model,
         measures=frozenset({"rationales", "stability"}),
         rationales=marked,
-        others={"another seed": learner("cnn", random_state=1).fit(TEXTS, LABELS)},
+        other_models={"another seed": learner("cnn", random_state=1).fit(TEXTS, LABELS)},
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     assert results["stability"][0]["model"] == "another seed"
@@ -228,13 +230,13 @@ def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
 
 
 def test_plans_from_names(model: Any) -> None:
-    plan = planned(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
+    plan = make_plan(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
     assert [spec.title for spec in plan.methods] == ["occlusion", "LRP gamma"]
-    assert [spec.title for spec in plan.slow] == ["LIME", "SHAP"]
+    assert [spec.title for spec in plan.slow_methods] == ["LIME", "SHAP"]
     with pytest.raises(OptionError, match="no measure is called 'taste'"):
-        planned(model, measures=["taste"])
+        make_plan(model, measures=["taste"])
     with pytest.raises(RuleError, match="no rule is called"):
-        planned(model, rules=["gama"])
+        make_plan(model, rules=["gama"])
 
 
 def test_bad_corpora_leave_no_folder(model: Any, tmp_path: Path) -> None:
@@ -283,4 +285,4 @@ def test_missing_extra_is_named_before_anything_is_measured(model: Any, monkeypa
 
     monkeypatch.setitem(sys.modules, "lime.lime_base", None)
     with pytest.raises(MissingExtraError, match="baselines"):
-        planned(model, slow=True)
+        make_plan(model, slow=True)

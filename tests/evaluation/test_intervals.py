@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import (
-    FEWEST_DOCUMENTS,
+    MIN_DOCUMENTS,
     bootstrap_band,
     bootstrap_interval,
     bootstrap_means,
@@ -22,8 +22,8 @@ FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 def test_the_means_are_those_of_the_documents_drawn():
     values = np.array([1.0, 2.0, 4.0, 8.0])
     drawn = np.random.default_rng(3).integers(4, size=(50, 4))
-    np.testing.assert_allclose(bootstrap_means(values, seed=3, draws=50), values[drawn].mean(axis=1))
-    low, high = bootstrap_interval(values, seed=3, draws=50)
+    np.testing.assert_allclose(bootstrap_means(values, seed=3, n_resamples=50), values[drawn].mean(axis=1))
+    low, high = bootstrap_interval(values, seed=3, n_resamples=50)
     assert (low, high) == pytest.approx(np.quantile(values[drawn].mean(axis=1), [0.025, 0.975]))
 
 
@@ -46,7 +46,7 @@ def test_95_of_100_intervals_hold_the_mean(seed):
     random = np.random.default_rng(seed)
     held = [
         low <= 0 <= high
-        for low, high in (bootstrap_interval(random.normal(size=50), seed=k, draws=300) for k in range(200))
+        for low, high in (bootstrap_interval(random.normal(size=50), seed=k, n_resamples=300) for k in range(200))
     ]
     assert 0.87 <= np.mean(held) <= 0.99
 
@@ -54,7 +54,7 @@ def test_95_of_100_intervals_hold_the_mean(seed):
 @settings(deadline=None, max_examples=50)
 @given(st.lists(FINITE, min_size=1, max_size=30), st.integers(0, 1000))
 def test_bounds_are_in_order_and_within_the_values(values, seed):
-    low, high = bootstrap_interval(values, seed=seed, draws=40)
+    low, high = bootstrap_interval(values, seed=seed, n_resamples=40)
     room = 1e-9 * (1 + max(map(abs, values)))
     assert min(values) - room <= low <= high <= max(values) + room
 
@@ -66,7 +66,7 @@ def test_equal_values_have_no_width():
 
 def test_a_wider_level_holds_a_narrower_one():
     values = np.random.default_rng(1).normal(size=40)
-    wide, narrow = bootstrap_interval(values, level=0.99), bootstrap_interval(values, level=0.5)
+    wide, narrow = bootstrap_interval(values, confidence_level=0.99), bootstrap_interval(values, confidence_level=0.5)
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
@@ -81,22 +81,22 @@ def test_pairs_tell_apart_what_single_intervals_do_not():
 
 
 def test_a_verdict_wants_enough_documents_and_an_interval_without_zero():
-    noise = np.random.default_rng(3).normal(size=FEWEST_DOCUMENTS)
+    noise = np.random.default_rng(3).normal(size=MIN_DOCUMENTS)
     above = paired_difference(noise + 9, noise**2)
-    assert (above.documents, above.interval.low > 0) == (FEWEST_DOCUMENTS, True)
+    assert (above.n_documents, above.interval.low > 0) == (MIN_DOCUMENTS, True)
     assert (above.verdict("higher"), above.verdict("lower")) == ("better", "worse")
     below = paired_difference(noise**2, noise + 9)
     assert (below.verdict("higher"), below.verdict("lower")) == ("worse", "better")
     assert paired_difference(noise, -noise).verdict("higher") == "not significant"
     assert paired_difference(noise, noise).verdict("lower") == "not significant"  # equal in every document
     assert above.results("higher") == {
-        "difference": above.difference, "interval": [*above.interval], "documents": FEWEST_DOCUMENTS,
+        "difference": above.difference, "interval": [*above.interval], "documents": MIN_DOCUMENTS,
         "verdict": "better",
     }  # fmt: skip
 
 
 @every("better", ["higher", "lower"])
-@every("size", [1, 3, FEWEST_DOCUMENTS - 1])
+@every("size", [1, 3, MIN_DOCUMENTS - 1])
 def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
     noise = np.random.default_rng(size).normal(size=size)
     for values in (noise + 99, noise - 99, noise, np.zeros(size)):
@@ -125,7 +125,7 @@ def test_bad_calls_are_said():
         paired_interval([1, 2], [1, 2, 3])
     with pytest.raises(DataError, match=r"shape \(2, 2\)"):
         bootstrap_interval(np.zeros((2, 2)))
-    with pytest.raises(OptionError, match="draws=0"):
-        bootstrap_interval([1.0], draws=0)
-    with pytest.raises(OptionError, match=r"level=95"):
-        bootstrap_interval([1.0], level=95)
+    with pytest.raises(OptionError, match="n_resamples=0"):
+        bootstrap_interval([1.0], n_resamples=0)
+    with pytest.raises(OptionError, match=r"confidence_level=95"):
+        bootstrap_interval([1.0], confidence_level=95)

@@ -51,7 +51,7 @@ def game(monkeypatch, *pairs, **options):
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 5), st.integers(0, 5), st.sampled_from([None, 1, 3]))
 def test_the_parts_rebuild_the_text(sentences, seed, most):
-    hybrids = hybrid_documents(POSTS, sentences=sentences, seed=seed, most=most)
+    hybrids = hybrid_documents(POSTS, n_sentences=sentences, seed=seed, max_hybrids=most)
     known = {post.text: post.label for post in POSTS}
     assert len(hybrids) == min(len(POSTS) // sentences, most or len(POSTS))
     for each in hybrids:
@@ -65,28 +65,28 @@ def test_the_parts_rebuild_the_text(sentences, seed, most):
 
 def test_the_seed_decides_the_order():
     first, again, other = (
-        [each.text for each in hybrid_documents(POSTS, sentences=4, seed=seed)] for seed in (0, 0, 1)
+        [each.text for each in hybrid_documents(POSTS, n_sentences=4, seed=seed)] for seed in (0, 0, 1)
     )
     assert first == again != other
 
 
 def test_fewer_hybrids_are_the_first_ones():
-    whole = hybrid_documents(POSTS, sentences=4)
-    some = hybrid_documents(POSTS, sentences=4, most=2)
+    whole = hybrid_documents(POSTS, n_sentences=4)
+    some = hybrid_documents(POSTS, n_sentences=4, max_hybrids=2)
     assert [each.text for each in some] == [each.text for each in whole[:2]]
 
 
 def test_sentences_leave_out_what_is_skipped_and_what_has_no_letter():
     post = "From: a@b.example\nSubject: oil\n\nMy car\n  leaks. 1 2.\nBob writes:\n> It is old!\nIs it?\n\n--\nBob B."
-    text = "\n".join(each.text for each in hybrid_documents([Document("1", post, "autos")], sentences=1))
+    text = "\n".join(each.text for each in hybrid_documents([Document("1", post, "autos")], n_sentences=1))
     assert sorted(text.split("\n")) == ["Is it?", "My car leaks."]
-    kept = hybrid_documents([Document("1", post, "autos")], sentences=1, skip=())
+    kept = hybrid_documents([Document("1", post, "autos")], n_sentences=1, skip=())
     assert any("It is old!" in each.text for each in kept)
 
 
 def test_what_the_document_marks_is_left_out_and_parts_no_words():
     marked = Document("1", "One[x]two three.", "a", np.array([[3, 6]], dtype=np.int32))
-    assert [each.text for each in hybrid_documents([marked], sentences=1, skip=())] == ["One two three."]
+    assert [each.text for each in hybrid_documents([marked], n_sentences=1, skip=())] == ["One two three."]
 
 
 def test_every_offset_has_the_label_of_its_sentence():
@@ -97,17 +97,17 @@ def test_every_offset_has_the_label_of_its_sentence():
 
 def test_documents_without_label_and_too_few_sentences():
     with pytest.raises(DataError, match="have 0 sentences in all"):
-        hybrid_documents([Document("1", "One. Two.")], sentences=1)
-    with pytest.raises(DataError, match="have 2 sentences in all; a hybrid of sentences=3"):
-        hybrid_documents([Document("1", "One. Two.", "a"), Document("2", "Three.")], sentences=3)
-    with pytest.raises(OptionError, match="sentences=0"):
-        hybrid_documents(POSTS, sentences=0)
+        hybrid_documents([Document("1", "One. Two.")], n_sentences=1)
+    with pytest.raises(DataError, match="have 2 sentences in all; a hybrid of n_sentences=3"):
+        hybrid_documents([Document("1", "One. Two.", "a"), Document("2", "Three.")], n_sentences=3)
+    with pytest.raises(OptionError, match="n_sentences=0"):
+        hybrid_documents(POSTS, n_sentences=0)
     with pytest.raises(OptionError, match="'tails' cannot be skipped"):
         hybrid_documents(POSTS, skip=("tails",))
 
 
 def test_half_a_letter_is_no_obstacle():
-    assert len(hybrid_documents([Document("1", "One \ud83d two.", "a")], sentences=1)) == 1
+    assert len(hybrid_documents([Document("1", "One \ud83d two.", "a")], n_sentences=1)) == 1
 
 
 # ---- the game
@@ -125,9 +125,9 @@ def test_hits_by_hand(monkeypatch):
         (two, explained(two.text, [0, 0, 0, 0], status=[1, 1, 2, 3])),  # no word read
         by="token",
     )
-    assert result.hit.tolist() == [True, False, True, False, False, False]
-    assert result.kept.tolist() == [True, True, True, True, False, False]
-    assert (result.hits, result.counted, result.discarded, result.ignored) == (2, 4, 1, 1)
+    assert result.is_hit.tolist() == [True, False, True, False, False, False]
+    assert result.is_included.tolist() == [True, True, True, True, False, False]
+    assert (result.n_hits, result.n_included, result.n_discarded, result.n_ignored) == (2, 4, 1, 1)
     assert result.accuracy == 0.5 == result.chance
     assert 0 <= result.interval.low < 0.5 < result.interval.high <= 1
     assert result.method == "lrp"
@@ -145,8 +145,8 @@ def test_the_strongest_word_points_with_its_most_relevant_occurrence(monkeypatch
         ),  # of the equals car, oil, tree the first is of a
     ]
     words = game(monkeypatch, *pairs)
-    assert words.hit.tolist() == [True, False, True, False]
-    assert game(monkeypatch, *pairs, by="token").hit.tolist() == [True, True, True, False]
+    assert words.is_hit.tolist() == [True, False, True, False]
+    assert game(monkeypatch, *pairs, by="token").is_hit.tolist() == [True, True, True, False]
     assert words.chance == pytest.approx((3 * (2 / 3 + 1 + 0 + 1) + (1 / 3 + 0 + 1 + 0)) / 4 / 4)
     with pytest.raises(OptionError, match=r"by must be 'word' or 'token'; got 'sentence'\."):
         pointing_game(None, [each], by="sentence")
@@ -156,7 +156,7 @@ def test_a_word_that_is_not_read_never_points(monkeypatch):
     two = hybrid(("a", "one two"), ("b", "three four"))
     status = [Status.UNKNOWN, Status.READ, Status.READ, Status.READ]
     result = game(monkeypatch, (two, explained(two.text, [0, -3, -1, -2], status=status)))
-    assert not result.hit[0]  # three, though the unknown word has a 0
+    assert not result.is_hit[0]  # three, though the unknown word has a 0
     assert result.chance == pytest.approx(1 / 3)
 
 
@@ -173,21 +173,21 @@ def svm():
 
 @pytest.fixture(scope="module")
 def many():
-    return [each for seed in range(60) for each in hybrid_documents(POSTS, sentences=3, seed=seed)]
+    return [each for seed in range(60) for each in hybrid_documents(POSTS, n_sentences=3, seed=seed)]
 
 
 def test_lrp_points_well_and_the_games_of_two_methods_are_pairs(svm, many):
     lrp, random = pointing_game(svm, many), pointing_game(svm, many, method=Random(seed=1))
     assert lrp.accuracy > 0.9
-    np.testing.assert_array_equal(lrp.kept, random.kept)
+    np.testing.assert_array_equal(lrp.is_included, random.is_included)
     assert lrp.chance == random.chance
-    assert lrp.counted + lrp.discarded + lrp.ignored == len(many)
+    assert lrp.n_included + lrp.n_discarded + lrp.n_ignored == len(many)
     assert lrp.rule.startswith("Epsilon(")
 
 
 def test_random_relevance_points_at_chance(svm, many):
     result = pointing_game(svm, many, method="random")
-    spread = np.sqrt(result.chance * (1 - result.chance) / result.counted)
+    spread = np.sqrt(result.chance * (1 - result.chance) / result.n_included)
     assert abs(result.accuracy - result.chance) < 3 * spread
     assert 0.5 < result.chance < 0.7
 
@@ -195,4 +195,4 @@ def test_random_relevance_points_at_chance(svm, many):
 def test_labels_of_another_model_are_said(svm):
     strangers = [Document("1", f"{text}.", "elsewhere") for text in SENTENCES["med"]]
     with pytest.raises(DataError, match="labels the model was trained on"):
-        pointing_game(svm, hybrid_documents(strangers, sentences=4))
+        pointing_game(svm, hybrid_documents(strangers, n_sentences=4))

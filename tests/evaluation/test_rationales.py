@@ -59,11 +59,11 @@ def test_documents_with_all_or_no_word_marked_are_left_out():
     explanations = [explained(3, 1, 0, 0), explained(3, 1, 0, 0), explained(3, 1, 0, 0),
                     explained(0, 1, 0, 2, status=[3, 0, 1, 0])]  # fmt: skip
     result = rationale_agreement(explanations, rationales)
-    assert result.kept.tolist() == [False, False, True, True]
-    assert (result.counted, result.left_out) == (2, 2)
+    assert result.is_included.tolist() == [False, False, True, True]
+    assert (result.n_documents, result.n_excluded) == (2, 2)
     result = rationale_agreement(explanations, rationales, read_only=True)
-    assert result.kept.tolist() == [False, False, True, False]
-    assert (result.counted, result.left_out) == (1, 3)
+    assert result.is_included.tolist() == [False, False, True, False]
+    assert (result.n_documents, result.n_excluded) == (1, 3)
     with pytest.raises(DataError, match="in none of the 2 documents"):
         rationale_agreement(explanations[:2], rationales[:2])
 
@@ -98,7 +98,7 @@ def test_what_is_counted_is_the_same_for_every_vocabulary(chosen, known, by):
         assert results == [None, None]
     else:
         assert results[0].marked_share == results[1].marked_share
-        assert results[0].kept.tolist() == results[1].kept.tolist()
+        assert results[0].is_included.tolist() == results[1].is_included.tolist()
 
 
 def test_tokens_that_are_not_words_share_their_relevance_over_the_words_they_overlap():

@@ -10,7 +10,7 @@ from toys import LABELS, TEXTS, VARIANTS, fitted, learner
 
 from textlrp import explain
 from textlrp.errors import DataError, ModelError, OptionError
-from textlrp.evaluation.randomizing import cascade, randomized
+from textlrp.evaluation.randomizing import cascade_layers, randomize_weights
 from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 
 
@@ -26,7 +26,7 @@ def explained(text, *relevance, targets=(0,), **fields):
 def test_only_the_named_layers_change_and_the_model_never(variant):
     model = fitted(variant)
     before, fingerprint = {name: weight.copy() for name, weight in model.weights_.items()}, model.fingerprint_
-    changed = randomized(model, ["output"], seed=3)
+    changed = randomize_weights(model, ["output"], seed=3)
     assert set(changed.weights_) == set(before)
     for name, weight in before.items():
         np.testing.assert_array_equal(model.weights_[name], weight)
@@ -45,22 +45,22 @@ def test_only_the_named_layers_change_and_the_model_never(variant):
 
 
 def test_the_cascade_goes_from_the_scores_to_the_words():
-    assert cascade(fitted("cnn-max")) == ("output", "convolutions", "embedding")
-    assert cascade(fitted("boe")) == ("output", "embedding")
-    assert cascade(fitted("svm")) == ("output",)
+    assert cascade_layers(fitted("cnn-max")) == ("output", "convolutions", "embedding")
+    assert cascade_layers(fitted("boe")) == ("output", "embedding")
+    assert cascade_layers(fitted("svm")) == ("output",)
 
 
 def test_a_layer_is_shuffled_the_same_way_whatever_the_others_are():
     model = fitted("cnn-max")
-    one, all_ = randomized(model, ["output"]), randomized(model, cascade(model))
+    one, all_ = randomize_weights(model, ["output"]), randomize_weights(model, cascade_layers(model))
     np.testing.assert_array_equal(one.weights_["output.weight"], all_.weights_["output.weight"])
-    other = randomized(model, ["output"], seed=1)
+    other = randomize_weights(model, ["output"], seed=1)
     assert not np.array_equal(one.weights_["output.weight"], other.weights_["output.weight"])
 
 
 def test_single_convolutions_can_be_named_and_the_unknown_word_stays_zero():
     model = fitted("cnn-max")
-    changed = randomized(model, ["conv2", "embedding"])
+    changed = randomize_weights(model, ["conv2", "embedding"])
     names = [name for name in model.weights_ if not np.array_equal(model.weights_[name], changed.weights_[name])]
     assert sorted(names) == ["conv2.bias", "conv2.weight", "embedding"]
     assert not changed.weights_["embedding"][0].any()
@@ -70,16 +70,16 @@ def test_a_layer_that_is_not_there_is_said():
     with pytest.raises(
         OptionError, match=r"no layer 'conv9'; it has conv1, conv2, conv3, convolutions, embedding, out"
     ):
-        randomized(fitted("cnn-max"), ["conv9"])
+        randomize_weights(fitted("cnn-max"), ["conv9"])
     with pytest.raises(OptionError, match="no layer 'idf'"):
-        randomized(fitted("svm"), ["idf"])
+        randomize_weights(fitted("svm"), ["idf"])
 
 
 def test_lrp_hangs_on_the_weights_and_random_relevance_does_not():
     model = learner("cnn", filters=8, embedding_dim=12).fit(TEXTS, LABELS)
     steps = randomization_check(model, TEXTS)
-    assert [step.layer for step in steps] == list(cascade(model))
-    assert all(step.counted + step.left_out == len(TEXTS) for step in steps)
+    assert [step.layer for step in steps] == list(cascade_layers(model))
+    assert all(step.n_documents + step.n_excluded == len(TEXTS) for step in steps)
     assert all(step.interval.low <= step.rank_correlation <= step.interval.high for step in steps)
     assert abs(steps[-1].rank_correlation) < 0.4
     assert [step.rank_correlation for step in randomization_check(model, TEXTS[:5], method="random")] == [
@@ -92,7 +92,9 @@ def test_the_same_class_is_compared():
     step = randomization_check(model, TEXTS, seed=2)[0]
     targets = model.predict(TEXTS).tolist()
     pairs = zip(
-        explain(model, TEXTS), explain(randomized(model, ["output"], seed=2), TEXTS, targets=targets), strict=True
+        explain(model, TEXTS),
+        explain(randomize_weights(model, ["output"], seed=2), TEXTS, targets=targets),
+        strict=True,
     )
     by_scipy = [spearmanr(a.relevance[0][a.seen], b.relevance[0][b.seen]).statistic for a, b in pairs]
     assert step.rank_correlation == pytest.approx(np.mean(by_scipy))
@@ -108,10 +110,10 @@ def test_other_models_have_no_layers_to_randomize():
 
 def test_one_pair_by_hand():
     a, b = explained("a b c d", [4, 3, 2, 1]), explained("a b c d", [4, 3, 1, 2])
-    result = stability([a], [b], top=3)
+    result = stability([a], [b], top_k=3)
     assert result.rank_correlation == pytest.approx(1 - 6 * 2 / (4 * 15))
     assert result.top_overlap == pytest.approx(2 / 3)
-    assert (result.documents, result.left_out, result.top) == (1, 0, 3)
+    assert (result.n_documents, result.n_excluded, result.top_k) == (1, 0, 3)
     assert stability([a], [a]).rank_correlation == pytest.approx(1)
     assert stability([a], [explained("a b c d", [1, 2, 3, 4])]).rank_correlation == pytest.approx(-1)
 
@@ -137,7 +139,7 @@ def test_a_document_is_the_mean_over_its_targets():
 def test_documents_without_a_rank_correlation_are_left_out():
     flat, one, good = explained("a b c", [1, 1, 1]), explained("a", [1]), explained("a b c", [1, 2, 3])
     result = stability([flat, one, good], [good, one, good])
-    assert (result.documents, result.left_out, result.rank_correlation) == (1, 2, pytest.approx(1))
+    assert (result.n_documents, result.n_excluded, result.rank_correlation) == (1, 2, pytest.approx(1))
     with pytest.raises(DataError, match="none of the 2 documents"):
         stability([flat, one], [good, one])
     with pytest.raises(DataError, match="none of the 0 documents"):
@@ -147,7 +149,7 @@ def test_documents_without_a_rank_correlation_are_left_out():
 def test_random_maps_have_nothing_in_common():
     random, text = np.random.default_rng(0), " ".join("abcdefghijklmnopqrst")
     a, b = ([explained(text, random.normal(size=20)) for _ in range(300)] for _ in range(2))
-    result = stability(a, b, top=5)
+    result = stability(a, b, top_k=5)
     assert abs(result.rank_correlation) < 0.05
     assert abs(result.top_overlap - 0.25) < 0.04
     assert result.interval.low < 0 < result.interval.high
@@ -163,8 +165,8 @@ def test_streams_of_other_things_are_said():
         stability([why], [explained("a b", [1, 2], targets=(2,))])
     with pytest.raises(DataError, match="do not read the same words"):
         stability([why], [explained("a b", [1, 0], status=[0, 3])])
-    with pytest.raises(OptionError, match="top=0"):
-        stability([why], [why], top=0)
+    with pytest.raises(OptionError, match="top_k=0"):
+        stability([why], [why], top_k=0)
 
 
 # ---- the ledger

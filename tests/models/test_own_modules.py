@@ -24,8 +24,8 @@ from torch import Tensor, nn
 import textlrp
 from textlrp.bulk import BatchExplainer
 from textlrp.errors import DataError, ModelError, OptionError, RuleError
-from textlrp.evaluation import Evaluation, evaluate
-from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus
+from textlrp.evaluation import EvaluationPlan, evaluate
+from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.evaluation.rationales import explain_rationales
@@ -242,11 +242,14 @@ RATIONALE = Rationale("1", TEXT, None, np.zeros((0, 2), np.int32))
 CALLS: dict[str, Callable[[Any, Path], object]] = {
     "explain": lambda model, folder: explain(model, TEXT),
     "write_report": lambda model, folder: textlrp.write_report(explain(model, DOCUMENTS), folder / "report.html"),
-    "read_corpus": lambda model, folder: read_corpus(model, DOCUMENTS),
+    "score_corpus": lambda model, folder: score_corpus(model, DOCUMENTS),
     "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
     "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
     "evaluate": lambda model, folder: evaluate(
-        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((MethodSpec("LRP epsilon"),), min_words=1, draws=2)
+        model,
+        DOCUMENTS,
+        folder / "evaluation",
+        plan=EvaluationPlan((MethodSpec("LRP epsilon"),), min_words=1, n_random_orders=2),
     ),
     "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
 }
@@ -265,7 +268,9 @@ def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused
 
 def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(tmp_path: Path) -> None:
     model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
-    plan = Evaluation((MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, draws=2)
+    plan = EvaluationPlan(
+        (MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, n_random_orders=2
+    )
     results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
     refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
@@ -283,7 +288,7 @@ def test_a_wrapped_module_is_pickled_with_what_was_learned_about_it() -> None:
 
 def test_words_with_the_id_0_count_as_known() -> None:
     model = wrap(made("branches"), tokenizer=str.split, vocabulary={"the": 0, "car": 1}, classes=["a", "b", "c"])
-    assert read_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
+    assert score_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
 
 
 def test_other_models_are_not_wrapped() -> None:

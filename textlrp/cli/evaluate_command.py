@@ -106,20 +106,20 @@ def cli_evaluate(
     inputs = inputs_of(source, models=[model, *(against or ())], files=[rationales])
 
     from textlrp.evaluation.running.evaluate_corpus import check_evaluation, evaluate
-    from textlrp.evaluation.running.plan import planned
+    from textlrp.evaluation.running.plan import make_plan
     from textlrp.models.loading import load_folder
 
     check_evaluation(output, inputs=inputs, force=force)
 
     classifier = load_folder(model)
-    plan = planned(
+    plan = make_plan(
         classifier,
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
         slow=slow,
-        others={name: load_folder(name) for name in against or ()},
-        sample=sample,
+        other_models={name: load_folder(name) for name in against or ()},
+        n_slow_documents=sample,
         min_words=min_words,
         steps=steps,
         rationales=rationales,
@@ -130,5 +130,5 @@ def cli_evaluate(
         files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
         documents = texts_of(source, None, files, limit=limit)
     name = source or str(rationales)
-    evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=say, force=force)
+    evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=say, force=force)
     say(f"wrote {output / 'index.html'}")
