@@ -1,4 +1,4 @@
-"""Word deletion: four documents by hand, chance, and what must hold whatever the model."""
+"""Word deletion: four documents computed manually, random relevance, and properties of every model."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}
 
 
 class Sentiment:
-    """good and fine speak for "up", bad and dull for "down"; scores are (−s, s), and with no word "down" wins."""
+    """Scores are (-s, s): "good" and "fine" support "up", "bad" and "dull" support "down"; no words: "down"."""
 
     classes_ = np.array(["down", "up"])
-    fingerprint_ = "by hand"
+    fingerprint_ = "manual"
     together = 2
 
     def __init__(self) -> None:
@@ -56,10 +56,10 @@ class Sentiment:
 
 
 DOCUMENTS = [
-    Document("a", "good the fine the", "up"),  # right: 3
-    Document("b", "bad the fine", "down"),  # right: -1
-    Document("c", "good the dull dull", "down"),  # wrong: says up, 0
-    Document("d", "bad fine the good dull", "up"),  # wrong: says down, 0
+    Document("a", "good the fine the", "up"),  # correct: 3
+    Document("b", "bad the fine", "down"),  # correct: -1
+    Document("c", "good the dull dull", "down"),  # incorrect: predicted "up", 0
+    Document("d", "bad fine the good dull", "up"),  # incorrect: predicted "down", 0
 ]
 
 
@@ -81,44 +81,45 @@ def predicted(corpus: ScoredCorpus) -> list[Any]:
     return [relevance_of(doc, ["down", "up"][k]) for doc, k in zip(DOCUMENTS, corpus.predicted, strict=True)]
 
 
-def test_what_is_right_and_wrong(corpus: ScoredCorpus) -> None:
+def test_predictions_and_true_labels(corpus: ScoredCorpus) -> None:
     assert corpus.predicted.tolist() == [1, 0, 0, 0]
     assert corpus.true_label.tolist() == [1, 0, 0, 1]
 
 
-def test_right_documents_by_hand(corpus: ScoredCorpus) -> None:
+def test_correctly_classified_documents_match_manual_results(corpus: ScoredCorpus) -> None:
     protocol = DELETION_PROTOCOLS[0]
-    right = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
-    # a: 2.5; -good 0.5; -fine -0.5: wrong from the second step on
-    # b: -1.5; -bad 0.5: wrong; -the, -fine: nothing speaks, "down" again
-    # c: -0.5; dull, dull go: 1.5 wrong; the: wrong; good: "down" again
-    assert right.tolist() == [
+    correct = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
+    # score of "up" after each deletion
+    # a: 2.5; good: 0.5; fine: -0.5, incorrect from the second step
+    # b: -1.5; bad: 0.5, incorrect; the; fine: no word left, so "down" is correct again
+    # c: -0.5; dull, dull: 1.5, incorrect; the; good: no word left, so "down" is correct again
+    assert correct.tolist() == [
         [True, True, False, False, False],
         [True, False, False, True, True],
         [True, False, False, False, True],
     ]
-    assert deletion_curve(right).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
-    assert document_areas(right).tolist() == [1 / 4, 2 / 4, 1 / 4]
+    assert deletion_curve(correct).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
+    assert document_areas(correct).tolist() == [1 / 4, 2 / 4, 1 / 4]
 
 
-def test_wrong_documents_by_hand(corpus: ScoredCorpus) -> None:
+def test_incorrectly_classified_documents_match_manual_results(corpus: ScoredCorpus) -> None:
     least_first = still_correct(corpus, DELETION_PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
-    # d is "up"; against it most: bad goes, 2 - 0.5 says up; dull goes too
+    # d has the label "up"; "bad" opposes it most: without it the score is 2 - 0.5, so "up" is predicted
     assert least_first.tolist() == [[False, True, True]]
     most_first = still_correct(corpus, DELETION_PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
     assert most_first.tolist() == [[False, True, True]]
 
 
-def test_reversed_order_by_hand(corpus: ScoredCorpus) -> None:
-    right = still_correct(corpus, DELETION_PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
-    # a: the, the, fine, good: "up" until good is gone
-    assert right[0].tolist() == [True, True, True, True, False]
+def test_reversed_order_matches_manual_results(corpus: ScoredCorpus) -> None:
+    correct = still_correct(corpus, DELETION_PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
+    # a: the, the, fine, good: "up" is predicted until good is deleted
+    assert correct[0].tolist() == [True, True, True, True, False]
 
 
-def test_insertion_by_hand(corpus: ScoredCorpus) -> None:
-    right = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
-    # a: nothing says "down"; good brings "up"
-    assert right[0].tolist() == [False, True, True, True, True]
+def test_insertion_matches_manual_results(corpus: ScoredCorpus) -> None:
+    correct = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
+    # a: the empty text is "down"; with good it is "up"
+    assert correct[0].tolist() == [False, True, True, True, True]
 
 
 def test_only_documents_that_are_long_enough(corpus: ScoredCorpus) -> None:
@@ -126,7 +127,7 @@ def test_only_documents_that_are_long_enough(corpus: ScoredCorpus) -> None:
     assert protocol_documents(corpus, DELETION_PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
 
 
-def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
+def test_deletion_order_has_only_known_words_and_ties_in_text_order() -> None:
     relevance = np.array([1.0, 3.0, 1.0, 9.0, -2.0])
     known = np.array([True, True, True, False, True])
     assert deletion_order(relevance, known, 9, most_relevant_first=True).tolist() == [1, 0, 2, 4]
@@ -143,12 +144,12 @@ def test_differences_are_paired() -> None:
 
 
 @pytest.mark.parametrize(
-    ("documents", "expected"), [(3, "too few documents"), (19, "too few documents"), (20, "worse")]
+    ("documents", "expected"), [(3, "too few documents"), (19, "too few documents"), (20, "significantly worse")]
 )
-def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
-    # the lower the better: random deletion leaves the answer alone
-    rights = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
-    found = protocol_results(DELETION_PROTOCOLS[0], rights, reference="LRP")
+def test_results_contain_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
+    # lower is better: random deletion does not change the prediction
+    correct = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
+    found = protocol_results(DELETION_PROTOCOLS[0], correct, reference="LRP")
     assert found["differences"][0] | {"difference": 0, "interval": 0} == {
         "method": "random", "against": "LRP", "difference": 0, "interval": 0, "documents": documents,
         "verdict": expected,
@@ -164,14 +165,14 @@ def test_a_group_without_documents_has_no_curves() -> None:
 
 
 def test_random_relevance_is_at_chance() -> None:
-    """Words that go at random leave a share of the signal: the expected one."""
+    """With random deletion, accuracy is the expected share of texts in which "good" is not yet deleted."""
     documents = [Document(str(n), "good the the the", "up") for n in range(400)]
     many = score_corpus(Sentiment(), documents)  # type: ignore[arg-type]
     noise = np.random.default_rng(0)
-    right = still_correct(
+    correct = still_correct(
         many, DELETION_PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1
     )
-    np.testing.assert_allclose(right.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
+    np.testing.assert_allclose(correct.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
 
 
 @pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
@@ -194,10 +195,10 @@ def test_a_label_the_model_does_not_know_is_named_and_left_out() -> None:
     assert not any(protocol_documents(corpus, protocol, 1)[-1] for protocol in DELETION_PROTOCOLS)
 
 
-def test_bad_corpora_are_refused_in_one_sentence() -> None:
-    with pytest.raises(DataError, match="'x' has no label"):
+def test_corpora_without_usable_labels_raise_errors() -> None:
+    with pytest.raises(DataError, match="document 'x': label is missing"):
         score_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="no document to measure"):
+    with pytest.raises(DataError, match="at least 1 document to measure on; got none"):
         score_corpus(Sentiment(), [])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="knows none of the corpus's labels"):
+    with pytest.raises(DataError, match="no label of the corpus is a class of the model"):
         score_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]

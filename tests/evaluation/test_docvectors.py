@@ -1,4 +1,4 @@
-"""Document vectors against plain sums, and the explanatory power index of six documents by hand."""
+"""Document vectors against plain sums, and the explanatory power index of six documents computed manually."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_elementwise_squared_gradients(variant: str) -> None:
         np.testing.assert_allclose(found[n], expected, rtol=1e-9, atol=1e-12)
 
 
-def test_elementwise_lrp_of_a_window_by_hand() -> None:
-    """One word, one width: each filter's share of a dimension is x_d w_fd / z_f, times what the filter got."""
+def test_elementwise_lrp_of_a_window_matches_manual_result() -> None:
+    """One word, one width: a dimension gets x_d w_fd / z_f of the relevance of filter f."""
     from toys import small
 
     model = small("cnn", widths=1, dtype="float64").fit(TEXTS, LABELS)
@@ -112,8 +112,8 @@ def test_a_bag_of_words_has_vectors_of_its_features() -> None:
 # ---- the index
 
 
-def test_six_documents_by_hand() -> None:
-    """Two directions, three documents each: the nearest neighbor is of the own class wherever one is known."""
+def test_six_documents_match_manual_results() -> None:
+    """Two directions, three documents each: the nearest neighbor has the same class if the known half contains it."""
     vectors = np.array([[1, 0.0], [1, 0.1], [1, 0.2], [0, 1.0], [0.1, 1], [0.2, 1]])
     labels = ["a", "a", "a", "b", "b", "b"]
     found = explanatory_power(vectors, labels, n_splits=4, max_neighbors=3, seed=1)
@@ -121,11 +121,11 @@ def test_six_documents_by_hand() -> None:
     nearest, all_three = [], []
     for _ in range(4):
         order = draw.permutation(6)
-        known, spec = order[:3].tolist(), order[3:].tolist()
+        known, held_out = order[:3].tolist(), order[3:].tolist()
         classes = [labels[k] for k in known]
-        nearest.append(np.mean([labels[n] in classes for n in spec]))
+        nearest.append(np.mean([labels[n] in classes for n in held_out]))
         winner = "a" if classes.count("a") >= 2 else "b"
-        all_three.append(np.mean([labels[n] == winner for n in spec]))
+        all_three.append(np.mean([labels[n] == winner for n in held_out]))
     assert found.accuracy[0] == pytest.approx(np.mean(nearest))
     assert found.accuracy[2] == pytest.approx(np.mean(all_three))
     assert found.epi == found.accuracy.max()
@@ -142,15 +142,15 @@ def test_the_vote_is_scikit_learns() -> None:
     expected = np.zeros((2, 7))
     for split in range(2):
         order = again.permutation(60)
-        known, spec = order[:30], order[30:]
+        known, held_out = order[:30], order[30:]
         for k in range(1, 8):
             model = KNeighborsClassifier(k, metric="cosine").fit(unit[known], labels[known])
-            expected[split, k - 1] = model.score(unit[spec], labels[spec])
+            expected[split, k - 1] = model.score(unit[held_out], labels[held_out])
     np.testing.assert_allclose(found.accuracy, expected.mean(axis=0))
 
 
-def test_documents_without_a_word_draw_no_neighbors() -> None:
-    """A zero vector lies nearer to each of many unlike documents than they to each other, but is like none."""
+def test_documents_without_a_known_word_are_not_the_neighbors_of_others() -> None:
+    """By distance a zero vector would be a near neighbor of dissimilar documents; by cosine it is similar to none."""
     unlike = np.eye(20) + 0.02
     vectors = np.concatenate([unlike, np.zeros((1, 20))])
     found = explanatory_power(vectors, ["a"] * 20 + ["empty"], max_neighbors=1, n_splits=20)
@@ -164,13 +164,13 @@ def test_random_vectors_are_at_chance() -> None:
 
 
 def test_too_few_documents() -> None:
-    with pytest.raises(DataError, match="four at least"):
+    with pytest.raises(DataError, match="at least 4 documents, 2 per half; got 3"):
         explanatory_power(np.ones((3, 2)), ["a", "b", "a"])
-    with pytest.raises(DataError, match="two at least"):
+    with pytest.raises(DataError, match="at least 2 documents to draw a map; got 1"):
         document_map(np.ones((1, 2)))
 
 
-def test_a_picture_lays_the_largest_spread_along_the_first_axis() -> None:
+def test_a_map_has_the_largest_variance_on_the_first_axis() -> None:
     angles = np.linspace(0, 1, 9)
     drawn = document_map(np.stack([np.cos(angles), np.sin(angles), np.zeros(9)], axis=1))
     assert drawn.coordinates.shape == (9, 2)

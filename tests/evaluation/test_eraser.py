@@ -1,4 +1,4 @@
-"""Comprehensiveness and sufficiency of a document by hand."""
+"""Comprehensiveness and sufficiency of a document computed manually."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.records import Document
 
 
-def test_one_document_by_hand() -> None:
+def test_one_document_matches_manual_result() -> None:
     corpus = score_corpus(Sentiment(), [Document("a", "good the fine dull", "up")])  # type: ignore[arg-type]
     found = eraser_scores(corpus, [np.array([2.0, 0.0, 1.0, -1.0])], shares=(0.25, 0.5))
-    # the score of "up" is 1.5; without good -0.5, without good and fine -1.5; with good 1.5, with both 2.5
+    # score of "up": 1.5; without good -0.5; without good and fine -1.5; only good 1.5; only good and fine 2.5
     assert found.comprehensiveness == pytest.approx(((1.5 + 0.5) + (1.5 + 1.5)) / 2)
     assert found.sufficiency == pytest.approx(((1.5 - 1.5) + (1.5 - 2.5)) / 2)
     assert found.quantity == "score"
 
 
-def test_nets_fall_in_probability() -> None:
+def test_nets_are_measured_by_probability() -> None:
     corpus = score_corpus(fitted("cnn-max"), [Document("0", TEXTS[0], LABELS[0])])
     found = eraser_scores(corpus, [np.arange(int(corpus.lengths[0]), dtype=float)])
     assert found.quantity == "probability"

@@ -1,4 +1,4 @@
-"""The pointing game: hybrids by their laws, hits counted by hand, random relevance at chance."""
+"""The pointing game: properties of hybrid documents, hits counted manually, random relevance at chance."""
 
 import re
 from dataclasses import replace
@@ -23,15 +23,15 @@ POSTS = [
 
 
 def hybrid(*parts):
-    """A hybrid of (label, sentence) pairs."""
+    """A hybrid document of (label, sentence) pairs."""
     text = "\n".join(sentence for _, sentence in parts)
     starts = [text.index(sentence) for _, sentence in parts]
     spans = [[start, start + len(sentence)] for start, (_, sentence) in zip(starts, parts, strict=True)]
-    return Hybrid("by hand", text, np.array(spans, dtype=np.int32), tuple(label for label, _ in parts))
+    return Hybrid("manual", text, np.array(spans, dtype=np.int32), tuple(label for label, _ in parts))
 
 
 def explained(text, relevance, *, predicted=0, status=None):
-    """An explanation of the predicted one of the classes a, b and c."""
+    """An explanation of the predicted class, one of a, b and c."""
     why = make_explanation(text, labels=("a", "b", "c"), targets=(predicted,), status=status)
     return replace(
         why, scores=np.eye(3, dtype=np.float32)[predicted], relevance=np.array([relevance], dtype=np.float32)
@@ -39,7 +39,7 @@ def explained(text, relevance, *, predicted=0, status=None):
 
 
 def game(monkeypatch, *pairs, **options):
-    """The game of some hybrids with the explanations they get."""
+    """Play the game with pairs of hybrid documents and their explanations."""
     monkeypatch.setattr(pointing, "explain", lambda model, texts, **settings: iter(answers))
     hybrids, answers = zip(*pairs, strict=True)
     return pointing_game(None, hybrids, **options)
@@ -84,7 +84,7 @@ def test_sentences_leave_out_what_is_skipped_and_what_has_no_letter():
     assert any("It is old!" in each.text for each in kept)
 
 
-def test_what_the_document_marks_is_left_out_and_parts_no_words():
+def test_ranges_that_the_document_marks_are_removed_and_separate_words():
     marked = Document("1", "One[x]two three.", "a", np.array([[3, 6]], dtype=np.int32))
     assert [each.text for each in hybrid_documents([marked], n_sentences=1, skip=())] == ["One two three."]
 
@@ -96,31 +96,31 @@ def test_every_offset_has_the_label_of_its_sentence():
 
 
 def test_documents_without_label_and_too_few_sentences():
-    with pytest.raises(DataError, match="have 0 sentences in all"):
+    with pytest.raises(DataError, match="at least n_sentences=1 sentences with a label; got 0"):
         hybrid_documents([Document("1", "One. Two.")], n_sentences=1)
-    with pytest.raises(DataError, match="have 2 sentences in all; a hybrid of n_sentences=3"):
+    with pytest.raises(DataError, match="at least n_sentences=3 sentences with a label; got 2"):
         hybrid_documents([Document("1", "One. Two.", "a"), Document("2", "Three.")], n_sentences=3)
-    with pytest.raises(OptionError, match="n_sentences=0"):
+    with pytest.raises(OptionError, match=r"n_sentences.*0"):
         hybrid_documents(POSTS, n_sentences=0)
     with pytest.raises(OptionError, match="'tails' cannot be skipped"):
         hybrid_documents(POSTS, skip=("tails",))
 
 
-def test_half_a_letter_is_no_obstacle():
+def test_a_lone_surrogate_is_accepted():
     assert len(hybrid_documents([Document("1", "One \ud83d two.", "a")], n_sentences=1)) == 1
 
 
 # ---- the game
 
 
-def test_hits_by_hand(monkeypatch):
+def test_hits_match_manual_results(monkeypatch):
     two = hybrid(("a", "one two"), ("b", "three four"))
     result = game(
         monkeypatch,
-        (two, explained(two.text, [0, 2, 1, 1])),  # the word two, of a: a hit
-        (two, explained(two.text, [0, 2, 3, 1])),  # three, of b: none
+        (two, explained(two.text, [0, 2, 1, 1])),  # "two", of a: a hit
+        (two, explained(two.text, [0, 2, 3, 1])),  # "three", of b: no hit
         (two, explained(two.text, [0, 2, 3, 1], predicted=1)),  # a hit for b
-        (two, explained(two.text, [5, 5, 5, 5], predicted=1)),  # the first of equals is of a: none
+        (two, explained(two.text, [5, 5, 5, 5], predicted=1)),  # a tie; the first is of a: no hit
         (two, explained(two.text, [9, 0, 0, 0], predicted=2)),  # c does not occur: discarded
         (two, explained(two.text, [0, 0, 0, 0], status=[1, 1, 2, 3])),  # no word read
         by="token",
@@ -133,7 +133,7 @@ def test_hits_by_hand(monkeypatch):
     assert result.method == "lrp"
 
 
-def test_the_strongest_word_points_with_its_most_relevant_occurrence(monkeypatch):
+def test_the_most_relevant_occurrence_of_the_most_relevant_word_counts(monkeypatch):
     each = hybrid(("a", "oil car"), ("b", "oil tree"), ("a", "my oil"))
     pairs = [
         (each, explained(each.text, [2, 3, 0, 0, 0, 2])),  # oil 4, and its first occurrence is of a: a hit
@@ -142,7 +142,7 @@ def test_the_strongest_word_points_with_its_most_relevant_occurrence(monkeypatch
         (
             each,
             explained(each.text, [1, 2, 0, 2, 0, 1], predicted=1),
-        ),  # of the equals car, oil, tree the first is of a
+        ),  # car, oil and tree tie; the first is of a: no hit
     ]
     words = game(monkeypatch, *pairs)
     assert words.is_hit.tolist() == [True, False, True, False]
@@ -152,17 +152,17 @@ def test_the_strongest_word_points_with_its_most_relevant_occurrence(monkeypatch
         pointing_game(None, [each], by="sentence")
 
 
-def test_a_word_that_is_not_read_never_points(monkeypatch):
+def test_a_word_that_the_model_ignores_is_never_a_hit(monkeypatch):
     two = hybrid(("a", "one two"), ("b", "three four"))
     status = [Status.UNKNOWN, Status.READ, Status.READ, Status.READ]
     result = game(monkeypatch, (two, explained(two.text, [0, -3, -1, -2], status=status)))
-    assert not result.is_hit[0]  # three, though the unknown word has a 0
+    assert not result.is_hit[0]  # "three" has the highest relevance of the words read; the unknown word has 0
     assert result.chance == pytest.approx(1 / 3)
 
 
-def test_nothing_to_count_is_said(monkeypatch):
+def test_no_hybrid_to_include_raises_an_error(monkeypatch):
     two = hybrid(("a", "one two"), ("b", "three four"))
-    with pytest.raises(DataError, match="none of the 1 hybrids"):
+    with pytest.raises(DataError, match="none of the 1 hybrid documents"):
         game(monkeypatch, (two, explained(two.text, [0, 0, 0, 0], predicted=2)))
 
 
@@ -176,7 +176,7 @@ def many():
     return [each for seed in range(60) for each in hybrid_documents(POSTS, n_sentences=3, seed=seed)]
 
 
-def test_lrp_points_well_and_the_games_of_two_methods_are_pairs(svm, many):
+def test_lrp_is_accurate_and_the_results_of_two_methods_are_paired(svm, many):
     lrp, random = pointing_game(svm, many), pointing_game(svm, many, method=Random(seed=1))
     assert lrp.accuracy > 0.9
     np.testing.assert_array_equal(lrp.is_included, random.is_included)
@@ -185,14 +185,14 @@ def test_lrp_points_well_and_the_games_of_two_methods_are_pairs(svm, many):
     assert lrp.rule.startswith("Epsilon(")
 
 
-def test_random_relevance_points_at_chance(svm, many):
+def test_random_relevance_is_at_chance(svm, many):
     result = pointing_game(svm, many, method="random")
     spread = np.sqrt(result.chance * (1 - result.chance) / result.n_included)
     assert abs(result.accuracy - result.chance) < 3 * spread
     assert 0.5 < result.chance < 0.7
 
 
-def test_labels_of_another_model_are_said(svm):
+def test_labels_of_another_model_raise_an_error(svm):
     strangers = [Document("1", f"{text}.", "elsewhere") for text in SENTENCES["med"]]
-    with pytest.raises(DataError, match="labels the model was trained on"):
+    with pytest.raises(DataError, match="labels that the model was trained on"):
         pointing_game(svm, hybrid_documents(strangers, n_sentences=4))

@@ -1,4 +1,4 @@
-"""Random weights, two maps of one document, and shares of the ledger: by hand and by their laws."""
+"""Randomized weights, stability of explanations, and ledger shares: manual results and general properties."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def test_only_the_named_layers_change_and_the_model_never(variant):
     assert np.abs(changed.scores(changed.encode(TEXTS)) - model.scores(model.encode(TEXTS))).max() > 0.01
 
 
-def test_the_cascade_goes_from_the_scores_to_the_words():
+def test_cascade_layers_are_in_order_from_the_output_to_the_input():
     assert cascade_layers(fitted("cnn-max")) == ("output", "convolutions", "embedding")
     assert cascade_layers(fitted("boe")) == ("output", "embedding")
     assert cascade_layers(fitted("svm")) == ("output",)
@@ -66,16 +66,16 @@ def test_single_convolutions_can_be_named_and_the_unknown_word_stays_zero():
     assert not changed.weights_["embedding"][0].any()
 
 
-def test_a_layer_that_is_not_there_is_said():
+def test_an_unknown_layer_raises_an_error():
     with pytest.raises(
-        OptionError, match=r"no layer 'conv9'; it has conv1, conv2, conv3, convolutions, embedding, out"
+        OptionError, match=r"got 'conv9'\. Pass some of conv1, conv2, conv3, convolutions, embedding, out"
     ):
         randomize_weights(fitted("cnn-max"), ["conv9"])
-    with pytest.raises(OptionError, match="no layer 'idf'"):
+    with pytest.raises(OptionError, match="got 'idf'"):
         randomize_weights(fitted("svm"), ["idf"])
 
 
-def test_lrp_hangs_on_the_weights_and_random_relevance_does_not():
+def test_lrp_depends_on_the_weights_and_random_relevance_does_not():
     model = learner("cnn", filters=8, embedding_dim=12).fit(TEXTS, LABELS)
     steps = randomization_check(model, TEXTS)
     assert [step.layer for step in steps] == list(cascade_layers(model))
@@ -105,10 +105,10 @@ def test_other_models_have_no_layers_to_randomize():
         randomization_check({}, TEXTS)
 
 
-# ---- two maps
+# ---- two explanations
 
 
-def test_one_pair_by_hand():
+def test_one_pair_matches_manual_result():
     a, b = explained("a b c d", [4, 3, 2, 1]), explained("a b c d", [4, 3, 1, 2])
     result = stability([a], [b], top_k=3)
     assert result.rank_correlation == pytest.approx(1 - 6 * 2 / (4 * 15))
@@ -118,7 +118,7 @@ def test_one_pair_by_hand():
     assert stability([a], [explained("a b c d", [1, 2, 3, 4])]).rank_correlation == pytest.approx(-1)
 
 
-def test_equal_words_have_their_mean_rank_and_unread_ones_none():
+def test_ties_have_their_mean_rank_and_ignored_words_have_none():
     a, b = (
         explained("a b c d e", [3, 1, 1, 0, 0], status=[0, 0, 0, 0, 3]),
         explained("a b c d e", [2, 2, 5, 1, 0], status=[0, 0, 0, 0, 3]),
@@ -146,7 +146,7 @@ def test_documents_without_a_rank_correlation_are_left_out():
         stability([], [])
 
 
-def test_random_maps_have_nothing_in_common():
+def test_random_explanations_do_not_agree():
     random, text = np.random.default_rng(0), " ".join("abcdefghijklmnopqrst")
     a, b = ([explained(text, random.normal(size=20)) for _ in range(300)] for _ in range(2))
     result = stability(a, b, top_k=5)
@@ -155,24 +155,26 @@ def test_random_maps_have_nothing_in_common():
     assert result.interval.low < 0 < result.interval.high
 
 
-def test_streams_of_other_things_are_said():
+def test_explanations_that_do_not_match_raise_errors():
     why = explained("a b", [1, 2])
-    with pytest.raises(DataError, match="ends before explanation 2"):
+    with pytest.raises(DataError, match="explanations_b must be of the same documents as the other; it ends after 1"):
         stability([why, why], [why])
     with pytest.raises(DataError, match="of another text"):
         stability([why], [explained("a c", [1, 2])])
-    with pytest.raises(DataError, match=r"explained for sci\.med here and for rec\.autos there"):
+    with pytest.raises(
+        DataError, match=r"explained for sci\.med in explanations_a and for rec\.autos in explanations_b"
+    ):
         stability([why], [explained("a b", [1, 2], targets=(2,))])
     with pytest.raises(DataError, match="do not read the same words"):
         stability([why], [explained("a b", [1, 0], status=[0, 3])])
-    with pytest.raises(OptionError, match="top_k=0"):
+    with pytest.raises(OptionError, match=r"top_k.*0"):
         stability([why], [why], top_k=0)
 
 
 # ---- the ledger
 
 
-def test_shares_by_hand():
+def test_shares_match_manual_results():
     one = explained(
         "a b", [1, -2], ledger={("conv", "bias"): np.array([-1.0]), ("out", "stabilizer"): np.array([0.0])}
     )
@@ -185,10 +187,10 @@ def test_shares_by_hand():
     ]
 
 
-def test_targets_are_rows_and_an_empty_map_takes_nothing():
+def test_each_target_counts_and_an_explanation_of_zeros_has_share_0():
     why = explained("a", [1], [0], targets=(0, 1), ledger={("out", "bias"): np.array([1.0, 0.0])})
     assert ledger_shares([why]) == [("out", "bias", 0.25, 0.5)]
-    with pytest.raises(DataError, match="no explanation came"):
+    with pytest.raises(DataError, match="at least 1 explanation; got none"):
         ledger_shares([])
 
 

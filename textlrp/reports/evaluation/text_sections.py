@@ -59,7 +59,8 @@ def rationales_section(rationales: Results) -> Section:
         "ranked, including those that the model ignores, so models with different vocabularies can be compared. "
         "Three baselines use no model: late words first and early words first rank by position; tf × log ratio is "
         "the frequency of a word in the text times the log ratio of its frequencies in the class and in the other "
-        "classes of the corpus. Low agreement has two possible causes: the explanation is poor, or the model uses other words than people do.",
+        "classes of the corpus. Low agreement has two possible causes: the explanation is poor, or the model uses "
+        "other words than people do.",
         "high values",
         "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
         tuple(
