@@ -4,9 +4,10 @@
     python benchmarks/stream.py --kills 50               kill -9 at random times: lost and duplicate documents
 
 Documents consist of words of the bundled CNN's vocabulary, drawn by their document frequency in training, in a
-Parquet file in a temporary folder (or --folder). The first command explains the predicted class and stores
-the relevance of all words as float16. Memory is the proportional set size (PSS), summed over all processes of the run. The
-memory of one process that loaded the model and explained a batch is reported separately and subtracted from the peak.
+Parquet file in a temporary folder (or --folder). The first command explains the predicted class and stores the
+relevance of all words as float16. Memory is the proportional set size (PSS), summed over all processes of the run.
+The memory of one process that loaded the model and explained a batch is reported separately and subtracted from the
+peak.
 """
 
 from __future__ import annotations
