@@ -231,7 +231,7 @@ def test_the_label_is_explained_else_the_prediction():
     whys = list(explain_rationales(model, [own, other]))
     assert [why.target_names for why in whys] == [("med",), ("autos",)]
     assert rationale_agreement(whys[:1], [own]).average_precision > 0.5
-    with pytest.raises(DataError, match=r"document '1': label must be a class of the model \(.*\); got 'cooking'"):
+    with pytest.raises(DataError, match=r"document '1': label must be a class of the model; got 'cooking'\."):
         explain_rationales(model, [rationale("doctor", text=text, label="cooking")])
 
 

@@ -68,7 +68,7 @@ def test_single_convolutions_can_be_named_and_the_unknown_word_stays_zero():
 
 def test_an_unknown_layer_raises_an_error():
     with pytest.raises(
-        OptionError, match=r"got 'conv9'\. Pass some of conv1, conv2, conv3, convolutions, embedding, out"
+        OptionError, match=r"some of conv1, conv2, conv3, convolutions, embedding, output for a CNN\w+; got 'conv9'\."
     ):
         randomize_weights(fitted("cnn-max"), ["conv9"])
     with pytest.raises(OptionError, match="got 'idf'"):

@@ -119,8 +119,8 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
         raise DataError("documents must contain at least 1 document to measure on; got none.")
     if max(true_label) < 0:
         raise DataError(
-            f"no label of the corpus is a class of the model; its classes are {', '.join(list(classes)[:5])}"
-            f"{', ...' if len(classes) > 5 else ''}. Pass the corpus that the model was trained for."
+            f"no label of the corpus is a class of the model ({', '.join(list(classes)[:5])}"
+            f"{', ...' if len(classes) > 5 else ''}). Pass the corpus that the model was trained for."
         )
     known.warn()
     all_scores = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)

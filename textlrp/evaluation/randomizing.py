@@ -43,8 +43,7 @@ def randomize_weights(model: Fitted, layers: Sequence[str], *, seed: int = 0) ->
     for layer in layers:
         if layer not in known:
             raise OptionError(
-                f"layers must be layers of the {type(model).__name__}; got {layer!r}. Pass some of "
-                f"{', '.join(sorted(known))}."
+                f"layers must be some of {', '.join(sorted(known))} for a {type(model).__name__}; got {layer!r}."
             )
     changed = copy.copy(model)
     for kept in [name for name in vars(model) if name.startswith("_") and name != "_sklearn_output_config"]:

@@ -87,8 +87,8 @@ def explain_rationales(
     for rationale in rationales:
         if rationale.label is not None and rationale.label not in known:
             raise DataError(
-                f"document {rationale.id!r}: label must be a class of the model ({', '.join(known)}); got "
-                f"{rationale.label!r}. Leave the label out to explain the predicted class."
+                f"document {rationale.id!r}: label must be a class of the model; got {rationale.label!r}. Pass one "
+                f"of {', '.join(known)}, or leave the label out to explain the predicted class."
             )
     targets = [None if rationale.label is None else known[rationale.label] for rationale in rationales]
     documents = [rationale.document for rationale in rationales]
