@@ -81,15 +81,17 @@ def test_findings_come_first() -> None:
     correct, incorrect = (make_results()["deletion"]["protocols"][n]["curves"] for n in (0, 1))
     assert "Accuracy of the model: 81.2% (7,532 documents)." in first
     assert (
-        "Deleting the 10 words most relevant for the true class by LRP epsilon lowers accuracy on 3,100 correctly "
+        "Deleting the 10 words most relevant for the true class (LRP epsilon) lowers accuracy on 3,100 correctly "
         f"classified documents from 100.0% to {100 * correct[0]['accuracy'][10]:.1f}%; deleting 10 random words "
         f"results in {100 * correct[-2]['accuracy'][10]:.1f}%."
     ) in first
-    assert "Deleting the 10 words that most oppose the true class by LRP epsilon raises accuracy on 940 inc" in first
+    assert "Deleting the 10 words that most oppose the true class (LRP epsilon) raises accuracy on 940 in" in first
     assert f"from 0.0% to {100 * incorrect[0]['accuracy'][10]:.1f}%" in first
-    assert "(explanatory power index, EPI): 0.8121 with weights by LRP element-wise, the best; 0.6208" in first
-    assert "hybrid documents of 10 sentences: the most relevant word by LRP epsilon is in a sentence" in first
-    assert "of the predicted class in 91.0% of them; a random word is in 21.0%." in first
+    assert (
+        "EPI) is highest for LRP element-wise weighting: 0.8121. It is lowest for uniform weighting: 0.6208." in first
+    )
+    assert "hybrid documents of 10 sentences: the most relevant word (LRP epsilon) is in a sentence" in first
+    assert "of the predicted class in 91.0% of them, a random word in 21.0%." in first
 
 
 def test_every_measure_is_explained_and_sourced() -> None:
@@ -164,11 +166,11 @@ def test_the_deletion_finding_uses_the_values_that_exist() -> None:
         "name": "correct", "documents": 1, "curves": [{"method": "M", "accuracy": [1.0, 0.5, 0.25]}]
     }  # fmt: skip
     assert plain(deletion_finding(protocol)) == (
-        "Deleting the 2 words most relevant for the true class by M lowers accuracy on 1 correctly classified "
+        "Deleting the 2 words most relevant for the true class (M) lowers accuracy on 1 correctly classified "
         "document from 100.0% to 25.0%."
     )
     still = deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
-    assert plain(still).endswith("M does not change accuracy on 1 correctly classified document (100.0%).")
+    assert plain(still).endswith("(M) does not change accuracy on 1 correctly classified document (100.0%).")
     assert deletion_finding(protocol | {"name": "another"}) == ()
     assert deletion_finding(protocol | {"curves": []}) == ()
     assert deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()
@@ -321,7 +323,9 @@ def test_findings_leave_out_what_was_not_measured() -> None:
     assert findings({}) == []
     assert [plain(one) for one in findings({"accuracy": 0.5})] == ["Accuracy of the model: 50.0% (– documents)."]
     one = {"rows": [{"weighting": "w", "epi": 0.5}]}
-    assert plain(findings({"vectors": one})[0]).endswith("(explanatory power index, EPI): 0.5000 with weights by w.")
+    assert plain(findings({"vectors": one})[0]).endswith(
+        "(explanatory power index, EPI) is highest for w weighting: 0.5000."
+    )
 
 
 @every(

@@ -171,7 +171,7 @@ def deletion_finding(protocol: Results) -> Sentence:
     doing = "inserting" if protocol.get("mode") == "insert" else "deleting"
     word, document = "word" if at == 1 else "words", "document" if protocol.get("documents") == 1 else "documents"
     change = "does not change" if start == end else "lowers" if end < start else "raises"
-    pattern = f"{doing.capitalize()} the {{}} {word} {which} by *{{}}* {change} accuracy on {{}} {kind} {document} "
+    pattern = f"{doing.capitalize()} the {{}} {word} {which} (*{{}}*) {change} accuracy on {{}} {kind} {document} "
     values = [at, method, count(protocol.get("documents"))]
     if start == end:
         pattern, values = pattern + "(*{}*)", [*values, share_text(end)]

@@ -96,13 +96,14 @@ def _vectors_finding(rows: Sequence[Results]) -> Sentence:
         return ()
     best, least = max(indices, key=indices.__getitem__), min(indices, key=indices.__getitem__)
     pattern = (
-        "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI): *{}* with weights by *{}*"
+        "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI) is highest for *{}* "
+        "weighting: *{}*."
     )
     if best == least:
-        return sentence(pattern + ".", number(indices[best], 4), best)
+        return sentence(pattern, best, number(indices[best], 4))
     return sentence(
-        pattern + ", the best; {} with weights by {}, the lowest.",
-        number(indices[best], 4), best, number(indices[least], 4), least,
+        pattern + " It is lowest for {} weighting: {}.",
+        best, number(indices[best], 4), least, number(indices[least], 4),
     )  # fmt: skip
 
 
@@ -116,12 +117,12 @@ def _pointing_finding(pointing: Results) -> Sentence:
         return ()
     method = next(iter(hits))
     pattern = (
-        "Pointing game on hybrid documents of {} sentences: the most relevant word by *{}* is in a sentence of the "
+        "Pointing game on hybrid documents of {} sentences: the most relevant word (*{}*) is in a sentence of the "
         "predicted class in *{}* of them"
     )
     values = [count(pointing.get("sentences")), method, share_text(hits[method])]
     if "random" in hits:
-        return sentence(pattern + "; a random word is in {}.", *values, share_text(hits["random"]))
+        return sentence(pattern + ", a random word in {}.", *values, share_text(hits["random"]))
     return sentence(pattern + ".", *values)
 
 

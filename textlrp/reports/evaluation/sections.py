@@ -100,7 +100,7 @@ def pointing_section(pointing: Results) -> Section:
     rows = pointing["rows"]
     table = Table(
         f"Hits in {count(pointing.get('hybrids'))} hybrid documents",
-        head("method", "share of hits ↑", "95% interval", "hits", "documents"),
+        head("method", "hit rate ↑", "95% interval", "hits", "documents"),
         tuple(
             (
                 Cell(row["method"]),
@@ -115,7 +115,7 @@ def pointing_section(pointing: Results) -> Section:
         if pointing.get("discarded")
         else (),
     )
-    bars = Drawing(Markup(bars_figure(rows, title="share of hits, with 95% intervals", uid="hits")))
+    bars = Drawing(Markup(bars_figure(rows, title="hit rate, with 95% intervals", uid="hits")))
     return Section(
         "pointing",
         "Pointing game on hybrid documents",
@@ -123,7 +123,7 @@ def pointing_section(pointing: Results) -> Section:
         f"{count(pointing.get('sentences'))} sentences of different documents. The model classifies it, and its "
         "predicted class is explained. The relevance of a word is summed over its occurrences. It is a hit if the "
         "most relevant occurrence of the most relevant word is in a sentence from a document of the predicted class.",
-        "a high share of hits",
+        "a high hit rate",
         "Poerner, Roth, Schütze, Evaluating neural network explanation methods using hybrid documents, ACL 2018",
         (Block(figures=(bars,), table=table),),
     )
