@@ -243,7 +243,9 @@ CALLS: dict[str, Callable[[Any, Path], object]] = {
     "explain": lambda model, folder: explain(model, TEXT),
     "write_report": lambda model, folder: textlrp.write_report(explain(model, DOCUMENTS), folder / "report.html"),
     "score_corpus": lambda model, folder: score_corpus(model, DOCUMENTS),
-    "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
+    "pointing_game": lambda model, folder: pointing_game(
+        model, hybrid_documents(DOCUMENTS, n_sentences=3), by="token"
+    ),
     "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
     "evaluate": lambda model, folder: evaluate(
         model,
@@ -273,8 +275,8 @@ def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
-    refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
-    assert refused == ["vectors", "sanity"], results["notes"]
+    refused = [note.split(": not measured.")[0] for note in results["notes"] if "TorchTextModel" in note]
+    assert refused == ["Document vectors", "Sanity check (randomized weights)"], results["notes"]
 
 
 def test_a_wrapped_module_is_pickled_with_what_was_learned_about_it() -> None:
