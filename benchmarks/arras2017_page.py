@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 from textlrp.reports.charts.figures import deletion_figure, map_figure, neighbors_figure
 
 ACCURACY = {"BoW/SVM": 80.10, "CNN1": 79.79, "CNN2": 80.19, "CNN3": 79.75}
@@ -36,7 +36,7 @@ def write_page(
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     text = "\n".join(_lines(results, folder, missing, speed, quick)) + "\n"
-    with written_beside(path) as beside:
+    with atomic_file(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
@@ -269,7 +269,7 @@ def _seeds(seeds: Sequence[Results]) -> Iterator[str]:
 
 
 def _figure(folder: Path, name: str, svg: str, title: str) -> Iterator[str]:
-    with written_beside(folder / f"{name}.svg") as beside:
+    with atomic_file(folder / f"{name}.svg") as beside:
         beside.write_text(svg, encoding="utf-8")
     yield from [f"{title}:", "", f"![{title}]({folder.name}/{name}.svg)", ""]
 

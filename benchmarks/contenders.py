@@ -50,7 +50,7 @@ class PlainNet(nn.Module):
 def plain_net(model: object) -> PlainNet:
     """A :class:`PlainNet` with the weights of a fitted CNNClassifier of one width."""
     weights = {name: torch.from_numpy(weight) for name, weight in model.weights_.items()}  # type: ignore[attr-defined]
-    (width,), (filters,) = model.shape()  # type: ignore[attr-defined]
+    (width,), (filters,) = model.widths_and_filters()  # type: ignore[attr-defined]
     net = PlainNet(weights["embedding"], filters, width, len(weights["output.bias"]))
     dimensions = weights["embedding"].shape[1]
     net.top[0].weight.copy_(weights[f"conv{width}.weight"].reshape(dimensions, width, filters).permute(2, 0, 1))

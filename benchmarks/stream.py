@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import textlrp
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 
 MODEL = "20newsgroups-cnn"
 CHUNK = 20_000
@@ -60,7 +60,7 @@ def made(path: Path, documents: int, seed: int) -> Path:
     share = model.vocabulary_.counts / model.vocabulary_.counts.sum()
     rng = np.random.default_rng(seed)
     schema = pa.schema([("id", pa.string()), ("text", pa.string())])
-    with written_beside(path) as beside, pq.ParquetWriter(beside, schema) as writer:
+    with atomic_file(path) as beside, pq.ParquetWriter(beside, schema) as writer:
         for begin in range(0, documents, CHUNK):
             count = min(CHUNK, documents - begin)
             lengths = np.clip(rng.lognormal(np.log(60), 0.8, count), 1, 2000).astype(int)

@@ -23,7 +23,7 @@ import textlrp
 from textlrp.models.convnet import new_convnet
 from textlrp.models.options import check_labels
 from textlrp.models.packing import Ids
-from textlrp.models.training import Plan, one_cycle, train
+from textlrp.models.training import TrainingPlan, one_cycle, train
 from textlrp.text.vocabulary import Vocabulary
 
 
@@ -44,7 +44,7 @@ class PlainCNN(nn.Module):
         return scores
 
 
-def plain_loop(net: PlainCNN, texts: Sequence[Ids], codes: NDArray[np.int64], plan: Plan, seed: int) -> None:
+def plain_loop(net: PlainCNN, texts: Sequence[Ids], codes: NDArray[np.int64], plan: TrainingPlan, seed: int) -> None:
     """A typical training loop: pad, forward, backward, step."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
@@ -84,8 +84,8 @@ def main() -> None:
     classes, codes = check_labels(corpus.labels, len(texts))
     drawn = np.random.default_rng(0).permutation(len(texts))[: options.posts]
     texts, codes = [texts[row] for row in drawn], codes[drawn]
-    plan = model.plan()
-    widths, filters = model.shape()
+    plan = model.training_plan()
+    widths, filters = model.widths_and_filters()
     noise = torch.Generator().manual_seed(0)
     start = torch.randn((len(vocabulary) + 1, model.embedding_dim), generator=noise) * 0.1
     start[0] = 0

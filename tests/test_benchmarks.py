@@ -73,8 +73,8 @@ def test_corpora_of_packages_are_compared_with_plain_pipelines(tmp_path: Path) -
     assert all(row[3:9] == ["100.00"] * 6 and row[9] == "**100.00**" for row in rows)
     assert all(row[-1] == "+0.00 (± 0.00)" for row in rows)
     for arguments, sentence in (
-        ([tmp_path / "none.csv"], "none.csv does not exist"),
-        ([made, "--option", "C=-1"], "C=-1 came"),
+        ([tmp_path / "none.csv"], "none.csv. Pass one of .csv"),
+        ([made, "--option", "C=-1"], "C must be a finite number > 0; got -1"),
         ([packages], f"{packages} has no corpus; the files must end in "),
     ):
         refused = subprocess.run([*command[:2], *arguments], capture_output=True, text=True)

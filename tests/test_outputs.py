@@ -1,4 +1,4 @@
-"""What commands write, and what they must never replace: every command that writes, with every kind of output."""
+"""Outputs of commands never replace the user's files: every command that writes, with every kind of output."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Command(NamedTuple):
 
     @property
     def family(self) -> str:
-        """What its outputs are, as one may replace the other: all pages are of a kind."""
+        """The kind of output. An output may replace another of the same family, and all pages are one family."""
         return "page" if self.output.endswith(".html") else f"{self.words.split()[0]} {self.output}"
 
 
@@ -74,7 +74,7 @@ COMMANDS = {
     "train": Command("train CORPUS --model svm", "out"),
     "demo": Command("demo", "out.html"),
 }
-"""Every command that writes, with every kind of file and folder that it writes."""
+"""Every command that writes, with every kind of file and folder."""
 
 every_command = pytest.mark.parametrize("name", COMMANDS)
 
@@ -88,7 +88,7 @@ def write_table(path: Path) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _command_line_is_built_once() -> Iterator[None]:
-    """Building it takes ten times as long as a refusal."""
+    """Building the command line takes ten times as long as an error."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "get_command", cache(cli.get_command))
         yield
@@ -102,7 +102,7 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_demo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The demo on texts that are long enough to be shown, with a linear model."""
+    """The demo with a linear model, on texts that are long enough for it."""
     table = tmp_path_factory.mktemp("demo") / "long.jsonl"
     table.write_text(
         "".join(json.dumps({"text": f"{text}. " * 30, "label": label}) + "\n" for text, label in TEXTS * 2)
@@ -110,13 +110,13 @@ def tiny_demo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     long = load_corpus(table)
     monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
     monkeypatch.setattr(
-        showing, "_demo_parts", lambda seed, say: (long, long, textlrp.BagOfWordsClassifier(), "posts")
+        showing, "_demo_parts", lambda seed, log: (long, long, textlrp.BagOfWordsClassifier(), "posts")
     )
 
 
 @pytest.fixture
 def places(tmp_path: Path, saved_model: Path, tiny_demo: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """A model, a copy of it, and a corpus; the current folder is empty but for them."""
+    """A model, a copy of it, and a corpus, in an otherwise empty current folder."""
     monkeypatch.chdir(tmp_path)
     return furnished(saved_model)
 
@@ -144,7 +144,7 @@ def refused(line: list[str], fragment: str, capsys: pytest.CaptureFixture[str]) 
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """All regular files below a folder, links not followed."""
+    """Return the content of all regular files below a folder, without following links."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -156,7 +156,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 @every_command
-def test_what_the_user_has_is_refused_and_with_force_moved_aside(
+def test_a_file_of_the_user_is_an_error_and_with_force_moved_to_a_backup(
     name: str, places: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = COMMANDS[name]
@@ -171,7 +171,7 @@ def test_what_the_user_has_is_refused_and_with_force_moved_aside(
     assert (backup / "documents" / "00001.html" if command.is_folder else backup).read_bytes() == mine
     assert output.exists()
     assert not list(Path().glob(".textlrp-*"))
-    # what textlrp wrote is replaced or continued, with its mode, also through a link
+    # an output of textlrp is replaced or continued, keeping its mode, also through a link
     output.chmod(0o700 if command.is_folder else 0o600)
     Path("link" + output.suffix).symlink_to(output)
     assert run(command.line(places, "link" + output.suffix)) == 0
@@ -193,9 +193,9 @@ def test_a_file_that_was_added_to_a_folder_is_not_lost(
         added.parent.mkdir(exist_ok=True)
         added.write_text("mine")
         if name in ("train", "report-folder"):
-            refused(command.line(places, "out"), "has other things in it", capsys)
+            refused(command.line(places, "out"), "contains files that textlrp did not write", capsys)
         else:
-            assert run(command.line(places, "out")) == 0  # it continues, and leaves others alone
+            assert run(command.line(places, "out")) == 0  # the run continues and does not touch other files
         assert added.read_text() == "mine"
     for other in ("train", "report-folder", "evaluate", "explain-folder"):
         if other != name:
@@ -235,7 +235,7 @@ def test_an_output_is_never_an_input(
 
 
 def output_onto_an_input(how: str, command: Command, places: dict[str, Path]) -> Path:
-    """A path for the output that leads to the corpus or to the model; the corpus is moved to a deeper folder."""
+    """Return a path for the output that leads to the corpus or the model. The corpus is moved to a deeper folder."""
     suffix = Path(command.output).suffix
     table = places["CORPUS"] = Path("data", "deep", f"in{suffix if suffix == '.jsonl' else '.csv'}")
     table.parent.mkdir(parents=True)
@@ -289,7 +289,7 @@ def test_an_evaluation_and_rationales_and_vectors_are_inputs_too(
 
 
 def put(kind: str, path: Path) -> None:
-    """Make what is not a regular file at a path."""
+    """Create a pipe, a socket or a link to a device at a path."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "socket":
@@ -347,7 +347,7 @@ def test_a_model_folder_with_a_pipe_in_it_is_refused(
         refused(["predict", "other", "in.csv"], "a pipe", capsys)
 
 
-def test_the_20_newsgroups_that_are_a_pipe_are_refused(
+def test_a_pipe_as_20_newsgroups_is_refused(
     places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo("news.tar.gz")
@@ -416,7 +416,7 @@ def test_functions_have_force_too(tmp_path: Path) -> None:
     assert [path.read_text() for path in sorted(tmp_path.glob("*.bak*"))] == ["mine", "mine again", "mine"]
 
 
-def test_a_file_that_appears_meanwhile_is_moved_aside(tmp_path: Path) -> None:
+def test_a_file_that_appears_in_the_meantime_is_moved_to_a_backup(tmp_path: Path) -> None:
     def meanwhile() -> Iterator[textlrp.Explanation]:
         yield make_explanation("a car")
         (tmp_path / "out.jsonl").write_text("mine")
@@ -428,7 +428,7 @@ def test_a_file_that_appears_meanwhile_is_moved_aside(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_outputs_of_the_version_before_are_recognized(places: dict[str, Path]) -> None:
-    """They have no marker, and pages no mark."""
+    """These folders have no marker file, and their pages no generator tag."""
     for name in ("report-folder", "evaluate"):
         assert run(COMMANDS[name].line(places, "out")) == 0
         Path("out", MARKER).unlink()
@@ -439,17 +439,17 @@ def test_outputs_of_the_version_before_are_recognized(places: dict[str, Path]) -
         shutil.rmtree("out")
 
 
-# ---- anything at all
+# ---- random arrangements
 
 
 class Arrangement:
-    """Files, folders, links and pipes drawn at random around one command that writes."""
+    """Random files, folders, links and pipes, and one command that writes among them."""
 
     def __init__(self, root: Path, draw: random.Random, saved_model: Path) -> None:
         self.root, self.draw, self.saved_model = root, draw, saved_model
         self.name = draw.choice(list(COMMANDS))
         self.command = COMMANDS[self.name]
-        self.ours: set[str] = set()  # what textlrp wrote before, and may replace
+        self.ours: set[str] = set()  # outputs of earlier commands, which textlrp may replace
         self.force = draw.random() < 0.4
         self.made: dict[str, str] = {}
         root.mkdir()
@@ -509,7 +509,7 @@ class Arrangement:
         return path
 
     def clutter(self, path: Path) -> None:
-        """A file of the user's, under a name that textlrp uses."""
+        """Create a file of the user with a name that textlrp uses."""
         if os.path.lexists(path) or path.parent.is_file():
             return
         path.parent.mkdir(exist_ok=True)
@@ -555,7 +555,7 @@ class Arrangement:
         return new
 
     def write_before(self, new: Path, *, another: bool) -> None:
-        """The output of an earlier command, of this one or of any."""
+        """Write the output of an earlier command, the same one or any."""
         command = self.draw.choice(list(COMMANDS.values())) if another else self.command
         if os.path.lexists(new) or (another and command.is_folder != self.command.is_folder):
             return
@@ -570,7 +570,7 @@ class Arrangement:
             self.ours |= {each.relative_to(self.root).as_posix() for each in inside}
 
     def snapshot(self) -> tuple[dict[str, bytes], Counter[bytes], Counter[str]]:
-        """Files by path, how often each content occurs, and where links lead."""
+        """Return the files by path, the number of files with each content, and the targets of links."""
         found = files_in(self.root)
         contents = Counter(hashlib.sha256(content).digest() for content in found.values())
         links = Counter(os.readlink(path) for path in self.root.rglob("*") if path.is_symlink())
@@ -594,7 +594,7 @@ ARRANGEMENTS = 300
 
 
 class TooLongError(BaseException):
-    """What no command takes for an error of the system, or of its own."""
+    """An exception that no command catches."""
 
 
 def too_long(signal_number: int, frame: FrameType | None) -> None:
@@ -613,9 +613,9 @@ def test_no_arrangement_of_files_loses_one(
     try:
         for number in range(ARRANGEMENTS):
             arrangement = Arrangement(tmp_path / str(number), random.Random(number), saved_model)
-            said = looked_at(arrangement, found)
-            if said:
-                wrong.append(f"{number}: {arrangement.line()}: {said}")
+            failure = check_arrangement(arrangement, found)
+            if failure:
+                wrong.append(f"{number}: {arrangement.line()}: {failure}")
             shutil.rmtree(arrangement.root)
             capsys.readouterr()
     finally:
@@ -631,16 +631,16 @@ def test_no_arrangement_of_files_loses_one(
     assert found["refused"] > 100
 
 
-def looked_at(arrangement: Arrangement, found: Counter[str]) -> str:
-    """What went wrong with an arrangement, or an empty string."""
+def check_arrangement(arrangement: Arrangement, found: Counter[str]) -> str:
+    """Return what went wrong with an arrangement, or an empty string."""
     files, _, links = arrangement.snapshot()
     signal.alarm(30)
     try:
         code = run(arrangement.line())
     except TooLongError:
         found["hang"] += 1
-        return "it hangs"
-    except Exception as problem:  # noqa: BLE001  any at all is what is looked for
+        return "the command hangs"
+    except Exception as problem:  # noqa: BLE001  every exception is a failure
         found["traceback"] += 1
         return f"{type(problem).__name__}: {problem}"
     finally:
@@ -659,7 +659,7 @@ def looked_at(arrangement: Arrangement, found: Counter[str]) -> str:
     if links - links_after:
         lost.append(f"links to {list(links - links_after)}")
     if code != 0 and after != files:
-        lost.append("refused, and changed")
+        lost.append("an error, but files changed")
     if code not in (0, 2):
         lost.append(f"exit code {code}")
     if lost:

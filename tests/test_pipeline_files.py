@@ -148,7 +148,7 @@ def test_without_skops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_of_our_own_models_are_refused(tmp_path: Path) -> None:
     skops.io.dump(trained(), tmp_path / "pipe.skops")
-    with pytest.raises(OptionError, match=r"tokenizer= and skip= must be left out with a pipeline"):
+    with pytest.raises(OptionError, match=r"tokenizer must be None for a scikit-learn pipeline"):
         textlrp.load(tmp_path / "pipe.skops", tokenizer=own_words)
 
 
@@ -267,13 +267,16 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
         (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle does not go with a fol"),
         (
             ("evaluate", "pipe.skops", "some.jsonl", "-o", "out"),
-            "pipe.skops is a scikit-learn pipeline, and this nee",
+            "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
         ),
         (
             ("filters", "pipe.skops", "some.jsonl"),
-            "pipe.skops is a scikit-learn pipeline, and this needs a model that",
+            "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
         ),
-        (("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"), "pipe.skops"),
+        (
+            ("train", "some.jsonl", "--vectors", "pipe.skops", "-o", "m"),
+            "line 1 (pipe.skops): must be a word",
+        ),
         (("predict", "nothing.skops", "--text", "a car"), "no model at 'nothing.skops'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The user's cache folder: what was written is read back or not at all, and never fails a program."""
+"""The user's cache folder: content is read back unchanged or not at all, and errors never stop a program."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ def test_no_damage_is_read(tmp_path_factory: pytest.TempPathFactory, data: st.Da
     for damaged in (whole[:cut], whole[:cut] + bytes([byte]) + whole[cut + 1 :]):
         path.write_bytes(damaged)
         assert read_cached(path, KEY) in (None, CONTENT)
-        if read_cached(path, KEY) is not None:  # the same JSON in other words, such as another escape
+        if read_cached(path, KEY) is not None:  # equivalent JSON, such as a different escape
             assert json.loads(damaged)["content"] == CONTENT
 
 
 @every("stored", ["", "{", "null", "[]", "1", "[" * 100_000, '{"key": {"format": 1}}', "\udcff"])
-def test_what_is_no_cache_file_reads_nothing(tmp_path: Path, stored: str) -> None:
+def test_other_files_are_not_read(tmp_path: Path, stored: str) -> None:
     path = tmp_path / "file.json"
     path.write_bytes(stored.encode("utf-8", "surrogateescape"))
     assert read_cached(path, KEY) is None
 
 
-def test_where_no_folder_can_be_made_nothing_is_kept(tmp_path: Path) -> None:
+def test_nothing_is_written_if_the_folder_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     write_cached(tmp_path / "file" / "cached.json", KEY, CONTENT)
     assert (tmp_path / "file").read_text() == ""
 
 
-def test_what_cannot_be_replaced_stays_and_nothing_is_left_over(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_replaced_stays_and_no_temporary_file_remains(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     write_cached(tmp_path / "taken", KEY, CONTENT)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]

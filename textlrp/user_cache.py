@@ -1,7 +1,7 @@
-"""What textlrp keeps between processes in the user's cache folder. Everything in it can be deleted at any time.
+"""Store results for later processes in the user's cache folder. Everything in that folder can be deleted at any time.
 
-The folder is ``$TEXTLRP_CACHE_DIR`` where that is set, else ``textlrp`` in the cache folder of the operating system.
-Open this module when something that takes long to compute must be kept for the next process.
+The folder is ``$TEXTLRP_CACHE_DIR`` if that is set, else ``textlrp`` in the cache folder of the operating system.
+Open this module to cache a result that takes long to compute.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from platformdirs import user_cache_path
 
 
 def cache_path(*parts: str) -> Path:
-    """A path inside the user's cache folder; nothing is created."""
+    """Return a path inside the user's cache folder; nothing is created."""
     root = os.environ.get("TEXTLRP_CACHE_DIR")
     return (Path(root) if root else user_cache_path("textlrp")).joinpath(*parts)
 
 
 def is_writable(folder: Path) -> bool:
-    """Create a folder if it is missing, and tell whether files can be created in it."""
+    """Create a folder if it is missing, and return whether files can be created in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -33,9 +33,9 @@ def is_writable(folder: Path) -> bool:
 
 
 def read_cached(path: Path, key: Mapping[str, Any]) -> Any | None:
-    """The content that :func:`write_cached` wrote to ``path`` with an equal ``key``.
+    """Return the content that :func:`write_cached` wrote to ``path`` with an equal ``key``.
 
-    None where there is no such file, where it was written with another key, or where any of it was damaged.
+    None if there is no such file, if it was written with another key, or if it is damaged.
     """
     try:
         stored = json.loads(path.read_bytes())
@@ -47,21 +47,21 @@ def read_cached(path: Path, key: Mapping[str, Any]) -> Any | None:
 
 
 def write_cached(path: Path, key: Mapping[str, Any], content: Any) -> None:
-    """Write JSON ``content`` for :func:`read_cached`, atomically; where that is not possible, nothing is written."""
+    """Write JSON ``content`` for :func:`read_cached`, atomically. Nothing happens if the folder is not writable."""
     if not is_writable(path.parent):
         return
     text = json.dumps({"key": key, "sha256": _checksum(content), "content": content})
-    beside = None
+    temporary = None
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, suffix=".part", delete=False, encoding="ascii"
         ) as file:
-            beside = Path(file.name)
+            temporary = Path(file.name)
             file.write(text)
-        os.replace(beside, path)
+        os.replace(temporary, path)
     except OSError:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _checksum(content: Any) -> str:

@@ -158,7 +158,7 @@ def test_what_is_wrong_with_the_file_is_said_here_too(corpus: Path, tmp_path: Pa
     packed = gzip.compress(corpus.read_bytes())
     path = tmp_path / "cut off.csv.gz"
     path.write_bytes(packed[: len(packed) * 9 // 10])
-    with pytest.raises(DataError, match=r"cut off\.csv\.gz cannot be read: "):
+    with pytest.raises(DataError, match=r"cannot read .*cut off\.csv\.gz: "):
         explained(path, tmp_path / "out")
 
 

@@ -230,7 +230,7 @@ def test_train_on_odd_encodings(encoding: str, run: Run) -> None:
     make_table(rows=[*ROWS, ("die Ärzte müssen fiebern", "med")], encoding=encoding)
     if encoding != "utf-16":  # whose byte order mark says it
         wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
-        refused(wrong, "some.csv, line", "is not UTF-8", "--encoding='cp1252'")
+        refused(wrong, "(some.csv): the text is not UTF-8", "--encoding='cp1252'")
         assert not Path("m").exists()
     assert run("train", "some.csv", "--model", "svm", "--encoding", encoding, "-o", "m").code == 0
     assert "müssen" in textlrp.load("m").vocabulary_
@@ -257,26 +257,34 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
         b'{"text": "a", "label": 1}\n{"text": "b", "label": null}\n',
         "document '2' has no label",
     ),
-    "several labels": ("t.jsonl", b'{"text": "a", "label": ["x", "y"]}\n', "line 1 has several labels"),
+    "several labels": (
+        "t.jsonl",
+        b'{"text": "a", "label": ["x", "y"]}\n',
+        "line 1 (t.jsonl): label must be one label",
+    ),
     "a text null": (
         "t.jsonl",
         b'{"text": "a", "label": 1}\n{"text": null, "label": 2}\n',
-        "line 2 has nothing for a text",
+        "line 2 (t.jsonl): text is missing. Fill it in or drop the row.",
     ),
     "a text NaN": (
         "t.jsonl",
         b'{"text": "a", "label": 1}\n{"text": NaN, "label": 2}\n',
-        "line 2 has nothing for a text",
+        "line 2 (t.jsonl): text is missing. Fill it in or drop the row.",
     ),
-    "a text of numbers": ("t.jsonl", b'{"text": 7, "label": 1}\n', "line 1 has 7 (int) for a text"),
-    "a broken line": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b",\n', "t.jsonl, line 2 is not valid JSON"),
-    "mixed labels": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', "kind"),
+    "a text of numbers": (
+        "t.jsonl",
+        b'{"text": 7, "label": 1}\n',
+        "line 1 (t.jsonl): text must be a string; got 7 (int)",
+    ),
+    "a broken line": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b",\n', "line 2 (t.jsonl): not valid JSON"),
+    "mixed labels": ("t.jsonl", b'{"text": "a", "label": 1}\n{"text": "b", "label": "x"}\n', "the same type"),
     "a short row": ("t.csv", b"text,label\na,x\nb\n", "row 2"),
     "no words": ("t.csv", b"text,label\n ,x\n\t,y\n", "has a word to read"),
-    "nothing": ("t.csv", b"", "holds no texts"),
+    "nothing": ("t.csv", b"", "contains no texts"),
     "not Parquet": ("t.parquet", b"PAR1 not really", "not a readable Parquet file"),
     "unknown type": ("t.xml", b"<a/>", ".csv, .tsv, .txt"),
-    "not UTF-8": ("t.csv", b"text,label\na,x\n\xe9,y\n", "t.csv, line 3 is not UTF-8"),
+    "not UTF-8": ("t.csv", b"text,label\na,x\n\xe9,y\n", "line 3 (t.csv): the text is not UTF-8"),
 }
 
 
@@ -291,10 +299,10 @@ def test_a_file_that_cannot_be_trained_on(case: str, run: Run) -> None:
 
 def test_missing_and_empty_corpora(run: Run) -> None:
     Path("empty").mkdir()
-    refused(run("train", "empty", "-o", "m"), "empty holds no texts")
+    refused(run("train", "empty", "-o", "m"), "empty contains no texts")
     refused(run("train", "nowhere.csv", "-o", "m"), "'nowhere.csv'", "20newsgroups and sample")
-    refused(run("train", "sample", "--label", "x", "-o", "m"), "sample is read as it is")
-    refused(run("train", make_table(), "--encoding", "klingon", "-o", "m"), "--encoding='klingon' is not known")
+    refused(run("train", "sample", "--label", "x", "-o", "m"), "the corpus 'sample' takes no options")
+    refused(run("train", make_table(), "--encoding", "klingon", "-o", "m"), "encoding must be ", "got 'klingon'")
 
 
 def test_options_that_do_not_fit(run: Run) -> None:
@@ -309,7 +317,7 @@ def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
     make_table()
     Path("full").mkdir()
     Path("full", "letter.txt").write_text("dear")
-    refused(run("train", "some.csv", "-o", "full"), "other things in it")
+    refused(run("train", "some.csv", "-o", "full"), "contains files that textlrp did not write")
     refused(run("train", "some.csv", "-o", "some.csv"), "'some.csv': it is a file")
     assert [path.name for path in Path("full").iterdir()] == ["letter.txt"]
 
@@ -355,7 +363,7 @@ def test_predict_the_test_part_of_the_sample(svm: Path, run: Run) -> None:
     assert outcome.err == (
         "textlrp: warning: 80 of 80 labels are not classes of the model: 'alt.atheism', 'comp.graphics', "
         "'comp.os.ms-windows.misc', 'comp.sys.ibm.pc.hardware', 'comp.sys.mac.hardware' and 15 more. "
-        "Its classes are 'auto', 'med'. These documents do not count in any accuracy.\n"
+        "Its classes are 'auto', 'med'. Documents with these labels do not count in the accuracy.\n"
     )
 
 
@@ -380,12 +388,12 @@ def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
     ):  # fmt: skip
         done = run(command[0], "m", "t.csv", *command[1:], *layout)
         assert (done.code, "warning" in done.err) == (0, False), command
-        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "t.csv, line 1", "longer than 5")
+        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "line 1 (t.csv): longer than 5")
     said = run("predict", "m", "t.csv")
     assert said.code == 0
     assert "Pass --delimiter='|'" in said.err
     assert "Pass --columns='label,text'" in said.err
-    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "no tokenizer 'tokens'")
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "tokenizer must be ")
 
 
 # ---- input that several commands share
@@ -397,7 +405,7 @@ def test_input_and_text(command: str, run: Run, monkeypatch: pytest.MonkeyPatch,
     refused(run(command, svm, "some.csv", "--text", "x"), "both INPUT (some.csv) and --text came")
     refused(run(command, svm, "nowhere.jsonl"), "'nowhere.jsonl'")
     refused(run(command, svm, make_table(), "--column", "tekst"), "no column 'tekst'", "'text', 'label'")
-    for encoding, fragment in (("utf-8", "standard input is not UTF-8"), ("klingon", "'klingon' is not known")):
+    for encoding, fragment in (("utf-8", "standard input is not UTF-8"), ("klingon", "got 'klingon'")):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe\xff")))
         refused(run(command, svm, "-", "--encoding", encoding), fragment, "--encoding=")
 
@@ -415,11 +423,11 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
     rest = [make_table(), "-o", {"predict": "p.csv", "explain": "w.html", "report": "r.html"}[command]]
     Path("empty").mkdir()
     refused(run(command, "nowhere", *rest), "no model at 'nowhere'")
-    refused(run(command, "empty", *rest), "is no textlrp model")
-    refused(run(command, "some.csv", *rest), "is a file; a model is a folder")
+    refused(run(command, "empty", *rest), "is not a textlrp model")
+    refused(run(command, "some.csv", *rest), "the model must be a folder")
     for name, damage, fragment in (
         ("truncated", lambda f: (f / "model.safetensors").write_bytes(b"1234"), "truncated is damaged"),
-        ("halved", lambda f: (f / "model.safetensors").unlink(), "no model.safetensors"),
+        ("halved", lambda f: (f / "model.safetensors").unlink(), "model.safetensors is missing"),
         ("scribbled", lambda f: (f / "config.json").write_text("{"), "config.json is damaged"),
         ("newer", lambda f: (f / "config.json").write_text('{"format": 99, "kind": "cnn"}'), "Upgrade"),
         ("foreign", lambda f: (f / "config.json").write_text('{"format": 1, "kind": "rnn"}'), "'rnn'"),
@@ -437,7 +445,7 @@ def test_models_that_cannot_be_loaded(command: str, svm: Path, run: Run) -> None
 def test_places_that_cannot_be_written_to(command: str, named: str, svm: Path, run: Run) -> None:
     suffix = named.split()[0]
     make_table()
-    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f"end the name in {named}")
+    refused(run(command, svm, "some.csv", "-o", "out.pdf"), "'out.pdf'", f" in {named}")
     refused(run(command, svm, "some.csv", "-o", f"no/out{suffix}"), "the folder 'no' does not exist")
     Path(f"out{suffix}").mkdir()
     refused(run(command, svm, "some.csv", "-o", f"out{suffix}"), "it is a folder")
@@ -598,7 +606,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     assert run("report", svm, table, "--limit", "5", "-o", "folder").code == 0
     assert len(list(Path("folder/documents").iterdir())) == 5
     Path("folder/mine.txt").write_text("mine")
-    refused(run("report", svm, table, "-o", "folder"), "other things in it ('mine.txt')")
+    refused(run("report", svm, table, "-o", "folder"), "contains files that textlrp did not write ('mine.txt')")
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
     refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
@@ -613,7 +621,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
 def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        "textlrp.cli.demonstration.demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed)))
+        "textlrp.cli.demonstration.demo", lambda path, *, seed, log, force: (log("a\nb"), called.append((path, seed)))
     )
     assert run("demo") == (0, "a b\n", "")
     assert run("demo", "-o", "x.html", "--seed", "3").code == 0
@@ -622,7 +630,7 @@ def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_demo_with_an_archive_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEXTLRP_20NEWS", "nowhere.tar.gz")
-    refused(run("demo"), "nowhere.tar.gz does not exist")
+    refused(run("demo"), "file not found: nowhere.tar.gz")
 
 
 # ---- warnings, interruptions, pipes
@@ -750,7 +758,7 @@ def test_words_shows_the_phrases_of_a_cnn(run: Run) -> None:
 
 def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
     table = make_table()
-    refused(run("words", svm, table, "-o", "words.txt"), "end the name in .jsonl or .csv")
+    refused(run("words", svm, table, "-o", "words.txt"), "must end in .jsonl or .csv")
     refused(run("words", svm, table, "--target", "cars"), "the model knows no class 'cars'")
     refused(run("words", svm, table, "--rule", "epsilom"), "epsilon")
     refused(run("words", svm, "missing.csv"), "there is no file or folder 'missing.csv'")
@@ -793,7 +801,7 @@ def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
     outcome = run("explain", boe, "some.csv", "-o", "why")
     assert outcome.code == 0
     assert (
-        "set aside 1 rows that could not be read, listed in why/set-aside.jsonl; the first: some.csv, row 2 (line"
+        "set aside 1 rows that could not be read, listed in why/set-aside.jsonl; the first: row 2 (some.csv, line"
         in (outcome.out)
     )
     assert outcome.out.endswith("wrote why: 2 documents\n")

@@ -31,7 +31,7 @@ class Sentiment:
 
     classes_ = np.array(["down", "up"])
     fingerprint_ = "manual"
-    together = 2
+    max_texts_per_trace = 2
 
     def __init__(self) -> None:
         self.words: Any = fitted("cnn-max").set_params()

@@ -48,7 +48,7 @@ def test_elementwise_squared_gradients(variant: str) -> None:
     found = document_vectors(corpus, "squared-gradient-elementwise", composite=EPSILON)
     for n, document in enumerate(DOCUMENTS[:6]):
         batch = corpus.model.encode([document])
-        point = corpus.model.point(batch, 0)
+        point = corpus.model.input_point(batch, 0)
         leaf = point.inputs[None].detach().requires_grad_()
         (gradient,) = torch.autograd.grad(point.forward(leaf)[0, corpus.predicted[n]], leaf)
         expected = (gradient[0].square() * point.inputs).sum(dim=0).numpy()

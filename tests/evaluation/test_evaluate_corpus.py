@@ -257,7 +257,7 @@ def test_bad_corpora_leave_no_folder(model: Any, tmp_path: Path) -> None:
         evaluate(model, DOCUMENTS, tmp_path / "out", plan=small_plan(model, rationales=marked))
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot make the folder"):
+    with pytest.raises(DataError, match="cannot create the folder"):
         evaluate(model, DOCUMENTS, tmp_path / "file" / "out", plan=small_plan(model))
 
 

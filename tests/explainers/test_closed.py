@@ -48,7 +48,7 @@ def test_gradients_by_dimension_are_autograds() -> None:
     found = gradients_by_dimension(model, batch)  # type: ignore[arg-type]
     best = model.scores(batch).argmax(axis=1)
     for n, length in enumerate(batch.lengths.tolist()):
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         leaf = point.inputs[None].detach().requires_grad_()
         (expected,) = torch.autograd.grad(point.forward(leaf)[0, best[n]], leaf)
         torch.testing.assert_close(found[n, :length], expected[0], rtol=1e-12, atol=1e-12)

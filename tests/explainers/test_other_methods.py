@@ -45,7 +45,7 @@ from textlrp.explainers.other_methods import attribute
 from textlrp.explainers.perturbation import balanced_tree
 from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
-from textlrp.models.differentiable import InputPoint, same
+from textlrp.models.differentiable import InputPoint, identity
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -99,8 +99,8 @@ class Hand:
     words: Any
     table: Tensor
     forward: Callable[[Tensor], Tensor]
-    to_words: Callable[[Tensor], Tensor] = same
-    together: int = 64
+    to_words: Callable[[Tensor], Tensor] = identity
+    max_texts_per_trace: int = 64
 
     def encode(self, texts: Any) -> Batch:
         return cast(Batch, self.words.encode(texts))
@@ -112,7 +112,7 @@ class Hand:
         ]
         return torch.stack(rows).detach().numpy()
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         return InputPoint(self.table[batch.ids[n, : batch.lengths[n]]], self.forward, self.to_words)
 
 
@@ -305,7 +305,7 @@ def test_integrated_gradients_are_exact_on_linear_models(variant: str) -> None:
 def test_integrated_gradients_sum_to_the_difference_from_zero_vectors() -> None:
     model = hand(smooth_scores)
     for text in KNOWN:
-        point = model.point(model.encode([text]), 0)
+        point = model.input_point(model.encode([text]), 0)
         with torch.no_grad():
             whole = point.forward(torch.stack([point.inputs, torch.zeros_like(point.inputs)]))
         answer = found(model, text, IntegratedGradients(60))
@@ -338,7 +338,7 @@ def test_integrated_gradients_are_captums() -> None:
     """But for its steps, which Captum keeps in float32."""
     for model in models("cnn-max"):
         for text in (*KNOWN, READ[6]):
-            point = model.point(model.encode([text]), 0)
+            point = model.input_point(model.encode([text]), 0)
             answer = found(model, text, IntegratedGradients(20))
             for c in range(3):
                 theirs = CaptumIntegratedGradients(point.forward).attribute(
@@ -719,4 +719,4 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
 
 
 def test_the_hand_made_model_is_one_the_methods_could_get() -> None:
-    assert {"encode", "scores", "point"} <= set(dir(Classifier)) & set(dir(Hand))
+    assert {"encode", "scores", "input_point"} <= set(dir(Classifier)) & set(dir(Hand))

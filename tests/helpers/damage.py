@@ -1,4 +1,4 @@
-"""Damaged model folders: how they are made, and what :func:`textlrp.load` may do with each."""
+"""Damage saved models at random, and check that :func:`textlrp.load` refuses each or returns a usable model."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ VALUES: tuple[Any, ...] = (
     "\ud800", "a\0", [], {}, [1], [1, 1], [1, 2, 3], [0], ["headers"], ["med", "autos", "space"], {"pairs": 5},
     {"pairs": [[1]]}, {"pairs": [[[], 1]]}, {"callable": 5}, {"callable": "toys:small"}, {"a": {"b": {}}},
 )  # fmt: skip
-"""What a value of a config is replaced by."""
+"""Replacements for a value of a config."""
 NUMBERS = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e30, 1e16, 6e4, 1e4, 100.0, -1.0, 0.0, 1e-30, 1e-45)
-"""What numbers of a tensor are replaced by."""
+"""Replacements for a number in a tensor."""
 
 
 class Parts:
-    """A model folder taken apart: ``config`` and ``tensors`` {name: [dtype, shape, bytes]}."""
+    """The contents of a model folder: ``config`` and ``tensors`` {name: [dtype, shape, bytes]}."""
 
     def __init__(self, folder: Path) -> None:
         self.config = json.loads((folder / "config.json").read_text())
@@ -56,7 +56,7 @@ class Parts:
         self.in_file: Callable[[bytes], bytes] = lambda data: data
 
     def write(self, folder: Path) -> None:
-        """Write both files, the checksum mended."""
+        """Write both files with a correct checksum."""
         header, offset = {}, 0
         for name, (dtype, shape, data) in self.tensors.items():
             header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, offset + len(data)]}
@@ -72,7 +72,7 @@ class Parts:
         (folder / "config.json").write_bytes(self.in_config(json.dumps(self.config).encode()))
 
     def numbers(self, name: str) -> np.ndarray[Any, Any]:
-        """A tensor's numbers, to be changed and given to :meth:`put`."""
+        """Return the numbers of a tensor, to be changed and passed to :meth:`put`."""
         dtype, shape, data = self.tensors[name]
         return np.frombuffer(data, dtype=PLAIN[dtype]).reshape(shape).copy()
 
@@ -86,7 +86,7 @@ Damage = Callable[[Parts, Draw], None]
 
 
 def pick(draw: Draw, values: Any) -> Any:
-    """One of them; numpy's own choice would change their types."""
+    """Choose one value; numpy's ``choice`` would change its type."""
     values = list(values)
     return values[int(draw.integers(len(values)))]
 
@@ -172,7 +172,7 @@ def tensor_shape(parts: Parts, draw: Draw) -> None:
             entry[1:] = [longer, (data * 3)[:size].ljust(size, b"\0")]
         case _:
             entry[1:] = [[*shape[:-1], 0], b""]
-    if draw.random() < 0.6 and name in parts.config["shapes"]:  # a careful attacker changes both
+    if draw.random() < 0.6 and name in parts.config["shapes"]:  # a careful attacker also changes the config
         parts.config["shapes"][name] = entry[1]
 
 
@@ -226,7 +226,7 @@ def vocabulary(parts: Parts, draw: Draw) -> None:
             words.insert(place, b"another")
         case 4:
             counts[place] = pick(draw, [-1, 10**9, 0, 24, 25])
-        case _:  # one word less in all that speaks of the vocabulary but the weights
+        case _:  # remove a word from the vocabulary, but not from the weights
             words.pop(place)
             counts = np.delete(counts, place)
     data = b"\n".join(words)
@@ -274,7 +274,7 @@ DAMAGES: tuple[Damage, ...] = (
 
 
 def sound_folders(place: Path) -> list[Path]:
-    """Small models of all kinds, full and compressed."""
+    """Save small models of all kinds, complete and compressed."""
     folders = []
     for variant, dtype, compress in (
         ("cnn-max", "float32", False), ("cnn-max", "float32", True), ("cnn-mean", "float64", False),
@@ -291,12 +291,12 @@ def sound_folders(place: Path) -> list[Path]:
 
 
 def characters_model(analyzer: str) -> TextClassifier:
-    """A small bag of words that reads character n-grams."""
+    """A small bag of words with character n-grams."""
     return small("svm", analyzer=analyzer, char_ngrams=(2, 3), punctuation=True).fit(TEXTS, LABELS)
 
 
 def check_usable(model: TextClassifier) -> None:
-    """Everything that a model answers is finite, and law 1 holds."""
+    """Assert that all results of a model are finite and that relevance plus absorbed is the score."""
     predicted, decided = model.predict(READ), model.decision_function(READ)
     assert len(predicted) == len(decided) == len(READ)
     assert set(predicted.tolist()) <= set(model.classes_.tolist())
@@ -316,15 +316,15 @@ def check_usable(model: TextClassifier) -> None:
 
 
 def outcome(folder: Path) -> str:
-    """What becomes of a folder: "refused", "usable", or what else happened. Warnings are errors."""
+    """Load a folder: "refused", "usable", or a description of anything else. Warnings are errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
             model = load(folder)
         except ModelError as refusal:
             sentence = str(refusal)
-            good = len(sentence) < 700 and "\n" not in sentence and sentence.endswith((".", ").", ".)"))
-            return "refused" if good else f"an unreadable refusal: {sentence[:300]!r}"
+            readable = len(sentence) < 700 and "\n" not in sentence and sentence.endswith((".", ").", ".)"))
+            return "refused" if readable else f"an unreadable refusal: {sentence[:300]!r}"
         except BaseException as other:  # noqa: BLE001
             return f"load raised {other!r}"
         try:
@@ -335,7 +335,7 @@ def outcome(folder: Path) -> str:
 
 
 def damage_many(place: Path, count: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """Damage models ``count`` times; how many ended how, and a line on each that ended otherwise."""
+    """Damage models ``count`` times; return the number of each outcome, and a line on each unexpected one."""
     folders = sound_folders(place)
     for folder in folders:
         assert outcome(folder) == "usable"
@@ -349,7 +349,7 @@ def damage_many(place: Path, count: int, seed: int) -> tuple[Counter[str], list[
             try:
                 damage(parts, draw)
             except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration):
-                break  # the first damage left nothing for the second one
+                break  # the first damage removed what the second one would change
         parts.write(place / "damaged")
         end = outcome(place / "damaged")
         if end in ends:
@@ -360,7 +360,7 @@ def damage_many(place: Path, count: int, seed: int) -> tuple[Counter[str], list[
 
 
 def summary(ends: Counter[str], others: list[str]) -> str:
-    """The line that says how it went."""
+    """The line with the number of each outcome."""
     count = ends.total() + len(others)
     return (
         f"{count} damaged folders: {ends['refused']} refused by ModelError, {ends['usable']} exactly usable, "

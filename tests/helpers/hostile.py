@@ -1,4 +1,4 @@
-"""Strings that want out of their place, seeded, and what a page is made of, to be compared with a harmless one."""
+"""Strings that try to inject markup, styles or scripts, and the shape of a page to compare with a harmless one."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ CHARACTERS = (
     "x" * 200, " ", "טקסט", "نص",
 )  # fmt: skip
 BY_TEXT = ".text *, .strip, .strip *"
-"""What is on a page by the text: where sentences end, which words are marked."""
+"""Selects the elements of a page that depend on the text: sentence ends and marked words."""
 
 PIECES = (*MARKUP, *BREAKS, *STYLES, *ADDRESSES, *ENTITIES, *TEMPLATES, *CHARACTERS)
 
 
 def hostile_strings(count: int, seed: int = 0) -> list[str]:
-    """Distinct strings: every piece alone, then joins of a few, some cut off, some with a control thrown in."""
+    """Return distinct strings: every piece alone, then random joins, some truncated or with a control character."""
     draw, found = random.Random(seed), dict.fromkeys(PIECES)
     while len(found) < count:
         text = draw.choice(("", " ", "\n", "'", '"', "x")).join(draw.choices(PIECES, k=draw.randint(2, 4)))
@@ -84,24 +84,24 @@ def hostile_strings(count: int, seed: int = 0) -> list[str]:
     return list(found)[:count]
 
 
-def carrying(own: list[str]) -> Explanation:
-    """An explanation with these strings (three or more) as text, words, labels, id and all else a user can name.
+def carrying(strings: list[str]) -> Explanation:
+    """Return an explanation with these strings (three or more) wherever a user can choose a string.
 
-    Each is a word and a class; the first is the id, the last the label of its own; rule, method, model and version
-    are all of them.
+    Each string is a word and a class. The first is the id, the last the true label. Rule, method, model and version
+    are all strings joined.
     """
-    text, ends = " ".join(own), np.cumsum([len(each) + 1 for each in own], dtype=np.int32) - 1
+    text, ends = " ".join(strings), np.cumsum([len(each) + 1 for each in strings], dtype=np.int32) - 1
     spans = np.stack([np.concatenate([[0], ends[:-1] + 1]), ends], axis=1).astype(np.int32)
     targets, count = (0, 1, (2, 0)), 3
-    # as many words as strings, for the numbers
-    plain = make_explanation("word " * len(own), labels=own, targets=targets, seed=len(text))
+    # the numbers come from an explanation with the same number of words
+    plain = make_explanation("word " * len(strings), labels=strings, targets=targets, seed=len(text))
     return replace(
         plain,
-        tokens=Tokens(text, spans, (*own[1:], own[0])),
-        document_id=own[0],
-        true_label=own[-1],
-        ledger={(own[-1], own[-1]): np.ones(count, np.float32)},
-        phrases=(Phrase(0, len(text), own[-1], 1, np.ones(count, np.float32)),),
+        tokens=Tokens(text, spans, (*strings[1:], strings[0])),
+        document_id=strings[0],
+        true_label=strings[-1],
+        ledger={(strings[-1], strings[-1]): np.ones(count, np.float32)},
+        phrases=(Phrase(0, len(text), strings[-1], 1, np.ones(count, np.float32)),),
         method=text,
         rule=text,
         model=text,
@@ -110,7 +110,7 @@ def carrying(own: list[str]) -> Explanation:
 
 
 def harmless(explanation: Explanation, names: Mapping[str, str]) -> Explanation:
-    """The same numbers, with a word in place of every string: for labels and words that of ``names``."""
+    """Replace every string by a harmless word and keep the numbers; ``names`` are the words for labels and tokens."""
     tokens = explanation.tokens
     return replace(
         explanation,
@@ -129,26 +129,26 @@ def harmless(explanation: Explanation, names: Mapping[str, str]) -> Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a page is made of: its elements in order, and the distinct ones of those set aside.
+    """The structure of a page: its elements in order, and the distinct elements among the excluded ones.
 
-    Elements have their attributes and styles, without what these say in words; the distinct ones have ``0`` for all
-    numbers.
+    Each element is described by its attributes and styles, without titles and labels. In the descriptions of excluded
+    elements all numbers are ``0``.
     """
 
     elements: list[str]
     marks: set[str]
 
 
-def shape_of(page: Page, beside: str) -> Shape:
-    """``beside`` selects what need not be the same on two pages, e.g. ``BY_TEXT``."""
+def shape_of(page: Page, excluded: str) -> Shape:
+    """Return the shape of a page. ``excluded`` selects elements that may differ between pages, e.g. ``BY_TEXT``."""
     elements, marks = page.evaluate(
-        """beside => {
+        """excluded => {
             const described = e => [e.localName, ...[...e.attributes].map(a =>
                     ['title', 'aria-label'].includes(a.name) ? a.name : `${a.name}=${a.value}`),
                 ...(e.localName === 'style' ? [e.textContent] : [])].join(' ').replace(/textlrp-[0-9a-f]{8}/g, 'uid');
-            const all = [...document.querySelectorAll('*')], ofText = e => beside && e.matches(beside);
+            const all = [...document.querySelectorAll('*')], ofText = e => excluded && e.matches(excluded);
             return [all.filter(e => !ofText(e)).map(described), all.filter(ofText).map(described)];
         }""",
-        beside,
+        excluded,
     )
     return Shape(elements, {re.sub(r"\d+(\.\d+)?", "0", each) for each in marks})

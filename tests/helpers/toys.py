@@ -1,4 +1,4 @@
-"""Tiny texts and tiny models that fit in a blink, for the tests of models and explainers."""
+"""Small texts and small models that are trained in milliseconds, for the tests of models and explainers."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ READ: tuple[str | Document, ...] = (
     "🚀 שלום الطريق the rocket\u200d\u0301 naïve café\x00the orbit",
     " ".join(SENTENCES["space"] + SENTENCES["med"]),
 )
-"""Texts with repeated phrases, none or one word, unknown words, skipped ranges, and all kinds of characters."""
+"""Texts with repeated phrases, no word or one word, unknown words, skipped ranges, and unusual characters."""
 
 KINDS = ("cnn", "boe", "svm")
 VARIANT_OF = {"cnn": "cnn-max", "boe": "boe", "svm": "svm"}
@@ -70,7 +70,7 @@ VARIANTS = ("cnn-max", "cnn-mean", "boe", "svm")
 
 
 def small(kind: str, **options: Any) -> TextClassifier:
-    """An unfitted classifier of this kind, with tiny settings."""
+    """An unfitted classifier of this kind, with options that make it small."""
     shared: dict[str, Any] = {"tokenizer": "words", "min_df": 1}
     net: dict[str, Any] = {
         "embedding_dim": 5, "max_epochs": 2, "batch_size": 8, "validation_fraction": 0.0, "vectors": None,
@@ -86,16 +86,16 @@ def small(kind: str, **options: Any) -> TextClassifier:
 
 
 def learner(kind: str, **options: Any) -> TextClassifier:
-    """As :func:`small`, but with enough epochs to learn the toy texts."""
+    """:func:`small`, but with enough epochs to learn the toy texts."""
     net = {"max_epochs": 15, "learning_rate": 0.1, "dropout": 0.0, "word_dropout": 0.0, "label_smoothing": 0.0}
     return small(kind, **((net if kind != "svm" else {}) | options))
 
 
 @cache
 def fitted(variant: str, dtype: str = "float32", classes: int = 3, seed: int = 0) -> TextClassifier:
-    """A fitted model whose weights, biases included, were then drawn at random; not to be changed.
+    """A fitted model whose weights and biases were then replaced by random numbers.
 
-    ``variant`` is one of :data:`VARIANTS`.
+    ``variant`` is one of :data:`VARIANTS`. The model is cached and must not be changed.
     """
     kind, _, pooling = variant.partition("-")
     options = {"pooling": pooling} if pooling else {}
@@ -105,7 +105,7 @@ def fitted(variant: str, dtype: str = "float32", classes: int = 3, seed: int = 0
 
 
 def scrambled(model: TextClassifier, seed: int) -> TextClassifier:
-    """A copy with random weights and biases; the unknown word keeps its zero vector."""
+    """A copy of a model with random weights and biases; the unknown word keeps its zero vector."""
     draw = np.random.default_rng(seed)
     changed = copy.deepcopy(model)
     for name, weight in model.weights_.items():

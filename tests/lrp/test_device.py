@@ -63,11 +63,11 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
 
 def test_a_device_that_is_not_there_or_not_used_is_refused() -> None:
     model = textlrp.load("20newsgroups-cnn")
-    with pytest.raises(OptionError, match="no such device"):
+    with pytest.raises(OptionError, match="device must be a device that torch can use here"):
         textlrp.explain(model, "The shuttle.", device="nowhere")
     with pytest.raises(OptionError, match="for LRP alone"):
         textlrp.explain(model, "The shuttle.", device="cuda", method="occlusion")
-    with pytest.raises(OptionError, match="only a CNNClassifier"):
+    with pytest.raises(OptionError, match="device must be .cpu. unless the model is a CNNClassifier"):
         textlrp.explain(textlrp.load("20newsgroups-boe"), "The shuttle.", device="cuda")
 
 

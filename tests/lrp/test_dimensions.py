@@ -35,7 +35,7 @@ def test_epsilon_by_dimension_is_vector_times_gradient_where_no_bias_is() -> Non
     trace = model.trace(batch)
     tape, value = by_dimension(trace)
     found = propagate(tape, PRESETS["zero"], one_hot_seed(trace.scores, [1]), watch=(value,)).watched[value][0, 0]
-    point = model.point(batch, 0)
+    point = model.input_point(batch, 0)
     leaf = point.inputs[None].detach().requires_grad_()
     (gradient,) = torch.autograd.grad(point.forward(leaf)[0, 1], leaf)
     torch.testing.assert_close(found, gradient[0] * point.inputs, rtol=1e-10, atol=1e-12)

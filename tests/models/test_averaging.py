@@ -1,4 +1,4 @@
-"""The mean of several CNNs is one CNN: its scores, its relevance and its ledger are the means of theirs."""
+"""Averaging CNNs gives one CNN whose scores, relevance and ledger are the means of those of its members."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_scores_and_relevance_are_the_means(variant: str, seed: int) -> None:
         np.testing.assert_allclose(why.absorbed, np.mean([own.absorbed for own in of_members], 0), **close)
 
 
-def test_it_is_a_model_like_any_other(tmp_path: Path) -> None:
+def test_an_averaged_model_can_be_saved_and_loaded(tmp_path: Path) -> None:
     model = CNNClassifier.averaged(some("of other sizes"))
-    assert (model.embedding_dim, model.shape()) == (12, ((1, 2, 3), (5, 4, 8)))
+    assert (model.embedding_dim, model.widths_and_filters()) == (12, ((1, 2, 3), (5, 4, 8)))
     expected = model.decision_function(TEXTS)
     model.save(tmp_path / "model")
     again = textlrp.load(str(tmp_path / "model"))
@@ -69,9 +69,9 @@ def test_models_that_do_not_read_the_same_are_refused() -> None:
         (small("cnn", max_tokens=50).fit(TEXTS, LABELS), "max_tokens"),
         (small("cnn", dtype="float64").fit(TEXTS, LABELS), "dtype"),
     ):
-        with pytest.raises(OptionError, match=rf"^models that differ in their {what} came; fit all to"):
+        with pytest.raises(OptionError, match=rf"^models must have the same {what}; got models that differ"):
             CNNClassifier.averaged([model, other])  # type: ignore[list-item]
-    with pytest.raises(OptionError, match=r"^no models came"):
+    with pytest.raises(OptionError, match=r"^models must be one or more fitted CNNClassifiers; got none\."):
         CNNClassifier.averaged([])
     with pytest.raises(NotFittedError):
         CNNClassifier.averaged([model, small("cnn")])  # type: ignore[list-item]

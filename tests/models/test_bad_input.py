@@ -1,4 +1,4 @@
-"""What the estimators refuse, each with one clear sentence, and what they do not."""
+"""Wrong inputs and options: each is refused with one clear message. Unusual but correct inputs are accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def refusal(kind: str, X: Any, y: Any, **options: Any) -> str:
-    """The sentence with which ``fit`` refuses."""
+    """The message of the error that ``fit`` raises."""
     with pytest.raises(TextlrpError) as caught:
         small(kind, **options).fit(X, y)
     sentence = str(caught.value)
@@ -38,7 +38,7 @@ def with_row(values: list[Any], row: int, value: Any) -> list[Any]:
 
 def test_a_single_class(kind: str) -> None:
     assert refusal(kind, TEXTS, ["med"] * 24) == (
-        "all 24 texts have the label 'med'; a classifier needs at least two classes."
+        "the labels must have at least two classes; got only 'med' in all 24 texts. Add texts of another class."
     )
 
 
@@ -52,41 +52,49 @@ def test_a_single_class(kind: str) -> None:
     ],
 )
 def test_several_labels_in_a_row(kind: str, labels: list[Any]) -> None:
-    assert refusal(kind, TEXTS, labels).startswith("row 3 has several labels (")
+    sentence = refusal(kind, TEXTS, labels)
+    assert sentence.startswith("row 3: label must be a single label; got ")
+    assert sentence.endswith(". Keep one label or drop the row.")
 
 
 def test_a_table_of_labels(kind: str) -> None:
-    wanted = "labels of shape (24, 3) came: several labels a row; one label a text is wanted (no multi-label)."
-    assert refusal(kind, TEXTS, np.zeros((24, 3))) == wanted
-    assert refusal(kind, TEXTS, pd.DataFrame(np.zeros((24, 3)))) == wanted
+    expected = (
+        "y must have one label for each text; got an array of shape (24, 3). "
+        "Multi-label classification is not supported: pass one column."
+    )
+    assert refusal(kind, TEXTS, np.zeros((24, 3))) == expected
+    assert refusal(kind, TEXTS, pd.DataFrame(np.zeros((24, 3)))) == expected
 
 
 @every("missing", [None, float("nan"), np.float32("nan"), "", pd.NA, pd.NaT])
 def test_a_missing_label(kind: str, missing: Any) -> None:
-    assert refusal(kind, TEXTS, with_row(LABELS, 5, missing)) == (
-        "row 5 has no label; drop unlabeled rows before fitting."
-    )
+    expected = "row 5: label is missing. Fill it in or drop the row."
+    assert refusal(kind, TEXTS, with_row(LABELS, 5, missing)) == expected
     with_index = pd.Series(with_row(LABELS, 5, missing), index=range(100, 124), dtype=object)
-    assert refusal(kind, TEXTS, with_index).startswith("row 5 has no label;")
+    assert refusal(kind, TEXTS, with_index) == expected
 
 
-def test_labels_of_two_kinds(kind: str) -> None:
-    assert refusal(kind, TEXTS, with_row(LABELS, 0, 1)).startswith("the labels mix ints and strings;")
-    assert refusal(kind, TEXTS, [True, 1] * 12).startswith("the labels mix bools and ints;")
+def test_labels_of_two_types(kind: str) -> None:
+    for labels, types in ((with_row(LABELS, 0, 1), "ints and strings"), ([True, 1] * 12, "bools and ints")):
+        assert refusal(kind, TEXTS, labels) == (
+            f"the labels must have one type; got {types}. Convert them with str(label)."
+        )
 
 
 @every("label", [1.5, b"med", object()])
-def test_a_label_of_no_kind(kind: str, label: Any) -> None:
-    assert refusal(kind, TEXTS, with_row(LABELS, 7, label)).startswith("row 7 has the label ")
+def test_a_label_of_another_type(kind: str, label: Any) -> None:
+    assert refusal(kind, TEXTS, with_row(LABELS, 7, label)) == (
+        f"row 7: label must be a string, an int or a bool; got {label!r}. Pass str(label)."
+    )
 
 
 @every("labels", [None, "med", 5, LABELS[:-1], [*LABELS, "med"], []])
 def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
     sentence = refusal(kind, TEXTS, labels)
     if isinstance(labels, list):
-        assert sentence == f"24 texts but {len(labels)} labels came; each text needs exactly one."
+        assert sentence == (f"y must have 24 labels, one for each text; got {len(labels)}. Pass one per text.")
     else:
-        assert sentence == f"y={labels!r} came; a list with one label a text is wanted."
+        assert sentence == f"y must be a list with one label for each text; got {labels!r}. Pass [label, ...]."
 
 
 # ---- texts
@@ -94,47 +102,50 @@ def test_labels_that_do_not_fit_the_texts(kind: str, labels: Any) -> None:
 
 @every(
     "text, what",
-    [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a int"),
-     (b"the", "a bytes"), (["the"], "a list")],
+    [(None, "None"), (float("nan"), "NaN"), (np.float32("nan"), "NaN"), (pd.NA, "<NA>"), (3, "a value of type int"),
+     (b"the", "a value of type bytes"), (["the"], "a value of type list")],
 )  # fmt: skip
 def test_a_row_without_a_text_is_named(kind: str, text: Any, what: str) -> None:
     bad = with_row(TEXTS, 4, text)
     assert refusal(kind, bad, LABELS) == (
-        f"row 4 holds {what}, not a text; drop such rows or write '' for an empty text."
+        f"row 4: text must be a string; got {what}. Drop the row, or write '' for an empty text."
     )
     frame = pd.Series(bad, index=range(100, 124), dtype=object)
     model = fitted(VARIANT_OF[kind])
     for call in (model.predict, model.decision_function, model.encode):
         for X in (bad, frame, np.array(bad, dtype=object)):
-            with pytest.raises(DataError, match=r"^row 4 holds "):
+            with pytest.raises(DataError, match=r"^row 4: text must be a string; got "):
                 call(X)
 
 
 @every("X", ["a text", b"a text", Document("1", "a text")])
 def test_a_bare_text(kind: str, X: Any) -> None:
-    wanted = f"one {type(X).__name__} came where a list of texts is wanted; put it in a list: [text]."
-    assert refusal(kind, X, ["a"]) == wanted
-    with pytest.raises(DataError, match=re.escape(wanted)):
+    expected = f"the texts must be a list; got one {type(X).__name__}. Put it in a list: [text]."
+    assert refusal(kind, X, ["a"]) == expected
+    with pytest.raises(DataError, match=re.escape(expected)):
         fitted(VARIANT_OF[kind]).predict(X)
 
 
+NOT_A_LIST = "the texts must be a list of strings or Documents; got "
+
+
 @every("X", [None, 5, object()])
-def test_what_is_no_list_of_texts(kind: str, X: Any) -> None:
-    assert "came where a list of texts is wanted" in refusal(kind, X, LABELS)
+def test_no_list_of_texts(kind: str, X: Any) -> None:
+    got = "None" if X is None else f"an object of type {type(X).__name__}"
+    assert refusal(kind, X, LABELS) == f"{NOT_A_LIST}{got}. Pass [text, ...]."
 
 
 def test_tables_and_maps_of_texts(kind: str) -> None:
     table = pd.DataFrame({"text": TEXTS, "more": TEXTS})
-    assert refusal(kind, table, LABELS) == (
-        "a table of shape (24, 2) came; one column of texts is wanted, such as frame['text']."
-    )
-    assert refusal(kind, np.array(TEXTS).reshape(12, 2), LABELS[:12]).startswith("a table of shape (12, 2)")
-    assert refusal(kind, np.array("the text"), ["a"]).startswith("a table of shape ()")
-    assert "a list of texts is wanted" in refusal(kind, {"text": TEXTS}, ["a"])
+    start = "the texts must be one column; got a table of shape "
+    assert refusal(kind, table, LABELS) == f"{start}(24, 2). Pass one column: frame['text']."
+    assert refusal(kind, np.array(TEXTS).reshape(12, 2), LABELS[:12]).startswith(f"{start}(12, 2)")
+    assert refusal(kind, np.array("the text"), ["a"]).startswith(f"{start}()")
+    assert refusal(kind, {"text": TEXTS}, ["a"]).startswith(f"{NOT_A_LIST}an object of type dict")
 
 
-def test_nothing_at_all(kind: str) -> None:
-    assert refusal(kind, [], []) == "no texts came; at least two, of two classes, are wanted."
+def test_no_texts(kind: str) -> None:
+    assert refusal(kind, [], []) == ("the texts must be at least two, of two classes; got none. Check what was read.")
 
 
 def test_texts_without_a_single_word(kind: str) -> None:
@@ -143,7 +154,7 @@ def test_texts_without_a_single_word(kind: str) -> None:
 
 def test_no_word_in_enough_documents(kind: str) -> None:
     sentence = refusal(kind, ["one", "two", "three"], ["a", "b", "a"], min_df=2)
-    assert sentence == "no word is in min_df=2 of the 3 texts; lower min_df or bring more texts."
+    assert sentence == "no word is in min_df=2 or more of the 3 texts. Lower min_df or add texts."
 
 
 def test_a_failed_fit_leaves_no_half_fitted_model(kind: str) -> None:
@@ -178,11 +189,11 @@ SVM = [
     {"ngrams": 0}, {"ngrams": 4}, {"ngrams": "all"}, {"min_df_ngrams": 0}, {"min_df_ngrams": 0.1}, {"C": 0},
     {"C": "much"}, {"C": float("nan")}, {"loss": "log"},
 ]  # fmt: skip
-OWN = {"cnn": SHARED + NET + CNN, "boe": SHARED + NET, "svm": SHARED + SVM}
+OF_KIND = {"cnn": SHARED + NET + CNN, "boe": SHARED + NET, "svm": SHARED + SVM}
 
 
 def test_options_out_of_range_are_named(kind: str) -> None:
-    for options in OWN[kind]:
+    for options in OF_KIND[kind]:
         ((name, value),) = options.items()
         with pytest.raises(TextlrpError) as caught:
             small(kind, **options).fit(TEXTS, LABELS)
@@ -200,7 +211,7 @@ def test_whole_numbers_of_numpy_are_whole_numbers(kind: str) -> None:
     assert len(model.fingerprint_) == 12
 
 
-# ---- what is no error
+# ---- not errors
 
 
 def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
@@ -212,9 +223,9 @@ def test_empty_texts_are_counted_in_one_warning(kind: str) -> None:
 
 
 @every("text", ["", " ", "42", "xylophone", "\u0000", "🚀", "ראשון", "\ud800"])
-def test_texts_without_a_known_word_are_answered_from_the_biases(kind: str, text: str) -> None:
+def test_texts_without_a_known_word_are_predicted_from_the_biases(kind: str, text: str) -> None:
     model = fitted(VARIANT_OF[kind])
-    if kind != "cnn":  # a convolution's own biases speak, too
+    if kind != "cnn":  # the biases of the convolutions contribute as well
         np.testing.assert_allclose(model.decision_function([text])[0], model.weights_["output.bias"])
     np.testing.assert_array_equal(model.decision_function([text]), model.decision_function([""]))
     assert model.predict([text]).shape == (1,)

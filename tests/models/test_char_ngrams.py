@@ -1,4 +1,4 @@
-"""Bag of words over characters: scikit-learn's features, the laws, and the pipeline adapter as second opinion."""
+"""Character n-grams of the bag of words, compared with scikit-learn's features and with the pipeline adapter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from textlrp.errors import DataError, OptionError
 from textlrp.models.char_ngrams import CharNgrams, CharOccurrences
 from textlrp.models.estimators import BagOfWordsClassifier, load
 from textlrp.models.model_kinds import classifier_class
-from textlrp.models.word_paths import kept_scores, path_scores
+from textlrp.models.word_paths import masked_scores, path_scores
 from textlrp.records import Status
 from textlrp.text.batches import following, joined_runs
 
@@ -38,7 +38,7 @@ MORE = [
 
 @cache
 def model_of(analyzer: str, dtype: str = "float64", seed: int | None = 0, **options: Any) -> BagOfWordsClassifier:
-    """A fitted bag of words that reads everything; its weights drawn at random unless ``seed`` is None."""
+    """A fitted bag of words that reads every token; its weights are random unless ``seed`` is None."""
     own: dict[str, Any] = {"analyzer": analyzer, "punctuation": True, "dtype": dtype, "tokenizer": "spacy"}
     model = small("svm", **(own | {"min_df_char_ngrams": 1} | options)).fit([*TEXTS, *CHINESE], [*LABELS, *"ppnnnn"])
     changed = model if seed is None else scrambled(model, seed)
@@ -78,7 +78,7 @@ def test_the_features_are_those_of_char_wb(texts: list[list[str]], span: tuple[i
         np.testing.assert_allclose(np.bincount(row, share, minlength=len(places.column)), 1.0)
 
 
-def test_words_are_joined_where_nothing_is_between_them_and_parted_at_blanks() -> None:
+def test_adjacent_words_are_joined_and_split_at_blanks() -> None:
     spans = np.array([[0, 2], [2, 5], [6, 7], [7, 8]], dtype=np.int32)
     follows = following(spans)
     assert joined_runs(["do", "n't", "a", "."], follows) == ["don't", "a."]
@@ -156,7 +156,7 @@ def scores_of(model: BagOfWordsClassifier, texts: Any) -> Any:
 
 
 @pytest.mark.parametrize("analyzer", ANALYZERS)
-def test_words_that_go_take_their_ngrams_with_them(analyzer: str) -> None:
+def test_masked_words_remove_their_ngrams(analyzer: str) -> None:
     model = model_of(analyzer)
     batch = model.encode(["the probes don't orbit (the moon)", MORE[0]])
     draw = np.random.default_rng(0)
@@ -164,9 +164,9 @@ def test_words_that_go_take_their_ngrams_with_them(analyzer: str) -> None:
         length = int(batch.lengths[n])
         keep = draw.random((20, length)) < 0.6
         expected = model.scores(batch.select([n] * 20), keep=keep)
-        np.testing.assert_allclose(kept_scores(model, batch, n, keep), expected, atol=1e-12)
+        np.testing.assert_allclose(masked_scores(model, batch, n, keep), expected, atol=1e-12)
         assert np.allclose(
-            kept_scores(model, batch, n, np.zeros((1, length), dtype=bool)), model.weights_["output.bias"]
+            masked_scores(model, batch, n, np.zeros((1, length), dtype=bool)), model.weights_["output.bias"]
         )
     steps = [draw.permutation(int(length)) for length in batch.lengths]
     for path in path_scores(model, batch, steps, change="remove"):
@@ -192,7 +192,8 @@ def test_a_script_without_spaces_is_read_by_character_ngrams() -> None:
     ]
     labels = ["good" if "好" in text or "错" in text else "bad" for text in texts]
     with pytest.warns(
-        UserWarning, match=r"^The texts are Chinese, without spaces between words: whole runs are read"
+        UserWarning,
+        match=r"^The texts are Chinese, without spaces between words\. All text between two spaces is one word",
     ):
         by_words = small("svm", analyzer="word", tokenizer="spacy").fit(texts[::2], labels[::2])
     assert by_words.score(texts[1::2], labels[1::2]) < 0.8
@@ -204,7 +205,7 @@ def test_a_script_without_spaces_is_read_by_character_ngrams() -> None:
 
 
 @pytest.mark.parametrize("analyzer", ["word", *ANALYZERS])
-def test_a_saved_model_answers_the_same(analyzer: str, tmp_path: Path) -> None:
+def test_a_saved_model_predicts_the_same(analyzer: str, tmp_path: Path) -> None:
     model = model_of(analyzer, "float32")
     again = load(model.save(tmp_path / "model"))
     assert again.get_params() == model.get_params() | {"char_ngrams": tuple(model.char_ngrams)}
@@ -214,7 +215,7 @@ def test_a_saved_model_answers_the_same(analyzer: str, tmp_path: Path) -> None:
     assert {entry.name for entry in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
 
 
-def test_a_model_saved_before_there_were_characters_reads_words_alone(tmp_path: Path) -> None:
+def test_a_model_saved_before_character_ngrams_existed_reads_only_words(tmp_path: Path) -> None:
     import json
 
     model = small("svm").fit(TEXTS, LABELS)
@@ -225,7 +226,7 @@ def test_a_model_saved_before_there_were_characters_reads_words_alone(tmp_path: 
     (folder / "config.json").write_text(json.dumps(config))
     again = load(folder)
     assert again.decision_function(MORE).tobytes() == model.decision_function(MORE).tobytes()
-    assert classifier_class("svm").older_defaults.items() <= again.get_params().items()
+    assert classifier_class("svm").legacy_defaults.items() <= again.get_params().items()
 
 
 def test_another_setting_is_another_fingerprint() -> None:
@@ -244,7 +245,7 @@ def test_another_setting_is_another_fingerprint() -> None:
         ({"char_ngrams": (3, 2)}, f"{RANGE}; got (3, 2)."),
         ({"char_ngrams": (2, 7)}, f"{RANGE}; got (2, 7)."),
         ({"char_ngrams": 3}, f"{RANGE}; got 3."),
-        ({"min_df_char_ngrams": 0}, "min_df_char_ngrams=0 came; a whole number >= 1 is wanted."),
+        ({"min_df_char_ngrams": 0}, "min_df_char_ngrams must be a whole number >= 1; got 0. Pass"),
         ({"punctuation": "yes"}, "punctuation must be True or False; got 'yes'."),
     ],
 )  # fmt: skip
@@ -255,7 +256,7 @@ def test_options_out_of_their_range(options: dict[str, Any], sentence: str) -> N
 
 
 def test_no_character_ngram_in_enough_texts() -> None:
-    with pytest.raises(DataError, match=r"^no character n-gram is in min_df_char_ngrams=9 of the 2 texts; lower it"):
+    with pytest.raises(DataError, match=r"^no character n-gram is in min_df_char_ngrams=9 or more of the 2 texts\."):
         small("svm", analyzer="char_wb", min_df_char_ngrams=9).fit(["one", "two"], ["a", "b"])
     both = small("svm", analyzer="both", min_df_char_ngrams=9).fit(["one", "two"], ["a", "b"])
     assert both.predict(["one", "two", "six"]).tolist()[:2] == ["a", "b"]

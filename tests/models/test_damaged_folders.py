@@ -1,4 +1,4 @@
-"""A damaged model folder is refused by one ModelError, or the model is exactly usable; nothing else happens."""
+"""A damaged model folder is refused with one ModelError, or the model is completely usable; nothing else happens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from textlrp.text.vectors import Vectors
 
 @pytest.mark.slow
 def test_500_damaged_folders_with_bounds_checked() -> None:
-    """In a process of its own, since loops are compiled with bounds checks or without."""
+    """In a separate process, because compiled loops either have bounds checks or not."""
     root = Path(__file__).parents[2]
     helpers = root / "tests" / "helpers"
     run = subprocess.run(
@@ -65,7 +65,7 @@ def weights(name: str, place: Any, value: float) -> Callable[[Parts], None]:
 
 
 def grown(name: str, shape: list[int]) -> Callable[[Parts], None]:
-    """A tensor of another shape, in both files."""
+    """Give a tensor another shape, in both files."""
 
     def change(parts: Parts) -> None:
         parts.put(name, np.ones(shape, dtype=np.float32))
@@ -124,8 +124,8 @@ DAMAGE: dict[str, tuple[str, Callable[[Parts], None], str]] = {
     "bool": ("svm", option("sublinear_tf", "no"), "sublinear_tf must be True or False"),
     "seed": ("svm", option("random_state", -1), "random_state must be"),
     "class_weight": ("svm", option("class_weight", {"pairs": [["a", "b"]]}), "class_weight"),
-    "pairs": ("svm", option("class_weight", {"pairs": 5}), "hold a map that is not one"),
-    "language": ("svm", option("tokenizer", "spacy:lex_attrs"), "no ready tokenizer for the language"),
+    "pairs": ("svm", option("class_weight", {"pairs": 5}), "options in config.json must be lists of pairs"),
+    "language": ("svm", option("tokenizer", "spacy:lex_attrs"), "cannot create a tokenizer for the language"),
     "deep": ("boe", text(lambda data: data[:-1] + b', "more": ' + b"[" * 10**5), "nested too deeply"),
     "twice": ("boe", text(lambda data: b'{"kind": "svm", ' + data[1:]), "it has 'kind' twice"),
     "not a number": ("boe", text(lambda data: data[:-1] + b', "more": {"a": -Infinity}}'), "not a JSON number"),
@@ -135,7 +135,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Parts], None], str]] = {
 
 
 @every("name", DAMAGE)
-def test_one_damage_is_refused_by_name(name: str, tmp_path: Path) -> None:
+def test_one_damage_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
     variant, change, reason = DAMAGE[name]
     parts = Parts(fitted(variant).save(tmp_path / "sound"))
     change(parts)
@@ -212,7 +212,7 @@ def test_strict_json_reads_what_json_can_hold() -> None:
     assert strict_json(json.dumps(value).encode()) == value
 
 
-# ---- what is saved can be loaded
+# ---- a saved model can be loaded
 
 
 def broken(variant: str, name: str, value: float) -> TextClassifier:
@@ -242,7 +242,7 @@ def test_weights_beyond_half_precision_are_not_compressed(variant: str, tmp_path
 
 
 def test_a_card_that_json_cannot_hold_is_not_saved(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"must be valid JSON; NaN is not a JSON number"):
+    with pytest.raises(ModelError, match=r"must be valid JSON: NaN is not a JSON number"):
         save_model(fitted("boe"), tmp_path / "model", card={"accuracy": float("nan")})
     assert not list(tmp_path.iterdir())
 

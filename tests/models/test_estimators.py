@@ -1,4 +1,4 @@
-"""The classes that users import are the classifiers, with scikit-learn's base classes and nothing else added."""
+"""The estimators that users import are the classifiers plus scikit-learn's base classes, and nothing else."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_an_estimator_has_the_name_constructor_and_description_of_its_classifier
     assert inspect.signature(estimator) == inspect.signature(plain)
     assert estimator.__doc__ == plain.__doc__
     owners = [owner for owner in plain.__mro__ if issubclass(owner, TextClassifier) and owner is not TextClassifier]
-    named = {name for owner in owners for name in vars(owner)}
-    public = {name for name in named if name == "__init__" or not name.startswith("_")}
+    defined = {name for owner in owners for name in vars(owner)}
+    public = {name for name in defined if name == "__init__" or not name.startswith("_")}
     assert {"__init__", "kind", "tensor_specs"} <= public <= vars(estimator).keys()  # where pdoc looks for them
 
 
@@ -69,10 +69,10 @@ def test_a_saved_model_is_the_same_either_way(kind: str, tmp_path: Path) -> None
         assert again.fingerprint_ == model.fingerprint_
 
 
-def test_one_that_is_not_fitted_says_so_as_scikit_learn_does(kind: str) -> None:
-    with pytest.raises(NotFittedError) as theirs:
+def test_an_unfitted_estimator_raises_scikit_learns_message(kind: str) -> None:
+    with pytest.raises(NotFittedError) as expected:
         check_is_fitted(ESTIMATORS[kind]())
     for made in (classifier_class(kind)(), ESTIMATORS[kind]()):
-        with pytest.raises(NotFittedError) as ours:
+        with pytest.raises(NotFittedError) as raised:
             made.predict(["a text"])
-        assert str(ours.value) == str(theirs.value)
+        assert str(raised.value) == str(expected.value)

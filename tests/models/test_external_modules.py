@@ -47,7 +47,7 @@ def test_the_softmax_at_the_end_is_found_in_texts_of_any_length(outputs: int) ->
     for n, scores in enumerate(model.scores(batch)):
         trace = model.trace(batch.select([n]))
         np.testing.assert_allclose(scores, trace.scores[0], rtol=1e-12)
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         np.testing.assert_allclose(point.forward(point.inputs[None]).detach()[0], scores, rtol=1e-12)
         with torch.no_grad():
             own = model.module(torch.from_numpy(batch.ids[n : n + 1, : batch.lengths[n]]))[0]

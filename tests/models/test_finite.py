@@ -1,4 +1,4 @@
-"""Numbers that are not finite end in one ModelError, for every kind of model, before there is an Explanation."""
+"""NaN or infinity in scores or relevance raises one ModelError, for every kind of model."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_pipeline_whose_scores_overflow() -> None:
 
 @every("variant", VARIANTS)
 @every("value", [np.nan, np.inf])
-def test_a_model_of_ours(variant: str, value: float) -> None:
+def test_a_classifier_of_textlrp(variant: str, value: float) -> None:
     model = with_a_bad_weight(variant, value)
     calls: list[Callable[[], Any]] = [
         lambda: explain(model, DOCUMENTS[0]),
@@ -102,10 +102,10 @@ def test_a_torch_module(value: float, method: str) -> None:
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
 def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "_by_lrp" if method == "lrp" else "_by_other_method"
-    right = getattr(batch_relevance, name)
+    original = getattr(batch_relevance, name)
 
     def wrong(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
-        (first, *others), _ = right(*args)
+        (first, *others), _ = original(*args)
         if place == "relevance":
             changed = first._replace(relevance=first.relevance * np.nan)
         else:
@@ -117,12 +117,12 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
         explain(fitted("boe"), DOCUMENTS[0], method=method)
 
 
-def test_finite_relevance_whose_sum_is_not_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = batch_relevance._by_lrp
+def test_finite_relevance_with_an_infinite_sum_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = batch_relevance._by_lrp
 
     def large(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
-        led = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in right(*args)[0]]
-        return led, [each.relevance for each in led]
+        found = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in original(*args)[0]]
+        return found, [each.relevance for each in found]
 
     monkeypatch.setattr(batch_relevance, "_by_lrp", large)
     assert np.isfinite(explain(fitted("boe"), DOCUMENTS[0]).relevance).all()

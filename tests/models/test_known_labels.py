@@ -1,4 +1,4 @@
-"""Labels as people write them: numbers, blanks, look-alikes, and labels that the model does not have."""
+"""Labels as users write them: numbers, blanks, labels that look the same, and labels that are not a class."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_equal_numbers_are_the_same_label(label: Any) -> None:
 
 
 @every("label", ["2", "one", True, "nan", "", "1_0"])
-def test_other_labels_are_none(label: Any) -> None:
+def test_other_labels_are_not_a_class(label: Any) -> None:
     assert KnownLabels(["0.0", "1.0"]).class_of(label) is None
 
 
-def test_a_number_that_two_classes_have_is_neither() -> None:
+def test_a_number_of_two_classes_matches_neither() -> None:
     known = KnownLabels(["1", "1.0"])
     assert [known.class_of(label) for label in ("1", "1.0", "1.00")] == ["1", "1.0", None]
 
@@ -70,9 +70,9 @@ def test_a_class_is_always_itself(classes: list[Any], label: str) -> None:
     assert found is None or found in classes
 
 
-def test_one_warning_names_them_and_what_is_near() -> None:
+def test_one_warning_names_unknown_labels_and_similar_classes() -> None:
     known = KnownLabels(["sports", "politics"])
-    list(known.named(documents("sports", "Sport", "x")))
+    list(known.resolve(documents("sports", "Sport", "x")))
     with pytest.warns(UserWarning, match=r"2 of 3 labels .*'Sport' \(did you mean 'sports'\?\)") as said:
         known.warn()
     assert len(said) == 1
@@ -117,12 +117,12 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "100.0 % of 2 labeled texts" in said
 
 
-# ---- labels that look the same, and labels of no use
+# ---- labels that look the same, and unusable labels
 
 
 def test_blanks_at_the_edges_are_removed_at_fit() -> None:
     labels = [label + " \u00a0\u200b"[n % 4 : n % 4 + 1] for n, label in enumerate(LABELS)]
-    with pytest.warns(UserWarning, match="labels have blanks at their edges, the first 'autos ' in row 0"):
+    with pytest.warns(UserWarning, match=r"labels have leading or trailing blanks, .* is 'autos ' in row 0\."):
         fitted = small("svm").fit(TEXTS, labels)
     assert fitted.classes_.tolist() == sorted(set(LABELS))
 
@@ -144,8 +144,8 @@ def test_classes_that_look_the_same_are_named(other: str) -> None:
         [["a"], ["b"]], [{}, {}], [2**70, "a"], [10**400, 1], [complex(1), complex(2)],
     ],
 )  # fmt: skip
-def test_labels_of_no_use_are_refused_in_one_sentence(labels: Any) -> None:
-    with pytest.raises(DataError, match=r"row|mix"):
+def test_unusable_labels_are_refused_with_one_message(labels: Any) -> None:
+    with pytest.raises(DataError, match=r"^row \d: label |^the labels must have one type; got "):
         small("svm").fit(["good film", "bad film"], labels)
 
 

@@ -1,4 +1,4 @@
-"""What the models compute, against plain torch modules, plain loops and scikit-learn's own TF-IDF."""
+"""Scores and gradients of the models, compared with torch modules, plain loops and scikit-learn's TF-IDF."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_gradients_of_training_are_those_of_the_plain_module(kind: Any) -> None:
 
 
 def feature_names(model: BagOfWordsClassifier) -> list[str]:
-    """The features in the order of the columns, as scikit-learn writes them."""
+    """The features in the order of the columns, in scikit-learn's notation."""
     words, base = model.vocabulary_.words, len(model.vocabulary_) + 1
     names = list(words)
     for n in range(2, model.ngrams + 1):

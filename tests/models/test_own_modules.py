@@ -134,7 +134,7 @@ def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
 def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) -> None:
     model = wrap(made(name), **HOW)
     batch = model.encode(["the old car oil pump road"])  # no word twice: an exact tie of windows has no slope
-    point = model.point(batch, 0)
+    point = model.input_point(batch, 0)
     assert len(point.inputs) == 6
     torch.testing.assert_close(point.forward(point.inputs[None]), model.trace(batch).scores, rtol=1e-12, atol=1e-13)
     inputs = point.inputs.clone().requires_grad_()
@@ -261,7 +261,7 @@ CALLS: dict[str, Callable[[Any, Path], object]] = {
 def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused(name: str, tmp_path: Path) -> None:
     CALLS[name](wrap(made("branches"), classes="abc", min_length=3, **HOW), tmp_path)
     said = (
-        "model must be wrapped to say how it reads text; got a bare Branches. "
+        "model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare Branches. "
         "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
     )
     with pytest.raises(OptionError, match=f"^{re.escape(said)}$"):
@@ -299,7 +299,7 @@ def test_other_models_are_not_wrapped() -> None:
 
     with pytest.raises(OptionError, match=r"^module must be a torch\.nn\.Module; got a CNNClassifier\."):
         wrap(fitted("cnn-max"), **HOW)
-    with pytest.raises(OptionError, match="Put it behind its vectorizer in a Pipeline"):
+    with pytest.raises(OptionError, match="Put its vectorizer and it into a Pipeline"):
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
 
 

@@ -525,7 +525,7 @@ def test_a_point_is_where_the_model_stands(name: str, head: str) -> None:
     batch, scores = model.encode(texts), own_scores(pipeline, texts)
     zero = led(model, texts, "zero")
     for n in range(len(texts)):
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         alternatives = torch.stack([point.inputs, torch.zeros_like(point.inputs)])
         out = point.forward(alternatives).numpy()
         np.testing.assert_allclose(out[0], scores[n], rtol=1e-10, atol=1e-10)

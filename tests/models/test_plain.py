@@ -1,4 +1,4 @@
-"""Our nets as plain torch modules, and one text as gradient methods need it."""
+"""The networks as ordinary torch modules, and the inputs of gradient methods."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_module_gives_the_scores_of_the_model(variant: str) -> None:
 
 
 @each_net
-def test_texts_of_other_lengths_beside_it_change_nothing(variant: str) -> None:
+def test_texts_of_other_lengths_in_the_batch_change_nothing(variant: str) -> None:
     model = fitted(variant, "float64")
     batch, module = model.encode(READ), plain_module(model)
     more = () if variant == "boe" else (torch.from_numpy(batch.lengths.astype(np.int64)),)
@@ -49,7 +49,7 @@ def test_texts_of_other_lengths_beside_it_change_nothing(variant: str) -> None:
 
 
 @each_net
-def test_the_module_comes_in_the_dtype_asked_for(variant: str) -> None:
+def test_the_module_has_the_requested_dtype(variant: str) -> None:
     model = fitted(variant, "float32")
     batch = model.encode(READ)
     wide, own = plain_module(model, dtype="float64"), plain_module(model)
@@ -62,7 +62,7 @@ def test_the_module_comes_in_the_dtype_asked_for(variant: str) -> None:
 
 
 @each_net
-def test_the_module_is_a_copy_made_without_chance(variant: str) -> None:
+def test_the_module_is_a_copy_and_uses_no_random_numbers(variant: str) -> None:
     model = scrambled(fitted(variant), 3)
     before, drawn = {name: weight.copy() for name, weight in model.weights_.items()}, torch.get_rng_state()
     module = plain_module(model)
@@ -100,22 +100,22 @@ def test_the_first_of_equal_windows_wins_even_if_rounding_favors_another() -> No
     assert first_of_the_largest(windows, inside).tolist() == [[0.1 + 0.2, -0.5]]
 
 
-# ---- points
+# ---- inputs of gradient methods
 
 
 @each_variant
 @every("dtype", ["float32", "float64"])
-def test_a_point_leads_its_inputs_to_the_scores(variant: str, dtype: str) -> None:
+def test_an_input_point_maps_its_inputs_to_the_scores(variant: str, dtype: str) -> None:
     model = fitted(variant, dtype)
     batch = model.encode(READ)
     scores = model.scores(batch)
     for n in range(len(batch)):
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         assert str(point.inputs.dtype) == f"torch.{dtype}"
         found = point.forward(torch.stack([point.inputs] * 2))
         close = 1e-5 if dtype == "float32" else 1e-12
         np.testing.assert_allclose(found.numpy(), [scores[n]] * 2, rtol=close, atol=close)
-    wide = model.point(batch, 0, dtype="float64")
+    wide = model.input_point(batch, 0, dtype="float64")
     assert wide.forward(wide.inputs[None]).dtype == torch.float64
     np.testing.assert_allclose(
         wide.forward(wide.inputs[None])[0], model.trace(batch, dtype="float64").scores[0], rtol=1e-12
@@ -123,12 +123,12 @@ def test_a_point_leads_its_inputs_to_the_scores(variant: str, dtype: str) -> Non
 
 
 @each_variant
-def test_the_alternatives_of_a_point_do_not_see_each_other(variant: str) -> None:
+def test_the_alternatives_of_an_input_point_are_independent(variant: str) -> None:
     model = fitted(variant, "float64")
     batch = model.encode(READ)
     draw = torch.Generator().manual_seed(0)
     for n in np.flatnonzero(batch.lengths).tolist():
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         others = point.inputs + torch.randn((3, *point.inputs.shape), generator=draw, dtype=torch.float64)
         together = point.forward(others)
         for alternative, scores in zip(others, together, strict=True):
@@ -140,7 +140,7 @@ def test_the_inputs_of_a_net_are_the_vectors_of_its_words(variant: str) -> None:
     model = fitted(variant, "float64")
     batch = model.encode(READ)
     for n in range(len(batch)):
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         np.testing.assert_array_equal(point.inputs, model.weights_["embedding"][ids_of(batch, n)[0].numpy()])
         numbers = torch.rand(2, len(point.inputs))
         assert torch.equal(point.to_words(numbers), numbers)
@@ -149,13 +149,13 @@ def test_the_inputs_of_a_net_are_the_vectors_of_its_words(variant: str) -> None:
 def test_a_tf_idf_value_is_shared_over_occurrences_and_their_words() -> None:
     model = fitted("svm", "float64")
     batch = model.encode([READ[0], "the doctor xylophone the doctor", "quux", ""])
-    point = model.point(batch, 1)  # the, doctor and the bigram; "doctor the" is in no two training texts
+    point = model.input_point(batch, 1)  # the, doctor and the bigram; "doctor the" is in no two training texts
     shares = point.to_words(torch.eye(len(point.inputs), dtype=torch.float64)).tolist()
     words = sorted(model.vocabulary_.words.index(word) for word in ("the", "doctor"))
     first = {"the": [0.5, 0, 0, 0.5, 0], "doctor": [0, 0.5, 0, 0, 0.5]}
     expected = [first[model.vocabulary_.words[number]] for number in words]
     assert shares == [*expected, [0.25, 0.25, 0, 0.25, 0.25]]
     for n, words in ((2, 1), (3, 0)):
-        nothing = model.point(batch, n)
+        nothing = model.input_point(batch, n)
         assert nothing.inputs.shape == (0, 1)
         assert nothing.to_words(torch.zeros(3, 0, dtype=torch.float64)).shape == (3, words)

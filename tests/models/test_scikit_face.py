@@ -1,4 +1,4 @@
-"""The three estimators as scikit-learn sees them."""
+"""The three estimators in scikit-learn's tools: clone, Pipeline, GridSearchCV, and its conventions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
 def same_weights(one: TextClassifier, other: TextClassifier) -> bool:
-    """Equal to the byte."""
+    """Whether all weights are equal, byte for byte."""
     return {n: w.tobytes() for n, w in one.weights_.items()} == {n: w.tobytes() for n, w in other.weights_.items()}
 
 
@@ -165,7 +165,7 @@ def test_kinds_of_containers(kind: str, container: Any) -> None:
     np.testing.assert_array_equal(model.decision_function(container(TEXTS)), expected.decision_function(TEXTS))
 
 
-def test_no_texts_give_no_answers(kind: str) -> None:
+def test_no_texts_have_no_predictions(kind: str) -> None:
     model = small(kind).fit(TEXTS, LABELS)
     assert model.predict([]).shape == (0,)
     assert model.decision_function([]).shape == (0, 3)
@@ -174,7 +174,7 @@ def test_no_texts_give_no_answers(kind: str) -> None:
         assert model.predict_proba([]).shape == (0, 3)  # type: ignore[attr-defined]
 
 
-def test_unfitted_is_scikit_learns_own_error(kind: str) -> None:
+def test_an_unfitted_model_raises_scikit_learns_error(kind: str) -> None:
     for call in (small(kind).predict, small(kind).decision_function, small(kind).encode):
         with pytest.raises(NotFittedError):
             call(TEXTS)
@@ -182,7 +182,7 @@ def test_unfitted_is_scikit_learns_own_error(kind: str) -> None:
         _ = small(kind).fingerprint_
 
 
-def test_fitting_again_forgets_the_first_time(kind: str) -> None:
+def test_a_second_fit_does_not_depend_on_the_first(kind: str) -> None:
     model = small(kind).fit(TEXTS[:16], LABELS[:16])
     model.fit(TEXTS, LABELS)
     assert same_weights(model, small(kind).fit(TEXTS, LABELS))
@@ -203,7 +203,7 @@ def test_the_default_settings_fit_too(kind: str) -> None:
     assert default.predict(SENTENCES["med"][:2]).shape == (2,)
 
 
-def test_scores_with_words_left_out_are_those_of_unknown_words(kind: str) -> None:
+def test_masked_words_count_as_unknown_words(kind: str) -> None:
     model = small(kind).fit(TEXTS, LABELS)
     texts = ["the doctor gave me a pill", "the car"]
     batch = model.encode(texts)

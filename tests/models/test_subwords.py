@@ -1,4 +1,4 @@
-"""Character n-grams in the bag of embeddings: unknown words are read, explained exactly, and saved."""
+"""Character n-grams in the bag of embeddings: unknown words are read and explained exactly; models are saved."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from textlrp.text.subwords import (
     composition,
     ngram_buckets,
 )
-from textlrp.text.tokens import REMEMBERED
+from textlrp.text.tokens import CACHED_CHUNKS
 from textlrp.text.vocabulary import Vocabulary
 
 TEXTS = ["Hausboot Meer Segel", "Segelboot Wasser", "Autobahn Reifen Motor", "Motorhaube Auto"] * 5
@@ -59,18 +59,18 @@ def test_every_word_has_an_id_that_follows_from_the_word_alone() -> None:
     assert first.counts_of(first.ids(["meer", "see"])).tolist() == [3, 0]
 
 
-@given(most=st.integers(1, 5), asked=st.lists(st.integers(0, 12), max_size=60))
-def test_the_words_met_last_are_kept_and_the_others_forgotten(most: int, asked: list[int]) -> None:
-    recent = RecentWords(most)
-    for place, number in enumerate(asked):
+@given(size=st.integers(1, 5), used=st.lists(st.integers(0, 12), max_size=60))
+def test_the_most_recent_words_are_cached(size: int, used: list[int]) -> None:
+    recent = RecentWords(size)
+    for place, number in enumerate(used):
         recent[number] = str(number)
-        assert len(recent) <= 2 * most
-        last = list(dict.fromkeys(reversed(asked[: place + 1])))[:most]
+        assert len(recent) <= 2 * size
+        last = list(dict.fromkeys(reversed(used[: place + 1])))[:size]
         assert [recent[other] for other in last] == list(map(str, last))
 
 
 def test_a_reader_remembers_no_id_whose_word_is_forgotten() -> None:
-    assert RECENT > 2 * REMEMBERED  # it forgets all of its own as soon as there are so many
+    assert RECENT > 2 * CACHED_CHUNKS  # a reader clears its own cache when it has CACHED_CHUNKS entries
 
 
 @every("rule", ["zero", "epsilon", "gamma", "alpha2beta1", "z-plus", "w-square", "flat", "box"])
@@ -89,10 +89,10 @@ def test_unknown_words_are_read_and_explained_exactly(model: Any, rule: str) -> 
 def test_an_unknown_word_is_the_mean_of_its_ngrams(model: Any) -> None:
     ids = model.encode(["bootsmotor Meer"]).ids[0]
     rows = model.weights_["subwords"][ngram_buckets("bootsmotor", 3, 5, 256)]
-    vectors = model.vectors_of(ids)
+    vectors = model.lookup_vectors(ids)
     np.testing.assert_allclose(vectors[0], rows.mean(axis=0))
     assert np.array_equal(vectors[1], model.weights_["embedding"][model.vocabulary_.id("meer")])
-    idf = model.idf_of(ids)
+    idf = model.inverse_document_frequencies(ids)
     weights = idf / np.linalg.norm(idf)
     expected = weights @ vectors @ model.weights_["output.weight"].T + model.weights_["output.bias"]
     np.testing.assert_allclose(model.scores(model.encode(["bootsmotor Meer"]))[0], expected)
@@ -106,15 +106,15 @@ def test_other_methods_read_unknown_words(model: Any, method: str) -> None:
     assert (why.relevance != 0).all()
 
 
-def test_a_word_left_out_is_the_zero_vector(model: Any) -> None:
+def test_a_masked_word_is_the_zero_vector(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
     keep = np.array([[False, True], [True, True]])
-    thinned = model.thinned_scores(batch, 0, keep)
-    np.testing.assert_allclose(thinned[1], model.scores(batch)[0])
-    np.testing.assert_allclose(thinned[0], model.scores(batch, keep=keep[:1])[0])
+    masked = model.scores_when_masked(batch, 0, keep)
+    np.testing.assert_allclose(masked[1], model.scores(batch)[0])
+    np.testing.assert_allclose(masked[0], model.scores(batch, keep=keep[:1])[0])
 
 
-def test_a_saved_model_answers_the_same_whatever_was_read_before(model: Any, tmp_path: Path) -> None:
+def test_a_loaded_model_predicts_the_same_whatever_it_read_before(model: Any, tmp_path: Path) -> None:
     again = textlrp.load(model.save(tmp_path / "model"))
     again.predict(["ganz andere Texte zuvor"])
     assert np.array_equal(again.decision_function(UNKNOWN), model.decision_function(UNKNOWN))
@@ -140,10 +140,10 @@ def test_document_vectors_count_unknown_words(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
     corpus = score_corpus(model, [Document("1", "bootsmotor Meer", "boat")])
     vectors = document_vectors(corpus, "uniform", composite=as_composite("epsilon"))
-    np.testing.assert_allclose(vectors[0], model.vectors_of(batch.ids[0]).sum(axis=0))
+    np.testing.assert_allclose(vectors[0], model.lookup_vectors(batch.ids[0]).sum(axis=0))
 
 
 @every("subwords", [(0, 3), (4, 3), (3,), "36", 3, (3.0, 6)])
 def test_a_wrong_range_is_refused(subwords: Any) -> None:
-    with pytest.raises(OptionError, match=r"subwords must be None or two whole numbers .* Pass subwords=\(3, 6\)"):
+    with pytest.raises(OptionError, match=r"subwords must be None or two whole .* Pass subwords=\(3, 6\)"):
         textlrp.BagOfEmbeddingsClassifier(subwords=subwords).fit(TEXTS, LABELS)

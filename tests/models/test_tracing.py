@@ -1,4 +1,4 @@
-"""What writes the tapes of many batches: projections are kept once that is worth it, and change nothing."""
+"""The traces of many batches: word projections are kept once that is worth it, and change no result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textlrp.models.convnet import ConvNet
 from textlrp.models.tapes import kept_projections, tracer
 
 ROW = (1 + 2 + 3) * 4
-"""Projections of one word: the toy net has four filters of each of three widths."""
+"""Number of projections of one word: the toy network has four filters of each of three widths."""
 
 
 def model(dtype: str = "float32") -> Any:
@@ -28,13 +28,13 @@ def model(dtype: str = "float32") -> Any:
 
 
 def bytes_of(trace: Trace) -> list[bytes]:
-    """Scores and relevance, to the bit."""
+    """The bytes of scores and relevance."""
     walked = propagate(trace, PRESETS["epsilon"], one_hot_seed(trace.scores, [0, 1, 2]))
     return [trace.scores.numpy().tobytes(), walked.relevance.numpy().tobytes()]
 
 
 def assert_close(one: Trace, other: Trace, within: float = 1e-6) -> None:
-    """The same scores, relevance and ledger for a rule that is linear in the projections and for one that is not."""
+    """Assert equal scores, relevance and ledger for a rule that is linear in the projections and one that is not."""
     for preset in ("epsilon", "alpha2-beta1"):
         seeds = [one_hot_seed(trace.scores, [0, 1, 2]) for trace in (one, other)]
         first, second = (propagate(t, PRESETS[preset], seed) for t, seed in zip((one, other), seeds, strict=True))
@@ -59,7 +59,7 @@ def test_kept_projections_change_nothing(words: int, dtype: str) -> None:
     assert bytes_of(traced) == bytes_of(tracer(model(dtype), kept=kept)(batch))
 
 
-def test_kept_tables_that_cannot_be_written_to_will_do() -> None:
+def test_kept_projections_may_be_read_only() -> None:
     batch = model().encode(READ)
     kept = kept_projections(model(), 9 * ROW * 4)
     assert kept is not None
@@ -73,11 +73,11 @@ def test_kept_tables_that_cannot_be_written_to_will_do() -> None:
 
 @cache
 def counted() -> int:
-    """Words of the vocabulary, the unknown one included."""
+    """Number of words in the vocabulary, including the unknown word."""
     return len(model().weights_["embedding"])
 
 
-def test_a_tracer_keeps_only_after_as_many_words_as_it_would_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_projections_are_kept_after_that_number_of_words_was_projected(monkeypatch: pytest.MonkeyPatch) -> None:
     kept_after: list[int] = []
     projected = 0
     own = tracing.keep
@@ -109,7 +109,7 @@ def test_a_tracer_without_memory_keeps_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
-def test_a_tracer_works_in_the_dtype_asked_for() -> None:
+def test_a_tracer_uses_the_requested_dtype() -> None:
     batch = model().encode(READ)
     wide = tracer(model(), dtype="float64")
     for _ in range(20):  # before and after it keeps
@@ -127,7 +127,7 @@ def test_other_models_keep_nothing_and_are_traced_as_they_are(variant: str) -> N
     assert torch.equal(wide.scores, fitted(variant).trace(batch, dtype="float64").scores)
 
 
-def test_kept_projections_know_the_models_own_rows() -> None:
+def test_kept_projections_are_those_of_the_vocabulary() -> None:
     net = model().fitted_net()
     assert isinstance(net, ConvNet)
     assert words_kept(net.table, net.convolutions) == counted()

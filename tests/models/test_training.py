@@ -1,4 +1,4 @@
-"""Training: repeatable, stopped in time, interrupted without loss, from outside vectors."""
+"""Training: repeatable, early stopping, interruption without loss, vectors from outside."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_bytes(kind: str, vectors: Any) -> None:
     models = [small(kind, random_state=seed, **options).fit(TEXTS, LABELS) for seed in (3, 3, 4)]
     assert bytes_of(models[0]) == bytes_of(models[1])
     assert models[0].fingerprint_ == models[1].fingerprint_
-    if kind != "svm":  # a linear SVM has one best answer, whatever the seed
+    if kind != "svm":  # a linear SVM has one optimum, whatever the seed
         assert bytes_of(models[0]) != bytes_of(models[2])
         assert models[0].fingerprint_ != models[2].fingerprint_
 
@@ -72,7 +72,7 @@ def test_the_best_epoch_on_held_out_texts_is_kept(kind: str, monkeypatch: pytest
     monkeypatch.setattr(training._Loop, "accuracy", accuracy)
     model: Any = small(kind, max_epochs=9, validation_fraction=0.25, patience=3).fit(TEXTS, LABELS)
     assert model.history_.accuracies == (0.5, 0.75, 0.25, 0.75, 0.5, 0.6, 0.7)
-    assert model.history_.kept_epoch == 4  # of equals the later
+    assert model.history_.kept_epoch == 4  # of equal accuracies the later epoch
     assert model.history_.held_out == 6
     assert bytes_of(model) == states[3]
 
@@ -93,7 +93,7 @@ def test_without_held_out_texts_all_epochs_run() -> None:
 
 
 class Interrupted:
-    """Ctrl-C at one call of ``_Loop._train_on``."""
+    """Raises KeyboardInterrupt in one call of ``_Loop._train_on``."""
 
     def __init__(self, at: int) -> None:
         self.calls, self.at, self.real = 0, at, training._Loop._train_on
@@ -123,7 +123,7 @@ def test_ctrl_c_keeps_the_best_so_far(kind: str, fraction: float, monkeypatch: p
     steps = 3  # 24 or 18 texts in batches of 8
     Interrupted(at=2 * steps).install(monkeypatch)
     model: Any = small(kind, max_epochs=5, validation_fraction=fraction)
-    with pytest.warns(UserWarning, match=r"^training was interrupted; the weights of epoch 1 are kept.$"):
+    with pytest.warns(UserWarning, match=r"^training was interrupted; the model has the weights of epoch 1.$"):
         model.fit(TEXTS, LABELS)
     assert model.history_.kept_epoch == 1
     assert len(kept) == 1
@@ -132,7 +132,7 @@ def test_ctrl_c_keeps_the_best_so_far(kind: str, fraction: float, monkeypatch: p
 
 
 @pytest.mark.parametrize("kind", NETS)
-def test_ctrl_c_before_there_is_anything_to_keep_ends_the_fit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_in_the_first_epoch_ends_the_fit(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Interrupted(at=2).install(monkeypatch)
     model = small(kind)
     with pytest.raises(KeyboardInterrupt):
@@ -192,7 +192,7 @@ def test_outside_vectors_stay_as_they_are_unless_tuned(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", NETS)
 def test_standardized_vectors(kind: str) -> None:
-    """One length for all words, then each dimension at mean 0 and one spread, over the words of the vocabulary."""
+    """All vectors have one length, then each dimension has mean 0 and one standard deviation over the vocabulary."""
     model: Any = small(kind, vectors=OUTSIDE, min_df=2, tune_vectors=False, standardize_vectors=True).fit(
         TEXTS, LABELS
     )
@@ -264,14 +264,14 @@ def test_the_expected_time_is_logged_after_the_first_epoch(
 ) -> None:
     with caplog.at_level("INFO", logger=training.LOGGER.name):
         training._log_expected_time(seconds, 10)
-    assert [message.split("at most about ")[1] for message in caplog.messages] == [f"{left} more" for left in said]
+    assert [message.split("at most about ")[1] for message in caplog.messages] == [f"{left} remain" for left in said]
 
 
 @pytest.mark.parametrize("kind", ["cnn", "boe"])
-def test_training_tells_the_expected_time_once(
+def test_training_logs_the_expected_time_once(
     kind: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "WORTH_SAYING", 0.0)
+    monkeypatch.setattr(training, "MIN_LOGGED_SECONDS", 0.0)
     small(kind).fit(TEXTS, LABELS)
     assert not caplog.messages
     with caplog.at_level("INFO", logger=training.LOGGER.name):

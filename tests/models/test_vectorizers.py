@@ -340,7 +340,7 @@ def test_a_function_may_give_the_places_itself() -> None:
 
 
 def test_a_place_that_is_not_certain_is_said() -> None:
-    with pytest.warns(UserWarning, match="the callable analyzer of .* stand in the text several times"):
+    with pytest.warns(UserWarning, match="the callable analyzer of .* occur several times"):
         offsets("good film good", analyzer=lambda text: text.split()[-1:])
 
 

@@ -98,7 +98,7 @@ def test_several_documents_are_sections_read_one_at_a_time() -> None:
 def test_it_is_written_whole(tmp_path: Path) -> None:
     page = gallery_page(under_rules(), tmp_path / "g.html")
     assert (tmp_path / "g.html").read_text() == page
-    with pytest.raises(DataError, match="Make it first"):
+    with pytest.raises(DataError, match="Create it first"):
         gallery_page(under_rules(), tmp_path / "none" / "g.html")
 
 

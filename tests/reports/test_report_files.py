@@ -130,7 +130,7 @@ def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None
     write_report(some(2), folder)
     assert len(list((folder / "documents").iterdir())) == 2
     (folder / "mine.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"other things in it \('mine.txt'\)"):
+    with pytest.raises(DataError, match=r"contains files that textlrp did not write \('mine.txt'\)"):
         report_folder(some(1), folder)
     with pytest.raises(DataError, match="it is a file"):
         report_folder(some(1), folder / "mine.txt")

@@ -1,4 +1,4 @@
-"""Laws of reading: the quick way gives the words of the full way, and every token has its status."""
+"""Laws of reading: the fast methods return the words of the full reading, and every token has its status."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def reader(name: str = "spacy", *, lowercase: bool = True, skip=nothing, max_tok
 
 
 def spans_of(name: str, text: str) -> list[list[int]]:
-    """What the tokenizer makes of what is visible, in places of the whole text."""
+    """Return the tokenizer's spans of the visible part of a text, as offsets in the original text."""
     seen, origins = visible_with_origins(text)
     spans = tokenizer(name).spans(seen)
     return (spans if origins is None else origins[spans]).tolist()
@@ -152,7 +152,7 @@ def test_a_batch_holds_what_its_readings_hold(some: list[str], known: list[str])
 
 @st.composite
 def anything_marked(draw: st.DrawFn) -> Document | str:
-    """A text, or a document whose ranges may overlap, stand in any order and reach out of the text."""
+    """Draw a text, or a document with ranges that may overlap, be unsorted or end outside the text."""
     text = draw(texts)
     if draw(st.booleans()):
         return text
@@ -180,7 +180,7 @@ def test_texts_are_read_together_as_one_by_one(
     readings = [reader(name, max_tokens=limit, skip=first_line).read(text, n) for n, text in enumerate(some)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("textlrp.text.batches.TEXTS_TOGETHER", together)
-        patch.setattr("textlrp.text.memory.REMEMBERED", most)
+        patch.setattr("textlrp.text.memory.CACHED_CHUNKS", most)
         for _ in range(2):
             assert_same(mine.encode(iter(some), vocabulary), encode_readings(readings, vocabulary))
         assert list(mine.words_of_all(iter(some))) == [list(reading.forms) for reading in readings]
@@ -229,7 +229,7 @@ def assert_equal_arrays(found: np.ndarray, wanted: np.ndarray) -> None:
     assert (found.dtype, found.shape, found.tolist()) == (wanted.dtype, wanted.shape, wanted.tolist())
 
 
-# ---- what is remembered
+# ---- the cache
 
 
 def test_a_reader_may_look_up_in_another_vocabulary() -> None:
@@ -327,7 +327,7 @@ def test_a_reader_survives_a_pickle() -> None:
 
 
 def test_a_reader_reads_at_least_one_word() -> None:
-    with pytest.raises(OptionError, match="max_tokens=0"):
+    with pytest.raises(OptionError, match="max_tokens must be at least 1, or None for all words; got 0"):
         reader(max_tokens=0)
 
 
@@ -379,7 +379,7 @@ def test_buckets_hold_every_document_once_sorted_and_stable(lengths: list[int], 
 
 
 def test_a_bucket_holds_at_least_one() -> None:
-    with pytest.raises(OptionError, match="batch_size=0"):
+    with pytest.raises(OptionError, match="batch_size must be at least 1; got 0"):
         bucket([1], 0)
 
 

@@ -1,4 +1,4 @@
-"""Laws of chunks: those of a block are those of each text, and those of the pattern that says what a chunk is."""
+"""Laws of chunks: a block has the chunks of its texts, and they match the pattern that defines a chunk."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ texts = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(SHARDS), max_si
 
 
 def chunks_of(chunks: Chunks) -> list[list[tuple[int, str]]]:
-    """For each text the starts and strings of its chunks."""
+    """Return the starts and strings of the chunks of each text."""
     pairs = list(zip(chunks.starts.tolist(), chunks.strings, strict=True))
     ends = chunks.sizes.cumsum().tolist()
     assert len(pairs) == sum(chunks.sizes.tolist())

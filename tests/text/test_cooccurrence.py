@@ -1,4 +1,4 @@
-"""First word vectors: counts and PPMI against plain loops, and what the vectors promise."""
+"""Initial word vectors: counts and PPMI compared with plain loops, and the properties of the vectors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_ppmi_is_that_of_plain_loops(corpus: list[np.ndarray]) -> None:
     np.testing.assert_allclose(ppmi(cooccurrences(corpus, WORDS, 3)).toarray(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_words_of_one_company_lie_closer_than_words_of_two() -> None:
+def test_words_with_the_same_neighbors_are_closer_than_others() -> None:
     rng = np.random.default_rng(0)
     corpus = [rng.choice([1, 2, 3] if n % 2 else [4, 5, 6], size=30).astype(np.int64) for n in range(40)]
     table = ppmi_vectors(corpus, WORDS, dimensions=4)

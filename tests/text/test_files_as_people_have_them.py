@@ -1,4 +1,4 @@
-"""Files as people have them: marks, quotes, separators, missing headers, half characters, and rows without an end."""
+"""Irregular files: byte order marks, quotes, delimiters, missing headers, lone surrogates, rows without an end."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_byte_order_mark_is_understood(tmp_path: Path, name: str, encoding: st
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_one_is_understood_in_every_other_place(
+def test_a_byte_order_mark_is_understood_in_all_other_inputs(
     tmp_path: Path, encoding: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert read_text(io.BytesIO("good".encode(encoding)), "utf-8", "standard input") == "good"
@@ -80,18 +80,18 @@ def test_one_is_understood_in_every_other_place(
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("header", ["", "2 3\n"])
-def test_word_vectors_may_begin_with_one(tmp_path: Path, header: str, packed: bool) -> None:
+def test_word_vectors_may_begin_with_a_byte_order_mark(tmp_path: Path, header: str, packed: bool) -> None:
     data = (header + "good 1 2 3\nbad 3 2 1\n").encode("utf-8-sig")
     path = write(tmp_path / ("v.txt.gz" if packed else "v.txt"), gzip.compress(data) if packed else data)
     assert load_vectors(path).words == ("good", "bad")
 
 
 @pytest.mark.filterwarnings("error")
-def test_files_that_were_joined_are_read(tmp_path: Path) -> None:
+def test_concatenated_files_are_read(tmp_path: Path) -> None:
     one = '\ufeff{"text": "a"}\n'
     assert pairs(write(tmp_path / "a.jsonl", one * 3)) == [("a", None)] * 3
     table = '\ufefftext,label\n"a ""b""",x\n'
-    with pytest.warns(UserWarning, match=r"line 3 repeats the header.*left out"):
+    with pytest.warns(UserWarning, match=r"line 3 repeats the header, .*\. It was skipped"):
         assert pairs(write(tmp_path / "a.csv", table * 2)) == [('a "b"', "x")] * 2
 
 
@@ -101,20 +101,20 @@ def test_files_that_were_joined_are_read(tmp_path: Path) -> None:
 @SHARED_FOLDER
 @given(rows=st.lists(st.tuples(WORDS, st.sampled_from(["pos", "neg"])), min_size=1, max_size=6))
 def test_quotes_of_a_text_are_kept(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
-    """Texts with quotes anywhere, written without any quoting: no row is lost, and no file refused."""
+    """Texts with quotes anywhere, written without quoting: all rows are read."""
     path = write(tmp_path / "rows.tsv", "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     found = pairs(path)
     assert [label for _, label in found] == [label for _, label in rows]
-    for (text, _), (wanted, _) in zip(found, rows, strict=True):
-        doubled = wanted.startswith('"') and re.fullmatch(r'"(?:[^"]|"")*"', wanted)
-        if not doubled or ('"' not in wanted[1:-1] and wanted != '""'):
-            assert text == wanted
+    for (text, _), (expected, _) in zip(found, rows, strict=True):
+        doubled = expected.startswith('"') and re.fullmatch(r'"(?:[^"]|"")*"', expected)
+        if not doubled or ('"' not in expected[1:-1] and expected != '""'):
+            assert text == expected
 
 
 @SHARED_FOLDER
 @given(rows=st.lists(st.tuples(FIELD, st.sampled_from(["pos", "neg"])), min_size=1, max_size=6), last=st.booleans())
 def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str, str]], last: bool) -> None:
-    """Written by a library that quotes all fields, as spreadsheets may."""
+    """The file is written by a library that quotes all fields, as spreadsheets may do."""
     path = tmp_path / "rows.tsv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_ALL)
@@ -123,7 +123,7 @@ def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str,
 
 
 @every(
-    "rows, wanted",
+    "rows, expected",
     [
         ('"Wow" she said\tpos\nbad\tneg\n', [('"Wow" she said', "pos"), ("bad", "neg")]),
         ('"quoted whole"\tpos\nbad\tneg\n', [('"quoted whole"', "pos"), ("bad", "neg")]),
@@ -135,9 +135,9 @@ def test_what_libraries_quote_is_read_back(tmp_path: Path, rows: list[tuple[str,
     ],
 )
 def test_a_field_is_unquoted_only_where_it_needed_quotes(
-    tmp_path: Path, rows: str, wanted: list[tuple[str, str]]
+    tmp_path: Path, rows: str, expected: list[tuple[str, str]]
 ) -> None:
-    assert pairs(write(tmp_path / "a.tsv", "text\tlabel\n" + rows)) == wanted
+    assert pairs(write(tmp_path / "a.tsv", "text\tlabel\n" + rows)) == expected
 
 
 def test_a_quoted_last_column_over_lines_ends_where_a_row_begins(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
 
 
 @every(
-    "name, content, said",
+    "name, content, message",
     [
         ("a.csv", "text;label\ngood film;pos\nbad film here;neg\nnice;pos\n", "separated by ';'"),
         ("a.csv", "label|text\npos|good film\nneg|bad film here\npos|nice\n", r"separated by '\|'"),
@@ -166,8 +166,8 @@ GOOD = [("good film", "pos"), ("bad film here", "neg"), ("nice", "pos")]
         ("a.txt", "__label__pos good film\n\n__label__neg bad film here\n__label__pos nice\n", "as in fastText"),
     ],
 )
-def test_a_layout_that_is_certain_is_read_and_said(tmp_path: Path, name: str, content: str, said: str) -> None:
-    with pytest.warns(UserWarning, match=said):
+def test_a_certain_layout_is_used_with_a_warning(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.warns(UserWarning, match=message):
         assert pairs(write(tmp_path / name, content)) == GOOD
 
 
@@ -184,7 +184,9 @@ def test_a_layout_that_is_certain_is_read_and_said(tmp_path: Path, name: str, co
         ("a.jsonl", json.dumps([{"text": text, "label": label} for text, label in GOOD]), {}),
     ],
 )
-def test_a_layout_that_is_given_is_not_said(tmp_path: Path, name: str, content: str, options: dict[str, Any]) -> None:
+def test_a_layout_that_is_passed_gives_no_warning(
+    tmp_path: Path, name: str, content: str, options: dict[str, Any]
+) -> None:
     assert pairs(write(tmp_path / name, content), **options) == GOOD
 
 
@@ -194,23 +196,28 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
 
 
 @every(
-    "name, content, options, said",
+    "name, content, options, message",
     [
-        ("a.csv", "pos,good film\nneg,bad\n", {}, "no column 'text'.*columns="),
-        ("a.csv", "pos,good film\nneg,bad\n", {"header": False}, "2 columns and no header.*columns="),
-        ("a.csv", "pos,good film\nneg,bad\n", {"columns": "label"}, "has 2 columns and columns= names 1"),
-        ("a.csv", "text;label\ngood;a;b\n", {}, "looks separated by ';'.*delimiter="),
-        ("a.json", '[{"text": "a"}, {"text": "b"', {}, "row 2 is not valid JSON"),
-        ("a.txt", "__label__a __label__b good\n", {}, "row 1 .line 1. has several labels"),
+        ("a.csv", "pos,good film\nneg,bad\n", {}, "there is no column 'text'.*columns="),
+        ("a.csv", "pos,good film\nneg,bad\n", {"header": False}, "the file has 2 columns and no header.*columns="),
+        (
+            "a.csv",
+            "pos,good film\nneg,bad\n",
+            {"columns": "label"},
+            "columns must have one name for each of the 2 columns of the file; got 1",
+        ),
+        ("a.csv", "text;label\ngood;a;b\n", {}, "the fields seem to be separated by ';'.*delimiter="),
+        ("a.json", '[{"text": "a"}, {"text": "b"', {}, r"row 2 \(.*a\.json\): not valid JSON"),
+        ("a.txt", "__label__a __label__b good\n", {}, r"row 1 \(.*a\.txt, line 1\): label must be one label"),
         ("a.jsonl", '{"text": "a", "label": 36893488147419103232}', {}, r"label must be below 2\*\*63"),
         ("a.jsonl", '{"text": "a", "label": 1e30}', {}, r"label must be below 2\*\*63"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_layout_that_is_not_certain_is_named_with_its_option(
-    tmp_path: Path, name: str, content: str, options: dict[str, Any], said: str
+    tmp_path: Path, name: str, content: str, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         pairs(write(tmp_path / name, content), **options)
 
 
@@ -225,28 +232,28 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
 # ---- half characters, wrong encodings, labels
 
 
-def test_half_a_character_in_an_escape_is_replaced_and_said(tmp_path: Path) -> None:
+def test_half_a_character_in_an_escape_is_replaced_with_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "a \\ud83d b", "label": "x"}\n{"text": "\\ud83d\\ude00"}\n')
     for read in (read_table, read_rows):
-        with pytest.warns(UserWarning, match="line 1 has half a surrogate pair.*U.FFFD"):
+        with pytest.warns(UserWarning, match=r"line 1 \(.*\): an escape is half of a surrogate pair .*U.FFFD"):
             assert list(read(path, Columns())) == [Record("1", "a \ufffd b", "x"), Record("2", "😀", None)]
 
 
-def test_windows_punctuation_read_as_latin_1_is_said_once(tmp_path: Path) -> None:
+def test_windows_punctuation_read_as_latin_1_gives_one_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text\nit’s\nhe’s\n".encode("cp1252"))
-    with pytest.warns(UserWarning, match=r"row 1 .*U\+0092.*encoding='cp1252'") as said:
+    with pytest.warns(UserWarning, match=r"row 1 .*U\+0092.*encoding='cp1252'") as caught:
         assert [record.text for record in read_table(path, Columns(), encoding="latin-1")] == ["it\x92s", "he\x92s"]
-    assert len(said) == 1
+    assert len(caught) == 1
     with pytest.raises(DataError, match="encoding='cp1252', encoding='latin-1'"):
         list(read_table(path, Columns()))
 
 
-def test_blanks_at_the_edges_of_labels_are_removed_and_said(tmp_path: Path) -> None:
+def test_white_space_at_the_edges_of_labels_is_removed_with_a_warning(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "text,label\na,pos\nb,pos \nc,\u00a0pos\nd,\u200bpos\ne,pos\ufeff\nf, \n")
-    with pytest.warns(UserWarning, match="row 2 .*blanks at the edges") as said:
+    with pytest.warns(UserWarning, match="row 2 .*begins or ends with white space") as caught:
         labels = [record.label for record in read_table(path, Columns())]
     assert labels == ["pos"] * 5 + [None]
-    assert len(said) == 1
+    assert len(caught) == 1
 
 
 # ---- rows without an end
@@ -255,8 +262,8 @@ def test_blanks_at_the_edges_of_labels_are_removed_and_said(tmp_path: Path) -> N
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @every("name", ["a.csv", "a.tsv", "a.txt", "a.json", "a.jsonl", "a.csv.gz", "folder"])
 @every("begin", ["", "good"])
-def test_a_row_without_an_end_is_named_and_not_held(tmp_path: Path, name: str, begin: str) -> None:
-    """A sparse file of gigabytes, alone and behind a good row."""
+def test_a_row_without_an_end_is_named_and_not_kept_in_memory(tmp_path: Path, name: str, begin: str) -> None:
+    """A sparse file of gigabytes, alone and after a valid row."""
     path = tmp_path / name
     start = CONTENTS.get(name.removesuffix(".gz"), "good\n") if begin else ""
     if name == "folder":
@@ -284,7 +291,7 @@ def test_endless_lines_of_vectors_rationales_and_standard_input_are_refused(tmp_
     with path.open("wb") as file:
         file.write(b"good 1 2\nbad ")
         file.truncate(5 << 30)
-    with pytest.raises(DataError, match="line 2, is longer than"):
+    with pytest.raises(DataError, match=r"line 2 \(.*v\.txt\): longer than"):
         load_vectors(path)
-    with pytest.raises(DataError, match="standard input is longer than 1,000 characters"):
+    with pytest.raises(DataError, match="standard input: longer than 1,000 characters"):
         read_text(io.BytesIO(b"x" * 5000), "utf-8", "standard input", 1000)

@@ -1,4 +1,4 @@
-"""Laws of invisible characters: they decide nothing, whatever tokenizer or model reads the text."""
+"""Laws of invisible characters: they change no word, for any tokenizer and model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_ignored(character: str) -> bool:
 
 
 _SOME = (*range(0x20000), *range(0xE0000, 0xE1000))
-"""Code points that could be ignored: between these are ideographs, and behind them private characters."""
+"""Code points that can be default-ignorable. Ideographs are between these, and private characters after them."""
 IGNORED = "".join(c for c in map(chr, _SOME) if is_ignored(c))
 COMMON = "\ufeff\u200b\xad\u2060\u200e\u200f\u202a\u202c\u200c\u200d\ufe0f\x00\x01\x7f\x92\x93"
 SHARDS = (
@@ -73,7 +73,7 @@ def reader(tokenizer: object) -> Reader:
 
 @st.composite
 def noisy(draw: st.DrawFn) -> tuple[str, str]:
-    """A text, and the same with invisible characters at some places."""
+    """Draw a text, and the same text with invisible characters inserted."""
     clean = draw(pieces)
     places = draw(st.lists(st.integers(0, len(clean)), max_size=4))
     text = clean
@@ -91,7 +91,7 @@ def test_invisible_characters_change_no_word(tokenizer: object, texts: tuple[str
     assert got.forms == wanted.forms
     assert got.tokens.forms == wanted.tokens.forms
     assert got.status.tolist() == wanted.status.tolist()
-    # and the spans are those of the whole text, which no token loses a character of
+    # the spans are offsets in the original text, and no token loses a character of it
     spans = got.tokens.spans.tolist()
     assert [visible(text[start:end]).lower() for start, end in spans] == list(got.tokens.forms)
     edges = np.array([0, *np.ravel(spans), len(text)])
@@ -123,17 +123,17 @@ def test_every_ignored_character_is_invisible() -> None:
     "text, seen",
     [
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
-        ("\u0645\u06cc\u200c\u200c\u062e", "\u0645\u06cc\u200c\u062e"),  # once is enough
+        ("\u0645\u06cc\u200c\u200c\u062e", "\u0645\u06cc\u200c\u062e"),  # only one is kept
         ("\u0645\u06cc\u200c\u200e\u062e", "\u0645\u06cc\u200c\u062e"),
-        ("\u0645\u06cc\u200c \u062e\u200c", "\u0645\u06cc \u062e"),  # joined to nothing
-        ("\u0d28\u0d4d\u200d", "\u0d28\u0d4d\u200d"),  # a Malayalam letter of its own
+        ("\u0645\u06cc\u200c \u062e\u200c", "\u0645\u06cc \u062e"),  # not between two letters
+        ("\u0d28\u0d4d\u200d", "\u0d28\u0d4d\u200d"),  # a separate Malayalam letter
         ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
         ("or\u200cb\u200dit", "orbit"),
-        ("\u0e01\u0e32\u200b\u0e02\u0e49", "\u0e01\u0e32 \u0e02\u0e49"),  # Thai: a word ends here
+        ("\u0e01\u0e32\u200b\u0e02\u0e49", "\u0e01\u0e32 \u0e02\u0e49"),  # a word boundary in Thai
         ("or\u200bbit", "orbit"),
     ],
 )
-def test_joiners_stay_where_they_mean_something(text: str, seen: str) -> None:
+def test_joiners_with_a_meaning_are_kept(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 

@@ -1,4 +1,4 @@
-"""spaCy's rules out of the cache: the same tokens without spaCy, and never those of damaged or older files."""
+"""spaCy's rules from the cache: the same tokens without spaCy, and damaged or older files are not used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(json.dumps(["spacy" in sys.modules, *(tokenizer.spans(text).tolist() for t
 
 
 def run(folder: Path, name: str = "spacy", *texts: str, before: str = "") -> list[Any]:
-    """Whether the tokenizer imported spaCy when it was made, and the tokens of the texts."""
+    """Return whether creating the tokenizer imported spaCy, and the spans of the texts."""
     done = subprocess.run(
         [sys.executable, "-c", before + PROGRAM, name, *(texts or (PLAIN, SPECIAL))],
         env=os.environ | {"TEXTLRP_CACHE_DIR": str(folder)},
@@ -47,7 +47,7 @@ def run(folder: Path, name: str = "spacy", *texts: str, before: str = "") -> lis
 
 @cache
 def both(language: str) -> tuple[SpacyRules, SpacyRules]:
-    """The rules taken from spaCy, and those that went through a file."""
+    """Return the rules from spaCy, and the same rules after writing and reading them."""
     tokenizer = load_spacy_tokenizer(language)
     written = written_rules(tokenizer)
     assert written is not None
@@ -78,7 +78,7 @@ def test_kept_rules_cut_as_those_of_spacy(language: str, chunk: str) -> None:
 
 
 def test_the_second_process_has_the_same_tokens_without_spacy(tmp_path: Path) -> None:
-    first, second = run(tmp_path), run(tmp_path, "auto")  # which cuts these texts by the same rules
+    first, second = run(tmp_path), run(tmp_path, "auto")  # splits these texts by the same rules
     assert first[0] is True
     assert second == [False, *first[1:]]
     assert [path.name.split("-")[0] for path in (tmp_path / "spacy").iterdir()] == ["en"]
@@ -93,13 +93,13 @@ def cut(path: Path) -> None:
 
 
 def forge(path: Path) -> None:
-    """Something else under a right checksum."""
+    """Store other content with a correct checksum."""
     stored = json.loads(path.read_text())
     kept_rules.write_cached(path, stored["key"], {"expressions": [], "cases": 3})
 
 
 def age(path: Path) -> None:
-    """Rules of an older spaCy, of the same format and whole, with a case that the new one does not have."""
+    """Store valid rules of an older spaCy version, with a special case that the new version does not have."""
     stored = json.loads(path.read_text())
     stored["content"]["cases"] |= {"shuttle": [3, 4]}
     kept_rules.write_cached(path, stored["key"] | {"spacy": "3.0.0"}, stored["content"])
@@ -107,7 +107,7 @@ def age(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [damage, cut, forge, age])
-def test_rules_that_are_not_sure_are_taken_from_spacy_anew(tmp_path: Path, change: Any) -> None:
+def test_damaged_or_older_rules_are_read_from_spacy_again(tmp_path: Path, change: Any) -> None:
     first = run(tmp_path)
     (path,) = (tmp_path / "spacy").iterdir()
     whole = path.read_bytes()
@@ -153,7 +153,7 @@ def test_a_language_without_patterns_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "spacy").exists()
 
 
-def test_spacy_is_loaded_once_for_all_chunks_that_it_must_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spacy_is_imported_once_for_all_chunks_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
     _, kept = both("en")
 

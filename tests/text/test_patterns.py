@@ -1,4 +1,4 @@
-"""Laws of what is told from a pattern's text: the chosen alternatives find what all of them find."""
+"""Laws of pattern analysis: the selected alternatives find what the whole pattern finds."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_affixes_are_those_that_all_rules_of_a_language_find(language: str, text
 def test_infixes_are_those_that_all_rules_of_a_language_find(language: str, text: str, worth: int) -> None:
     infix = searches(language)["infix"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textlrp.text.patterns._WORTH_A_PATTERN", worth)
+        patch.setattr("textlrp.text.patterns._MIN_USES", worth)
         assert found_among(Anywhere(infix), text) == [match.span() for match in infix.finditer(text)]
 
 
@@ -146,7 +146,7 @@ def test_chosen_alternatives_find_what_any_pattern_finds(written: tuple[str, int
     assert found_at(Edges(pattern), text[0], text) == span(pattern.search(text))
     assert found_at(Edges(pattern, last=True), text[-1], text) == span(pattern.search(text))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textlrp.text.patterns._WORTH_A_PATTERN", 0)
+        patch.setattr("textlrp.text.patterns._MIN_USES", 0)
         assert found_among(Anywhere(pattern), text) == [match.span() for match in pattern.finditer(text)]
 
 
@@ -190,7 +190,7 @@ def compiled(written: str, flags: int) -> re.Pattern[str]:
         ("(?x)a | b", ["(?x)a | b"]),
     ],
 )
-def test_alternatives_are_told_apart_outside_of_brackets(written: str, pieces: list[str]) -> None:
+def test_patterns_are_split_only_outside_brackets(written: str, pieces: list[str]) -> None:
     assert alternatives(re.compile(written)) == pieces
 
 
@@ -232,9 +232,9 @@ def test_no_pattern_finds_nothing() -> None:
 
 
 def test_what_is_kept_for_characters_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("textlrp.text.patterns._MOST_CHARACTERS", 3)
-    monkeypatch.setattr("textlrp.text.patterns._MOST_FINDERS", 1)
-    monkeypatch.setattr("textlrp.text.patterns._WORTH_A_PATTERN", 0)
+    monkeypatch.setattr("textlrp.text.patterns._MAX_CHARACTERS", 3)
+    monkeypatch.setattr("textlrp.text.patterns._MAX_FINDERS", 1)
+    monkeypatch.setattr("textlrp.text.patterns._MIN_USES", 0)
     pattern = re.compile("^a|^b|c")
     edges, anywhere = Edges(pattern), Anywhere(pattern)
     for text in ("a", "b", "c", "d", "ab", "xc", "a"):

@@ -1,4 +1,4 @@
-"""Strings are placed where they were read, all together."""
+"""Strings get the places in the text that a function read them from; all are placed together."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from textlrp.text.placing import place, place_most
 WORDS = ("good", "bad", "film")
 
 
-def stretches_left_out(spans: list[tuple[int, int]], text: str) -> int:
-    """How many gaps around and between the spans hold letters: plain loops."""
+def gaps_with_letters(spans: list[tuple[int, int]], text: str) -> int:
+    """Count the gaps around and between the spans that contain letters, in plain loops."""
     edges = [0, *(edge for span in spans for edge in span), len(text)]
     gaps = [text[end:start] for end, start in zip(edges[::2], edges[1::2], strict=True)]
     return sum(any(map(str.isalpha, gap)) for gap in gaps)
@@ -26,14 +26,14 @@ def every_placement(words: list[str], text: str) -> list[list[tuple[int, int]]]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(WORDS), st.booleans()), max_size=7))
-def test_the_placement_leaves_out_the_fewest_stretches(parts: list[tuple[str, bool]]) -> None:
+def test_the_placement_has_the_fewest_gaps(parts: list[tuple[str, bool]]) -> None:
     text = " ".join(word for word, _ in parts)
     words = [word for word, kept in parts if kept]
     found = place(words, text)
     assert found is not None
     spans = [(start, end) for start, end in found.spans.tolist()]
     ways = every_placement(words, text)
-    costs = [stretches_left_out(way, text) for way in ways]
+    costs = [gaps_with_letters(way, text) for way in ways]
     best = [way for way, cost in zip(ways, costs, strict=True) if cost == min(costs)]
     assert spans in best
     for number, unsure in enumerate(found.unsure.tolist()):
@@ -42,7 +42,7 @@ def test_the_placement_leaves_out_the_fewest_stretches(parts: list[tuple[str, bo
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), st.data())
-def test_a_repeated_passage_stands_where_it_was(words: list[str], data: st.DataObject) -> None:
+def test_a_repeated_passage_keeps_its_place(words: list[str], data: st.DataObject) -> None:
     text = " ".join(words)
     first = data.draw(st.integers(0, len(words) - 1))
     last = data.draw(st.integers(first, len(words)))

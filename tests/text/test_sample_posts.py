@@ -1,4 +1,4 @@
-"""The sample posts that come with the project keep what their README promises."""
+"""The sample posts have all the properties that data/README.md states."""
 
 import re
 from collections import Counter
@@ -87,7 +87,7 @@ def test_addresses_are_invented() -> None:
             assert address.endswith(".example"), (document.id, address)
 
 
-def test_posts_hold_quotations_signatures_and_awkward_things() -> None:
+def test_posts_contain_quotations_signatures_and_irregularities() -> None:
     texts = [document.text for document in posts()]
     for least, pattern in [
         (60, r"^[>|:]"),

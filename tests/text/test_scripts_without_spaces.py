@@ -1,4 +1,4 @@
-"""Scripts without spaces between words: detected, warned of at fit, and read as single characters by default."""
+"""Scripts without spaces between words: detection, the warning of fit, and single characters by default."""
 
 from __future__ import annotations
 
@@ -82,8 +82,10 @@ def small(net: Any, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_a_default_fit_reads_characters_and_says_so(net: Any, tmp_path: Any) -> None:
-    with pytest.warns(UserWarning, match="Chinese, without spaces .* each character is a token; for words pass tok"):
+def test_a_default_fit_reads_characters_with_a_warning(net: Any, tmp_path: Any) -> None:
+    with pytest.warns(
+        UserWarning, match=r"Chinese, without spaces .*\. Each character is a token\. For words, pass tok"
+    ):
         model = small(net).fit(GOOD + BAD, LABELS)
     assert "好" in model.vocabulary_
     why = textlrp.explain(model, "这书很好")
@@ -95,8 +97,8 @@ def test_a_default_fit_reads_characters_and_says_so(net: Any, tmp_path: Any) -> 
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("tokenizer", ["spacy", "words"])
-def test_a_tokenizer_that_reads_whole_runs_is_obeyed_with_a_warning(net: Any, tokenizer: str) -> None:
-    with pytest.warns(UserWarning, match='for single characters pass tokenizer="auto"'):
+def test_a_tokenizer_that_splits_only_at_spaces_is_used_with_a_warning(net: Any, tokenizer: str) -> None:
+    with pytest.warns(UserWarning, match='For characters, pass tokenizer="auto"'):
         model = small(net, tokenizer=tokenizer, min_df=1).fit(GOOD + BAD, LABELS)
     assert "非常喜欢" in model.vocabulary_
 

@@ -1,4 +1,4 @@
-"""Laws of the skipped ranges: what is left is what scikit-learn's own removal leaves."""
+"""Laws of the skipped ranges: the remaining text is the same as after scikit-learn's own removal."""
 
 import os
 import pickle
@@ -72,7 +72,7 @@ def assert_well_formed(text: str, ranges: Ranges) -> None:
 
 @given(text=POSTS)
 @pytest.mark.parametrize("names", REMOVES, ids="+".join)
-def test_cutting_the_ranges_out_leaves_what_scikit_learn_leaves(names: tuple[str, ...], text: str) -> None:
+def test_removing_the_ranges_leaves_the_text_of_scikit_learn(names: tuple[str, ...], text: str) -> None:
     ranges = make_skip(names)(text)
     assert_well_formed(text, ranges)
     assert cut(text, ranges) == peer_cut(text, names)
@@ -85,7 +85,7 @@ def test_sample_posts_are_stripped_as_scikit_learn_strips_them(names: tuple[str,
 
 
 @given(text=BODIES)
-def test_each_kind_alone_leaves_what_scikit_learn_leaves(text: str) -> None:
+def test_removing_one_kind_leaves_the_text_of_scikit_learn(text: str) -> None:
     assert cut(text, make_skip(("footers",))(text)) == peer.strip_newsgroup_footer(text)
     assert cut(text, make_skip(("quotes",))(text)) == peer.strip_newsgroup_quoting(text)
 
@@ -135,34 +135,32 @@ def test_a_users_own_function_is_sorted_and_merged() -> None:
 @every(
     "given, words",
     [
-        ([(0, 11)], "range \\(0, 11\\) in a text of 10 characters"),
-        ([(-1, 3)], "range \\(-1, 3\\)"),
-        ([(5, 3)], "range \\(5, 3\\)"),
+        ([(0, 11)], r"end <= 10, the length of the text; got \(0, 11\)"),
+        ([(-1, 3)], r"got \(-1, 3\)"),
+        ([(5, 3)], r"0 <= start <= end <= 10, the length of the text; got \(5, 3\)"),
         ([0, 3], "shape \\(2,\\)"),
         ([(0, 1, 2)], "shape \\(1, 3\\)"),
         ([(0.0, 1.5)], "type float64"),
         (["headers"], "start and end"),
-        ([(0, 1), (2,)], "gave no ranges"),
+        ([(0, 1), (2,)], "got an error"),
     ],
 )
 def test_a_users_own_function_must_give_ranges_inside_the_text(given: object, words: str) -> None:
     def mine(text: str) -> object:
         return given
 
-    with pytest.raises(OptionError, match=f"mine gave .*{words}|mine {words}"):
+    with pytest.raises(OptionError, match=f"skip function mine must return .*{words}"):
         make_skip(mine)("0123456789")  # type: ignore[arg-type]
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        OptionError, match="'footer' cannot be skipped; choose among 'headers', 'footers' and 'quotes'"
-    ):
+    with pytest.raises(OptionError, match="skip must contain only 'headers', 'footers' and 'quotes'; got 'footer'"):
         make_skip(("headers", "footer"))
-    with pytest.raises(OptionError, match=r"pass a tuple of names, such as \('headers',\)"):
+    with pytest.raises(OptionError, match=r"skip must be a tuple of names; got 'headers'\. Pass skip=\('headers',\)"):
         make_skip("headers")
 
 
-def test_a_skip_function_travels_to_other_processes() -> None:
+def test_a_skip_function_can_be_pickled() -> None:
     skip = pickle.loads(pickle.dumps(make_skip(("headers", "quotes"))))
     assert skip("From: a\n\n> b\nc").tolist() == [[0, 13]]
 

@@ -1,4 +1,4 @@
-"""Word vectors from every format, whole and broken."""
+"""Word vectors from files of every format, valid and damaged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lines(words: tuple[str, ...] = WORDS, matrix: NDArray[np.float32] = MATRIX, 
 
 
 def binary(words: tuple[str, ...] = WORDS, matrix: NDArray[np.float32] = MATRIX, *, newline: bytes = b"\n") -> bytes:
-    # words of a word2vec binary end at the first space
+    # a word of a word2vec binary ends at the first space
     rows = (
         word.replace(" ", "_").encode() + b" " + vector.tobytes() for word, vector in zip(words, matrix, strict=True)
     )
@@ -72,7 +72,7 @@ def test_every_format_gives_the_same_vectors(tmp_path: Path, name: str) -> None:
 
 
 @every("name", FILES)
-def test_only_the_wanted_words_are_kept(tmp_path: Path, name: str) -> None:
+def test_only_the_requested_words_are_kept(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(FILES[name])
     vectors = load_vectors(path, words=["THE", "12", "absent"])
@@ -93,7 +93,7 @@ def test_npz_gives_float32(tmp_path: Path, dtype: str) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1), unique=True))
-def test_binary_words_and_vectors_come_back(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
+def test_a_binary_file_is_read_back(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
     path = tmp_path_factory.mktemp("v") / "a.bin"
     matrix = np.random.default_rng(len(words)).normal(size=(len(words), 70_000 if len(words) < 3 else 3))
     path.write_bytes(binary(tuple(words), matrix.astype(np.float32)))
@@ -110,32 +110,40 @@ def test_a_binary_longer_than_one_read_is_read_whole(tmp_path: Path) -> None:
     assert np.array_equal(load_vectors(path).matrix, matrix)
 
 
-# ---- broken files
+# ---- damaged files
 
 
 @every(
     "name, content, message",
     [
-        ("a.txt", lines().rsplit(b" ", 2)[0], "a.txt, line 6, has 3 numbers after its word; 5 are wanted"),
-        ("a.txt", lines() + b"word 1 2 3\n", "a.txt, line 7, has 3 numbers"),
-        ("a.txt", lines() + b"word 1 2 3 4 5 6\n", "a.txt, line 7, has 6 numbers"),
-        ("a.txt", lines() + b"word 1 2 x 4 5\n", "a.txt, line 7, has something other than numbers after 'word'"),
-        ("a.txt", lines() + b"\n", "a.txt, line 7, has 0 numbers"),
-        ("a.txt", lines() + b"word 1 2 nan 4 5\n", "a.txt: the vector of 'word' holds NaN"),
-        ("a.vec", b"7 5\n" + lines(), "announces 7 words in line 1 and has 6"),
-        ("a.vec", b"5 5\n" + lines(), "announces 5 words in line 1 and has 6"),
-        ("a.vec", b"6 4\n" + lines(), "a.vec, line 2, has 5 numbers"),
-        ("a.txt", b"", "a.txt, line 1, is no word with numbers"),
-        ("a.txt", b"hello\n", "a.txt, line 1, is no word with numbers"),
-        ("a.txt", binary()[4:], "a.txt, line 1"),
-        ("a.vec.gz", lines(), "a.vec.gz is cut off or damaged"),
-        ("a.vec.gz", gzip.compress(lines())[:-20], "a.vec.gz is cut off or damaged"),
-        ("a.bin", binary()[:-7], "a.bin announces 6 words and breaks off in word 6"),
-        ("a.bin", b"999999999999 5\n" + binary()[4:], "breaks off in word 7"),
-        ("a.bin", b"2 5\n" + b"x" * 3_000_000, "breaks off in word 1"),
-        ("a.bin", lines(), "a.bin is no word2vec binary"),
-        ("a.bin", b"", "a.bin is no word2vec binary"),
-        ("a.bin", b"\xba\x16\x4f\x2f\x0c\0\0\0", r"fastText's own; take its \.vec file"),
+        ("a.txt", lines().rsplit(b" ", 2)[0], "line 6 \\(.*a.txt\\): must have 5 numbers after the word; got 3"),
+        ("a.txt", lines() + b"word 1 2 3\n", "line 7 \\(.*a.txt\\): must have 5 numbers after the word; got 3"),
+        ("a.txt", lines() + b"word 1 2 3 4 5 6\n", "line 7 \\(.*a.txt\\): must have 5 numbers after the word; got 6"),
+        (
+            "a.txt",
+            lines() + b"word 1 2 x 4 5\n",
+            "line 7 \\(.*a.txt\\): must have only numbers after the word 'word'",
+        ),
+        ("a.txt", lines() + b"\n", "line 7 \\(.*a.txt\\): must have 5 numbers after the word; got 0"),
+        ("a.txt", lines() + b"word 1 2 nan 4 5\n", "a.txt: the vector of 'word' must be finite"),
+        ("a.vec", b"7 5\n" + lines(), "must have 7 words \\(line 1\\); got 6"),
+        ("a.vec", b"5 5\n" + lines(), "must have 5 words \\(line 1\\); got 6"),
+        ("a.vec", b"6 4\n" + lines(), "line 2 \\(.*a.vec\\): must have 4 numbers after the word; got 5"),
+        ("a.txt", b"", "line 1 \\(.*a.txt\\): must be a word followed by numbers"),
+        ("a.txt", b"hello\n", "line 1 \\(.*a.txt\\): must be a word followed by numbers"),
+        ("a.txt", binary()[4:], "line 1 \\(.*a.txt\\)"),
+        ("a.vec.gz", lines(), "a.vec.gz: incomplete or damaged"),
+        ("a.vec.gz", gzip.compress(lines())[:-20], "a.vec.gz: incomplete or damaged"),
+        ("a.bin", binary()[:-7], "a.bin: must have 6 words; it ends in word 6"),
+        ("a.bin", b"999999999999 5\n" + binary()[4:], "it ends in word 7"),
+        ("a.bin", b"2 5\n" + b"x" * 3_000_000, "it ends in word 1"),
+        ("a.bin", lines(), "a.bin: a word2vec binary must begin with the numbers of words and dimensions"),
+        ("a.bin", b"", "a.bin: a word2vec binary must begin with the numbers of words and dimensions"),
+        (
+            "a.bin",
+            b"\xba\x16\x4f\x2f\x0c\0\0\0",
+            r"fastText's own \.bin format is not supported\. Use the \.vec file",
+        ),
         ("a.npz", b"no zip", "a.npz"),
         ("a.npz", b"", "a.npz"),
     ],
@@ -155,11 +163,13 @@ def test_a_skipped_word_of_another_length_is_still_named(tmp_path: Path) -> None
 
 
 def test_an_npz_of_other_arrays_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no array vectors, only words, matrix"):
+    with pytest.raises(
+        DataError, match=r"must contain the arrays words \(V,\) and vectors \(V, D\); got words, matrix"
+    ):
         load_vectors(npz(tmp_path / "a.npz", words=np.array(WORDS), matrix=MATRIX))
-    with pytest.raises(DataError, match="6 words but 5 vectors"):
+    with pytest.raises(DataError, match="one vector per word; got 6 words, 5 vectors"):
         load_vectors(npz(tmp_path / "b.npz", words=np.array(WORDS), vectors=MATRIX[:5]))
-    with pytest.raises(DataError, match=r"numbers \(V, D\) are wanted"):
+    with pytest.raises(DataError, match=r"vectors must be numbers \(V, D\); got"):
         load_vectors(npz(tmp_path / "c.npz", words=np.array(WORDS), vectors=MATRIX[0]))
     with pytest.raises(DataError, match="numbers"):
         load_vectors(npz(tmp_path / "d.npz", words=np.arange(6), vectors=MATRIX))
@@ -170,7 +180,7 @@ def test_an_npz_of_other_arrays_is_refused(tmp_path: Path) -> None:
 
 
 class Trap:
-    """Leaves a file behind if it is ever unpickled."""
+    """Creates a file if it is ever unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -192,7 +202,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["no_such_pipeline_md", "missing/glove.txt", Path("missing.bin")])
 def test_a_source_that_is_not_there_is_named(source: str | Path) -> None:
-    with pytest.raises(DataError, match=r"is neither a file of word vectors .* nor an installed spaCy pipeline"):
+    with pytest.raises(DataError, match=r"must be a file of word vectors .* or an installed spaCy pipeline; got"):
         load_vectors(source)
 
 
@@ -239,7 +249,7 @@ def test_the_first_of_equal_words_counts() -> None:
 
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(DataError, match="2 words came with vectors of shape"):
+    with pytest.raises(DataError, match="matrix must have one row for each of the 2 words; got shape"):
         Vectors(("a", "b"), MATRIX)
-    with pytest.raises(DataError, match="'b' holds NaN or infinity"):
+    with pytest.raises(DataError, match="the vector of 'b' must be finite; got NaN or infinity"):
         Vectors(("a", "b"), np.array([[1, 2], [np.inf, 0]], dtype=np.float32))

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from textlrp.bulk.sources import Source
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 from textlrp.store.columns import arrow_table, write_parquet
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
@@ -158,7 +158,7 @@ def size_of(explainer: BatchExplainer, table: pa.Table) -> int:
 def write_part(explainer: BatchExplainer, table: pa.Table, folder: Path) -> Written:
     """Explain a part and write its file whole: a reader meets all of it or nothing."""
     path = folder / part_name(part_of(table))
-    with written_beside(path) as beside:
+    with atomic_file(path) as beside:
         with open_for_arrow(beside, "wb") as sink:
             done = encode(explainer, table, sink)
         size = _settle(beside)
@@ -167,7 +167,7 @@ def write_part(explainer: BatchExplainer, table: pa.Table, folder: Path) -> Writ
 
 def write_bytes(data: bytes, part: int, folder: Path) -> int:
     """Write the file of a part that was encoded elsewhere; its size."""
-    with written_beside(folder / part_name(part)) as beside:
+    with atomic_file(folder / part_name(part)) as beside:
         beside.write_bytes(data)
         return _settle(beside)
 

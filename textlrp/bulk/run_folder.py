@@ -13,8 +13,8 @@ from textlrp.bulk.parts import part_name, set_aside_of
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.kinds import json_lines
-from textlrp.files.replacing import is_half_written, moved_aside
-from textlrp.files.written_file import json_text, written_beside
+from textlrp.files.replacing import is_half_written, move_to_backup
+from textlrp.files.written_file import atomic_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 
 RUN, ASIDE = "run.json", "set-aside.jsonl"
@@ -49,7 +49,7 @@ class RunFolder:
         self._settings = json.loads(json.dumps(settings))
         check_run(path, force=force)
         if force and (self.path / RUN).is_file() and self._difference():
-            moved_aside(self.path)
+            move_to_backup(self.path)
         opened_folder(path, EXPLANATIONS, force=force)
         if not (self.path / RUN).is_file():
             self._make()
@@ -61,7 +61,7 @@ class RunFolder:
         self.parts = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
 
     def _make(self) -> None:
-        with written_beside(self.path / RUN) as beside:
+        with atomic_file(self.path / RUN) as beside:
             beside.write_text(json_text(self._settings), encoding="utf-8")
 
     def _difference(self) -> str:
@@ -95,7 +95,7 @@ class RunFolder:
             documents += own
             aside += bad
         if aside:
-            with written_beside(self.path / ASIDE, _ASIDE_ROWS) as beside, beside.open("w", encoding="utf-8") as file:
+            with atomic_file(self.path / ASIDE, _ASIDE_ROWS) as beside, beside.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in aside)
         return documents, len(aside)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textlrp.bulk.messages import SharedProjections, SharedTable
 from textlrp.lrp.kernels.projections import Kept
 from textlrp.models.classifier import Classifier
-from textlrp.models.tapes import kept_projections, memory_kept
+from textlrp.models.tapes import kept_projection_bytes, kept_projections
 
 SHARED = "/dev/shm"
 """Where Linux has shared memory. It allocates more than there is; a process that writes past the end is killed."""
@@ -25,7 +25,7 @@ def share(model: Classifier, memory: int) -> SharedProjections | None:
 
     None for a model without projections, and where /dev/shm is too small for them (as in a container).
     """
-    if _room() < memory_kept(model, memory):
+    if _room() < kept_projection_bytes(model, memory):
         return None
     made: list[SharedMemory] = []
     tables: list[SharedTable] = []

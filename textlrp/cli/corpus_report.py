@@ -61,7 +61,7 @@ def report_corpus(
     several = not targets and method == "lrp"
     wanted = ("all",) if several else targets
     known = KnownLabels(model.classes_.tolist())
-    whys = explain_corpus(model, known.named(documents), targets=wanted, rule=rule, start=start, method=method)
+    whys = explain_corpus(model, known.resolve(documents), targets=wanted, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
     shown = map(_answer_and_other, whys) if several else whys
     beside = Beside(mapped.places, mapped.about, results)
@@ -124,7 +124,7 @@ class _VectorMap:
 
     def add(self, why: Explanation) -> None:
         words = read_words(why)
-        vectors = self._model.vectors_of(self._model.ids_of(words.forms))
+        vectors = self._model.lookup_vectors(self._model.word_ids(words.forms))
         self._found.append(words.relevance[why.row()].astype(vectors.dtype) @ vectors)
 
     def places(self) -> NDArray[Any]:

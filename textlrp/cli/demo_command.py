@@ -31,4 +31,4 @@ def cli_demo(
     """
     from textlrp.cli.demonstration import demo
 
-    demo(output, seed=seed, say=say, force=force)
+    demo(output, seed=seed, log=say, force=force)

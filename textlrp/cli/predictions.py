@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 
 from textlrp.explainers.explain import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
-from textlrp.files.written_file import check_output, written_beside
+from textlrp.files.written_file import atomic_file, check_output
 from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Label
@@ -63,7 +63,7 @@ def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, fo
     """Write to ``.jsonl`` or ``.csv``, one document a line; raises :class:`DataError`."""
     suffix = check_output(path, PREDICTION_FILES, force=force)
     with (
-        written_beside(path, PREDICTION_FILES[suffix], force=force) as beside,
+        atomic_file(path, PREDICTION_FILES[suffix], force=force) as beside,
         beside.open("w", encoding="utf-8", newline="") as file,
     ):
         if suffix == ".csv":

@@ -58,7 +58,7 @@ def explained_twice(
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         own = (positions[why.labels[why.predicted]] for why in ahead)
-        known = KnownLabels(other.classes_.tolist()).named(theirs)
+        known = KnownLabels(other.classes_.tolist()).resolve(theirs)
         seconds = explain(other, known, targets=own, rule=rule, start=other_start, method=method)
     return zip(firsts, seconds, strict=True)
 
@@ -87,7 +87,7 @@ def write_comparison(
     """
     check_output(path, PAGES, force=force)
     known = KnownLabels(model.classes_.tolist())
-    pairs = explained_twice(model, known.named(documents), asked)
+    pairs = explained_twice(model, known.resolve(documents), asked)
     about = _explained_class(model, asked)
     comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     known.warn()

@@ -12,7 +12,7 @@ from textlrp.class_words import UNSEEN, ClassWord, ClassWords, class_words
 from textlrp.errors import DataError
 from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
-from textlrp.files.written_file import check_output, written_beside
+from textlrp.files.written_file import atomic_file, check_output
 from textlrp.lrp.starts import Start
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document, Listing
@@ -68,7 +68,7 @@ def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = 
     """
     suffix = check_output(path, WORD_FILES, force=force)
     with (
-        written_beside(path, WORD_FILES[suffix], force=force) as beside,
+        atomic_file(path, WORD_FILES[suffix], force=force) as beside,
         beside.open("w", encoding="utf-8", newline="") as file,
     ):
         if suffix == ".csv":

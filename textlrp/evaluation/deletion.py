@@ -126,7 +126,9 @@ def still_correct(
             assert relevance is not None
             most_first = protocol.most_relevant_first != reverse
             orders.append(deletion_order(relevance, known, steps, most_relevant_first=most_first))
-        scores = path_scores(corpus.model, batch, orders, change=protocol.change, whole_passes=full_forward_passes)
+        scores = path_scores(
+            corpus.model, batch, orders, change=protocol.change, full_forward_passes=full_forward_passes
+        )
         for row, path in zip(rows.tolist(), scores, strict=True):
             is_correct = path.argmax(axis=1) == corpus.true_label[row]
             correct[result_row[row], : len(is_correct)] = is_correct

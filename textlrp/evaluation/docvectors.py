@@ -94,11 +94,11 @@ def document_vectors(
 
 def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Array:
     """The document vectors (N, D) of a batch."""
-    vectors: Array = model.vectors_of(batch.ids)
+    vectors: Array = model.lookup_vectors(batch.ids)
     if weighting == "uniform":
         return np.asarray(vectors.sum(axis=1))
     if weighting == "tfidf":
-        return np.asarray(np.einsum("nt,ntd->nd", model.idf_of(batch.ids, power=1.0), vectors))
+        return np.asarray(np.einsum("nt,ntd->nd", model.inverse_document_frequencies(batch.ids, power=1.0), vectors))
     if weighting in ("lrp", "lrp-elementwise"):
         relevance = _lrp(started(model.trace(batch), composite, None).trace, composite)[:, : vectors.shape[1]]
     else:
@@ -128,7 +128,7 @@ def _squared_gradients(model: NetClassifier, batch: Batch) -> Array:
     best = model.scores(batch).argmax(axis=1)
     found = np.zeros((len(batch), batch.ids.shape[1], model.weights_["embedding"].shape[1]), dtype=model.dtype)
     for n, c in enumerate(best.tolist()):
-        point = model.point(batch, n)
+        point = model.input_point(batch, n)
         leaf = point.inputs[None].detach().requires_grad_()
         with torch.enable_grad():
             score = point.forward(leaf)[0, c]
@@ -138,7 +138,7 @@ def _squared_gradients(model: NetClassifier, batch: Batch) -> Array:
 
 def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting, composite: Composite) -> Any:
     """The document vectors of a batch as a sparse matrix (N, F)."""
-    features = model.features_of(batch)
+    features = model.tfidf_values(batch)
     trace = model.trace(batch)
     if weighting == "tfidf":
         return features

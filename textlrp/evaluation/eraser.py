@@ -17,7 +17,7 @@ from textlrp.errors import DataError
 from textlrp.evaluation.deletion import deletion_order
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.measured_corpus import ScoredCorpus
-from textlrp.models.word_paths import kept_scores
+from textlrp.models.word_paths import masked_scores
 
 SHARES = (0.01, 0.05, 0.10, 0.20, 0.50)
 """Shares of a document's known words that are deleted or kept; at least one word each."""
@@ -71,7 +71,7 @@ def eraser_scores(
             keep = _kept_words(
                 deletion_order(relevance, known, len(known), most_relevant_first=True), len(known), shares
             )
-            scores = kept_scores(corpus.model, batch, n, keep)
+            scores = masked_scores(corpus.model, batch, n, keep)
             probabilities = corpus.model.probabilities(scores)
             values = scores if probabilities is None else probabilities
             decreases = (values[0] - values[1:])[:, int(corpus.predicted[row])]

@@ -111,7 +111,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             found = known.class_of(document.label)
             true_label.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
-        for chosen in bucket(encoded.lengths, min(BLOCK, model.together)):
+        for chosen in bucket(encoded.lengths, min(BLOCK, model.max_texts_per_trace)):
             batches.append(encoded.select(chosen.tolist()))
             rows.append(chosen + begin)
             scores.append((rows[-1], model.scores(batches[-1])))

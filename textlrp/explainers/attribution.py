@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from textlrp.arrays import Array
 from textlrp.models.classifier import Classifier
-from textlrp.models.word_paths import kept_scores
+from textlrp.models.word_paths import masked_scores
 from textlrp.records import Status
 from textlrp.text.batches import Batch
 
@@ -66,7 +66,7 @@ class Case:
             kept = masks[begin : begin + together]
             keep = np.ones((len(kept), len(known)), dtype=bool)
             keep[:, known] = kept
-            scores.append(self._of_classes(kept_scores(self.model, self.batch, self.n, keep)))
+            scores.append(self._of_classes(masked_scores(self.model, self.batch, self.n, keep)))
         return np.concatenate(scores)
 
     def on_words(self, relevance: Array) -> Array:

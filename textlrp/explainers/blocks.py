@@ -48,7 +48,7 @@ def led_pieces(
     model: Classifier, batch: Batch, target: Any, own: list[Any] | None, settings: ExplainSettings
 ) -> Iterator[tuple[list[int], Batch, list[DocumentRelevance]]]:
     """:func:`relevance_of_batch` for a block of any size, piece by piece: rows, piece, and what was found."""
-    for rows in pieces_of_block(batch.lengths, model.together):
+    for rows in pieces_of_block(batch.lengths, model.max_texts_per_trace):
         piece = batch if rows == list(range(len(batch))) else batch.select(rows)
         own_piece = None if own is None else [own[row] for row in rows]
         with threads_for(len(rows), int(piece.lengths.max(initial=0))):

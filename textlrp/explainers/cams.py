@@ -79,7 +79,7 @@ def _branches(model: CNNClassifier, case: Case) -> Iterator[_Convolution]:
     steps = {step.name: step for step in trace.steps}
     weight = model.output_weight[list(case.classes)].astype(np.float64)
     begin = 0
-    for width, filters in zip(*model.shape(), strict=True):
+    for width, filters in zip(*model.widths_and_filters(), strict=True):
         step = steps[f"conv{width}"]
         assert isinstance(step, Linear)
         active = np.maximum(step.outputs[0].double().numpy(), 0)

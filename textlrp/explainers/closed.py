@@ -170,5 +170,5 @@ def _nothing(model: CNNClassifier, trace: Trace) -> Tensor:
     """(C,) the scores of zero vectors alone."""
     dtype = trace.scores.dtype
     weights = {name: torch.from_numpy(w).to(dtype) for name, w in model.weights_.items() if name != "embedding"}
-    pooled = torch.cat([torch.relu(weights[f"conv{width}.bias"]) for width in model.shape()[0]])
+    pooled = torch.cat([torch.relu(weights[f"conv{width}.bias"]) for width in model.widths_and_filters()[0]])
     return weights["output.weight"] @ pooled + weights["output.bias"]

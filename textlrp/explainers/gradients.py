@@ -30,20 +30,20 @@ Weighted = tuple[Tensor, Tensor]
 
 def squared_gradient(case: Case) -> Attribution:
     """Sum over D of the squared gradient."""
-    point = case.model.point(case.batch, case.n, dtype=case.dtype)
+    point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
     gradient = _gradient(point, case.classes, _once(point.inputs))
     return _attribution(case, point, gradient.square().sum(dim=-1))
 
 
 def gradient_times_input(case: Case) -> Attribution:
     """Sum over D of gradient × input."""
-    point = case.model.point(case.batch, case.n, dtype=case.dtype)
+    point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
     return _attribution(case, point, _times_input(point, case.classes, _once(point.inputs)))
 
 
 def rectified_gradient(case: Case, *, guided: bool) -> Attribution:
     """As :func:`gradient_times_input`, with the way back through every ReLU changed."""
-    point = case.model.point(case.batch, case.n, dtype=case.dtype)
+    point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
     with OtherReLU(guided):
         relevance = _times_input(point, case.classes, _once(point.inputs))
     return _attribution(case, point, relevance)
@@ -51,14 +51,14 @@ def rectified_gradient(case: Case, *, guided: bool) -> Attribution:
 
 def smoothgrad(case: Case, method: SmoothGrad) -> Attribution:
     """Gradient × input, the gradient a mean over noisy inputs."""
-    point = case.model.point(case.batch, case.n, dtype=case.dtype)
+    point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
     relevance = _times_input(point, case.classes, _noisy(point.inputs, method))
     return _attribution(case, point, relevance)
 
 
 def integrated_gradients(case: Case, method: IntegratedGradients) -> Attribution:
     """Gradient × input, the gradient a mean along the straight way from zero, with what is missing in the ledger."""
-    point = case.model.point(case.batch, case.n, dtype=case.dtype)
+    point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
     per_input = _times_input(point, case.classes, _on_the_way(point.inputs, method.steps))
     found = _attribution(case, point, per_input)
     with torch.no_grad():

@@ -33,7 +33,7 @@ def explain_corpus(
     be compared with.
     """
     names = targets_named(targets, versus)
-    known = KnownLabels(model.classes_.tolist()).named(documents)
+    known = KnownLabels(model.classes_.tolist()).resolve(documents)
     return explain(
         model,
         known,

@@ -137,7 +137,7 @@ def filter_phrases(model: Classifier, documents: Iterable[str | Document], *, to
 
 def _batches_with_words(model: CNNClassifier, documents: Iterable[str | Document]) -> Iterator[Batch]:
     rest = iter(documents)
-    while block := list(islice(rest, model.together)):
+    while block := list(islice(rest, model.max_texts_per_trace)):
         batch = model.encode(block)
         if rows := np.flatnonzero(batch.lengths).tolist():
             yield batch.select(rows)

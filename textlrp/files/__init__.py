@@ -1,1 +1,1 @@
-"""Read and write files and folders safely, with the standard library alone."""
+"""Check paths and write files and folders safely, with only the standard library."""

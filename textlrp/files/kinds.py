@@ -1,4 +1,7 @@
-"""The kinds of files that textlrp writes, and how each is recognized by its content."""
+"""The kinds of files that textlrp writes, each with a function that recognizes it by its content.
+
+Open this module to add a kind of output file. An existing output is overwritten only if it is of the same kind.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from pathlib import Path
 from textlrp.files.written_file import FileKind
 
 PAGE_MARK = '<meta name="generator" content="textlrp">'
-"""In the head of every page that textlrp writes."""
+"""A tag in the head of every page that textlrp writes."""
 
 FRAGMENT_MARK = "<!-- textlrp: a fragment for a mail or a comment -->\n"
-"""The first line of a file with a fragment."""
+"""The first line of every file with an HTML fragment."""
 
-_UNMARKED_PAGE = b'<div class="textlrp page">'  # in pages of version 0.1.0, which have no mark
-_HEAD = 1 << 17  # bytes; a page's style sheets come first
+_UNMARKED_PAGE = b'<div class="textlrp page">'  # recognizes pages of version 0.1.0, which have no PAGE_MARK
+_HEAD = 1 << 17  # bytes; the style sheets come first, so the mark can be far from the start
 _LONGEST_LINE = 1 << 26  # bytes
 
 
@@ -30,7 +33,7 @@ PAGES = {".html": PAGE}
 
 
 def first_line(path: Path) -> str:
-    """The first line of a file as text; raises ValueError where it is too long or not UTF-8."""
+    """Return the first line of a file as text; raises ValueError if it is too long or not UTF-8."""
     with path.open("rb") as file:
         line = file.readline(_LONGEST_LINE)
     if len(line) == _LONGEST_LINE:
@@ -39,17 +42,20 @@ def first_line(path: Path) -> str:
 
 
 def json_lines(name: str, fields: Collection[str], *, added: Collection[str] = ()) -> FileKind:
-    """Files of JSON lines whose first line has exactly these fields; those ``added`` are missing in older files."""
-    wanted, newer = set(fields) - set(added), set(added)
+    """Return the kind of JSON-lines files whose first line has exactly these ``fields``.
+
+    The ``added`` fields may be missing, because older versions did not write them.
+    """
+    required, optional = set(fields) - set(added), set(added)
 
     def recognize(path: Path) -> bool:
         row = json.loads(first_line(path))
-        return isinstance(row, dict) and row.keys() - newer == wanted
+        return isinstance(row, dict) and row.keys() - optional == required
 
     return FileKind(name, recognize)
 
 
 def csv_table(name: str, columns: Sequence[str]) -> FileKind:
-    """CSV files whose first line has exactly these columns."""
+    """Return the kind of CSV files whose header has exactly these columns."""
     header = ",".join(columns)
     return FileKind(name, lambda path: first_line(path).rstrip("\r\n") == header)

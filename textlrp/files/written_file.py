@@ -1,7 +1,7 @@
-"""Write one file safely: whole or not at all, in place of a file of the same kind alone.
+"""Write one file atomically: completely or not at all. Only a file of the same kind is overwritten.
 
-A file is recognized by its content (:class:`FileKind`). With ``force=True`` anything else is moved to a free name,
-such as ``page.html.bak1``.
+The kind of an existing file is recognized by its content (:class:`FileKind`). With ``force=True`` any other file is
+moved to a backup name, such as ``page.html.bak1``. Open this module to write a new kind of output file.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.files.input_paths import check_apart, is_read_only, is_stream, shown_path, stat_of, what_it_is
-from textlrp.files.replacing import REMEDY, make_like, put_in_place, recognizes, temporary_beside
+from textlrp.files.input_paths import check_no_overlap, is_read_only, is_stream, shown_path, stat_of, what_it_is
+from textlrp.files.replacing import REMEDY, make_like, put_in_place, recognizes, temporary_path
 
 
 class FileKind(NamedTuple):
-    """A kind of file that textlrp writes: its ``name`` with an article, and a test whether a file is one."""
+    """A kind of file that textlrp writes: its ``name`` with an article, and a function that recognizes its files."""
 
     name: str
     recognize: Callable[[Path], bool]
@@ -32,39 +32,41 @@ class FileKind(NamedTuple):
 def check_file(
     path: str | Path, kind: FileKind | None = None, *, inputs: Iterable[str | Path] = (), force: bool = False
 ) -> Path:
-    """Return where a file is to be written, links resolved; raise :class:`DataError` where it cannot be.
+    """Return the path to write to, with links resolved.
 
-    Refused are a missing folder, pipes and devices (but the null device and the standard streams), one of the
-    ``inputs``, a read-only file, and, unless ``force``, a file that is not of ``kind``. Without a ``kind`` any
-    writable regular file may be replaced: only for files in a folder that textlrp made.
+    Raises :class:`DataError` if the folder does not exist; for a pipe or device other than the null device and the
+    standard streams; for one of the ``inputs``; for a read-only file; and, unless ``force``, for an existing file
+    that is not of ``kind``. Without a ``kind``, any writable regular file is accepted: use that only for files in a
+    folder that textlrp created.
     """
     found = stat_of(path)
     if found is not None and is_stream(found):
         return Path(path)
     target = Path(os.path.realpath(path))
     if found is not None and stat.S_ISDIR(found.st_mode):
-        raise DataError(f"cannot write the file {shown_path(path)}: it is a folder. Name a file in it.")
+        raise DataError(f"cannot write the file {shown_path(path)}: it is a folder. Pass the path of a file in it.")
     if found is not None and not stat.S_ISREG(found.st_mode):
         raise DataError(
-            f"the output must be a regular file; got {shown_path(path)}, {what_it_is(found)}. Name another file."
+            f"the output must be a regular file; got {shown_path(path)}, {what_it_is(found)}. Choose another file."
         )
-    for folder in (Path(path).parent, target.parent):  # the latter is another one where the path is a link
+    for folder in (Path(path).parent, target.parent):  # they differ if the path is a link
         if not folder.is_dir():
             raise DataError(
-                f"cannot write {shown_path(path)}: the folder {shown_path(folder)} does not exist. Make it first."
+                f"cannot write {shown_path(path)}: the folder {shown_path(folder)} does not exist. Create it first."
             )
     if not os.access(target.parent, os.W_OK):
         raise DataError(
-            f"cannot write {shown_path(path)}: {shown_path(target.parent)} cannot be written to. Name another."
+            f"cannot write {shown_path(path)}: the folder {shown_path(target.parent)} is not writable. "
+            "Choose another folder."
         )
-    check_apart(path, inputs)
+    check_no_overlap(path, inputs)
     if not force and (refusal := _file_refusal(target, kind)):
         raise DataError(f"{shown_path(path)} {refusal}. {REMEDY.format('file')}")
     return target
 
 
 def _file_refusal(target: Path, kind: FileKind | None) -> str:
-    """Why what is at ``target`` may not be replaced, or an empty string."""
+    """Return why the file at ``target`` must not be replaced, or an empty string if it may be."""
     found = stat_of(target)
     if found is None:
         return ""
@@ -78,37 +80,41 @@ def _file_refusal(target: Path, kind: FileKind | None) -> str:
 
 
 @contextmanager
-def written_beside(path: str | Path, kind: FileKind | None = None, *, force: bool = False) -> Iterator[Path]:
-    """A temporary path in the folder of ``path``: renamed to ``path`` at the end, removed on any failure.
+def atomic_file(path: str | Path, kind: FileKind | None = None, *, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary path to write to; rename it to ``path`` at the end, or remove it on any failure.
 
-    What was at ``path`` before stays until the new file is whole; its mode and, where the system allows it, its
-    owner are kept, and a symbolic link is followed. The standard streams and the null device are yielded themselves.
-    Raises as :func:`check_file` does. With ``force``, or where another file appeared at ``path`` in the meantime,
-    what would be refused is moved to a backup name, with a warning.
+    An existing file stays until the new one is complete. Its mode is kept, and its owner if the operating system
+    allows that. A symbolic link is followed. The standard streams and the null device are yielded unchanged.
+    Raises :class:`DataError` in the cases of :func:`check_file`. With ``force``, a file that must not be replaced is
+    moved to a backup name, with a warning; the same happens if such a file appeared while this one was written.
     """
     target = check_file(path, kind, force=force)
     found = stat_of(target)
     if found is not None and not stat.S_ISREG(found.st_mode):
         yield target
         return
-    # not named after the target: a name near the file system's limit must stay writable
-    beside = temporary_beside(target.parent, ".part")
+    # the temporary name is not derived from the target: a name at the file system's length limit must work too
+    temporary = temporary_path(target.parent, ".part")
     try:
-        beside.touch(exist_ok=False)
+        temporary.touch(exist_ok=False)
         if found is not None:
-            make_like(beside, found)
+            make_like(temporary, found)
     except OSError as reason:
-        beside.unlink(missing_ok=True)
-        raise DataError(f"cannot write {shown_path(path)}: {reason.strerror}.") from None
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"cannot write {shown_path(path)}: {reason.strerror}. Choose another output path.") from None
     try:
-        yield beside
-        put_in_place(beside, target, keep=bool(_file_refusal(target, kind)))
+        yield temporary
+        put_in_place(temporary, target, keep=bool(_file_refusal(target, kind)))
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def json_text(data: Any, *, indent: int | None = 1) -> str:
-    """Data as JSON that UTF-8 can hold: with lone surrogates, as file names may have, all is written in ASCII."""
+    """Return data as JSON text with a final newline.
+
+    Lone surrogates, which file names can contain, cannot be encoded in UTF-8. If there are any, all characters
+    outside ASCII are escaped.
+    """
     text = json.dumps(data, ensure_ascii=False, indent=indent)
     try:
         text.encode()
@@ -120,9 +126,9 @@ def json_text(data: Any, *, indent: int | None = 1) -> str:
 def check_output(
     path: str | Path, kinds: Mapping[str, FileKind], *, inputs: Iterable[str | Path] = (), force: bool = False
 ) -> str:
-    """The suffix of a file to write, one of ``kinds``.
+    """Check the path of an output file and return its suffix, one of ``kinds``.
 
-    Raises :class:`DataError` for another suffix, and as :func:`textlrp.files.written_file.check_file` does.
+    Raises :class:`DataError` for another suffix, and in the cases of :func:`check_file`.
     """
     suffix = check_suffix(path, tuple(kinds))
     check_file(path, kinds[suffix], inputs=inputs, force=force)
@@ -130,8 +136,8 @@ def check_output(
 
 
 def check_suffix(path: str | Path, suffixes: Sequence[str]) -> str:
-    """The suffix of a file to write; raises :class:`DataError` if it is none of these."""
+    """Return the suffix of an output file; raises :class:`DataError` if it is not one of ``suffixes``."""
     suffix = Path(path).suffix.lower()
     if suffix not in suffixes:
-        raise DataError(f"cannot tell the format of {str(path)!r}; end the name in {' or '.join(suffixes)}.")
+        raise DataError(f"the output file name must end in {' or '.join(suffixes)}; got {str(path)!r}.")
     return suffix

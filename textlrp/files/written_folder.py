@@ -1,7 +1,7 @@
-"""Write a folder safely: it appears whole or not at all, or is continued, and replaces only one of the same kind.
+"""Write a folder safely: atomically, or by continuing an earlier run. Only a folder of the same kind is replaced.
 
-A folder is recognized by the file ``.textlrp.json`` in it (:class:`FolderKind`). With ``force=True`` anything else is
-moved to a free name.
+The kind of an existing folder is recognized by the file ``.textlrp.json`` in it (:class:`FolderKind`). With
+``force=True`` any other folder is moved to a backup name. Open this module to write a new kind of output folder.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textlrp.errors import DataError
-from textlrp.files.input_paths import check_apart, is_read_only, shown_path, stat_of, what_it_is
+from textlrp.files.input_paths import check_no_overlap, is_read_only, shown_path, stat_of, what_it_is
 from textlrp.files.replacing import (
     REMEDY,
     is_half_written,
     keep_modes,
-    moved_aside,
+    move_to_backup,
     put_in_place,
     recognizes,
-    temporary_beside,
+    temporary_path,
 )
-from textlrp.files.written_file import json_text, written_beside
+from textlrp.files.written_file import atomic_file, json_text
 from textlrp.version import __version__
 
 MARKER = ".textlrp.json"
-"""The file in a folder that textlrp made: its purpose, and the files that were written."""
+"""Name of the file that marks a folder as written by textlrp. It lists the folder's purpose and files."""
 
 
 class FolderKind(NamedTuple):
     """A kind of folder that textlrp writes.
 
-    ``replaced``: whether a new one replaces an old one as a whole; otherwise the old one is written into and
-    continued. ``names`` of what is in it. ``recognize`` tells a folder that has no marker by its content.
+    ``purpose`` names it with an article, for messages. ``replaced``: whether a new folder replaces the old one
+    completely; otherwise files are added to the old one. ``names`` are the files and folders in it. ``recognize``
+    decides by its content whether a folder without a marker is of this kind.
     """
 
     purpose: str
@@ -57,38 +58,41 @@ def check_folder(
     force: bool = False,
     parents: bool = False,
 ) -> Path:
-    """Return where a folder is to be made, links resolved; raise :class:`DataError` where it cannot be.
+    """Return the path of a folder to write, with links resolved.
 
-    Refused are a missing folder above (unless ``parents``), one that is, contains or is in one of the ``inputs``,
-    and, unless ``force``, what is neither empty nor a folder of ``kind`` that textlrp made.
+    Raises :class:`DataError` if the parent folder does not exist (unless ``parents``); if the folder is, contains or
+    is in one of the ``inputs``; and, unless ``force``, if something exists at the path that is neither an empty
+    folder nor a folder of ``kind`` that textlrp created.
     """
     found = stat_of(path)
     target = Path(os.path.realpath(path))
     if found is not None and not stat.S_ISDIR(found.st_mode):
         what = "a file" if stat.S_ISREG(found.st_mode) else what_it_is(found)
         if not force or not stat.S_ISREG(found.st_mode):
-            raise DataError(f"cannot make the folder {shown_path(path)}: it is {what}. Name a new folder.")
+            raise DataError(f"cannot create the folder {shown_path(path)}: it is {what}. Choose a new folder.")
     above = next((each for each in target.parents if stat_of(each) is not None), target)
     if not above.is_dir():
         raise DataError(
-            f"cannot make the folder {shown_path(path)}: {shown_path(above)} is a file. Name a new folder."
+            f"cannot create the folder {shown_path(path)}: {shown_path(above)} is a file. Choose a new folder."
         )
     if above != target.parent and not parents:
         raise DataError(
-            f"cannot make the folder {shown_path(path)}: {shown_path(target.parent)} does not exist. Make it first."
+            f"cannot create the folder {shown_path(path)}: the folder {shown_path(target.parent)} does not exist. "
+            "Create it first."
         )
     if not os.access(above, os.W_OK):
         raise DataError(
-            f"cannot make the folder {shown_path(path)}: {shown_path(above)} cannot be written to. Name another."
+            f"cannot create the folder {shown_path(path)}: the folder {shown_path(above)} is not writable. "
+            "Choose another folder."
         )
-    check_apart(path, inputs)
+    check_no_overlap(path, inputs)
     if not force and (refusal := _folder_refusal(target, kind)):
         raise DataError(f"the folder {shown_path(path)} {refusal}. {REMEDY.format('folder')}")
     return target
 
 
 def _folder_refusal(target: Path, kind: FolderKind) -> str:
-    """Why what is at ``target`` may not be replaced or written into, or an empty string."""
+    """Return why the folder at ``target`` must not be replaced or written to, or an empty string if it may be."""
     found = stat_of(target)
     if found is None:
         return ""
@@ -103,17 +107,20 @@ def _folder_refusal(target: Path, kind: FolderKind) -> str:
     if marker is None:
         if not recognizes(kind.recognize, target):
             strange = next((name for name in names if name not in kind.names), names[0])
-            return f"has other things in it ({shown_path(strange)})"
+            return f"contains files that textlrp did not write ({shown_path(strange)})"
         written: Collection[str] | None = None
     elif marker["purpose"] != kind.purpose:
-        return f"holds {marker['purpose']}, not {kind.purpose}"
+        return f"contains {marker['purpose']}, not {kind.purpose}"
     else:
         written = {*marker["files"], MARKER}
     return _other_files_in(target, written) if kind.replaced else ""
 
 
 def _other_files_in(target: Path, written: Collection[str] | None) -> str:
-    """Which file below ``target`` is not ``written`` (None: all are), or is read-only; or an empty string."""
+    """Return which file below ``target`` is read-only or not in ``written``, or an empty string.
+
+    If ``written`` is None, every regular file counts as written by textlrp.
+    """
     above = {parent for name in written or () for parent in Path(name).parents}
     for folder, folders, names in os.walk(target):
         for name in (*folders, *names):
@@ -121,42 +128,45 @@ def _other_files_in(target: Path, written: Collection[str] | None) -> str:
             below, found = place.relative_to(target), place.lstat()
             is_folder = stat.S_ISDIR(found.st_mode)
             if written is not None and not (below in above if is_folder else below.as_posix() in written):
-                return f"has other things in it ({shown_path(below)})"
+                return f"contains files that textlrp did not write ({shown_path(below)})"
             if not stat.S_ISREG(found.st_mode) and not is_folder:
-                return f"has other things in it ({shown_path(below)})"
+                return f"contains files that textlrp did not write ({shown_path(below)})"
             if is_read_only(place, found):
-                return f"has a read-only file in it ({shown_path(below)})"
+                return f"contains a read-only file ({shown_path(below)})"
     return ""
 
 
 @contextmanager
-def folder_beside(
+def atomic_folder(
     path: str | Path, kind: FolderKind, *, mark: bool = True, force: bool = False, parents: bool = False
 ) -> Iterator[Path]:
-    """An empty folder next to ``path``: renamed to ``path`` at the end, removed on any failure.
+    """Yield an empty temporary folder to write to; rename it to ``path`` at the end, or remove it on any failure.
 
-    At the end the files in it are listed in its marker, unless ``mark`` is False because the content itself tells
-    what it is. What was at ``path`` is replaced; the modes of the folder and of files of the same name are kept, and
-    a symbolic link is followed. Raises as :func:`check_folder` does; what would be refused at the end, with ``force``
-    or because it changed in the meantime, is moved to a backup name, with a warning.
+    At the end its marker is written, with a list of the files. Pass ``mark=False`` for folders that are recognized by
+    their content instead. An existing folder is replaced; its mode and the modes of files with the same names are
+    kept, and a symbolic link is followed. Raises :class:`DataError` in the cases of :func:`check_folder`. With
+    ``force``, a folder that must not be replaced is moved to a backup name, with a warning; the same happens if the
+    existing folder changed in the meantime.
     """
     target = check_folder(path, kind, force=force, parents=parents)
-    beside = temporary_beside(target.parent, ".part")
+    temporary = temporary_path(target.parent, ".part")
     try:
         if parents:
             target.parent.mkdir(parents=True, exist_ok=True)
-        beside.mkdir()
+        temporary.mkdir()
     except OSError as reason:
-        raise DataError(f"cannot make the folder {shown_path(path)}: {reason.strerror}.") from None
+        raise DataError(
+            f"cannot create the folder {shown_path(path)}: {reason.strerror}. Choose another output path."
+        ) from None
     try:
-        yield beside
+        yield temporary
         if mark:
-            files = sorted(each.relative_to(beside).as_posix() for each in beside.rglob("*") if each.is_file())
-            _write_marker(beside, kind, files)
-        keep_modes(target, beside)
-        put_in_place(beside, target, keep=bool(_folder_refusal(target, kind)))
+            files = sorted(each.relative_to(temporary).as_posix() for each in temporary.rglob("*") if each.is_file())
+            _write_marker(temporary, kind, files)
+        keep_modes(target, temporary)
+        put_in_place(temporary, target, keep=bool(_folder_refusal(target, kind)))
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def opened_folder(
@@ -167,26 +177,29 @@ def opened_folder(
     force: bool = False,
     parents: bool = False,
 ) -> Path:
-    """Make a folder to write into, or continue one that was made for this; return it with links resolved.
+    """Create a folder to write to, or open an existing one of the same kind; return its path with links resolved.
 
-    It is marked with the ``files`` to write, unless that is None because the content itself tells what it is.
+    Its marker lists the ``files`` to write. Pass None for folders that are recognized by their content instead.
 
-    Raises as :func:`check_folder` does; with ``force`` what would be refused is moved to a backup name.
+    Raises :class:`DataError` in the cases of :func:`check_folder`. With ``force``, a folder that must not be written
+    to is moved to a backup name.
     """
     target = check_folder(path, kind, force=force, parents=parents)
     try:
         if _folder_refusal(target, kind):
-            moved_aside(target)
+            move_to_backup(target)
         target.mkdir(parents=parents, exist_ok=True)
         if files is not None and read_marker(target) is None:
             _write_marker(target, kind, files)
     except OSError as reason:
-        raise DataError(f"cannot make the folder {shown_path(path)}: {reason.strerror}.") from None
+        raise DataError(
+            f"cannot create the folder {shown_path(path)}: {reason.strerror}. Choose another output path."
+        ) from None
     return target
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
-    """What the marker of a folder says (``purpose`` and ``files``), or None where there is no valid one."""
+    """Return the marker of a folder (``purpose`` and ``files``), or None if it has no valid marker."""
     path = folder / MARKER
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
@@ -203,5 +216,5 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 def _write_marker(folder: Path, kind: FolderKind, files: Sequence[str]) -> None:
     marker = {"made_by": "textlrp", "purpose": kind.purpose, "version": __version__, "files": list(files)}
-    with written_beside(folder / MARKER) as beside:
-        beside.write_text(json_text(marker), encoding="utf-8")
+    with atomic_file(folder / MARKER) as temporary:
+        temporary.write_text(json_text(marker), encoding="utf-8")

@@ -1,4 +1,7 @@
-"""From what users bring to a model that can be explained: a fitted classifier or pipeline, or a wrapped module."""
+"""Turn what the user passes to ``explain`` into a :class:`Classifier`: the entry point for every kind of model.
+
+Open it to accept another kind of model.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ def check_wrapped(model: object) -> None:
     """Raise :class:`OptionError` on a bare torch module."""
     if isinstance(model, nn.Module):
         raise OptionError(
-            f"model must be wrapped to say how it reads text; got a bare {type(model).__name__}. "
-            "Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={'word': 1, ...})."
+            f"model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare "
+            f"{type(model).__name__}. Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={{'word': 1, ...}})."
         )
 
 
 def as_classifier(model: Any) -> Classifier:
-    """The model behind the :class:`Classifier` protocol; raises :class:`OptionError` if it cannot be explained."""
+    """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained."""
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)
-    from sklearn.base import BaseEstimator  # late: textlrp's own classifiers need none of scikit-learn
+    from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
     from sklearn.pipeline import Pipeline
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
@@ -38,7 +41,7 @@ def as_classifier(model: Any) -> Classifier:
     if hasattr(model, "best_estimator_"):
         hint = " Pass its best_estimator_."
     else:
-        hint = " Put it behind its vectorizer in a Pipeline." if isinstance(model, BaseEstimator) else ""
+        hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
         "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...) or a scikit-learn Pipeline; "
         f"got a {type(model).__name__}.{hint}"

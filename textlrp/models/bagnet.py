@@ -1,4 +1,9 @@
-"""The bag of embeddings: a TF-IDF-weighted sum of word vectors and one dense layer."""
+"""The network of the bag of embeddings: a TF-IDF-weighted sum of word vectors and one dense layer.
+
+Open it for the forward pass and the closed-form trace of :class:`textlrp.BagOfEmbeddingsClassifier`.
+
+Letters: N texts, L words of all texts, V words of the vocabulary, D embedding dimensions, C classes.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +24,20 @@ from textlrp.models.packing import Packed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BagNet:
-    """``table`` (V + 1, D), ``idf`` (V + 1,) with 0 for the unknown word; ``weights``: ``output.weight`` (C, D),
-    ``output.bias`` (C,)."""
+    """The weights of a bag of embeddings.
+
+    ``table`` (V + 1, D) has the word vectors, row 0 is the unknown word. ``idf`` (V + 1,) has the inverse document
+    frequencies, 0 for the unknown word. ``weights`` has ``output.weight`` (C, D) and ``output.bias`` (C,).
+    """
 
     table: Tensor
     weights: dict[str, Tensor]
     idf: NDArray[np.float64]
     bounds: Tensor | None = None
-    """Vectors whose bounds those of all words lie within, where ``table`` is of some words only."""
+    """Vectors whose elementwise minimum and maximum bound every word vector; needed if ``table`` has only some words.
+
+    None: the bounds of ``table``.
+    """
 
     @property
     def features(self) -> int:
@@ -46,15 +57,18 @@ class BagNet:
         return torch.from_numpy(mixing).to(vectors.dtype) @ vectors
 
     def _occurrence_weights(self, packed: Packed) -> NDArray[np.float64]:
-        """(total words,) the weight of each occurrence: (1 + ln count) × idf, to unit L2 norm over the distinct
-        words of a text, shared equally among a word's occurrences."""
+        """The weight (L,) of each occurrence of a word in the batch, in float64.
+
+        A word weighs (1 + ln count) × idf, scaled to unit L2 norm over the distinct words of its text, and divided
+        equally among its occurrences.
+        """
         rows = np.repeat(np.arange(len(packed)), packed.lengths)
         cells, cell_of, counts = np.unique(
             rows * len(packed.distinct) + packed.ids, return_inverse=True, return_counts=True
         )
         weights = (1 + np.log(counts)) * self.idf[packed.distinct[cells % len(packed.distinct)]]
         squares = np.bincount(cells // len(packed.distinct), weights=weights**2, minlength=len(packed))
-        norms = np.sqrt(np.where(squares > 0, squares, 1))
+        norms = np.sqrt(np.where(squares > 0, squares, 1))  # 0 for a text without a known word
         shared = weights / norms[cells // len(packed.distinct)] / counts
         return np.asarray(shared[cell_of.reshape(-1)])
 
@@ -63,7 +77,7 @@ class BagNet:
 
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
-        """The tape of a batch: lookup, bag, dense layer."""
+        """The trace of a batch: lookup, weighted sum, dense layer."""
         vectors = self.table[torch.from_numpy(packed.distinct)]
         grid = torch.from_numpy(packed.padded())
         lengths = torch.from_numpy(packed.lengths)
@@ -81,7 +95,7 @@ class BagNet:
         bagged = WordBag(vectors, grid, weights, lengths, self._box)
 
         def bag_box() -> Box:
-            """A weighted sum lies within the weighted sums of the bounds."""
+            """Bounds of a bag. No weight is negative, so that a bag is between the weighted sums of the bounds."""
             low, high = self._box()
             heavy = weights.sum(dim=1, keepdim=True)
             return Box(low * heavy, high * heavy)
@@ -116,7 +130,7 @@ class BagNet:
 
 
 def new_bag_weights(table: Tensor, *, classes: int, seed: int) -> dict[str, Tensor]:
-    """A dense layer drawn uniformly within 1 / sqrt(D), biases zero."""
+    """Initialize the dense layer: weights uniform in ±1 / sqrt(D), biases zero."""
     noise = torch.Generator().manual_seed(seed)
     draw = torch.rand((classes, table.shape[1]), generator=noise, dtype=table.dtype) * 2 - 1
     return {"output.weight": draw / math.sqrt(table.shape[1]), "output.bias": table.new_zeros(classes)}

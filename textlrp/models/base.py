@@ -1,6 +1,9 @@
-"""What the three classifiers share: reading texts, labels, scikit-learn's face, and the fingerprint.
+"""The base class of the three text classifiers: ``fit``, ``predict``, scores, the ``Classifier`` protocol, ``save``.
 
-Letters: N documents, T tokens, C classes.
+Open it for what all classifiers have in common; :mod:`textlrp.models.nets` and :mod:`textlrp.models.bow` add what
+differs.
+
+Letters: N documents, T tokens, L words read of one document, C classes, S alternatives of one document.
 """
 
 from __future__ import annotations
@@ -23,48 +26,49 @@ from textlrp.models.options import TextInputs, check_labels, check_texts
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
-from textlrp.models.text_options import (
-    Documents,
-    TextOptions,
-)
+from textlrp.models.text_options import Documents, TextOptions
 from textlrp.models.weights_fingerprint import fingerprint_of
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
 
 class TextClassifier(TextOptions):
-    """A classifier over strings or Documents; the nets and the bag of words fill in the rest.
+    """Base class of the classifiers over strings or :class:`Document` objects.
 
-    It has no base class of scikit-learn's, so that a saved model is used without importing it;
-    :mod:`textlrp.models.estimators` adds them.
+    It does not derive from scikit-learn's base classes, so that a saved model can be used without importing
+    scikit-learn. :mod:`textlrp.models.estimators` adds these base classes.
 
     Fitted attributes: ``classes_`` (C,), ``vocabulary_``, ``weights_`` {name: array}, ``n_documents_``.
     """
 
     kind: str
-    """The model's short name: "cnn", "boe" or "svm"."""
+    """Short name of the kind of model: "cnn", "boe" or "svm"."""
     scoring_options: ClassVar[tuple[str, ...]] = ("tokenizer", "lowercase", "skip", "max_tokens")
-    """Options that a fitted model's scores still depend on, as does its fingerprint; each class adds its own."""
+    """Options that change the scores of a fitted model, and therefore its fingerprint. Each class adds its own."""
     training_options: ClassVar[tuple[str, ...]] = ("min_df", "max_words", "class_weight", "dtype", "random_state")
-    """Options that decide the fitted attributes and nothing after that; each class adds its own."""
-    older_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
-    """What an option was before it existed: for models that were saved without it."""
-    together = 64
-    """How many texts one trace holds at most."""
+    """Options that only ``fit`` uses. Each class adds its own."""
+    legacy_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """{option: value} for models that were saved before the option existed."""
+    max_texts_per_trace = 64
+    """Largest number of texts in one trace."""
 
     classes_: NDArray[Any]
+    """(C,) the distinct training labels, sorted."""
     vocabulary_: Vocabulary
+    """The words that the model reads, with the number of training documents that contain each."""
     weights_: dict[str, NDArray[Any]]
+    """{name: array}: the weights of all layers; see :meth:`tensor_specs` for names and shapes."""
     n_documents_: int
+    """Number of training documents."""
 
     @property
     def output_weight(self) -> NDArray[Any]:
-        """(C, features) the weights of the last layer."""
+        """Weights (C, features) of the last layer."""
         return self.weights_["output.weight"]
 
     @property
     def output_bias(self) -> NDArray[Any]:
-        """(C,) the bias of the last layer."""
+        """Bias (C,) of the last layer."""
         return self.weights_["output.bias"]
 
     # ---- for the subclasses
@@ -73,7 +77,7 @@ class TextClassifier(TextOptions):
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
     ) -> None:
-        """Set ``vocabulary_`` and ``weights_`` from N documents, their words and their classes (N,)."""
+        """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their classes (N,)."""
 
     @abstractmethod
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -81,36 +85,41 @@ class TextClassifier(TextOptions):
 
     @abstractmethod
     def _trace(self, packed: Packed, dtype: str) -> Trace:
-        """The tape of the forward pass."""
+        """The recorded trace of the forward pass."""
 
     @abstractmethod
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """Text ``n`` as gradient methods need it."""
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        """Return text ``n`` of a batch as an input to gradient methods."""
 
     @abstractmethod
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
-        """What each tensor in ``weights_`` must be, given these options and sizes.
+        """Return shape and type of each tensor in ``weights_`` for these options and sizes.
 
-        It is all that saving and loading know of a kind of model.
+        Saving and loading check a model against it and know nothing else about its kind.
         """
 
     def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
-        """Raise :class:`ModelError` on weights of the right shapes, all finite, that the model still cannot use."""
+        """Raise :class:`ModelError` if finite weights of the correct shapes still cannot be used."""
 
-    # ---- scikit-learn's face
+    # ---- the methods of a scikit-learn classifier
 
     def fit(self, X: TextInputs, y: Any) -> Self:
-        """Train on N texts and their labels (N,).
+        """Train on N texts ``X`` (strings or Documents) and their labels ``y`` (N,).
 
-        Raises :class:`DataError` on rows without text or label, several labels a row or a single class,
-        and :class:`OptionError` on an option out of its range. Texts without a word are counted in one
-        warning; they are answered from the biases.
+        Texts without a word that the model can read are counted in one warning. They are predicted from the biases.
+
+        Raises
+        ------
+        DataError
+            If a row has no text, no label or several labels, or if there is only one class.
+        OptionError
+            If an option is out of its range.
         """
         self.check_options()
         seed = self._seed()
         documents = check_texts(X)
         classes, codes = check_labels(y, len(documents))
-        self._class_weights(classes, codes)  # a bad one is refused before the texts are read
+        self._class_weights(classes, codes)  # checked before the texts are tokenized, which can take minutes
         reader = self.reader()
         words = list(reader.words_of_all(documents))
         self._warn_of_script(documents)
@@ -118,7 +127,7 @@ class TextClassifier(TextOptions):
         if empty == len(words):
             raise DataError(
                 f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
-                f"and skip={self.skip!r}."
+                f"and skip={self.skip!r}. Check the texts, or change tokenizer= or skip=."
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
@@ -127,13 +136,16 @@ class TextClassifier(TextOptions):
         return self
 
     def decision_function(self, X: TextInputs) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); for two classes (N,), positive for ``classes_[1]``, as in scikit-learn."""
+        """Return the pre-softmax scores (N, C); with two classes (N,), positive for ``classes_[1]``.
+
+        The shapes are those of scikit-learn.
+        """
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return self._margin(scores) if len(self.classes_) == 2 else scores
 
     def predict(self, X: TextInputs) -> NDArray[Any]:
-        """The class with the highest score for each text (N,); the first of equals."""
+        """Return the class with the highest score for each text, (N,); of equal scores the first class."""
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
         return np.asarray(self.classes_[scores.argmax(axis=1)])
@@ -141,59 +153,68 @@ class TextClassifier(TextOptions):
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1] - scores[:, 0])
 
-    # ---- the Classifier protocol
+    # ---- the Classifier protocol, used by explain
 
     def encode(self, texts: TextInputs) -> Batch:
-        """Texts as ids (N, T), with the tokens they came from."""
+        """Return the word ids (N, T) of texts, together with the tokens of each text."""
         self.check_fitted()
         return self.reader().encode(check_texts(texts), self._read_with())
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); a word with ``keep`` (N, T) False counts as unknown, its position stays."""
+        """Return the pre-softmax scores (N, C) of a batch.
+
+        A word with ``keep`` (N, T) False counts as unknown; the other words keep their positions.
+        """
         texts = batch.texts() if keep is None else batch.kept(keep)
         return self._finite_scores(texts, lambda n: batch.readings[n].document_id)
 
-    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of text ``n`` with some of its L words left each time, where ``keep`` (S, L) is True."""
+    def scores_when_masked(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return the scores (S, C) of S alternatives of text ``n`` with some words masked.
+
+        Words with ``keep`` (S, L) False count as unknown; the other words keep their positions.
+        """
         return self._scores(list(np.where(keep, batch.text(n), 0)))
 
-    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """As :meth:`thinned_scores`, but the words that are left move together."""
+    def scores_when_removed(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return the scores (S, C) of S alternatives of text ``n`` without the words with ``keep`` (S, L) False.
+
+        The remaining words become neighbors.
+        """
         ids = batch.text(n)
         return self._scores([ids[kept] for kept in keep])
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
+        """Return the recorded trace of the forward pass, in the model's ``dtype`` unless another is given."""
         return self._trace(Packed(batch.words, batch.starts), dtype or self.dtype)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
-        """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
+        """Return the class probabilities (N, C) of scores (N, C), or None if the model has none."""
         return None
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+        """Hash of weights, vocabulary, classes and ``scoring_options``: twelve hexadecimal digits.
 
-        The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
-        Arrays that are changed in place keep the old fingerprint: assign a new ``weights_`` instead.
+        The hash is cached while the fitted attributes are the same objects and the options are equal. It does not
+        notice arrays that are changed in place: assign a new ``weights_`` instead.
         """
         self.check_fitted()
         return fingerprint_of(self)
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the fitted model to a folder (``config.json``, ``model.safetensors``); see :func:`textlrp.load`.
+        """Write the fitted model to the folder ``path`` and return it; :func:`textlrp.load` reads it again.
 
-        A saved model at ``path`` is replaced. Anything else is refused; with ``force=True`` it is moved to a backup
-        name.
+        The folder has two files, ``config.json`` and ``model.safetensors``. An older model at ``path`` is replaced.
+        Any other file or folder raises :class:`ModelError`; with ``force=True`` it is renamed to a backup name.
         """
         return save_model(self, path, force=force)
 
     # ---- helpers
 
     def check_fitted(self) -> None:
-        """Raise scikit-learn's NotFittedError before ``fit``."""
+        """Raise scikit-learn's ``NotFittedError`` if the model is not fitted."""
         if "weights_" not in self.__dict__:
-            from sklearn.exceptions import NotFittedError  # late: see the class
+            from sklearn.exceptions import NotFittedError  # imported late: see the docstring of the class
 
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
@@ -203,24 +224,27 @@ class TextClassifier(TextOptions):
     def _finite_scores(
         self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)
     ) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); raises :class:`ModelError` where one is not finite. ``name``: row -> text."""
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
+        """Pre-softmax scores (N, C); raises :class:`ModelError` if one is not finite.
+
+        ``name`` maps a row to the name of the text in the message.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # check_scores reports overflows
             scores = self._scores(texts)
         return check_scores(scores, self.classes_, name)
 
     def _finite_scores_of(self, documents: Documents) -> NDArray[Any]:
-        """As :meth:`_finite_scores`, of texts that nothing else is asked about."""
+        """:meth:`_finite_scores` of texts that need not be encoded as a batch."""
         with np.errstate(over="ignore", invalid="ignore"):
             scores = self._scores_of(documents)
         return check_scores(scores, self.classes_, lambda row: str(row + 1))
 
     def _read_with(self) -> Vocabulary:
-        """The vocabulary that gives words their ids."""
+        """The vocabulary that maps words to ids."""
         return self.vocabulary_
 
     def _read_ids(self, X: TextInputs) -> Iterator[Ids]:
         return self.reader().ids_of_all(check_texts(X), self._read_with())
 
     def _scores_of(self, documents: Documents) -> NDArray[Any]:
-        """Pre-softmax scores (N, C) of texts that nothing else is asked about."""
+        """Pre-softmax scores (N, C) of texts, without the tokens that a batch keeps for an explanation."""
         return self._scores(list(self._read_ids(documents)))

@@ -1,4 +1,7 @@
-"""The bag-of-words classifier: TF-IDF and a linear support vector machine, both scikit-learn's."""
+"""The bag-of-words classifier: scores and the trace of a linear SVM over TF-IDF features.
+
+:mod:`textlrp.models.bow_features` has the options, the training and the features.
+"""
 
 from __future__ import annotations
 
@@ -31,42 +34,67 @@ from textlrp.models.torch_nets import bow_point
 from textlrp.records import Status
 from textlrp.text.batches import Batch, end_to_end, following, joined_runs
 
-ENTRIES = 1 << 22
-"""Occurrences of all alternatives of a text that are held at once."""
-TEXTS_COUNTED_TOGETHER = 1 << 10
-"""Texts whose character n-grams are counted at once."""
+MAX_OCCURRENCES = 1 << 22
+"""Largest number of feature occurrences, over the alternatives of a text, in memory at a time."""
+TEXTS_PER_COUNT = 1 << 10
+"""Number of texts whose character n-grams are counted together."""
 
 
 class BagOfWordsClassifier(BagOfWordsFeatures):
-    """Word and character n-grams, TF-IDF and a linear SVM (one against the rest).
+    """Word and character n-grams, TF-IDF and a linear SVM (one-vs-rest).
 
-    A scikit-learn estimator over strings or Documents, built on scikit-learn's ``TfidfTransformer`` and
-    ``LinearSVC``; there is no ``predict_proba``. Its explanation is exact: an n-gram's relevance is shared
-    equally over its words, or over its characters; a repeated feature's equally over its occurrences. A token's
-    relevance is the sum over the words and characters in it.
+    Uses scikit-learn's ``TfidfTransformer`` and ``LinearSVC``; there is no ``predict_proba``. A scikit-learn
+    classifier whose input is a list of strings or of :class:`Document` objects. All parameters are keyword-only.
+
+    Its explanations are exact: the relevance of a feature is distributed equally over its occurrences in the text,
+    that of a word n-gram equally over its words, and that of a character n-gram equally over its characters. The
+    relevance of a token is the sum over the words and characters in it.
 
     Parameters
     ----------
-    analyzer : "word", "char_wb" (character n-grams that stay inside a word and the blanks around it, as in
-        scikit-learn) or "both". Character n-grams also read what the training texts do not have as a whole word:
-        compounds, inflections, misspellings, and scripts without spaces.
-    ngrams : the longest word n-gram, 1 to 3. ``min_df_ngrams``: training documents a longer n-gram needs.
-    char_ngrams : the shortest and longest character n-gram, 1 to 6. ``min_df_char_ngrams``: training documents that
-        one needs.
-    punctuation : whether numbers, symbols and punctuation marks are read like words.
-    C, loss : of the SVM. ``sublinear_tf``: 1 + ln(count) in place of the count.
-    idf_power : the inverse document frequency to this power; 1 is TF-IDF, 2 leans on rare words more.
+    analyzer : {"word", "char_wb", "both"}, default="both"
+        Word n-grams, character n-grams inside words and the blanks around them (scikit-learn's "char_wb"), or both;
+        each then has half of a text's squared norm. Character n-grams can read words that are not in the training
+        texts: compounds, inflections, misspellings, and text in scripts without spaces.
+    ngrams : int, default=2
+        Length of the longest word n-gram: 1, 2 or 3.
+    min_df_ngrams : int, default=2
+        A word n-gram of two or more words must be in at least this many training documents.
+    char_ngrams : (int, int), default=(2, 4)
+        Shortest and longest character n-gram, from 1 to 6 characters.
+    min_df_char_ngrams : int, default=2
+        A character n-gram must be in at least this many training documents.
+    punctuation : bool, default=True
+        Whether numbers, symbols and punctuation marks are read like words.
+    C : float, default=1.0
+        Inverse strength of the regularization of the SVM.
+    loss : {"hinge", "squared_hinge"}, default="squared_hinge"
+        Loss of the SVM.
+    sublinear_tf : bool, default=True
+        Whether a count is replaced by 1 + ln(count).
+    idf_power : float, default=1.5
+        Exponent of the inverse document frequency. 1 is TF-IDF, larger values give more weight to rare words.
+    min_df : int, default=1
+        A word must be in at least this many training documents to enter the vocabulary.
+    max_words, max_tokens, tokenizer, lowercase, skip, class_weight, dtype, random_state
+        As in :class:`CNNClassifier`.
 
-    With "both", words and character n-grams each have half of a text's squared norm. The other parameters are those
-    of :class:`CNNClassifier`.
+    Attributes
+    ----------
+    weights_ : dict {name: array}, the keys of the n-grams, "idf" (J,), "output.weight" (C, J) and "output.bias" (C,)
+        for J features. ``classes_``, ``vocabulary_``, ``fingerprint_`` and ``n_documents_`` as in
+        :class:`CNNClassifier`.
     """
 
     kind = "svm"
-    older_defaults = MappingProxyType({"analyzer": "word", "punctuation": False})
+    legacy_defaults = MappingProxyType({"analyzer": "word", "punctuation": False})
 
     @classmethod
     def arras2017(cls, *, random_state: Any = 0) -> Self:
-        """The paper's bag of words: lower-cased Treebank tokens (extra ``paper``), the first 400, raw counts."""
+        """Return an untrained bag of words as in Arras et al. 2017.
+
+        It reads the first 400 lower-cased Treebank tokens (extra ``paper``) and uses raw counts.
+        """
         return cls(
             analyzer="word",
             ngrams=1,
@@ -93,22 +121,25 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         if ngrams is None:
             return super()._scores_of(documents)
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        read = self.reader().ids_and_pieces(documents, self.vocabulary_)
-        while some := list(islice(read, TEXTS_COUNTED_TOGETHER)):
-            counts = ngrams.counts([pieces for _, pieces in some])
-            scores.append(self._linear(self._values([ids for ids, _ in some], counts, self.dtype)))
+        read = self.reader().ids_and_runs(documents, self.vocabulary_)
+        while block := list(islice(read, TEXTS_PER_COUNT)):
+            counts = ngrams.counts([pieces for _, pieces in block])
+            scores.append(self._linear(self._values([ids for ids, _ in block], counts, self.dtype)))
         return np.concatenate(scores)
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); no n-gram counts that a token with ``keep`` (N, T) False takes part in."""
+        """Return the scores (N, C) of a batch without the n-grams that contain a token with ``keep`` (N, T) False."""
         texts = batch.texts() if keep is None else batch.kept(keep)
         values = self._values(texts, self._char_counts(batch, keep), self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_scores
+        with np.errstate(over="ignore", invalid="ignore"):  # check_scores reports overflows
             scores = self._linear(values)
         return check_scores(scores, self.classes_, lambda row: batch.readings[row].document_id)
 
-    def thinned_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """Scores (S, C) of text ``n`` with some words left in it each time; its features are found once."""
+    def scores_when_masked(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return the scores (S, C) of S alternatives of text ``n`` with some words masked; see the base class.
+
+        The features of the text are found once for all alternatives.
+        """
         ids = batch.text(n)
         words = self._found([ids], self._word_tables())
         spelled = None if self.analyzer == "word" else spelled_of(batch)[n]
@@ -121,28 +152,30 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         idf, weight = self.weights_["idf"][present], self.output_weight[:, present]
         entries = max(1, len(words.column), 0 if spelled is None else len(spelled.column) + len(spelled.token))
         scores = [np.zeros((0, len(self.classes_)), dtype=self.dtype)]
-        together = max(1, ENTRIES // entries)
-        for begin in range(0, len(keep), together):
-            some = keep[begin : begin + together]
+        block = max(1, MAX_OCCURRENCES // entries)
+        for begin in range(0, len(keep), block):
+            block_keep = keep[begin : begin + block]
             blocks = []
             if self.analyzer != "char_wb":
                 blocks.append(
-                    count_kept(words_kept_of(words, some, self.ngrams), feature_of.reshape(-1), len(features))
+                    count_kept(words_kept_of(words, block_keep, self.ngrams), feature_of.reshape(-1), len(features))
                 )
             if spelled is not None:
-                blocks.append(count_kept(spelled.kept(some), char_feature_of.reshape(-1), len(char_features)))
+                blocks.append(count_kept(spelled.kept(block_keep), char_feature_of.reshape(-1), len(char_features)))
             values = joint_tfidf(
                 [sparse.csr_matrix(block.astype(self.dtype)) for block in blocks], idf, self.sublinear_tf
             )
             scores.append(np.asarray(values @ weight.T + self.output_bias))
         return np.concatenate(scores)
 
-    def closed_up_scores(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-        """As :meth:`thinned_scores`, but the words that are left move together; what was one word with a dropped
-        token is two words."""
+    def scores_when_removed(self, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return the scores (S, C) of S alternatives of text ``n`` without some words; see the base class.
+
+        Where a token inside a word is removed, the two parts become two words.
+        """
         ngrams = self._char_ngrams()
         if ngrams is None:
-            return super().closed_up_scores(batch, n, keep)
+            return super().scores_when_removed(batch, n, keep)
         ids, reading = batch.text(n), batch.readings[n]
         spans = reading.tokens.spans[reading.positions]
         texts = [
@@ -154,16 +187,16 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scores[:, 1])
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """The TF-IDF values (J, 1) of text ``n`` that are not zero, and the linear layer over them."""
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        """Return the nonzero TF-IDF values (J, 1) of text ``n`` and the linear layer, for gradient methods."""
         return bow_point(self, batch, n, dtype=dtype)
 
     # ---- relevance
 
     def encode(self, texts: TextInputs) -> Batch:
-        """Texts as ids (N, T), with the tokens they came from.
+        """Return the word ids (N, T) of texts, together with the tokens of each text.
 
-        A token outside the vocabulary that a character n-gram covers is read, and has the id V + 1.
+        A token outside the vocabulary that a character n-gram covers has the id V + 1 and counts as read.
         """
         batch = super().encode(texts)
         ngrams = self._char_ngrams()
@@ -173,14 +206,14 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
         for n, reading in enumerate(batch.readings):
             found = ngrams.occurrences(reading.forms, following(reading.tokens.spans[reading.positions]))
             spelled.append(found)
-            covered, own = found.covered(len(reading.forms)), batch.text(n)
-            read = covered if self.analyzer == "char_wb" else covered | (own > 0)
-            words.append(np.where(read, np.where(own > 0, own, len(self.vocabulary_) + 1), 0))
+            covered, word_ids = found.covered(len(reading.forms)), batch.text(n)
+            read = covered if self.analyzer == "char_wb" else covered | (word_ids > 0)
+            words.append(np.where(read, np.where(word_ids > 0, word_ids, len(self.vocabulary_) + 1), 0))
             batch.status[n][reading.positions] = np.where(read, Status.READ, Status.UNKNOWN)
         return SpelledBatch(batch.readings, *end_to_end(words), batch.status, batch.counts, tuple(spelled))
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass, in the model's ``dtype`` unless another is given."""
+        """Return the recorded trace of the forward pass, in the model's ``dtype`` unless another is given."""
         dtype = dtype or self.dtype
         texts, tables = batch.texts(), self._word_tables()
         features = self._values(texts, self._char_counts(batch), dtype)
@@ -206,5 +239,5 @@ class BagOfWordsClassifier(BagOfWordsFeatures):
 
 
 def _unit_box() -> Box:
-    """TF-IDF lies in [0, 1]."""
+    """Bounds of a TF-IDF value: 0 and 1."""
     return Box(torch.tensor(0.0), torch.tensor(1.0))

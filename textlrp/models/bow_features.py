@@ -1,4 +1,9 @@
-"""What a bag of words reads of a text: its options, its training, and the TF-IDF values of its n-grams."""
+"""The options, the training and the TF-IDF features of the bag-of-words classifier.
+
+:mod:`textlrp.models.bow` has its scores and its trace.
+
+Letters: N texts, V words, J features, K character n-grams, T tokens, C classes.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
-from textlrp.models.char_ngrams import LONGEST, CharNgrams, column_counts
+from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
 from textlrp.models.ngrams import Occurrences as WordOccurrences
 from textlrp.models.ngrams import frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
@@ -26,7 +31,7 @@ ANALYZERS = ("word", "char_wb", "both")
 
 
 class BagOfWordsFeatures(TextClassifier):
-    """The features of :class:`textlrp.BagOfWordsClassifier`, which has the documentation of the options."""
+    """The part of :class:`textlrp.BagOfWordsClassifier` that reads texts; see there for the options."""
 
     scoring_options = (
         *TextClassifier.scoring_options, "analyzer", "ngrams", "char_ngrams", "punctuation", "sublinear_tf",
@@ -85,33 +90,32 @@ class BagOfWordsFeatures(TextClassifier):
 
     def _check_options(self) -> None:
         if self.analyzer not in ANALYZERS:
-            raise OptionError(f"analyzer must be 'word', 'char_wb' or 'both'; got {self.analyzer!r}.")
+            what = "'word', 'char_wb' or 'both'"
+            raise OptionError(must_be("analyzer", what, self.analyzer, self._hint("analyzer")))
         if not is_whole(self.ngrams) or self.ngrams not in (1, 2, 3):
-            raise OptionError(f"ngrams={self.ngrams!r} came; 1, 2 or 3 is wanted.")
-        check_whole("min_df_ngrams", self.min_df_ngrams)
-        check_whole("min_df_char_ngrams", self.min_df_char_ngrams)
-        if not is_range(self.char_ngrams, LONGEST):
-            raise OptionError(
-                f"char_ngrams must be two whole numbers from 1 to {LONGEST}, the smaller one first; "
-                f"got {self.char_ngrams!r}. Pass char_ngrams=(2, 4)."
-            )
-        check_flag("punctuation", self.punctuation)
-        check_flag("sublinear_tf", self.sublinear_tf)
-        check_positive("C", self.C)
-        check_positive("idf_power", self.idf_power, zero=True)
+            raise OptionError(must_be("ngrams", "1, 2 or 3", self.ngrams, self._hint("ngrams")))
+        for name in ("min_df_ngrams", "min_df_char_ngrams"):
+            check_whole(name, getattr(self, name), hint=self._hint(name))
+        if not is_range(self.char_ngrams, MAX_LENGTH):
+            what = f"two whole numbers from 1 to {MAX_LENGTH}, the smaller one first"
+            raise OptionError(must_be("char_ngrams", what, self.char_ngrams, self._hint("char_ngrams")))
+        for name in ("punctuation", "sublinear_tf"):
+            check_flag(name, getattr(self, name), self._hint(name))
+        check_positive("C", self.C, hint=self._hint("C"))
+        check_positive("idf_power", self.idf_power, zero=True, hint=self._hint("idf_power"))
         if self.loss not in ("hinge", "squared_hinge"):
-            raise OptionError(f"loss={self.loss!r} came; 'hinge' or 'squared_hinge' is wanted.")
+            raise OptionError(must_be("loss", "'hinge' or 'squared_hinge'", self.loss, self._hint("loss")))
 
     # ---- training
 
     def _warn_of_script(self, documents: Documents) -> None:
-        if self.analyzer == "word":  # character n-grams read every script
+        if self.analyzer == "word":  # character n-grams can read every script
             super()._warn_of_script(documents)
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
     ) -> None:
-        from sklearn.feature_extraction.text import TfidfTransformer  # late: only training needs them
+        from sklearn.feature_extraction.text import TfidfTransformer  # imported late: only training needs them
         from sklearn.svm import LinearSVC
 
         vocabulary = self._build_vocabulary(words)
@@ -125,12 +129,12 @@ class BagOfWordsFeatures(TextClassifier):
             tables = word_tables(vocabulary, weights, self.ngrams)
             blocks.append(feature_counts(occurrences(texts, tables, base), len(texts), tables))
         if self.analyzer != "word":
-            pieces = [own for _, own in self.reader().ids_and_pieces(documents, vocabulary)]
+            pieces = [runs for _, runs in self.reader().ids_and_runs(documents, vocabulary)]
             found, counts = CharNgrams.fit(pieces, *self._char_range(), self.min_df_char_ngrams)
             if not len(found) and self.analyzer == "char_wb":
                 raise DataError(
-                    f"no character n-gram is in min_df_char_ngrams={self.min_df_char_ngrams} of the {len(pieces)} "
-                    "texts; lower it or bring more texts."
+                    f"no character n-gram is in min_df_char_ngrams={self.min_df_char_ngrams} or more of the "
+                    f"{len(pieces)} texts. Lower min_df_char_ngrams or add texts."
                 )
             weights["char_keys"] = found.keys
             blocks.append(counts)
@@ -139,7 +143,7 @@ class BagOfWordsFeatures(TextClassifier):
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
         svm.fit(joint_tfidf(blocks, idf, self.sublinear_tf), classes[codes])
         coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
-        if len(classes) == 2:
+        if len(classes) == 2:  # LinearSVC has one row for two classes; explanations have two scores, -f and f
             coefficients, intercepts = (
                 np.concatenate([-coefficients, coefficients]),
                 np.concatenate([-intercepts, intercepts]),
@@ -152,7 +156,7 @@ class BagOfWordsFeatures(TextClassifier):
         }
 
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
-        """The keys of the longer word n-grams and of character n-grams, then idf and coefficients of all features."""
+        """Return shape and type of the keys of n-grams (single words have none), the idf, and the coefficients."""
         specs = {name: TensorSpec((sizes.length(name, 0),), integer=True) for name in self._word_keys()}
         features = sum(spec.shape[0] for spec in specs.values())
         if self.analyzer != "char_wb":
@@ -161,7 +165,7 @@ class BagOfWordsFeatures(TextClassifier):
             specs["char_keys"] = TensorSpec((sizes.length("char_keys", 0), 2), integer=True)
             features += specs["char_keys"].shape[0]
         return specs | {
-            "idf": TensorSpec((features,), layer=None),  # each text has unit norm, whatever these are
+            "idf": TensorSpec((features,), layer=None),  # a text has unit norm for any idf, so scores stay bounded
             "output.weight": TensorSpec((sizes.classes, features), inputs=features),
             "output.bias": TensorSpec((sizes.classes,)),
         }
@@ -170,15 +174,15 @@ class BagOfWordsFeatures(TextClassifier):
         return [] if self.analyzer == "char_wb" else [f"keys{n}" for n in range(2, self.ngrams + 1)]
 
     def check_weights(self, weights: Mapping[str, NDArray[Any]], vocabulary: Vocabulary) -> None:
-        """Raise :class:`ModelError` on keys out of order or of unknown words, and on an idf that is not positive."""
+        """Raise :class:`ModelError` if keys are not in order or contain unknown words, or an idf is not positive."""
         for n, name in enumerate(self._word_keys(), start=2):
             keys = weights[name]
             if len(keys) and ((np.diff(keys) <= 0).any() or not are_keys(keys, n, len(vocabulary) + 1)):
-                raise ModelError(f"{name} must be ascending keys of {n} known words; they are not.")
+                raise ModelError(f"{name} must be ascending keys of {n} words of the vocabulary; they are not.")
         if self.analyzer != "word":
             hashes = CharNgrams.of(weights["char_keys"], *self._char_range()).hashes
             if (hashes[1:] <= hashes[:-1]).any():
-                raise ModelError("char_keys must be distinct and in the order of their hash; they are not.")
+                raise ModelError("char_keys must be distinct and in the order of their hashes; they are not.")
         if weights["idf"].min() <= 0:
             raise ModelError("every number of idf must be above 0; got 0 or less.")
 
@@ -192,23 +196,23 @@ class BagOfWordsFeatures(TextClassifier):
         return [] if self.analyzer == "char_wb" else word_tables(self.vocabulary_, self.weights_, self.ngrams)
 
     def _char_ngrams(self) -> CharNgrams | None:
-        """The character n-grams, whose hashes are kept; None where there are only words."""
+        """The character n-grams, cached with their hashes; None if the model has only word n-grams."""
         if self.analyzer == "word":
             return None
         keys = self.weights_["char_keys"]
-        kept: tuple[Any, CharNgrams] | None = self.__dict__.get("_kept_char_ngrams")
-        if kept is None or kept[0] is not keys:
-            kept = (keys, CharNgrams.of(keys, *self._char_range()))
-            self.__dict__["_kept_char_ngrams"] = kept
-        return kept[1]
+        cached: tuple[Any, CharNgrams] | None = self.__dict__.get("_cached_char_ngrams")
+        if cached is None or cached[0] is not keys:
+            cached = (keys, CharNgrams.of(keys, *self._char_range()))
+            self.__dict__["_cached_char_ngrams"] = cached
+        return cached[1]
 
     def _found(self, texts: Sequence[Ids], tables: Sequence[NDArray[np.int64]]) -> WordOccurrences:
-        """Every occurrence of a word n-gram in N texts."""
+        """All occurrences of word n-grams in N texts."""
         base = len(self.vocabulary_) + 1
         return occurrences([np.where(ids < base, ids, 0) for ids in texts], tables, base)
 
     def _values(self, texts: Sequence[Ids], char_counts: Any, dtype: str) -> Any:
-        """The TF-IDF values (N, J), CSR, of N texts and the counts (N, K) of their character n-grams."""
+        """The TF-IDF values (N, J), CSR, of N texts, given the counts (N, K) of their character n-grams."""
         blocks = []
         if tables := self._word_tables():
             blocks.append(feature_counts(self._found(texts, tables), len(texts), tables))
@@ -217,12 +221,12 @@ class BagOfWordsFeatures(TextClassifier):
         idf = self.weights_["idf"].astype(dtype)
         return joint_tfidf([block.astype(dtype) for block in blocks], idf, self.sublinear_tf)
 
-    def features_of(self, batch: Batch) -> Any:
-        """The TF-IDF values of the texts of a batch as a sparse matrix (N, J)."""
+    def tfidf_values(self, batch: Batch) -> Any:
+        """Return the TF-IDF values of the texts of a batch as a sparse matrix (N, J)."""
         return self._values(batch.texts(), self._char_counts(batch), self.dtype)
 
     def _char_counts(self, batch: Batch, keep: NDArray[np.bool_] | None = None) -> Any:
-        """(N, K) of a batch; n-grams that a token with ``keep`` (N, T) False takes part in do not count."""
+        """Counts (N, K) of the character n-grams of a batch, except those with a token whose ``keep`` is False."""
         ngrams = self._char_ngrams()
         if ngrams is None:
             return None

@@ -1,10 +1,10 @@
-"""Character n-grams within words: their keys, where they occur in a text, and which tokens they cover.
+"""Character n-grams of the bag of words: their keys, where they occur in a text, and which tokens they cover.
 
-A *piece* is a run of tokens that a model reads with nothing between them, such as "don't" or "(1,024)". Each piece,
-or each part of it between whitespace, is padded with a blank on both sides, and its n-grams are scikit-learn's
-``char_wb``; so a piece in a script without spaces gives the n-grams of ``char``, and those at its two ends.
+A *piece* is a run of tokens with no character between them, such as "don't" or "(1,024)". Each piece, or each part of
+it between whitespace, is padded with a blank on both sides. Its n-grams are those of scikit-learn's ``char_wb``. A
+piece in a script without spaces therefore has the n-grams of ``char``, and those with the blanks at its two ends.
 
-Letters: N texts, L tokens read of one text, P characters, O occurrences, K n-grams.
+Letters: N texts, D distinct pieces, L tokens read of one text, P characters, O occurrences, K n-grams.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from scipy import sparse
 from textlrp.arrays import IntArray
 from textlrp.text.invisible import code_points
 
-LONGEST = 6
-"""Characters of the longest n-gram that a key of two numbers can hold."""
-_BITS = 21  # of a code point + 1; three of them fit into a positive int64
+MAX_LENGTH = 6
+"""Largest number of characters in an n-gram: a key is two numbers of three characters each."""
+_BITS = 21  # bits of a code point + 1; three fit into a positive int64
 _MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
 
 
 class Spelled(NamedTuple):
-    """The characters of padded words: ``codes`` (P,) code points + 1, the ``word`` (P,) and ``token`` (P,) of each.
+    """The characters of padded words.
 
-    Words and tokens are counted from 0; a blank that was added belongs to a word, and to token -1.
+    ``codes`` (P,) are code points + 1. ``word`` and ``token`` (P,) are the padded word and the token of each
+    character, numbered from 0. An added blank belongs to a word and has token -1.
     """
 
     codes: IntArray
@@ -38,10 +39,10 @@ class Spelled(NamedTuple):
 
 
 class CharOccurrences(NamedTuple):
-    """Where n-grams of one text occur.
+    """The occurrences of n-grams in one text.
 
-    ``column`` (O,) of each, and its characters, ``first`` to ``last`` (not included), (O,). ``token`` (P,) is the
-    token of each character, -1 for an added blank.
+    ``column`` (O,) is the n-gram of each occurrence. Its characters are ``first`` to ``last`` (O,), not included.
+    ``token`` (P,) is the token of each character, -1 for an added blank.
     """
 
     column: IntArray
@@ -50,27 +51,29 @@ class CharOccurrences(NamedTuple):
     token: IntArray
 
     def covered(self, tokens: int) -> NDArray[np.bool_]:
-        """(L,) which of the tokens an n-gram covers, if only in part."""
+        """Return whether an n-gram covers each of the L tokens, completely or in part."""
         edges = np.bincount(self.first, minlength=len(self.token) + 1) - np.bincount(
             self.last, minlength=len(self.token) + 1
         )
+        # the running sum of begins (+1) and ends (-1) is the number of n-grams over each character
         inside = (np.cumsum(edges)[:-1] > 0) & (self.token >= 0)
         found = np.zeros(tokens, dtype=bool)
         found[self.token[inside]] = True
         return found
 
     def kept(self, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(S, O) which n-grams no dropped token takes part in, for S texts where ``keep`` (S, L) is True."""
+        """Return (S, O): which occurrences have only tokens with ``keep`` (S, L) True, for S alternatives."""
         dropped = np.zeros((len(keep), len(self.token) + 1), dtype=np.int32)
         real = self.token >= 0
         dropped[:, 1:][:, real] = ~keep[:, self.token[real]]
+        # dropped characters before each position: equal at both ends of an n-gram if none is inside
         before = np.cumsum(dropped, axis=1, dtype=np.int32)
         return np.asarray(before[:, self.first] == before[:, self.last])
 
     def shares(self) -> tuple[IntArray, IntArray, NDArray[np.float64]]:
-        """How each occurrence is shared over the tokens it covers: occurrence, token and share, parallel arrays.
+        """Return how each occurrence is distributed over its tokens: parallel arrays occurrence, token and share.
 
-        Every character of the text has an equal part, an added blank none; the shares of an occurrence add up to 1.
+        The characters of an occurrence have equal shares, an added blank has none. They add up to 1.
         """
         lengths = self.last - self.first
         row = np.repeat(np.arange(len(lengths)), lengths)
@@ -86,7 +89,7 @@ class CharOccurrences(NamedTuple):
 
 
 def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
-    """The characters of L words; a word that ``follows`` (L,) the one before is joined to it."""
+    """Return the padded characters of L words; a word with ``follows`` (L,) True is joined to the word before it."""
     numbers: IntArray = np.arange(len(words))
     if len(words) and len("".join(words).split()) > 1:
         words, numbers, follows = _parted(words, follows)
@@ -95,7 +98,7 @@ def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
         return Spelled(nothing, nothing, nothing)
     starts = ~follows
     starts[0] = True
-    # a blank before each run, and one after it: two of them between two runs
+    # one blank before and one after each run of joined words, hence two between runs
     text = "".join([f"  {word}" if start else word for word, start in zip(words, starts.tolist(), strict=True)])
     text = text[1:] + " "
     codes = code_points(text).astype(np.int64) + 1
@@ -109,25 +112,25 @@ def spell(words: Sequence[str], follows: NDArray[np.bool_]) -> Spelled:
 
 
 def _parted(words: Sequence[str], follows: NDArray[np.bool_]) -> tuple[list[str], IntArray, NDArray[np.bool_]]:
-    """Words that have whitespace inside in their parts: the parts, the word of each, and whether each follows."""
+    """Split words at whitespace: the parts, the word of each part, and whether a part follows the one before."""
     parts: list[str] = []
     numbers: list[int] = []
     glued: list[bool] = []
     open_end = True  # whether the word before ended in whitespace
     for number, word in enumerate(words):
-        own = word.split()
-        for place, part in enumerate(own):
+        of_word = word.split()
+        for place, part in enumerate(of_word):
             parts.append(part)
             numbers.append(number)
             glued.append(place == 0 and bool(follows[number]) and not open_end and not word[0].isspace())
-        open_end = not own or word[-1].isspace()
+        open_end = not of_word or word[-1].isspace()
     return parts, np.array(numbers, dtype=np.int64), np.array(glued, dtype=bool)
 
 
 def char_ngram_keys(spelled: Spelled, low: int, high: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Keys (O, 2), first and last character (not included) of all n-grams of ``low`` to ``high`` characters.
+    """Return keys (O, 2), first and last character (not included) of all n-grams of ``low`` to ``high`` characters.
 
-    The key is one to one: three code points in each number. A blank alone is left out.
+    A key has three code points in each of its two numbers and is therefore unique. A blank alone is left out.
     """
     codes, word, token = spelled
     columns: list[tuple[IntArray, IntArray, IntArray]] = []
@@ -141,7 +144,7 @@ def char_ngram_keys(spelled: Spelled, low: int, high: int) -> tuple[IntArray, In
         chosen = word[:size] == word[n - 1 :]
         if n == 1:
             chosen &= token >= 0
-        if n < low:  # a padded word that is shorter than every n-gram counts as one
+        if n < low:  # a padded word shorter than every n-gram counts as one n-gram, as in scikit-learn
             chosen &= starts[:size] & starts[n:]
         first = np.flatnonzero(chosen)
         columns.append((packed[first], first, first + n))
@@ -153,15 +156,15 @@ def char_ngram_keys(spelled: Spelled, low: int, high: int) -> tuple[IntArray, In
 
 
 def _mixed(keys: IntArray) -> NDArray[np.uint64]:
-    """(O,) a hash of keys (O, 2)."""
+    """A hash (O,) of keys (O, 2)."""
     return np.asarray((keys.astype(np.uint64) * _MIXERS).sum(axis=1, dtype=np.uint64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CharNgrams:
-    """K n-grams of ``low`` to ``high`` characters: ``keys`` (K, 2) int64 in the order of their hash, ``hashes`` (K,).
+    """The K character n-grams of a model, of ``low`` to ``high`` characters.
 
-    Column k of a count is n-gram k.
+    ``keys`` (K, 2) int64 are sorted by ``hashes`` (K,) for bisection. Column k of a count is n-gram k.
     """
 
     keys: IntArray
@@ -171,12 +174,12 @@ class CharNgrams:
 
     @classmethod
     def of(cls, keys: IntArray, low: int, high: int) -> Self:
-        """The n-grams with these keys, which are in order."""
+        """Return the n-grams with these keys, which must be sorted by their hashes."""
         return cls(keys, _mixed(keys), low, high)
 
     @classmethod
     def fit(cls, texts: Sequence[Sequence[str]], low: int, high: int, min_df: int) -> tuple[Self, Any]:
-        """The n-grams in at least ``min_df`` of N texts, given as pieces, and their counts (N, K), CSR."""
+        """Return the n-grams in ``min_df`` or more of N texts, given as pieces, and their counts (N, K), CSR."""
         distinct, of_texts = _distinct(texts)
         spelled = spell(distinct, np.zeros(len(distinct), dtype=bool))
         keys, _, last = char_ngram_keys(spelled, low, high)
@@ -189,7 +192,7 @@ class CharNgrams:
         return len(self.keys)
 
     def counts(self, texts: Sequence[Sequence[str]]) -> Any:
-        """How often each n-gram is in each of N texts, given as pieces: (N, K), CSR."""
+        """Return how often each n-gram is in each of N texts, given as pieces: (N, K), CSR."""
         distinct, of_texts = _distinct(texts)
         spelled = spell(distinct, np.zeros(len(distinct), dtype=bool))
         keys, _, last = char_ngram_keys(spelled, self.low, self.high)
@@ -198,7 +201,7 @@ class CharNgrams:
         return _ngram_counts(spelled, last[known], column[known], len(self), of_texts)
 
     def occurrences(self, words: Sequence[str], follows: NDArray[np.bool_]) -> CharOccurrences:
-        """Where the n-grams are in a text of L words; a word that ``follows`` (L,) the one before is joined to it."""
+        """Return the occurrences of the n-grams in a text of L words; see :func:`spell` for ``follows`` (L,)."""
         spelled = spell(words, follows)
         keys, first, last = char_ngram_keys(spelled, self.low, self.high)
         column = self._columns(keys)
@@ -206,28 +209,29 @@ class CharNgrams:
         return CharOccurrences(column[known], first[known], last[known], spelled.token)
 
     def _columns(self, keys: IntArray) -> IntArray:
-        """(O,) the column of each key (O, 2); -1 where there is none."""
+        """The column (O,) of each key (O, 2); -1 for a key that is not in the model."""
         hashes = _mixed(keys)
         column = np.searchsorted(self.hashes, hashes)
         column[column == len(self)] = 0
         if not len(self):
             return np.full(len(keys), -1, dtype=np.int64)
-        return np.where((self.keys[column] == keys).all(axis=1), column, -1)
+        return np.where((self.keys[column] == keys).all(axis=1), column, -1)  # two keys may have the same hash
 
 
 def _distinct(texts: Sequence[Sequence[str]]) -> tuple[list[str], Any]:
-    """The D distinct pieces of N texts, and how often each is in each text: (N, D), CSR."""
+    """The distinct pieces of N texts, and how often each is in each text: (N, D), CSR."""
     numbers: dict[str, int] = {}
-    column = np.fromiter((numbers.setdefault(piece, len(numbers)) for own in texts for piece in own), np.int64)
-    bounds = np.concatenate([[0], np.cumsum([len(own) for own in texts], dtype=np.int64)])
+    column = np.fromiter((numbers.setdefault(piece, len(numbers)) for pieces in texts for piece in pieces), np.int64)
+    bounds = np.concatenate([[0], np.cumsum([len(pieces) for pieces in texts], dtype=np.int64)])
     counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(texts), len(numbers)))
     counts.sum_duplicates()
     return list(numbers), counts
 
 
 def _ngram_counts(spelled: Spelled, last: IntArray, column: IntArray, columns: int, of_texts: Any) -> Any:
-    """Counts (N, columns), CSR, of n-grams that end before ``last`` (O,) in pieces, ``of_texts`` (N, D) of them."""
-    # the second last character of an n-gram is a blank only where the n-gram is a blank, and there are none such
+    """Counts (N, columns), CSR, of n-grams that end before ``last`` (O,), given the counts of pieces (N, D)."""
+    # The token of an n-gram is that of its last or second to last character. Only an n-gram of blanks would have a
+    # blank at both, and there are none.
     token = np.maximum(spelled.token[last - 1], spelled.token[last - 2])
     shape = (of_texts.shape[1], columns)
     of_pieces = sparse.csr_matrix((np.ones(len(column)), (token, column)), shape=shape)
@@ -237,7 +241,7 @@ def _ngram_counts(spelled: Spelled, last: IntArray, column: IntArray, columns: i
 
 
 def column_counts(rows: Sequence[NDArray[np.int64]], columns: int) -> Any:
-    """(N, columns), CSR: how often each column is in each of N rows."""
+    """Return (N, columns), CSR: how often each column is in each of N rows."""
     bounds = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
     column = np.concatenate([np.zeros(0, np.int64), *rows])
     counts = sparse.csr_matrix((np.ones(len(column)), column, bounds), shape=(len(rows), columns))

@@ -1,4 +1,7 @@
-"""What explaining asks of a model: the protocol that every model and adapter fulfills."""
+"""The protocol of a model that can be explained; textlrp's classifiers and all adapters implement it.
+
+Letters: N texts, L words read of one text, C classes.
+"""
 
 from __future__ import annotations
 
@@ -15,39 +18,42 @@ from textlrp.text.batches import Batch
 
 @runtime_checkable
 class Classifier(Protocol):
-    """What ``explain`` asks of a model: ours, or an adapter around the user's own."""
+    """A model for ``explain``: a classifier of textlrp, or an adapter of a pipeline or an external module."""
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """(C,) the labels."""
+        """The labels (C,)."""
         ...
 
     @property
     def fingerprint_(self) -> str:
-        """Twelve hexadecimal digits that change with anything the scores depend on."""
+        """Twelve hexadecimal digits that change with everything that the scores depend on."""
         ...
 
     @property
-    def together(self) -> int:
-        """How many texts one trace may hold at most."""
+    def max_texts_per_trace(self) -> int:
+        """Largest number of texts in one trace."""
         ...
 
     def encode(self, texts: TextInputs) -> Batch:
-        """Texts as ids (N, L), with the tokens they came from."""
+        """Return the word ids (N, L) of texts, together with the tokens of each text."""
         ...
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
+        """Return the pre-softmax scores (N, C) of a batch.
+
+        A word with ``keep`` (N, L) False becomes the zero vector; the other words keep their positions.
+        """
         ...
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass, in the model's own dtype unless another is given."""
+        """Return the recorded trace of the forward pass, in the model's own dtype unless another is given."""
         ...
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
-        """Class probabilities (N, C) of scores (N, C), or None where the model has none."""
+        """Return the class probabilities (N, C) of scores (N, C), or None if the model has none."""
         ...
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """Text ``n`` as gradient methods need it."""
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        """Return text ``n`` of a batch as an input to gradient methods."""
         ...

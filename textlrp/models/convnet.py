@@ -1,7 +1,10 @@
-"""The convolutional net: word vectors, convolutions of one or more widths, pooling over time, one dense layer.
+"""The convolutional network: word vectors, convolutions, pooling over time, one dense layer.
 
-The forward pass never forms the convolution: it adds per-word projections (see
-:mod:`textlrp.lrp.kernels.windows`). The trace is written in closed form from the same projections.
+The forward pass does not compute a convolution over the embeddings. It projects each distinct word once and adds the
+projections of the words of a window (:mod:`textlrp.lrp.kernels.windows`). The trace is recorded in closed form from
+the same projections. Open it for the forward pass, the trace, and averaging of :class:`textlrp.CNNClassifier`.
+
+Letters: N texts, V words, U distinct words of a batch, D embedding dimensions, H width, F filters, C classes.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ Pooling = Literal["max", "mean"]
 
 
 class _Branch(NamedTuple):
-    """The steps of one width, the pooled values (N, F), and the number of elements of the largest array."""
+    """The trace steps of one width, the pooled values (N, F), and the number of elements of the largest array."""
 
     steps: list[Step]
     pooled: Tensor
@@ -41,9 +44,13 @@ class _Branch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ConvNet:
-    """``table`` (V + 1, D); ``weights``: ``conv{H}.weight`` (D, H × F), offset by offset, ``conv{H}.bias`` (F,),
-    ``output.weight`` (C, F × widths) and ``output.bias`` (C,). The tape of a net with max pooling uses projections
-    that are ``kept``."""
+    """The weights of a convolutional network.
+
+    ``table`` (V + 1, D) has the word vectors, row 0 is the unknown word. ``weights`` has ``conv{H}.weight``
+    (D, H × F), the weights of the first word of the window, then of the second and so on, ``conv{H}.bias`` (F,),
+    ``output.weight`` (C, sum of F over widths) and ``output.bias`` (C,). With max pooling, the trace uses the
+    projections in ``kept``, if there are any, instead of projecting the same words again.
+    """
 
     table: Tensor
     weights: dict[str, Tensor]
@@ -53,7 +60,7 @@ class ConvNet:
 
     @property
     def convolutions(self) -> dict[int, Tensor]:
-        """The weights (D, H × F) of each width."""
+        """{width: weights (D, H × F)}."""
         return {width: self.weights[f"conv{width}.weight"] for width in self.widths}
 
     @property
@@ -71,26 +78,27 @@ class ConvNet:
         bias = self.weights[f"conv{width}.bias"]
         if self.pooling == "mean":
             return WindowMean.apply(projections, bias, packed, width)  # type: ignore[no-untyped-call,no-any-return]
+        # all windows of a filter have the same bias, so that it can be added after the maximum
         return torch.relu(WindowMax.apply(projections, packed, width) + bias)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def trace(self, packed: Packed) -> Trace:
-        """The tape of a batch: lookup, convolutions with their pooling, concat, dense layer."""
+        """The trace of a batch: lookup, convolutions with pooling, concatenation, dense layer."""
         if self.pooling == "max" and self.table.device.type == "cpu":
             return self._trace_windows(packed)
         grid = torch.from_numpy(packed.padded(min_words=max(self.widths))).to(self.table.device)
         vectors = self.table[torch.from_numpy(packed.distinct).to(grid.device)]
         branch = self._mean_branch if self.pooling == "mean" else self._max_branch
         branches = [branch(width, packed, grid, vectors) for width in self.widths]
-        features = torch.cat([own.pooled for own in branches], dim=1)
-        elements = max(grid.numel(), *(own.elements for own in branches))
+        features = torch.cat([each.pooled for each in branches], dim=1)
+        elements = max(grid.numel(), *(each.elements for each in branches))
         output = self._output(features)
-        steps = self._steps(lambda: grid, [own.steps for own in branches], output)
+        steps = self._steps(lambda: grid, [each.steps for each in branches], output)
         return Trace(steps, output.outputs, elements=elements)
 
     def _trace_windows(self, packed: Packed) -> Trace:
-        """The tape of a net with max pooling, by the compiled loops."""
-        # without kept projections the packed texts are numbered already
+        """The trace of a network with max pooling on the CPU, by the compiled loops."""
+        # Without kept projections every distinct word of the batch is projected once: its number is its row.
         rows = TableRows(packed.ids, packed.distinct) if self.kept is None else table_rows(packed.words, self.kept)
         projected = project(self.table, rows, self.convolutions, self.kept)
         found = kernels.winners(projected, rows.ids, packed.starts)
@@ -111,8 +119,10 @@ class ConvNet:
             for width in self.widths:
                 last = first + filters[f"conv{width}"]
                 end = begin + (last - first) * width
-                own = products[:, begin:end].view(len(packed), last - first, width)
-                branches.append(self._winners(width, own, start[:, first:last], z[:, first:last], grid, self.table))
+                of_width = products[:, begin:end].view(len(packed), last - first, width)
+                branches.append(
+                    self._winners(width, of_width, start[:, first:last], z[:, first:last], grid, self.table)
+                )
                 first, begin = last, end
             return self._steps(grid, branches, output)
 
@@ -123,13 +133,13 @@ class ConvNet:
         return Trace(LateSteps(steps), output.outputs, elements=largest, windows=windows)
 
     def _output(self, features: Tensor) -> Linear:
-        """The dense layer, over the features (N, F) of all widths."""
+        """The step of the dense layer, over the features (N, F) of all widths."""
         weight, bias = self.weights["output.weight"], self.weights["output.bias"]
         scores = features @ weight.T + bias
         return Linear("output", "dense", ("features",), "scores", Dense(features, weight), bias, scores)
 
     def _steps(self, grid: Grid, branches: Sequence[Sequence[Step]], output: Linear) -> tuple[Step, ...]:
-        """The whole tape, from the steps of each width and the last."""
+        """All steps of the trace, given those of each width and the last one."""
         sizes = tuple(len(self.weights[f"conv{width}.bias"]) for width in self.widths)
         return (
             Lookup("embedding", ("words",), "vectors", grid),
@@ -165,6 +175,7 @@ class ConvNet:
         bias = self.weights[f"conv{width}.bias"]
         windows = grid.shape[1] - width + 1
         z = bias + sum(projections[:, offset][grid[:, offset : offset + windows]] for offset in range(width))
+        # windows over the padding of the batch do not count; a text shorter than the window has one padded window
         counts = (torch.from_numpy(packed.lengths).to(grid.device) - width + 1).clamp(min=1)
         inside = torch.arange(windows, device=grid.device) < counts[:, None]
         active = torch.relu(z) * inside[:, :, None]
@@ -180,7 +191,7 @@ class ConvNet:
 
 
 def moved(net: ConvNet, place: str | torch.device) -> ConvNet:
-    """The same net with its weights in a device's memory: its tapes are written and led back there."""
+    """Return the same network with its weights on a device, where it then records and propagates its traces."""
     weights = {name: weight.to(place) for name, weight in net.weights.items()}
     return replace(net, table=net.table.to(place), weights=weights, kept=None)
 
@@ -188,7 +199,7 @@ def moved(net: ConvNet, place: str | torch.device) -> ConvNet:
 def new_convnet(
     table: Tensor, *, widths: Sequence[int], filters: Sequence[int], classes: int, pooling: Pooling, seed: int
 ) -> ConvNet:
-    """A net with weights drawn uniformly within 1 / sqrt(fan-in), biases zero."""
+    """Initialize a network: weights uniform in ±1 / sqrt(fan-in), biases zero."""
     noise = torch.Generator().manual_seed(seed)
 
     def uniform(*shape: int, fan_in: int) -> Tensor:
@@ -205,9 +216,10 @@ def new_convnet(
 
 
 def averaged(nets: Sequence[ConvNet]) -> ConvNet:
-    """One net whose scores are the mean of those of several, of the same words, widths, pooling and classes.
+    """Return one network whose scores are the mean of the scores of several.
 
-    Their vectors stand side by side and each keeps its own filters, which read its own part of a vector alone.
+    They must have the same words, widths, pooling and classes. The word vectors are concatenated. The filters of each
+    network read only its own part of a vector: the convolution weights are block-diagonal.
     """
     first = nets[0]
     weights: dict[str, Tensor] = {}
@@ -220,7 +232,10 @@ def averaged(nets: Sequence[ConvNet]) -> ConvNet:
         weights[f"conv{width}.weight"] = torch.stack(by_offset, dim=1).flatten(1)
         weights[f"conv{width}.bias"] = torch.cat([net.weights[f"conv{width}.bias"] for net in nets])
     sizes = [[len(net.weights[f"conv{width}.bias"]) for width in first.widths] for net in nets]
-    outputs = [torch.split(net.weights["output.weight"], own, dim=1) for net, own in zip(nets, sizes, strict=True)]
+    outputs = [
+        torch.split(net.weights["output.weight"], of_widths, dim=1)
+        for net, of_widths in zip(nets, sizes, strict=True)
+    ]
     by_width = [part for parts in zip(*outputs, strict=True) for part in parts]
     weights["output.weight"] = torch.cat(by_width, dim=1) / len(nets)
     weights["output.bias"] = torch.stack([net.weights["output.bias"] for net in nets]).mean(dim=0)
@@ -228,6 +243,6 @@ def averaged(nets: Sequence[ConvNet]) -> ConvNet:
 
 
 def plain_weights(weights: Mapping[str, Tensor], width: int) -> Tensor:
-    """The convolution of ``width`` as :class:`torch.nn.Conv1d` lays it out: (F, D, H)."""
+    """Return the weights of a convolution in the order of :class:`torch.nn.Conv1d`: (F, D, H)."""
     flat = weights[f"conv{width}.weight"]
     return flat.reshape(flat.shape[0], width, -1).permute(2, 0, 1).contiguous()

@@ -1,4 +1,4 @@
-"""What gradient methods ask of a model: one text as numbers, and a way from these numbers to the scores.
+"""The interface between a model and gradient methods: the inputs of one text and a differentiable function to scores.
 
 Letters: I inputs, D numbers each, L words read, S alternatives, C classes, K targets.
 """
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from torch import Tensor
 
 
-def same(values: Tensor) -> Tensor:
-    """(K, I) -> (K, L) where each input is one word."""
+def identity(values: Tensor) -> Tensor:
+    """Return (K, I) as (K, L): each input is one word."""
     return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputPoint:
-    """One text where a model stands.
+    """The point in input space at which a gradient method differentiates the model: one text.
 
-    ``inputs`` (I, D): the vectors of the words read, or the feature values of a bag of words with D = 1;
-    ``forward`` leads alternatives (S, I, D), each on its own, to pre-softmax scores (S, C), differentiably;
-    ``to_words`` leads a number per input (K, I) to one per word read (K, L), and keeps their sum.
+    ``inputs`` (I, D) are the vectors of the words read, or the feature values of a bag of words with D = 1.
+    ``forward`` maps alternatives (S, I, D), each independently, to pre-softmax scores (S, C) and is differentiable.
+    ``to_words`` maps one number per input (K, I) to one per word read (K, L) and keeps the sum.
     """
 
     inputs: Tensor
     forward: Callable[[Tensor], Tensor]
-    to_words: Callable[[Tensor], Tensor] = same
+    to_words: Callable[[Tensor], Tensor] = identity

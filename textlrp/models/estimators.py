@@ -1,8 +1,8 @@
-"""The classifiers as scikit-learn estimators, and ``load``, which returns them: what users import.
+"""The classifiers and ``load`` as users import them: scikit-learn estimators.
 
-Each is the class of the same name in :mod:`textlrp.models`, which can train, predict and explain by itself, with
-scikit-learn's base classes added. Commands that only use a saved model take that class, because scikit-learn takes
-longer to import than a short text takes to explain.
+Each adds scikit-learn's base classes to the class of the same name in :mod:`textlrp.models.cnn`,
+:mod:`textlrp.models.boe` or :mod:`textlrp.models.bow`. Commands that only use a saved model take those classes
+directly, because importing scikit-learn takes longer than explaining a short text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Estimator = TypeVar("Estimator", bound="TextEstimator")
 
 
 class TextEstimator(ClassifierMixin, BaseEstimator, base.TextClassifier):  # type: ignore[misc]
-    """A scikit-learn classifier over strings or Documents."""
+    """A scikit-learn classifier over strings or :class:`Document` objects."""
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -34,9 +34,9 @@ class TextEstimator(ClassifierMixin, BaseEstimator, base.TextClassifier):  # typ
 
 
 def _documented_as(plain: type[Any]) -> Callable[[type[Estimator]], type[Estimator]]:
-    """Give an estimator the docstring and the members of its classifier, for ``help`` and the API reference.
+    """Return a decorator that copies the docstring and the public members of a classifier to its estimator.
 
-    It inherits them anyway, but there they would be names without signatures.
+    The estimator inherits the members anyway, but the API reference would list inherited names without signatures.
     """
 
     def give(estimator: type[Estimator]) -> type[Estimator]:
@@ -64,7 +64,7 @@ class BagOfWordsClassifier(TextEstimator, bow.BagOfWordsClassifier): ...
 
 
 ESTIMATORS: Mapping[str, type[TextEstimator]] = {kind: globals()[entry.classifier] for kind, entry in KINDS.items()}
-"""Each estimator by its short name."""
+"""{short name: estimator}."""
 
 
 def load(
@@ -74,13 +74,24 @@ def load(
     skip: Callable[[str], Any] | None = None,
     trust_pickle: bool = False,
 ) -> TextEstimator | PipelineModel:
-    """Load a saved model from its folder, a bundled one by name, or a scikit-learn pipeline from its file.
+    """Load a saved model.
 
-    Bundled are "20newsgroups-cnn" and "20newsgroups-boe". ``tokenizer`` and ``skip`` give back the functions of a
-    model that was trained with the user's own. A pipeline's file is one that ``skops.io.dump`` wrote (``.skops``,
-    extra ``skops``); ``trust_pickle=True`` also opens a ``.joblib`` or ``.pkl`` file, which can run any code.
-    Raises :class:`ModelError` where the folder or file is missing, damaged, from a newer version or no model, and
-    :class:`OptionError` where ``tokenizer`` or ``skip`` come with a pipeline.
+    Parameters
+    ----------
+    path : str or Path
+        The folder of a saved model, the name of a bundled model ("20newsgroups-cnn" or "20newsgroups-boe"), or the
+        file of a scikit-learn pipeline that ``skops.io.dump`` wrote (``.skops``, extra ``skops``).
+    tokenizer, skip : callable or None, default=None
+        The functions that the model was trained with, if they were your own. They are not stored with the model.
+    trust_pickle : bool, default=False
+        Whether to open the ``.joblib`` or ``.pkl`` file of a pipeline. Such a file can run any code.
+
+    Raises
+    ------
+    ModelError
+        If the folder or file is missing, damaged, not a model, or from a newer version.
+    OptionError
+        If ``tokenizer`` or ``skip`` is passed with a pipeline.
     """
     model = loading.load_classifier(
         path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, class_of=ESTIMATORS.__getitem__

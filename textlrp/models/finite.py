@@ -1,4 +1,4 @@
-"""The one check that scores and relevance are finite numbers, for every kind of model."""
+"""Checks that scores and weights are finite, for every kind of model, and the error if they are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from textlrp.errors import ModelError
 
 RETRAIN = (
-    "The model's weights are too large or not finite: train it again with a lower learning rate, or with more "
+    "The model's weights are too large or not finite. Train it again with a lower learning rate, or with more "
     "smoothing or regularization."
 )
 
@@ -19,7 +19,10 @@ RETRAIN = (
 def check_scores(
     scores: NDArray[Any], classes: Sequence[Any] | NDArray[Any], name: Callable[[int], str]
 ) -> NDArray[Any]:
-    """Return scores (N, C); raise :class:`ModelError` where one is not finite. ``name``: row -> its text."""
+    """Return scores (N, C); raise :class:`ModelError` if one is not finite.
+
+    ``name`` maps a row to the name of its text, for the message.
+    """
     if not np.isfinite(scores).all():
         n = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
         raise not_finite(scores[n], classes, name(n))
@@ -29,17 +32,17 @@ def check_scores(
 def not_finite(
     scores: NDArray[Any], classes: Sequence[Any] | NDArray[Any], name: str, advice: str = RETRAIN
 ) -> ModelError:
-    """The error on the scores (C,) of a text of which one is NaN or infinite."""
+    """Return the error for the scores (C,) of a text if one is NaN or infinite."""
     c = int(np.flatnonzero(~np.isfinite(scores))[0])
     label = classes[c].item() if isinstance(classes, np.ndarray) else classes[c]
     return ModelError(f"scores must be finite; text {name!r} got {scores[c]} for class {label!r}. {advice}")
 
 
 def finite_weights(weights: NDArray[Any], what: str, advice: str) -> NDArray[Any]:
-    """Return weights; raise :class:`ModelError` where some are NaN or infinite, with advice on how to avoid it."""
+    """Return weights; raise :class:`ModelError` if some are NaN or infinite. ``advice`` ends the message."""
     bad = ~np.isfinite(weights)
     if bad.any():
         raise ModelError(
-            f"{what} must be finite; got {weights[bad][0]} in {bad.sum():,} of {weights.size:,} places. {advice}"
+            f"{what} must be finite; got {weights[bad][0]} in {bad.sum():,} of {weights.size:,} numbers. {advice}"
         )
     return weights

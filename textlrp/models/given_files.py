@@ -1,4 +1,4 @@
-"""The files and folders that a run reads, so that no output replaces one of them."""
+"""List the files and folders that a command reads, so that its output cannot replace one of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from textlrp.text.newsgroups import NEWSGROUPS_VARIABLE
 def inputs_of(
     source: str | Path | None, *, models: Iterable[str | Path | None] = (), files: Iterable[str | Path | None] = ()
 ) -> list[Path]:
-    """The files and folders that a command reads: a corpus by name or path, saved models, and other ``files``.
+    """Return the files and folders that a command reads: a corpus by name or path, saved models, and other ``files``.
 
-    Raises :class:`DataError` for a pipe or a device; see :func:`textlrp.files.input_paths.check_regular`.
+    Raises :class:`DataError` for a pipe or a device (:func:`textlrp.files.input_paths.check_regular`), and
+    :class:`ModelError` for a missing model.
     """
     found = [user_path(path) for path in files if path is not None]
     if str(source) == "20newsgroups" and (place := os.environ.get(NEWSGROUPS_VARIABLE)):
@@ -27,7 +28,7 @@ def inputs_of(
         found.append(user_path(source))
     for model in models:
         if model is not None:
-            check_model(model)  # a missing one is found out before torch is imported
+            check_model(model)  # so that a missing model is reported before torch is imported
         found += [Path(model, name) for name in (CONFIG, TENSORS) if model is not None and Path(model, name).exists()]
     for path in found:
         check_regular(path)

@@ -1,4 +1,4 @@
-"""Which class of a model the label of a document names: one answer for predict, report, explain and evaluate."""
+"""Match the labels of documents with the classes of a model, in the same way in every command."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from textlrp.records import Document, Label
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
-_NAMED = 5
+_SHOWN = 5  # labels or classes in a warning
 
 
 class KnownLabels:
-    """The classes of a model by what a label may be written as; counts the labels that are none of them.
+    """Find the class of a label, and count the labels that are not a class.
 
-    A label names the class of the same text, or else the only class of the same number ("1", 1, "1.0").
-    ``known`` and ``unknown`` count the labels that :meth:`class_of` was asked for.
+    A label is the class with the same text, or else the only class with the same number ("1", 1, "1.0").
+    ``known`` and ``unknown`` count the labels passed to :meth:`class_of`.
     """
 
     def __init__(self, classes: Iterable[Any]) -> None:
@@ -34,7 +34,7 @@ class KnownLabels:
         self.unknown: Counter[str] = Counter()
 
     def class_of(self, label: Label) -> Label | None:
-        """The class of a label, as the model has it; None where it is none."""
+        """Return the class of a label as it is in the model; None if the label is not a class."""
         name: str | None = str(label)
         if name not in self._classes:
             number = _number(str(label))
@@ -45,10 +45,10 @@ class KnownLabels:
         self.known += 1
         return self._classes[name]
 
-    def named(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents, each with the class that its label names for a label, if there is one."""
+    def resolve(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Yield the documents; a label that matches a class becomes that class."""
         for document in documents:
-            label = getattr(document, "label", None)  # plain strings are read, too
+            label = getattr(document, "label", None)  # a plain string has no label
             if label is None:
                 yield document
                 continue
@@ -57,18 +57,18 @@ class KnownLabels:
             yield document if same else dataclasses.replace(document, label=found)
 
     def warn(self) -> None:
-        """Tell in one warning how many labels name no class, and which; nothing where all do."""
+        """Warn once about the labels that are not a class, if there are any."""
         if not self.unknown:
             return
         left_out, total = self.unknown.total(), self.known + self.unknown.total()
-        some = ", ".join(map(self._described, (label for label, _ in self.unknown.most_common(_NAMED))))
-        more = f" and {len(self.unknown) - _NAMED:,} more" if len(self.unknown) > _NAMED else ""
-        classes = ", ".join(map(repr, list(self._classes)[:_NAMED])) + (
-            ", ..." if len(self._classes) > _NAMED else ""
+        examples = ", ".join(map(self._described, (label for label, _ in self.unknown.most_common(_SHOWN))))
+        more = f" and {len(self.unknown) - _SHOWN:,} more" if len(self.unknown) > _SHOWN else ""
+        classes = ", ".join(map(repr, list(self._classes)[:_SHOWN])) + (
+            ", ..." if len(self._classes) > _SHOWN else ""
         )
         warnings.warn(
-            f"{left_out:,} of {total:,} labels are not classes of the model: {some}{more}. "
-            f"Its classes are {classes}. These documents do not count in any accuracy.",
+            f"{left_out:,} of {total:,} labels are not classes of the model: {examples}{more}. "
+            f"Its classes are {classes}. Documents with these labels do not count in the accuracy.",
             UserWarning,
             stacklevel=2,
         )

@@ -1,6 +1,6 @@
-"""Load a saved model: everything in its folder is checked before it is used, and nothing is ever unpickled.
+"""Load a saved model. Everything in its folder is checked before it is used, and nothing is unpickled.
 
-Open it for what a model's folder must contain; :mod:`textlrp.models.saving` writes one.
+Open it for what a model folder must contain; :mod:`textlrp.models.saving` writes one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.model_folder import (
     CONFIG,
@@ -54,13 +54,17 @@ def load_classifier(
 ) -> TextClassifier | PipelineModel:
     """Load a model as :func:`textlrp.load` does, without importing scikit-learn for a model that textlrp trained.
 
-    ``class_of`` gives the class of such a model by its short name.
+    ``class_of`` maps the short name of a kind of model to its class.
     """
     if is_pipeline_file(Path(path)):
-        from textlrp.models.pipeline.pipeline_files import load_pipeline  # late: few need it
+        from textlrp.models.pipeline.pipeline_files import load_pipeline  # imported late: few models need it
 
         if tokenizer is not None or skip is not None:
-            raise OptionError("tokenizer= and skip= must be left out with a pipeline, which has its own; got one.")
+            got = "tokenizer" if tokenizer is not None else "skip"
+            raise OptionError(
+                f"{got} must be None for a scikit-learn pipeline, which contains its own; got a function. "
+                f"Leave {got}= out."
+            )
         return load_pipeline(Path(path), trust_pickle=trust_pickle)
     return load_folder(path, tokenizer=tokenizer, skip=skip, class_of=class_of)
 
@@ -74,8 +78,7 @@ def load_folder(
 ) -> TextClassifier:
     """Load a model that textlrp trained, from its folder or by its bundled name.
 
-    Raises as :func:`load_classifier` does, and :class:`ModelError` where the file of a scikit-learn pipeline is
-    named.
+    Raises the errors of :func:`load_classifier`, and :class:`ModelError` for the file of a scikit-learn pipeline.
     """
     check_trained(path)
     folder = model_folder(path)
@@ -88,11 +91,11 @@ def load_folder(
         specs = specs_of(model, len(config["classes"]), words_in(header), shapes_of(config))
         check_tensors(specs, header)
         if config.get("sha256") not in (None, checksum(folder / TENSORS)):
-            raise ModelError(f"{TENSORS} is not the file that was saved (its checksum differs).")
+            raise ModelError(f"{TENSORS} has changed since it was saved (its checksum differs).")
         tensors = load_file(folder / TENSORS)
         _restore(model, config, specs, tensors)
     except FileNotFoundError:
-        raise ModelError(f"{folder} has no {TENSORS}; the folder is incomplete, save the model again.") from None
+        raise ModelError(f"{folder} is incomplete: {TENSORS} is missing. Save the model again.") from None
     except (SafetensorError, OSError, ModelError, DataError) as broken:
         raise damaged(folder, broken) from None
     return model
@@ -101,7 +104,7 @@ def load_folder(
 def _restore(
     model: TextClassifier, config: dict[str, Any], specs: Mapping[str, TensorSpec], tensors: dict[str, NDArray[Any]]
 ) -> None:
-    """Put the fitted attributes back; raises :class:`ModelError` or :class:`DataError` on values that do not fit."""
+    """Set the fitted attributes; raise :class:`ModelError` or :class:`DataError` if values do not fit together."""
     counts = tensors.pop(COUNTS)
     documents = config["vocabulary_documents"]
     check_counts(counts, documents)
@@ -114,7 +117,7 @@ def _restore(
 
 
 def card(path: str | Path) -> dict[str, Any]:
-    """The card a model was saved with; raises :class:`ModelError` like :func:`load_classifier`."""
+    """Return the card of a saved model: command, seed, accuracy. Raises the errors of :func:`load_classifier`."""
     return dict(read_config(model_folder(path)).get("card", {}))
 
 
@@ -125,50 +128,57 @@ def _from_options(
     skip: Callable[[str], Any] | None,
     class_of: Callable[[str], type[TextClassifier]],
 ) -> TextClassifier:
+    """The unfitted model with the options in its config."""
     if config["kind"] not in KINDS:
-        raise ModelError(f"{folder} holds a model of kind {config['kind']!r}; this version knows {', '.join(KINDS)}.")
+        raise ModelError(
+            f"{folder} has a model of unknown kind {config['kind']!r}; this version of textlrp reads "
+            f"{', '.join(KINDS)}. Upgrade textlrp."
+        )
     options = config.get("options")
     if not isinstance(options, dict):
-        raise ModelError(f"{folder / CONFIG} has no options; save the model again.")
+        raise damaged(folder, f"{CONFIG} has no options")
     try:
         options = {name: _loaded_option(stored) for name, stored in options.items()}
-    except (TypeError, ValueError):  # pairs that are none, or a label that is a list
-        raise damaged(folder, f"options in {CONFIG} hold a map that is not one") from None
+    except (TypeError, ValueError):  # "pairs" is not a list of pairs, or a key is a list
+        raise damaged(folder, f"options in {CONFIG} must be lists of pairs where they are maps") from None
     for name, given in (("tokenizer", tokenizer), ("skip", skip)):
         stored = options.get(name)
         if given is not None:
             options[name] = given
         elif isinstance(stored, dict) and isinstance(stored.get("callable"), str):
             raise ModelError(
-                f"{folder} was trained with the function {stored['callable']} as its {name}; "
-                f"pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
+                f"{folder} was trained with the function {stored['callable']} as its {name}, which is not stored. "
+                f"Pass it again: load({str(folder)!r}, {name}={stored['callable'].rpartition(':')[2]})."
             )
     try:
         classifier = class_of(config["kind"])
-        model = classifier(**{**classifier.older_defaults, **options})
+        model = classifier(**{**classifier.legacy_defaults, **options})
         model.check_options()
         _check_training_options(model)
     except TypeError as unknown:
-        raise ModelError(f"{folder / CONFIG} has options this version does not know ({unknown}).") from None
+        raise ModelError(
+            f"{folder / CONFIG} has options that this version of textlrp does not have ({unknown}). Upgrade textlrp."
+        ) from None
     except OptionError as broken:
-        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+        # without its hint, which is for somebody who creates a model
+        raise damaged(folder / CONFIG, str(broken).partition(" Pass ")[0]) from None
     return model
 
 
 def _check_training_options(model: TextClassifier) -> None:
-    """Raise :class:`OptionError` on what ``fit`` alone would refuse."""
+    """Raise :class:`OptionError` for values that otherwise only ``fit`` would refuse."""
     state, weights = model.random_state, model.class_weight
     if state is not None and not (is_whole(state) and 0 <= state < 2**32):
-        raise OptionError(f"random_state must be a whole number from 0 to 2**32 - 1, or None; got {state!r}.")
+        raise OptionError(must_be("random_state", "a whole number from 0 to 2**32 - 1, or None", state))
     if isinstance(weights, dict):
         for weight in weights.values():
             check_positive("class_weight", weight, zero=True)
     elif weights is not None and weights != "balanced":
-        raise OptionError(f"class_weight must be None, 'balanced' or {{label: weight}}; got {weights!r}.")
+        raise OptionError(must_be("class_weight", "None, 'balanced' or {label: weight}", weights))
 
 
 def _loaded_option(stored: Any) -> Any:
-    """The inverse of :func:`textlrp.models.saving.stored_option`; a function stays as its name in a dict."""
+    """The inverse of :func:`textlrp.models.saving.stored_option`; a function stays a dict with its name."""
     if isinstance(stored, dict) and "pairs" in stored:
         return {_loaded_option(key): _loaded_option(value) for key, value in stored["pairs"]}
     return tuple(_loaded_option(entry) for entry in stored) if isinstance(stored, list) else stored

@@ -1,4 +1,8 @@
-"""The folder that a saved model is: ``config.json`` and ``model.safetensors``, written whole or not at all."""
+"""The folder of a saved model: find it, read its ``config.json``, write it completely or not at all.
+
+Open it for the messages about models that are missing, damaged or from a newer version. It does not import torch, so
+that commands refuse a model quickly.
+"""
 
 from __future__ import annotations
 
@@ -15,36 +19,37 @@ from safetensors.numpy import save_file
 from textlrp.errors import DataError, ModelError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import json_text
-from textlrp.files.written_folder import FolderKind, check_folder, folder_beside
-from textlrp.models.schema import LONGEST_CONFIG, damaged, strict_json
+from textlrp.files.written_folder import FolderKind, atomic_folder, check_folder
+from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
 FOLDER_FORMAT = 1
+"""Version of the folder's format; newer ones are refused."""
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
-"""Ends of the names of files that may hold a scikit-learn pipeline."""
+"""File name extensions of scikit-learn pipelines."""
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 
 def check_model_path(folder: Path) -> None:
-    """Raise :class:`ModelError` where reading a model could wait forever: it is, or holds, a pipe or a device."""
+    """Raise :class:`ModelError` for a pipe or a device, or a folder with one: reading it could block forever."""
     with _as_model_error():
         for path in (folder, folder / CONFIG, folder / TENSORS):
             check_regular(path)
 
 
 def bundled() -> list[str]:
-    """Names of the models that come with the package."""
+    """Return the names of the models in the package."""
     return sorted(entry.parent.name for entry in PRETRAINED.glob("*/config.json"))
 
 
 def is_pipeline_file(path: Path) -> bool:
-    """Whether the name of an existing file says that it holds a scikit-learn pipeline."""
+    """Whether this is an existing file with the extension of a scikit-learn pipeline."""
     return path.suffix.lower() in PIPELINE_FILES and path.exists() and not path.is_dir()
 
 
 def model_folder(path: str | Path) -> Path:
-    """The folder of a saved model by its path, or of a bundled one by its name; raises :class:`ModelError`."""
+    """Return the folder of a model, given its path or the name of a bundled one; raise :class:`ModelError`."""
     folder = Path(path)
     check_model_path(folder)
     if folder.is_dir():
@@ -53,74 +58,80 @@ def model_folder(path: str | Path) -> Path:
         return PRETRAINED / str(path)
     if folder.exists():
         raise ModelError(
-            f"{folder} is a file; a model is a folder with config.json and model.safetensors, or a scikit-learn "
-            "pipeline stored by skops.io.dump in a .skops file."
+            f"the model must be a folder with {CONFIG} and {TENSORS}; got the file {folder}. Pass the folder, or a "
+            "scikit-learn pipeline that skops.io.dump wrote to a .skops file."
         )
     names = f", or one of {', '.join(bundled())}" if bundled() else ""
-    raise ModelError(f"no model at {str(path)!r}; give a folder that model.save() or 'textlrp train' wrote{names}.")
+    raise ModelError(f"no model at {str(path)!r}. Pass a folder that model.save() or 'textlrp train' wrote{names}.")
 
 
 def check_model(path: str | Path) -> None:
-    """Raise :class:`ModelError` where there is no model, before anything heavy is imported to load it."""
+    """Raise :class:`ModelError` if there is no model, without importing the packages that load it."""
     if not is_pipeline_file(Path(path)):
         read_config(model_folder(path))
 
 
 def check_trained(path: str | Path, *kinds: str, purpose: str = "") -> None:
-    """As :func:`check_model`, and where it is no model that textlrp trained, or of none of these ``kinds``."""
+    """Raise :class:`ModelError` if there is no model that textlrp trained, or if it is of none of these ``kinds``."""
     if is_pipeline_file(Path(path)):
         raise ModelError(
-            f"{path} is a scikit-learn pipeline, and this needs a model that textlrp trained. Use the pipeline with "
-            "predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
+            f"the model must be one that textlrp trained; got the scikit-learn pipeline {path}. Use the pipeline "
+            "with predict, explain, report or words, or train a model: textlrp train CORPUS --model svm -o MODEL."
         )
     kind = read_config(model_folder(path))["kind"]
     if kinds and kind not in kinds:
-        raise ModelError(f"{purpose} must have a model of kind {' or '.join(kinds)}; got {path}, of kind {kind}.")
+        raise ModelError(
+            f"{purpose} must have a model of kind {' or '.join(kinds)}; got {path}, of kind {kind}. "
+            f"Train one: textlrp train CORPUS --model {kinds[0]} -o MODEL."
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a model's ``config.json`` says; raises :class:`ModelError` where it is missing, damaged or newer."""
+    """Return a model's ``config.json`` as a dict; raise :class:`ModelError` if it is missing, damaged or newer."""
     try:
         check_model_file(folder / CONFIG)
         with (folder / CONFIG).open("rb") as stream:
-            data = stream.read(LONGEST_CONFIG + 1)
+            data = stream.read(MAX_CONFIG_BYTES + 1)
         config = parse_config(data)
     except FileNotFoundError:
-        raise ModelError(f"{folder} is no textlrp model: it has no {CONFIG}.") from None
-    except OSError as broken:
-        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
-    except ValueError as broken:
-        if isinstance(broken, ModelError):
-            raise
-        raise ModelError(f"{folder / CONFIG} is damaged ({broken}); save the model again.") from None
+        raise ModelError(
+            f"{folder} is not a textlrp model: {CONFIG} is missing. Pass a folder that model.save() wrote."
+        ) from None
+    except ModelError:
+        raise
+    except (OSError, ValueError) as broken:
+        raise damaged(folder / CONFIG, broken) from None
     if (
         not isinstance(config, dict)
         or type(config.get("format")) is not int
         or not isinstance(config.get("kind"), str)
     ):
-        raise ModelError(f"{folder} is no textlrp model: its {CONFIG} names no format and kind.")
+        raise ModelError(
+            f"{folder} is not a textlrp model: its {CONFIG} has no format and kind. "
+            "Pass a folder that model.save() wrote."
+        )
     if config["format"] < 1:
         raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
     if config["format"] > FOLDER_FORMAT:
         raise ModelError(
-            f"{folder} was saved by textlrp {config.get('textlrp', '?')} in format {config['format']}; this version "
-            f"reads up to format {FOLDER_FORMAT}. Upgrade textlrp."
+            f"{folder} was saved by a newer version, textlrp {config.get('textlrp', '?')} in format "
+            f"{config['format']}; this version reads formats up to {FOLDER_FORMAT}. Upgrade textlrp."
         )
     return config
 
 
 def parse_config(data: bytes) -> Any:
-    """The value of a ``config.json``; raises ValueError where it is not strict JSON, or too long."""
-    if len(data) > LONGEST_CONFIG:
-        raise ValueError(f"it is longer than {LONGEST_CONFIG} bytes")
+    """Return the value of a ``config.json``; raise ValueError if it is not strict JSON or too long."""
+    if len(data) > MAX_CONFIG_BYTES:
+        raise ValueError(f"it is longer than {MAX_CONFIG_BYTES:,} bytes")
     return strict_json(data)
 
 
 def write_folder(
     target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any], *, force: bool = False
 ) -> None:
-    """Write both files to a folder next to ``target``, which it then replaces; raises :class:`ModelError`."""
-    with _as_model_error(), folder_beside(target, MODEL, mark=False, force=force, parents=True) as beside:
+    """Write both files to a temporary folder and rename it to ``target``; raise :class:`ModelError` on failure."""
+    with _as_model_error(), atomic_folder(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
         config |= {"sha256": checksum(beside / TENSORS)}
         text = json_text(config, indent=2)
@@ -128,15 +139,15 @@ def write_folder(
             parse_config(text.encode())
         except ValueError as broken:  # such as NaN in a card
             raise ModelError(
-                f"{CONFIG} must be valid JSON; {broken}. Change the card, the options or the labels."
+                f"{CONFIG} must be valid JSON: {broken}. Change the card, the options or the labels."
             ) from None
         (beside / CONFIG).write_text(text, encoding="utf-8")
-        # safetensors lets nobody else read its file
+        # safetensors makes its file readable by its owner only: give it the permissions of config.json
         (beside / TENSORS).chmod(stat.S_IMODE((beside / CONFIG).stat().st_mode))
 
 
 def check_replaceable(target: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
-    """Raise :class:`ModelError` where a model cannot be saved, or something else than a model would be lost."""
+    """Raise :class:`ModelError` if a model cannot be saved at ``target``, or would replace other things."""
     with _as_model_error():
         check_folder(target, MODEL, inputs=inputs, force=force, parents=True)
 
@@ -150,7 +161,7 @@ def _as_model_error() -> Iterator[None]:
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder holds a saved model and nothing else: its config names the digest of its tensors."""
+    """Whether a folder contains a saved model and nothing else: its config has the checksum of its tensors."""
     if {each.name for each in folder.iterdir()} != {CONFIG, TENSORS}:
         return False
     try:
@@ -161,10 +172,10 @@ def _is_model(folder: Path) -> bool:
 
 
 MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS}, recognize=_is_model)
-"""A model folder needs no marker: ``config.json`` is one."""
+"""A model folder needs no marker file: ``config.json`` identifies it."""
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,7 +1,7 @@
-"""The kinds of classifier that can be trained, by their short names. Open it to add one.
+"""The kinds of classifier that textlrp trains, by their short names. Open it to add one.
 
-Classes are imported when they are asked for, so that the command line can list the names without torch. A class has a
-twin of the same name in :mod:`textlrp.models.estimators`, with scikit-learn's base classes.
+A class is imported only when it is needed, so that the command line can list the names without importing torch. For
+each class, :mod:`textlrp.models.estimators` has one of the same name with scikit-learn's base classes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """A kind of classifier: its ``module`` within :mod:`textlrp.models`, its class, and what it is in a few words."""
+    """A kind of classifier: its ``module`` in :mod:`textlrp.models`, its class, and ``what`` describes it."""
 
     module: str
     classifier: str
@@ -25,7 +25,7 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "cnn": Kind("cnn", "CNNClassifier", "a convolutional net"),
+        "cnn": Kind("cnn", "CNNClassifier", "a convolutional neural network"),
         "boe": Kind("boe", "BagOfEmbeddingsClassifier", "a bag of embeddings"),
         "svm": Kind("bow", "BagOfWordsClassifier", "a bag of words with a linear SVM"),
     }
@@ -33,7 +33,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 
 def classifier_class(kind: str) -> type[TextClassifier]:
-    """The class of a kind, one of :data:`KINDS`, without scikit-learn's base classes."""
+    """Return the class of a kind, one of :data:`KINDS`, without scikit-learn's base classes."""
     module, name, _ = KINDS[kind]
     found: type[TextClassifier] = getattr(import_module(f"textlrp.models.{module}"), name)
     return found

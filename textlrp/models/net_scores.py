@@ -1,4 +1,7 @@
-"""The scores of a net for many texts, in blocks of like length."""
+"""Compute the scores of a network for many texts, in blocks of similar length.
+
+Letters: N texts, V words, U distinct words of a batch, D embedding dimensions, F features, C classes.
+"""
 
 from __future__ import annotations
 
@@ -16,35 +19,39 @@ from textlrp.text.batches import bucket
 
 
 class Net(Protocol):
-    """A net over word vectors: scores of packed texts, differentiable in vectors and weights."""
+    """A network over word vectors whose scores are differentiable in vectors and weights."""
 
     @property
     def table(self) -> Tensor:
-        """(V + 1, D) word vectors; row 0 is zero."""
+        """Word vectors (V + 1, D); row 0 is zero."""
         ...
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Every other parameter; ``output.bias`` (C,) among them."""
+        """All other parameters, including ``output.bias`` (C,)."""
         ...
 
     def forward(self, vectors: Tensor, packed: Packed, drop: Tensor | None) -> Tensor:
-        """Scores (N, C). ``vectors`` (U, D) of the distinct words; ``drop`` (N, F) multiplies the pooled features."""
+        """Return the scores (N, C).
+
+        ``vectors`` (U, D) are those of the distinct words; ``drop`` (N, F), the dropout mask, multiplies the pooled
+        features.
+        """
         ...
 
     @property
     def features(self) -> int:
-        """F, the number of pooled features."""
+        """Number F of pooled features."""
         ...
 
 
 SCORING_BLOCK = 64
-"""Texts scored together."""
+"""Number of texts scored together."""
 
 
 @torch.no_grad()
 def scores_of(net: Net, texts: Sequence[Ids]) -> NDArray[np.floating]:
-    """Scores (N, C) of texts, in blocks of like length."""
+    """Return the scores (N, C) of texts, given as vocabulary ids."""
     scores = np.zeros((len(texts), len(net.weights["output.bias"])), dtype=net.table.numpy().dtype)
     for rows in bucket([len(ids) for ids in texts], SCORING_BLOCK):
         packed = pack([texts[row] for row in rows])

@@ -1,6 +1,8 @@
-"""Word n-grams as integer keys, and the way from an n-gram back to its words.
+"""Word n-grams as integer keys, and where they occur.
 
-An n-gram of word ids (w1 ... wn), none unknown, has the key ((w1 B + w2) B + w3) ... with B = V + 1.
+An n-gram of word ids (w1 ... wn), none of them unknown, has the key ((w1 B + w2) B + w3) ... with B = V + 1.
+
+Letters: N texts, V words, O occurrences, S alternatives of one text.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ Keys = NDArray[np.int64]
 
 
 class Occurrences(NamedTuple):
-    """Where features occur: parallel arrays, one entry per occurrence."""
+    """Occurrences of features: four parallel arrays (O,).
+
+    The number of the text, the position of the first word, the column of the feature, and its length in words.
+    """
 
     text: Keys
     position: Keys
@@ -27,7 +32,7 @@ class Occurrences(NamedTuple):
 
 
 def word_ngram_keys(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
-    """Keys and start positions of the n-grams of one text; those with an unknown word are left out."""
+    """Return keys and start positions of the n-grams of one text, without those that contain an unknown word."""
     windows = len(ids) - n + 1
     if windows < 1:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -42,16 +47,16 @@ def word_ngram_keys(ids: Ids, n: int, base: int) -> tuple[Keys, Keys]:
 
 
 def frequent_keys(texts: Sequence[Ids], n: int, base: int, min_df: int) -> Keys:
-    """Sorted keys of the n-grams that occur in at least ``min_df`` of the texts."""
+    """Return the sorted keys of the n-grams that are in ``min_df`` or more texts."""
     distinct = [np.unique(word_ngram_keys(ids, n, base)[0]) for ids in texts]
     keys, documents = np.unique(np.concatenate(distinct), return_counts=True)
     return np.asarray(keys[documents >= min_df])
 
 
 def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occurrences:
-    """Every occurrence of a feature; ``tables`` are the sorted keys of the 1-grams, 2-grams, ...
+    """Return all occurrences of features in N texts.
 
-    Columns count through the tables in this order.
+    ``tables`` are the sorted keys of the 1-grams, 2-grams and so on. Columns are numbered in this order.
     """
     found: list[tuple[Keys, Keys, Keys, Keys]] = []
     offset = 0
@@ -70,7 +75,7 @@ def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occu
     return Occurrences(*(np.concatenate(parts).astype(np.int64) for parts in columns))
 
 
-def count_kept(there: NDArray[np.bool_], kind_of: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
-    """(S, kinds) how many of O occurrences of each kind (O,) are ``there`` (S, O)."""
+def count_kept(kept: NDArray[np.bool_], kind_of: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:
+    """Return (S, kinds): how many of O occurrences, of the kinds ``kind_of`` (O,), are ``kept`` (S, O)."""
     one_each = sparse.csr_matrix((np.ones(len(kind_of)), (np.arange(len(kind_of)), kind_of)), (len(kind_of), kinds))
-    return np.asarray(there.astype(np.float64) @ one_each)
+    return np.asarray(kept.astype(np.float64) @ one_each)

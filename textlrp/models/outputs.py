@@ -1,4 +1,4 @@
-"""Which of the outputs of a module of the user's own are the class scores."""
+"""Find the class scores among the outputs of an external torch module."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor
 from textlrp.errors import ModelError, OptionError
 
 LOGITS = "logits"
-"""What an output of class scores is called where outputs have names."""
+"""Name of the output with the class scores, where outputs have names."""
 
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
-"""Outputs by name or position, with their shapes."""
+"""(name or position, shape) of each output."""
 
 
 def named_outputs(result: Any) -> dict[str, Tensor]:
-    """The tensors of real numbers that a module returned, by name or position ("1", or "1.0" inside of another)."""
+    """Return the floating-point tensors of a module's result by name or position ("1", or "1.0" if nested)."""
     if isinstance(result, Tensor):
         return {"": result} if result.is_floating_point() else {}
     parts: list[tuple[str, Any]] = []
@@ -35,38 +35,39 @@ def named_outputs(result: Any) -> dict[str, Tensor]:
 
 
 def choose_output(shapes: Shapes, longer: Shapes | None, classes: int | None) -> str:
-    """The name of the class scores among the outputs for a text and for a ``longer`` one, None where it is unknown.
+    """Return the name of the output with the class scores.
 
-    Class scores do not change their size with the text. ``classes`` is how many there are, where that was given.
-    Raises :class:`OptionError` where several may be meant, :class:`ModelError` where none may.
+    ``shapes`` are the outputs for one text, ``longer`` those for a longer text or None: class scores have the same
+    size for both. ``classes`` is the number of classes, or None if it is unknown. Raises :class:`OptionError` if
+    several outputs may be the class scores, and :class:`ModelError` if none may.
     """
     names = [name for name, _ in shapes]
     if LOGITS in names:
         return LOGITS
     other = dict(longer or shapes)
-    kept = [(name, shape) for name, shape in shapes if other.get(name, shape) == shape]
-    if not kept:
+    fixed = [(name, shape) for name, shape in shapes if other.get(name, shape) == shape]
+    if not fixed:
         changes = "; ".join(f"{shape} and {other[name]}" for name, shape in shapes)
         raise ModelError(
-            f"the module's output changes its size with the text: {changes} for texts of different lengths. It must "
-            "be one score for each class: (1, C)."
+            f"the module's output must have the same size for every text; got {changes} for texts of different "
+            "lengths. Return one score for each class: (1, C)."
         )
     if len(shapes) == 1:
         return names[0]
-    vectors = [(name, shape) for name, shape in kept if _element_count(shape) == max(shape, default=1)]
+    vectors = [(name, shape) for name, shape in fixed if _element_count(shape) == max(shape, default=1)]
     sizes = (classes, 1) if classes == 2 else (classes,)
     fitting = [(name, shape) for name, shape in vectors if _element_count(shape) in sizes]
-    for some in (fitting, vectors, kept):
-        if len(some) == 1:
-            return some[0][0]
+    for candidates in (fitting, vectors, fixed):
+        if len(candidates) == 1:
+            return candidates[0][0]
     raise OptionError(
         f"scores must be the name or position of the class scores among the module's outputs; got None. The module "
-        f"returns {outputs_with_shapes(shapes)}: pass scores={_shown_output(kept[0][0])}, for instance."
+        f"returns {outputs_with_shapes(shapes)}. Pass, for example, scores={_shown_output(fixed[0][0])}."
     )
 
 
 def outputs_with_shapes(shapes: Shapes) -> str:
-    """The outputs with their shapes, for messages."""
+    """Return the outputs with their shapes as text for messages."""
     return ", ".join(f"{_shown_output(name)} {shape}" for name, shape in shapes)
 
 

@@ -1,4 +1,7 @@
-"""Several texts end to end: what a net reads in one step."""
+"""Several texts concatenated without padding: the input of a network.
+
+Letters: N texts, L words of all texts, U distinct words, T words of the longest text.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ from textlrp.text.batches import end_to_end, grid
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """N texts end to end.
+    """N concatenated texts.
 
-    ``words`` (L,) vocabulary ids; ``starts`` (N + 1,) where each text begins. Only what touches the vectors of words
-    numbers the distinct ones: ``distinct`` (U,) vocabulary ids, the first always 0, and ``ids`` (L,) positions in it.
+    ``words`` (L,) are vocabulary ids; text n is ``words[starts[n]:starts[n + 1]]``. ``distinct`` (U,) are the
+    distinct vocabulary ids, the first always 0, and ``ids`` (L,) the position of each word in ``distinct``. The last
+    two are computed when they are first needed.
     """
 
     words: Ids
@@ -39,28 +43,28 @@ class Packed:
         return numbered(self.words)
 
     def texts(self) -> list[Ids]:
-        """The ids (L,) of each text."""
+        """Return the vocabulary ids of each text."""
         return [self.words[start:end] for start, end in pairwise(self.starts.tolist())]
 
     @cached_property
     def lengths(self) -> Ids:
-        """(N,) words per text."""
+        """Number of words of each text (N,)."""
         return self.starts[1:] - self.starts[:-1]
 
     @property
     def longest(self) -> int:
-        """Words of the longest text."""
+        """Number of words of the longest text."""
         return int(self.lengths.max(initial=0))
 
     def padded(self, min_words: int = 1) -> Ids:
-        """(N, T) positions in ``distinct``, filled with 0 at the right; T is ``min_words`` that long."""
+        """Return positions in ``distinct`` (N, T), padded with 0 at the right; T is at least ``min_words``."""
         return grid(self.ids, self.starts, min_words=min_words)
 
     def padded_words(self, min_words: int = 1) -> Ids:
-        """(N, T) vocabulary ids, as :meth:`padded`."""
+        """Return vocabulary ids (N, T), padded with 0 at the right; T is at least ``min_words``."""
         return grid(self.words, self.starts, min_words=min_words)
 
 
 def pack(texts: Sequence[Ids]) -> Packed:
-    """Put texts end to end."""
+    """Concatenate texts, given as vocabulary ids."""
     return Packed(*end_to_end(texts))

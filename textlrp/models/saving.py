@@ -1,8 +1,8 @@
-"""Save a model: a folder with ``config.json`` and ``model.safetensors``; never pickle.
+"""Save a model to a folder with ``config.json`` and ``model.safetensors``, without pickle.
 
-The vocabulary is among the tensors, as UTF-8 bytes. Saved small (``compress=True``), word vectors are 8-bit integers
-with one scale per word, and other weights are half precision. Open it for what is written;
-:mod:`textlrp.models.loading` reads it again.
+The vocabulary is stored among the tensors as UTF-8 bytes. With ``compress=True``, word vectors are stored as 8-bit
+integers with one scale per word, and other weights in half precision. Open it for the format;
+:mod:`textlrp.models.loading` reads it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ def save_model(
     card: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a fitted model to a folder, beside it first and then renamed; an older model there is replaced.
+    """Write a fitted model to the folder ``path`` and return it; an older model there is replaced.
 
-    ``compress`` stores word vectors in 8 bits and other weights in 16. ``card``: anything JSON can hold that
-    a reader should know (command, seed, accuracy). Raises :class:`ModelError` if ``path`` is something else
-    than a model folder; with ``force`` that is moved to a backup name.
+    The model is first written to a temporary folder next to it, so that an interruption leaves no half of a model.
+    ``compress`` stores word vectors in 8 bits and other weights in 16. ``card`` has information about the model that
+    can be stored as JSON, such as command, seed and accuracy. Raises :class:`ModelError` if ``path`` is anything but
+    a model folder; with ``force`` it is renamed to a backup name.
     """
     model.check_fitted()
     target = Path(path)
@@ -64,12 +65,12 @@ def save_model(
             target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
         )
     except (OSError, SafetensorError) as reason:
-        raise ModelError(f"cannot write the model to {str(target)!r}: {reason}.") from None
+        raise ModelError(f"cannot write the model to {str(target)!r}: {reason}. Choose another folder.") from None
     return target
 
 
 def _check_saved(model: TextClassifier, tensors: dict[str, NDArray[Any]]) -> None:
-    """Raise :class:`ModelError` on a model that :func:`textlrp.load` would refuse once these tensors are written."""
+    """Raise :class:`ModelError` for a model that :func:`textlrp.load` would refuse if these tensors were written."""
     shapes = {name: weight.shape for name, weight in model.weights_.items()}
     specs = specs_of(model, len(model.classes_), len(model.vocabulary_), shapes)
     try:
@@ -86,22 +87,23 @@ def _check_saved(model: TextClassifier, tensors: dict[str, NDArray[Any]]) -> Non
 def specs_of(
     model: TextClassifier, classes: int, words: int, shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, TensorSpec]:
-    """The tensors that this model must have; raises :class:`ModelError` where ``shapes`` are others."""
+    """Return the tensors that this model must have; raise :class:`ModelError` if ``shapes`` differ."""
     specs = model.tensor_specs(Sizes(classes, words, shapes))
     check_shapes(specs, shapes)
     return specs
 
 
 def stored_option(value: Any) -> Any:
-    """An option as JSON can hold it; a generator and given vectors are left out."""
+    """Return an option as a value for JSON; None for a ``RandomState`` and for ``Vectors``."""
     if isinstance(value, Path):
         return str(value)
     return None if isinstance(value, (Vectors, np.random.RandomState)) else plain_option(value)
 
 
 def _compressed(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The tensors in the formats of ``compress=True``."""
     stored: dict[str, NDArray[Any]] = {}
-    with np.errstate(over="ignore"):  # what overflows is found by check_values
+    with np.errstate(over="ignore"):  # check_values reports overflows
         for name, weight in weights.items():
             if name == QUANTIZED:
                 scale = np.abs(weight).max(axis=1, keepdims=True) / 127
@@ -115,9 +117,9 @@ def _compressed(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 def expanded(
     tensors: Mapping[str, NDArray[Any]], specs: Mapping[str, TensorSpec], dtype: str
 ) -> dict[str, NDArray[Any]]:
-    """Checked tensors as the model uses them: floating point in its ``dtype``, 8-bit vectors times their scales."""
+    """Return checked tensors as the model uses them: floats in its ``dtype``, 8-bit vectors times their scales."""
     weights: dict[str, NDArray[Any]] = {}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by check_values
+    with np.errstate(over="ignore", invalid="ignore"):  # check_values reports overflows
         for name, spec in specs.items():
             if f"{name}.q8" in tensors:
                 weight = tensors[f"{name}.q8"].astype(np.float32) * tensors[f"{name}.scale"]

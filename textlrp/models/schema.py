@@ -1,4 +1,7 @@
-"""What a saved model promises of its tensors, and checks of its ``config.json``."""
+"""The format of a saved model: shapes of its tensors, strict JSON, and checks of ``config.json``.
+
+Open it for what may be in ``config.json``; :mod:`textlrp.models.tensor_file` checks the tensors.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,16 @@ import numpy as np
 
 from textlrp.errors import ModelError
 
-LONGEST_CONFIG = 16 << 20
-"""Bytes of the largest ``config.json`` that is read."""
-DEEPEST = 50
-"""Levels of nested lists and objects in a JSON file."""
-MOST_DOCUMENTS = 1 << 53
-REACH = 1e15
-"""The largest score, or intermediate value, that the weights of a model may be able to produce.
+MAX_CONFIG_BYTES = 16 << 20
+"""Largest ``config.json`` that is read, in bytes."""
+MAX_DEPTH = 50
+"""Largest number of nested lists and objects in a JSON file."""
+MAX_DOCUMENTS = 1 << 53
+"""Largest number of documents, and largest length of a tensor: exact as a float64."""
+MAX_SCORE = 1e15
+"""Largest score, or intermediate value, that the weights of a model may be able to produce.
 
-float32 ends at 3.4e38; the squares that some rules and methods form of such values are still finite.
+The largest float32 is 3.4e38, so that the squares that some rules and methods compute of such values stay finite.
 """
 STORED_DTYPES: Mapping[str, np.dtype[Any]] = {
     "F16": np.dtype(np.float16),
@@ -33,11 +37,11 @@ STORED_DTYPES: Mapping[str, np.dtype[Any]] = {
     "I32": np.dtype(np.int32),
     "I64": np.dtype(np.int64),
 }
-"""The number formats of stored tensors, by their names in a safetensors header."""
-FLOATS = ("F16", "F32", "F64")
+"""Number formats of stored tensors, by their names in a safetensors header."""
+FLOAT_DTYPES = ("F16", "F32", "F64")
 WORDS, COUNTS = "vocabulary.words", "vocabulary.counts"
 QUANTIZED = "embedding"
-"""The tensor that a compressed model stores as 8-bit integers, with one scale per row."""
+"""Tensor that a compressed model stores as 8-bit integers with one scale per row."""
 
 short_text = reprlib.repr
 
@@ -45,9 +49,9 @@ short_text = reprlib.repr
 class TensorSpec(NamedTuple):
     """What one tensor of a fitted model must be.
 
-    ``integer``: int64 numbers, which may be none at all; otherwise floating point, with every length at least 1.
-    ``layer``: where it is in the forward pass; None for a tensor that does not multiply values (such as a norm).
-    ``inputs``: how many products with its numbers are added up for one value of its layer.
+    ``integer``: an int64 tensor, which may be empty; otherwise floating point with every length at least 1.
+    ``layer``: its number in the forward pass; None for a tensor that does not multiply values (such as a norm).
+    ``inputs``: the number of products with its numbers that are added for one output of its layer.
     """
 
     shape: tuple[int, ...]
@@ -56,8 +60,8 @@ class TensorSpec(NamedTuple):
     inputs: int = 1
 
 
-class Stored(NamedTuple):
-    """What a header says of one tensor."""
+class StoredTensor(NamedTuple):
+    """Number format and shape of one tensor in the header of the file."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -65,14 +69,14 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What the shapes of tensors follow from: C classes, V words, and the ``shapes`` in ``config.json``."""
+    """The sizes that determine the shapes of tensors: C classes, V words, and the ``shapes`` in ``config.json``."""
 
     classes: int
     words: int
     shapes: Mapping[str, tuple[int, ...]]
 
     def length(self, name: str, axis: int) -> int:
-        """A length that only the model's shapes state, such as D; raises :class:`ModelError` if they do not."""
+        """Return a length that only ``shapes`` has, such as D; raise :class:`ModelError` if it is missing."""
         shape = self.shapes.get(name, ())
         if len(shape) <= axis:
             raise ModelError(f"shapes must have {axis + 1} or more lengths for {name!r}; got {short_text(shape)}.")
@@ -83,10 +87,10 @@ class Sizes:
 
 
 def strict_json(data: bytes) -> Any:
-    """The value of a JSON text in UTF-8.
+    """Return the value of a JSON text in UTF-8.
 
-    Raises ValueError for what Python's own reader lets pass or stumbles over: a name twice in one object, NaN and
-    infinity, numbers beyond 64 bits, characters that UTF-8 does not have, more than :data:`DEEPEST` levels.
+    Stricter than Python's own reader. Raises ValueError for a name that is twice in one object, NaN and infinity,
+    numbers beyond 64 bits, lone surrogates, and more than :data:`MAX_DEPTH` levels.
     """
     try:
         value = json.loads(
@@ -101,7 +105,7 @@ def strict_json(data: bytes) -> Any:
     waiting = [(value, 1)]
     while waiting:
         part, depth = waiting.pop()
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ValueError("it is nested too deeply")
         if isinstance(part, str):
             part.encode()  # a lone surrogate raises UnicodeEncodeError, a ValueError
@@ -143,16 +147,21 @@ def _whole(digits: str) -> int:
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Check the types and ranges of everything in a config but the options, which the estimator checks itself."""
-    _must(isinstance(config.get("options"), dict), "options", "an object of the model's options", config)
+    """Raise :class:`ModelError` unless every field of a config has the correct type and range.
+
+    The options are not checked here: the estimator checks them itself.
+    """
+    _check_field(isinstance(config.get("options"), dict), "options", "an object of the model's options", config)
     for name in ("documents", "vocabulary_documents"):
-        _must(_is_count(config.get(name)), name, "a whole number from 0 to 2**53", config)
-    _must(isinstance(config.get("textlrp", ""), str), "textlrp", "the version as a string", config)
-    _must(isinstance(config.get("card", {}), dict), "card", "an object", config)
-    _must(isinstance(config.get("sha256", ""), (str, type(None))), "sha256", "a checksum in hexadecimal", config)
+        _check_field(_is_count(config.get(name)), name, "a whole number from 0 to 2**53", config)
+    _check_field(isinstance(config.get("textlrp", ""), str), "textlrp", "the version as a string", config)
+    _check_field(isinstance(config.get("card", {}), dict), "card", "an object", config)
+    _check_field(
+        isinstance(config.get("sha256", ""), (str, type(None))), "sha256", "a checksum in hexadecimal", config
+    )
     classes = config.get("classes")
     kinds = {type(label) for label in classes} if isinstance(classes, list) else set()
-    _must(
+    _check_field(
         isinstance(classes, list)
         and len(kinds) == 1
         and kinds <= {str, int, bool}
@@ -164,28 +173,31 @@ def check_config(config: Mapping[str, Any]) -> None:
         config,
     )
     shapes = config.get("shapes")
-    _must(isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config)
+    _check_field(
+        isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config
+    )
 
 
-def _must(holds: bool, name: str, what: str, config: Mapping[str, Any]) -> None:
-    if not holds:
-        came = short_text(config[name]) if name in config else "nothing"
-        raise ModelError(f"{name} in config.json must be {what}; got {came}.")
+def _check_field(correct: bool, name: str, what: str, config: Mapping[str, Any]) -> None:
+    if not correct:
+        got = short_text(config[name]) if name in config else "nothing"
+        raise ModelError(f"{name} in config.json must be {what}; got {got}.")
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_DOCUMENTS
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DOCUMENTS
 
 
 def is_shape(value: Any) -> bool:
+    """Whether this is a list of lengths."""
     return isinstance(value, list) and all(map(_is_count, value))
 
 
 def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The shapes of a checked config."""
+    """Return the shapes in a checked config."""
     return {name: tuple(shape) for name, shape in config["shapes"].items()}
 
 
-def damaged(folder: Path, reason: object) -> ModelError:
-    """The one sentence on a folder that does not fit together."""
-    return ModelError(f"{folder} is damaged: {str(reason).rstrip('.')}. Save the model again.")
+def damaged(path: Path, reason: object) -> ModelError:
+    """Return the error for a model folder, or a file in one, that is damaged."""
+    return ModelError(f"{path} is damaged: {str(reason).rstrip('.')}. Save the model again.")

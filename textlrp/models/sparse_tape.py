@@ -1,6 +1,8 @@
-"""The steps of a pipeline's trace that lead relevance from features to words, and what no word stands for.
+"""The trace steps of a pipeline that distribute the relevance of features over words.
 
-Letters: N documents, L tokens read, E features of one document, K targets.
+Relevance that belongs to no word is absorbed: causes ``ignored`` and ``absent`` of the ledger.
+
+Letters: N documents, L tokens read, E features of one document, J features of the model, K targets, C classes.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from textlrp.lrp.trace_steps import Absorbed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ToWords:
-    """Relevance (K, N, E) of features -> (K, N, L) of words; what no word stands for is ``ignored``.
+    """Map relevance (K, N, E) of features to relevance (K, N, L) of words; the rest is absorbed as ``ignored``.
 
-    ``shares`` (N × (L + 1), N × E), CSR, each column adding up to 1; ``shape`` is (N, L).
+    ``shares`` (N × (L + 1), N × E) is a CSR matrix whose columns add up to 1; row L of a document takes what belongs
+    to no word. ``shape`` is (N, L).
     """
 
     name: str
@@ -43,7 +46,7 @@ class ToWords:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Absent:
-    """Takes the relevance of the words that are not there, the first of (K, N, 1 + E) entries, as ``absent``."""
+    """Absorb the relevance of words that are not in the document, entry 0 of (K, N, 1 + E), as ``absent``."""
 
     name: str
     reads: tuple[str]
@@ -56,8 +59,11 @@ class Absent:
 
 
 def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array]:
-    """The entries of ``features`` (N, J), CSR: how many each text has (N,), their values (N, E), and the columns of
-    ``weight`` (C, J) that they meet (N, E, C); both are filled with 0 at the right."""
+    """Return the nonzero entries of ``features`` (N, J), CSR, as dense arrays.
+
+    They are the number of entries of each text (N,), their values (N, E), and the columns of ``weight`` (C, J) that
+    multiply them (N, E, C). The last two are padded with 0 at the right.
+    """
     counts = np.diff(features.indptr)
     inside = np.arange(max(1, counts.max(initial=0))) < counts[:, None]
     values = np.zeros(inside.shape, dtype=features.dtype)
@@ -67,15 +73,18 @@ def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array
     return counts.astype(np.int64), values, weights
 
 
-def joint_shares(shares: Sequence[Any], counts: Array, most: int, longest: int, dtype: str) -> Any:
-    """The shares of each text, (E, L + 1) with the last ignored, as one map (N × (longest + 1), N × most), CSR."""
+def joint_shares(shares: Sequence[Any], counts: Array, max_entries: int, max_words: int, dtype: str) -> Any:
+    """Return the shares (E, L + 1) of all texts as one CSR matrix (N × (max_words + 1), N × max_entries).
+
+    The last column of the shares of a text is what belongs to no word.
+    """
     rows, columns, data = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, dtype)]
-    for n, own in enumerate(shares):
-        entries = own.tocoo()
-        last = own.shape[1] - 1
-        word = np.where(entries.col == last, longest, entries.col)
-        rows.append(n * (longest + 1) + word.astype(np.int64))
-        columns.append(n * most + entries.row.astype(np.int64))
+    for n, of_text in enumerate(shares):
+        entries = of_text.tocoo()
+        last = of_text.shape[1] - 1
+        word = np.where(entries.col == last, max_words, entries.col)
+        rows.append(n * (max_words + 1) + word.astype(np.int64))
+        columns.append(n * max_entries + entries.row.astype(np.int64))
         data.append(entries.data.astype(dtype))
-    shape = (len(counts) * (longest + 1), len(counts) * most)
+    shape = (len(counts) * (max_words + 1), len(counts) * max_entries)
     return sparse.csr_matrix((np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=shape)

@@ -1,4 +1,4 @@
-"""A batch that keeps the character n-grams of its texts."""
+"""A batch with the character n-grams of its texts, for a bag of words that reads characters."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from textlrp.errors import OptionError
 from textlrp.models.char_ngrams import CharOccurrences
 from textlrp.text.batches import Batch
 
-# ---- batches
-
 
 @dataclass(frozen=True, eq=False)
 class SpelledBatch(Batch):
-    """Readings with the character n-grams in them: ``spelled`` (N,)."""
+    """A batch of N texts; ``spelled`` (N,) has the occurrences of character n-grams in each."""
 
     spelled: tuple[CharOccurrences, ...]
 
     def select(self, rows: Sequence[int]) -> SpelledBatch:
-        """Some of the readings, in the order of ``rows``."""
+        """Return the batch of these texts, in the order of ``rows``."""
         return replace(super().select(rows), spelled=tuple(self.spelled[row] for row in rows))
 
 
 def spelled_of(batch: Batch) -> tuple[CharOccurrences, ...]:
-    """(N,) the n-grams of a batch; raises :class:`OptionError` for another model's."""
+    """Return the n-gram occurrences of a batch (N,); raise :class:`OptionError` for a batch of another model."""
     if not isinstance(batch, SpelledBatch):
-        raise OptionError("batch must be what the encode() of this model returns; got another model's batch.")
+        raise OptionError(
+            "batch must be the result of this model's encode(); got a batch of another model. "
+            "Pass model.encode(texts)."
+        )
     return batch.spelled

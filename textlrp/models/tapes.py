@@ -1,4 +1,7 @@
-"""How a model writes the tapes of many batches: what pays off only over many is done here, once."""
+"""Record the traces of many batches: on a device, or with word projections that are computed once and kept.
+
+Open it for how ``explain`` gets its traces and why it becomes faster after some batches.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from textlrp.models.packing import Packed
 from textlrp.text.batches import Batch
 
 Tracer = Callable[[Batch], Trace]
-"""A batch -> the tape of the forward pass."""
+"""A function from a batch to the recorded trace of the forward pass."""
 
 
 def tracer(
@@ -30,14 +33,15 @@ def tracer(
     memory: int = KEPT_BYTES,
     kept: Kept | None = None,
 ) -> Tracer:
-    """What writes the tapes of ``model``, batch after batch, in its own dtype unless another is given.
+    """Return a function that records the traces of ``model``, in its own dtype unless another is given.
 
-    A convolutional net with max pooling keeps the projections of its most frequent words, in at most ``memory``
-    bytes, as soon as it has projected as many words as that: it then has worked at most twice as long as if it had
-    known how much was to come. Those that are ``kept`` already are used from the first batch on. On another
-    ``device`` than the CPU such a net, and no other model, writes its tapes with torch alone.
+    For a convolutional network with max pooling, the projections of the most frequent words are kept in at most
+    ``memory`` bytes. They are computed once the network has projected that number of words in its batches, so that
+    this at most doubles the work, however few batches follow. Projections in ``kept`` are used from the first batch.
+    Such a network, and no other model, can also record its traces on another ``device`` than the CPU, with torch
+    operations.
 
-    Raises :class:`OptionError` on a device that there is not, or that the model cannot use.
+    Raises :class:`OptionError` if the device does not exist or the model cannot use it.
     """
     if device != "cpu":
         return _on_device(model, dtype, device)
@@ -46,7 +50,7 @@ def tracer(
 
 
 def _window_net(model: Classifier, dtype: str | None = None) -> ConvNet | None:
-    """The net of a model that keeps winning windows; None for other models."""
+    """The network of a CNN with max pooling; None for other models."""
     if not has_winning_windows(model):
         return None
     net = model.fitted_net(dtype)
@@ -57,25 +61,30 @@ def _window_net(model: Classifier, dtype: str | None = None) -> ConvNet | None:
 def _on_device(model: Classifier, dtype: str | None, device: str) -> Tracer:
     net = _window_net(model, dtype)
     if net is None:
-        raise OptionError(f"device={device!r} came; only a CNNClassifier with max pooling is explained on one.")
+        raise OptionError(
+            f"device must be 'cpu' unless the model is a CNNClassifier with max pooling; got {device!r}. "
+            "Pass device='cpu'."
+        )
     try:
-        there = moved(net, device)
+        on_device = moved(net, device)
     except (RuntimeError, AssertionError) as problem:
-        said = str(problem).splitlines()[0]
-        raise OptionError(f"device={device!r} came; torch has no such device here ({said}).") from None
-    return lambda batch: there.trace(Packed(batch.words, batch.starts))
+        reason = str(problem).splitlines()[0]
+        raise OptionError(
+            f"device must be a device that torch can use here; got {device!r} ({reason}). Pass device='cpu'."
+        ) from None
+    return lambda batch: on_device.trace(Packed(batch.words, batch.starts))
 
 
 def kept_projections(model: Classifier, memory: int = KEPT_BYTES, allocate: Allocate = np.empty) -> Kept | None:
-    """The projections of the most frequent words of a convolutional net with max pooling; None for other models."""
+    """Return the projections of the most frequent words of a CNN with max pooling; None for other models."""
     net = _window_net(model)
     if net is None:
         return None
     return keep(net.table, net.convolutions, words_kept(net.table, net.convolutions, memory), allocate)
 
 
-def memory_kept(model: Classifier, memory: int = KEPT_BYTES) -> int:
-    """How many bytes :func:`kept_projections` takes."""
+def kept_projection_bytes(model: Classifier, memory: int = KEPT_BYTES) -> int:
+    """Return the number of bytes that :func:`kept_projections` needs."""
     net = _window_net(model)
     if net is None:
         return 0
@@ -83,7 +92,7 @@ def memory_kept(model: Classifier, memory: int = KEPT_BYTES) -> int:
 
 
 class _KeepingTracer:
-    """Counts the words it projects, and keeps projections once that is worth it."""
+    """Count the projected words, and compute projections to keep once that is worth it."""
 
     def __init__(self, net: ConvNet, memory: int, kept: Kept | None) -> None:
         self._net = net if kept is None else replace(net, kept=kept)
@@ -96,7 +105,7 @@ class _KeepingTracer:
         if self._net.kept is None:
             self._batches += 1
             self._projected += len(packed.distinct)
-            if self._batches > 1:  # how many are worth it is not asked for a single batch
+            if self._batches > 1:  # a single batch, such as one text, never keeps projections
                 self._keep_if_worth_it()
         return self._net.trace(packed)
 

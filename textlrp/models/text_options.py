@@ -1,4 +1,7 @@
-"""The options that every text classifier shares, and what they make: reader, vocabulary, class weights, seed."""
+"""The options that all text classifiers share, and what follows from them: reader, vocabulary, class weights, seed.
+
+Open it to add an option to every classifier.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError
-from textlrp.models.options import check_whole, is_whole
+from textlrp.errors import DataError, OptionError, must_be
+from textlrp.models.options import check_flag, check_whole, is_whole
 from textlrp.records import Document
 from textlrp.text.encoding import Reader
 from textlrp.text.scripts import advice, spaceless
@@ -25,13 +28,13 @@ Documents = Sequence[str | Document]
 SkipOption = str | Sequence[str] | Callable[[str], Any]
 Tokenizing = str | Callable[[str], Any]
 ClassWeight = str | dict[Any, float] | None
-WHOLE_RUNS = ("spacy", "words", "treebank")
-"""Tokenizers that read what stands between two spaces as one word, whatever the script."""
+SPACE_TOKENIZERS = ("spacy", "words", "treebank")
+"""Tokenizers that read the characters between two spaces as one word, also in scripts without spaces."""
 TORCH_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class TextOptions:
-    """The options themselves; a classifier sets them in its constructor, unchecked, as scikit-learn wants it."""
+    """The shared options. A classifier sets them unchecked in its constructor, as scikit-learn requires."""
 
     tokenizer: Tokenizing
     lowercase: bool
@@ -45,76 +48,83 @@ class TextOptions:
 
     @abstractmethod
     def _check_options(self) -> None:
-        """Raise :class:`OptionError` on one of the subclass's own options out of its range."""
+        """Raise :class:`OptionError` if an option of the subclass is out of its range."""
 
     def options(self) -> dict[str, Any]:
-        """What the constructor took, by name."""
+        """Return {name: value} of the constructor's parameters."""
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
+    def _hint(self, name: str) -> str:
+        """The end of a message about an option: what to pass."""
+        return f"Pass {name}={signature(type(self)).parameters[name].default!r}, the default."
+
     def reader(self) -> Reader:
-        """The reader of the present options; kept, because it remembers the chunks it has seen."""
+        """Return the reader for the present options; it is cached, because it caches the text chunks it has read."""
         punctuation = bool(getattr(self, "punctuation", False))
         options = (self.tokenizer, self.lowercase, self.skip, self.max_tokens, punctuation)
-        kept: tuple[Any, Reader] | None = self.__dict__.get("_kept_reader")
-        if kept is None or kept[0] != options:
+        cached: tuple[Any, Reader] | None = self.__dict__.get("_cached_reader")
+        if cached is None or cached[0] != options:
             tokenizer, skip = make_tokenizer(self.tokenizer), make_skip(self.skip)
-            kept = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
-            self.__dict__["_kept_reader"] = kept
-        return kept[1]
+            cached = (options, Reader(tokenizer, self.lowercase, skip, self.max_tokens, punctuation))
+            self.__dict__["_cached_reader"] = cached
+        return cached[1]
 
     def check_options(self) -> None:
-        """Raise :class:`OptionError` on an option out of its range."""
+        """Raise :class:`OptionError` if an option is out of its range."""
         if not isinstance(self.dtype, str) or self.dtype not in TORCH_DTYPES:
-            raise OptionError(f"dtype={self.dtype!r} came; 'float32' or 'float64' is wanted.")
-        check_whole("min_df", self.min_df)
+            raise OptionError(must_be("dtype", "'float32' or 'float64'", self.dtype, self._hint("dtype")))
+        check_whole("min_df", self.min_df, hint=self._hint("min_df"))
         for name in ("max_tokens", "max_words"):
-            check_whole(name, getattr(self, name), none="no limit")
-        if not isinstance(self.lowercase, (bool, np.bool_)):
-            raise OptionError(f"lowercase={self.lowercase!r} came; True or False is wanted.")
+            check_whole(name, getattr(self, name), none="no limit", hint=self._hint(name))
+        check_flag("lowercase", self.lowercase, self._hint("lowercase"))
         if not callable(self.skip) and not isinstance(self.skip, (str, Sequence)):
-            raise OptionError(f"skip={self.skip!r} came; names such as ('headers',), a callable, or () is wanted.")
+            raise OptionError(
+                f"skip must be names of parts of a text, a callable, or () to ignore nothing; got {self.skip!r}. "
+                f"{self._hint('skip')}"
+            )
         self.reader()
         self._check_options()
 
     def _seed(self) -> int:
-        """``random_state`` as a number; from None or a ``RandomState`` one is drawn."""
+        """The seed in ``random_state``; drawn at random if that is None or a ``RandomState``."""
         state = self.random_state
         if is_whole(state) and 0 <= state < 2**32:
             return int(state)
         if state is None:
-            return int(np.random.randint(2**31 - 1))  # noqa: NPY002  the generator that scikit-learn takes
+            return int(np.random.randint(2**31 - 1))  # noqa: NPY002  the global generator, as in scikit-learn
         if isinstance(state, np.random.RandomState):
             return int(state.randint(2**31 - 1))
-        raise OptionError(f"random_state={state!r} came; a whole number from 0 to 2**32 - 1, or None, is wanted.")
+        what = "a whole number from 0 to 2**32 - 1, a RandomState or None"
+        raise OptionError(must_be("random_state", what, state, self._hint("random_state")))
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """(C,) as scikit-learn computes them from ``class_weight``; None where all are equal."""
+        """Weights (C,) that scikit-learn computes from ``class_weight``; None if all are equal."""
         if self.class_weight is None:
             return None
-        from sklearn.utils.class_weight import compute_class_weight  # late: see the class
+        from sklearn.utils.class_weight import compute_class_weight  # imported late: only training needs it
 
         try:
             weights = compute_class_weight(self.class_weight, classes=classes, y=classes[codes])
         except (ValueError, TypeError):
-            raise OptionError(
-                f"class_weight={self.class_weight!r} came; None, 'balanced' or {{label: weight}} with labels out of "
-                f"{', '.join(map(repr, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''} is wanted."
-            ) from None
+            labels = f"{', '.join(map(repr, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''}"
+            what = f"None, 'balanced' or {{label: weight}} with labels among {labels}"
+            hint = "Pass class_weight='balanced'."
+            raise OptionError(must_be("class_weight", what, self.class_weight, hint)) from None
         return np.asarray(weights, dtype=np.float64)
 
     def _build_vocabulary(self, words: list[list[str]]) -> Vocabulary:
-        """The words of the training texts; raises :class:`DataError` where ``min_df`` leaves none."""
+        """The vocabulary of the training texts; raises :class:`DataError` if ``min_df`` leaves no word."""
         vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
         if not len(vocabulary):
             raise DataError(
-                f"no word is in min_df={self.min_df} of the {len(words)} texts; lower min_df or bring more texts."
+                f"no word is in min_df={self.min_df} or more of the {len(words)} texts. Lower min_df or add texts."
             )
         return vocabulary
 
     def _warn_of_script(self, documents: Documents) -> None:
-        """Warn, at ``fit``, where the script of the texts needs another option."""
-        if self.tokenizer not in WHOLE_RUNS and self.tokenizer != "auto":
-            return  # a function of the user's, or spaCy's rules for one language
+        """Warn in ``fit`` if the script of the texts needs other options."""
+        if self.tokenizer not in SPACE_TOKENIZERS and self.tokenizer != "auto":
+            return  # the user's own function, or spaCy's rules for one language: chosen on purpose
         texts = (document if isinstance(document, str) else document.text for document in documents)
         language = spaceless(texts)
         if language is not None:

@@ -1,8 +1,9 @@
-"""Our nets as plain torch modules over token ids, and one text as gradient methods need it.
+"""The networks as ordinary torch modules over token ids, and the inputs of gradient methods.
 
-The modules use torch's own layers alone: a second opinion on the closed form, and a net that other tools can read.
+The modules consist of torch's own layers, so that autograd and other tools can read them. Tests compare them with
+the closed form.
 
-Letters: N texts, L words, D embedding dimensions, F filters, C classes, W windows.
+Letters: N texts, L words, D embedding dimensions, F filters, C classes, W windows, J features.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 
 WeightedLayer = TypeVar("WeightedLayer", nn.Linear, nn.Conv1d)
 
-ROUNDING = 64
-"""Windows whose values differ by no more than so many roundings of the largest are equal: the first of them wins."""
+TIE_ROUNDINGS = 64
+"""Windows count as equal if their values differ by at most this many roundings of the largest value."""
 
 
 class PlainConvNet(nn.Module):
-    """The convolutional net out of ``Embedding``, ``Conv1d`` and ``Linear``: ids (N, L) -> scores (N, C).
+    """The convolutional network made of ``Embedding``, ``Conv1d`` and ``Linear``: ids (N, L) -> scores (N, C).
 
-    Id 0 is the unknown word. A text shorter than a window is padded to one window of that width. Where texts of a
-    batch differ in length, pass ``lengths`` (N,): windows never cover what lies behind a text.
+    Id 0 is the unknown word. A text shorter than a window is padded to one window of that width. If the texts of a
+    batch differ in length, pass ``lengths`` (N,), so that no window covers the padding behind a text.
     """
 
     def __init__(self, net: ConvNet) -> None:
@@ -52,18 +53,18 @@ class PlainConvNet(nn.Module):
         self.output = _linear(net.weights["output.weight"], net.weights["output.bias"])
 
     def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Ids (N, L) -> pre-softmax scores (N, C)."""
+        """Return the pre-softmax scores (N, C) of ids (N, L)."""
         return self.from_vectors(self.embedding(ids), lengths)
 
     def from_vectors(self, vectors: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Word vectors (N, L, D) -> pre-softmax scores (N, C)."""
+        """Return the pre-softmax scores (N, C) of word vectors (N, L, D)."""
         across = vectors.transpose(1, 2)
         pooled = [self._pooled(across, width, lengths) for width in self.widths]
         scores: Tensor = self.output(torch.cat(pooled, dim=1))
         return scores
 
     def _pooled(self, vectors: Tensor, width: int, lengths: Tensor | None) -> Tensor:
-        """(N, D, L) -> (N, F)."""
+        """Vectors (N, D, L) -> pooled features (N, F) of one width."""
         missing = max(0, width - vectors.shape[2])
         windows = self.get_submodule(f"conv{width}")(nn.functional.pad(vectors, (0, missing)))
         counts = None if lengths is None else (lengths - width + 1).clamp(min=1)
@@ -77,13 +78,13 @@ class PlainConvNet(nn.Module):
 
 
 def first_of_the_largest(windows: Tensor, inside: Tensor | None = None) -> Tensor:
-    """The largest of W windows (N, F, W) -> (N, F), out of those ``inside``; the first where several are equal.
+    """Return the largest (N, F) of W windows (N, F, W), the first of equal ones; only windows ``inside`` count.
 
-    Convolutions add up the same products in another order at other places, so that windows over the same words are
-    equal but for rounding; the gradient would else go to any of them.
+    A convolution may add the same products in another order at other positions, so that windows over the same words
+    differ by rounding. Without the tolerance the gradient could go to any of them.
     """
     values = windows.detach()
-    slack = values.abs().amax(dim=2, keepdim=True) * (ROUNDING * torch.finfo(values.dtype).eps)
+    slack = values.abs().amax(dim=2, keepdim=True) * (TIE_ROUNDINGS * torch.finfo(values.dtype).eps)
     if inside is not None:
         values = values.masked_fill(~inside, -torch.inf)
     near = values >= values.amax(dim=2, keepdim=True) - slack
@@ -91,9 +92,9 @@ def first_of_the_largest(windows: Tensor, inside: Tensor | None = None) -> Tenso
 
 
 class PlainBagNet(nn.Module):
-    """The bag of embeddings out of ``EmbeddingBag`` and ``Linear``: ids (N, L) -> scores (N, C).
+    """The bag of embeddings made of ``EmbeddingBag`` and ``Linear``: ids (N, L) -> scores (N, C).
 
-    Id 0 is the unknown word and padding. How much each occurrence weighs follows from the ids.
+    Id 0 is the unknown word and padding. The weight of each occurrence is computed from the ids.
     """
 
     idf: Tensor
@@ -105,33 +106,37 @@ class PlainBagNet(nn.Module):
         self.register_buffer("idf", torch.from_numpy(net.idf.copy()))
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Ids (N, L) -> pre-softmax scores (N, C)."""
-        if not ids.shape[1]:  # EmbeddingBag takes no text without a word
+        """Return the pre-softmax scores (N, C) of ids (N, L)."""
+        if not ids.shape[1]:  # EmbeddingBag does not accept texts without words
             ids = ids.new_zeros((len(ids), 1))
         weights = self.occurrence_weights(ids).to(self.bag.weight.dtype)
         scores: Tensor = self.output(self.bag(ids, per_sample_weights=weights))
         return scores
 
     def from_vectors(self, vectors: Tensor, weights: Tensor) -> Tensor:
-        """Word vectors (N, L, D) and the weight of each occurrence (L,) -> pre-softmax scores (N, C)."""
+        """Return the pre-softmax scores (N, C) of word vectors (N, L, D) and the weight of each occurrence (L,)."""
         scores: Tensor = self.output(weights.to(vectors.dtype) @ vectors)
         return scores
 
     def occurrence_weights(self, ids: Tensor) -> Tensor:
-        """(N, L) (1 + ln count) × idf to unit L2 norm over the distinct words of a text, shared among occurrences."""
-        # in numpy, for these are constants: whoever follows the ids through torch is to find the EmbeddingBag alone
+        """Return the weight (N, L) of each occurrence.
+
+        A word weighs (1 + ln count) × idf, scaled to unit L2 norm over the distinct words of its text, and divided
+        equally among its occurrences.
+        """
+        # in numpy, so that a tool that traces the module sees constants and the EmbeddingBag as only use of the ids
         return torch.from_numpy(np.stack([_occurrence_weights(row, self.idf.numpy()) for row in ids.numpy()]))
 
 
 def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-    """Text ``n`` of a batch as the vectors of its words, and the net over them."""
-    wanted = TORCH_DTYPES[dtype or model.dtype]
+    """Return the word vectors of text ``n`` of a batch and the network over them, for gradient methods."""
+    torch_dtype = TORCH_DTYPES[dtype or model.dtype]
     if "subwords" in model.weights_:
         return _subword_point(model, batch, n, dtype)
     ids = torch.from_numpy(batch.text(n).copy())
-    weights = {name: torch.from_numpy(w).to(wanted) for name, w in model.weights_.items() if name != "embedding"}
-    vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(wanted)
-    # a table of the words of this text is enough: the module is asked to start from their vectors
+    weights = {name: torch.from_numpy(w).to(torch_dtype) for name, w in model.weights_.items() if name != "embedding"}
+    vectors = torch.from_numpy(model.weights_["embedding"][ids.numpy()]).to(torch_dtype)
+    # the module starts from word vectors, so that a table with the words of this text is enough
     module = torch_net(model._net(vectors, weights, model.vocabulary_)).requires_grad_(False)
     if isinstance(module, PlainConvNet):
         return InputPoint(vectors, module.from_vectors)
@@ -140,17 +145,17 @@ def net_point(model: NetClassifier, batch: Batch, n: int, *, dtype: str | None =
 
 
 def _subword_point(model: Any, batch: Batch, n: int, dtype: str | None) -> InputPoint:
-    """The same for a bag of embeddings that reads unknown words from their n-grams."""
-    net, (ids,) = model.local_net([batch.text(n)], dtype)
+    """:func:`net_point` for a bag of embeddings that reads unknown words by their n-grams."""
+    net, (ids,) = model.net_for_texts([batch.text(n)], dtype)
     module = PlainBagNet(net).requires_grad_(False)
     occurrences = module.occurrence_weights(torch.from_numpy(ids)[None])[0]
     return InputPoint(net.table[torch.from_numpy(ids)], lambda vectors: module.from_vectors(vectors, occurrences))
 
 
 def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-    """Text ``n`` of a batch as its tf-idf values that are not zero, (J, 1), and the linear layer over them.
+    """Return the nonzero TF-IDF values (J, 1) of text ``n`` of a batch and the linear layer, for gradient methods.
 
-    A feature's share is given to the words as LRP gives it: equally over its occurrences, and over their words.
+    ``to_words`` distributes the share of a feature as LRP does: equally over its occurrences, then over their words.
     """
     route, output = model.trace(batch.select([n]), dtype=dtype).steps
     assert isinstance(route, Routing)
@@ -172,11 +177,12 @@ def bow_point(model: BagOfWordsClassifier, batch: Batch, n: int, *, dtype: str |
 
 
 def torch_net(net: Any) -> PlainConvNet | PlainBagNet:
+    """Return a network of textlrp as an ordinary torch module."""
     return PlainBagNet(net) if isinstance(net, BagNet) else PlainConvNet(net)
 
 
 def _occurrence_weights(ids: NDArray[np.int64], idf: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(L,) for one text."""
+    """The weight (L,) of each occurrence of a word in one text."""
     words, occurrence, counts = np.unique(ids, return_inverse=True, return_counts=True)
     weights = (1 + np.log(counts)) * idf[words]
     norm = np.sqrt((weights**2).sum()) or 1.0
@@ -188,6 +194,9 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def _filled(layer: WeightedLayer, weight: Tensor, bias: Tensor) -> WeightedLayer:
-    """A layer made without numbers, so that torch's own generator stays as it was, with copies of these."""
+    """The layer with copies of these weights.
+
+    It was created on the "meta" device, without random numbers, so that torch's global generator does not advance.
+    """
     layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
     return layer

@@ -1,8 +1,8 @@
-"""The training loop of the nets: only the vectors of the words in a batch are touched.
+"""The training loop of the neural classifiers.
 
-AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith & Topin 2019), word dropout (Iyyer et
-al. 2015), label smoothing, a moving average of the weights (Polyak & Juditsky 1992), early stopping on
-held-out training texts. Everything random comes from one seed.
+AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith & Topin 2019), word dropout (Iyyer et al. 2015),
+label smoothing, a moving average of the weights (Polyak & Juditsky 1992), and early stopping on held-out training
+texts. A step updates only the vectors of the words in its batch. All randomness comes from one seed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from textlrp.models.packing import Ids, pack
 from textlrp.models.subword_table import SubwordTable
 
 LOGGER = logging.getLogger(__name__)
-"""Gets one line at level INFO after the first epoch: how long the training takes."""
+"""Logs one line at level INFO after the first epoch: how long the training takes."""
 
-WORTH_SAYING = 2.0
-"""Seconds of training left from which the expected time is logged."""
+MIN_LOGGED_SECONDS = 2.0
+"""The expected time is logged if at least this many seconds of training remain."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How a net is trained; see the estimators for the meaning of each number."""
+class TrainingPlan:
+    """Options of the training loop; :class:`textlrp.CNNClassifier` documents each."""
 
     max_epochs: int
     batch_size: int
@@ -51,7 +51,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened: accuracy on held-out texts after each epoch (empty without any), and the epoch kept."""
+    """Record of a training run.
+
+    ``held_out`` is the number of held-out texts, ``accuracies`` the accuracy on them after each epoch (empty without
+    held-out texts), and ``kept_epoch`` the epoch, counted from 1, whose weights the model has.
+    """
 
     held_out: int
     accuracies: tuple[float, ...]
@@ -63,19 +67,19 @@ def train(
     texts: Sequence[Ids],
     codes: NDArray[np.int64],
     class_weights: Tensor | None,
-    plan: Plan,
+    plan: TrainingPlan,
     seed: int,
     subwords: SubwordTable | None = None,
 ) -> History:
-    """Train ``net`` in place and leave the best weights seen in it.
+    """Train ``net`` in place and leave the best weights in it.
 
-    ``texts`` N of (L,) ids, ``codes`` (N,) classes. Ctrl-C ends the training and keeps the best so far.
-    With ``subwords``, word vectors are those of the net's table plus the means of their n-grams', which are left in
-    the table in the end.
+    ``texts`` are N arrays of ids (L,), ``codes`` (N,) the classes. With ``subwords``, the vector of a word is its row
+    in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C ends
+    the training and keeps the best weights so far; before the first epoch is complete it raises KeyboardInterrupt.
     """
     loop = _Loop(net, texts, codes, class_weights, plan, seed, subwords)
     accuracies: list[float] = []
-    best, kept, best_state = -1.0, 0, loop.averages
+    best, best_epoch, best_state = -1.0, 0, loop.averages
     started = time.perf_counter()
     with progress_bar() as progress:
         task = progress.add_task("training", total=plan.max_epochs * loop.steps_per_epoch, note="")
@@ -86,31 +90,33 @@ def train(
                 if epoch == 1:
                     _log_expected_time(time.perf_counter() - started, plan.max_epochs)
                 if not len(loop.held_out):
-                    kept, best_state = epoch, loop.averaged()
+                    best_epoch, best_state = epoch, loop.averaged()
                     continue
                 accuracies.append(loop.accuracy())
                 progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
-                if accuracies[-1] >= best:  # of equals the later: the schedule has cooled further
-                    best, kept, best_state = accuracies[-1], epoch, loop.averaged()
-                elif epoch - kept >= plan.patience:
+                if accuracies[-1] >= best:  # of equal accuracies the later epoch: its learning rate was lower
+                    best, best_epoch, best_state = accuracies[-1], epoch, loop.averaged()
+                elif epoch - best_epoch >= plan.patience:
                     break
         except KeyboardInterrupt:
-            if kept == 0:
+            if best_epoch == 0:
                 raise
             warnings.warn(
-                f"training was interrupted; the weights of epoch {kept} are kept.", UserWarning, stacklevel=4
+                f"training was interrupted; the model has the weights of epoch {best_epoch}.",
+                UserWarning,
+                stacklevel=4,
             )
-    loop.put(best_state)
+    loop.restore(best_state)
     if subwords is not None:
         net.table.add_(subwords.means())
-    return History(len(loop.held_out), tuple(accuracies), kept)
+    return History(len(loop.held_out), tuple(accuracies), best_epoch)
 
 
 def _log_expected_time(seconds: float, epochs: int) -> None:
-    """Log how long the epochs after the first take at most; ``seconds`` is the time of the first."""
+    """Log an upper bound of the remaining time; ``seconds`` is the duration of the first epoch."""
     left = seconds * (epochs - 1)
-    if left >= WORTH_SAYING:
-        LOGGER.info("epoch 1 of at most %d took %.1f s; at most about %s more", epochs, seconds, _duration(left))
+    if left >= MIN_LOGGED_SECONDS:
+        LOGGER.info("epoch 1 of at most %d took %.1f s; at most about %s remain", epochs, seconds, _duration(left))
 
 
 def _duration(seconds: float) -> str:
@@ -126,7 +132,7 @@ class _Loop:
         texts: Sequence[Ids],
         codes: NDArray[np.int64],
         class_weights: Tensor | None,
-        plan: Plan,
+        plan: TrainingPlan,
         seed: int,
         subwords: SubwordTable | None,
     ) -> None:
@@ -151,10 +157,11 @@ class _Loop:
         return state if self.subwords is None else state | {"subwords": self.subwords.table}
 
     def averaged(self) -> dict[str, Tensor]:
-        """A copy of the averaged weights."""
+        """Return a copy of the averaged weights."""
         return {name: value.clone() for name, value in self.averages.items()}
 
-    def put(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Copy ``state`` into the network."""
         with torch.no_grad():
             for name, value in self._state().items():
                 value.copy_(state[name])
@@ -162,6 +169,7 @@ class _Loop:
             weight.requires_grad_(False)
 
     def epoch(self) -> Iterator[None]:
+        """Train on all texts in random order; yield after each step."""
         order = self.rng.permutation(self.training)
         for begin in range(0, len(order), self.plan.batch_size):
             self._train_on(order[begin : begin + self.plan.batch_size])
@@ -210,34 +218,35 @@ class _Loop:
 
     @torch.no_grad()
     def _average(self, steps: int) -> None:
-        memory = min(MEMORY**steps, (1 + self.step) / (10 + self.step))
+        # the second term lets the first steps outweigh the random initial weights
+        decay = min(AVERAGE_DECAY**steps, (1 + self.step) / (10 + self.step))
         for name, value in self._state().items():
-            self.averages[name].lerp_(value, 1 - memory)
+            self.averages[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
     def accuracy(self) -> float:
-        """Accuracy of the averaged weights on the held-out texts."""
+        """Return the accuracy of the averaged weights on the held-out texts."""
         now = {name: value.clone() for name, value in self._state().items()}
-        self.put(self.averages)
+        self.restore(self.averages)
         if self.subwords is not None:
             self.net.table.add_(self.subwords.means())
         texts = [self.texts[row] for row in self.held_out]
-        right = (scores_of(self.net, texts).argmax(axis=1) == self.codes[self.held_out]).mean()
-        self.put(now)
+        accuracy = (scores_of(self.net, texts).argmax(axis=1) == self.codes[self.held_out]).mean()
+        self.restore(now)
         for weight in self.net.weights.values():
             weight.requires_grad_(True)
-        return float(right)
+        return float(accuracy)
 
 
-MEMORY = 0.998
-"""What the moving average keeps of itself at each step."""
+AVERAGE_DECAY = 0.998
+"""Decay of the moving average of the weights per step."""
 
 AVERAGE_EVERY = 4
-"""Steps between two updates of the moving average."""
+"""Number of steps between two updates of the moving average."""
 
 
 def one_cycle(done: float) -> float:
-    """The learning rate at a fraction ``done`` of the training, relative to its peak at 0.3."""
+    """Return the learning rate after a fraction ``done`` of the training, relative to its peak at 0.3."""
     if done < 0.3:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
     return (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
@@ -246,7 +255,10 @@ def one_cycle(done: float) -> float:
 def hold_out(
     codes: NDArray[np.int64], fraction: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions to train on and positions held out, ``fraction`` of each class; a class keeps at least one."""
+    """Split the texts: positions to train on, and held-out positions, ``fraction`` of each class.
+
+    At least one text of each class remains for training.
+    """
     held: list[NDArray[np.int64]] = []
     for code in np.unique(codes):
         members = rng.permutation(np.flatnonzero(codes == code))

@@ -1,4 +1,4 @@
-"""The fingerprint of a trained classifier: it changes with anything that the scores depend on."""
+"""The fingerprint of a trained classifier: a hash that changes with everything that the scores depend on."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 
 class _Fingerprint(NamedTuple):
-    """A fingerprint's ``digits``, and the fitted objects and options that they are of."""
+    """A cached fingerprint: its ``digits``, and the fitted objects and options that it was computed from."""
 
     fitted: tuple[Any, ...]
     options: dict[str, Any]
     digits: str
 
     def is_of(self, fitted: tuple[Any, ...], options: dict[str, Any]) -> bool:
-        """Whether these are the very objects, and equal options."""
+        """Whether these are the same objects and equal options."""
         same = len(fitted) == len(self.fitted) and all(map(is_, fitted, self.fitted))
         return same and options == self.options
 
 
 def fingerprint_of(model: TextClassifier) -> str:
-    """Twelve hexadecimal digits: a hash of weights, vocabulary, classes and ``scoring_options``.
+    """Return a hash of weights, vocabulary, classes and ``scoring_options``: twelve hexadecimal digits.
 
-    The hash is computed once and kept while the fitted attributes are the same objects and the options equal.
+    The hash is cached while the fitted attributes are the same objects and the options are equal.
     """
     options = {name: plain_option(getattr(model, name)) for name in sorted(model.scoring_options)}
     fitted = (model.vocabulary_, model.classes_, *(model.weights_[name] for name in sorted(model.weights_)))
-    kept: _Fingerprint | None = model.__dict__.get("_kept_fingerprint")
-    if kept is None or not kept.is_of(fitted, options):
-        kept = _Fingerprint(fitted, options, _digest(model, options))
-        model.__dict__["_kept_fingerprint"] = kept
-    return kept.digits
+    cached: _Fingerprint | None = model.__dict__.get("_cached_fingerprint")
+    if cached is None or not cached.is_of(fitted, options):
+        cached = _Fingerprint(fitted, options, _digest(model, options))
+        model.__dict__["_cached_fingerprint"] = cached
+    return cached.digits
 
 
 def _digest(model: TextClassifier, options: Mapping[str, Any]) -> str:

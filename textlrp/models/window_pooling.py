@@ -1,4 +1,7 @@
-"""Pooling over the windows of a convolution, with its gradient, without building the windows."""
+"""Pooling over the windows of a convolution, and its gradient, without building the windows. Used in training.
+
+Letters: N texts, U distinct words, H width, F filters.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from textlrp.models.packing import Packed
 
 
 class WindowMax(torch.autograd.Function):
-    """(U, H × F) projections -> (N, F) largest windows."""
+    """Max pooling: word projections (U, H × F) -> largest windows (N, F), without the bias."""
 
     @staticmethod
     def forward(ctx: Any, projections: Tensor, packed: Packed, width: int) -> Tensor:
@@ -31,7 +34,7 @@ class WindowMax(torch.autograd.Function):
 
 
 class WindowMean(torch.autograd.Function):
-    """(U, H × F) projections and (F,) bias -> (N, F) mean over time of the ReLU."""
+    """Mean pooling: word projections (U, H × F) and bias (F,) -> mean (N, F) of the ReLU over all windows."""
 
     @staticmethod
     def forward(ctx: Any, projections: Tensor, bias: Tensor, packed: Packed, width: int) -> Tensor:
@@ -42,7 +45,7 @@ class WindowMean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         projections, bias, packed, width = ctx.saved
-        on_words, bias_landed = mean_kernels.scatter_means(
+        on_words, on_bias = mean_kernels.scatter_means(
             gradients[0].contiguous().numpy(), projections, bias, packed.ids, packed.starts, width
         )
-        return torch.from_numpy(on_words), torch.from_numpy(bias_landed), None, None
+        return torch.from_numpy(on_words), torch.from_numpy(on_bias), None, None

@@ -1,4 +1,7 @@
-"""Scores of texts from which words go, one after another, or to which they come back.
+"""Scores of texts while words are masked, removed or inserted one after another.
+
+Open it for deletion and insertion curves and for occlusion: the scores after each step, computed fast where the model
+allows it.
 
 Letters: N texts, L words read, S steps, C classes.
 """
@@ -24,51 +27,55 @@ from textlrp.text.batches import Batch, end_to_end
 Change = Literal["zero", "insert", "remove", "single"]
 """What a step does to a word.
 
-``zero``: its vector becomes zero, its position stays. ``insert``: all vectors are zero at first, and it comes back.
-``remove``: it goes, and its neighbors close up. ``single``: as ``zero``, but from the whole text each time.
+``zero``: its vector becomes zero, and the other words keep their positions. ``insert``: all vectors are zero at the
+start, and each step restores one. ``remove``: the word is deleted, and its neighbors become adjacent. ``single``: as
+``zero``, but each step starts from the complete text.
 """
 
-FEATURES_TOGETHER = 1 << 24
-"""Pooled features that are held at once."""
-WORDS_TOGETHER = 1 << 18
-"""Words of the alternatives that are scored at once, where every step is a forward pass of its own."""
+MAX_POOLED_FEATURES = 1 << 24
+"""Largest number of pooled features in memory at a time."""
+MAX_WORDS = 1 << 18
+"""Largest number of words scored together if every step needs its own forward pass."""
 
 Positions = Sequence[NDArray[np.int64]]
 
 
 def path_scores(
-    model: Classifier, batch: Batch, steps: Positions, *, change: Change = "zero", whole_passes: bool = False
+    model: Classifier, batch: Batch, steps: Positions, *, change: Change = "zero", full_forward_passes: bool = False
 ) -> list[NDArray[Any]]:
-    """For each of N texts, its scores before the first and after each of its own S steps: (S + 1, C).
+    """Return for each of N texts its scores (S + 1, C) before the first and after each of its S steps.
 
-    ``steps[n]`` are positions among the words read of text n, in the order they change. A :class:`CNNClassifier` with
-    max pooling adds up again only the windows that meet a word; every other model, and ``remove``, takes a forward
-    pass for each step, and so does any with ``whole_passes``.
+    ``steps[n]`` are positions among the words read of text n, in the order in which they change. A
+    :class:`CNNClassifier` with max pooling recomputes only the windows that contain the changed word. Other models,
+    ``change="remove"`` and ``full_forward_passes=True`` need a forward pass for each step.
     """
-    if whole_passes or change == "remove" or not has_winning_windows(model):
+    if full_forward_passes or change == "remove" or not has_winning_windows(model):
         return _by_passes(model, batch, steps, change)
     found: list[NDArray[Any]] = []
-    for some in _runs_of_texts([len(own) + 1 for own in steps], FEATURES_TOGETHER // sum(model.shape()[1])):
-        found += _by_windows(model, batch.select(some), [steps[n] for n in some], change)
+    for rows in _runs_of_texts(
+        [len(each) + 1 for each in steps], MAX_POOLED_FEATURES // sum(model.widths_and_filters()[1])
+    ):
+        found += _by_windows(model, batch.select(rows), [steps[n] for n in rows], change)
     return found
 
 
-def _runs_of_texts(sizes: Sequence[int], most: int) -> Iterator[range]:
-    """Texts in their order, cut where their sizes would go beyond ``most``; one alone may."""
-    begin, held = 0, 0
+def _runs_of_texts(sizes: Sequence[int], max_size: int) -> Iterator[range]:
+    """Ranges of consecutive texts whose sizes add up to at most ``max_size``; a single text may be larger."""
+    begin, total = 0, 0
     for n, size in enumerate(sizes):
-        if n > begin and held + size > most:
+        if n > begin and total + size > max_size:
             yield range(begin, n)
-            begin, held = n, 0
-        held += size
+            begin, total = n, 0
+        total += size
     if sizes:
         yield range(begin, len(sizes))
 
 
 def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> list[NDArray[Any]]:
+    """The scores of a CNN with max pooling: only windows that contain a changed word are computed again."""
     net: ConvNet = model.fitted_net()
     packed = Packed(batch.words, batch.starts)
-    step_starts = np.concatenate([[0], np.cumsum([len(own) for own in steps])]).astype(np.int64)
+    step_starts = np.concatenate([[0], np.cumsum([len(each) for each in steps])]).astype(np.int64)
     flat = np.concatenate([np.zeros(0, np.int64), *steps]).astype(np.int64)
     vectors = net.table[torch.from_numpy(packed.distinct)]
     pooled = []
@@ -84,40 +91,39 @@ def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> l
 
 
 def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> list[NDArray[Any]]:
+    """The scores of any model, by one forward pass for each step."""
     found = []
-    for n, own in enumerate(steps):
-        keep = _kept(int(batch.lengths[n]), own, change)
-        together = max(1, WORDS_TOGETHER // max(1, keep.shape[1]))
-        pieces = [keep[begin : begin + together] for begin in range(0, len(keep), together)]
-        if change == "remove":
-            found.append(np.concatenate([_closed_up_scores(model, batch, n, piece) for piece in pieces]))
-        else:
-            found.append(np.concatenate([kept_scores(model, batch, n, piece) for piece in pieces]))
+    for n, of_text in enumerate(steps):
+        keep = _kept(int(batch.lengths[n]), of_text, change)
+        size = max(1, MAX_WORDS // max(1, keep.shape[1]))
+        blocks = [keep[begin : begin + size] for begin in range(0, len(keep), size)]
+        scores = _removed_scores if change == "remove" else masked_scores
+        found.append(np.concatenate([scores(model, batch, n, block) for block in blocks]))
     return found
 
 
-def kept_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-    """Scores (S, C) of text n with the words left in it where ``keep`` (S, L) is True; others are zero vectors."""
+def masked_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the scores (S, C) of S alternatives of text n; words with ``keep`` (S, L) False become zero vectors."""
     if isinstance(model, TextClassifier):
-        return model.thinned_scores(batch, n, keep)
+        return model.scores_when_masked(batch, n, keep)
     return model.scores(batch.select([n] * len(keep)), keep=keep)
 
 
-def _kept(length: int, own: NDArray[np.int64], change: Change) -> NDArray[np.bool_]:
-    """(S + 1, L) which words are there before the first step and after each."""
-    gone = np.zeros((len(own) + 1, length), dtype=bool)
-    gone[np.arange(1, len(own) + 1), own] = True
+def _kept(length: int, steps: NDArray[np.int64], change: Change) -> NDArray[np.bool_]:
+    """Which words are in the text (S + 1, L) before the first step and after each."""
+    changed = np.zeros((len(steps) + 1, length), dtype=bool)
+    changed[np.arange(1, len(steps) + 1), steps] = True
     if change == "single":
-        return ~gone
-    gone = np.logical_or.accumulate(gone, axis=0)
-    return gone if change == "insert" else ~gone
+        return ~changed
+    changed = np.logical_or.accumulate(changed, axis=0)
+    return changed if change == "insert" else ~changed
 
 
-def _closed_up_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-    """Scores (S, C) of text n with the words that are kept side by side."""
+def _removed_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    """The scores (S, C) of S alternatives of text n without the words whose ``keep`` (S, L) is False."""
     if isinstance(model, TextClassifier):
-        return model.closed_up_scores(batch, n, keep)
+        return model.scores_when_removed(batch, n, keep)
     alternatives = batch.select([n] * len(keep))
     words, starts = end_to_end([ids[kept] for ids, kept in zip(alternatives.texts(), keep, strict=True)])
-    # what the batch says of tokens stays as it was: scores do not ask
+    # the tokens of the batch stay unchanged, although words are missing: scores do not use them
     return model.scores(replace(alternatives, words=words, starts=starts))

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from textlrp.files.kinds import PAGE, PAGE_MARK
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 from textlrp.records import Status
 from textlrp.reports.marks import TextRun
 from textlrp.text.invisible import control_symbol
@@ -30,7 +30,7 @@ def write_page(page: str, path: str | Path, *, force: bool = False) -> None:
 
     With ``force`` a file that is not a page of textlrp is moved to a backup name, such as ``page.html.bak1``.
     """
-    with written_beside(path, PAGE, force=force) as beside:
+    with atomic_file(path, PAGE, force=force) as beside:
         beside.write_text(page, encoding="utf-8", newline="\n")
 
 

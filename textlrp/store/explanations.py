@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from textlrp.explanation import Explanation
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 from textlrp.store.columns import about_of
 from textlrp.store.file_formats import format_of, stored_files
 from textlrp.store.parquet_file import explanations_of_rows
@@ -28,7 +28,7 @@ def write(explanations: Explanation | Iterable[Explanation], path: str | Path, *
     :class:`DataError` for another suffix and for numbers that are not finite in float32.
     """
     kind, write_to, _ = format_of(Path(path))
-    with written_beside(path, kind, force=force) as beside:
+    with atomic_file(path, kind, force=force) as beside:
         write_to(checked_float32(explanations), beside)
     return Path(path)
 

@@ -1,6 +1,7 @@
-"""The cheapest way to place words one after another, by dynamic programming.
+"""Choose one place for each of several strings, in order and at the lowest total cost, by dynamic programming.
 
-Letters: M strings, O places that one string may have, Q units of the text (characters or words).
+:mod:`textlrp.text.placing` computes the possible places and their costs. Open this module for the algorithm.
+Letters: M strings, O possible places of one string, Q units of the text (characters or words).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from textlrp.arrays import IntArray
 
 LEFT_OUT = 1 << 24
-"""The cost of one stretch of the text that is left out. Costs below it only decide between equals."""
+"""The cost of one gap, a range of the text that no string covers. Lower costs only break ties."""
 NEVER = 1 << 60
+"""The cost of an impossible choice."""
 
 
 class Choices(NamedTuple):
-    """The places of one string, in order: ``begins`` and ``ends`` (O,) in units of the text, and their ``costs``."""
+    """The possible places of one string, sorted: ``begins`` and ``ends`` (O,) in units of the text, and ``costs``."""
 
     begins: IntArray
     ends: IntArray
@@ -30,10 +32,12 @@ class Choices(NamedTuple):
 
 
 def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArray[np.bool_]]:
-    """The cheapest choice of one place for each of M strings, in order, out of ``size`` units; it must exist.
+    """Choose one place for each of M strings in a text of ``size`` units. A valid choice must exist.
 
-    Returns the number of the place chosen for each, and where another one is as cheap.
+    Returns the index of the chosen place of each string, and for each string (M,) whether another place has equally
+    many gaps.
     """
+    # so_far: the lowest cost of all strings up to and including each place; to_come: of all strings after it
     so_far: list[IntArray] = []
     for number, (begins, _, costs) in enumerate(choices):
         if number == 0:
@@ -62,7 +66,7 @@ def best_of_all(choices: Sequence[Choices], size: int) -> tuple[list[int], NDArr
 
 
 def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[list[int], NDArray[np.bool_]]:
-    """As :func:`best_of_all`, but a string may stay without a place (-1): each place is ``worth`` so much."""
+    """Choose places as :func:`best_of_all` does, but a string may get none (-1). Each place saves ``worth``."""
     valued = [Choices(begins, ends, costs - worth) for begins, ends, costs in choices]
     so_far = _sweep(valued, size)
     turned = [Choices((size - ends)[::-1], (size - begins)[::-1], costs[::-1]) for begins, ends, costs in valued]
@@ -73,32 +77,32 @@ def best_of_some(choices: Sequence[Choices], size: int, worth: int) -> tuple[lis
 
 
 def passages(choices: Sequence[Choices]) -> tuple[list[int], NDArray[np.bool_]]:
-    """Places for strings that repeat what was read elsewhere: passages without a gap, each as long as possible.
+    """Choose places for strings that a function repeats: passages without a gap, each as long as possible.
 
-    Returns the number of the place chosen for each, -1 for a string without one, and where another one fits as well.
+    Returns the index of the chosen place of each string (-1 for none), and whether another place fits as well (M,).
     """
     chosen, unsure = [-1] * len(choices), np.zeros(len(choices), dtype=bool)
     number = 0
     while number < len(choices):
-        ways: list[tuple[int, ...]] = [(at,) for at in range(len(choices[number].begins))]
+        paths: list[tuple[int, ...]] = [(at,) for at in range(len(choices[number].begins))]
         length = 1
-        while ways and number + length < len(choices):
+        while paths and number + length < len(choices):
             before, after = choices[number + length - 1], choices[number + length]
             next_at = {begin: at for at, begin in enumerate(after.begins.tolist())}
-            ends = [(way, int(before.ends[way[-1]])) for way in ways]
-            longer = [(*way, next_at[end]) for way, end in ends if end in next_at]
+            ends = [(path, int(before.ends[path[-1]])) for path in paths]
+            longer = [(*path, next_at[end]) for path, end in ends if end in next_at]
             if not longer:
                 break
-            ways, length = longer, length + 1
-        if ways:
-            chosen[number : number + length] = ways[0]
-            unsure[number : number + length] = len(ways) > 1
+            paths, length = longer, length + 1
+        if paths:
+            chosen[number : number + length] = paths[0]
+            unsure[number : number + length] = len(paths) > 1
         number += length
     return chosen, unsure
 
 
 def _sweep(choices: Sequence[Choices], size: int) -> list[IntArray]:
-    """The least cost up to and with each place, where strings before it may stay without one."""
+    """Return the lowest cost up to and including each place, if the strings before it may have no place."""
     reached = np.full(size + 1, NEVER, dtype=np.int64)
     reached[0] = 0
     found = []
@@ -113,7 +117,7 @@ def _sweep(choices: Sequence[Choices], size: int) -> list[IntArray]:
 def _cheapest_path(
     choices: Sequence[Choices], so_far: Sequence[IntArray], totals: Sequence[IntArray], best: int
 ) -> tuple[list[int], NDArray[np.bool_]]:
-    """The first of the cheapest ways, and where there are others that cost no stretch more."""
+    """Return the first of the cheapest choices, and for which strings another place has equally many gaps."""
     chosen, unsure = [], np.zeros(len(choices), dtype=bool)
     end, cost = 0, 0
     for number, (begins, ends, costs) in enumerate(choices):

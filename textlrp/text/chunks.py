@@ -1,7 +1,7 @@
-"""Where the stretches of text lie that a tokenizer cuts each by itself.
+"""Split texts into chunks that a tokenizer can split into tokens independently.
 
-A chunker takes N texts at once, because the flat arrays of a block of texts cost hardly more than those of one.
-Letters in shapes: N texts, M chunks of all of them.
+A chunker takes N texts together, because numpy handles a block of texts in about the time of one. Open this module
+to change what counts as a chunk. Letters in shapes: N texts, M chunks of all texts together.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from textlrp.arrays import IntArray
 from textlrp.text.invisible import code_points
 
 _LAST_KNOWN = 0x3000
-"""The ideographic space, the last character that is whitespace: tables of characters end here."""
+"""The ideographic space, the last whitespace character of Unicode. Tables of characters end here."""
 
 
 CharacterNumbers: TypeAlias = NDArray[np.unsignedinteger[Any]]
 
 
 class Chunks(NamedTuple):
-    """The M chunks of N texts: their ``strings``, ``starts`` (M,) int32 in their own text, and ``sizes`` (N,) int64,
-    how many each text has. A chunk may be empty: it has no tokens.
+    """The M chunks of N texts. A chunk may be empty; it then has no tokens.
+
+    ``strings`` are the chunks, ``starts`` (M,) int32 their offsets in the text that contains them, and ``sizes`` (N,)
+    int64 the number of chunks of each text.
     """
 
     strings: list[str]
@@ -40,7 +42,7 @@ Chunker: TypeAlias = Callable[[Sequence[str]], Chunks]
 
 
 def by_pattern(pattern: re.Pattern[str]) -> Chunker:
-    """Chunks are what a regular expression finds in a text."""
+    """Return a chunker for which the matches of a regular expression are the chunks."""
 
     def chunks(texts: Sequence[str]) -> Chunks:
         found = [list(pattern.finditer(text)) for text in texts]
@@ -52,18 +54,18 @@ def by_pattern(pattern: re.Pattern[str]) -> Chunker:
 
 
 def by_whitespace(joins: Iterable[tuple[str, str]], longest: int) -> Chunker:
-    """Chunks are stretches without whitespace, those of more than ``longest`` characters in pieces.
+    """Return a chunker that splits at white space; strings longer than ``longest`` characters are split further.
 
-    Two stretches around a single blank stay one chunk where a pair of tokens in ``joins`` could link them, told
-    by the first token's last character and the second token.
+    Two strings around a single blank stay one chunk if a pair of tokens in ``joins`` could be around that blank.
+    The test uses only the last character of the first token and the whole second token.
     """
     links = _Links(joins)
 
     def chunks(texts: Sequence[str]) -> Chunks:
-        # no chunk reaches over the newline between two texts
+        # the newline between two texts ends every chunk
         whole = "\n".join(texts)
         numbers = _character_numbers(whole)
-        strings, starts, ends = _stretches(whole, numbers, longest)
+        strings, starts, ends = _split_at_space(whole, numbers, longest)
         _link(whole, strings, starts, ends, links.find(whole, numbers, starts, ends))
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         begins = np.cumsum(lengths + 1) - (lengths + 1)
@@ -74,37 +76,38 @@ def by_whitespace(joins: Iterable[tuple[str, str]], longest: int) -> Chunker:
 
 
 class _Links:
-    """Which stretches hang together with the one behind them."""
+    """Finds the strings that form one chunk with the next string."""
 
     def __init__(self, joins: Iterable[tuple[str, str]]) -> None:
         seconds = defaultdict(set)
         for first, second in joins:
             seconds[first[-1]].add(second)
         self._seconds = {last: tuple(sorted(tokens)) for last, tokens in seconds.items()}
-        # a bit for letters and one for all else: after a letter few characters can follow, and most blanks are there
+        # a fast filter on the characters around a blank, with one bit for letters and one for other characters:
+        # most blanks follow a letter, and few tokens can follow there
         self._before = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
-        self._behind = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
+        self._after = np.zeros(_LAST_KNOWN + 2, dtype=np.uint8)
         for last, tokens in self._seconds.items():
             kind = 1 if last.isalnum() else 2
             self._before[min(ord(last), _LAST_KNOWN + 1)] |= kind
             for token in tokens:
-                self._behind[min(ord(token[0]), _LAST_KNOWN + 1)] |= kind
+                self._after[min(ord(token[0]), _LAST_KNOWN + 1)] |= kind
 
     def find(self, text: str, numbers: CharacterNumbers, starts: IntArray, ends: IntArray) -> list[int]:
-        """The positions of these stretches."""
+        """Return the indices of these strings; ``starts`` and ``ends`` (M,) are their offsets in ``text``."""
         single = np.flatnonzero(starts[1:] - ends[:-1] == 1)
         blanks = ends[single]
-        kinds = self._before[_known(numbers[blanks - 1])] & self._behind[_known(numbers[blanks + 1])]
+        kinds = self._before[_known(numbers[blanks - 1])] & self._after[_known(numbers[blanks + 1])]
         maybe = np.flatnonzero(kinds)
         return [
-            stretch
-            for stretch, blank in zip(single[maybe].tolist(), blanks[maybe].tolist(), strict=True)
+            index
+            for index, blank in zip(single[maybe].tolist(), blanks[maybe].tolist(), strict=True)
             if text[blank] == " " and text.startswith(self._seconds.get(text[blank - 1], ()), blank + 1)
         ]
 
 
-def _stretches(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list[str], IntArray, IntArray]:
-    """The stretches without whitespace, where each starts, and where it ends."""
+def _split_at_space(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list[str], IntArray, IntArray]:
+    """Split a text at white space, and long strings further; return the strings, their starts and their ends."""
     strings = text.split()
     if not strings:
         return [], np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -121,16 +124,16 @@ def _stretches(text: str, numbers: CharacterNumbers, longest: int) -> tuple[list
 
 
 def _link(text: str, strings: list[str], starts: IntArray, ends: IntArray, links: list[int]) -> None:
-    """Make each stretch of ``links`` (positions, in order) one with the stretch behind it, which is left empty."""
+    """Join each string of ``links`` (sorted indices) with the next string, which becomes empty, in place."""
     first = last = -1
-    for stretch in links:
-        first = first if stretch == last else stretch
-        last = stretch + 1
+    for index in links:
+        first = first if index == last else index
+        last = index + 1
         strings[first], strings[last] = text[starts[first] : ends[last]], ""
 
 
 def _character_numbers(text: str) -> CharacterNumbers:
-    """(characters,) the number of each character in Unicode, in a byte each where that is enough."""
+    """Return the code point of each character (characters,), in one byte each if that is enough."""
     try:
         return np.frombuffer(text.encode("latin-1"), np.uint8)
     except UnicodeEncodeError:
@@ -138,7 +141,7 @@ def _character_numbers(text: str) -> CharacterNumbers:
 
 
 def _known(numbers: CharacterNumbers) -> CharacterNumbers:
-    """Numbers as places in a table of the characters up to ``_LAST_KNOWN`` and one place for all others."""
+    """Turn code points into indices of a table that ends at ``_LAST_KNOWN``, plus one entry for all others."""
     return numbers if numbers.itemsize == 1 else np.minimum(numbers, _LAST_KNOWN + 1)
 
 

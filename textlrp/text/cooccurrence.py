@@ -1,7 +1,7 @@
-"""First word vectors from the training texts alone: positive pointwise mutual information, then SVD.
+"""Initial word vectors from the training texts: positive pointwise mutual information (PPMI), then SVD.
 
-Levy, Goldberg, Dagan 2015 (TACL 3): PPMI with context smoothing 0.75, the factor U S^0.5. Repeatable: one
-seed, no racing threads.
+Levy, Goldberg, Dagan 2015 (TACL 3): PPMI with context smoothing 0.75; the vectors are U S^0.5. The result is
+deterministic for a given ``random_state``. Open this module to change how vectors are initialized without a file.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 SMOOTHING = 0.75
+"""The exponent of the context counts."""
 LONGEST_TEXT = 1000
-"""Words of a text that are counted; a few endless posts would otherwise dominate."""
+"""Number of words of each text that are counted. Otherwise a few very long posts would dominate."""
 
 
 def ppmi_vectors(
     texts: Sequence[NDArray[np.int64]], words: int, *, dimensions: int, window: int = 10, random_state: int = 0
 ) -> NDArray[np.float64]:
-    """Word vectors (V + 1, D); row 0, the unknown word, is zero, as is that of a word without company.
+    """Compute word vectors (V + 1, D). Row 0 (unknown words) and the rows of words without neighbors are zero.
 
-    ``texts`` N of (L,) ids 0..V with V = ``words``. Pairs up to ``window`` words apart count with
-    1 / sqrt(distance). Fewer than D dimensions of a small corpus are filled with zeros.
+    ``texts`` are N arrays (L,) of ids 0..V, with V = ``words``. Pairs up to ``window`` words apart are counted with
+    the weight 1 / sqrt(distance). If the corpus is too small for D dimensions, the others are zero.
     """
     counts = cooccurrences(texts, words, window)
     table = np.zeros((words + 1, dimensions))
     rank = min(dimensions, words)
     if counts.nnz and rank:
-        from sklearn.utils.extmath import randomized_svd  # late: only training needs it
+        from sklearn.utils.extmath import randomized_svd  # imported here because only training needs it
 
         left, strengths, _ = randomized_svd(ppmi(counts), rank, n_iter=3, random_state=random_state)
         table[:, :rank] = left * np.sqrt(strengths)
@@ -39,7 +40,11 @@ def ppmi_vectors(
 
 
 def cooccurrences(texts: Sequence[NDArray[np.int64]], words: int, window: int) -> Any:
-    """Symmetric weighted counts (V + 1, V + 1) as a sparse matrix; unknown words only keep the distance."""
+    """Return symmetric weighted counts (V + 1, V + 1) as a sparse matrix.
+
+    Unknown words are not counted, but they do count for the distance of the words around them.
+    """
+    # unknown words between two texts, so that no pair reaches from one text into the next
     gap = np.zeros(window, dtype=np.int64)
     line = np.concatenate([part for ids in texts for part in (ids[:LONGEST_TEXT], gap)])
     total = sparse.csr_matrix((words + 1, words + 1), dtype=np.float64)
@@ -52,7 +57,7 @@ def cooccurrences(texts: Sequence[NDArray[np.int64]], words: int, window: int) -
 
 
 def ppmi(counts: Any) -> Any:
-    """max(0, ln(p(w, c) / (p(w) p(c)^0.75))) of a sparse count matrix, the context's share smoothed."""
+    """Return max(0, ln(p(w, c) / (p(w) p(c)))) of a sparse count matrix, with p(c) proportional to count(c)^0.75."""
     pairs = counts.tocoo()
     sums = np.asarray(counts.sum(axis=1)).ravel()
     contexts = sums**SMOOTHING

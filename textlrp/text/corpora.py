@@ -1,4 +1,8 @@
-"""Corpora: documents in a fixed order with labels, from 20 Newsgroups, the sample posts, or the user's files."""
+"""Load a corpus (documents with labels) from 20 Newsgroups, the sample posts, or the user's files.
+
+Open this module for the loading functions of the public API. The readers of each file format are in
+:mod:`textlrp.text.formats`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from textlrp.files.input_paths import check_regular, readable_name, user_path
 from textlrp.records import Document, Label, Ranges
 from textlrp.text.formats import layout_of
 from textlrp.text.newsgroups import (
-    ARCHIVE_WANTED,
+    ARCHIVE_HINT,
     NEWSGROUPS_VARIABLE,
     Subset,
     archived_posts,
@@ -29,10 +33,10 @@ from textlrp.text.skip import Skip, make_skip
 
 
 class Corpus:
-    """Documents in a fixed order, with the short names that training needs.
+    """Documents in a fixed order, with properties for training such as ``texts`` and ``labels``.
 
-    Iterating streams the documents from their source, anew each time and in constant memory where
-    the source is a file; ``len`` counts them that way. The properties read all of them once and keep them.
+    Each iteration reads the documents from their source again, in constant memory if the source is a file. ``len``
+    counts them in this way. The properties read all documents once and keep them in memory.
     """
 
     def __init__(self, source: Callable[[], Iterator[Document]], *, name: str) -> None:
@@ -66,26 +70,26 @@ class Corpus:
 
     @property
     def texts(self) -> list[str]:
-        """The N texts, untouched."""
+        """The N texts, unchanged."""
         return [document.text for document in self.documents]
 
     @property
     def labels(self) -> list[Label | None]:
-        """The N labels; None where a document has none."""
+        """The N labels; None for a document without a label."""
         return [document.label for document in self.documents]
 
     @property
     def ids(self) -> list[str]:
-        """The N names of the documents."""
+        """The N document ids."""
         return [document.id for document in self.documents]
 
     @property
     def label_names(self) -> list[Label]:
-        """The C distinct labels in scikit-learn's order; raises :class:`DataError` if they are of several kinds."""
+        """The C distinct labels in scikit-learn's order; raises :class:`DataError` if their types differ."""
         labels = {type(label): label for label in self.labels if label is not None}
         if len(labels) > 1:
             some = " and ".join(repr(label) for label in labels.values())
-            raise DataError(f"the labels of {self.name} are of several kinds ({some}); make them all text.")
+            raise DataError(f"the labels of {self.name} must all have the same type; got {some}. Make them all text.")
         return sorted({label for label in self.labels if label is not None})
 
     def __repr__(self) -> str:
@@ -94,13 +98,14 @@ class Corpus:
 
 
 def load_20newsgroups(subset: Subset = "train", path: str | Path | None = None, *, remove: Skip = ()) -> Corpus:
-    """20 Newsgroups, by-date version: 11,314 posts to train and 7,532 to test, sorted by group and number.
+    """Load 20 Newsgroups, by-date version: 11,314 training posts and 7,532 test posts, sorted by group and number.
 
-    ``path`` is the official ``20news-bydate.tar.gz`` or the folder it unpacks to; without it
-    ``$TEXTLRP_20NEWS`` is taken, and without that scikit-learn's own cache or download (the one place
-    where a pickle is opened: by scikit-learn, of its own making). Ids read ``sci.med/59000``.
-    ``remove`` marks ``"headers"``, ``"footers"``, ``"quotes"`` or a function's ranges in ``Document.skip``;
-    the texts stay whole. Raises :class:`DataError` if the posts cannot be had.
+    ``path`` is the official ``20news-bydate.tar.gz`` or its unpacked folder; the default is ``$TEXTLRP_20NEWS``. If
+    neither is given, the posts come from scikit-learn's cache or download. That is the only place where a pickle is
+    opened: scikit-learn opens a file that it wrote itself. Ids have the form ``sci.med/59000``.
+    ``remove`` marks ``"headers"``, ``"footers"``, ``"quotes"`` or the ranges of a function in ``Document.skip``; the
+    texts stay unchanged. Raises :class:`DataError` if the posts cannot be found or downloaded, :class:`OptionError`
+    for an unknown ``subset`` or ``remove``.
     """
     parts, skip = parts_of(subset), make_skip(remove)
     given = path if path is not None else os.environ.get(NEWSGROUPS_VARIABLE) or None
@@ -112,14 +117,14 @@ def load_20newsgroups(subset: Subset = "train", path: str | Path | None = None, 
         folders = tuple(f"20news-bydate-{part}" for part in parts)
         posts = list((unpacked_posts if place.is_dir() else archived_posts)(place, folders))
         if not posts:
-            raise DataError(f"{place} holds no posts in {' and '.join(folders)}; {ARCHIVE_WANTED}.")
+            raise DataError(f"{place} contains no posts in {' and '.join(folders)}. {ARCHIVE_HINT}.")
     return _corpus(partial(iter, sorted(posts, key=group_and_number)), skip, f"20newsgroups-{subset}")
 
 
 def load_sample_posts(subset: Subset = "train", *, remove: Skip = ()) -> Corpus:
-    """A small corpus written for this project in the manner of 20 Newsgroups: the same 20 groups, a few posts each.
+    """Load a small corpus written for this project in the style of 20 Newsgroups: 20 groups with 13 posts each.
 
-    ``remove`` is that of :func:`load_20newsgroups`. Raises :class:`DataError` if the posts are not installed.
+    ``remove`` is as in :func:`load_20newsgroups`. Raises :class:`DataError` if the posts are not installed.
     """
     parts, skip = parts_of(subset), make_skip(remove)
     folder = _sample_folder()
@@ -140,35 +145,39 @@ def load_corpus(
     max_row_length: int | None = None,
     skip: Skip = (),
 ) -> Corpus:
-    """A CSV, TSV, text, JSON or Parquet file (by suffix; all but Parquet also ``.gz``), or a folder of class folders.
+    """Load a CSV, TSV, text, JSON or Parquet file, or a folder of class folders.
 
-    A ``.json`` or ``.jsonl`` file holds one object a line, or one array of objects; a ``.txt`` file one text a line,
-    or fastText's ``__label__class text``. A file in UTF-16 or UTF-32 with a byte order mark is read as such.
-    Quotes in a tab-separated file are characters unless a field needs them (it contains a tab, a line end or a
-    doubled quote) or all names of the header are quoted.
+    The suffix of a file determines its format; all but Parquet may also be packed (``.csv.gz``).
+    A ``.json`` or ``.jsonl`` file contains one object per line, or one array of objects. A ``.txt`` file contains one
+    text per line, or fastText's ``__label__class text``. In a folder, each subfolder is a class and each file a text.
+    A file in UTF-16 or UTF-32 with a byte order mark is recognized. Quotes in a tab-separated file are characters,
+    unless a field needs them (it contains a tab, a line end or a doubled quote) or all names in the header have them.
 
-    ``text``, ``label`` and ``id`` name columns. Left out, the text is the column ``text`` (else ``content``,
-    ``body``, ``message`` or the only one of strings), the label ``label`` (else ``category``, ``class``,
-    ``target``, else None), the id ``id`` (else the row's number from 1). In a folder each folder is a class,
-    each file a text. A missing label becomes None; labels of CSV stay strings. ``skip`` fills ``Document.skip``.
-    ``delimiter`` is the character between fields, ``header`` says whether the first row names the columns, and
-    ``columns`` names those of a file without such a row, in order ("label,text"). Left out, the delimiter and a
-    missing header are told from the first rows where that is certain; a warning says what was found.
-    ``max_row_length`` is the longest row in characters, 100 million unless given; a longer one ends the reading
-    before it fills the memory. Blanks at the edges of labels are removed, with a warning.
-    Iterating streams the file. Raises :class:`DataError` naming file and row for what cannot be read: at once
-    for the file, its columns and its first row, and on the way for the others.
+    - ``text``, ``label`` and ``id`` are names of columns. The default text is the column ``text``, else ``content``,
+      ``body``, ``message``, or the only column of strings. The default label is ``label``, else ``category``,
+      ``class`` or ``target``, else None. The default id is ``id``, else the number of the row from 1.
+    - ``delimiter`` is the character between fields. ``header`` is whether the first row contains the column names.
+      ``columns`` are the names for a file without a header, in order ("label,text"). If these are left out, another
+      delimiter and a missing header are detected from the first rows if that is certain, with a warning.
+    - ``max_row_length`` is the maximum length of a row in characters (default: 100 million). Reading stops at a
+      longer row before it fills the memory.
+    - ``skip`` fills ``Document.skip``.
+
+    A missing label becomes None. Labels of CSV files stay strings. White space at the edges of labels is removed,
+    with a warning. Iterating streams the file. Raises :class:`DataError`, with the file and row, for what cannot be
+    read: immediately for the file, its columns and its first row, and during iteration for the other rows. Raises
+    :class:`OptionError` for options that do not fit the file.
     """
     path = user_path(path)
     check_regular(path)
     layout = layout_of(delimiter, header, columns, max_row_length)
     if not path.exists():
-        raise DataError(f"{path} does not exist; a corpus is one of {FILE_TYPES}.")
+        raise DataError(f"file not found: {path}. Pass one of {FILE_TYPES}.")
     if path.is_dir():
         if text or label or id or delimiter or columns or header is not None:
             raise OptionError(
-                f"{path} is a folder: it has no columns, so text=, label=, id=, delimiter=, header= and columns= "
-                "must be left out."
+                f"{path} is a folder and has no columns. Leave out text=, label=, id=, delimiter=, header= "
+                "and columns=."
             )
         records: Callable[[], Iterable[Record]] = partial(
             read_folder, path, encoding=encoding, max_length=layout.max_row_length
@@ -177,7 +186,7 @@ def load_corpus(
         records = partial(read_table, path, Columns(text, label, id), layout=layout, encoding=encoding)
     corpus = _corpus(records, make_skip(skip), readable_name(path.resolve().name))
     if next(iter(corpus), None) is None:
-        raise DataError(f"{path} holds no texts; a corpus is one of {FILE_TYPES}.")
+        raise DataError(f"{path} contains no texts. Pass one of {FILE_TYPES} with at least one text.")
     return corpus
 
 
@@ -198,4 +207,4 @@ def _sample_folder() -> Path:
     for folder in (installed, checkout):
         if folder.is_dir():
             return folder
-    raise DataError(f"the sample posts are missing, neither {installed} nor {checkout} is there; reinstall textlrp.")
+    raise DataError(f"the sample posts are missing: found neither {installed} nor {checkout}. Reinstall textlrp.")

@@ -1,4 +1,4 @@
-"""Rows of JSON and JSON lines."""
+"""Read the rows of JSON and JSON lines files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from typing import Any
 
 from textlrp.errors import DataError
 from textlrp.text.opening import Lines, open_text, too_long
-from textlrp.text.row_layout import Columns, FoundColumns, FoundRow, Layout, came, column_list, resolve_columns
+from textlrp.text.row_layout import (
+    Columns,
+    FoundColumns,
+    FoundRow,
+    Layout,
+    column_list,
+    resolve_columns,
+    row_place,
+    shown_value,
+)
 from textlrp.text.surrogates import has_surrogate, without_surrogates
 
-# ---- JSON
 
-
-def json_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
-    """JSON lines, or one array of objects."""
+def json_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
+    """Read a file of JSON lines, or of one JSON array of objects. The first object determines the columns."""
     columns: FoundColumns | None = None
     with open_text(path, encoding, errors, newline="\n") as file:
         is_array = file.read(1 << 12).lstrip().startswith("[")
@@ -30,11 +37,12 @@ def json_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors
                 continue
             if columns is None:
                 columns = resolve_columns(
-                    [(name, isinstance(value, str)) for name, value in row.items()], wanted, place
+                    [(name, isinstance(value, str)) for name, value in row.items()], requested, place
                 )
             if columns.text not in row:
-                lacks = f"{place} has no {columns.text!r}; it has {column_list(list(row))}."
-                yield FoundRow(place, number, wrong=lacks)
+                fields = column_list(list(row))
+                wrong = f"{place}: {columns.text!r} is missing; the fields are {fields}. Fill it in or drop the row."
+                yield FoundRow(place, number, wrong=wrong)
                 continue
             yield FoundRow(
                 place, number, row[columns.text], row.get(columns.label or "label"), row.get(columns.id or "id")
@@ -42,13 +50,13 @@ def json_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors
 
 
 def _objects(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
-    """The place and the object of each line, or what is wrong with it."""
+    """Yield the place and the object of each line, or the error if the line has no object."""
     lines = Lines(file, path, limit)
     for raw in lines:
         lines.begin_row()
         if raw.isspace():
             continue
-        place = f"{path}, line {lines.number}"
+        place = f"line {lines.number} ({path})"
         try:
             yield place, json_object(raw, place)
         except DataError as wrong:
@@ -56,55 +64,59 @@ def _objects(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[tuple[s
 
 
 def _array(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
-    """The place and the object of each element of an array, one at a time."""
+    """Yield the place and the object, or the error, of each element of an array, in constant memory."""
     decode = json.JSONDecoder().raw_decode
-    held, number, opened, ended, reason = "", 0, False, False, "it breaks off"
+    buffer, number, opened, ended, reason = "", 0, False, False, "it ends early"
     while True:
-        if held and not (opened and number == 0):
-            held = held[1:].lstrip() if held[0] == ("," if opened else "[") else held
+        if buffer and not (opened and number == 0):
+            buffer = buffer[1:].lstrip() if buffer[0] == ("," if opened else "[") else buffer
             opened = True
-        if held.startswith("]"):
+        if buffer.startswith("]"):
             return
-        place, end = f"{path}, row {number + 1}", 0
+        place, end = row_place(path, number + 1), 0
         try:
-            _, end = decode(held)
+            _, end = decode(buffer)
         except (ValueError, RecursionError) as error:
             reason = str(error)
-        if end and (end < len(held) or ended):
+        # an element at the end of the buffer may continue in the file: 12 may be the start of 123
+        if end and (end < len(buffer) or ended):
             number += 1
             try:
-                yield place, json_object(held[:end], place)
+                yield place, json_object(buffer[:end], place)
             except DataError as wrong:
                 yield place, wrong
-            held = held[end:].lstrip()
+            buffer = buffer[end:].lstrip()
             continue
         if ended:
-            raise DataError(f"{place} is not valid JSON ({reason}); the file must hold one array of objects.")
-        if len(held) > limit:
+            raise DataError(f"{place}: not valid JSON ({reason}). The file must contain one array of objects.")
+        if len(buffer) > limit:
             raise DataError(too_long(place, limit))
-        more = file.read(max(len(held), 1 << 16))
-        held, ended = (held + more).lstrip(), not more
+        # double the buffer each time: a long element is decoded again after each read, and the cost stays linear
+        more = file.read(max(len(buffer), 1 << 16))
+        buffer, ended = (buffer + more).lstrip(), not more
 
 
 def json_object(raw: str, place: str) -> dict[str, Any]:
-    """The object that a line of JSON holds; half a surrogate pair in an escape becomes U+FFFD, with a warning.
+    """Parse one JSON object. Half a surrogate pair in an escape becomes U+FFFD, with a warning.
 
-    Raises :class:`DataError` where it holds none.
+    Raises :class:`DataError`, which begins with ``place``, if ``raw`` is not one object.
     """
     try:
         row = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{place} is not valid JSON ({error}); each line must hold one object.") from None
+        raise DataError(f"{place}: not valid JSON ({error}). Each line must contain one object.") from None
     if not isinstance(row, dict):
-        raise DataError(f"{place} is {came(row)}, not a JSON object such as {{'text': ..., 'label': ...}}.")
+        raise DataError(
+            f'{place}: must be a JSON object; got {shown_value(row)}. Write it as {{"text": ..., "label": ...}}.'
+        )
     if "\\ud" in raw.lower() and not has_surrogate(raw):
-        mended = {name: without_surrogates(value) if isinstance(value, str) else value for name, value in row.items()}
-        if mended != row:
+        fixed = {name: without_surrogates(value) if isinstance(value, str) else value for name, value in row.items()}
+        if fixed != row:
             warnings.warn(
-                f"{place} has half a surrogate pair in an escape, which is no character; it is read as U+FFFD.",
+                f"{place}: an escape is half of a surrogate pair and not a character; it is read as U+FFFD.",
                 UserWarning,
                 stacklevel=2,
             )
-            return mended
+            return fixed
     found: dict[str, Any] = row
     return found

@@ -1,6 +1,6 @@
-"""The rules of spaCy's tokenizers, kept in the user's cache folder so that spaCy need not be imported for them.
+"""Cache the rules of spaCy's tokenizers in the user's cache folder, so that spaCy need not be imported.
 
-Open it when :mod:`textlrp.text.spacy_rules` takes other rules from spaCy: ``RULES_FORMAT`` must then be raised.
+Open this module if :mod:`textlrp.text.spacy_rules` reads other rules from spaCy: increase ``RULES_FORMAT`` then.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from textlrp.text.spacy_rules import SpacyRules, WrittenRules, load_spacy_tokeni
 from textlrp.user_cache import cache_path, read_cached, write_cached
 
 RULES_FORMAT = 1
-"""Rules that were kept with another number are not read."""
+"""The version of the cached form. Rules that were cached with another version are not used."""
 
 _EXPRESSIONS = ("prefix", "suffix", "infix", "whole", "whole_at_last")
 
 
 class Language(NamedTuple):
-    """A language of spaCy: its ``rules``, None where it is not cut by patterns (Chinese, Thai, ...), and a function
-    that makes its ``tokenizer`` when it is first called.
+    """A language of spaCy.
+
+    ``rules`` is None if spaCy does not tokenize the language by patterns (Chinese, Thai, ...). ``tokenizer`` returns
+    spaCy's tokenizer, which is created at the first call.
     """
 
     rules: SpacyRules | None
@@ -33,10 +35,10 @@ class Language(NamedTuple):
 
 
 def spacy_language(name: str) -> Language:
-    """The rules of ``spacy.blank(name)`` from the cache, or from spaCy and then kept for the next process.
+    """Return the rules of ``spacy.blank(name)``, from the cache if possible. Rules from spaCy are then cached.
 
-    Rules from the cache import spaCy only for a chunk that spaCy's own tokenizer must read. Raises
-    :class:`OptionError` where spaCy has no tokenizer for the language.
+    With cached rules, spaCy is imported only for a chunk that needs spaCy's own tokenizer. Raises
+    :class:`OptionError` if spaCy has no tokenizer for the language.
     """
     tokenizer = cache(partial(load_spacy_tokenizer, name))
     key = _key(name)
@@ -50,12 +52,12 @@ def spacy_language(name: str) -> Language:
 
 @cache
 def sentence_marks() -> frozenset[str]:
-    """The tokens that end a sentence for spaCy's sentencizer, from the cache or from spaCy."""
+    """Return the tokens that end a sentence for spaCy's sentencizer, from the cache if possible."""
     key = _key("sentence-marks")
-    kept = None if key is None else read_cached(_path(key), key)
-    if isinstance(kept, list) and kept and all(isinstance(mark, str) for mark in kept):
-        return frozenset(kept)
-    from spacy.pipeline import Sentencizer  # a second to import
+    cached = None if key is None else read_cached(_path(key), key)
+    if isinstance(cached, list) and cached and all(isinstance(mark, str) for mark in cached):
+        return frozenset(cached)
+    from spacy.pipeline import Sentencizer  # imported here because the import takes a second
 
     marks = sorted(Sentencizer.default_punct_chars)
     if key is not None:
@@ -64,9 +66,10 @@ def sentence_marks() -> frozenset[str]:
 
 
 def _key(language: str) -> dict[str, Any] | None:
-    """What the kept rules depend on; None where the rules may differ from those that spaCy's version comes with.
+    """Return the cache key of a language, or None if its rules may differ from those of the installed spaCy version.
 
-    They may once spaCy is imported, because a program can change its languages, and where another package adds some.
+    They may differ if spaCy has been imported, because a program can change its languages, and if another package
+    adds languages.
     """
     if "spacy" in sys.modules or not re.fullmatch(r"[\w-]+", language) or entry_points(group="spacy_languages"):
         return None
@@ -91,7 +94,7 @@ def _as_json(rules: WrittenRules) -> dict[str, Any]:
 
 
 def _from_json(stored: Any) -> WrittenRules | None:
-    """The inverse of :func:`_as_json`; None where ``stored`` is something else."""
+    """Return the rules that :func:`_as_json` wrote; None if ``stored`` is anything else."""
     try:
         expressions = {name: each and Expression(*each) for name, each in stored["expressions"].items()}
         return WrittenRules(

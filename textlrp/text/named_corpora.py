@@ -1,4 +1,7 @@
-"""Open a corpus by its name or path, and take evenly spaced documents of it."""
+"""Open a corpus by its name or path, and select evenly spaced documents from it.
+
+Commands and evaluations open their corpora here. Open this module to add a corpus that has a name.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from textlrp.text.newsgroups import Subset
 from textlrp.text.row_layout import Layout
 
 NAMED = {"20newsgroups": load_20newsgroups, "sample": load_sample_posts}
-"""Corpora that are asked for by name; ``./sample`` is a path."""
+"""The corpora that have a name. A path to a folder of the same name is written ``./sample``."""
 
-Say = Callable[[str], object]
-"""What gets one line of text at a time from a function that takes a while."""
+Log = Callable[[str], object]
+"""A function that a long computation calls with one line of progress at a time, such as ``print``."""
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """Ignore a line of progress: the default for functions that report progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """How files of texts are read: the options of :func:`textlrp.load_corpus`; None is its default."""
+    """The options of :func:`textlrp.load_corpus` for reading files; None is the default of each."""
 
     text: str | None = None
     label: str | None = None
@@ -39,29 +42,29 @@ class FileOptions:
     max_row_length: int | None = None
 
     def layout(self) -> Layout:
-        """How the fields of a row are laid out; raises :class:`OptionError`."""
+        """Return the layout of the file; raises :class:`OptionError` for wrong options."""
         return layout_of(self.delimiter, self.header, self.columns, self.max_row_length)
 
 
 def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = None) -> Corpus:
-    """A corpus by name (``20newsgroups`` or ``sample``: its ``subset``) or from a path (all of it).
+    """Open a corpus by name (``20newsgroups`` or ``sample``: only its ``subset``) or by path (all documents).
 
-    Raises :class:`DataError` where there is none, :class:`OptionError` where a corpus with a name comes with options
-    of files.
+    Raises :class:`DataError` if nothing exists at the path, :class:`OptionError` if file options are passed with a
+    corpus that has a name.
     """
     files = files or FileOptions()
     if str(source) in NAMED:
         if replace(files, max_row_length=None) != FileOptions():
             raise OptionError(
-                f"{source} is read as it is; columns and encodings belong to files "
-                f"(a folder of that name is ./{source})."
+                f"the corpus {source!r} takes no options for columns or encoding. Leave them out, or pass ./{source} "
+                "for a file or folder of that name."
             )
         return NAMED[str(source)](subset)
     check_regular(user_path(source))
     if not user_path(source).exists():
         raise DataError(
-            f"there is no file or folder {str(source)!r}; a corpus is a .csv, .tsv, .txt, .json, .jsonl or .parquet "
-            f"file, a folder of class folders, or one of the names {' and '.join(NAMED)}."
+            f"there is no file or folder {str(source)!r}. Pass a .csv, .tsv, .txt, .json, .jsonl or .parquet file, "
+            f"a folder of class folders, or one of the names {' and '.join(NAMED)}."
         )
     return load_corpus(
         source,
@@ -77,7 +80,7 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
 
 
 def spread(corpus: Corpus, limit: int) -> Iterator[Document]:
-    """At most ``limit`` documents, evenly spaced: corpora are often sorted by class."""
+    """Select at most ``limit`` documents, evenly spaced because corpora are often sorted by class."""
     total = len(corpus)
-    wanted = {position * total // limit for position in range(limit)} if limit < total else range(total)
-    return (document for position, document in enumerate(corpus) if position in wanted)
+    chosen = {position * total // limit for position in range(limit)} if limit < total else range(total)
+    return (document for position, document in enumerate(corpus) if position in chosen)

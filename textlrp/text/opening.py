@@ -1,4 +1,7 @@
-"""Opening files of text: encodings, byte order marks, packed files, long rows, and errors of the system."""
+"""Open text files: encodings, byte order marks, gzip, the maximum row length, and errors of the operating system.
+
+Every reader of texts goes through this module. Open it to change how bytes become text.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.files.input_paths import check_regular
 
 MAX_ROW_LENGTH = 100_000_000
-"""Characters of the longest row that is read unless another number is given: twenty times all of Shakespeare, and
-what a usual machine can hold several times over while it parses the row. A longer one is no text: a sparse file, a
-device, or a file without line ends.
+"""Default maximum length of a row in characters.
+
+This is twenty times the complete works of Shakespeare, and a usual computer can keep several copies in memory while
+it parses the row. A longer row is not a text but, for example, a sparse file or a binary file without line ends.
 """
 
 _MARKS = (
@@ -29,25 +33,24 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Byte order marks, and the codec of a file that begins with one; UTF-32's before UTF-16's, which it begins with."""
+"""Byte order marks, each with the codec it announces. UTF-32 comes first: its mark begins with that of UTF-16."""
 
 
 def known_encoding(encoding: str) -> str:
-    """The codec of an encoding; raises :class:`OptionError` where there is none."""
+    """Return the codec name of an encoding; raises :class:`OptionError` if Python does not have it."""
     try:
         "".encode(encoding)
         name = codecs.lookup(encoding).name
-    except (LookupError, ValueError):  # a name with a NUL in it, or 'undefined', is a ValueError
-        raise OptionError(
-            f"encoding={encoding!r} is not known; 'utf-8', 'cp1252', 'latin-1' and 'utf-16' are."
-        ) from None
+    except (LookupError, ValueError):  # names that contain NUL, and 'undefined', raise ValueError
+        hint = "Pass encoding='utf-8', 'cp1252', 'latin-1' or 'utf-16'."
+        raise OptionError(must_be("encoding", "a text encoding that Python knows", encoding, hint)) from None
     return "utf-8-sig" if name == "utf-8" else name
 
 
 def marked_encoding(start: bytes, encoding: str) -> str:
-    """The codec of bytes that begin with ``start``: where UTF-8 is expected, the one that a byte order mark names.
+    """Return the codec for bytes that begin with ``start``: the one of a byte order mark if UTF-8 is expected.
 
-    No UTF-8 begins with another mark, so this never misreads a file.
+    Valid UTF-8 never begins with the mark of another encoding, so this never misreads a file.
     """
     if encoding not in ("utf-8", "utf-8-sig"):
         return encoding
@@ -55,21 +58,21 @@ def marked_encoding(start: bytes, encoding: str) -> str:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The bytes of a file, unpacked where it is a ``.gz``; raises :class:`DataError` for a pipe or a device."""
+    """Open a file for reading bytes, unpacked if it is a ``.gz``; raises :class:`DataError` for a pipe or device."""
     check_regular(path)
     return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def open_for_arrow(path: str | Path, mode: str = "rb") -> Any:
-    """A file for pyarrow, which takes no path that is not UTF-8; raises OSError."""
-    import pyarrow as pa  # late: some readers need no Arrow
+    """Open a file for pyarrow, which by itself rejects paths that are not UTF-8; raises OSError."""
+    import pyarrow as pa  # imported here because most readers do not need Arrow
 
     return pa.OSFile(os.fsencode(path), mode)
 
 
 @contextmanager
 def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[io.TextIOWrapper]:
-    """The text of a file; the arguments are those of :func:`open`. A byte order mark is understood and left out."""
+    """Open a file as text; the arguments are those of :func:`open`. A byte order mark is interpreted and removed."""
     with open_bytes(path) as raw:
         codec = marked_encoding(_first_bytes(raw), encoding)
         with io.TextIOWrapper(raw, encoding=codec, errors=errors, newline=newline) as file:
@@ -77,46 +80,49 @@ def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[
 
 
 def read_text(raw: IO[bytes], encoding: str, place: str, limit: int = MAX_ROW_LENGTH) -> str:
-    """One whole text out of a stream of bytes; raises :class:`DataError` where it is longer than ``limit``."""
+    """Read one whole text from a stream of bytes.
+
+    Raises :class:`DataError`, which begins with ``place``, if the text is longer than ``limit`` characters.
+    """
     buffered = raw if hasattr(raw, "peek") else io.BufferedReader(cast(io.RawIOBase, raw))
     codec = marked_encoding(_first_bytes(buffered), encoding)
     decoder = codecs.getincrementaldecoder(codec)()
     parts: list[str] = []
-    room = limit
-    while room >= 0:
+    remaining = limit
+    while remaining >= 0:
         chunk = buffered.read(1 << 20)
         parts.append(decoder.decode(chunk, final=not chunk))
-        room -= len(parts[-1])
+        remaining -= len(parts[-1])
         if not chunk:
             break
-    if room < 0:
+    if remaining < 0:
         raise DataError(too_long(place, limit))
     return "".join(parts)
 
 
 def too_long(place: str, limit: int) -> str:
-    """The sentence about a row of more than ``limit`` characters."""
+    """Return the message for a row of more than ``limit`` characters."""
     return (
-        f"{place} is longer than {limit:,} characters, so it is hardly a text; look at the file, "
+        f"{place}: longer than {limit:,} characters, so probably not a text. Check the file, "
         "or pass max_row_length= to read longer rows."
     )
 
 
 def _first_bytes(raw: IO[bytes]) -> bytes:
-    # both kinds of file that are opened here can look ahead
+    # every stream that is opened here has a peek method
     return cast(io.BufferedReader, raw).peek(4)[:4]
 
 
 class RowTooLongError(DataError):
-    """A row has no end within the limit: nothing behind it can be read."""
+    """A row does not end within the limit, so the rows after it cannot be read either."""
 
 
 class Lines:
-    """The lines of a text file, one row of at most ``limit`` characters at a time.
+    """The lines of a text file, read in rows of at most ``limit`` characters each.
 
-    ``begin_row()`` says that the next line begins a row: a byte order mark there, as joined files have it, is left
-    out. ``number`` is that of the last line, from 1. Raises :class:`RowTooLongError`, which names the line, on a
-    longer row.
+    Call ``begin_row()`` before the first line of each row. A byte order mark there is removed: concatenated files
+    contain such marks. ``number`` is the number of the last line, from 1. Raises :class:`RowTooLongError`, which
+    names the line, for a longer row.
     """
 
     def __init__(self, file: io.TextIOWrapper, path: Path, limit: int) -> None:
@@ -124,11 +130,11 @@ class Lines:
         self._file, self._path, self._limit = file, path, limit
         self._ahead: deque[str] = deque()
         self._error: Exception | None = None
-        self._room, self._begins = limit, True
+        self._remaining, self._begins = limit, True
 
     def begin_row(self) -> None:
-        """The next line is the first of a row."""
-        self._room, self._begins = self._limit, True
+        """Declare that the next line is the first line of a row."""
+        self._remaining, self._begins = self._limit, True
 
     def __iter__(self) -> Lines:
         return self
@@ -138,24 +144,24 @@ class Lines:
             line = self._ahead.popleft()
         elif self._error is not None:
             raise self._error
-        elif not (line := self._file.readline(self._room + 1)):
+        elif not (line := self._file.readline(self._remaining + 1)):
             raise StopIteration
-        self._room -= len(line)
-        if self._room < 0:
-            raise RowTooLongError(too_long(f"{self._path}, line {self.number + 1}: the row", self._limit))
+        self._remaining -= len(line)
+        if self._remaining < 0:
+            raise RowTooLongError(too_long(f"line {self.number + 1} ({self._path})", self._limit))
         self.number += 1
         if self._begins:
             self._begins = False
             return line.removeprefix("\ufeff")
         return line
 
-    def give_back(self, lines: list[str]) -> None:
-        """Read these lines, the last that came, once more."""
+    def put_back(self, lines: list[str]) -> None:
+        """Return the last lines that were read, so that they are read again."""
         self._ahead.extendleft(reversed(lines))
         self.number -= len(lines)
 
     def sample(self, lines: int, characters: int = 1 << 20) -> list[str]:
-        """The next lines, which still come; at most about so many characters."""
+        """Look ahead at the next lines, about ``characters`` at most. They are still read afterwards."""
         found = list(self._ahead)
         while len(found) < lines and characters > 0:
             try:
@@ -163,7 +169,7 @@ class Lines:
             except (OSError, EOFError, zlib.error, UnicodeError) as error:
                 if not found:
                     raise
-                self._error = error  # raised when the lines before it are read
+                self._error = error  # raised after the lines before it have been read
                 break
             if not line:
                 break
@@ -175,26 +181,29 @@ class Lines:
 
 @contextmanager
 def errors_of(path: Path, encoding: str) -> Iterator[None]:
-    """Errors of the system and of decoding, in our words."""
+    """Turn errors of decoding and of the operating system into :class:`DataError` with the file and line."""
     try:
         yield
     except UnicodeError:
         raise DataError(
-            f"{path}, line {_undecodable_line(path, known_encoding(encoding))} is not {encoding.upper()}; "
-            "pass the right encoding=, for example encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
+            f"line {_undecodable_line(path, known_encoding(encoding))} ({path}): the text is not {encoding.upper()}. "
+            "Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
         ) from None
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise DataError(f"{path} cannot be read: {reason}.") from None
+        raise DataError(f"cannot read {path}: {reason}. Check the file.") from None
 
 
 def cannot_list(error: OSError) -> NoReturn:
-    """What :func:`os.walk` is to do with an error."""
-    raise DataError(f"{error.filename} cannot be read: {error.strerror}.") from None
+    """Raise :class:`DataError` for an error of :func:`os.walk`."""
+    raise DataError(f"cannot read {error.filename}: {error.strerror}. Check the folder.") from None
 
 
 def _undecodable_line(path: Path, encoding: str) -> int:
-    """The line, from 1, of the first bytes that cannot be decoded: read again, for text files decode ahead."""
+    """Return the line, from 1, of the first bytes that cannot be decoded.
+
+    The file is read again, because a text file decodes ahead of the line that it returns.
+    """
     line = 1
     with open_bytes(path) as file:
         encoding = marked_encoding(_first_bytes(file), encoding)

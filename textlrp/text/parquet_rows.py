@@ -1,4 +1,4 @@
-"""Rows of Parquet files."""
+"""Read the rows of Parquet files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from textlrp.errors import DataError
 from textlrp.text.opening import open_for_arrow
-from textlrp.text.row_layout import Columns, FoundRow, Layout, resolve_columns
+from textlrp.text.row_layout import Columns, FoundRow, Layout, resolve_columns, row_place
 
 _PARQUET_BATCH = 256  # rows
 
 
-def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
+def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
+    """Read a Parquet file. Only the requested columns are loaded, one batch of rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -25,7 +26,7 @@ def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, err
     try:
         with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
             fields = [(field.name, is_string(field.type)) for field in file.schema_arrow]
-            columns = resolve_columns(fields, wanted, f"{path}")
+            columns = resolve_columns(fields, requested, f"{path}")
             named = [name for name in columns if name is not None]
             for batch in _batches(file, named):
                 nothing = [None] * batch.num_rows
@@ -34,21 +35,24 @@ def parquet_rows(path: Path, wanted: Columns, layout: Layout, encoding: str, err
                 )
                 for text, label, id in zip(*table, strict=True):
                     number += 1
-                    yield FoundRow(f"{path}, row {number}", number, text, label, id)
+                    yield FoundRow(row_place(path, number), number, text, label, id)
     except UnicodeDecodeError:
-        raise DataError(f"{path} holds a text that is not UTF-8 after row {number}; write it anew.") from None
+        raise DataError(
+            f"{path}: a text after row {number} is not UTF-8. Write the file again with UTF-8 texts."
+        ) from None
     except pa.ArrowException as error:
-        raise DataError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}.") from None
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"{path}: not a readable Parquet file ({reason}). Write the file again.") from None
 
 
 def _batches(file: Any, columns: list[str]) -> Iterator[Any]:
-    """The batches of a Parquet file, row group by row group: one reader for all keeps what it has read."""
+    """Yield the batches of a Parquet file. One reader per row group: a reader of the whole file keeps all it read."""
     for group in range(file.num_row_groups):
         yield from file.iter_batches(batch_size=_PARQUET_BATCH, row_groups=[group], columns=columns)
 
 
 def _values(column: Any, lenient: bool) -> list[object]:
-    """The values of a column; with ``lenient`` those that are not UTF-8 as the bytes they are."""
+    """Return the values of a column. With ``lenient``, bytes that are not UTF-8 become lone surrogates."""
     try:
         values: list[object] = column.to_pylist()
     except UnicodeDecodeError:

@@ -1,9 +1,10 @@
-"""What a regular expression can match, told from how it is written.
+"""Analyze the source of regular expressions: which characters a match can contain, begin with or end with.
 
-A tokenizer's rules are long lists of alternatives (``^\\(|^\\[|^\\{|...``), of which a text can meet few: those that
-can begin, or end, with one of its characters. :class:`Edges` and :class:`Anywhere` try these alone and find
-what the whole expression finds. Every answer here errs on the safe side: "cannot" is certain, "can" may be wrong,
-and what is not understood (back references, case folding, ...) can match everything.
+The rules of a tokenizer are long lists of alternatives (``^\\(|^\\[|^\\{|...``). Most cannot match in a given text,
+because no character of the text can begin (or end) a match. :class:`Edges` and :class:`Anywhere` try only the other
+alternatives, and find exactly what the whole expression finds. The analysis is conservative: "cannot match" is
+certain, "can match" may be wrong. Constructs that are not analyzed (back references, case folding, ...) count as
+able to match everything. Open this module if tokenization must become faster.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from importlib import import_module
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-# the parsed form has no public name; what it calls things is compared as text, so that news in it are not understood
+# the parser has no public name; its operations are compared as text, so that new ones count as not analyzed
 _parse: Callable[[str, int], Any] = import_module("re._parser").parse
 
 Within: TypeAlias = Callable[[int, int], bool]
-"""Whether some character of a set has a number from the first to the second, both included."""
+"""A set of characters, as a test whether it has a character with a code point from the first to the second number."""
 
 _GLOBAL_FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
 _REFERENCE = re.compile(r"\\[1-9]|\(\?P=|\(\?\(")
-_MOST_CHARACTERS = 1 << 14
-_MOST_FINDERS = 1 << 10
-_WORTH_A_PATTERN = 500
+_MAX_CHARACTERS = 1 << 14  # cached characters
+_MAX_FINDERS = 1 << 10  # cached patterns
+_MIN_USES = 500  # number of uses before a pattern is compiled
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A regular expression as it is written: ``pattern`` and ``flags``, compiled when a match is first asked for."""
+    """The source of a regular expression: ``pattern`` and ``flags``. It is compiled at the first use."""
 
     pattern: str
     flags: int
@@ -43,34 +44,34 @@ class Expression:
 
 
 PatternLike: TypeAlias = re.Pattern[str] | Expression
-"""What has a ``pattern`` and ``flags``."""
+"""Anything with a ``pattern`` and ``flags``."""
 
 
 def letters(low: int, high: int) -> bool:
-    """The characters that ``str.isalpha`` calls letters."""
+    """The set of all letters, as defined by ``str.isalpha``."""
     return any(chr(number).isalpha() for number in range(low, high + 1))
 
 
 def all_but(character: str) -> Within:
-    """All characters except one."""
+    """Return the set of all characters except one."""
     return lambda low, high: not low == high == ord(character)
 
 
 def exactly(character: str) -> Within:
-    """One character."""
+    """Return the set of one character."""
     return lambda low, high: low <= ord(character) <= high
 
 
 def can_match_inside(pattern: PatternLike, characters: Within) -> bool:
-    """Whether the pattern can match, the empty match included, in a text of these characters alone."""
+    """Whether the pattern can match, even with an empty match, in a text of only these characters."""
     return bool(pattern.flags & re.IGNORECASE) or _possible(_parse(pattern.pattern, pattern.flags), characters)
 
 
 class Edges(dict[str, Callable[[str], Any] | None]):
-    """``edges[character]``: a search for texts with this character at the edge, or None where nothing is found.
+    """``edges[character]`` searches texts that begin with this character, or is None if nothing can match there.
 
-    The edge is the first character, or with ``last`` the last one. The search tries those alternatives of the
-    pattern that can match there, and so finds in such a text what the whole pattern finds.
+    With ``last``, the texts end with the character. The search tries only the alternatives of the pattern that can
+    match at this edge, and so finds in such a text what the whole pattern finds.
     """
 
     def __init__(self, pattern: PatternLike | None, *, last: bool = False) -> None:
@@ -84,18 +85,18 @@ class Edges(dict[str, Callable[[str], Any] | None]):
         joined = "|".join(chosen)
         if chosen and joined not in self._searches:
             self._searches[joined] = re.compile(joined, self._flags).search
-        if len(self) >= _MOST_CHARACTERS:
+        if len(self) >= _MAX_CHARACTERS:
             self.clear()
         search = self[character] = self._searches[joined] if chosen else None
         return search
 
     def _meets(self, tree: Any, characters: Within) -> bool:
-        held = len(tree) > 0 and _is_anchor(tree[-1 if self._last else 0], self._last)
-        return not held or bool(self._flags & re.IGNORECASE) or any(_edge(tree, characters, self._last))
+        anchored = len(tree) > 0 and _is_anchor(tree[-1 if self._last else 0], self._last)
+        return not anchored or bool(self._flags & re.IGNORECASE) or any(_edge(tree, characters, self._last))
 
 
 class Anywhere:
-    """A search for texts of any characters, which tries those alternatives that one of them can begin."""
+    """Searches texts with only those alternatives of a pattern that a character of the text can begin."""
 
     def __init__(self, pattern: PatternLike | None) -> None:
         self._pattern = pattern
@@ -105,7 +106,10 @@ class Anywhere:
         self._finders: dict[int, re.Pattern[str]] = {}
 
     def among(self, characters: Iterable[str]) -> re.Pattern[str] | None:
-        """A pattern that finds in a text of these characters what the whole one finds, or None: it finds nothing."""
+        """Return a pattern that finds, in a text of these characters, what the whole pattern finds.
+
+        None if the whole pattern finds nothing there.
+        """
         marks, mark = self._marks, 0
         for character in characters:
             mark |= marks[character] if character in marks else self._mark(character)
@@ -114,35 +118,35 @@ class Anywhere:
         return self._finders.get(mark) or self._finder(mark)
 
     def _mark(self, character: str) -> int:
-        """A bit for each alternative that the character can begin."""
+        """Return a bit mask of the alternatives that the character can begin."""
         folded = self._pattern is not None and self._pattern.flags & re.IGNORECASE
         meets = (folded or any(_edge(tree, exactly(character), False)) for _, tree in self._pieces)
-        if len(self._marks) >= _MOST_CHARACTERS:
+        if len(self._marks) >= _MAX_CHARACTERS:
             self._marks.clear()
         mark = self._marks[character] = sum(1 << n for n, met in enumerate(meets) if met)
         return mark
 
     def _finder(self, mark: int) -> re.Pattern[str] | None:
-        # to make a pattern of large sets of characters takes the time of a thousand searches
+        # compiling a pattern with large character classes takes as long as a thousand searches
         self._met[mark] = self._met.get(mark, 0) + 1
-        if self._pattern is None or self._met[mark] < _WORTH_A_PATTERN:
+        if self._pattern is None or self._met[mark] < _MIN_USES:
             return self._pattern.compiled if isinstance(self._pattern, Expression) else self._pattern
         joined = "|".join(piece for n, (piece, _) in enumerate(self._pieces) if mark >> n & 1)
-        if len(self._finders) >= _MOST_FINDERS:
+        if len(self._finders) >= _MAX_FINDERS:
             self._finders.clear()
         finder = self._finders[mark] = re.compile(joined, self._pattern.flags)
         return finder
 
 
 def _parsed_alternatives(pattern: PatternLike | None) -> list[tuple[str, Any]]:
-    """The alternatives as text and parsed."""
+    """Return each alternative as text and parsed."""
     if pattern is None:
         return []
     return [(piece, _parse(piece, pattern.flags)) for piece in alternatives(pattern)]
 
 
 def alternatives(pattern: PatternLike) -> list[str]:
-    """The alternatives of a pattern, in order; the whole pattern where they cannot be told apart."""
+    """Return the alternatives of a pattern, in order; the whole pattern if it cannot be split safely."""
     text = pattern.pattern
     if pattern.flags & re.VERBOSE or _REFERENCE.search(text):
         return [text]
@@ -152,7 +156,7 @@ def alternatives(pattern: PatternLike) -> list[str]:
 
 
 def _bars(text: str, start: int) -> Iterator[int]:
-    """Where a ``|`` stands outside of all brackets."""
+    """Yield the offsets of each ``|`` outside all brackets."""
     depth, inside, place = 0, False, start
     while place < len(text):
         character = text[place]
@@ -162,7 +166,7 @@ def _bars(text: str, start: int) -> Iterator[int]:
             inside = character != "]"
         elif character == "[":
             inside = True
-            # a bracket at the very start of a set is one of its members
+            # a closing bracket at the start of a character class is a member of the class
             place += len(re.compile(r"\^?\]?").match(text, place + 1)[0])  # type: ignore[index]
         elif character == "|" and not depth:
             yield place
@@ -170,17 +174,17 @@ def _bars(text: str, start: int) -> Iterator[int]:
         place += 1
 
 
-# ---- the parsed form: pairs of an operation and its argument
+# ---- the parsed form: a list of (operation, argument)
 
 
 def _is_anchor(item: Any, backwards: bool) -> bool:
     operation, argument = item
-    wanted = ("AT_END", "AT_END_STRING") if backwards else ("AT_BEGINNING", "AT_BEGINNING_STRING")
-    return str(operation) == "AT" and str(argument) in wanted
+    anchors = ("AT_END", "AT_END_STRING") if backwards else ("AT_BEGINNING", "AT_BEGINNING_STRING")
+    return str(operation) == "AT" and str(argument) in anchors
 
 
 def _edge(items: Any, characters: Within, backwards: bool) -> tuple[bool, bool]:
-    """Whether a match can start (or end) with one of the characters, and whether it can be empty."""
+    """Return whether a match can start (or end) with one of the characters, and whether it can be empty."""
     for item in reversed(items) if backwards else items:
         hit, empty = _edge_of(str(item[0]), item[1], characters, backwards)
         if hit or not empty:

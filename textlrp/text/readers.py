@@ -1,8 +1,8 @@
-"""Files to records, one row at a time: CSV, TSV, lines of text, JSON, Parquet and folders of class folders.
+"""Read files into records, one row at a time: CSV, TSV, lines of text, JSON, Parquet and folders of class folders.
 
-A reader holds one row (of Parquet one batch of rows) in memory. Texts come out as they stand in the
-file: no white space is stripped and no line end translated; only the mark that some UTF-8 files
-begin with (the BOM) is taken for what it is. Rows are counted from 1, the header not included.
+Memory use is constant: one row, or one batch of rows of a Parquet file. Texts are unchanged: white space is not
+stripped and line ends are not translated; only a byte order mark at the start is removed. Rows are counted from 1,
+without the header. Open this module to see which rows are accepted, and the messages for those that are not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from textlrp.records import Label
 from textlrp.text.formats import rows_of
 from textlrp.text.invisible import without_blank_edges
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
-from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, FoundRow, Layout, came, is_missing, shortened
+from textlrp.text.row_layout import (
+    AS_FOUND,
+    FILE_TYPES,
+    Columns,
+    FoundRow,
+    Layout,
+    is_missing,
+    shortened,
+    shown_value,
+)
 from textlrp.text.surrogates import has_surrogate
 
 __all__ = [
@@ -36,11 +45,12 @@ __all__ = [
 ]
 
 _CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
-"""What the punctuation of Windows-1252 becomes where it is read as Latin-1."""
+"""The control characters that Windows-1252 punctuation becomes if it is decoded as Latin-1."""
+_CORRECT = "Correct it or drop the row."
 
 
 class Record(NamedTuple):
-    """One row of a file: what a :class:`textlrp.records.Document` is made of."""
+    """One row of a file, from which a :class:`textlrp.records.Document` is made."""
 
     id: str
     text: str
@@ -48,7 +58,10 @@ class Record(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be a document: its number from 1, as the ids of rows without one count, and what is wrong."""
+    """A row that cannot be a document: its number from 1, and ``wrong``, the reason as a message.
+
+    The number is the id that the row would get if the file has no ids.
+    """
 
     number: int
     wrong: str
@@ -57,11 +70,11 @@ class BadRow(NamedTuple):
 def read_table(
     path: Path, columns: Columns, *, layout: Layout = AS_FOUND, encoding: str = "utf-8"
 ) -> Iterator[Record]:
-    """The rows of a CSV, TSV, text, JSON, JSON lines or Parquet file.
+    """Read the rows of a CSV, TSV, text, JSON, JSON lines or Parquet file.
 
-    Raises :class:`DataError` naming the file, and the row or line where there is one, for an unknown
-    type, a missing column, a damaged file or row, a text that is none, or several labels in a row;
-    :class:`OptionError` for an unknown encoding.
+    Raises :class:`DataError`, with the file and the row or line, for an unknown file type, a missing column, a
+    damaged file or row, a text that is not a string, or several labels in a row. Raises :class:`OptionError` for an
+    unknown encoding.
     """
     for row in read_rows(path, columns, layout=layout, encoding=encoding, errors="strict"):
         if isinstance(row, BadRow):
@@ -77,9 +90,9 @@ def read_rows(
     encoding: str = "utf-8",
     errors: str = "surrogateescape",
 ) -> Iterator[Record | BadRow]:
-    """As :func:`read_table`, but a row that cannot be read, or holds bytes that cannot, is a :class:`BadRow`.
+    """Read rows as :func:`read_table` does, but yield a :class:`BadRow` for each row that cannot be read.
 
-    What is wrong with the file as a whole still raises.
+    Errors of the whole file, such as a missing column, still raise.
     """
     check_regular(path)
     rows = rows_of(path)
@@ -93,7 +106,7 @@ def read_rows(
 
 
 class _Warned:
-    """Warnings that come once for all rows of a file or folder."""
+    """Issues each warning only once for all rows of a file or folder."""
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
@@ -105,10 +118,10 @@ class _Warned:
         self._controls = True
         remedy = "Pass encoding='cp1252'."
         if self._codec != "iso8859-1":
-            remedy = "If you have the original file, read that with encoding='cp1252'."
+            remedy = "If you have the original file, read it with encoding='cp1252'."
         warnings.warn(
-            f"{place} contains the control character U+{ord(found[0]):04X}, so this is probably Windows-1252 text "
-            f"that was decoded as Latin-1; the model ignores such characters. {remedy}",
+            f"{place}: contains the control character U+{ord(found[0]):04X}, so this is probably Windows-1252 text "
+            f"that was decoded as Latin-1. The model ignores such characters. {remedy}",
             UserWarning,
             stacklevel=2,
         )
@@ -118,7 +131,7 @@ class _Warned:
             return
         self._edges = True
         warnings.warn(
-            f"{place} has the label {label!a}; blanks at the edges of labels are removed, here and in other rows.",
+            f"{place}: the label {label!a} begins or ends with white space, which is removed here and in other rows.",
             UserWarning,
             stacklevel=2,
         )
@@ -128,9 +141,11 @@ def _record(row: FoundRow, encoding: str, warned: _Warned) -> Record | BadRow:
     if row.wrong:
         return BadRow(row.number, row.wrong)
     if not isinstance(row.text, str):
-        return BadRow(row.number, f"{row.place} has {came(row.text)} for a text; mend the row or remove it.")
+        if is_missing(row.text):
+            return BadRow(row.number, f"{row.place}: text is missing. Fill it in or drop the row.")
+        return BadRow(row.number, f"{row.place}: text must be a string; got {shown_value(row.text)}. {_CORRECT}")
     if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.label, row.id)):
-        return BadRow(row.number, f"{row.place} holds bytes that are not {encoding.upper()}; mend or remove it.")
+        return BadRow(row.number, f"{row.place}: contains bytes that are not {encoding.upper()}. {_CORRECT}")
     try:
         label = _label(row.place, row.label, warned)
     except DataError as wrong:
@@ -141,10 +156,11 @@ def _record(row: FoundRow, encoding: str, warned: _Warned) -> Record | BadRow:
 def read_folder(
     path: Path, *, suffix: str = "", encoding: str = "utf-8", max_length: int = MAX_ROW_LENGTH
 ) -> Iterator[Record]:
-    """The files of a folder of class folders, sorted by class and name; hidden ones are passed over.
+    """Read the files in a folder of class folders, sorted by class and name; hidden files are skipped.
 
-    The label is the folder's name (``a/b`` where folders are nested; None for a file in no class
-    folder), the id the path below ``path`` without ``suffix``. Raises as :func:`read_table` does.
+    The label is the folder's name (``a/b`` for nested folders, None for a file directly in ``path``). The id is the
+    path relative to ``path``, without ``suffix``. Raises :class:`DataError` and :class:`OptionError` as
+    :func:`read_table` does.
     """
     for row in read_files(path, suffix=suffix, encoding=encoding, max_length=max_length):
         if isinstance(row, BadRow):
@@ -155,7 +171,7 @@ def read_folder(
 def read_files(
     path: Path, *, suffix: str = "", encoding: str = "utf-8", max_length: int = MAX_ROW_LENGTH
 ) -> Iterator[Record | BadRow]:
-    """As :func:`read_folder`, but a file that cannot be read, or is too long, is a :class:`BadRow`."""
+    """Read files as :func:`read_folder` does, but yield a :class:`BadRow` for a file that cannot be read."""
     codec = known_encoding(encoding)
     warned = _Warned(codec)
     number = 0
@@ -175,8 +191,8 @@ def read_files(
                 continue
             warned.of_controls(f"{file}", text)
             name = readable_name(name.removesuffix(suffix))
-            own = _label(f"{file}", label, warned)
-            yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, own)
+            stripped = _label(f"{file}", label, warned)
+            yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, stripped)
 
 
 def _label(place: str, value: object, warned: _Warned) -> Label | None:
@@ -187,12 +203,18 @@ def _label(place: str, value: object, warned: _Warned) -> Label | None:
         return stripped or None
     if is_missing(value):
         return None
-    if isinstance(value, float) and value.is_integer():  # whole numbers with gaps are stored as floats
+    # a column of whole numbers with missing values is stored as floats
+    if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, (bool, int)):
         if not -(2**63) <= value < 2**63:
             raise DataError(f"{place}: label must be below 2**63; got {shortened(str(value))}. Store it as text.")
         return value
     if isinstance(value, (list, tuple)):
-        raise DataError(f"{place} has several labels ({shortened(str(value))}); textlrp trains one label a text.")
-    raise DataError(f"{place} has {came(value)} as its label; text, a whole number or true/false was wanted.")
+        raise DataError(
+            f"{place}: label must be one label; got {shortened(str(value))}. Choose one label per text: textlrp does "
+            "not train multi-label models."
+        )
+    raise DataError(
+        f"{place}: label must be text, a whole number or true/false; got {shown_value(value)}. {_CORRECT}"
+    )

@@ -1,4 +1,8 @@
-"""How a table is laid out: which columns hold text, label and id, and how a row of it is passed on."""
+"""The layout of a table: which columns contain text, label and id, and the values of one row.
+
+All file formats share these types. Open this module to change how columns are found or how rows are named in
+messages.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,12 @@ TEXT_COLUMNS = ("text", "content", "body", "message")
 LABEL_COLUMNS = ("label", "category", "class", "target")
 ID_COLUMNS = ("id",)
 
-FILE_TYPES = ".csv, .tsv, .txt, .json, .jsonl (each also .gz), .parquet and folders of class folders"
+FILE_TYPES = ".csv, .tsv, .txt, .json, .jsonl (each also .gz), .parquet, or a folder of class folders"
+"""The supported corpora, for messages."""
 
 
 class Columns(NamedTuple):
-    """Names of the columns to read; None stands for the default name, or for none there."""
+    """Names of the columns to read. None selects the default name, or no column if the table has none."""
 
     text: str | None = None
     label: str | None = None
@@ -27,13 +32,19 @@ class Columns(NamedTuple):
 
 
 class FoundColumns(NamedTuple):
+    """Names of the columns that a table has; ``label`` and ``id`` are None if there is no such column."""
+
     text: str
     label: str | None
     id: str | None
 
 
 class FoundRow(NamedTuple):
-    """One row as it was found; ``wrong`` says why it has no values where it has none."""
+    """The values of one row, not yet checked.
+
+    ``place`` names the row in messages (:func:`row_place`); ``number`` counts rows from 1. If the row could not be
+    read, ``wrong`` is the reason and the values are None.
+    """
 
     place: str
     number: int
@@ -44,10 +55,11 @@ class FoundRow(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a file is laid out: what is None is told from the file, where that is certain, and said in a warning.
+    """The layout of a file. What is None is detected from the file if that is certain, with a warning.
 
-    ``delimiter`` is the character between fields; ``header`` whether the first row names the columns; ``names`` are
-    those of a file that has none; ``max_row_length`` the characters of the longest row that is read.
+    ``delimiter`` is the character between fields. ``header`` is whether the first row contains the column names.
+    ``names`` are the column names of a file without a header. ``max_row_length`` is the maximum length of a row in
+    characters.
     """
 
     delimiter: str | None = None
@@ -59,64 +71,77 @@ class Layout(NamedTuple):
 AS_FOUND = Layout()
 
 RowReader = Callable[[Path, Columns, Layout, str, str], Iterator[FoundRow]]
-"""(path, columns, layout, encoding, what to do with bytes that it does not have) -> rows."""
+"""(path, columns, layout, encoding, error handler for bytes that cannot be decoded) -> rows."""
 
 
 def warn_of_guess(path: Path, what: str) -> None:
-    """Warn of what was told from a file rather than given."""
+    """Warn that part of a file's layout was detected rather than passed as an option."""
     warnings.warn(f"{path}: {what}", UserWarning, stacklevel=2)
+
+
+def row_place(path: Path, number: int, line: int | None = None) -> str:
+    """Name a row in a message, such as ``row 17 (tickets.csv, line 20)``; both numbers count from 1."""
+    return f"row {number} ({path})" if line is None else f"row {number} ({path}, line {line})"
 
 
 # ---- columns and values
 
 
 def resolve_columns(
-    columns: Sequence[tuple[str, bool]], wanted: Columns, place: str, has_header: bool = False
+    columns: Sequence[tuple[str, bool]], requested: Columns, place: str, has_header: bool = False
 ) -> FoundColumns:
-    """Which columns to read, out of names that say whether they hold strings."""
+    """Choose the columns to read.
+
+    ``columns`` are the names in the table, each with whether it contains strings. A column that was not requested
+    is found by its usual names; the text may also be the only column of strings. ``place`` begins the messages.
+    Raises :class:`DataError` if a column is missing or a name occurs twice.
+    """
     names = [name for name, _ in columns]
-    for name in wanted:
+    for name in requested:
         if name is not None and name not in names:
-            raise DataError(f"{place} has no column {name!r}; it has {column_list(names)}.")
+            raise DataError(
+                f"{place}: there is no column {name!r}; the columns are {column_list(names)}. Pass one of them."
+            )
 
     def usual(candidates: Sequence[str], *taken: str | None) -> str | None:
         return next((name for name in candidates if name in names and name not in taken), None)
 
-    label = wanted.label or usual(LABEL_COLUMNS, wanted.text, wanted.id)
-    id = wanted.id or usual(ID_COLUMNS, wanted.text, label)
-    text = wanted.text or usual(TEXT_COLUMNS, label, id)
+    label = requested.label or usual(LABEL_COLUMNS, requested.text, requested.id)
+    id = requested.id or usual(ID_COLUMNS, requested.text, label)
+    text = requested.text or usual(TEXT_COLUMNS, label, id)
     if text is None:
         strings = [name for name, is_string in columns if is_string and name not in (label, id)]
         if len(strings) != 1:
             or_header = (
-                " If these are not names but a row, pass columns= with names, such as label,text." * has_header
+                " If the first row is not a header, pass columns= with names, such as label,text." * has_header
             )
             raise DataError(
-                f"{place} has no column 'text'; name one with text=, out of {column_list(names)}.{or_header}"
+                f"{place}: there is no column 'text'; the columns are {column_list(names)}. Pass text= with the name "
+                f"of the text column.{or_header}"
             )
         text = strings[0]
     for name in (text, label, id):
         if names.count(str(name)) > 1:
-            raise DataError(f"{place} has two columns named {name!r}; rename one.")
+            raise DataError(f"{place}: two columns are named {name!r}. Rename one of them.")
     return FoundColumns(text, label, id)
 
 
 def is_missing(value: object) -> bool:
-    """Whether there is no value."""
+    """Whether a field is empty: None, an empty string or NaN."""
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def came(value: object) -> str:
-    """A value that was not wanted, for a message."""
+def shown_value(value: object) -> str:
+    """Format a value with its type for a message."""
     return "nothing" if is_missing(value) else f"{shortened(repr(value))} ({type(value).__name__})"
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text that may be long."""
+    """Shorten a text to 60 characters for a message."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def column_list(columns: Sequence[str]) -> str:
-    """Names of columns, for a message."""
+    """Format column names for a message."""
     names = ", ".join(repr(shortened(name)) for name in columns[:20]) or "none"
     return names if len(columns) <= 20 else f"{names} and {len(columns) - 20} more"

@@ -1,7 +1,7 @@
-"""Scripts that put no spaces between words: detect them, and cut their runs into single characters.
+"""Scripts without spaces between words: detect them, and split their text into single characters.
 
-Open it when a tokenizer or an estimator must treat Chinese, Japanese, Thai, Lao, Khmer, Burmese or Tibetan
-text in its own way.
+Open this module when a tokenizer or an estimator needs special treatment for Chinese, Japanese, Thai, Lao, Khmer,
+Burmese or Tibetan text.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SCRIPTS = {
     "Burmese": "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f",
     "Khmer": "\u1780-\u17ff",
 }
-"""Character ranges of each language's script. Japanese also uses those of Chinese."""
+"""Character ranges of the script of each language. Japanese also uses those of Chinese."""
 
 SAMPLE = 1000
-"""Texts that :func:`spaceless` looks at, at most."""
+"""Maximum number of texts that :func:`spaceless` examines."""
 BEGINNING = 1000
-"""Characters of each text that it looks at."""
+"""Number of characters of each text that :func:`spaceless` examines."""
 KANA_SHARE = 0.05
-"""Share of kana among Han characters and kana from which a text is taken for Japanese."""
+"""Minimum share of kana among Han characters and kana for a text to count as Japanese."""
 
 WORD_TOKENIZERS = {
     "Japanese": 'tokenizer="spacy:ja" (pip install sudachipy sudachidict_core)',
@@ -40,10 +40,10 @@ WORD_TOKENIZERS = {
 
 
 def spaceless(texts: Iterable[str]) -> str | None:
-    """The language whose script at least half of the letters belong to, if it puts no spaces between words.
+    """Detect a language without spaces between words: at least half of the letters belong to such scripts.
 
-    One of "Chinese", "Japanese", "Thai", "Lao", "Tibetan", "Burmese", "Khmer"; else None. Reads the beginnings of the
-    first ``SAMPLE`` texts.
+    Returns "Chinese", "Japanese", "Thai", "Lao", "Tibetan", "Burmese", "Khmer", or None. Examines the beginnings of
+    the first ``SAMPLE`` texts.
     """
     found: Counter[str] = Counter()
     letters = 0
@@ -63,20 +63,22 @@ def spaceless(texts: Iterable[str]) -> str | None:
 
 
 def advice(language: str, *, characters: bool) -> str:
-    """One sentence on how texts of a language are read, and which option changes it.
+    """Return advice on how texts of a language are tokenized, and which option changes it.
 
-    ``characters``: whether single characters are tokens, or whole runs between spaces.
+    ``characters`` is whether single characters are tokens; otherwise everything between two spaces is one token.
     """
     words = WORD_TOKENIZERS.get(language, "tokenizer= a function that segments words")
     if characters:
-        how = f"each character is a token; for words pass {words}"
+        how = f"Each character is a token. For words, pass {words}"
     else:
-        how = f'whole runs are read as one word; for single characters pass tokenizer="auto", for words {words}'
-    return f"The texts are {language}, without spaces between words: {how}."
+        how = (
+            f'All text between two spaces is one word. For characters, pass tokenizer="auto"; for words, pass {words}'
+        )
+    return f"The texts are {language}, without spaces between words. {how}."
 
 
 def cut_characters(token: str) -> list[tuple[int, int]]:
-    """Offsets of the parts of a token: each character of such a script with its marks; other runs stay whole."""
+    """Return the offsets of the parts of a token: each character of such a script with its marks is one part."""
     if token.isascii() or not _any_of().search(token):
         return [(0, len(token))]
     return [match.span() for match in _parts().finditer(token)]
@@ -100,5 +102,5 @@ def _parts() -> re.Pattern[str]:
 
 @cache
 def marks() -> str:
-    """All combining marks of Unicode, for a character class."""
+    """Return all combining marks of Unicode as a string, for a character class of a regular expression."""
     return "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] == "M")

@@ -1,6 +1,7 @@
-"""The sentences of a text, as spaCy's rule-based sentencizer finds them, paragraph by paragraph.
+"""Find the sentences of a text with the rules of spaCy's sentencizer, paragraph by paragraph.
 
-Its rule is applied here to spaCy's tokens, so that a page with sentences is rendered without importing spaCy.
+The rules are reimplemented here on spaCy's tokens, so that a page with sentences can be rendered without importing
+spaCy. Open this module for relevance by sentence and for hybrid documents.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _PARAGRAPH = re.compile(r"\S(?:.*\S)?(?:\n[^\S\n]*\S(?:.*\S)?)*")
 
 
 def sentence_spans(text: str) -> NDArray[np.int32]:
-    """(S, 2) character offsets of the sentences, in order and disjoint, without the white space around them.
+    """Return the (S, 2) character offsets of the sentences, in order and disjoint, without surrounding white space.
 
-    A blank line ends a sentence; what follows the marks of the ``sentencizer`` of a blank English pipeline does too.
+    A sentence ends at a blank line, and after the punctuation marks of the sentencizer of a blank English pipeline.
     """
     paragraphs = list(_PARAGRAPH.finditer(text))
     found = [
@@ -36,17 +37,18 @@ def sentence_spans(text: str) -> NDArray[np.int32]:
 
 
 def sentences_of(texts: Iterable[str]) -> Iterator[list[tuple[int, int]]]:
-    """The sentences of each text as the sentencizer has them, white space around them left out."""
-    # spaCy takes no lone surrogates; one character for another keeps the offsets
+    """Yield the (start, end) offsets of the sentences of each text, without surrounding white space."""
+    # spaCy rejects lone surrogates; replacing each by one character keeps the offsets
     for text in map(without_surrogates, texts):
         starts = _sentence_starts(text, _spacy_tokenizer().spans(text).tolist())
         yield [_trimmed(text, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=False)]
 
 
 def _sentence_starts(text: str, spans: list[list[int]]) -> list[int]:
-    """Where sentences start: at the first token after a mark that is no punctuation; ``spans`` are of spaCy's tokens.
+    """Return the starts of sentences, given the ``spans`` of spaCy's tokens without its whitespace tokens.
 
-    White space is a token of spaCy's too, but for the one blank after a word.
+    A sentence starts at the first token after a sentence mark that is not punctuation. For spaCy, white space other
+    than a single blank after a word is such a token, so the gaps between the spans are examined as well.
     """
     starts, ended, before, marks = [0], False, 0, sentence_marks()
     for start, end in spans:
@@ -70,12 +72,12 @@ def _spacy_tokenizer() -> Tokenizer:
 
 @cache
 def sentencizer() -> Any:
-    """spaCy's own pipeline, for documents that spaCy parses anyway."""
-    import spacy  # a second to import, and another to make the pipeline
+    """Return spaCy's own pipeline with a sentencizer, for documents that spaCy parses anyway."""
+    import spacy  # imported here because the import takes a second; making the pipeline takes another
 
     pipeline = spacy.blank("en")
     pipeline.add_pipe("sentencizer")
-    pipeline.max_length = 1 << 40  # the limit is for parsers, which need memory by the word
+    pipeline.max_length = 1 << 40  # the default limit protects parsers, whose memory grows with the text
     return pipeline
 
 

@@ -1,4 +1,7 @@
-"""Files of separated fields: the quoting of tab-separated ones, and what the first rows tell of a file's layout."""
+"""Parse the rows of comma- and tab-separated files, and detect delimiter and header from their first rows.
+
+:mod:`textlrp.text.table_rows` turns these rows into texts and labels. Open this module for the rules of quoting.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,37 @@ from textlrp.errors import DataError
 from textlrp.text.opening import Lines
 
 SAMPLE_LINES = 200
-"""Lines from which the layout of a file is told."""
+"""Number of lines from which the layout of a file is detected."""
 
 DELIMITERS = ",;\t|"
 
-_LONGEST_FIELD = 2**31 - 1  # what fits a C long everywhere
+_LONGEST_FIELD = 2**31 - 1  # the largest value that fits a C long on every platform
 _LONGEST_QUOTED = 1 << 20  # characters between the quotes of one field of a tab-separated file
 _QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
 _OPEN = re.compile(r'"(?:[^"]|"")*+\Z')
 
 
 class CommaRows:
-    """The rows of a file whose fields are quoted as in RFC 4180: raises :class:`DataError` for one that is not."""
+    """The rows of a file with fields quoted as in RFC 4180."""
 
     def __init__(self, lines: Lines, delimiter: str) -> None:
         self._lines = lines
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
 
     def next(self, place: str) -> list[str] | None:
-        """The fields of the next row, however long; none for an empty line, None at the end."""
+        """Return the fields of the next row: an empty list for an empty line, None at the end of the file.
+
+        Raises :class:`DataError`, which begins with ``place``, for a row that is not valid CSV.
+        """
         self._lines.begin_row()
-        usual = csv.field_size_limit(_LONGEST_FIELD)  # the module's only switch is global, so it is set back at once
+        # the csv module has only a global limit, so the previous value is restored immediately
+        usual = csv.field_size_limit(_LONGEST_FIELD)
         try:
             fields: list[str] | None = next(self._reader, None)
         except csv.Error as error:
             raise DataError(
-                f"{place} is not valid CSV ({error}); put a field that contains double quotes into double quotes, "
-                "and double each inner one."
+                f"{place}: not valid CSV ({error}). Put a field that contains double quotes in double quotes, "
+                "and double each inner quote."
             ) from None
         finally:
             csv.field_size_limit(usual)
@@ -44,16 +51,17 @@ class CommaRows:
 
 
 class TabRows:
-    """The rows of a tab-separated file, which has no quoting by itself (IANA text/tab-separated-values).
+    """The rows of a tab-separated file. The format itself has no quoting (IANA text/tab-separated-values).
 
-    Quotes are characters of the text, unless they are there because a spreadsheet or a library needed them:
+    Quotes are characters of the text, except where a spreadsheet or a library needed to add them:
 
-    1. a field that begins and ends with a quote, and whose inner quotes are doubled, is unquoted if it contains a
-       tab, a line end or such a doubled quote, or nothing at all;
-    2. a field reaches over tabs or line ends only if the lines do not all have as many fields as the header when
-       their quotes are read as characters.
+    1. A field that begins and ends with a quote, and whose inner quotes are doubled, is unquoted if it is empty or
+       contains a tab, a line end or a doubled quote.
+    2. A field extends over tabs or line ends only if some of its lines do not have as many fields as the header when
+       quotes are read as characters.
 
-    A file with a header whose names are all quoted is quoted throughout: :class:`CommaRows` reads it.
+    If all names in the header are quoted, the whole file is quoted, and :class:`CommaRows` reads it instead.
+    ``width`` is the number of columns; while it is None, no field extends over several lines.
     """
 
     def __init__(self, lines: Lines, width: int | None) -> None:
@@ -61,7 +69,7 @@ class TabRows:
         self.width = width
 
     def next(self, place: str) -> list[str] | None:
-        """As :meth:`CommaRows.next`; every row can be read."""
+        """Return the fields of the next row as :meth:`CommaRows.next` does; no row is invalid."""
         self._lines.begin_row()
         line = next(self._lines, None)
         if line is None:
@@ -72,7 +80,7 @@ class TabRows:
         return [_unquoted(field) for field in fields]
 
     def _over_lines(self, line: str, fields: list[str]) -> list[str] | None:
-        """The fields of a row of which one reaches over tabs or line ends; None where none does."""
+        """Return the fields of a row with a field that extends over tabs or line ends; None for any other row."""
         alone = len(fields) == self.width
         if self.width is None or (alone and not _OPEN.match(fields[-1])):
             return None
@@ -80,7 +88,7 @@ class TabRows:
         while True:
             quoted = _quoted_fields(text) if not taken or '"' in taken[-1] else []
             if quoted is None:
-                break  # a quote that closes nothing
+                break  # a quote inside the text
             if quoted:
                 if len(quoted) == self.width and not all_alone:
                     return [_unquoted(field) for field in quoted]
@@ -93,13 +101,13 @@ class TabRows:
             alone = len(_tab_fields(more)) == self.width
             all_alone = all_alone and alone
             if alone and '"' not in more:
-                break  # a row of its own
-        self._lines.give_back(taken)
+                break  # the next row begins here
+        self._lines.put_back(taken)
         return None
 
 
 def _tab_fields(line: str) -> list[str]:
-    """The fields of one line, quotes being characters; none of an empty line."""
+    """Split one line at tabs, with quotes read as characters; an empty line has no fields."""
     body = _body(line)
     return body.split("\t") if body else []
 
@@ -109,7 +117,10 @@ def _body(line: str) -> str:
 
 
 def _quoted_fields(text: str) -> list[str] | None:
-    """The fields of a row that may span lines, still quoted; empty if it goes on, None if it ends before the text."""
+    """Split a row that may span several lines; the fields keep their quotes.
+
+    Empty if the last field needs more lines; None if the row ends before the end of ``text``.
+    """
     body, fields, start = _body(text), list[str](), 0
     while True:
         match = _QUOTED.match(body, start)
@@ -143,11 +154,11 @@ def is_quoted(line: str, delimiter: str) -> bool:
     return all(len(field) > 1 and _QUOTED.fullmatch(field) for field in fields)
 
 
-# ---- what the first rows tell
+# ---- detecting the layout from the first rows
 
 
 def sampled_rows(sample: Sequence[str], delimiter: str) -> list[list[str]]:
-    """The rows of some first lines, without one that is cut off or cannot be read."""
+    """Return the rows in the first lines of a file, without an incomplete or invalid last row."""
     if delimiter == "\t" and not (sample and is_quoted(sample[0], delimiter)):
         return [fields for line in sample if (fields := _tab_fields(line))]
     found: list[list[str]] = []
@@ -155,7 +166,7 @@ def sampled_rows(sample: Sequence[str], delimiter: str) -> list[list[str]]:
     try:
         found += (row for row in _strict(sample, delimiter) if row)
     except csv.Error:
-        pass  # the rows before it are enough
+        pass  # the rows before the invalid one are enough
     finally:
         csv.field_size_limit(usual)
     return found
@@ -166,10 +177,10 @@ def _strict(sample: Sequence[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def other_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool]:
-    """What separates the fields instead of ``usual``, and whether that is certain.
+    """Return the delimiter of a file if it is not ``usual``, and whether that is certain.
 
-    That is only asked where the first line is one field with ``usual``; it is certain where all rows have as many
-    fields as the first one, and more than one.
+    Another delimiter is considered only if the first line has a single field with ``usual``. It is certain if all
+    rows have the same number of fields, and at least two.
     """
     first = sampled_rows(sample[:1], usual)
     if not first or len(first[0]) != 1:
@@ -183,10 +194,11 @@ def other_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool
 
 
 def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:
-    """Names for the columns of a file without a header, or None where its first row may be one.
+    """Return names for the columns of a file without a header, or None if its first row may be a header.
 
-    The first row is none if one of its fields, and one alone, is found again below it in its column: a label. The
-    text is then the column with by far the longest fields of the others.
+    The first row is certainly not a header if exactly one of its fields occurs again in the same column: that column
+    contains the labels. The text is the column whose fields are on average at least twice as long as those of every
+    other column.
     """
     rows = [row for row in rows if len(row) == len(rows[0])]
     if len(rows) < 2 or len(rows[0]) < 2:

@@ -1,10 +1,10 @@
-"""Headers, quotes and footers of a post: ranges that are marked, never cut.
+"""Find the headers, quotes and footers of a post, as ranges that the model ignores. The text itself is never cut.
 
-Each function takes a text and gives (S, 2) int32 character ranges, sorted, disjoint and merged.
-Cutting the ranges of :func:`make_skip` out of a post of 20 Newsgroups leaves exactly the text of
-scikit-learn's ``fetch_20newsgroups(remove=...)``. That loader removes headers first, then footers
-from what is left, then quotes. Headers and footers lie at the ends, so what is left before the
-quotes is always one window of the text, and a pair of offsets says it all.
+Each function takes a text and returns (S, 2) int32 character ranges that are sorted, disjoint and merged. If you
+remove the ranges of :func:`make_skip` from a post of 20 Newsgroups, you get exactly the text of scikit-learn's
+``fetch_20newsgroups(remove=...)``. That loader removes headers first, then footers from the remaining text, then
+quotes. Headers and footers are at the ends of a text, so the remaining text before the last step is always one
+window, described by a pair of offsets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from textlrp.errors import OptionError
+from textlrp.errors import OptionError, must_be
 from textlrp.records import Ranges, no_ranges
 
 Skip = Sequence[str] | Callable[[str], ArrayLike]
@@ -27,33 +27,34 @@ SKIPPABLE = ("headers", "footers", "quotes")
 
 _BLANK_LINE = re.compile(r"\r?\n\r?\n")
 _HEADER_LINE = re.compile(r"^\ufeff?(?:From|Subject):", re.MULTILINE)
+_QUOTE_INTRODUCTIONS = ("writes in", "writes:", "wrote:", "says:", "said:")
 _QUOTED_LINES = re.compile(
-    r"(?:^(?:[|>]|In article|Quoted from|.*(?:writes in|writes:|wrote:|says:|said:)).*(?:\n|\Z))+", re.MULTILINE
+    rf"(?:^(?:[|>]|In article|Quoted from|.*(?:{'|'.join(_QUOTE_INTRODUCTIONS)})).*(?:\n|\Z))+", re.MULTILINE
 )
 
 
 def make_skip(skip: Skip) -> Callable[[str], Ranges]:
-    """A function from a text to the ranges that are not read, from names or from a user's own function.
+    """Return a function from a text to the ranges that the model ignores, for some names or a user's function.
 
-    The function can be pickled if the user's own can. Raises :class:`OptionError` for an unknown
-    name; what a user's function gives is checked at each text, raising the same.
+    The result can be pickled if the user's function can. Raises :class:`OptionError` for an unknown name. The result
+    raises it too, if the user's function returns something other than valid ranges.
     """
     if callable(skip):
         return partial(_called, skip)
     if isinstance(skip, str):
-        raise OptionError(f"skip={skip!r} is a single string; pass a tuple of names, such as ({skip!r},).")
+        raise OptionError(must_be("skip", "a tuple of names", skip, f"Pass skip=({skip!r},)."))
     names = frozenset(skip)
     for name in skip:
         if name not in SKIPPABLE:
             raise OptionError(
-                f"{name!r} cannot be skipped; choose among 'headers', 'footers' and 'quotes', "
-                "or pass a function from a text to (S, 2) character ranges."
+                f"skip must contain only 'headers', 'footers' and 'quotes'; got {name!r}. For other parts of a text, "
+                "pass a function from a text to (S, 2) character ranges."
             )
     return partial(_named_ranges, names)
 
 
 def merge_ranges(*ranges: Ranges) -> Ranges:
-    """The union of several (S, 2) arrays of ranges: sorted, disjoint, those that touch made one."""
+    """Return the union of several (S, 2) arrays of ranges: sorted, disjoint, adjacent ranges merged."""
     filled = [part for part in ranges if len(part)]
     if not filled:
         return no_ranges()
@@ -81,27 +82,30 @@ def _named_ranges(names: frozenset[str], text: str) -> Ranges:
 
 def _called(function: Callable[[str], ArrayLike], text: str) -> Ranges:
     name = getattr(function, "__name__", repr(function))
-    wanted = "skip= wants (S, 2) whole numbers, the start and end of each range of characters"
+    must_return = f"skip function {name} must return (S, 2) whole numbers, the start and end of each character range"
     try:
-        given = np.asarray(function(text))
-    except ValueError as error:  # rows of different lengths; a ValueError of the function's own reads just as well
-        raise OptionError(f"{name} gave no ranges ({error}); {wanted}.") from error
-    if given.size == 0:
+        found = np.asarray(function(text))
+    except ValueError as error:  # rows of different lengths, or a ValueError from inside the function
+        raise OptionError(f"{must_return}; got an error ({error}).") from error
+    if found.size == 0:
         return no_ranges()
-    if given.ndim != 2 or given.shape[1] != 2 or not np.issubdtype(given.dtype, np.integer):
-        raise OptionError(f"{name} gave an array of shape {given.shape} and type {given.dtype}; {wanted}.")
-    outside = (given[:, 0] < 0) | (given[:, 1] < given[:, 0]) | (given[:, 1] > len(text))
+    if found.ndim != 2 or found.shape[1] != 2 or not np.issubdtype(found.dtype, np.integer):
+        raise OptionError(f"{must_return}; got an array of shape {found.shape} and type {found.dtype}.")
+    outside = (found[:, 0] < 0) | (found[:, 1] < found[:, 0]) | (found[:, 1] > len(text))
     if outside.any():
-        low, high = given[outside][0].tolist()
+        low, high = found[outside][0].tolist()
         raise OptionError(
-            f"{name} gave the range ({low}, {high}) in a text of {len(text)} characters; "
-            "skip= wants 0 <= start <= end <= length."
+            f"skip function {name} must return ranges with 0 <= start <= end <= {len(text)}, the length of the text; "
+            f"got ({low}, {high})."
         )
-    return merge_ranges(given.astype(np.int32))
+    return merge_ranges(found.astype(np.int32))
 
 
 def _header_end(text: str) -> int:
-    """Where the body begins: after the first blank line if ``From:`` or ``Subject:`` starts a line above, else 0."""
+    """Return the start of the body: after the first blank line if a line above starts with ``From:`` or ``Subject:``.
+
+    Otherwise the text has no header, and the result is 0.
+    """
     blank = _BLANK_LINE.search(text)
     if blank is None or _HEADER_LINE.search(text, 0, blank.start()) is None:
         return 0
@@ -109,9 +113,10 @@ def _header_end(text: str) -> int:
 
 
 def _footer_window(text: str) -> tuple[int, int]:
-    """What is left of a text without its footer; the whole text where it has none.
+    """Return the range of a text without its footer; the whole text if it has no footer.
 
-    The footer is the last paragraph, or what follows the last row of dashes; white space at both ends goes with it.
+    The footer is the last paragraph, or everything after the last line of dashes. White space at both ends is removed
+    with it.
     """
     start = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
@@ -128,13 +133,13 @@ def _footer_window(text: str) -> tuple[int, int]:
 def _quotes(text: str) -> list[tuple[int, int]]:
     found = [match.span() for match in _QUOTED_LINES.finditer(text)]
     if found and found[-1][1] == len(text) and not text.endswith("\n") and found[-1][0] > 0:
-        # lines are joined by newlines: without the last line, the newline before it goes too
+        # scikit-learn joins the remaining lines by newlines, so the newline before a removed last line goes too
         found[-1] = (found[-1][0] - 1, len(text))
     return found
 
 
 def _ranges(pairs: list[tuple[int, int]]) -> Ranges:
-    """Sorted, disjoint pairs as an array, empty ones left out and those that touch made one."""
+    """Turn sorted, disjoint pairs into an array, without empty ranges and with adjacent ranges merged."""
     kept: list[tuple[int, int]] = []
     for low, high in pairs:
         if low == high:
@@ -146,11 +151,11 @@ def _ranges(pairs: list[tuple[int, int]]) -> Ranges:
     return np.array(kept, dtype=np.int32).reshape(-1, 2)
 
 
-def inside(places: NDArray[np.integer[Any]], ranges: Ranges | NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(T,) whether each of the places (T,), in order, lies inside one of the ranges (S, 2)."""
-    # that is where more ranges have started than ended
-    changes = np.zeros(len(places) + 1, dtype=np.int64)
-    starts, ends = np.searchsorted(places, ranges).T
+def inside(offsets: NDArray[np.integer[Any]], ranges: Ranges | NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(T,) whether each of the sorted ``offsets`` (T,) is inside one of the ranges (S, 2), which may overlap."""
+    # an offset is inside if more ranges have started than ended before it
+    changes = np.zeros(len(offsets) + 1, dtype=np.int64)
+    starts, ends = np.searchsorted(offsets, ranges).T
     np.add.at(changes, starts, 1)
     np.subtract.at(changes, ends, 1)
     return np.asarray(np.cumsum(changes[:-1]) > 0)

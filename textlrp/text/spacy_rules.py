@@ -1,9 +1,9 @@
-"""spaCy's tokenizer rules applied to one whitespace-separated chunk at a time.
+"""Apply the rules of spaCy's tokenizer to one whitespace-separated chunk at a time.
 
-spaCy treats each chunk alone, with one exception: after the affixes are split off, it looks for its
-special cases (``:-)``, ``a.m.``) as sequences of tokens, which may reach over a single space. Two chunks are
-therefore kept together (:func:`textlrp.text.chunks.by_whitespace`) wherever such a sequence could reach from one
-into the other; what is left is independent, and the tokens of a chunk can be remembered.
+spaCy tokenizes each chunk independently, with one exception: after the affixes are split off, it searches for its
+special cases (``:-)``, ``a.m.``) as sequences of tokens, which may contain a single space. Therefore two chunks stay
+together (:func:`textlrp.text.chunks.by_whitespace`) if such a sequence could extend from one into the other. All
+other chunks are independent, so their tokens can be cached. Open this module if tokens differ from those of spaCy.
 """
 
 from __future__ import annotations
@@ -19,36 +19,40 @@ from textlrp.text.patterns import Anywhere, Edges, Expression, all_but, can_matc
 from textlrp.text.surrogates import without_surrogates
 
 LONGEST_CHUNK = 1000
-"""Longer stretches without whitespace are read in pieces: spaCy's own time grows with their square."""
+"""Maximum length of a chunk. Longer strings without white space are split: spaCy's time grows with their square."""
 
 
 def load_spacy_tokenizer(language: str) -> Any:
-    """The tokenizer of ``spacy.blank(language)``; raises :class:`OptionError` where spaCy cannot make it."""
+    """Return the tokenizer of ``spacy.blank(language)``; raises :class:`OptionError` if spaCy cannot create it."""
     if not re.fullmatch(r"[\w-]+", language):
-        raise OptionError(f"the language of a spaCy tokenizer must be a code such as 'de'; got {language!r}.")
+        raise OptionError(
+            f"the language of a spaCy tokenizer must be a code such as 'de'; got {language!r}. Pass "
+            "tokenizer='spacy:de'."
+        )
     import spacy
 
     try:
         return spacy.blank(language).tokenizer
-    except (ImportError, AttributeError, IndexError, TypeError) as error:  # such as spacy.lang.lex_attrs
+    # the last three are raised for modules of spacy.lang that are not languages, such as lex_attrs
+    except (ImportError, AttributeError, IndexError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise OptionError(f"spaCy has no ready tokenizer for the language {language!r}: {reason}") from error
+        raise OptionError(f"spaCy cannot create a tokenizer for the language {language!r}: {reason}") from error
 
 
 def spacy_rules(tokenizer: Any) -> SpacyRules | None:
-    """The rules of a spaCy tokenizer, or None where the language is not cut by patterns (Chinese, Thai, ...)."""
+    """Return the rules of a spaCy tokenizer, or None if it does not work by patterns (Chinese, Thai, ...)."""
     written = written_rules(tokenizer)
     return None if written is None else SpacyRules(written, lambda: tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRules:
-    """The rules of a spaCy tokenizer as plain values, without spaCy.
+    """The rules of a spaCy tokenizer as plain values that need no spaCy.
 
-    ``prefix``, ``suffix`` and ``infix`` are searched for; ``whole`` and ``whole_at_last`` match what is one token,
-    the first before affixes are split off and the second (URLs) after that. ``cases`` are the special cases with
-    the lengths of their tokens; ``joins`` the pairs of neighbors in the sequences that spaCy's last pass looks for,
-    ``alone`` its sequences of one token that it splits.
+    ``prefix``, ``suffix`` and ``infix`` are searched for. A match of ``whole`` (before affixes are split off) or of
+    ``whole_at_last`` (after that; URLs) is one token. ``cases`` are the special cases, each with the lengths of its
+    tokens. ``joins`` are the pairs of adjacent tokens in the sequences that spaCy's last pass searches for, and
+    ``alone`` the sequences of a single token that it splits.
     """
 
     prefix: Expression | None
@@ -62,7 +66,7 @@ class WrittenRules:
 
 
 def written_rules(tokenizer: Any) -> WrittenRules | None:
-    """Read the rules of a spaCy tokenizer; None where it is of another class or calls functions of somebody's own."""
+    """Read the rules of a spaCy tokenizer; None if it is of another class or calls custom functions."""
     from spacy.attrs import ORTH, intify_attrs
     from spacy.tokenizer import Tokenizer
 
@@ -79,9 +83,9 @@ def written_rules(tokenizer: Any) -> WrittenRules | None:
         prefix, suffix, infix, whole, url = (
             _expression(method, name.rpartition("_")[2]) for name, method in searches.items()
         )
-    except TypeError:  # a function of somebody's own, which may look at more than one chunk's characters
+    except TypeError:  # a custom function, which may depend on more than the characters of one chunk
         return None
-    # what the last pass looks for: the special cases that fall apart where they are not known to be special
+    # the sequences of spaCy's last pass: the tokens of each special case when it is not known to be special
     plain = Tokenizer(tokenizer.vocab, **searches)
     cases = {
         text: tuple(len(intify_attrs(token)[ORTH]) for token in tokens) for text, tokens in tokenizer.rules.items()
@@ -108,7 +112,7 @@ def written_rules(tokenizer: Any) -> WrittenRules | None:
 
 
 def _expression(method: Any, name: str) -> Expression | None:
-    """The pattern that a search is a method of; raises TypeError where it is none."""
+    """Return the pattern of a search method; raises TypeError if the method does not belong to a pattern."""
     if method is None:
         return None
     pattern = getattr(method, "__self__", None)
@@ -118,11 +122,11 @@ def _expression(method: Any, name: str) -> Expression | None:
 
 
 class SpacyRules:
-    """What spaCy does to one chunk, without making a ``Doc`` for it.
+    """Splits one chunk as spaCy does, without creating a ``Doc``.
 
-    A chunk that has one of the sequences that spaCy's last pass looks for is given to spaCy's own tokenizer, which
-    ``tokenizer()`` returns. ``letters_stay``: no affix or infix is found in letters alone; ``dotted``: what
-    ``whole_at_last`` matches contains a dot.
+    A chunk that contains a sequence of spaCy's last pass is passed to spaCy's own tokenizer, which ``tokenizer()``
+    returns. ``letters_stay`` is whether a chunk of only letters has no affix or infix. ``dotted`` is whether every
+    match of ``whole_at_last`` contains a dot.
     """
 
     def __init__(self, written: WrittenRules, tokenizer: Callable[[], Any]) -> None:
@@ -138,7 +142,7 @@ class SpacyRules:
         self.dotted = url is None or not can_match_inside(url, all_but("."))
 
     def split(self, chunk: str) -> tuple[tuple[int, int], ...]:
-        """(start, end) of each token of a chunk, counted from its first character."""
+        """Return (start, end) of each token of a chunk, counted from its first character."""
         if chunk.isalpha() and self.letters_stay and chunk not in self.cases:
             return ((0, len(chunk)),)
         spans: list[tuple[int, int]] = []
@@ -152,15 +156,15 @@ class SpacyRules:
         tokens = [chunk[start:end] for start, end in spans]
         if self.joins.isdisjoint(pairwise(tokens)) and self.alone.isdisjoint(tokens):
             return tuple(spans)
-        return self._ask(chunk)
+        return self._split_by_spacy(chunk)
 
-    def _ask(self, chunk: str) -> tuple[tuple[int, int], ...]:
-        # spaCy hashes UTF-8, which half a surrogate pair has none of
+    def _split_by_spacy(self, chunk: str) -> tuple[tuple[int, int], ...]:
+        # spaCy hashes strings as UTF-8, which cannot encode lone surrogates
         doc = self.tokenizer()(without_surrogates(chunk))
         return tuple((token.idx, token.idx + len(token)) for token in doc if not token.is_space and len(token))
 
     def _lengths(self, rest: str) -> list[int]:
-        """Lengths of the tokens: prefixes and suffixes off in turn, then what is left by its infixes."""
+        """Return the lengths of the tokens: split off prefixes and suffixes in turn, then split at infixes."""
         cases, whole = self.cases, self.written.whole
         lengths: list[int] = []
         suffixes: list[int] = []
@@ -206,6 +210,6 @@ class SpacyRules:
 
 
 def _match_length(search: Callable[[str], Any], text: str) -> int:
-    """Characters that a search finds, 0 if none."""
+    """Return the length of the match, 0 for no match."""
     match = search(text)
     return 0 if match is None else match.end() - match.start()

@@ -1,6 +1,6 @@
 """Hashed character n-grams of words, and a vocabulary that has an id for every word.
 
-Open it when words that are not in the training texts must be read from their parts (Bojanowski et al. 2017,
+Open this module if words outside the training texts get vectors from their character n-grams (Bojanowski et al. 2017,
 "Enriching Word Vectors with Subword Information", arXiv 1607.04606).
 """
 
@@ -16,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.text.tokens import REMEMBERED
+from textlrp.text.tokens import CACHED_CHUNKS
 from textlrp.text.vocabulary import PADDING, Vocabulary
 
 UNKNOWN_FROM = 1 << 56
-"""Ids of words outside the vocabulary start here; each follows from the word alone."""
+"""The first id of words outside the vocabulary. Each of these ids is a hash of the word."""
 
 
 def ngram_buckets(word: str, shortest: int, longest: int, buckets: int) -> NDArray[np.int64]:
-    """The buckets of the character n-grams of ``<word>``, ascending, each once: CRC-32 of their UTF-8 modulo
-    ``buckets``."""
+    """Return the buckets of the character n-grams of ``<word>``, ascending and without repetition.
+
+    The bucket of an n-gram is the CRC-32 of its UTF-8 bytes modulo ``buckets``.
+    """
     whole = f"<{word}>"
     found = {
         zlib.crc32(whole[start : start + n].encode("utf-8", "surrogatepass")) % buckets
@@ -36,7 +38,10 @@ def ngram_buckets(word: str, shortest: int, longest: int, buckets: int) -> NDArr
 
 
 def composition(words: Sequence[str], ngrams: tuple[int, int], buckets: int) -> Any:
-    """The sparse matrix (words, buckets) of the mean over each word's n-grams; an empty row where it has none."""
+    """Return the sparse matrix (words, buckets) that averages over the n-grams of each word.
+
+    The row of a word without n-grams is empty.
+    """
     rows = [ngram_buckets(word, *ngrams, buckets) for word in words]
     sizes = np.array([len(row) for row in rows], dtype=np.int64)
     values = np.repeat(1 / np.maximum(sizes, 1), sizes)
@@ -45,15 +50,15 @@ def composition(words: Sequence[str], ngrams: tuple[int, int], buckets: int) -> 
     return sparse.csr_matrix((values, columns, starts), shape=(len(rows), buckets))
 
 
-RECENT = 4 * REMEMBERED
-"""Words outside the vocabulary of which at least so many are kept: more than a reader remembers the ids of."""
+RECENT = 4 * CACHED_CHUNKS
+"""Minimum number of words outside the vocabulary that are kept. It exceeds the number of ids that a reader caches."""
 
 
 class RecentWords:
-    """Words by their ids: the last ``most`` distinct ones at least, and at most twice as many."""
+    """Maps ids to words. It keeps at least the last ``minimum`` distinct words, and at most twice that number."""
 
-    def __init__(self, most: int = RECENT) -> None:
-        self.most = most
+    def __init__(self, minimum: int = RECENT) -> None:
+        self.minimum = minimum
         self._older: dict[int, str] = {}
         self._newer: dict[int, str] = {}
 
@@ -61,7 +66,7 @@ class RecentWords:
         return len(self._older.keys() | self._newer.keys())
 
     def __setitem__(self, id: int, word: str) -> None:
-        if len(self._newer) >= self.most and id not in self._newer:
+        if len(self._newer) >= self.minimum and id not in self._newer:
             self._older, self._newer = self._newer, {}
         self._newer[id] = word
 
@@ -71,19 +76,19 @@ class RecentWords:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenVocabulary(Vocabulary):
-    """A vocabulary in which other words have ids too, from ``UNKNOWN_FROM`` on, with 0 training documents.
+    """A vocabulary in which unknown words have ids too, from ``UNKNOWN_FROM`` on, with 0 training documents.
 
-    ``met`` maps those that were looked up lately back to the words.
+    ``recent`` maps the ids of unknown words that were looked up recently back to the words.
     """
 
-    met: RecentWords = field(default_factory=RecentWords, init=False)
+    recent: RecentWords = field(default_factory=RecentWords, init=False)
 
     def id(self, word: str) -> int:
         known = self._ids.get(word, PADDING)
         if known:
             return known
         other = UNKNOWN_FROM + int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=6).digest())
-        self.met[other] = word
+        self.recent[other] = word
         return other
 
     def ids(self, forms: Iterable[str]) -> NDArray[np.int64]:

@@ -1,4 +1,7 @@
-"""Half surrogate pairs: Python strings may hold them, and no file in UTF-8, Arrow table or frame can."""
+"""Find and replace lone surrogates: Python strings can contain them, but UTF-8 files and Arrow tables cannot.
+
+A lone surrogate is half of a surrogate pair (U+D800 to U+DFFF). Open this module before text is stored.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,20 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def has_surrogate(text: str) -> bool:
-    """Whether a text holds half a surrogate pair."""
+    """Whether a text contains a lone surrogate."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def without_surrogates(text: str) -> str:
-    """A text of the same length with U+FFFD for each half surrogate pair; the text itself where it has none."""
+    """Replace each lone surrogate by U+FFFD; the length stays the same."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def all_without_surrogates(value: Any) -> Any:
-    """The same of all strings in lists, tuples and dictionaries; other values are given back as they are."""
+    """Apply :func:`without_surrogates` to all strings in lists, tuples and dictionaries; keep other values.
+
+    Tuples become lists, as in JSON.
+    """
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Rows of files with separated fields: CSV, TSV and their relatives."""
+"""Read the rows of files with separated fields: CSV, TSV and files with other delimiters."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from textlrp.text.row_layout import (
     FoundRow,
     Layout,
     resolve_columns,
+    row_place,
     shortened,
     warn_of_guess,
 )
@@ -27,26 +28,25 @@ from textlrp.text.separated import (
     sampled_rows,
 )
 
-# ---- separated fields
-
 
 def separated_rows(
-    usual: str, path: Path, wanted: Columns, layout: Layout, encoding: str, errors: str
+    usual: str, path: Path, requested: Columns, layout: Layout, encoding: str, errors: str
 ) -> Iterator[FoundRow]:
+    """Read a file of separated fields. ``usual`` is the delimiter that the file's suffix promises."""
     with open_text(path, encoding, errors, newline="") as file:
         lines = Lines(file, path, layout.max_row_length)
         sample = lines.sample(SAMPLE_LINES)
         if not sample:
             return
         if len(sample[0]) > layout.max_row_length:
-            next(lines)  # raises
+            next(lines)  # raises RowTooLongError
         if "\0" in sample[0]:
-            raise DataError(f"{path} begins with NUL characters; if it is UTF-16, pass encoding='utf-16'.")
+            raise DataError(f"{path}: begins with NUL characters. If the file is UTF-16, pass encoding='utf-16'.")
         delimiter = layout.delimiter or _delimiter(path, sample, usual)
         rows = TabRows(lines, None) if delimiter == "\t" and not is_quoted(sample[0], delimiter) else None
         reader = rows or CommaRows(lines, delimiter)
-        header = _column_names(path, wanted, layout, sample, delimiter)
-        names = header if header is not None else reader.next(f"{path}, line 1")
+        header = _column_names(path, requested, layout, sample, delimiter)
+        names = header if header is not None else reader.next(f"line 1 ({path})")
         if not names:
             return
         names = [name.strip() for name in names]
@@ -54,11 +54,11 @@ def separated_rows(
             rows.width = len(names)
         text, label, id = (
             len(names) if name is None else names.index(name)
-            for name in resolve_columns([(name, True) for name in names], wanted, f"{path}", header is None)
+            for name in resolve_columns([(name, True) for name in names], requested, f"{path}", header is None)
         )
         number = 0
         while True:
-            place = f"{path}, row {number + 1} (line {lines.number + 1})"
+            place = row_place(path, number + 1, lines.number + 1)
             try:
                 fields = reader.next(place)
             except RowTooLongError:
@@ -73,22 +73,22 @@ def separated_rows(
                 continue
             if len(names) > 1 and header is None and [field.strip() for field in fields] == names:
                 warn_of_guess(
-                    path, f"line {lines.number} repeats the header, as in files that were joined; it was left out."
+                    path, f"line {lines.number} repeats the header, as in concatenated files. It was skipped."
                 )
                 continue
             number += 1
             if len(fields) != len(names):
-                yield FoundRow(place, number, wrong=f"{place} {_miscounted(len(fields), len(names), delimiter)}")
+                yield FoundRow(place, number, wrong=f"{place}: {_miscounted(len(fields), len(names), delimiter)}")
                 continue
-            fields.append("")  # what a column that is not there reads
+            fields.append("")  # the value of a column that does not exist: its index is len(names)
             yield FoundRow(place, number, fields[text], fields[label], fields[id])
 
 
-def _miscounted(came: int, wanted: int, delimiter: str) -> str:
-    end = "a text with a tab or a line end in it must be in double quotes, each inner one doubled."
+def _miscounted(got: int, expected: int, delimiter: str) -> str:
+    hint = "Put a text that contains a tab or a line end in double quotes, and double each inner quote."
     if delimiter != "\t":
-        end = f"a text with a {delimiter!r} or a line end in it must be in double quotes."
-    return f"has {came} fields where the header has {wanted}; {end}"
+        hint = f"Put a text that contains {delimiter!r} or a line end in double quotes."
+    return f"the row must have {expected} fields, like the header; got {got}. {hint}"
 
 
 def _delimiter(path: Path, sample: list[str], usual: str) -> str:
@@ -97,24 +97,29 @@ def _delimiter(path: Path, sample: list[str], usual: str) -> str:
         return usual
     if not certain:
         raise DataError(
-            f"{path} looks separated by {other!r}, not {usual!r}, for its first line is "
-            f"{shortened(sample[0].rstrip())!r}; pass delimiter={other!r}, or {usual!r} if it has one column."
+            f"{path}: the fields seem to be separated by {other!r}, not {usual!r}; the first line is "
+            f"{shortened(sample[0].rstrip())!r}. Pass delimiter={other!r}, or {usual!r} if there is one column."
         )
-    warn_of_guess(path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to say so.")
+    warn_of_guess(
+        path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to confirm this."
+    )
     return other
 
 
-def _column_names(path: Path, wanted: Columns, layout: Layout, sample: list[str], delimiter: str) -> list[str] | None:
-    """Names for the columns of a file without a header; None where the first row names them."""
+def _column_names(
+    path: Path, requested: Columns, layout: Layout, sample: list[str], delimiter: str
+) -> list[str] | None:
+    """Return names for the columns of a file without a header; None if the first row is a header."""
     rows = sampled_rows(sample, delimiter)
     first = [name.strip() for name in rows[0]] if rows else []
     if layout.names is not None:
         if len(layout.names) != len(first):
             raise DataError(
-                f"{path} has {len(first)} columns and columns= names {len(layout.names)}; name each of them once."
+                f"{path}: columns must have one name for each of the {len(first)} columns of the file; got "
+                f"{len(layout.names)}. Name each column once."
             )
         return list(layout.names)
-    if layout.header or (layout.header is None and _names_columns(first, wanted)):
+    if layout.header or (layout.header is None and _names_columns(first, requested)):
         return None
     names = names_without_header(rows)
     if names is None and layout.header is None:
@@ -123,16 +128,17 @@ def _column_names(path: Path, wanted: Columns, layout: Layout, sample: list[str]
         if len(first) == 1:
             return ["text"]
         raise DataError(
-            f"{path} has {len(first)} columns and no header; name them in order with columns=, such as label,text."
+            f"{path}: the file has {len(first)} columns and no header. Name them in order with columns=, such as "
+            "label,text."
         )
     as_option = ",".join(names)
     warn_of_guess(
-        path, f"there is no header; the columns are read as {as_option}. Pass columns={as_option!r} to say so."
+        path, f"there is no header; the columns are read as {as_option}. Pass columns={as_option!r} to confirm this."
     )
     return names
 
 
-def _names_columns(first: list[str], wanted: Columns) -> bool:
-    """Whether a first row has the name of a column that is wanted."""
-    asked = [name for name in wanted if name is not None]
-    return any(name in first for name in (asked or (*TEXT_COLUMNS, *LABEL_COLUMNS)))
+def _names_columns(first: list[str], requested: Columns) -> bool:
+    """Whether the first row contains a requested column name, or a usual one if none was requested."""
+    names = [name for name in requested if name is not None]
+    return any(name in first for name in (names or (*TEXT_COLUMNS, *LABEL_COLUMNS)))

@@ -1,9 +1,9 @@
-"""Tokenizers with character offsets: the law is that tokens plus gaps rebuild the text.
+"""Tokenizers with character offsets: the tokens and the gaps between them rebuild the text exactly.
 
-A tokenizer is a name that a saved model keeps and ``spans(text)``: (T, 2) int32 character offsets,
-sorted, disjoint and non-empty. Two kinds exist. A :class:`ChunkTokenizer` treats each stretch of text
-between gaps alone, so what it made of a stretch can be remembered; a :class:`WholeTokenizer` reads
-the text as a whole.
+A tokenizer has a name, which a saved model stores, and ``spans(text)``: (T, 2) int32 character offsets that are
+sorted, disjoint and non-empty. There are two kinds. A :class:`ChunkTokenizer` splits each chunk of text
+independently, so that the tokens of a chunk can be cached. A :class:`WholeTokenizer` needs the whole text.
+Open this module to add a tokenizer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from textlrp.errors import OptionError
+from textlrp.errors import OptionError, must_be
 from textlrp.text.chunks import Chunker, by_pattern, by_whitespace
 from textlrp.text.kept_rules import spacy_language
 from textlrp.text.scripts import cut_characters, marks
@@ -24,46 +24,47 @@ from textlrp.text.spacy_rules import LONGEST_CHUNK
 from textlrp.text.treebank import treebank_spans
 from textlrp.text.user_tokenizers import OffsetPairs, Spans, UserTokenizer, callable_path, span_array, span_reader
 
-REMEMBERED = 3 << 17
-"""Chunks whose tokens are remembered, in some 250 bytes each; the posts of 20 Newsgroups have 390,000 different ones,
-most of them once.
+CACHED_CHUNKS = 3 << 17
+"""Maximum number of chunks whose tokens are cached, at about 250 bytes each.
+
+20 Newsgroups has 390,000 distinct chunks, most of which occur once.
 """
 
 _JOINERS = frozenset("-.'\u2019\u2010\u2011\u200c\u200d")
-"""Hyphens, dot, apostrophes, and the two marks that join letters in Persian and Indic scripts."""
+"""Hyphens, dot, apostrophes, and the zero-width joiners of Persian and Indic scripts."""
 
 
 class Tokenizer(Protocol):
-    """Anything with a ``name`` to save and ``spans(text)``."""
+    """The interface of a tokenizer: a ``name`` to save, and ``spans(text)``."""
 
     @property
     def name(self) -> str:
-        """What a saved model keeps; ``make_tokenizer(name)`` restores all but a user's callable."""
+        """The name that a saved model stores; ``make_tokenizer(name)`` restores all but a user's callable."""
 
     def spans(self, text: str) -> Spans:
         """(T, 2) int32 character offsets of the tokens of ``text``."""
 
 
 class ChunkTokenizer:
-    """Cuts texts into chunks and each chunk, by itself, into tokens.
+    """Splits texts into chunks and each chunk independently into tokens.
 
-    ``chunks(texts)`` finds the chunks of several texts (all else is gap); ``split(chunk)`` gives the offsets of
-    its tokens.
+    ``chunks(texts)`` finds the chunks of several texts; everything else is a gap. ``split(chunk)`` returns the
+    offsets of the tokens of a chunk.
     """
 
     def __init__(self, name: str, chunks: Chunker, split: Callable[[str], OffsetPairs]) -> None:
         self.name = name
         self.chunks = chunks
         self.split = split
-        self._remembered = lru_cache(REMEMBERED)(split)
+        self._cached_split = lru_cache(CACHED_CHUNKS)(split)
 
     def spans(self, text: str) -> Spans:
         """(T, 2) int32 character offsets of the tokens of ``text``."""
-        remembered = self._remembered
+        cached_split = self._cached_split
         found = self.chunks([text])
         flat: list[int] = []
         for at, chunk in zip(found.starts.tolist(), found.strings, strict=True):
-            for start, end in remembered(chunk):
+            for start, end in cached_split(chunk):
                 flat += (at + start, at + end)
         return np.array(flat, dtype=np.int32).reshape(-1, 2)
 
@@ -75,7 +76,7 @@ class ChunkTokenizer:
 
 
 class WholeTokenizer:
-    """Reads a text as a whole; ``source`` is the name or the user's callable it was made from."""
+    """Tokenizes each text as a whole; ``source`` is the name or the user's callable that it was made from."""
 
     def __init__(self, name: str, source: str | UserTokenizer, read: Callable[[str], Spans]) -> None:
         self.name = name
@@ -94,27 +95,25 @@ class WholeTokenizer:
 
 
 def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
-    """The tokenizer of that name, or one around a callable.
+    """Return the tokenizer of that name, or one that calls a user's function.
 
-    - ``"auto"``: as ``"spacy"``, and each character of a script without spaces between words (Chinese, Japanese,
-      Thai, Lao, Khmer, Burmese, Tibetan) is a token of its own.
-    - ``"spacy"``: the rules of ``spacy.blank("en")``; ``"spacy:de"`` those of any spaCy language.
-      The tokens are spaCy's own, less its whitespace tokens. ``"spacy:zh"`` cuts Chinese into characters;
-      ``"spacy:ja"`` needs sudachipy and sudachidict_core, ``"spacy:th"`` pythainlp.
+    - ``"auto"``: as ``"spacy"``, but each character of a script without spaces between words (Chinese, Japanese,
+      Thai, Lao, Khmer, Burmese, Tibetan) is a token.
+    - ``"spacy"``: the rules of ``spacy.blank("en")``; ``"spacy:de"``: those of any spaCy language.
+      The tokens are exactly those of spaCy, without its whitespace tokens. ``"spacy:zh"`` splits Chinese into
+      characters. ``"spacy:ja"`` requires sudachipy and sudachidict_core, ``"spacy:th"`` pythainlp.
     - ``"treebank"``: NLTK's Penn Treebank words, as in Arras et al. 2017 (extra ``paper``).
-    - ``"words"``: runs of letters, digits and their marks in any script, with inner hyphen, dot, apostrophe.
-    - a callable that takes a text and gives its tokens, as strings in order or as (start, end) offsets. Strings are
-      placed together, so that a callable may leave parts of the text out; offsets leave no doubt.
-      Its name is its module and qualified name; it cannot be restored from that.
+    - ``"words"``: sequences of letters, digits and their marks in any script, with inner hyphen, dot or apostrophe.
+    - A callable that takes a text and returns its tokens, as strings in order or as (start, end) offsets. It may omit
+      parts of the text. Strings are searched in the text, which can be ambiguous; offsets are not.
+      Its name is the callable's module and qualified name, from which it cannot be restored.
 
-    Our models hand each of them the text without its invisible characters (:mod:`textlrp.text.invisible`).
-    Raises :class:`OptionError` for another name, :class:`MissingExtraError` where NLTK is not installed.
+    The models of textlrp pass texts without invisible characters (:mod:`textlrp.text.invisible`).
+    Raises :class:`OptionError` for an unknown name, :class:`MissingExtraError` if NLTK is not installed.
     """
     if not isinstance(name, str):
         if not callable(name):
-            raise OptionError(
-                f"tokenizer={name!r} is a {type(name).__name__}; pass a name such as 'spacy', or a callable."
-            )
+            raise OptionError(must_be("tokenizer", "a name or a callable", name, "Pass tokenizer='spacy'."))
         return WholeTokenizer(callable_path(name), name, span_reader(name))
     if name == "words":
         return ChunkTokenizer(name, by_pattern(_word_pattern()), _whole_chunk)
@@ -127,19 +126,18 @@ def make_tokenizer(name: str | UserTokenizer) -> Tokenizer:
         return _spacy(name, language or "en")
     if ":" in name:
         raise OptionError(
-            f"the tokenizer {name!r} was a callable of the user's and cannot be restored from its name; "
-            "pass the callable itself as tokenizer=."
+            f"the tokenizer {name!r} was a callable and cannot be restored from its name. "
+            "Pass the callable itself as tokenizer=."
         )
-    raise OptionError(
-        f"there is no tokenizer {name!r}; choose 'auto', 'spacy', 'spacy:LANGUAGE' (such as 'spacy:de'), "
-        "'treebank' or 'words', or pass a callable."
-    )
+    names = "'auto', 'spacy', 'spacy:LANGUAGE' (such as 'spacy:de'), 'treebank', 'words' or a callable"
+    raise OptionError(must_be("tokenizer", names, name))
 
 
 def is_word(token: str) -> bool:
     """Whether a token counts as a word for the models, as in Arras et al. 2017.
 
-    Only letters of any script with their combining marks, hyphen, dot and apostrophe, and at least one letter.
+    A word contains at least one letter, and otherwise only letters of any script with their combining marks, hyphens,
+    dots and apostrophes.
     """
     if token.isalpha():
         return True
@@ -152,13 +150,13 @@ def is_word(token: str) -> bool:
 
 
 def _spacy(name: str, language: str, cut: Callable[[str], Iterable[tuple[int, int]]] | None = None) -> Tokenizer:
-    """spaCy's tokens, each cut further by ``cut`` where it is given."""
+    """Return spaCy's tokenizer for a language; with ``cut``, each token is split further."""
     rules, tokenizer = spacy_language(language)
     if rules is not None:
         split = rules.split if cut is None else partial(_split_further, rules.split, cut)
         return ChunkTokenizer(name, by_whitespace(rules.joins, LONGEST_CHUNK), split)
 
-    # some languages (Chinese, Thai, ...) are segmented by other means, which see the whole text
+    # spaCy segments some languages (Chinese, Thai, ...) by other means, which need the whole text
     whole = tokenizer()
 
     def read(text: str) -> Spans:

@@ -1,9 +1,9 @@
-"""NLTK's Penn Treebank words with character offsets.
+"""NLTK's Penn Treebank tokenizer with character offsets, to reproduce Arras et al. 2017.
 
-Sentences come from NLTK's Punkt algorithm without a trained model (nothing is downloaded), which splits
-at sentence-ending dots, question and exclamation marks only: a final dot becomes a token only at a sentence's end.
-On the bodies of the by-date training posts of 20 Newsgroups this gives 70,636 different words
-in the first 400 of each post (70,631 in Arras et al. 2017), and 4,963 test posts of at least 100 words (4,963).
+Sentences come from NLTK's Punkt algorithm without a trained model, so nothing is downloaded. It splits only at dots,
+question marks and exclamation marks that end a sentence. A final dot is a token only at the end of a sentence.
+On the bodies of the by-date training posts of 20 Newsgroups this gives 70,636 distinct words in the first 400 words
+of each post (70,631 in Arras et al. 2017), and 4,963 test posts of at least 100 words (4,963 there).
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError, MissingExtraError
 
-# NLTK gives up on a text that takes it more than five seconds
+# shorter pieces, because NLTK raises an error for a text that takes longer than five seconds
 _PIECE = re.compile(r".{1,50000}(?=\s|\Z)|.{1,50000}", re.DOTALL)
 
 
 def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
-    """A function text -> (T, 2) int32 offsets of its Treebank words.
+    """Return a function text -> (T, 2) int32 offsets of its Treebank words.
 
-    Raises :class:`MissingExtraError` where NLTK is not installed.
+    Raises :class:`MissingExtraError` if NLTK is not installed.
     """
     try:
         from nltk.tokenize.punkt import PunktSentenceTokenizer
         from nltk.tokenize.treebank import TreebankWordTokenizer
     except ImportError as error:
         raise MissingExtraError(
-            "the tokenizer 'treebank' needs NLTK, which is not installed; run: pip install 'textlrp[paper]'"
+            "the tokenizer 'treebank' needs NLTK, which is not installed. Run: pip install 'textlrp[paper]'"
         ) from error
     sentences = PunktSentenceTokenizer().span_tokenize
     tokenize = TreebankWordTokenizer().tokenize
@@ -47,10 +47,11 @@ def treebank_spans() -> Callable[[str], NDArray[np.int32]]:
 
 
 def align(tokens: Iterable[str], text: str, position: int) -> Iterator[tuple[int, int]]:
-    """(start, end) in ``text`` of each Treebank token from ``position`` on.
+    """Yield (start, end) in ``text`` of each Treebank token, starting at ``position``.
 
-    The tokenizer only puts spaces between characters and rewrites quotes (``"`` or two single ones) as two
-    single ones or two backquotes, so each token starts at the next character that is not whitespace.
+    The tokenizer only inserts spaces and rewrites quotes: ``"`` or two single quotes become two single quotes or two
+    backquotes. Therefore each token starts at the next character that is not white space. Raises
+    :class:`DataError` if a token is not there.
     """
     for token in tokens:
         while text[position].isspace():
@@ -60,6 +61,9 @@ def align(tokens: Iterable[str], text: str, position: int) -> Iterator[tuple[int
         elif token in ("``", "''"):
             end = position + (1 if text[position] == '"' else 2)
         else:
-            raise DataError(f"the Treebank token {token!r} was not found at character {position} of the text.")
+            raise DataError(
+                f"the Treebank token {token!r} was not found at character {position} of the text. Use another "
+                "tokenizer for this text."
+            )
         yield position, end
         position = end

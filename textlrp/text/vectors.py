@@ -1,4 +1,4 @@
-"""Word vectors by word."""
+"""Word vectors with a lookup by word. :mod:`textlrp.text.vector_files` reads them from files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from textlrp.text.invisible import visible, words_with_invisible
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """V words and their vectors: ``matrix`` (V, D) float32. Of a word that occurs twice the first counts.
+    """V words and their vectors: ``matrix`` (V, D) float32. If a word occurs twice, its first vector is used.
 
-    Raises :class:`DataError` if the matrix does not fit the words or holds NaN or infinity.
+    Raises :class:`DataError` if the matrix does not have V rows, or contains NaN or infinity.
     """
 
     words: tuple[str, ...]
@@ -27,11 +27,13 @@ class Vectors:
         matrix = np.asarray(self.matrix, dtype=np.float32)
         if matrix.ndim != 2 or len(matrix) != len(self.words):
             raise DataError(
-                f"{len(self.words)} words came with vectors of shape {matrix.shape}; one row a word is wanted."
+                f"matrix must have one row for each of the {len(self.words)} words; got shape {matrix.shape}."
             )
         if not np.isfinite(matrix).all():
             bad = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
-            raise DataError(f"the vector of {self.words[bad]!r} holds NaN or infinity; word vectors must be finite.")
+            raise DataError(
+                f"the vector of {self.words[bad]!r} must be finite; got NaN or infinity. Correct or remove the word."
+            )
         rows: dict[str, int] = {}
         for row, word in enumerate(self.words):
             rows.setdefault(word, row)
@@ -57,9 +59,9 @@ class Vectors:
     def lookup(
         self, words: Sequence[str], *, lowercase_fallback: bool = True
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Vectors of n words (n, D), zero where there is none, and whether there is one (n,).
+        """Return the vectors of n words (n, D), zero for a word without a vector, and whether each has one (n,).
 
-        ``lowercase_fallback`` gives a word without a vector that of its lower-cased form.
+        With ``lowercase_fallback`` a word without a vector gets that of its lower-cased form.
         """
         get = self._rows.get
         rows = np.array([get(word, -1) for word in words], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Words and their ids, with how many training documents contain each."""
+"""The vocabulary of a model: words, their ids, and the number of training documents that contain each."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.text.invisible import visible, words_with_invisible
 
 _UNSTORED = re.compile("[\n\ud800-\udfff]")
 PADDING = 0
-"""The id of padding and of every unknown word."""
+"""The id of padding, and of every unknown word."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """V words with ids 1..V; id 0 is padding and every unknown word.
+    """V words with the ids 1..V. The id 0 is padding, and every unknown word.
 
-    ``counts`` (V,) int32 is the number of training documents that contain the word, ``documents`` how many
-    there were. Raises :class:`DataError` if a word occurs twice or the counts do not fit the words.
+    ``counts`` (V,) int32 is the number of training documents that contain each word, and ``documents`` the number of
+    all training documents. Raises :class:`DataError` if a word occurs twice, or if the number of counts is not V.
     """
 
     words: tuple[str, ...]
@@ -37,11 +37,12 @@ class Vocabulary:
         ids = {word: id for id, word in enumerate(self.words, 1)}
         if len(ids) != len(self.words):
             twice = next(word for id, word in enumerate(self.words, 1) if ids[word] != id)
-            raise DataError(f"the vocabulary has the word {twice!r} twice; each word has one id.")
+            raise DataError(f"the words of a vocabulary must be different; got {twice!r} twice. Remove one.")
         counts = np.asarray(self.counts, dtype=np.int32)
         if counts.shape != (len(self.words),):
-            raise DataError(f"a vocabulary of {len(self.words)} words came with counts of shape {counts.shape}.")
-        for word in words_with_invisible(self.words):  # of a model that was saved when these were part of a form
+            raise DataError(must_be("counts", f"of shape ({len(self.words)},), one for each word", counts.shape))
+        # older models were saved when invisible characters were part of a word; readers now remove them
+        for word in words_with_invisible(self.words):
             ids.setdefault(visible(word), ids[word])
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "_ids", ids)
@@ -51,13 +52,14 @@ class Vocabulary:
     def build(
         cls, forms_of_documents: Iterable[Sequence[str]], *, min_df: int = 1, max_words: int | None = None
     ) -> Vocabulary:
-        """The words of some documents, those in most documents first and equals in order of their characters.
+        """Build a vocabulary from the words of some documents, most frequent words first, ties in alphabetical order.
 
-        ``min_df`` leaves out words of fewer documents; ``max_words`` keeps the first so many.
-        Raises :class:`OptionError` if either is below 1.
+        The frequency is the number of documents with the word. Words in fewer than ``min_df`` documents are omitted;
+        at most ``max_words`` words are kept. Raises :class:`OptionError` if either is below 1.
         """
-        if min_df < 1 or (max_words is not None and max_words < 1):
-            raise OptionError(f"min_df and max_words start at 1; got min_df={min_df} and max_words={max_words}.")
+        for name, value in (("min_df", min_df), ("max_words", max_words)):
+            if value is not None and value < 1:
+                raise OptionError(must_be(name, "at least 1", value))
         frequencies: Counter[str] = Counter()
         documents = 0
         for documents, forms in enumerate(forms_of_documents, 1):  # noqa: B007
@@ -68,9 +70,9 @@ class Vocabulary:
         return cls(tuple(word for word, _ in kept), np.array([count for _, count in kept], dtype=np.int32), documents)
 
     def extended(self, words: Iterable[str]) -> Vocabulary:
-        """This vocabulary and, behind it, the ``words`` it does not have, with 0 training documents each.
+        """Return this vocabulary with further ``words`` at the end, each with 0 training documents.
 
-        Words with a line break or a lone surrogate are left out: no token has one, and they cannot be stored.
+        Words with a line break or a lone surrogate are omitted: no token contains one, and they cannot be stored.
         """
         more = tuple(word for word in dict.fromkeys(words) if word not in self._ids and not _UNSTORED.search(word))
         return Vocabulary(self.words + more, np.append(self.counts, np.zeros(len(more), np.int32)), self.documents)
@@ -85,17 +87,17 @@ class Vocabulary:
         return f"Vocabulary({len(self)} words of {self.documents} documents)"
 
     def id(self, word: str) -> int:
-        """The id of a word, 1..V; 0 if it is unknown."""
+        """Return the id of a word, 1..V; 0 if it is unknown."""
         return self._ids.get(word, PADDING)
 
     def ids(self, forms: Iterable[str]) -> NDArray[np.int64]:
-        """(L,) int64 ids of words in order; 0 where unknown."""
+        """Return the ids (L,) int64 of words in order; 0 for an unknown word."""
         return np.fromiter(map(self._ids.get, forms, repeat(PADDING)), dtype=np.int64)
 
     def inverse_frequencies(self) -> NDArray[np.float64]:
-        """(V,) the inverse document frequency ln((1 + N) / (1 + df)) + 1 of each word, as scikit-learn smooths it."""
+        """Return the inverse document frequencies (V,): ln((1 + N) / (1 + df)) + 1, with scikit-learn's smoothing."""
         return np.asarray(np.log((1 + self.documents) / (1 + self.counts)) + 1)
 
     def counts_of(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Training documents with each word, in the shape of ``ids``; 0 for id 0."""
+        """Return the number of training documents with each word, in the shape of ``ids``; 0 for the id 0."""
         return self._counts[ids]

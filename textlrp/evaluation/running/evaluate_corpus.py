@@ -22,14 +22,14 @@ from textlrp.evaluation.running.measures import MEASURES, TITLES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_methods, without_corpus
 from textlrp.evaluation.running.run_state import EvaluationRun, sentence
 from textlrp.files.kinds import PAGE
-from textlrp.files.written_file import FileKind, check_file, json_text, written_beside
+from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
-from textlrp.text.named_corpora import Say, silent
+from textlrp.text.named_corpora import Log, silent
 from textlrp.version import __version__
 
 
@@ -41,7 +41,7 @@ def evaluate(
     plan: EvaluationPlan | None = None,
     model_name: str = "",
     corpus_name: str = "",
-    log: Say = silent,
+    log: Log = silent,
     force: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a model's explanations; write ``results.json`` and ``index.html`` into ``folder``; return the results.
@@ -91,7 +91,7 @@ def evaluate(
         raise StoppedError(
             f"stopped. Finished stages are kept in {target}; run the same command to continue."
         ) from None
-    with written_beside(target / "results.json", _RESULTS, force=force) as beside:
+    with atomic_file(target / "results.json", _RESULTS, force=force) as beside:
         beside.write_text(json_text(results), encoding="utf-8")
     write_evaluation(results, target / "index.html", force=force)
     return results

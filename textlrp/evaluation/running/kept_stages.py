@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.files.written_file import written_beside
+from textlrp.files.written_file import atomic_file
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -33,7 +33,7 @@ class Stages:
         path = self.folder / f"{_file_name(name)}.npz"
         if not path.exists():
             made = make()
-            with written_beside(path) as beside, beside.open("wb") as file:
+            with atomic_file(path) as beside, beside.open("wb") as file:
                 np.savez(file, allow_pickle=False, **{key: np.asarray(value) for key, value in made.items()})
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
@@ -43,7 +43,7 @@ class Stages:
         path = self.folder / f"{_file_name(name)}.json"
         if not path.exists():
             made = json.dumps(make())
-            with written_beside(path) as beside:
+            with atomic_file(path) as beside:
                 beside.write_text(made, encoding="utf-8")
         return json.loads(path.read_text(encoding="utf-8"))
 

@@ -16,7 +16,7 @@ from textlrp.evaluation.running.plan import EvaluationPlan
 from textlrp.machine import progress_bar
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
-from textlrp.text.named_corpora import Say
+from textlrp.text.named_corpora import Log
 
 
 class EvaluationRun:
@@ -33,7 +33,7 @@ class EvaluationRun:
         corpus: ScoredCorpus,
         plan: EvaluationPlan,
         stages: Stages,
-        log: Say,
+        log: Log,
     ) -> None:
         self.model, self.documents, self.corpus = model, documents, corpus
         self.plan, self.stages, self.log = plan, stages, log

@@ -63,7 +63,7 @@ class PipelineModel:
     ``used``: which columns (V,) of each vectorizer the linear model sees.
     """
 
-    together = 64
+    max_texts_per_trace = 64
 
     classes_: Array
     fingerprint_: str
@@ -140,7 +140,7 @@ class PipelineModel:
         steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, entries))
         return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The features of text ``n`` that are not zero, (E, 1), and the linear model over them.
 
         What an n-gram made of padding alone is given is lost in ``to_words``: no word stands for it.

@@ -47,7 +47,7 @@ class ModuleEnd(NamedTuple):
 class TorchTextModel:
     """A ``torch.nn.Module`` that reads token ids, with what turns a text into them; made by :func:`textlrp.wrap`."""
 
-    together = 1
+    max_texts_per_trace = 1
 
     def __init__(
         self, module: nn.Module, words: WordReader, calls: ModuleCalls, *, classes: NDArray[Any] | None, batch: bool
@@ -124,7 +124,7 @@ class TorchTextModel:
             return torch.softmax(values, dim=1).numpy()
         return torch.sigmoid(values).numpy() if self._end.single else None
 
-    def point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """The vectors (L, D) that the embeddings give for one text; those of several embeddings are concatenated."""
         module = self._copies.in_dtype(dtype)
         ids, forward = self._calls.one_text(module, batch, n)

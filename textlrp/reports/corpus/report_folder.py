@@ -17,7 +17,7 @@ import numpy as np
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGE, first_line
-from textlrp.files.written_folder import FolderKind, folder_beside
+from textlrp.files.written_folder import FolderKind, atomic_folder
 from textlrp.machine import context, usable, warm_up
 from textlrp.records import Status
 from textlrp.reports.corpus.report_index import Beside, checked_explanations, index_page
@@ -66,7 +66,7 @@ def report_folder(
     """
     palette_of(palette)
     summary, words = Summary(), dict[str, list[int]]()
-    with folder_beside(path, REPORT, force=force) as folder:
+    with atomic_folder(path, REPORT, force=force) as folder:
         (folder / "documents").mkdir()
 
         def pages() -> Iterator[Page]:
