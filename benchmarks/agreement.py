@@ -1,8 +1,8 @@
-"""The agreement table: every rule, every other opinion on it, and the largest relative difference.
+"""Compare LRP relevance with five other implementations, rule by rule: the largest relative difference of each.
 
-The closed form of textlrp is compared with the equations as plain loops, with the trace that is recorded from the
-torch module itself, with Zennit, with Captum and with gradient × input: random nets and texts in float64, all
-classes. A difference is relative to sum |relevance| + sum |ledger entries| of its text and class.
+The closed form of textlrp is compared with plain loops over the equations, with the trace recorded from the torch
+module, with Zennit, with Captum and with gradient × input, on random nets and texts in float64, for all classes. A
+difference is relative to sum |relevance| + sum |ledger entries| of its text and class.
 
     python benchmarks/agreement.py [--seeds 5]
 """
@@ -36,34 +36,35 @@ EPSILON = 1e-6
 
 
 class Row(NamedTuple):
-    """A rule, made from a stabilizer, and its equations without one.
+    """A row of the table: a rule as a function of its stabilizer, and its plain-loop equations without a stabilizer.
 
-    It is on every weighted layer, or on the first alone with :class:`Epsilon` behind it.
+    The rule is used on every weighted layer; with ``first_only``, on the first layer only, and :class:`Epsilon` on
+    the other layers.
     """
 
     label: str
     rule: Callable[[float], Rule]
     recipe: Recipe
-    first_alone: bool = False
+    first_only: bool = False
 
     def composite(self, stabilizer: float, mean: Rule) -> Composite:
-        """Which layer gets which rule."""
+        """The composite that assigns the rule to layers."""
         rule = self.rule(stabilizer)
         return (
             outside.composite_of(Epsilon(EPSILON), mean, rule)
-            if self.first_alone
+            if self.first_only
             else outside.composite_of(rule, mean)
         )
 
     @property
     def recipes(self) -> Recipes:
-        """The same for the plain loops."""
+        """The same assignment for the plain loops."""
         top = Recipe(EPSILON)
-        return Recipes(top, top, first=self.recipe) if self.first_alone else Recipes(self.recipe, self.recipe)
+        return Recipes(top, top, first=self.recipe) if self.first_only else Recipes(self.recipe, self.recipe)
 
 
 def alpha_beta(alpha: float, beta: float, bias: Literal["absorb", "ignore"] = "absorb") -> Row:
-    """The row of alpha-beta."""
+    """The row of an alpha-beta rule."""
     label = (
         f"AlphaBeta({alpha:g}, {beta:g})" if bias == "absorb" else f'AlphaBeta({alpha:g}, {beta:g}, bias="ignore")'
     )
@@ -83,14 +84,14 @@ ROWS = (
     Row("ZPlus", ZPlus, Recipe(rule="z-plus")),
     Row("WSquare", WSquare, Recipe(rule="w-square")),
     Row("Flat", Flat, Recipe(rule="flat")),
-    Row("ZBox at the first layer", lambda s: ZBox(LOW, HIGH, s), Recipe(rule="z-box"), first_alone=True),
+    Row("ZBox at the first layer", lambda s: ZBox(LOW, HIGH, s), Recipe(rule="z-box"), first_only=True),
 )
 
-# ---- the opinions: each gives the largest difference for a rule and a seed, or the footnote on why it has none
+# ---- comparisons: each returns the largest difference for a rule and a seed, or the letter of a footnote
 
 
 def plain_loops(row: Row, seed: int) -> float | str:
-    """Against ``tests/helpers/reference.py``, the ledger by cause included."""
+    """Compare with ``tests/helpers/reference.py``, including the ledger by cause."""
     worst = 0.0
     for name in ("max", "relu, mean"):
         chosen = outside.subject(name, seed)
@@ -106,7 +107,7 @@ def plain_loops(row: Row, seed: int) -> float | str:
 
 
 def by_loops(chosen: Subject, n: int, target: int, recipes: Recipes) -> Explained:
-    """One text and class by the plain loops."""
+    """Relevance of one text and class by the plain loops."""
     convolution: Any = chosen.net[0]
     output: Any = chosen.net[-1]
     return reference.cnn(
@@ -123,7 +124,7 @@ def by_loops(chosen: Subject, n: int, target: int, recipes: Recipes) -> Explaine
 
 
 def recorded_trace(row: Row, seed: int) -> float | str:
-    """Against the trace of the module itself, the ledger by cause included."""
+    """Compare with the trace recorded from the module, including the ledger by cause."""
     worst = 0.0
     composite = row.composite(0.0, Zero())
     for name in LAYERS:
@@ -137,14 +138,14 @@ def recorded_trace(row: Row, seed: int) -> float | str:
 
 
 def zennit(row: Row, seed: int) -> float | str:
-    """Against Zennit, our stabilizer set to its own."""
+    """Compare with Zennit, with its stabilizer on both sides."""
     rule = row.rule(outside.S)
     if rule not in outside.ZENNIT:
         return "a"
     worst = 0.0
     for name in LAYERS:
         chosen = outside.subject(name, seed)
-        top = outside.zennit_rule(Epsilon(EPSILON) if row.first_alone else rule)
+        top = outside.zennit_rule(Epsilon(EPSILON) if row.first_only else rule)
         theirs = outside.zennit_relevance(chosen, top, outside.S, outside.zennit_rule(rule))
         ours = outside.lead_back(outside.closed_trace(chosen), row.composite(outside.S, Epsilon(outside.S)))
         worst = max(worst, *(difference(ours, k, n, theirs[k, n]) for k in range(C) for n in range(N)))
@@ -152,7 +153,7 @@ def zennit(row: Row, seed: int) -> float | str:
 
 
 def captum(row: Row, seed: int) -> float | str:
-    """Against Captum, on nets where it means the same."""
+    """Compare with Captum, on nets for which its definition is the same."""
     rule = row.rule(outside.CAPTUM_S)
     if rule not in outside.CAPTUM:
         return "a" if isinstance(rule, Epsilon) else "b"
@@ -170,7 +171,7 @@ def captum(row: Row, seed: int) -> float | str:
 
 
 def gradient_times_input(row: Row, seed: int) -> float | str:
-    """Against torch's autograd; averages follow LRP-0."""
+    """Compare LRP-0 with gradient × input by torch's autograd; averages use LRP-0 too."""
     if row.label != "Zero":
         return "c"
     worst = 0.0
@@ -182,7 +183,7 @@ def gradient_times_input(row: Row, seed: int) -> float | str:
     return worst
 
 
-OPINIONS: dict[str, Callable[[Row, int], float | str]] = {
+COMPARISONS: dict[str, Callable[[Row, int], float | str]] = {
     "plain loops": plain_loops,
     "recorded trace": recorded_trace,
     "Zennit": zennit,
@@ -190,16 +191,16 @@ OPINIONS: dict[str, Callable[[Row, int], float | str]] = {
     "gradient × input": gradient_times_input,
 }
 FOOTNOTES = {
-    "a": "it has no option that spreads the bias over the inputs.",
-    "b": "it has no such rule.",
-    "c": "gradient × input is LRP-0 and no other rule.",
-    "d": "the package is not installed.",
+    "a": "The package has no option that distributes the bias over the inputs.",
+    "b": "The package does not have this rule.",
+    "c": "Gradient × input equals LRP-0 only.",
+    "d": "The package is not installed.",
 }
 NOTES = """\
-Plain loops and recorded trace: no stabilizer, ledger by cause included.
-Zennit: stabilizer 1e-6 on both sides, seed one-hot × score, `zero_params='bias'` for WSquare, ZPlus and AlphaBeta
-with bias="ignore".
-Captum: stabilizer 1e-9 on both sides; Zero and Epsilon anywhere; AlphaBeta(1, 0) and Gamma on inputs >= 0 without
+Plain loops and recorded trace: no stabilizer; the ledger is compared by cause too.
+Zennit: stabilizer 1e-6 on both sides, propagation started with one-hot × score, `zero_params='bias'` for WSquare,
+ZPlus and AlphaBeta with bias="ignore".
+Captum: stabilizer 1e-9 on both sides; Zero and Epsilon on all nets; AlphaBeta(1, 0) and Gamma on inputs >= 0 without
 bias, Gamma where the score is > 0; ZPlus and AlphaBeta(1, 0, bias="ignore") on inputs >= 0 with `set_bias_to_zero`.
 """
 
@@ -208,7 +209,7 @@ bias, Gamma where the score is > 0; ZPlus and AlphaBeta(1, 0, bias="ignore") on 
 
 
 def by_cause(found: Propagated, target: int, n: int) -> dict[str, float]:
-    """What one text and class absorbed, by cause."""
+    """The absorbed parts of the score of one text and class, by cause."""
     causes: dict[str, float] = {}
     for (_, cause), entry in found.ledger.items():
         causes[cause] = causes.get(cause, 0.0) + float(entry[target, n])
@@ -218,21 +219,21 @@ def by_cause(found: Propagated, target: int, n: int) -> dict[str, float]:
 def difference(
     ours: Propagated, target: int, n: int, relevance: Tensor, causes: Mapping[str, float] | None = None
 ) -> float:
-    """The largest difference of one text and class: any word's relevance and, where it is given, any cause."""
-    own, entries = ours.relevance[target, n], [entry[target, n] for entry in ours.ledger.values()]
-    worst = gap(own - relevance, own, entries)
+    """The largest difference of one text and class, over words and, if ``causes`` is given, over causes."""
+    relevances, entries = ours.relevance[target, n], [entry[target, n] for entry in ours.ledger.values()]
+    worst = gap(relevances - relevance, relevances, entries)
     if causes is not None:
         absorbed = by_cause(ours, target, n)
         for cause in absorbed.keys() | causes.keys():
-            worst = max(worst, gap(absorbed.get(cause, 0.0) - causes.get(cause, 0.0), own, entries))
+            worst = max(worst, gap(absorbed.get(cause, 0.0) - causes.get(cause, 0.0), relevances, entries))
     return worst
 
 
 def cell(column: str, row: Row, seeds: int) -> str:
-    """The largest difference over all seeds, or a dash with its footnote."""
+    """The largest difference over all seeds, or a dash with the letter of a footnote."""
     if column in ("Zennit", "Captum") and not outside.is_installed(column.lower()):
         return "– (d)"
-    found = [OPINIONS[column](row, seed) for seed in range(seeds)]
+    found = [COMPARISONS[column](row, seed) for seed in range(seeds)]
     notes = [each for each in found if isinstance(each, str)]
     if notes:
         return f"– ({notes[0]})"
@@ -244,11 +245,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="random nets of each kind")
     seeds: int = parser.parse_args().seeds
     used: set[str] = set()
-    print(f"Largest relative difference to the closed form, float64, {seeds} random nets of each kind.\n")
-    print("| rule | " + " | ".join(OPINIONS) + " |")
-    print("|---" * (len(OPINIONS) + 1) + "|")
+    print(f"Largest relative difference from the closed form, float64, {seeds} random nets of each kind.\n")
+    print("| rule | " + " | ".join(COMPARISONS) + " |")
+    print("|---" * (len(COMPARISONS) + 1) + "|")
     for row in ROWS:
-        cells = [cell(column, row, seeds) for column in OPINIONS]
+        cells = [cell(column, row, seeds) for column in COMPARISONS]
         used |= {each[-2] for each in cells if each.endswith(")")}
         print(f"| {row.label} | " + " | ".join(cells) + " |", flush=True)
     print(f"\n{NOTES}")

@@ -1,4 +1,4 @@
-"""The page of ``arras2017.py``: results as Markdown tables, the paper's figures beside ours, and SVG files."""
+"""Write the page of ``arras2017.py``: Markdown tables with the paper's values and ours, and SVG figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -19,7 +19,7 @@ POWER = {
     ("CNN2", "TF-IDF"): 0.6816, ("CNN2", "uniform"): 0.6208,
     ("BoW/SVM", LRP): 0.7978, ("BoW/SVM", SA): 0.7837, ("BoW/SVM", "TF-IDF"): 0.7592, ("BoW/SVM", "uniform"): 0.6669,
 }  # fmt: skip
-"""As reported; the paper's word2vec vectors for the nets' TF-IDF and uniform."""
+"""Explanatory power index as reported; TF-IDF and uniform weights of the nets use the paper's word2vec vectors."""
 
 Results = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def write_page(
     speed: Mapping[str, float],
     quick: bool,
 ) -> None:
-    """Write the page and, in a folder beside it, its figures."""
+    """Write the page, and its figures into a folder next to it."""
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     text = "\n".join(_lines(results, folder, missing, speed, quick)) + "\n"
@@ -44,18 +44,18 @@ def _lines(
     results: Mapping[str, Results], folder: Path, missing: Sequence[str], speed: Mapping[str, float], quick: bool
 ) -> Iterator[str]:
     main = results["CNN2"]
-    yield "# What is relevant in a text document? The paper's tables, and ours"
+    yield "# What is relevant in a text document? Reported and reproduced results"
     yield ""
     yield (
         "Arras, Horn, Montavon, Müller, Samek, PLoS ONE 12(8), 2017, on 20 Newsgroups by date, measured by "
-        f"`python benchmarks/arras2017.py` (textlrp {main['version']}, {main['date']}). “Reported” is the paper's "
-        "figure. CNN1, CNN2, CNN3 and BoW/SVM follow its set-up: headers cut, Treebank tokens, the first 400 words. "
-        "The nets read **static word vectors made of the training posts (PPMI and SVD, 300-d, standardized)** "
-        "unless another source is named; the paper had Google News vectors. “Our” models are the package's defaults. "
-        "Intervals are 95 %, bootstrap over documents."
+        f"`python benchmarks/arras2017.py` (textlrp {main['version']}, {main['date']}). “Reported” values are the "
+        "paper's. CNN1, CNN2, CNN3 and BoW/SVM follow the paper's setup: headers removed, Treebank tokens, the first "
+        "400 words. The nets use **static word vectors computed from the training posts (PPMI and SVD, 300-d, "
+        "standardized)** unless another source is named; the paper used Google News vectors. “Our” models are the "
+        "package's defaults. Intervals are 95% bootstrap intervals over documents."
     )
     if quick:
-        yield "\n**A quick run on the sample posts: these figures say nothing about 20 Newsgroups.**"
+        yield "\n**This is a quick run on the sample posts. Its results do not apply to 20 Newsgroups.**"
     if missing:
         yield f"\n**Not measured in this run: {', '.join(missing)}.**"
     yield from _accuracy(results)
@@ -70,15 +70,15 @@ def _lines(
         "",
         "## Speed of word deletion",
         "",
-        f"One method (LRP), CNN2, the whole test set: explaining for two classes and deleting up to "
-        f"{main['deletion']['steps']} words under three protocols, {speed['documents']:,.0f} documents, took "
-        f"{speed['seconds']:.0f} s. Along the windows, in a batch, it is {speed['ratio']:.0f} times as fast as a "
-        "forward pass for each shortened text (medians of interleaved runs, same numbers).",
+        f"With LRP and CNN2 on the whole test set, explaining two classes and deleting up to "
+        f"{main['deletion']['steps']} words in three protocols ({speed['documents']:,.0f} documents) took "
+        f"{speed['seconds']:.0f} s. A batch that computes only the changed windows is {speed['ratio']:.0f} times as "
+        "fast as one forward pass per shortened text (medians of interleaved runs, equal scores).",
     ]
 
 
 def _accuracy(results: Mapping[str, Results]) -> Iterator[str]:
-    yield from ["", "## Test accuracy, %", "", "| model | reported | ours |", "|---|---|---|"]
+    yield from ["", "## Test accuracy in %", "", "| model | reported | ours |", "|---|---|---|"]
     for name, found in results.items():
         yield f"| {name} | {ACCURACY.get(name, '–')} | {found['accuracy'] * 100:.2f} |"
 
@@ -88,9 +88,10 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "",
         "## Explanatory power index",
         "",
-        "Accuracy of the K nearest neighbors among document vectors, best K; mean (sd) of ten random halves.",
+        "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI) at the best K; mean and "
+        "standard deviation (sd) over ten random splits.",
         "",
-        "| model | weighting | reported | ours (sd), K |",
+        "| model | weighting | reported | ours (sd), best K |",
         "|---|---|---|---|",
     ]
     for name, found in results.items():
@@ -102,9 +103,12 @@ def _power(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
             )
     main = results["CNN2"]["vectors"]
     yield from _orders(results)
-    yield from ["", *_figure(folder, "neighbors", neighbors_figure(main, uid="neighbors"), "KNN accuracy, CNN2")]
+    yield from [
+        "",
+        *_figure(folder, "neighbors", neighbors_figure(main, uid="neighbors"), "K-nearest-neighbor accuracy, CNN2"),
+    ]
     for number, one_map in enumerate(main["maps"]):
-        title = f"Documents by their vectors ({one_map['weighting']}), CNN2, first two principal axes"
+        title = f"Documents on the first two principal components of their vectors ({one_map['weighting']}), CNN2"
         yield from _figure(folder, f"map{number}", map_figure(one_map, uid=f"map{number}"), title)
 
 
@@ -114,7 +118,7 @@ def _vectors(found: Results) -> Sequence[Results]:
 
 
 def _orders(results: Mapping[str, Results]) -> Iterator[str]:
-    """Whether the paper's order of the weightings holds."""
+    """Whether the weightings have the same order as in the paper."""
     yield ""
     for name, found in results.items():
         rows = {row["weighting"]: row for row in _vectors(found)}
@@ -122,17 +126,17 @@ def _orders(results: Mapping[str, Results]) -> Iterator[str]:
             continue
         chains = [[EW, SA_EW], [LRP, SA, "TF-IDF", "uniform"]] if EW in rows else [[LRP, SA, "TF-IDF", "uniform"]]
         broken = [
-            f"{after} is above {before} ({_above(rows[after], rows[before])})"
+            f"{after} is better than {before} ({_above(rows[after], rows[before])})"
             for chain in chains
             for before, after in pairwise(chain)
             if rows[after]["epi"] >= rows[before]["epi"]
         ]
-        yield f"- {name}: the paper's order " + (f"does not hold: {'; '.join(broken)}." if broken else "holds.")
+        yield f"- {name}: " + (f"not the paper's order: {'; '.join(broken)}." if broken else "the paper's order.")
 
 
 def _above(upper: Results, lower: Results) -> str:
     inside = upper["epi"] - lower["epi"] <= max(upper["sd"], lower["sd"])
-    return f"{upper['epi']:.4f} to {lower['epi']:.4f}" + (", less than a standard deviation" if inside else "")
+    return f"{upper['epi']:.4f} and {lower['epi']:.4f}" + (", less than a standard deviation apart" if inside else "")
 
 
 def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
@@ -140,9 +144,10 @@ def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
         "",
         "## Word deletion",
         "",
-        "Area under the accuracy curve over 50 deleted words. Right documents: lower is better; wrong documents: "
-        "higher. In brackets the paired difference to LRP's area; **bold** where its interval excludes 0 "
-        "and there are at least 20 documents. Random: the mean of ten orders for CNN2, of three for the others.",
+        "Area under the accuracy curve over 50 deleted words. For correctly classified documents lower is better, "
+        "for incorrectly classified documents higher. Parentheses contain the paired difference from LRP's area and "
+        "its 95% interval, in **bold** if it is significant (the interval excludes 0, with at least 20 documents). "
+        "“random” is the mean over ten random orders for CNN2, over three for the other models.",
     ]
     for name, found in results.items():
         measured = (found.get("deletion") or {}).get("protocols", [])
@@ -156,7 +161,7 @@ def _deletion(results: Mapping[str, Results], folder: Path) -> Iterator[str]:
 
 
 def _sample(results: Mapping[str, Results]) -> Iterator[str]:
-    yield from ["", "## LIME and SHAP beside the others, on the same posts"]
+    yield from ["", "## LIME and SHAP compared with the other methods, on the same sample of posts"]
     for name, found in results.items():
         measured = (found.get("deletion") or {}).get("protocols", [])
         sample = [each for each in measured if each["name"].startswith("sample-")]
@@ -176,8 +181,8 @@ def _areas(protocols: Sequence[Results]) -> Iterator[str]:
             different = {each["method"]: each for each in protocol["differences"]}.get(curve["method"])
             if different is not None:
                 low, high = different["interval"]
-                says = f"{different['difference']:+.4f}: {low:+.4f} to {high:+.4f}"
-                cell += f" (**{says}**)" if different["verdict"] in ("better", "worse") else f" ({says})"
+                shown = f"{different['difference']:+.4f}: {low:+.4f} to {high:+.4f}"
+                cell += f" (**{shown}**)" if different["verdict"].startswith("significantly") else f" ({shown})"
             cells.append(cell)
         yield f"| {curve['method']} | {' | '.join(cells)} |"
 
@@ -201,12 +206,12 @@ def _pointing(results: Mapping[str, Results]) -> Iterator[str]:
         "",
         "## Hybrid-document pointing game",
         "",
-        "Ten sentences of different posts glued together (Poerner, Roth, Schütze 2018; reported there for another "
-        "CNN: LRP .89, gradient × input .89, gradient L2 .79). A hundredth more or less is that of another seed; the "
-        "average of three CNNs, one CNN as well, has the settings that [pointing.py](pointing.md) found best on "
-        "validation posts.",
+        "Hybrid documents of ten sentences of different posts (Poerner, Roth, Schütze 2018; they report for another "
+        "CNN: LRP .89, gradient × input .89, gradient L2 .79). Results vary by about 0.01 between seeds. The average "
+        "of three CNNs is a single CNN too; its settings were the best on validation posts in "
+        "[pointing.md](pointing.md).",
         "",
-        "| model | method | hits | of |",
+        "| model | method | share of hits | hybrid documents |",
         "|---|---|---|---|",
     ]
     for name, found in results.items():
@@ -220,8 +225,8 @@ def _words(main: Results) -> Iterator[str]:
         "",
         "## The most relevant words of three classes",
         "",
-        "CNN2, by summed relevance for the predicted class over the test posts; † never seen in training. Names and "
-        "hosts among them are shortcuts that the net took.",
+        "CNN2, by relevance for the predicted class, summed over the test posts. † in no training document. Names "
+        "and hosts among them are shortcuts (spurious cues) that the net learned.",
         "",
         "| class | words |",
         "|---|---|",
@@ -235,9 +240,9 @@ def _words(main: Results) -> Iterator[str]:
 def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
     yield from [
         "",
-        f"Heatmaps of a sample post under several classes: [{folder}/heatmaps.html]({folder}/heatmaps.html).",
+        f"Heatmaps of a sample post for several classes: [{folder}/heatmaps.html]({folder}/heatmaps.html).",
     ]
-    yield from ["", "## Time a document, milliseconds", "", "| model | method | ms |", "|---|---|---|"]
+    yield from ["", "## Time per document in milliseconds", "", "| model | method | ms |", "|---|---|---|"]
     for name, found in results.items():
         for each in found["methods"]:
             if each["seconds_per_document"] is not None:
@@ -248,11 +253,11 @@ def _times(results: Mapping[str, Results], folder: str) -> Iterator[str]:
 
 
 def _seeds(seeds: Sequence[Results]) -> Iterator[str]:
-    yield from ["", "## CNN2 over its seeds", "", f"{len(seeds)} seeds, mean (standard deviation).", ""]
-    yield from ["| what | mean (sd) |", "|---|---|"]
-    rows = {"accuracy, %": [found["accuracy"] * 100 for found in seeds]}
+    yield from ["", "## CNN2 over random seeds", "", f"Mean (standard deviation) over {len(seeds)} seeds.", ""]
+    yield from ["| measure | mean (sd) |", "|---|---|"]
+    rows = {"accuracy in %": [found["accuracy"] * 100 for found in seeds]}
     for place, row in enumerate(seeds[0]["vectors"]["rows"]):
-        rows[f"explanatory power, {row['weighting']}"] = [f["vectors"]["rows"][place]["epi"] for f in seeds]
+        rows[f"explanatory power index, {row['weighting']}"] = [f["vectors"]["rows"][place]["epi"] for f in seeds]
     for place in range(3):
         protocol = seeds[0]["deletion"]["protocols"][place]
         for row, curve in enumerate(protocol["curves"]):

@@ -1,9 +1,9 @@
-"""Which rule explains best? Word deletion on validation posts, before any test post is read.
+"""Compare LRP rules by word deletion on validation posts, without using the test posts.
 
-A CNN is trained on the earlier 60 % of the training posts of each group of 20 Newsgroups, and words are deleted from
-the later 40 %, as the test posts are later than the training posts: three protocols as in Arras et al. 2017, and
-their mean, counted so that more is better (1 - area where a falling accuracy is wanted). Rules that the paired
-bootstrap interval does not tell from the best are marked.
+A CNN is trained on the earlier 60% of the training posts of each group of 20 Newsgroups, and words are deleted from
+the later 40%, because the test posts are later than the training posts too. The table has the three protocols of
+Arras et al. 2017 and their mean; higher is better (1 - area if accuracy should fall). Rules that do not differ
+significantly from the best one (paired bootstrap, 95%) are marked.
 
     python benchmarks/choose_rule.py              # prints a table; --filters 600 --dimensions 300 for the default CNN
 """
@@ -14,9 +14,9 @@ from collections import defaultdict
 import numpy as np
 
 import textlrp
-from textlrp.evaluation.deletion import PROTOCOLS, areas_of, documents_of, still_correct
+from textlrp.evaluation.deletion import DELETION_PROTOCOLS, document_areas, protocol_documents, still_correct
 from textlrp.evaluation.intervals import paired_interval
-from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus, word_relevances
 
 RULES = (
     "Epsilon(1e-6)", "Epsilon(0.01)", "Epsilon(0.1)", "Epsilon(1.0)", "arras2017", "Gamma(0.1)", "Gamma(0.25)",
@@ -36,24 +36,30 @@ def main() -> None:
     model = textlrp.CNNClassifier(
         filters=options.filters, embedding_dim=options.dimensions, random_state=options.seed
     ).fit(training, [post.label for post in training])
-    corpus = read_corpus(model, held_out)
+    corpus = score_corpus(model, held_out)
     print(f"accuracy on {len(held_out):,} validation posts: {(corpus.predicted == corpus.true_label).mean():.1%}")
-    for protocol in PROTOCOLS:
-        print(f"{protocol.name}: {documents_of(corpus, protocol).sum()} posts, {protocol.title}")
+    for protocol in DELETION_PROTOCOLS:
+        print(f"{protocol.name}: {protocol_documents(corpus, protocol).sum()} posts, {protocol.title}")
 
     gains = {rule: gains_of(corpus, rule) for rule in RULES}
     best = max(gains, key=lambda rule: mean_gain(gains[rule]))
-    print("\n| rule | " + " | ".join(protocol.name for protocol in PROTOCOLS) + " | mean | less than the best by |")
-    print("|---|" + "---|" * (len(PROTOCOLS) + 2))
-    for rule, own in sorted(gains.items(), key=lambda item: -mean_gain(item[1])):
-        areas = " | ".join(f"{np.mean(each):.4f}" for each in own)
-        low, high = interval_of_difference(gains[best], own, options.seed)
-        behind = "" if rule == best else f"{low:.4f} to {high:.4f}" + (" (not told apart)" if low <= 0 else "")
-        print(f"| {rule} | {areas} | {mean_gain(own):.4f} | {behind} |")
+    print(
+        "\n| rule | "
+        + " | ".join(protocol.name for protocol in DELETION_PROTOCOLS)
+        + " | mean | best minus this, 95% interval |"
+    )
+    print("|---|" + "---|" * (len(DELETION_PROTOCOLS) + 2))
+    for rule, rule_gains in sorted(gains.items(), key=lambda item: -mean_gain(item[1])):
+        areas = " | ".join(f"{np.mean(each):.4f}" for each in rule_gains)
+        low, high = interval_of_difference(gains[best], rule_gains, options.seed)
+        behind = (
+            "" if rule == best else f"{low:.4f} to {high:.4f}" + (" (no significant difference)" if low <= 0 else "")
+        )
+        print(f"| {rule} | {areas} | {mean_gain(rule_gains):.4f} | {behind} |")
 
 
 def earlier_and_later(posts, share):
-    """The posts of each group by their number, which grows with time: the first share of them, and the others."""
+    """Split the posts of each group by number, which increases with time, into the first ``share`` and the rest."""
     groups = defaultdict(list)
     for post in posts:
         groups[post.label].append(post)
@@ -67,11 +73,11 @@ def earlier_and_later(posts, share):
 
 
 def gains_of(corpus, rule):
-    """Per protocol (M,), each document's area, or 1 - area where lower is better."""
+    """For each protocol, the area of each document (M,), or 1 - area if lower is better."""
     found = word_relevances(corpus, MethodSpec(rule, rule=rule))
     gains = []
-    for protocol in PROTOCOLS:
-        areas = areas_of(
+    for protocol in DELETION_PROTOCOLS:
+        areas = document_areas(
             still_correct(corpus, protocol, found.true_label if protocol.target == "true_label" else found.predicted)
         )
         gains.append(1 - areas if protocol.better == "lower" else areas)
@@ -79,12 +85,12 @@ def gains_of(corpus, rule):
 
 
 def mean_gain(gains):
-    return float(np.mean([own.mean() for own in gains]))
+    return float(np.mean([each.mean() for each in gains]))
 
 
-def interval_of_difference(best, own, seed):
-    """The bounds of the mean over protocols, added up: wider than they need be, never narrower."""
-    bounds = [paired_interval(a, b, seed=seed) for a, b in zip(best, own, strict=True)]
+def interval_of_difference(best, other, seed):
+    """Mean bounds over protocols of the paired intervals: a conservative interval for the mean over protocols."""
+    bounds = [paired_interval(a, b, seed=seed) for a, b in zip(best, other, strict=True)]
     return np.mean([bound.low for bound in bounds]), np.mean([bound.high for bound in bounds])
 
 

@@ -1,7 +1,7 @@
-"""Other ways to the relevance of words, as their own users write them, for :mod:`speed` to time.
+"""Other tools that compute word relevance, written as their users would write it, for the timings of :mod:`speed`.
 
-Each contender gets a batch of ids (N, T), padded with 0, and works on plain torch layers. Those that cannot start at
-ids start at the word vectors, which saves them the look-up.
+Each contender gets a batch of ids (N, T), padded with 0, and uses plain torch layers. Tools that cannot start at ids
+start at the word vectors, so the embedding lookup is not part of their time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Contender = Callable[[Tensor], object]
 
 
 class PlainNet(nn.Module):
-    """Embedding, one convolution, ReLU, max over time, dense: as one writes it by hand."""
+    """Embedding, one convolution, ReLU, max over time, dense: a typical manual implementation."""
 
     def __init__(self, table: Tensor, filters: int, width: int, classes: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class PlainNet(nn.Module):
         self.requires_grad_(False).eval()
 
     def vectors(self, ids: Tensor) -> Tensor:
-        """(N, D, T)."""
+        """The word vectors (N, D, T) of a batch of ids."""
         return self.embedding(ids).transpose(1, 2).contiguous()
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class PlainNet(nn.Module):
 
 
 def plain_net(model: object) -> PlainNet:
-    """A fitted CNNClassifier of one width as a :class:`PlainNet`, with its weights."""
+    """A :class:`PlainNet` with the weights of a fitted CNNClassifier of one width."""
     weights = {name: torch.from_numpy(weight) for name, weight in model.weights_.items()}  # type: ignore[attr-defined]
     (width,), (filters,) = model.widths_and_filters()  # type: ignore[attr-defined]
     net = PlainNet(weights["embedding"], filters, width, len(weights["output.bias"]))
@@ -61,7 +61,7 @@ def plain_net(model: object) -> PlainNet:
 
 
 def forward(net: PlainNet) -> Contender:
-    """Scores alone."""
+    """Compute scores only."""
 
     @torch.no_grad()
     def run(ids: Tensor) -> object:
@@ -71,7 +71,7 @@ def forward(net: PlainNet) -> Contender:
 
 
 def forward_by_matrices(net: PlainNet) -> Contender:
-    """Scores alone, the convolution as one matrix product over windows side by side: the quickest plain way here."""
+    """Compute scores only, with the convolution as one matrix product over windows: the fastest eager way on CPU."""
     convolution, output = net.top[0], net.top[4]
     width = convolution.weight.shape[2]
     flat = convolution.weight.permute(2, 1, 0).reshape(-1, convolution.weight.shape[0]).contiguous()
@@ -86,7 +86,7 @@ def forward_by_matrices(net: PlainNet) -> Contender:
 
 
 def forward_compiled(net: PlainNet) -> Contender:
-    """Scores alone, by ``torch.compile`` with dynamic shapes."""
+    """Compute scores only, by ``torch.compile`` with dynamic shapes."""
     compiled = torch.compile(net, dynamic=True)
 
     @torch.no_grad()
@@ -97,7 +97,7 @@ def forward_compiled(net: PlainNet) -> Contender:
 
 
 def forward_onnx(net: PlainNet) -> Contender:
-    """Scores alone, by ONNX Runtime on the exported net, with as many threads as torch has."""
+    """Compute scores only, by ONNX Runtime on the exported net, with the same number of threads as torch."""
     import onnxruntime
 
     buffer = io.BytesIO()
@@ -117,7 +117,7 @@ def forward_onnx(net: PlainNet) -> Contender:
 
 
 def forward_and_backward(net: nn.Module, vectors: Callable[[Tensor], Tensor]) -> Contender:
-    """Scores and the gradient of the first class, by autograd: what any explanation of one class costs at least."""
+    """Scores and the gradient of the first class, by autograd: a lower bound for the cost of explaining one class."""
 
     def run(ids: Tensor) -> object:
         leaf = vectors(ids).detach().requires_grad_()
@@ -127,7 +127,7 @@ def forward_and_backward(net: nn.Module, vectors: Callable[[Tensor], Tensor]) ->
 
 
 def gradient_times_input(net: PlainNet, classes: int = 1) -> Contender:
-    """By autograd, for the first ``classes`` classes."""
+    """Gradient × input by autograd, for the first ``classes`` classes."""
 
     def run(ids: Tensor) -> object:
         vectors = net.vectors(ids).requires_grad_()
@@ -141,7 +141,7 @@ def gradient_times_input(net: PlainNet, classes: int = 1) -> Contender:
 
 
 def captum_lrp(net: PlainNet, classes: int = 1) -> Contender:
-    """Captum's LRP with its epsilon rule, for the first ``classes`` classes: each document as often in the batch."""
+    """Captum's LRP with its epsilon rule; the batch contains each document once per class."""
     rules, route, attr = outside.captum_rules(), outside.captum_route, outside.captum()
 
     def run(ids: Tensor) -> object:
@@ -158,7 +158,7 @@ def captum_lrp(net: PlainNet, classes: int = 1) -> Contender:
 
 
 def zennit_lrp(net: PlainNet, classes: int = 1) -> Contender:
-    """Zennit's epsilon rule, for the first ``classes`` classes, over one forward pass."""
+    """Zennit's epsilon rule for the first ``classes`` classes, after one forward pass."""
     rules = outside.zennit().rules
 
     def run(ids: Tensor) -> object:
@@ -185,7 +185,7 @@ def zennit_lrp(net: PlainNet, classes: int = 1) -> Contender:
 
 
 def predictor(net: PlainNet, lookup: Callable[[str], int]) -> Callable[[Sequence[str]], Any]:
-    """Texts -> probabilities (N, C), as LIME and SHAP want it: words split off, 64 texts a forward pass."""
+    """A function from texts to probabilities (N, C), as LIME and SHAP need it, with 64 texts per forward pass."""
 
     @torch.no_grad()
     def predict(texts: Sequence[str]) -> Any:
@@ -200,7 +200,7 @@ def predictor(net: PlainNet, lookup: Callable[[str], int]) -> Callable[[Sequence
 
 
 def lime(predict: Callable[[Sequence[str]], Any], text: str) -> object:
-    """LIME's own explainer, 5,000 thinned-out texts, the class it predicts."""
+    """LIME's own explainer with 5,000 perturbed texts, for the predicted class."""
     from lime.lime_text import LimeTextExplainer
 
     explainer = LimeTextExplainer(random_state=0)
@@ -208,7 +208,7 @@ def lime(predict: Callable[[Sequence[str]], Any], text: str) -> object:
 
 
 def shap_partition(predict: Callable[[Sequence[str]], Any], text: str) -> object:
-    """SHAP's own partition explainer over words, with as many evaluations as it takes by itself; all classes."""
+    """SHAP's own partition explainer over words, with its default number of evaluations, for all classes."""
     import shap
 
     explainer = shap.Explainer(predict, shap.maskers.Text(r"\W+"), silent=True)
@@ -216,7 +216,7 @@ def shap_partition(predict: Callable[[Sequence[str]], Any], text: str) -> object
 
 
 def layer_integrated_gradients(net: PlainNet) -> Contender:
-    """Captum's integrated gradients at the embedding, 50 steps, the first class."""
+    """Captum's integrated gradients at the embedding with 50 steps, for the first class."""
     attr = outside.captum()
 
     def run(ids: Tensor) -> object:

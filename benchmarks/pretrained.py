@@ -1,9 +1,9 @@
-"""Train and write the models that come with the package, each with its card.
+"""Train and write the bundled models, each with its card.
 
     python benchmarks/pretrained.py [--seed 0] [--models NAME ...]
 
-The training posts are the by-date ones of 20 Newsgroups, headers ignored. Vocabulary and vectors are kept
-small so that both models together stay below 10 MB.
+The models are trained on the training posts of 20 Newsgroups by date, headers ignored. Vocabulary and vectors are
+small, so that both models together are smaller than 10 MB.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 
 def data_hash(corpus: Corpus) -> str:
-    """SHA-256 over the ids and texts of a corpus, in order."""
+    """SHA-256 of the ids and texts of a corpus, in order."""
     digest = hashlib.sha256()
     for document in corpus:
         digest.update(f"{document.id}\0{document.text}\0".encode())
@@ -45,14 +45,14 @@ def main() -> None:
     train, test = textlrp.load_20newsgroups("train"), textlrp.load_20newsgroups("test")
     for name in options.models:
         settings = SETTINGS[name]
-        own = {key: value for key, value in settings.items() if key != "kind"}
-        model: TextClassifier = classifier_class(settings["kind"])(random_state=options.seed, **own)
+        model_options = {key: value for key, value in settings.items() if key != "kind"}
+        model: TextClassifier = classifier_class(settings["kind"])(random_state=options.seed, **model_options)
         model.fit(train.texts, train.labels)
         card: dict[str, Any] = {
             "what": "trained on the 11,314 by-date training posts of 20 Newsgroups, headers ignored",
             "command": f"python benchmarks/pretrained.py --seed {options.seed}",
             "seed": options.seed,
-            "settings": own,
+            "settings": model_options,
             "training_data_sha256": data_hash(train),
         }
         save_model(model, PRETRAINED / name, compress=True, card=card)

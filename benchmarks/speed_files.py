@@ -1,4 +1,4 @@
-"""The sections of :mod:`speed` from text to file: phases of one thread, Parquet by processes, Ray."""
+"""The sections of :mod:`speed` from text to file: phases on one thread, Parquet with several processes, Ray."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from textlrp.text.corpora import Corpus
 
 
 def phases(page: Page, models: dict[str, Any], posts: Corpus) -> None:
-    """Where the time of one core goes, from text to file."""
+    """Time of each phase on one core, from text to file."""
     some = list(posts.documents[:: max(1, len(posts) // 4096)])
     page.table(
-        "From text to file on one thread: µs a document",
+        "From text to file on one thread: µs per document",
         "model",
         "text to ids",
         "ids to relevance",
@@ -31,59 +31,61 @@ def phases(page: Page, models: dict[str, Any], posts: Corpus) -> None:
     for name, model in models.items():
         table = next(cut(CorpusSource(some, "some")))
         texts = some[: len(table)]
-        model.encode(texts)  # every chunk has been met
+        model.encode(texts)  # warm up: caches the chunks of the tokenizer
         reading = seconds(lambda: [model.encode(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)])  # noqa: B023
-        own = ours(model)
+        explain = ours(model)
         encoded = [model.encode(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)]
-        own(encoded[0])
-        leading = seconds(lambda: [own(batch) for batch in encoded])  # noqa: B023
+        explain(encoded[0])
+        explaining = seconds(lambda: [explain(batch) for batch in encoded])  # noqa: B023
         explainer = BatchExplainer(model, target="all")
         with tempfile.TemporaryFile() as sink:
             encode(explainer, table, sink)
         with tempfile.TemporaryFile() as sink:
             whole = seconds(lambda: encode(explainer, table, sink))  # noqa: B023
-        page.row(name, *(f"{part / len(texts) * 1e6:,.0f}" for part in (reading, leading, whole - reading - leading)))
+        page.row(
+            name, *(f"{part / len(texts) * 1e6:,.0f}" for part in (reading, explaining, whole - reading - explaining))
+        )
     numba.set_num_threads(cores())
     torch.set_num_threads(cores())
 
 
 def to_parquet(page: Page, models: dict[str, Any], posts: Corpus) -> None:
-    """All posts, all classes, text in and Parquet out."""
-    page.table(f"Text in, Parquet out: {len(posts):,} documents, all classes, {cores()} processes",
-               "model", "documents a second", "seconds in all", "bytes a document")  # fmt: skip
+    """All posts and classes, from text to Parquet."""
+    page.table(f"From text to Parquet: {len(posts):,} documents, all classes, {cores()} processes",
+               "model", "documents per second", "total seconds", "bytes per document")  # fmt: skip
     for name, model in models.items():
         with tempfile.TemporaryDirectory() as folder:
             run = explain_to_folder(model, CorpusSource(posts, "posts"), Path(folder) / "out", target="all")
             page.row(
                 name, f"{run.explained / run.seconds:,.0f}", f"{run.seconds:.1f}", f"{run.bytes / run.explained:,.0f}"
             )
-    page.say("\nThe seconds begin with the start of the processes and hold the building of the projections.")
+    page.log("\nThe seconds include the start of the processes and the computation of the projections.")
 
 
 def on_ray(page: Page, posts: Corpus, quick: bool) -> None:
-    """Two Ray workers of one thread each against one."""
+    """Two Ray workers with one thread each, compared with one."""
     page.table(
-        "On Ray, workers of one thread (bundled CNN)",
+        "On Ray, workers with one thread each (bundled CNN)",
         "workers",
-        "documents a second, from the first part written to the last",
+        "documents per second, from the first shard written to the last",
     )
     speeds: dict[int, list[float]] = {1: [], 2: []}
     for workers in (1, 2) * (1 if quick else 3):
         with tempfile.TemporaryDirectory() as folder:
             times = parts_written(posts, Path(folder) / "out", workers)
         if len(times) < 5:
-            page.say("\nToo few documents to tell.")
+            page.log("\nToo few documents to measure.")
             return
-        # every worker's first part is for it to begin
+        # leave out the first shard of each worker, which includes its start
         speeds[workers].append((len(times) - workers) / (times[-1] - times[workers - 1]) * PART_ROWS)
     for workers, found in speeds.items():
         page.row(workers, ", ".join(f"{speed:,.0f}" for speed in found))
     ratios = [two / one for one, two in zip(speeds[1], speeds[2], strict=True)]
-    page.row("2 against 1", f"{statistics.median(ratios):.2f} times (median)")
+    page.row("2 compared with 1", f"{statistics.median(ratios):.2f} times (median)")
 
 
 def parts_written(posts: Corpus, folder: Path, workers: int) -> list[float]:
-    """When each part of a run on Ray was written, in seconds."""
+    """The times in seconds at which the shards of a run on Ray were written."""
     twice = CorpusSource([*posts.documents, *posts.documents], "posts, twice")
     explain_to_folder("20newsgroups-cnn", twice, folder, by=WorkerOptions(workers, "ray"), target="all")
     return sorted(path.stat().st_mtime for path in folder.glob("part-*.parquet"))

@@ -1,4 +1,4 @@
-"""The sections of :mod:`speed` about other models than the CNN: bags of words and embeddings, a recorded module."""
+"""The sections of :mod:`speed` about models other than the CNN: bags of words and embeddings, a recorded module."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from torch import Tensor, nn
 import textlrp
 from textlrp.text.corpora import Corpus
 
-SOME = 512
-"""Posts that a bag explains in a call."""
+EXPLAINED = 512
+"""Posts that a bag of words or embeddings explains per call."""
 TRAINED = 4096
-"""Posts that the bags of words are trained on."""
+"""Posts for training the bags of words."""
 
 
 def bags_of_words(page: Page, posts: Corpus, rounds: int) -> None:
-    """All classes of texts, against scikit-learn's quickest way to the same numbers: a product for each class."""
+    """All classes, compared with the fastest way in scikit-learn: one product of features and weights per class."""
     order = np.random.default_rng(0).permutation(len(posts))
-    explained = min(SOME, len(posts) // 2)
+    explained = min(EXPLAINED, len(posts) // 2)
     train = [posts.documents[row] for row in order[explained:][:TRAINED]]
     labels = [document.label for document in train]
     some = [posts.documents[row].text for row in order[:explained]]
-    own = textlrp.BagOfWordsClassifier().fit(train, labels)
+    bag_of_words = textlrp.BagOfWordsClassifier().fit(train, labels)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=True), LinearSVC()).fit(
         [document.text for document in train], labels
     )
@@ -40,11 +40,12 @@ def bags_of_words(page: Page, posts: Corpus, rounds: int) -> None:
         return [features.multiply(weight[None]).tocsr() for weight in svm.coef_]
 
     page.table(
-        f"Bags of words: all {len(own.classes_)} classes of {len(some)} posts, from text",
-        "what", "ms a post", "times scikit-learn's `transform` and products", "times its own `decision_function`",
+        f"Bags of words: all {len(bag_of_words.classes_)} classes of {len(some)} posts, from text",
+        "model", "ms per post", "time relative to scikit-learn's `transform` and products",
+        "time relative to `decision_function`",
     )  # fmt: skip
     batch: Any = _Texts(some)
-    for name, model in (("BagOfWordsClassifier", own), ("adapted pipeline, TF-IDF and LinearSVC", pipeline)):
+    for name, model in (("BagOfWordsClassifier", bag_of_words), ("adapted pipeline, TF-IDF and LinearSVC", pipeline)):
 
         def explain(batch: Any, model: Any = model) -> object:
             return list(textlrp.explain(model, batch.texts, target="all"))
@@ -55,9 +56,9 @@ def bags_of_words(page: Page, posts: Corpus, rounds: int) -> None:
         ratio, mine, _ = ratio_of(explain, lambda batch: products(batch.texts), [batch], rounds)
         scoring, _, _ = ratio_of(explain, score, [batch], rounds)
         page.row(name, f"{mine:.2f}", f"{ratio:.1f}", f"{scoring:.1f}")
-    page.say(
-        "\nThe products are relevance per feature and class; ours are Explanations: relevance per word of the "
-        "untouched text with offsets, score breakdown, probabilities."
+    page.log(
+        "\nThe products are relevance per feature and class. textlrp returns Explanations: relevance per word of the "
+        "original text with offsets, score breakdown and probabilities."
     )
 
 
@@ -72,17 +73,17 @@ class _Texts:
 
 
 def bag_of_embeddings(page: Page, posts: Corpus, rounds: int) -> None:
-    """All classes of a bag of embeddings against its own scores, from ids."""
+    """All classes of a bag of embeddings compared with its scores, from ids."""
     model = textlrp.load("20newsgroups-boe")
-    batches = batches_of(model.encode(list(posts.documents[:SOME])))
+    batches = batches_of(model.encode(list(posts.documents[:EXPLAINED])))
     ratio, mine, theirs = ratio_of(ours(model), model.scores, batches, rounds)
-    page.table("Bag of embeddings (bundled): all classes from ids, against its own scores",
-               "predicting, ms a post", "explaining, ms a post", "ratio")  # fmt: skip
+    page.table("Bag of embeddings (bundled): explaining all classes compared with predicting, from ids",
+               "predicting, ms per post", "explaining, ms per post", "ratio")  # fmt: skip
     page.row(f"{theirs:.3f}", f"{mine:.3f}", f"{ratio:.2f}")
 
 
 class Recurrent(nn.Module):
-    """A two-layer bidirectional LSTM over word vectors, mean over time, dense: somebody's own module."""
+    """A two-layer bidirectional LSTM over word vectors, mean over time, dense: an external PyTorch module."""
 
     def __init__(self, words: int, classes: int = 20) -> None:
         super().__init__()
@@ -99,15 +100,16 @@ class Recurrent(nn.Module):
 
 
 def recorded_module(page: Page, rounds: int) -> None:
-    """A recorded torch module, one text a call, against its forward and backward pass."""
+    """A recorded torch module, one text per call, compared with its forward and backward pass."""
     torch.manual_seed(0)
     net = Recurrent(5000).eval()
     vocabulary = {f"w{number}": number for number in range(5000)}
     model = textlrp.wrap(net, tokenizer=str.split, vocabulary=vocabulary)
     rng = np.random.default_rng(0)
     passes = contenders.forward_and_backward(net.top, net.embedding)  # type: ignore[arg-type]
-    page.table("A recorded torch module (two-layer bidirectional LSTM): one text a call, one class and all 20",
-               "words", "forward and backward, ms", "one class, times that", "20 classes, times that")  # fmt: skip
+    page.table("A recorded torch module (two-layer bidirectional LSTM): one text per call, one class and all 20",
+               "words", "forward and backward, ms",
+               "one class, relative time", "20 classes, relative time")  # fmt: skip
     for words in (20, 100, 400):
         ids = rng.integers(1, 5000, words)
         batch = made_batch([ids])

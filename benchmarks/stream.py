@@ -1,12 +1,13 @@
-"""A million documents, and a run that is killed again and again.
+"""Explain a million documents in one run, and test that a run that is killed repeatedly loses no document.
 
-    python benchmarks/stream.py --documents 1000000      documents, seconds, peak memory, bytes a document
-    python benchmarks/stream.py --kills 50               kill -9 at random moments: documents lost and doubled
+    python benchmarks/stream.py --documents 1000000      seconds, peak memory, bytes per document
+    python benchmarks/stream.py --kills 50               kill -9 at random times: lost and duplicate documents
 
-The documents are made of the bundled CNN's own words, drawn by how many training posts have them, in a Parquet file
-in a temporary folder (or --folder). The first keeps the predicted class, all words, relevance as float16. Memory is
-the proportional set size of all processes of the run, summed; from its peak goes what one process has that loaded
-the model and explained a first batch.
+Documents consist of words of the bundled CNN's vocabulary, drawn by their document frequency in training, in a
+Parquet file in a temporary folder (or --folder). The first command explains the predicted class and stores the
+relevance of all words as float16. Memory is the proportional set size (PSS), summed over all processes of the run.
+The memory of one process that loaded the model and explained a batch is reported separately and subtracted from the
+peak.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ CHUNK = 20_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, help="how many to explain in one run")
-    parser.add_argument("--kills", type=int, help="how often to kill a run")
+    parser.add_argument("--documents", type=int, help="number of documents to explain in one run")
+    parser.add_argument("--kills", type=int, help="number of kills")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where to write instead of a temporary folder")
+    parser.add_argument("--folder", type=Path, help="write here instead of a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -51,8 +52,8 @@ def main() -> None:
 
 
 def made(path: Path, documents: int, seed: int) -> Path:
-    """Documents of 1 to 2,000 words, half of them under 60."""
-    if path.exists() and pq.read_metadata(path).num_rows == documents:  # of an earlier call
+    """Write documents of 1 to 2,000 words, with a median of 60, to a Parquet file."""
+    if path.exists() and pq.read_metadata(path).num_rows == documents:  # written by an earlier call
         return path
     model = textlrp.load(MODEL)
     words = np.array(model.vocabulary_.words)
@@ -64,7 +65,7 @@ def made(path: Path, documents: int, seed: int) -> Path:
             count = min(CHUNK, documents - begin)
             lengths = np.clip(rng.lognormal(np.log(60), 0.8, count), 1, 2000).astype(int)
             drawn = words[rng.choice(len(words), lengths.sum(), p=share)]
-            texts = [" ".join(own) for own in np.split(drawn, np.cumsum(lengths)[:-1])]
+            texts = [" ".join(text) for text in np.split(drawn, np.cumsum(lengths)[:-1])]
             ids = [f"document {n}" for n in range(begin, begin + count)]
             writer.write_table(pa.table({"id": ids, "text": texts}, schema=schema))
     return path
@@ -83,19 +84,19 @@ def one_run(folder: Path, documents: int, seed: int) -> None:
         while run.poll() is None:
             peak = max(peak, memory(run.pid))
             time.sleep(0.5)
-        said = run.stdout.read() if run.stdout else ""
+        output = run.stdout.read() if run.stdout else ""
     took = time.perf_counter() - start
-    print(said, end="")
-    print(f"{documents:,} documents in {took:,.0f} s with start and end: {documents / took:,.0f} a second")
-    print(f"peak memory {peak / 1e6:,.0f} MB in all processes; {model_alone / 1e6:,.0f} MB of it a process has that "
-          f"loaded the model and explained a batch: {(peak - model_alone) / 1e6:,.0f} MB beyond")  # fmt: skip
+    print(output, end="")
+    print(f"{documents:,} documents in {took:,.0f} s including start and end: {documents / took:,.0f} documents/s")
+    print(f"peak memory of all processes: {peak / 1e6:,.0f} MB; of one process with the model after one batch: "
+          f"{model_alone / 1e6:,.0f} MB; difference: {(peak - model_alone) / 1e6:,.0f} MB")  # fmt: skip
     size = sum(part.stat().st_size for part in out.glob("part-*.parquet"))
-    print(f"{size / 1e9:.2f} GB written, {size / documents:,.0f} bytes a document")
+    print(f"{size / 1e9:.2f} GB written, {size / documents:,.0f} bytes per document")
     print(tally(out, documents))
 
 
 def tally(out: Path, documents: int) -> str:
-    """Documents lost and doubled."""
+    """Count lost and duplicate documents, and check their order."""
     times: Counter[int] = Counter()
     ordered, last = True, -1
     for part in sorted(out.glob("part-*.parquet")):
@@ -105,7 +106,7 @@ def tally(out: Path, documents: int) -> str:
         last = rows[-1]
     lost = sum(1 for row in range(documents) if not times[row])
     doubled = sum(1 for count in times.values() if count > 1)
-    return f"{len(times):,} documents: {lost} lost, {doubled} doubled, {'in' if ordered else 'OUT OF'} order"
+    return f"{len(times):,} documents: {lost} lost, {doubled} duplicate, {'in' if ordered else 'OUT OF'} order"
 
 
 def many_kills(folder: Path, kills: int, seed: int) -> None:
@@ -135,14 +136,14 @@ def many_kills(folder: Path, kills: int, seed: int) -> None:
         for part in sorted(calm.glob("part-*.parquet")):
             parts += 1
             same += part.read_bytes() == (out / part.name).read_bytes()
-    print(f"{killed} kills in {runs} runs; {same} of {parts} files are those of an undisturbed run, byte for byte")
+    print(f"{killed} kills in {runs} runs; {same} of {parts} files equal those of an uninterrupted run byte by byte")
 
 
 # ---- memory
 
 
 def baseline() -> int:
-    """Bytes of a process that loaded the model and explained a batch."""
+    """Memory in bytes of a process that loaded the model and explained a batch."""
     script = (
         "import sys, textlrp\n"
         f"model = textlrp.load({MODEL!r})\n"
@@ -159,12 +160,12 @@ def baseline() -> int:
 
 
 def memory(root: int) -> int:
-    """The proportional set size, in bytes, of a process and all below it."""
+    """The proportional set size (PSS) in bytes of a process and all of its descendants."""
     children: dict[int, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):  # it ended meanwhile
+        except (OSError, IndexError):  # the process has ended
             continue
         children.setdefault(parent, []).append(int(process.name))
     return sum(_size(process) for process in _below(root, children))
@@ -179,7 +180,7 @@ def _below(root: int, children: dict[int, list[int]]) -> Iterator[int]:
 def _size(process: int) -> int:
     try:
         found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
-    except OSError:  # it ended meanwhile
+    except OSError:  # the process has ended
         return 0
     return int(found[1]) * 1024 if found else 0
 

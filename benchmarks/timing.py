@@ -1,4 +1,4 @@
-"""What benchmarks of speed share: pages of tables, batches by a budget of positions, and ratios of times."""
+"""Shared parts of the speed benchmarks: pages of tables, batches with a budget of positions, and ratios of times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from textlrp.models.tapes import kept_projections, tracer
 from textlrp.text.batches import Batch, Reading, end_to_end
 
 BATCH, POSITIONS = 64, 1 << 15
-"""Documents of a batch at most, and positions with its padding."""
+"""Maximum number of documents of a batch, and of its positions including padding."""
 
 
 class Page:
@@ -30,21 +30,23 @@ class Page:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def say(self, line: str = "") -> None:
+    def log(self, line: str = "") -> None:
         print(line, flush=True)
         self.lines.append(line)
 
     def table(self, title: str, *heads: str) -> None:
-        self.say(f"\n## {title}\n")
+        self.log(f"\n## {title}\n")
         self.row(*heads)
         self.row(*["---"] * len(heads))
 
     def row(self, *cells: object) -> None:
-        self.say("| " + " | ".join(map(str, cells)) + " |")
+        self.log("| " + " | ".join(map(str, cells)) + " |")
 
     def write(self, path: Path, title: str, command: str, picture: Path) -> None:
         text = "\n".join(self.lines)
-        path.write_text(f"# {title}\n\n`{command}` prints this.\n\n{text}\n\n![]({picture.name})\n", encoding="utf-8")
+        path.write_text(
+            f"# {title}\n\n`{command}` prints these tables.\n\n{text}\n\n![]({picture.name})\n", encoding="utf-8"
+        )
 
 
 def cores() -> int:
@@ -58,7 +60,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def batches_of(batch: Batch) -> list[Batch]:
-    """Its documents by length, in batches of at most ``BATCH`` documents and ``POSITIONS`` positions, or one text."""
+    """Sort documents by length into batches of at most ``BATCH`` documents and ``POSITIONS`` positions."""
     found: list[list[int]] = [[]]
     for row in np.argsort(batch.lengths, kind="stable").tolist():
         longest = max(1, int(batch.lengths[row]))
@@ -69,14 +71,14 @@ def batches_of(batch: Batch) -> list[Batch]:
 
 
 def padding(batches: Sequence[Batch]) -> str:
-    """Which share of the positions is padding."""
+    """The share of the positions that are padding, as text."""
     positions = sum(batch.ids.size for batch in batches)
     words = sum(int(batch.lengths.sum()) for batch in batches)
     return f"{100 * (1 - words / max(1, positions)):.0f}%"
 
 
 def made_batch(texts: Sequence[np.ndarray]) -> Batch:
-    """A batch of ids alone."""
+    """A batch that has only ids, without texts."""
     words, starts = end_to_end([text.astype(np.int64) for text in texts])
     nothing = tuple(Reading(str(n), None, None, None, ()) for n in range(len(texts)))  # type: ignore[arg-type]
     return Batch(nothing, words, starts, (None,) * len(texts), (None,) * len(texts))  # type: ignore[arg-type]
@@ -88,14 +90,14 @@ def padded(batch: Batch, min_words: int = 2) -> torch.Tensor:
 
 
 def ours(model: Any, *, rule: str | None = None, kept: Kept | None = None) -> Callable[[Batch], object]:
-    """All classes of a batch, with the projections of the vocabulary made already."""
+    """A function that explains all classes of a batch, with the projections of the vocabulary computed in advance."""
     settings = explain_settings(model, rule, "lrp")
     settings = settings._replace(trace=tracer(model, kept=kept or kept_projections(model)))
     return lambda batch: relevance_of_batch(model, batch, "all", None, settings)
 
 
 def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
-    """The scores alone of a CNN with max pooling, on the projections that explaining uses too."""
+    """A function that computes only the scores of a CNN with max pooling, with the same projections as explaining."""
     net = model.fitted_net()
 
     @torch.no_grad()
@@ -114,9 +116,9 @@ def scorer(model: Any, kept: Kept) -> Callable[[Batch], object]:
 def ratio_of(
     one: Callable[[Batch], object], other: Callable[[Batch], object], batches: Sequence[Batch], rounds: int
 ) -> tuple[float, float, float]:
-    """(time of one / time of the other, and both in ms a document), medians over rounds of both in turn.
+    """Median over rounds of (time of one / time of other, ms per document of one, ms per document of other).
 
-    Each is warmed on every batch first, and the other is timed before and after the one.
+    Both run on every batch once to warm up. In each round, ``other`` is timed before and after ``one``.
     """
     documents = sum(len(batch) for batch in batches)
 

@@ -1,7 +1,7 @@
-"""Training time of the default CNN against a plain PyTorch loop of the same net.
+"""Training time of the default CNN compared with a plain PyTorch loop for the same net.
 
-Both read the same ids in batches of the same size for the same epochs, with the same word dropout, dropout,
-label smoothing, AdamW and schedule, on the same threads; runs are interleaved and the ratio is of medians.
+Both use the same ids, batch size, epochs, word dropout, dropout, label smoothing, AdamW, learning-rate schedule and
+number of threads. Runs are interleaved, and the ratio is the ratio of the medians.
 
     python benchmarks/training.py [--posts 1000] [--epochs 1] [--runs 3]
 """
@@ -28,7 +28,7 @@ from textlrp.text.vocabulary import Vocabulary
 
 
 class PlainCNN(nn.Module):
-    """Embedding, convolutions, ReLU, max over time, dropout, dense: as one writes it by hand."""
+    """Embedding, convolutions, ReLU, max over time, dropout, dense: a typical manual implementation."""
 
     def __init__(self, table: Tensor, widths: Sequence[int], filters: int, classes: int, dropout: float) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class PlainCNN(nn.Module):
 
 
 def plain_loop(net: PlainCNN, texts: Sequence[Ids], codes: NDArray[np.int64], plan: TrainingPlan, seed: int) -> None:
-    """The loop one would write: pad, forward, backward, step."""
+    """A typical training loop: pad, forward, backward, step."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
     per_epoch = math.ceil(len(texts) / plan.batch_size)
@@ -74,9 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument(
-        "--posts", type=int, default=1000, help="training posts, drawn at random; more only takes longer"
-    )
+    parser.add_argument("--posts", type=int, default=1000, help="training posts, drawn at random")
     options = parser.parse_args()
     model = textlrp.CNNClassifier(max_epochs=options.epochs, validation_fraction=0.0)
     corpus = textlrp.load_20newsgroups("train")
@@ -97,9 +95,9 @@ def main() -> None:
         begin = time.perf_counter()
         train(net, texts, codes, None, plan, 0)
         ours.append(time.perf_counter() - begin)
-        hand_written = PlainCNN(start, widths, filters[0], len(classes), plan.dropout)
+        plain_net = PlainCNN(start, widths, filters[0], len(classes), plan.dropout)
         begin = time.perf_counter()
-        plain_loop(hand_written, texts, codes, plan, 0)
+        plain_loop(plain_net, texts, codes, plan, 0)
         plain.append(time.perf_counter() - begin)
         print(f"run {run}: textlrp {ours[-1]:.1f} s, plain PyTorch {plain[-1]:.1f} s", flush=True)
     ratio = statistics.median(plain[1:]) / statistics.median(ours[1:])

@@ -1,4 +1,4 @@
-"""Word deletion: four documents by hand, chance, and what must hold whatever the model."""
+"""Word deletion: four documents computed manually, random relevance, and properties of every model."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from toys import LABELS, TEXTS, fitted, learner
 
 from textlrp.errors import DataError
 from textlrp.evaluation.deletion import (
+    DELETION_PROTOCOLS,
     OTHER_PROTOCOLS,
-    PROTOCOLS,
-    areas_of,
-    curve,
-    difference,
-    documents_of,
-    order_of,
+    area_difference,
+    deletion_curve,
+    deletion_order,
+    document_areas,
+    protocol_documents,
     protocol_results,
     still_correct,
 )
-from textlrp.evaluation.measured_corpus import MethodSpec, ReadCorpus, read_corpus, word_relevances
+from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
 from textlrp.records import Document
 
 WEIGHT = {"good": 2.0, "fine": 1.0, "bad": -2.0, "dull": -1.0}
 
 
 class Sentiment:
-    """good and fine speak for "up", bad and dull for "down"; scores are (−s, s), and with no word "down" wins."""
+    """Scores are (-s, s): "good" and "fine" support "up", "bad" and "dull" support "down"; no words: "down"."""
 
     classes_ = np.array(["down", "up"])
-    fingerprint_ = "by hand"
+    fingerprint_ = "manual"
     max_texts_per_trace = 2
 
     def __init__(self) -> None:
@@ -56,10 +56,10 @@ class Sentiment:
 
 
 DOCUMENTS = [
-    Document("a", "good the fine the", "up"),  # right: 3
-    Document("b", "bad the fine", "down"),  # right: -1
-    Document("c", "good the dull dull", "down"),  # wrong: says up, 0
-    Document("d", "bad fine the good dull", "up"),  # wrong: says down, 0
+    Document("a", "good the fine the", "up"),  # correct: 3
+    Document("b", "bad the fine", "down"),  # correct: -1
+    Document("c", "good the dull dull", "down"),  # incorrect: predicted "up", 0
+    Document("d", "bad fine the good dull", "up"),  # incorrect: predicted "down", 0
 ]
 
 
@@ -69,86 +69,87 @@ def relevance_of(document: Document, label: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def corpus() -> ReadCorpus:
-    return read_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
+def corpus() -> ScoredCorpus:
+    return score_corpus(Sentiment(), DOCUMENTS)  # type: ignore[arg-type]
 
 
-def true_label(corpus: ReadCorpus) -> list[Any]:
+def true_label(corpus: ScoredCorpus) -> list[Any]:
     return [relevance_of(document, str(document.label)) for document in DOCUMENTS]
 
 
-def predicted(corpus: ReadCorpus) -> list[Any]:
+def predicted(corpus: ScoredCorpus) -> list[Any]:
     return [relevance_of(doc, ["down", "up"][k]) for doc, k in zip(DOCUMENTS, corpus.predicted, strict=True)]
 
 
-def test_what_is_right_and_wrong(corpus: ReadCorpus) -> None:
+def test_predictions_and_true_labels(corpus: ScoredCorpus) -> None:
     assert corpus.predicted.tolist() == [1, 0, 0, 0]
     assert corpus.true_label.tolist() == [1, 0, 0, 1]
 
 
-def test_right_documents_by_hand(corpus: ReadCorpus) -> None:
-    protocol = PROTOCOLS[0]
-    right = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
-    # a: 2.5; -good 0.5; -fine -0.5: wrong from the second step on
-    # b: -1.5; -bad 0.5: wrong; -the, -fine: nothing speaks, "down" again
-    # c: -0.5; dull, dull go: 1.5 wrong; the: wrong; good: "down" again
-    assert right.tolist() == [
+def test_correctly_classified_documents_match_manual_results(corpus: ScoredCorpus) -> None:
+    protocol = DELETION_PROTOCOLS[0]
+    correct = still_correct(corpus, protocol, true_label(corpus), steps=4, min_words=1)
+    # score of "up" after each deletion
+    # a: 2.5; good: 0.5; fine: -0.5, incorrect from the second step
+    # b: -1.5; bad: 0.5, incorrect; the; fine: no word left, so "down" is correct again
+    # c: -0.5; dull, dull: 1.5, incorrect; the; good: no word left, so "down" is correct again
+    assert correct.tolist() == [
         [True, True, False, False, False],
         [True, False, False, True, True],
         [True, False, False, False, True],
     ]
-    assert curve(right).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
-    assert areas_of(right).tolist() == [1 / 4, 2 / 4, 1 / 4]
+    assert deletion_curve(correct).accuracy.tolist() == [1, 1 / 3, 0, 1 / 3, 2 / 3]
+    assert document_areas(correct).tolist() == [1 / 4, 2 / 4, 1 / 4]
 
 
-def test_wrong_documents_by_hand(corpus: ReadCorpus) -> None:
-    least_first = still_correct(corpus, PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
-    # d is "up"; against it most: bad goes, 2 - 0.5 says up; dull goes too
+def test_incorrectly_classified_documents_match_manual_results(corpus: ScoredCorpus) -> None:
+    least_first = still_correct(corpus, DELETION_PROTOCOLS[1], true_label(corpus), steps=2, min_words=1)
+    # d has the label "up"; "bad" opposes it most: without it the score is 2 - 0.5, so "up" is predicted
     assert least_first.tolist() == [[False, True, True]]
-    most_first = still_correct(corpus, PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
+    most_first = still_correct(corpus, DELETION_PROTOCOLS[2], predicted(corpus), steps=2, min_words=1)
     assert most_first.tolist() == [[False, True, True]]
 
 
-def test_reversed_order_by_hand(corpus: ReadCorpus) -> None:
-    right = still_correct(corpus, PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
-    # a: the, the, fine, good: "up" until good is gone
-    assert right[0].tolist() == [True, True, True, True, False]
+def test_reversed_order_matches_manual_results(corpus: ScoredCorpus) -> None:
+    correct = still_correct(corpus, DELETION_PROTOCOLS[0], true_label(corpus), steps=4, min_words=1, reverse=True)
+    # a: the, the, fine, good: "up" is predicted until good is deleted
+    assert correct[0].tolist() == [True, True, True, True, False]
 
 
-def test_insertion_by_hand(corpus: ReadCorpus) -> None:
-    right = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
-    # a: nothing says "down"; good brings "up"
-    assert right[0].tolist() == [False, True, True, True, True]
+def test_insertion_matches_manual_results(corpus: ScoredCorpus) -> None:
+    correct = still_correct(corpus, OTHER_PROTOCOLS[1], true_label(corpus), steps=4, min_words=1)
+    # a: the empty text is "down"; with good it is "up"
+    assert correct[0].tolist() == [False, True, True, True, True]
 
 
-def test_only_documents_that_are_long_enough(corpus: ReadCorpus) -> None:
-    assert documents_of(corpus, PROTOCOLS[0], min_words=4).tolist() == [True, False, True, False]
-    assert documents_of(corpus, PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
+def test_only_documents_that_are_long_enough(corpus: ScoredCorpus) -> None:
+    assert protocol_documents(corpus, DELETION_PROTOCOLS[0], min_words=4).tolist() == [True, False, True, False]
+    assert protocol_documents(corpus, DELETION_PROTOCOLS[1], min_words=4).tolist() == [False, False, False, True]
 
 
-def test_order_takes_known_words_alone_and_the_earlier_of_equals() -> None:
+def test_deletion_order_has_only_known_words_and_ties_in_text_order() -> None:
     relevance = np.array([1.0, 3.0, 1.0, 9.0, -2.0])
     known = np.array([True, True, True, False, True])
-    assert order_of(relevance, known, 9, most_first=True).tolist() == [1, 0, 2, 4]
-    assert order_of(relevance, known, 2, most_first=False).tolist() == [4, 0]
+    assert deletion_order(relevance, known, 9, most_relevant_first=True).tolist() == [1, 0, 2, 4]
+    assert deletion_order(relevance, known, 2, most_relevant_first=False).tolist() == [4, 0]
 
 
 def test_differences_are_paired() -> None:
     left = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=float)
-    assert difference(left, left) == (0.0, (0.0, 0.0), 3, False)
-    assert difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
-    found = difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
+    assert area_difference(left, left) == (0.0, (0.0, 0.0), 3, False)
+    assert area_difference(left, np.zeros((3, 3))).difference == pytest.approx(1 / 2)
+    found = area_difference(left, np.array([[1, 1, 0]] * 3, dtype=float))
     assert found.difference == pytest.approx(0)
     assert found.interval[0] < 0 < found.interval[1]
 
 
 @pytest.mark.parametrize(
-    ("documents", "expected"), [(3, "too few documents"), (19, "too few documents"), (20, "worse")]
+    ("documents", "expected"), [(3, "too few documents"), (19, "too few documents"), (20, "significantly worse")]
 )
-def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
-    # the lower the better: random deletion leaves the answer alone
-    rights = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
-    found = protocol_results(PROTOCOLS[0], rights, reference="LRP")
+def test_results_contain_the_verdict_and_the_number_of_documents(documents: int, expected: str) -> None:
+    # lower is better: random deletion does not change the prediction
+    correct = {"LRP": np.eye(3)[np.arange(documents) % 3][:, ::-1], "random": np.ones((documents, 3))}
+    found = protocol_results(DELETION_PROTOCOLS[0], correct, reference="LRP")
     assert found["differences"][0] | {"difference": 0, "interval": 0} == {
         "method": "random", "against": "LRP", "difference": 0, "interval": 0, "documents": documents,
         "verdict": expected,
@@ -156,28 +157,32 @@ def test_results_hold_the_verdict_and_the_number_of_documents(documents: int, ex
 
 
 def test_a_group_without_documents_has_no_curves() -> None:
-    found = protocol_results(PROTOCOLS[1], {"LRP": np.zeros((0, 3)), "other": np.zeros((0, 3))}, reference="LRP")
+    found = protocol_results(
+        DELETION_PROTOCOLS[1], {"LRP": np.zeros((0, 3)), "other": np.zeros((0, 3))}, reference="LRP"
+    )
     assert found["documents"] == 0
     assert found["curves"] == found["differences"] == []
 
 
 def test_random_relevance_is_at_chance() -> None:
-    """Words that go at random leave a share of the signal: the expected one."""
+    """With random deletion, accuracy is the expected share of texts in which "good" is not yet deleted."""
     documents = [Document(str(n), "good the the the", "up") for n in range(400)]
-    many = read_corpus(Sentiment(), documents)  # type: ignore[arg-type]
+    many = score_corpus(Sentiment(), documents)  # type: ignore[arg-type]
     noise = np.random.default_rng(0)
-    right = still_correct(many, PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1)
-    np.testing.assert_allclose(right.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
+    correct = still_correct(
+        many, DELETION_PROTOCOLS[0], [noise.uniform(size=4) for _ in documents], steps=4, min_words=1
+    )
+    np.testing.assert_allclose(correct.mean(axis=0), [1, 3 / 4, 2 / 4, 1 / 4, 0], atol=0.07)
 
 
 @pytest.mark.parametrize("kind", ["cnn", "boe", "svm"])
 def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
     model = learner(kind).fit(TEXTS, LABELS)
     posts = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
-    corpus = read_corpus(model, posts)
+    corpus = score_corpus(model, posts)
     found = word_relevances(corpus, MethodSpec("LRP"))
     down, up = (
-        still_correct(corpus, PROTOCOLS[0], found.true_label, steps=5, min_words=1, reverse=reverse).mean()
+        still_correct(corpus, DELETION_PROTOCOLS[0], found.true_label, steps=5, min_words=1, reverse=reverse).mean()
         for reverse in (False, True)
     )
     assert down < up - 0.05
@@ -185,15 +190,15 @@ def test_lrp_beats_its_own_reverse_on_a_trained_model(kind: str) -> None:
 
 def test_a_label_the_model_does_not_know_is_named_and_left_out() -> None:
     with pytest.warns(UserWarning, match="1 of 5 labels are not classes of the model: 'sideways'"):
-        corpus = read_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
+        corpus = score_corpus(Sentiment(), [*DOCUMENTS, Document("e", "good", "sideways")])  # type: ignore[arg-type]
     assert corpus.true_label[-1] == -1
-    assert not any(documents_of(corpus, protocol, 1)[-1] for protocol in PROTOCOLS)
+    assert not any(protocol_documents(corpus, protocol, 1)[-1] for protocol in DELETION_PROTOCOLS)
 
 
-def test_bad_corpora_are_refused_in_one_sentence() -> None:
-    with pytest.raises(DataError, match="'x' has no label"):
-        read_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="no document to measure"):
-        read_corpus(Sentiment(), [])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="knows none of the corpus's labels"):
-        read_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]
+def test_corpora_without_usable_labels_raise_errors() -> None:
+    with pytest.raises(DataError, match="document 'x': label is missing"):
+        score_corpus(Sentiment(), [Document("x", "good")])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="at least 1 document to measure on; got none"):
+        score_corpus(Sentiment(), [])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="no label of the corpus is a class of the model"):
+        score_corpus(Sentiment(), [Document("x", "good", "sideways")])  # type: ignore[arg-type]

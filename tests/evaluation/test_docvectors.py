@@ -1,4 +1,4 @@
-"""Document vectors against plain sums, and the explanatory power index of six documents by hand."""
+"""Document vectors against plain sums, and the explanatory power index of six documents computed manually."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from toys import LABELS, TEXTS, fitted, scrambled
 
 from textlrp.errors import DataError, ModelError
-from textlrp.evaluation.docvectors import document_vectors, explanatory_power, picture, weightings_of
-from textlrp.evaluation.measured_corpus import read_corpus
+from textlrp.evaluation.docvectors import document_map, document_vectors, explanatory_power, weightings_of
+from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.explainers.explain import explain
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document
@@ -21,11 +21,11 @@ DOCUMENTS = [Document(str(n), text, label) for n, (text, label) in enumerate(zip
 
 
 def corpus_of(variant: str) -> Any:
-    return read_corpus(scrambled(fitted(variant, "float64"), 3), DOCUMENTS)
+    return score_corpus(scrambled(fitted(variant, "float64"), 3), DOCUMENTS)
 
 
 @pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe"])
-@pytest.mark.parametrize("weighting", ["lrp", "sa"])
+@pytest.mark.parametrize("weighting", ["lrp", "squared-gradient"])
 def test_vectors_are_sums_of_word_vectors_times_relevance(variant: str, weighting: Any) -> None:
     corpus = corpus_of(variant)
     found = document_vectors(corpus, weighting, composite=EPSILON)
@@ -45,7 +45,7 @@ def test_elementwise_squared_gradients(variant: str) -> None:
     import torch
 
     corpus = corpus_of(variant)
-    found = document_vectors(corpus, "sa-elementwise", composite=EPSILON)
+    found = document_vectors(corpus, "squared-gradient-elementwise", composite=EPSILON)
     for n, document in enumerate(DOCUMENTS[:6]):
         batch = corpus.model.encode([document])
         point = corpus.model.input_point(batch, 0)
@@ -55,13 +55,13 @@ def test_elementwise_squared_gradients(variant: str) -> None:
         np.testing.assert_allclose(found[n], expected, rtol=1e-9, atol=1e-12)
 
 
-def test_elementwise_lrp_of_a_window_by_hand() -> None:
-    """One word, one width: each filter's share of a dimension is x_d w_fd / z_f, times what the filter got."""
+def test_elementwise_lrp_of_a_window_matches_manual_result() -> None:
+    """One word, one width: a dimension gets x_d w_fd / z_f of the relevance of filter f."""
     from toys import small
 
     model = small("cnn", widths=1, dtype="float64").fit(TEXTS, LABELS)
     model = scrambled(model, 1)
-    corpus = read_corpus(model, [Document("0", "orbit", "space")])
+    corpus = score_corpus(model, [Document("0", "orbit", "space")])
     x = model.weights_["embedding"][model.vocabulary_.ids(["orbit"])[0]]
     w, b = model.weights_["conv1.weight"], model.weights_["conv1.bias"]
     v, c = model.weights_["output.weight"], model.weights_["output.bias"]
@@ -102,7 +102,7 @@ def test_a_bag_of_words_has_vectors_of_its_features() -> None:
     np.testing.assert_allclose(lrp, features * weight[scores.argmax(axis=1)], rtol=1e-9, atol=1e-12)
     present = document_vectors(corpus, "uniform", composite=EPSILON).toarray()
     assert np.array_equal(present, (features != 0).astype(float))
-    squared = document_vectors(corpus, "sa", composite=EPSILON).toarray()
+    squared = document_vectors(corpus, "squared-gradient", composite=EPSILON).toarray()
     np.testing.assert_allclose(squared, present * weight[scores.argmax(axis=1)] ** 2, rtol=1e-9)
     assert "lrp-elementwise" not in weightings_of(model)
     with pytest.raises(ModelError, match="no document vectors"):
@@ -112,67 +112,67 @@ def test_a_bag_of_words_has_vectors_of_its_features() -> None:
 # ---- the index
 
 
-def test_six_documents_by_hand() -> None:
-    """Two directions, three documents each: the nearest neighbor is of the own class wherever one is known."""
+def test_six_documents_match_manual_results() -> None:
+    """Two directions, three documents each: the nearest neighbor has the same class if the known half contains it."""
     vectors = np.array([[1, 0.0], [1, 0.1], [1, 0.2], [0, 1.0], [0.1, 1], [0.2, 1]])
     labels = ["a", "a", "a", "b", "b", "b"]
-    found = explanatory_power(vectors, labels, splits=4, most=3, seed=1)
+    found = explanatory_power(vectors, labels, n_splits=4, max_neighbors=3, seed=1)
     draw = np.random.default_rng(1)
     nearest, all_three = [], []
     for _ in range(4):
         order = draw.permutation(6)
-        known, spec = order[:3].tolist(), order[3:].tolist()
+        known, held_out = order[:3].tolist(), order[3:].tolist()
         classes = [labels[k] for k in known]
-        nearest.append(np.mean([labels[n] in classes for n in spec]))
+        nearest.append(np.mean([labels[n] in classes for n in held_out]))
         winner = "a" if classes.count("a") >= 2 else "b"
-        all_three.append(np.mean([labels[n] == winner for n in spec]))
+        all_three.append(np.mean([labels[n] == winner for n in held_out]))
     assert found.accuracy[0] == pytest.approx(np.mean(nearest))
     assert found.accuracy[2] == pytest.approx(np.mean(all_three))
     assert found.epi == found.accuracy.max()
     assert found.k == int(found.accuracy.argmax()) + 1
-    assert found.spread[0] == pytest.approx(np.std(nearest, ddof=1))
+    assert found.accuracy_sd[0] == pytest.approx(np.std(nearest, ddof=1))
 
 
 def test_the_vote_is_scikit_learns() -> None:
     draw = np.random.default_rng(0)
     vectors, labels = draw.normal(size=(60, 4)), draw.integers(3, size=60)
-    found = explanatory_power(vectors, labels.tolist(), splits=2, most=7, seed=5)
+    found = explanatory_power(vectors, labels.tolist(), n_splits=2, max_neighbors=7, seed=5)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     again = np.random.default_rng(5)
     expected = np.zeros((2, 7))
     for split in range(2):
         order = again.permutation(60)
-        known, spec = order[:30], order[30:]
+        known, held_out = order[:30], order[30:]
         for k in range(1, 8):
             model = KNeighborsClassifier(k, metric="cosine").fit(unit[known], labels[known])
-            expected[split, k - 1] = model.score(unit[spec], labels[spec])
+            expected[split, k - 1] = model.score(unit[held_out], labels[held_out])
     np.testing.assert_allclose(found.accuracy, expected.mean(axis=0))
 
 
-def test_documents_without_a_word_draw_no_neighbors() -> None:
-    """A zero vector lies nearer to each of many unlike documents than they to each other, but is like none."""
+def test_documents_without_a_known_word_are_not_the_neighbors_of_others() -> None:
+    """By distance a zero vector would be a near neighbor of dissimilar documents; by cosine it is similar to none."""
     unlike = np.eye(20) + 0.02
     vectors = np.concatenate([unlike, np.zeros((1, 20))])
-    found = explanatory_power(vectors, ["a"] * 20 + ["empty"], most=1, splits=20)
+    found = explanatory_power(vectors, ["a"] * 20 + ["empty"], max_neighbors=1, n_splits=20)
     assert found.epi > 0.9
 
 
 def test_random_vectors_are_at_chance() -> None:
     draw = np.random.default_rng(0)
-    found = explanatory_power(draw.normal(size=(800, 10)), draw.integers(4, size=800).tolist(), most=1)
+    found = explanatory_power(draw.normal(size=(800, 10)), draw.integers(4, size=800).tolist(), max_neighbors=1)
     assert found.epi == pytest.approx(1 / 4, abs=0.05)
 
 
 def test_too_few_documents() -> None:
-    with pytest.raises(DataError, match="four at least"):
+    with pytest.raises(DataError, match="at least 4 documents, 2 per half; got 3"):
         explanatory_power(np.ones((3, 2)), ["a", "b", "a"])
-    with pytest.raises(DataError, match="two at least"):
-        picture(np.ones((1, 2)))
+    with pytest.raises(DataError, match="at least 2 documents to draw a map; got 1"):
+        document_map(np.ones((1, 2)))
 
 
-def test_a_picture_lays_the_largest_spread_along_the_first_axis() -> None:
+def test_a_map_has_the_largest_variance_on_the_first_axis() -> None:
     angles = np.linspace(0, 1, 9)
-    drawn = picture(np.stack([np.cos(angles), np.sin(angles), np.zeros(9)], axis=1))
-    assert drawn.places.shape == (9, 2)
-    assert drawn.explained[0] > drawn.explained[1]
-    assert np.all(np.diff(drawn.places[:, 0]) > 0) or np.all(np.diff(drawn.places[:, 0]) < 0)
+    drawn = document_map(np.stack([np.cos(angles), np.sin(angles), np.zeros(9)], axis=1))
+    assert drawn.coordinates.shape == (9, 2)
+    assert drawn.explained_variance_ratio[0] > drawn.explained_variance_ratio[1]
+    assert np.all(np.diff(drawn.coordinates[:, 0]) > 0) or np.all(np.diff(drawn.coordinates[:, 0]) < 0)

@@ -1,7 +1,8 @@
-"""Whole evaluations: what they write, that they go on where they stopped, and what they say of what is missing."""
+"""Whole evaluations: the files they write, continuing after an interruption, and notes about missing measures."""
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from textlrp.evaluation.running import run_state as measuring
 from textlrp.evaluation.running.evaluate_corpus import evaluate
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measures import MEASURES
-from textlrp.evaluation.running.plan import Evaluation, planned, usual_methods
+from textlrp.evaluation.running.plan import EvaluationPlan, default_methods, make_plan
 from textlrp.explainers.methods import Occlusion
 from textlrp.records import Document
 
@@ -30,8 +31,10 @@ def model() -> Any:
     return learner("cnn").fit(TEXTS, LABELS)
 
 
-def small_plan(model: Any, **options: Any) -> Evaluation:
-    return Evaluation(usual_methods(model), **({"min_words": 3, "steps": 4, "draws": 2, "smaller": 12} | options))
+def small_plan(model: Any, **options: Any) -> EvaluationPlan:
+    return EvaluationPlan(
+        default_methods(model), **({"min_words": 3, "steps": 4, "n_random_orders": 2, "max_documents": 12} | options)
+    )
 
 
 def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
@@ -43,9 +46,9 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
     assert "toy" in page
     assert "<script" not in page
     assert results["accuracy"] == model.score(TEXTS, LABELS)
-    # no word of these texts was marked by people, no other model was named
+    # the plan has no rationales and no other models
     assert {name for name in MEASURES if results.get(name)} == {*MEASURES} - {"rationales", "stability"}
-    titles = [spec.title for spec in usual_methods(model)]
+    titles = [spec.title for spec in default_methods(model)]
     first = results["deletion"]["protocols"][0]
     assert [each["method"] for each in first["curves"]] == [*titles, "LRP epsilon, reversed", "random"]
     assert all(row["seconds_per_document"] > 0 for row in results["methods"])
@@ -53,14 +56,14 @@ def test_everything_is_measured_and_written(model: Any, tmp_path: Path) -> None:
 
 
 def test_lrp_0_and_gradient_times_input_are_one_row(model: Any, tmp_path: Path) -> None:
-    plan = planned(
+    plan = make_plan(
         model,
         methods=["lrp", "gradient-x-input"],
         rules=["zero"],
         measures=["deletion"],
         min_words=3,
         steps=4,
-        draws=2,
+        n_random_orders=2,
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     for protocol in results["deletion"]["protocols"]:
@@ -69,7 +72,9 @@ def test_lrp_0_and_gradient_times_input_are_one_row(model: Any, tmp_path: Path) 
             assert areas["LRP zero"] == areas["gradient-x-input"]
 
 
-def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_continues_where_it_stopped(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = small_plan(model, measures=frozenset({"deletion"}))
     whole = evaluate(model, DOCUMENTS, tmp_path / "whole", plan=plan)
     explained: list[str] = []
@@ -82,7 +87,7 @@ def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, mon
         return original(corpus, spec, **options)
 
     monkeypatch.setattr(measuring, "word_relevances", stopping)
-    with pytest.raises(StoppedError, match="the same command goes on"):
+    with pytest.raises(StoppedError, match="run the same command to continue"):
         evaluate(model, DOCUMENTS, tmp_path / "parts", plan=plan)
     assert not (tmp_path / "parts" / "results.json").exists()
 
@@ -98,7 +103,7 @@ def test_an_interrupted_run_goes_on_where_it_was(model: Any, tmp_path: Path, mon
     assert parts["deletion"] == whole["deletion"]
 
 
-def test_stages_of_other_circumstances_are_not_taken(tmp_path: Path) -> None:
+def test_stages_of_another_key_are_not_used(tmp_path: Path) -> None:
     one, other = Stages(tmp_path, {"model": "a"}), Stages(tmp_path, {"model": "b"})
     assert one.plain("x", lambda: 1) == 1
     assert one.plain("x", lambda: 2) == 1
@@ -110,8 +115,8 @@ def test_stages_of_other_circumstances_are_not_taken(tmp_path: Path) -> None:
 
 def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Path) -> None:
     plan = small_plan(
-        model, measures=frozenset({"deletion"}), sample=5,
-        slow=(MethodSpec("once more", Occlusion()),),
+        model, measures=frozenset({"deletion"}), n_slow_documents=5,
+        slow_methods=(MethodSpec("once more", Occlusion()),),
     )  # fmt: skip
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     sample = [each for each in results["deletion"]["protocols"] if each["name"].startswith("sample-")]
@@ -124,25 +129,28 @@ def test_slow_methods_get_the_same_sample_as_the_others(model: Any, tmp_path: Pa
 
 
 @pytest.mark.filterwarnings("ignore:.*not classes of the model:UserWarning")
-def test_what_cannot_be_measured_is_said_on_the_page(model: Any, tmp_path: Path) -> None:
-    right = [DOCUMENTS[n] for n, named in enumerate(model.predict(TEXTS)) if named == LABELS[n] == "autos"]
-    documents = [*right, Document("odd", "the engine", "boats"), Document("empty", "42", "autos")]
+def test_notes_on_the_page_report_what_cannot_be_measured(model: Any, tmp_path: Path) -> None:
+    correct = [DOCUMENTS[n] for n, label in enumerate(model.predict(TEXTS)) if label == LABELS[n] == "autos"]
+    documents = [*correct, Document("odd", "the engine", "boats"), Document("empty", "42", "autos")]
     results = evaluate(model, documents, tmp_path / "out", plan=small_plan(model, min_words=5))
     page = (tmp_path / "out" / "index.html").read_text()
-    for said in (
-        "1 documents have a label that is not a class of the model",
-        "no document of the corpus has the label med, space",
-        "1 documents have no word that the model reads",
-        "no document of at least 5 words is wrongly classified",
+    for expected in (
+        "1 document has a label that is not a class of the model",
+        "No document of the corpus has the label med, space",
+        "1 document has no word in the model's vocabulary",
+        "No document of at least 5 words is incorrectly classified",
     ):
-        assert any(said in note for note in results["notes"]), said
-        assert said in page
+        assert any(expected in note for note in results["notes"]), expected
+        assert html.escape(expected, quote=False).replace("'", "&#39;") in page
 
 
-def test_a_measure_without_enough_to_go_on_is_named(model: Any, tmp_path: Path) -> None:
+def test_a_measure_with_too_few_documents_is_noted(model: Any, tmp_path: Path) -> None:
     results = evaluate(model, DOCUMENTS[:2], tmp_path / "out", plan=small_plan(model))
     assert "vectors" not in results
-    assert any(note.startswith("vectors was not measured") for note in results["notes"])
+    assert any(
+        note.startswith("Document vectors: not measured. Vectors must be of at least 4 documents")
+        for note in results["notes"]
+    )
 
 
 def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
@@ -155,13 +163,16 @@ def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
         model,
         measures=frozenset({"rationales", "stability"}),
         rationales=marked,
-        others={"another seed": learner("cnn", random_state=1).fit(TEXTS, LABELS)},
+        other_models={"another seed": learner("cnn", random_state=1).fit(TEXTS, LABELS)},
     )
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     assert results["stability"][0]["model"] == "another seed"
     levels = results["rationales"]["levels"]
-    assert [level["by"] for level in levels] == ["word", "token"]  # a single sentence leaves nothing to rank
-    assert any("by sentence was not measured" in note for note in results["notes"])
+    assert [level["by"] for level in levels] == [
+        "word",
+        "token",
+    ]  # each text is a single sentence, so there is nothing to rank
+    assert any("by sentence: not measured" in note for note in results["notes"])
     titles = [spec.title for spec in plan.methods]
     baselines = ["random", "late words first", "early words first", "tf × log ratio"]
     for level in levels:
@@ -172,13 +183,13 @@ def test_other_models_and_rationales(model: Any, tmp_path: Path) -> None:
         differences = [row["differences"]["average_precision"] for row in level["rows"][1:]]
         assert all(each["documents"] == len(TEXTS) for each in differences)
         late = level["rows"][len(titles) + 1]
-        assert late["average_precision"] == 1  # the last word is what was marked
+        assert late["average_precision"] == 1  # the last word is marked
     page = (tmp_path / "out" / "index.html").read_text()
     assert "tf × log ratio" in page
     assert "late words first" in page
 
 
-def test_rationales_alone_need_no_corpus(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rationales_only_need_no_corpus(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model.save(tmp_path / "model")
     marked = tmp_path / "marked.jsonl"
     texts = {"autos": "The engine is old. It is my car.", "med": "A pill helps. The fever was gone."}
@@ -198,9 +209,9 @@ def test_rationales_alone_need_no_corpus(model: Any, tmp_path: Path, capsys: pyt
     assert verdicts == {"too few documents"}
     assert not {"deletion", "eraser", "words", "pointing"} & results.keys()
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "too few documents (n=2)" in page
+    assert "too few (n=2)" in page
     assert "2 rows of the file skipped" in page
-    assert any("tf × log ratio was not measured" in note for note in results["notes"])
+    assert any("Baseline tf × log ratio: not measured" in note for note in results["notes"])
 
     assert main(arguments) == 2
     assert "CORPUS is missing" in capsys.readouterr().err
@@ -210,7 +221,7 @@ def test_rationales_alone_need_no_corpus(model: Any, tmp_path: Path, capsys: pyt
     assert "Pass --rationales FILE" in capsys.readouterr().err
 
 
-def test_a_corpus_without_labels_will_do_for_rationales(model: Any, tmp_path: Path) -> None:
+def test_rationales_can_be_measured_with_an_unlabeled_corpus(model: Any, tmp_path: Path) -> None:
     marked = tmp_path / "marked.jsonl"
     marked.write_text(json.dumps({"text": "the engine of my car", "words": ["car"]}))
     plan = small_plan(model, measures=frozenset({"rationales"}), rationales=marked)
@@ -224,25 +235,25 @@ def test_other_kinds_of_models(kind: str, tmp_path: Path) -> None:
     plan = small_plan(model, measures=frozenset({"deletion", "eraser", "vectors"}))
     results = evaluate(model, DOCUMENTS, tmp_path / "out", plan=plan)
     assert results["vectors"]["rows"][0]["epi"] > 0.5
-    assert results["eraser"][0]["of"] == ("score" if kind == "svm" else "probability")
+    assert results["eraser"][0]["quantity"] == ("score" if kind == "svm" else "probability")
 
 
 def test_plans_from_names(model: Any) -> None:
-    plan = planned(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
+    plan = make_plan(model, methods=["occlusion"], rules=["gamma"], slow=True, measures=["deletion"])
     assert [spec.title for spec in plan.methods] == ["occlusion", "LRP gamma"]
-    assert [spec.title for spec in plan.slow] == ["LIME", "SHAP"]
-    with pytest.raises(OptionError, match="no measure is called 'taste'"):
-        planned(model, measures=["taste"])
+    assert [spec.title for spec in plan.slow_methods] == ["LIME", "SHAP"]
+    with pytest.raises(OptionError, match=r"measure must be one of .*; got 'taste'"):
+        make_plan(model, measures=["taste"])
     with pytest.raises(RuleError, match="no rule is called"):
-        planned(model, rules=["gama"])
+        make_plan(model, rules=["gama"])
 
 
 def test_bad_corpora_leave_no_folder(model: Any, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no label"):
+    with pytest.raises(DataError, match="label is missing"):
         evaluate(model, [Document("x", "the car")], tmp_path / "out", plan=small_plan(model))
     marked = tmp_path / "marked.jsonl"
     marked.write_text('{"text": "the car", "spans": [[0, 99]]}')
-    with pytest.raises(DataError, match="line 1: the span"):
+    with pytest.raises(DataError, match=r"line 1 .*: a span must be within"):
         evaluate(model, DOCUMENTS, tmp_path / "out", plan=small_plan(model, rationales=marked))
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("")
@@ -260,11 +271,11 @@ def test_the_command(model: Any, tmp_path: Path, capsys: pytest.CaptureFixture[s
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert "LRP gamma" in [row["title"] for row in results["methods"]]
     assert main([*arguments, "--measure", "taste"]) == 2
-    assert "no measure is called 'taste'" in capsys.readouterr().err
+    assert "got 'taste'" in capsys.readouterr().err
     assert main([*arguments[:3], "-o", str(tmp_path / "other"), "--label", "body"]) == 2
 
 
-def test_ctrl_c_says_that_the_stages_are_kept(
+def test_ctrl_c_reports_that_the_stages_are_kept(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stop(*_: Any) -> Any:
@@ -275,12 +286,12 @@ def test_ctrl_c_says_that_the_stages_are_kept(
     table = tmp_path / "posts.csv"
     table.write_text("text,label\n" + "\n".join(f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)))
     assert main(["evaluate", str(tmp_path / "model"), str(table), "-o", str(tmp_path / "out")]) == 130
-    assert "what is done is kept in" in capsys.readouterr().err
+    assert "Finished stages are kept in" in capsys.readouterr().err
 
 
-def test_missing_extra_is_named_before_anything_is_measured(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported_before_anything_is_measured(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "lime.lime_base", None)
     with pytest.raises(MissingExtraError, match="baselines"):
-        planned(model, slow=True)
+        make_plan(model, slow=True)

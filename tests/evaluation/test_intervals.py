@@ -1,4 +1,4 @@
-"""Bootstrap intervals: against plain loops, and by their laws."""
+"""Bootstrap intervals: against plain numpy, and their statistical properties."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import (
-    FEWEST_DOCUMENTS,
+    MIN_DOCUMENTS,
     bootstrap_band,
     bootstrap_interval,
     bootstrap_means,
@@ -22,12 +22,12 @@ FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 def test_the_means_are_those_of_the_documents_drawn():
     values = np.array([1.0, 2.0, 4.0, 8.0])
     drawn = np.random.default_rng(3).integers(4, size=(50, 4))
-    np.testing.assert_allclose(bootstrap_means(values, seed=3, draws=50), values[drawn].mean(axis=1))
-    low, high = bootstrap_interval(values, seed=3, draws=50)
+    np.testing.assert_allclose(bootstrap_means(values, seed=3, n_resamples=50), values[drawn].mean(axis=1))
+    low, high = bootstrap_interval(values, seed=3, n_resamples=50)
     assert (low, high) == pytest.approx(np.quantile(values[drawn].mean(axis=1), [0.025, 0.975]))
 
 
-def test_columns_are_drawn_together_and_as_alone():
+def test_columns_are_resampled_together_and_match_single_columns():
     values = np.random.default_rng(0).normal(size=(30, 3))
     low, high = bootstrap_band(values)
     for column in range(3):
@@ -42,21 +42,21 @@ def test_an_interval_of_many_coin_throws_is_that_of_the_normal_distribution():
 
 
 @every("seed", range(5))
-def test_95_of_100_intervals_hold_the_mean(seed):
+def test_95_percent_of_intervals_contain_the_mean(seed):
     random = np.random.default_rng(seed)
-    held = [
+    contains = [
         low <= 0 <= high
-        for low, high in (bootstrap_interval(random.normal(size=50), seed=k, draws=300) for k in range(200))
+        for low, high in (bootstrap_interval(random.normal(size=50), seed=k, n_resamples=300) for k in range(200))
     ]
-    assert 0.87 <= np.mean(held) <= 0.99
+    assert 0.87 <= np.mean(contains) <= 0.99
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(FINITE, min_size=1, max_size=30), st.integers(0, 1000))
 def test_bounds_are_in_order_and_within_the_values(values, seed):
-    low, high = bootstrap_interval(values, seed=seed, draws=40)
-    room = 1e-9 * (1 + max(map(abs, values)))
-    assert min(values) - room <= low <= high <= max(values) + room
+    low, high = bootstrap_interval(values, seed=seed, n_resamples=40)
+    tolerance = 1e-9 * (1 + max(map(abs, values)))
+    assert min(values) - tolerance <= low <= high <= max(values) + tolerance
 
 
 def test_equal_values_have_no_width():
@@ -64,13 +64,13 @@ def test_equal_values_have_no_width():
     assert bootstrap_interval([3.0]) == (3.0, 3.0)
 
 
-def test_a_wider_level_holds_a_narrower_one():
+def test_a_higher_confidence_level_gives_a_wider_interval():
     values = np.random.default_rng(1).normal(size=40)
-    wide, narrow = bootstrap_interval(values, level=0.99), bootstrap_interval(values, level=0.5)
+    wide, narrow = bootstrap_interval(values, confidence_level=0.99), bootstrap_interval(values, confidence_level=0.5)
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_pairs_tell_apart_what_single_intervals_do_not():
+def test_paired_intervals_detect_differences_that_single_intervals_do_not():
     random = np.random.default_rng(2)
     a = random.normal(size=100)
     b = a - 0.05 + random.normal(size=100) * 0.01
@@ -80,23 +80,23 @@ def test_pairs_tell_apart_what_single_intervals_do_not():
     assert paired_interval(a, a) == (0, 0)
 
 
-def test_a_verdict_wants_enough_documents_and_an_interval_without_zero():
-    noise = np.random.default_rng(3).normal(size=FEWEST_DOCUMENTS)
+def test_a_verdict_needs_enough_documents_and_an_interval_without_zero():
+    noise = np.random.default_rng(3).normal(size=MIN_DOCUMENTS)
     above = paired_difference(noise + 9, noise**2)
-    assert (above.documents, above.interval.low > 0) == (FEWEST_DOCUMENTS, True)
-    assert (above.verdict("higher"), above.verdict("lower")) == ("better", "worse")
+    assert (above.n_documents, above.interval.low > 0) == (MIN_DOCUMENTS, True)
+    assert (above.verdict("higher"), above.verdict("lower")) == ("significantly better", "significantly worse")
     below = paired_difference(noise**2, noise + 9)
-    assert (below.verdict("higher"), below.verdict("lower")) == ("worse", "better")
-    assert paired_difference(noise, -noise).verdict("higher") == "not significant"
-    assert paired_difference(noise, noise).verdict("lower") == "not significant"  # equal in every document
+    assert (below.verdict("higher"), below.verdict("lower")) == ("significantly worse", "significantly better")
+    assert paired_difference(noise, -noise).verdict("higher") == "no significant difference"
+    assert paired_difference(noise, noise).verdict("lower") == "no significant difference"  # equal in every document
     assert above.results("higher") == {
-        "difference": above.difference, "interval": [*above.interval], "documents": FEWEST_DOCUMENTS,
-        "verdict": "better",
+        "difference": above.difference, "interval": [*above.interval], "documents": MIN_DOCUMENTS,
+        "verdict": "significantly better",
     }  # fmt: skip
 
 
 @every("better", ["higher", "lower"])
-@every("size", [1, 3, FEWEST_DOCUMENTS - 1])
+@every("size", [1, 3, MIN_DOCUMENTS - 1])
 def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
     noise = np.random.default_rng(size).normal(size=size)
     for values in (noise + 99, noise - 99, noise, np.zeros(size)):
@@ -105,7 +105,7 @@ def test_too_few_documents_get_no_verdict_however_far_apart(size, better):
 
 def test_a_difference_that_is_the_same_in_every_document_gets_no_verdict():
     assert paired_difference(np.ones(50), np.zeros(50)).verdict("higher") == "too few documents"
-    assert paired_difference([1] * 49 + [0.9], np.zeros(50)).verdict("higher") == "better"
+    assert paired_difference([1] * 49 + [0.9], np.zeros(50)).verdict("higher") == "significantly better"
 
 
 def test_the_seed_decides():
@@ -115,17 +115,17 @@ def test_the_seed_decides():
 
 
 @every("values", [[], np.zeros((0, 3)), 1.0, [1.0, np.nan], [np.inf]])
-def test_nothing_to_average_is_said(values):
+def test_empty_or_non_finite_values_raise_errors(values):
     with pytest.raises(DataError):
         bootstrap_means(values)
 
 
-def test_bad_calls_are_said():
-    with pytest.raises(DataError, match="2 values came to compare with 3"):
+def test_invalid_arguments_raise_errors():
+    with pytest.raises(DataError, match="got 2 and 3 values"):
         paired_interval([1, 2], [1, 2, 3])
     with pytest.raises(DataError, match=r"shape \(2, 2\)"):
         bootstrap_interval(np.zeros((2, 2)))
-    with pytest.raises(OptionError, match="draws=0"):
-        bootstrap_interval([1.0], draws=0)
-    with pytest.raises(OptionError, match=r"level=95"):
-        bootstrap_interval([1.0], level=95)
+    with pytest.raises(OptionError, match="n_resamples must be a whole number >= 1; got 0"):
+        bootstrap_interval([1.0], n_resamples=0)
+    with pytest.raises(OptionError, match="confidence_level must be between 0 and 1; got 95"):
+        bootstrap_interval([1.0], confidence_level=95)

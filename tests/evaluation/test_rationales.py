@@ -1,4 +1,4 @@
-"""Agreement with what people marked: by hand, at chance, and bad files."""
+"""Agreement with human rationales: manual results, random relevance, and invalid files."""
 
 import json
 import re
@@ -36,18 +36,18 @@ def explained(*relevance, text=TEXT, **fields):
     return replace(why, relevance=np.array([relevance], dtype=np.float32))
 
 
-def test_one_document_by_hand():
-    # the order is two, four, one, three; marked are four and three, so precision is 1/2 at four and 2/4 at three
+def test_one_document_matches_manual_result():
+    # the ranking is two, four, one, three; four and three are marked: precision is 1/2 at four and 2/4 at three
     result = rationale_agreement([explained(1, 4, 0, 3)], [rationale("three", "four")])
     assert result.average_precision == pytest.approx((1 / 2 + 2 / 4) / 2)
-    assert result.auroc == pytest.approx(1 / 4)  # of four pairs marked, unmarked only (four, one) is in order
+    assert result.auroc == pytest.approx(1 / 4)  # of four (marked, unmarked) pairs, only (four, one) is in order
     assert result.pointing == 0
     assert result.iou == pytest.approx(1 / 3)  # {two, four} and {three, four}
     assert result.marked_share == 0.5
     assert result.intervals["iou"] == pytest.approx((1 / 3, 1 / 3))
 
 
-def test_full_agreement_is_1_everywhere_and_none_is_low():
+def test_full_agreement_is_1_and_no_agreement_is_0():
     result = rationale_agreement([explained(3, -1, 2, -1)], [rationale("one", "three")])
     assert (result.average_precision, result.auroc, result.pointing, result.iou) == (1, 1, 1, 1)
     result = rationale_agreement([explained(-1, 2, -1, 3)], [rationale("one", "three")])
@@ -59,17 +59,17 @@ def test_documents_with_all_or_no_word_marked_are_left_out():
     explanations = [explained(3, 1, 0, 0), explained(3, 1, 0, 0), explained(3, 1, 0, 0),
                     explained(0, 1, 0, 2, status=[3, 0, 1, 0])]  # fmt: skip
     result = rationale_agreement(explanations, rationales)
-    assert result.kept.tolist() == [False, False, True, True]
-    assert (result.counted, result.left_out) == (2, 2)
+    assert result.is_included.tolist() == [False, False, True, True]
+    assert (result.n_documents, result.n_excluded) == (2, 2)
     result = rationale_agreement(explanations, rationales, read_only=True)
-    assert result.kept.tolist() == [False, False, True, False]
-    assert (result.counted, result.left_out) == (1, 3)
-    with pytest.raises(DataError, match="in none of the 2 documents"):
+    assert result.is_included.tolist() == [False, False, True, False]
+    assert (result.n_documents, result.n_excluded) == (1, 3)
+    with pytest.raises(DataError, match="none of the 2 documents"):
         rationale_agreement(explanations[:2], rationales[:2])
 
 
-def test_words_that_are_not_read_count_with_relevance_0_or_not_at_all():
-    # one is marked but unknown; the order is three, four, two, one with two and one at the same 0
+def test_ignored_words_have_relevance_0_or_are_left_out():
+    # "one" is marked but unknown; the ranking is three, four, then one and two with 0
     why = explained(0, 0, 5, 2, status=[3, 0, 0, 0])
     result = rationale_agreement([why], [rationale("one", "three")])
     assert result.average_precision == pytest.approx((1 + 2 / 4) / 2)
@@ -82,7 +82,7 @@ def test_words_that_are_not_read_count_with_relevance_0_or_not_at_all():
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 14), st.integers(0, 15), st.sampled_from(["token", "word", "sentence"]))
-def test_what_is_counted_is_the_same_for_every_vocabulary(chosen, known, by):
+def test_ranked_words_are_the_same_for_every_vocabulary(chosen, known, by):
     text = "one two. One three\n\nfour two!"
     words = [match.span() for match in re.finditer(r"\w+", text)]
     marked = np.array([span for n, span in enumerate(words[:4]) if chosen >> n & 1], dtype=np.int32)
@@ -98,10 +98,10 @@ def test_what_is_counted_is_the_same_for_every_vocabulary(chosen, known, by):
         assert results == [None, None]
     else:
         assert results[0].marked_share == results[1].marked_share
-        assert results[0].kept.tolist() == results[1].kept.tolist()
+        assert results[0].is_included.tolist() == results[1].is_included.tolist()
 
 
-def test_tokens_that_are_not_words_share_their_relevance_over_the_words_they_overlap():
+def test_relevance_of_tokens_is_distributed_over_the_words_they_overlap():
     text = "and/or why?"
     why = explained(0, 0, 0, 4, 0, text=text)  # tokens: and / or why ?
     spans = np.array([[0, 6], [7, 11]], dtype=np.int32)
@@ -147,12 +147,12 @@ def test_position_by_token_and_by_word():
     assert position_agreement(marked, first="late", by="word").average_precision == pytest.approx(1 / 2)
 
 
-def test_tf_times_log_ratio_by_hand():
+def test_tf_times_log_ratio_matches_manual_result():
     text = "oil oil tree car"
     marked = [Rationale("1", text, "a", np.array([[8, 12]], dtype=np.int32))]  # tree
     corpus = [Document("1", "oil oil car", "a"), Document("2", "car tree", "b"), Document("3", text, "a"),
               Document("4", "no label, tree tree tree")]  # fmt: skip
-    # the text itself is left out of the counts: a has oil 2, car 1; b has car 1, tree 1
+    # documents with the same text are left out of the counts: a has oil 2, car 1; b has car 1, tree 1
     v = 3
     oil = np.log(3 / (3 + v)) - np.log(1 / (2 + v))
     car = np.log(2 / (3 + v)) - np.log(2 / (2 + v))
@@ -164,9 +164,9 @@ def test_tf_times_log_ratio_by_hand():
     assert log_ratio_agreement([own], corpus).average_precision == 1
     unlabeled = replace_label(marked[0], None)
     assert log_ratio_agreement([unlabeled], corpus, labels=["b"]).average_precision == 1
-    with pytest.raises(DataError, match="no document of the class 'c' of document '1'"):
+    with pytest.raises(DataError, match="a document of class 'c', the class of rationale '1'; got none"):
         log_ratio_agreement([replace_label(marked[0], "c")], corpus)
-    with pytest.raises(DataError, match="no document of the class None"):
+    with pytest.raises(DataError, match="a document of class None"):
         log_ratio_agreement([unlabeled], corpus)
 
 
@@ -184,7 +184,7 @@ def test_a_word_is_marked_if_a_range_overlaps_it(span, share):
         assert rationale_agreement([explained(1, 2, 3, 4)], [marked]).marked_share == share
 
 
-def test_the_label_decides_the_row():
+def test_the_explanation_of_the_label_is_used():
     why = replace(
         make_explanation(TEXT, targets=(0, 1)),
         scores=np.array([2, 1, 0], dtype=np.float32),
@@ -196,7 +196,7 @@ def test_the_label_decides_the_row():
         rationale_agreement([why], [rationale("one", label="rec.autos")])
 
 
-def test_another_text_is_said():
+def test_another_text_raises_an_error():
     with pytest.raises(DataError, match="another text"):
         rationale_agreement([explained(1, 2, text="two words")], [rationale("one")])
 
@@ -209,7 +209,7 @@ def test_random_relevance_is_at_chance():
     assert result.marked_share == 0.25
     assert abs(result.auroc - 0.5) < 0.04
     assert abs(result.pointing - 0.25) < 0.09
-    # AP of a random order is a little above the share: its mean is known
+    # the mean AP of a random order is known; it is a little above the share
     n, m = 20, 5
     expected = sum(((m - 1) * (k - 1) / (n - 1) + 1) / k for k in range(1, n + 1)) / n
     assert abs(result.average_precision - expected) < 0.04
@@ -218,7 +218,7 @@ def test_random_relevance_is_at_chance():
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4), st.integers(1, 14))
-def test_measures_lie_between_0_and_1(relevance, chosen):
+def test_measures_are_between_0_and_1(relevance, chosen):
     marked = rationale(*(word for place, word in enumerate(WORDS) if chosen >> place & 1))
     result = rationale_agreement([explained(*relevance)], [marked])
     assert all(0 <= values[0] <= 1 for values in result.values.values())
@@ -231,7 +231,7 @@ def test_the_label_is_explained_else_the_prediction():
     whys = list(explain_rationales(model, [own, other]))
     assert [why.target_names for why in whys] == [("med",), ("autos",)]
     assert rationale_agreement(whys[:1], [own]).average_precision > 0.5
-    with pytest.raises(DataError, match="document '1' has the label 'cooking', which the model does not know"):
+    with pytest.raises(DataError, match=r"document '1': label must be a class of the model; got 'cooking'\."):
         explain_rationales(model, [rationale("doctor", text=text, label="cooking")])
 
 
@@ -262,26 +262,26 @@ def test_spans_and_words_are_read(tmp_path):
 @every(
     "row, sentence",
     [
-        ("{", "line 2 is not JSON"),
-        ("[1]", "line 2 has no text"),
-        ({"spans": [[0, 1]]}, "line 2 has no text"),
-        ({"text": 3, "spans": [[0, 1]]}, "line 2 has no text"),
-        ({"text": "abc", "spans": [[0, 4]]}, r"line 2: the span \[0, 4\] reaches outside the text of 3 characters"),
-        ({"text": "abc", "spans": [[-1, 2]]}, r"line 2: the span \[-1, 2\] reaches outside"),
-        ({"text": "abc", "spans": [[2, 1]]}, r"line 2: the span \[2, 1\] ends before it starts"),
-        ({"text": "abc", "spans": [[0]]}, r"line 2: the span \[0\] is no pair"),
-        ({"text": "abc", "spans": [[0, True]]}, "is no pair"),
-        ({"text": "abc", "spans": [["0", "1"]]}, "is no pair"),
-        ({"text": "abc", "spans": "0-1"}, "line 2: spans came as '0-1'; a list is wanted"),
-        ({"text": "scar", "words": ["car"]}, "line 2: the word 'car' is not in the text"),
-        ({"text": "abc", "words": [" "]}, "line 2: ' ' is no word"),
-        ({"text": "abc", "words": [3]}, "line 2: 3 is no word"),
-        ({"text": "abc", "words": ["abc"], "label": [1]}, r"line 2: the label \[1\]"),
+        ("{", "is not JSON"),
+        ("[1]", "text is missing"),
+        ({"spans": [[0, 1]]}, "text is missing"),
+        ({"text": 3, "spans": [[0, 1]]}, "text is missing"),
+        ({"text": "abc", "spans": [[0, 4]]}, r"a span must be within the text of 3 characters; got \[0, 4\]"),
+        ({"text": "abc", "spans": [[-1, 2]]}, r"a span must be within the text of 3 characters; got \[-1, 2\]"),
+        ({"text": "abc", "spans": [[2, 1]]}, r"a span must not end before it starts; got \[2, 1\]"),
+        ({"text": "abc", "spans": [[0]]}, r"a span must be two whole numbers \[start, end\]; got \[0\]"),
+        ({"text": "abc", "spans": [[0, True]]}, "a span must be two whole numbers"),
+        ({"text": "abc", "spans": [["0", "1"]]}, "a span must be two whole numbers"),
+        ({"text": "abc", "spans": "0-1"}, "spans must be a list; got '0-1'"),
+        ({"text": "scar", "words": ["car"]}, "the word 'car' is not in the text"),
+        ({"text": "abc", "words": [" "]}, "words must be non-empty text; got ' '"),
+        ({"text": "abc", "words": [3]}, "words must be non-empty text; got 3"),
+        ({"text": "abc", "words": ["abc"], "label": [1]}, r"label must be text or a whole number; got \[1\]"),
     ],
 )
 def test_bad_lines_are_named(tmp_path, row, sentence):
     path = write(tmp_path / "marked.jsonl", {"text": "abc", "spans": [[0, 1]]}, row)
-    with pytest.raises(DataError, match=rf"marked\.jsonl.*{sentence}"):
+    with pytest.raises(DataError, match=rf"line 2 \(.*marked\.jsonl\).*{sentence}"):
         read_rationales(path)
 
 
@@ -302,7 +302,7 @@ def test_rows_that_mark_nothing_are_skipped_and_counted(tmp_path, nothing):
 def test_bad_files_are_named(tmp_path):
     with pytest.raises(DataError, match="cannot be read: No such file"):
         read_rationales(tmp_path / "none.jsonl")
-    with pytest.raises(DataError, match="holds no rationales"):
+    with pytest.raises(DataError, match=r"is empty\. Write one JSON object per line"):
         read_rationales(write(tmp_path / "empty.jsonl", "", "  "))
     (tmp_path / "latin.jsonl").write_bytes(b'{"text": "caf\xe9"}')
     with pytest.raises(DataError, match="is not UTF-8"):

@@ -1,4 +1,4 @@
-"""Results of an evaluation as ``results.json`` holds them: synthetic, seeded, of no real corpus."""
+"""Synthetic results of an evaluation, in the form of ``results.json``, for tests of the page."""
 
 from __future__ import annotations
 
@@ -24,10 +24,17 @@ METHODS = (
     ("LIME", "lime", "samples=1000", 6.4, 0.9),
 )
 STEPS = 50
+TITLES = (
+    "correctly classified documents: delete the words most relevant for the true class",
+    "incorrectly classified documents: delete the words that most oppose the true class",
+    "incorrectly classified documents: delete the words most relevant for the predicted class",
+    "correctly classified documents: remove the words most relevant for the true class and close the gap",
+    "correctly classified documents: insert the words most relevant for the true class into an empty text",
+)
 
 
 def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dict[str, Any]:
-    """Everything the schema knows; ``changed`` replaces single keys, None takes a part away."""
+    """Results with all parts; ``changed`` replaces parts by their key."""
     random = np.random.default_rng(seed)
     results: dict[str, Any] = {
         "version": "0.2.0",
@@ -40,7 +47,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
         "seed": seed,
         "date": "2026-11-24",
         "accuracy": 0.812,
-        "notes": ["LIME and SHAP were measured on 100 documents drawn with seed 0: they take seconds a document"],
+        "notes": ["LIME and SHAP were measured on a sample of 100 documents, drawn with seed 0."],
         "methods": [
             {"title": title, "method": method, "rule": rule, "seconds_per_document": seconds}
             for title, method, rule, seconds, _ in METHODS
@@ -50,13 +57,11 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
             "min_words": 100,
             "mode": "zero",
             "protocols": [
-                protocol("right", "right documents, true class, most relevant first", 3100, random),
-                protocol("wrong-true", "wrong documents, true class, least relevant first", 940, random),
-                protocol("wrong-predicted", "wrong documents, predicted class, most relevant first", 940, random),
-                protocol("right", "right documents, words taken out", 3100, random, mode="remove"),
-                protocol(
-                    "right", "right documents, words put back, most relevant first", 3100, random, mode="insert"
-                ),
+                protocol("correct", TITLES[0], 3100, random),
+                protocol("incorrect-true", TITLES[1], 940, random),
+                protocol("incorrect-predicted", TITLES[2], 940, random),
+                protocol("correct", TITLES[3], 3100, random, mode="remove"),
+                protocol("correct", TITLES[4], 3100, random, mode="insert"),
             ],
         },
         "eraser": [
@@ -66,7 +71,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
                 "comprehensiveness_interval": around(0.42 * good, 0.012),
                 "sufficiency": 0.08 / good,
                 "sufficiency_interval": around(0.08 / good, 0.006),
-                "of": "probability",
+                "quantity": "probability",
                 "documents": 500,
             }
             for title, *_, good in METHODS
@@ -122,7 +127,7 @@ def make_results(*, documents: int = 7532, seed: int = 0, **changed: Any) -> dic
 
 
 def renamed(results: Any, names: dict[str, str]) -> Any:
-    """The results with each string that is one of ``names`` replaced."""
+    """The results with each string that is a key of ``names`` replaced by its value."""
     if isinstance(results, dict):
         return {key: renamed(value, names) for key, value in results.items()}
     if isinstance(results, list):
@@ -171,20 +176,20 @@ TOO_FEW = "too few documents"
 
 def verdict_of(difference: float, half: float, better: str = "higher") -> str:
     if abs(difference) <= half:
-        return "not significant"
-    return "better" if (difference > 0) == (better == "higher") else "worse"
+        return "no significant difference"
+    return "significantly better" if (difference > 0) == (better == "higher") else "significantly worse"
 
 
 def protocol(
     name: str, title: str, documents: int, random: np.random.Generator, mode: str = "zero"
 ) -> dict[str, Any]:
-    """Curves that fall (right documents) or rise, the better the method the faster."""
-    better = "higher" if mode == "insert" or name != "right" else "lower"
+    """Curves that fall (correctly classified documents) or rise, faster for a better method."""
+    better = "higher" if mode == "insert" or name != "correct" else "lower"
     steps = np.arange(STEPS + 1)
     curves = []
     for method, good in [*((m[0], m[4]) for m in METHODS), ("random", 0.08), ("LRP epsilon, reversed", -0.05)]:
-        moved = (0.62 if name == "right" else 0.55) * good * (1 - np.exp(-steps / 14)) / (1 - np.exp(-50 / 14))
-        accuracy = 1 - moved if better == "lower" else moved if name != "right" else 0.05 + 1.5 * moved
+        moved = (0.62 if name == "correct" else 0.55) * good * (1 - np.exp(-steps / 14)) / (1 - np.exp(-50 / 14))
+        accuracy = 1 - moved if better == "lower" else moved if name != "correct" else 0.05 + 1.5 * moved
         accuracy = np.clip(accuracy + np.where(steps, random.normal(0, 0.003, STEPS + 1), 0), 0, 1)
         half = 0.02 * np.sqrt(steps / STEPS)
         area = float(accuracy.mean())
@@ -236,7 +241,7 @@ def neighbors(random: np.random.Generator) -> list[dict[str, Any]]:
                 "k": best,
                 "neighbors": count.tolist(),
                 "accuracy": accuracy.tolist(),
-                "spread": (0.004 + 0.001 * random.random(20)).tolist(),
+                "accuracy_sd": (0.004 + 0.001 * random.random(20)).tolist(),
             }
         )
     return rows

@@ -23,7 +23,7 @@ from textlrp.cli.predictions import accuracy, predict, write_predictions
 from textlrp.cli.two_sides import Comparison, write_comparison
 from textlrp.cli.word_tables import words_of_classes, write_words
 from textlrp.errors import DataError
-from textlrp.evaluation.measured_corpus import read_corpus
+from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.models.base import TextClassifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.options import check_labels
@@ -102,7 +102,7 @@ def test_reports_leave_them_out(tmp_path: Path) -> None:
 
 def test_evaluations_leave_them_out() -> None:
     with pytest.warns(UserWarning, match="1 of 3 labels are not classes"):
-        read = read_corpus(model(), documents("0", "x", 0))
+        read = score_corpus(model(), documents("0", "x", 0))
     assert read.true_label.tolist() == [0, -1, 0]
 
 

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 import textlrp
 from textlrp.bulk import BatchExplainer
 from textlrp.errors import DataError, ModelError, OptionError, RuleError
-from textlrp.evaluation import Evaluation, evaluate
-from textlrp.evaluation.measured_corpus import MethodSpec, read_corpus
+from textlrp.evaluation import EvaluationPlan, evaluate
+from textlrp.evaluation.measured_corpus import MethodSpec, score_corpus
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.evaluation.rationales import explain_rationales
@@ -252,11 +252,16 @@ RATIONALE = Rationale("1", TEXT, None, np.zeros((0, 2), np.int32))
 CALLS: dict[str, Callable[[Any, Path], object]] = {
     "explain": lambda model, folder: explain(model, TEXT),
     "write_report": lambda model, folder: textlrp.write_report(explain(model, DOCUMENTS), folder / "report.html"),
-    "read_corpus": lambda model, folder: read_corpus(model, DOCUMENTS),
-    "pointing_game": lambda model, folder: pointing_game(model, hybrid_documents(DOCUMENTS, sentences=3), by="token"),
+    "score_corpus": lambda model, folder: score_corpus(model, DOCUMENTS),
+    "pointing_game": lambda model, folder: pointing_game(
+        model, hybrid_documents(DOCUMENTS, n_sentences=3), by="token"
+    ),
     "explain_rationales": lambda model, folder: list(explain_rationales(model, [RATIONALE])),
     "evaluate": lambda model, folder: evaluate(
-        model, DOCUMENTS, folder / "evaluation", plan=Evaluation((MethodSpec("LRP epsilon"),), min_words=1, draws=2)
+        model,
+        DOCUMENTS,
+        folder / "evaluation",
+        plan=EvaluationPlan((MethodSpec("LRP epsilon"),), min_words=1, n_random_orders=2),
     ),
     "BatchExplainer": lambda model, folder: BatchExplainer(model)(pa.table({"text": [TEXT]})),
 }
@@ -275,11 +280,13 @@ def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused
 
 def test_a_wrapped_module_is_evaluated_except_for_measures_of_known_layers(tmp_path: Path) -> None:
     model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
-    plan = Evaluation((MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, draws=2)
+    plan = EvaluationPlan(
+        (MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, n_random_orders=2
+    )
     results = evaluate(model, DOCUMENTS, tmp_path / "evaluation", plan=plan)
     assert {"deletion", "eraser", "words", "ledger"} <= results.keys()
-    refused = [note.split(" was not measured: ")[0] for note in results["notes"] if "TorchTextModel" in note]
-    assert refused == ["vectors", "sanity"], results["notes"]
+    refused = [note.split(": not measured.")[0] for note in results["notes"] if "TorchTextModel" in note]
+    assert refused == ["Document vectors", "Sanity check (randomized weights)"], results["notes"]
 
 
 def test_a_pickled_wrapped_module_keeps_its_state() -> None:
@@ -293,7 +300,7 @@ def test_a_pickled_wrapped_module_keeps_its_state() -> None:
 
 def test_words_with_the_id_0_count_as_known() -> None:
     model = wrap(made("branches"), tokenizer=str.split, vocabulary={"the": 0, "car": 1}, classes=["a", "b", "c"])
-    assert read_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
+    assert score_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
 
 
 def test_wrap_accepts_only_modules() -> None:

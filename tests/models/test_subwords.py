@@ -15,7 +15,7 @@ from laws import score_gap
 import textlrp
 from textlrp.errors import OptionError
 from textlrp.evaluation.docvectors import document_vectors
-from textlrp.evaluation.measured_corpus import read_corpus
+from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.lrp.presets import as_composite
 from textlrp.records import Document
 from textlrp.text.subwords import (
@@ -138,7 +138,7 @@ def test_training_is_repeatable_and_moves_the_ngrams() -> None:
 
 def test_document_vectors_count_unknown_words(model: Any) -> None:
     batch = model.encode(["bootsmotor Meer"])
-    corpus = read_corpus(model, [Document("1", "bootsmotor Meer", "boat")])
+    corpus = score_corpus(model, [Document("1", "bootsmotor Meer", "boat")])
     vectors = document_vectors(corpus, "uniform", composite=as_composite("epsilon"))
     np.testing.assert_allclose(vectors[0], model.lookup_vectors(batch.ids[0]).sum(axis=0))
 

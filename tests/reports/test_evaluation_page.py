@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import every
-from evaluation_results import LABELS, METHODS, make_results, protocol, renamed
+from evaluation_results import LABELS, METHODS, TITLES, make_results, protocol, renamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError, OptionError
-from textlrp.reports.evaluation.deletion_section import compared, told
+from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding
 from textlrp.reports.evaluation.evaluation_page import evaluation_page, findings, write_evaluation
 from textlrp.reports.evaluation.tables import Sentence, difference_cells, duration, share_text
 
@@ -63,7 +63,7 @@ def test_nothing_is_requested_and_nothing_runs() -> None:
     assert policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def test_a_page_of_everything_stays_light_and_its_links_lead_somewhere() -> None:
+def test_a_page_with_all_parts_is_small_and_its_links_have_targets() -> None:
     assert len(whole().encode()) < 600_000
     parsed = Page(whole())
     ids = [value for _, name, value in parsed.attributes if name == "id"]
@@ -76,20 +76,22 @@ def test_a_page_of_everything_stays_light_and_its_links_lead_somewhere() -> None
     assert set(PARTS) <= set(ids)
 
 
-def test_what_came_out_stands_first_in_plain_words() -> None:
-    first = said(whole()).split("Does deleting the relevant words")[0]
-    right, wrong = (make_results()["deletion"]["protocols"][n]["curves"] for n in (0, 1))
-    assert "The model classifies 81.2 % of 7,532 documents rightly." in first
+def test_findings_come_first() -> None:
+    first = said(whole()).split("Does the prediction change when")[0]
+    correct, incorrect = (make_results()["deletion"]["protocols"][n]["curves"] for n in (0, 1))
+    assert "Accuracy of the model: 81.2% (7,532 documents)." in first
     assert (
-        "On 3,100 rightly classified documents, deleting the 10 words that LRP epsilon names most relevant lowers "
-        f"accuracy from 100.0 % to {100 * right[0]['accuracy'][10]:.1f} %; 10 random words: to "
-        f"{100 * right[-2]['accuracy'][10]:.1f} %."
+        "Deleting the 10 words most relevant for the true class (LRP epsilon) lowers accuracy on 3,100 correctly "
+        f"classified documents from 100.0% to {100 * correct[0]['accuracy'][10]:.1f}%; deleting 10 random words "
+        f"results in {100 * correct[-2]['accuracy'][10]:.1f}%."
     ) in first
-    assert "On 940 wrongly classified documents, deleting the 10 words that LRP epsilon names most adverse" in first
-    assert f"raises accuracy from 0.0 % to {100 * wrong[0]['accuracy'][10]:.1f} %" in first
-    assert "weighted by LRP element-wise: the explanatory power index is 0.8121, with uniform 0.6208." in first
-    assert "glued from 10 sentences, the strongest word of LRP epsilon" in first
-    assert "in 91.0 % of the cases; a random word in 21.0 %." in first
+    assert "Deleting the 10 words that most oppose the true class (LRP epsilon) raises accuracy on 940 in" in first
+    assert f"from 0.0% to {100 * incorrect[0]['accuracy'][10]:.1f}%" in first
+    assert (
+        "EPI) is highest for LRP element-wise weighting: 0.8121. It is lowest for uniform weighting: 0.6208." in first
+    )
+    assert "hybrid documents of 10 sentences: the most relevant word (LRP epsilon) is in a sentence" in first
+    assert "of the predicted class in 91.0% of them, a random word in 21.0%." in first
 
 
 def test_every_measure_is_explained_and_sourced() -> None:
@@ -103,7 +105,7 @@ def test_every_measure_is_explained_and_sourced() -> None:
         assert label in text
 
 
-def test_areas_stand_beside_intervals_and_verdicts() -> None:
+def test_areas_have_intervals_and_verdicts() -> None:
     results = make_results()
     text = said(whole())
     first = results["deletion"]["protocols"][0]
@@ -112,7 +114,9 @@ def test_areas_stand_beside_intervals_and_verdicts() -> None:
         assert f"{curve['method']} {curve['area']:.3f} {low:.3f} to {high:.3f}".replace("-", "−") in text.replace(
             "-", "−"
         )
-    assert "▲ better, ▼ worse than LRP epsilon: the interval of the paired difference excludes 0" in text
+    assert (
+        "▲ significantly better or ▼ significantly worse than LRP epsilon: the 95% paired bootstrap interval" in text
+    )
     occlusion = next(d for d in first["differences"] if d["method"] == "occlusion")
     assert f"−{-occlusion['difference']:.3f}" in text
 
@@ -120,53 +124,56 @@ def test_areas_stand_beside_intervals_and_verdicts() -> None:
 @every(
     "verdict, expected",
     [
-        ("better", "▲ better"),
-        ("worse", "▼ worse"),
-        ("not significant", "≈"),
-        ("too few documents", "too few documents (n=3)"),
+        ("significantly better", "▲ better"),
+        ("significantly worse", "▼ worse"),
+        ("no significant difference", "≈ not significant"),
+        ("too few documents", "too few (n=3)"),
         (None, "–"),
     ],
 )
-def test_a_verdict_is_that_of_the_results_and_never_made_from_the_interval(
-    verdict: str | None, expected: str
-) -> None:
+def test_a_verdict_is_taken_from_the_results_and_not_from_the_interval(verdict: str | None, expected: str) -> None:
     difference = {"difference": 0.5, "interval": [0.4, 0.6], "documents": 3, "verdict": verdict}
     assert [cell.text for cell in difference_cells(difference)] == ["+0.500", "+0.400 to +0.600", expected]
 
 
-def test_three_documents_make_nothing_better_or_worse() -> None:
-    protocols = [protocol("right", "right documents", 3, np.random.default_rng(0))]
+def test_three_documents_get_no_verdict() -> None:
+    protocols = [protocol("correct", "correctly classified documents", 3, np.random.default_rng(0))]
     text = said(evaluation_page({"deletion": {"protocols": protocols}}))
-    assert "Beside LRP epsilon, too few documents (n=3) to compare: LRP gamma, gradient × input" in text
-    assert text.count("too few documents (n=3)") > len(METHODS)
-    assert not re.search("[▲▼] (better|worse)(?!,| than)", text)
+    assert "Compared with LRP epsilon (paired bootstrap, 95%): too few documents (n=3) for a verdict: LRP gam" in text
+    assert text.count("too few (n=3)") > len(METHODS)
+    assert not re.search("[▲▼] (better|worse)", text)
 
 
 def test_methods_are_compared_without_random_and_reversed() -> None:
     differences = [
         {"method": method, "against": "A", "difference": 0.1, "verdict": verdict, "documents": 40}
         for method, verdict in (
-            ("B", "worse"), ("C", "better"), ("D", "not significant"), ("random", "worse"), ("A, reversed", "worse"),
+            ("B", "significantly worse"), ("C", "significantly better"), ("D", "no significant difference"),
+            ("random", "significantly worse"), ("A, reversed", "significantly worse"),
         )
     ]  # fmt: skip
     protocol: dict[str, Any] = {"better": "lower", "differences": differences}
-    assert plain(compared(protocol)) == "Beside A, better: C; worse: B; not told apart: D."
-    assert compared({"better": "lower", "differences": differences[3:]}) == ()
-    assert compared({"better": "lower", "differences": None}) == ()
-
-
-def test_the_summing_sentence_takes_what_there_is() -> None:
-    protocol: dict[str, Any] = {
-        "name": "right", "documents": 1, "curves": [{"method": "M", "accuracy": [1.0, 0.5, 0.25]}]
-    }  # fmt: skip
-    assert plain(told(protocol)).endswith(
-        "deleting the 2 words that M names most relevant lowers accuracy from 100.0 % to 25.0 %."
+    assert plain(comparison_finding(protocol)) == (
+        "Compared with A (paired bootstrap, 95%): significantly better: C; significantly worse: B; "
+        "no significant difference: D."
     )
-    still = told(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
-    assert plain(still).endswith("the 1 word that M names most relevant leaves accuracy at 100.0 %.")
-    assert told(protocol | {"name": "another"}) == ()
-    assert told(protocol | {"curves": []}) == ()
-    assert told(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()
+    assert comparison_finding({"better": "lower", "differences": differences[3:]}) == ()
+    assert comparison_finding({"better": "lower", "differences": None}) == ()
+
+
+def test_the_deletion_finding_uses_the_values_that_exist() -> None:
+    protocol: dict[str, Any] = {
+        "name": "correct", "documents": 1, "curves": [{"method": "M", "accuracy": [1.0, 0.5, 0.25]}]
+    }  # fmt: skip
+    assert plain(deletion_finding(protocol)) == (
+        "Deleting the 2 words most relevant for the true class (M) lowers accuracy on 1 correctly classified "
+        "document from 100.0% to 25.0%."
+    )
+    still = deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [1.0, 1.0]}]})
+    assert plain(still).endswith("(M) does not change accuracy on 1 correctly classified document (100.0%).")
+    assert deletion_finding(protocol | {"name": "another"}) == ()
+    assert deletion_finding(protocol | {"curves": []}) == ()
+    assert deletion_finding(protocol | {"curves": [{"method": "M", "accuracy": [None, None]}]}) == ()
 
 
 def test_words_unseen_in_training_are_marked_and_the_mark_is_explained() -> None:
@@ -188,17 +195,17 @@ def test_words_unseen_in_training_are_marked_and_the_mark_is_explained() -> None
     assert "No word has relevance" in said(evaluation_page({"words": [{"label": "a"}]}))
 
 
-def test_hostile_strings_leave_the_structure_of_the_page_alone() -> None:
+def test_hostile_strings_do_not_change_the_structure_of_the_page() -> None:
     names = [
         "LRP epsilon", "20newsgroups-cnn", "20newsgroups test", "sci.med", "sci", "LRP element-wise", "output",
-        "right documents, true class, most relevant first", "cnn-0123abcd4567", "CNNClassifier", "2026-11-24",
+        TITLES[0], "cnn-0123abcd4567", "CNNClassifier", "2026-11-24",
         "0.2.0", "bias", "Epsilon(epsilon=1e-06, bias='absorb')", "20newsgroups-cnn, seed 1", "probability",
     ]  # fmt: skip
     results = make_results(documents=40)
     word, phrase = results["words"][0]["words"][0], results["words"][0]["phrases"][0]
     names += [word["word"], phrase["words"], word["examples"][0], results["notes"][0]]
     tame, wild = (evaluation_page(renamed(results, dict.fromkeys(names, new))) for new in ("plain", HOSTILE))
-    # what a figure draws goes by its groups' order; its text does not
+    # the strokes of a figure depend on the order of its groups
     strokes = {"marker", "path"}
     one, other = ([tag for tag in Page(page).tags if tag[0] not in strokes] for page in (tame, wild))
     assert one == other
@@ -222,40 +229,41 @@ def test_any_name_can_be_shown_and_encoded(name: str) -> None:
 
 @pytest.mark.parametrize("name", PARTS)
 @pytest.mark.slow
-def test_each_part_can_stand_alone_or_be_missing(name: str) -> None:
+def test_each_part_can_be_alone_or_missing(name: str) -> None:
     alone = Page(evaluation_page({name: make_results(documents=40)[name]}))
     ids = {value for _, key, value in alone.attributes if key == "id"}
     assert ids & set(PARTS) == {name}
     assert alone.count("nav") == 0
     rest = evaluation_page(without(name))
     assert {value for _, key, value in Page(rest).attributes if key == "id"} & set(PARTS) == set(PARTS) - {name}
-    assert "Not part of this evaluation: " in said(rest)
+    assert "Not measured: " in said(rest)
 
 
 @every("nothing", [None, {}, [], {"rows": []}, {"protocols": []}])
-def test_parts_that_hold_nothing_are_said_to_be_missing(nothing: Any) -> None:
+def test_empty_parts_are_listed_as_missing(nothing: Any) -> None:
     text = said(evaluation_page(dict.fromkeys(PARTS, nothing)))
-    assert "Nothing was measured that can be told in one sentence." in text
-    assert "Not part of this evaluation: word deletion, comprehensiveness and sufficiency, document vectors, " in text
+    assert "None of the main measures was computed." in text
+    assert "Not measured: word deletion and insertion, comprehensiveness and sufficiency, document vectors" in text
 
 
 def test_an_empty_evaluation_is_a_page() -> None:
-    assert "Nothing was measured" in said(evaluation_page({}))
+    assert "None of the main measures was computed." in said(evaluation_page({}))
 
 
-def test_a_protocol_without_documents_says_so() -> None:
-    results = without(notes=["no document was classified wrong"])
+def test_a_protocol_without_documents_is_noted() -> None:
+    results = without(notes=["No document is incorrectly classified."])
     results["deletion"]["protocols"][1] = {
-        "name": "wrong-true", "title": "wrong documents", "documents": 0, "better": "higher", "curves": []
+        "name": "incorrect-true", "title": "incorrectly classified documents",
+        "documents": 0, "better": "higher", "curves": [],
     }  # fmt: skip
     text = said(evaluation_page(results))
-    assert "Wrong documents" in text or "wrong documents 0 documents." in text
-    assert "Nothing was measured here." in text
-    assert "no document was classified wrong" in text
+    assert "incorrectly classified documents 0 documents." in text
+    assert "No document fits this protocol, so it was not measured." in text
+    assert "No document is incorrectly classified." in text
 
 
 def unmeasured(value: Any) -> Any:
-    """Every number of the results gone, but those that a row cannot be without."""
+    """The results without numbers, except those that a row must have."""
     if isinstance(value, dict):
         return {key: part if key in ("relevance", "x", "y") else unmeasured(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -277,33 +285,35 @@ def test_numbers_that_are_missing_are_dashes(missing: float | None) -> None:
     assert not re.search(r"\b(None|nan)\b", text)
 
 
-def test_the_same_results_are_the_same_page_also_out_of_a_file() -> None:
+def test_the_same_results_give_the_same_page_also_from_a_file() -> None:
     assert evaluation_page(json.loads(json.dumps(make_results()))) == whole()
 
 
-def test_the_foot_names_model_corpus_seed_date_and_version() -> None:
-    text = said(whole()).split("Notes, and what was not measured")[1]
+def test_the_footer_lists_model_corpus_seed_date_and_version() -> None:
+    text = said(whole()).split("Notes and missing measures")[1]
     for fact in ("cnn-0123abcd4567", "CNNClassifier", "20newsgroups test", "7,532", "2026-11-24", "0.2.0", "seed 0"):
         assert fact in text
-    assert "LIME and SHAP were measured on 100 documents" in text
+    assert "LIME and SHAP were measured on a sample of 100 documents" in text
 
 
-def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_page_is_written_atomically(tmp_path: Path) -> None:
     path = tmp_path / "evaluation.html"
     assert write_evaluation(without("vectors"), path) == path
     before = path.read_bytes()
-    with pytest.raises(DataError, match="'deletion' part of the results cannot be shown: KeyError, 'title'"):
-        write_evaluation({"deletion": {"protocols": [{"name": "right", "curves": []}]}}, path)
+    with pytest.raises(
+        DataError, match=r"the part 'deletion' of the results does not have the expected form \(KeyError: 'title'\)"
+    ):
+        write_evaluation({"deletion": {"protocols": [{"name": "correct", "curves": []}]}}, path)
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["evaluation.html"]
     with pytest.raises(DataError, match="does not exist"):
         write_evaluation({}, tmp_path / "no" / "page.html")
 
 
-def test_other_things_than_results_are_refused() -> None:
-    with pytest.raises(DataError, match="a mapping; got list"):
+def test_invalid_results_raise_errors() -> None:
+    with pytest.raises(DataError, match=r"results must be a mapping, .*; got list"):
         evaluation_page([])  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="'sanity' part"):
+    with pytest.raises(DataError, match="the part 'sanity'"):
         evaluation_page({"sanity": "good"})
     with pytest.raises(OptionError, match="got 'pink'"):
         evaluation_page({}, palette="pink")
@@ -311,11 +321,11 @@ def test_other_things_than_results_are_refused() -> None:
 
 def test_findings_leave_out_what_was_not_measured() -> None:
     assert findings({}) == []
-    assert [plain(one) for one in findings({"accuracy": 0.5})] == [
-        "The model classifies 50.0 % of – documents rightly."
-    ]
+    assert [plain(one) for one in findings({"accuracy": 0.5})] == ["Accuracy of the model: 50.0% (– documents)."]
     one = {"rows": [{"weighting": "w", "epi": 0.5}]}
-    assert plain(findings({"vectors": one})[0]).endswith("power index is 0.5000.")
+    assert plain(findings({"vectors": one})[0]).endswith(
+        "(explanatory power index, EPI) is highest for w weighting: 0.5000."
+    )
 
 
 @every(
@@ -336,7 +346,7 @@ def test_times_are_for_people(seconds: float | None, text: str) -> None:
 
 def test_shares_keep_their_sign_and_stay_on_one_line() -> None:
     assert [share_text(value) for value in (0.0, 0.5, 1.2, -0.03)] == [
-        "0.0\u00a0%", "50.0\u00a0%", "120.0\u00a0%", "−3.0\u00a0%"
+        "0.0%", "50.0%", "120.0%", "−3.0%"
     ]  # fmt: skip
 
 
@@ -344,4 +354,4 @@ def test_numbers_of_numpy_are_numbers() -> None:
     results = make_results(documents=40)
     results["pointing"]["rows"][0]["accuracy"] = np.float32(0.5)
     results["vectors"]["maps"][0]["x"] = np.asarray(results["vectors"]["maps"][0]["x"])
-    assert "50.0 %" in said(evaluation_page(results))
+    assert "50.0%" in said(evaluation_page(results))

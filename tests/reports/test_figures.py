@@ -119,7 +119,12 @@ def test_hostile_names_are_text_in_a_figure() -> None:
         return [element.tag for element in ElementTree.fromstring(svg).iter()]
 
     results = make_results(documents=60)
-    names = ("LRP epsilon", "sci", "LRP element-wise", "right documents, true class, most relevant first")
+    names = (
+        "LRP epsilon",
+        "sci",
+        "LRP element-wise",
+        "correctly classified documents: delete the words most relevant for the true class",
+    )
     tame, wild = (every_figure(renamed(results, dict.fromkeys(names, new))) for new in ("a name", HOSTILE))
     for plain, svg in zip(tame, wild, strict=True):
         assert tags(svg).count(f"{SVG}text") == tags(plain).count(f"{SVG}text")

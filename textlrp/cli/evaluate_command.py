@@ -106,20 +106,20 @@ def cli_evaluate(
     inputs = inputs_of(source, models=[model, *(against or ())], files=[rationales])
 
     from textlrp.evaluation.running.evaluate_corpus import check_evaluation, evaluate
-    from textlrp.evaluation.running.plan import planned
+    from textlrp.evaluation.running.plan import make_plan
     from textlrp.models.loading import load_folder
 
     check_evaluation(output, inputs=inputs, force=force)
 
     classifier = load_folder(model)
-    plan = planned(
+    plan = make_plan(
         classifier,
         methods=method or (),
         rules=rule or (),
         measures=measure or (),
         slow=slow,
-        others={name: load_folder(name) for name in against or ()},
-        sample=sample,
+        other_models={name: load_folder(name) for name in against or ()},
+        n_slow_documents=sample,
         min_words=min_words,
         steps=steps,
         rationales=rationales,

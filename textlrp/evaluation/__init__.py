@@ -1,9 +1,10 @@
-"""Is the explanation any good? Measures of explanations, as functions of a model, documents and methods.
+"""Measures of explanation quality, as functions of a model, labeled documents and attribution methods.
 
-``textlrp evaluate`` and :func:`evaluate` take all of them and write a page; here each stands alone. A labeled corpus
-is read once (:func:`read_corpus`), its words are explained by a method (:func:`word_relevances`), and words are
-deleted in that order (:func:`still_correct`, :func:`curve`, :func:`difference`). Agreement with rationales, the words
-that people marked, is in :mod:`textlrp.evaluation.rationales`.
+``textlrp evaluate`` and :func:`evaluate` compute all of them and write a page; each function here computes one. To
+measure word deletion, encode and score a labeled corpus once (:func:`score_corpus`), explain its words with a method
+(:func:`word_relevances`), delete words in order of their relevance (:func:`still_correct`), and compare the results
+(:func:`deletion_curve`, :func:`area_difference`). Agreement with human rationales is in
+:mod:`textlrp.evaluation.rationales`.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from textlrp.lazy_imports import importer
 
 if TYPE_CHECKING:
     from textlrp.class_words import class_words
-    from textlrp.evaluation.deletion import PROTOCOLS, curve, difference, still_correct
+    from textlrp.evaluation.deletion import DELETION_PROTOCOLS, area_difference, deletion_curve, still_correct
     from textlrp.evaluation.docvectors import document_vectors, explanatory_power
     from textlrp.evaluation.eraser import eraser_scores
     from textlrp.evaluation.intervals import paired_interval
-    from textlrp.evaluation.measured_corpus import MethodSpec, ReadCorpus, read_corpus, word_relevances
+    from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, score_corpus, word_relevances
     from textlrp.evaluation.pointing import hybrid_documents, pointing_game
-    from textlrp.evaluation.randomizing import randomized
+    from textlrp.evaluation.randomizing import randomize_weights
     from textlrp.evaluation.running.evaluate_corpus import evaluate
-    from textlrp.evaluation.running.plan import Evaluation
+    from textlrp.evaluation.running.plan import EvaluationPlan
     from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 
 __all__ = [
-    "PROTOCOLS",
-    "Evaluation",
+    "DELETION_PROTOCOLS",
+    "EvaluationPlan",
     "MethodSpec",
-    "ReadCorpus",
+    "ScoredCorpus",
+    "area_difference",
     "class_words",
-    "curve",
-    "difference",
+    "deletion_curve",
     "document_vectors",
     "eraser_scores",
     "evaluate",
@@ -42,8 +43,8 @@ __all__ = [
     "paired_interval",
     "pointing_game",
     "randomization_check",
-    "randomized",
-    "read_corpus",
+    "randomize_weights",
+    "score_corpus",
     "stability",
     "still_correct",
     "word_relevances",
@@ -52,13 +53,13 @@ __all__ = [
 __getattr__ = importer(
     __name__,
     {
-        "PROTOCOLS": "evaluation.deletion",
+        "DELETION_PROTOCOLS": "evaluation.deletion",
+        "EvaluationPlan": "evaluation.running.plan",
         "MethodSpec": "evaluation.measured_corpus",
-        "Evaluation": "evaluation.running.plan",
-        "ReadCorpus": "evaluation.measured_corpus",
+        "ScoredCorpus": "evaluation.measured_corpus",
+        "area_difference": "evaluation.deletion",
         "class_words": "class_words",
-        "curve": "evaluation.deletion",
-        "difference": "evaluation.deletion",
+        "deletion_curve": "evaluation.deletion",
         "document_vectors": "evaluation.docvectors",
         "eraser_scores": "evaluation.eraser",
         "evaluate": "evaluation.running.evaluate_corpus",
@@ -68,8 +69,8 @@ __getattr__ = importer(
         "paired_interval": "evaluation.intervals",
         "pointing_game": "evaluation.pointing",
         "randomization_check": "evaluation.sanity",
-        "randomized": "evaluation.randomizing",
-        "read_corpus": "evaluation.measured_corpus",
+        "randomize_weights": "evaluation.randomizing",
+        "score_corpus": "evaluation.measured_corpus",
         "stability": "evaluation.sanity",
         "still_correct": "evaluation.deletion",
         "word_relevances": "evaluation.measured_corpus",

@@ -1,10 +1,10 @@
-"""Words go in the order of their relevance: how fast does the answer change?
+"""Word deletion and insertion: how fast does accuracy change when words are deleted in order of their relevance?
 
-The experiment of Arras et al. 2017 (word deletion): documents of at least 100 words, up to 50 words one at a time,
-each becoming the zero vector while its position stays. Beside it, words that go and let their neighbors close up,
-and words that come back one after another into an empty text.
+The word deletion experiment of Arras et al. 2017 uses documents of at least 100 words. Up to 50 words of each are
+deleted one at a time: the word's vector becomes zero, its position stays. Two variants are measured too: words that
+are removed so that the gap closes, and words that are inserted one at a time into an empty text.
 
-Letters: N documents, L words read of one, S steps, M documents of a protocol.
+Letters: N documents, L words of a document that the model reads, S steps, M documents of a protocol.
 """
 
 from __future__ import annotations
@@ -17,105 +17,132 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.evaluation.intervals import Difference, bootstrap_interval, paired_difference
-from textlrp.evaluation.measured_corpus import ReadCorpus
+from textlrp.evaluation.intervals import PairedDifference, bootstrap_interval, paired_difference
+from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.models.word_paths import Change, path_scores
 
-STEPS, AT_LEAST = 50, 100
+STEPS, MIN_WORDS = 50, 100
+"""Words deleted from each document, and the words a document must have, as in Arras et al. 2017."""
 
 
 class Protocol(NamedTuple):
-    """Which documents, whose class, which words first, and which way is better."""
+    """A deletion experiment: which documents, relevance for which class, which order, and how a word is deleted.
+
+    ``correct``: whether to use correctly or incorrectly classified documents. ``target``: the class whose relevance
+    orders the words. ``change``: how a step changes a word; see :data:`textlrp.models.word_paths.Change`. ``better``:
+    whether a lower or a higher area under the accuracy curve is better.
+    """
 
     name: str
     title: str
-    right: bool
+    correct: bool
     target: Literal["true_label", "predicted"]
-    most_first: bool
+    most_relevant_first: bool
     change: Change
     better: Literal["lower", "higher"]
 
 
-PROTOCOLS: tuple[Protocol, ...] = (
-    Protocol("right", "right documents, true class, most relevant first", True, "true_label", True, "zero", "lower"),
+DELETION_PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
-        "wrong-true", "wrong documents, true class, least relevant first",
+        "correct", "correctly classified documents: delete the words most relevant for the true class",
+        True, "true_label", True, "zero", "lower",
+    ),
+    Protocol(
+        "incorrect-true", "incorrectly classified documents: delete the words that most oppose the true class",
         False, "true_label", False, "zero", "higher",
     ),
     Protocol(
-        "wrong-predicted", "wrong documents, predicted class, most relevant first",
+        "incorrect-predicted",
+        "incorrectly classified documents: delete the words most relevant for the predicted class",
         False, "predicted", True, "zero", "higher",
     ),
 )  # fmt: skip
-"""The three of the paper."""
+"""The three protocols of Arras et al. 2017."""
 
 OTHER_PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
-        "right", "right documents, words removed and the gap closed, most relevant first",
+        "correct",
+        "correctly classified documents: remove the words most relevant for the true class and close the gap",
         True, "true_label", True, "remove", "lower",
     ),
     Protocol(
-        "right", "right documents, words brought back into an empty text, most relevant first",
+        "correct",
+        "correctly classified documents: insert the words most relevant for the true class into an empty text",
         True, "true_label", True, "insert", "higher",
     ),
 )  # fmt: skip
-"""Deletion by removing the word, and insertion."""
+"""Deletion that closes the gap, and insertion."""
 
 
-def documents_of(corpus: ReadCorpus, protocol: Protocol, min_words: int = AT_LEAST) -> NDArray[np.bool_]:
-    """(N,) which documents a protocol looks at: long enough, rightly or wrongly classified, of a known label."""
-    right = corpus.predicted == corpus.true_label
-    return np.asarray((corpus.lengths >= min_words) & (corpus.true_label >= 0) & (right == protocol.right))
+def protocol_documents(corpus: ScoredCorpus, protocol: Protocol, min_words: int = MIN_WORDS) -> NDArray[np.bool_]:
+    """(N,) mask of the documents of a protocol.
+
+    They have at least ``min_words`` words and a label that the model knows, and their prediction is correct or
+    incorrect, as the protocol requires.
+    """
+    correct = corpus.predicted == corpus.true_label
+    return np.asarray((corpus.lengths >= min_words) & (corpus.true_label >= 0) & (correct == protocol.correct))
 
 
-def order_of(relevance: Array, known: NDArray[np.bool_], steps: int, *, most_first: bool) -> NDArray[np.int64]:
-    """At most ``steps`` positions of known words (L,), most or least relevant first, the earlier of equals."""
+def deletion_order(
+    relevance: Array, known: NDArray[np.bool_], steps: int, *, most_relevant_first: bool
+) -> NDArray[np.int64]:
+    """Positions of at most ``steps`` known words, sorted by ``relevance`` (L,); ties keep the order of the text."""
     words = np.flatnonzero(known)
     values = relevance[words]
-    return words[np.argsort(-values if most_first else values, kind="stable")[:steps]].astype(np.int64)
+    # argsort is ascending, so negate for most relevant first; "stable" breaks ties by position
+    return words[np.argsort(-values if most_relevant_first else values, kind="stable")[:steps]].astype(np.int64)
 
 
 def still_correct(
-    corpus: ReadCorpus,
+    corpus: ScoredCorpus,
     protocol: Protocol,
     relevances: Sequence[Array | None],
     *,
     steps: int = STEPS,
-    min_words: int = AT_LEAST,
+    min_words: int = MIN_WORDS,
     reverse: bool = False,
     full_forward_passes: bool = False,
     progress: Callable[[int], object] = lambda documents: None,
 ) -> Array:
-    """(M, S + 1) whether the label is named, before the first step and after each, for the documents of a protocol.
+    """Change words one at a time, and return whether the prediction is correct before the first and after each step.
 
-    ``relevances[n]`` (L,) are those of the protocol's target; ``reverse`` turns the order round. A document whose
-    known words are used up stays as it is. Row m is the m-th document that :func:`documents_of` wants, of those with
-    relevances.
+    ``relevances[n]`` (L,) is the relevance of the words of document n for the target of the protocol, or None to
+    leave the document out. Row m of the result (M, S + 1) is the m-th document of :func:`protocol_documents` that has
+    relevances. ``reverse`` reverses the order of the words. Once all known words of a document are changed, its
+    remaining steps repeat the last result. ``full_forward_passes`` computes the scores without the shortcut for max
+    pooling; see :func:`textlrp.models.word_paths.path_scores`. ``progress`` is called with the number of documents
+    done since the last call.
+    Source: Arras et al. 2017, word deletion.
     """
-    wanted = documents_of(corpus, protocol, min_words) & np.array([each is not None for each in relevances])
-    place = np.cumsum(wanted) - 1
-    right = np.zeros((int(wanted.sum()), steps + 1), dtype=bool)
-    for batch, rows in corpus.each_batch(wanted):
+    included = protocol_documents(corpus, protocol, min_words) & np.array([each is not None for each in relevances])
+    result_row = np.cumsum(included) - 1
+    correct = np.zeros((int(included.sum()), steps + 1), dtype=bool)
+    for batch, rows in corpus.iter_batches(included):
         orders = []
         for n, row in enumerate(rows.tolist()):
             known = batch.text(n) > 0
             relevance = relevances[row]
             assert relevance is not None
-            orders.append(order_of(relevance, known, steps, most_first=protocol.most_first != reverse))
+            most_first = protocol.most_relevant_first != reverse
+            orders.append(deletion_order(relevance, known, steps, most_relevant_first=most_first))
         scores = path_scores(
             corpus.model, batch, orders, change=protocol.change, full_forward_passes=full_forward_passes
         )
         for row, path in zip(rows.tolist(), scores, strict=True):
-            named = path.argmax(axis=1) == corpus.true_label[row]
-            right[place[row], : len(named)] = named
-            right[place[row], len(named) :] = named[-1]
+            is_correct = path.argmax(axis=1) == corpus.true_label[row]
+            correct[result_row[row], : len(is_correct)] = is_correct
+            correct[result_row[row], len(is_correct) :] = is_correct[-1]
         progress(len(rows))
-    return right
+    return correct
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """Accuracy (S + 1,) against words changed, a 95 % band, and the area: the mean over steps 1 to S."""
+class DeletionCurve:
+    """Accuracy (S + 1,) against the number of changed words, its 95% band, and the area under the curve.
+
+    ``area`` is the mean accuracy over steps 1 to S, ``interval`` its 95% bootstrap interval.
+    """
 
     accuracy: Array
     low: Array
@@ -124,15 +151,16 @@ class Curve:
     interval: tuple[float, float]
 
 
-def curve(right: Array, *, seed: int = 0) -> Curve:
-    """The curve of :func:`still_correct`'s (M, S + 1), or of its mean over random draws; M >= 1.
+def deletion_curve(correct: Array, *, seed: int = 0) -> DeletionCurve:
+    """The accuracy curve of the result (M, S + 1) of :func:`still_correct`, M >= 1.
 
-    The band is the normal one of a mean of M documents, the area's interval a bootstrap over documents.
+    ``correct`` may also be a mean of such results over random orders. The band is the normal approximation for a mean
+    of M documents; the interval of the area is a bootstrap over documents.
     """
-    accuracy = right.mean(axis=0)
-    half = 1.96 * right.std(axis=0) / np.sqrt(len(right))
-    areas = areas_of(right)
-    return Curve(
+    accuracy = correct.mean(axis=0)
+    half = 1.96 * correct.std(axis=0) / np.sqrt(len(correct))
+    areas = document_areas(correct)
+    return DeletionCurve(
         accuracy,
         np.clip(accuracy - half, 0, 1),
         np.clip(accuracy + half, 0, 1),
@@ -141,21 +169,25 @@ def curve(right: Array, *, seed: int = 0) -> Curve:
     )
 
 
-def areas_of(right: Array) -> Array:
-    """(M,) each document's own area: the mean over steps 1 to S."""
-    return np.asarray(right[:, 1:].mean(axis=1, dtype=np.float64))
+def document_areas(correct: Array) -> Array:
+    """(M,) area under the curve of each document: the mean over steps 1 to S."""
+    return np.asarray(correct[:, 1:].mean(axis=1, dtype=np.float64))
 
 
-def difference(right: Array, reference: Array, *, seed: int = 0) -> Difference:
-    """How much larger the area of ``right`` (M, S + 1) is than the reference's."""
-    return paired_difference(areas_of(right), areas_of(reference), seed=seed)
+def area_difference(correct: Array, reference: Array, *, seed: int = 0) -> PairedDifference:
+    """The area under the curve of ``correct`` minus that of ``reference``, both (M, S + 1) of the same documents."""
+    return paired_difference(document_areas(correct), document_areas(reference), seed=seed)
 
 
 def protocol_results(
-    protocol: Protocol, rights: Mapping[str, Array], *, reference: str, seed: int = 0
+    protocol: Protocol, correct_by_method: Mapping[str, Array], *, reference: str, seed: int = 0
 ) -> dict[str, Any]:
-    """Curves and differences as plain data; ``rights`` holds (M, S + 1) per title, ``reference`` is one of them."""
-    documents = len(rights[reference])
+    """Curves and area differences of a protocol as plain data for ``results.json``.
+
+    ``correct_by_method`` maps each method's title to its result (M, S + 1) of :func:`still_correct`. ``reference`` is
+    the title of the method that the others are compared with.
+    """
+    documents = len(correct_by_method[reference])
     result: dict[str, Any] = {
         "name": protocol.name,
         "title": protocol.title,
@@ -166,12 +198,14 @@ def protocol_results(
         "differences": [],
     }
     if documents:
-        result["curves"] = [_plain_curve(title, curve(right, seed=seed)) for title, right in rights.items()]
-        result["differences"] = list(_differences(protocol, rights, reference, seed))
+        result["curves"] = [
+            _plain_curve(title, deletion_curve(correct, seed=seed)) for title, correct in correct_by_method.items()
+        ]
+        result["differences"] = list(_differences(protocol, correct_by_method, reference, seed))
     return result
 
 
-def _plain_curve(title: str, found: Curve) -> dict[str, Any]:
+def _plain_curve(title: str, found: DeletionCurve) -> dict[str, Any]:
     return {
         "method": title,
         "accuracy": found.accuracy.tolist(),
@@ -183,9 +217,9 @@ def _plain_curve(title: str, found: Curve) -> dict[str, Any]:
 
 
 def _differences(
-    protocol: Protocol, rights: Mapping[str, Array], reference: str, seed: int
+    protocol: Protocol, correct_by_method: Mapping[str, Array], reference: str, seed: int
 ) -> Iterator[dict[str, Any]]:
-    for title, right in rights.items():
+    for title, correct in correct_by_method.items():
         if title != reference:
-            found = difference(right, rights[reference], seed=seed)
+            found = area_difference(correct, correct_by_method[reference], seed=seed)
             yield {"method": title, "against": reference, **found.results(protocol.better)}

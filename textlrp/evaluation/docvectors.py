@@ -1,9 +1,10 @@
-"""Documents as sums of their words' vectors, weighted by relevance, and how much they say of the classes.
+"""Document vectors (relevance-weighted sums of word vectors), and how well they separate the classes.
 
-The explanatory power index of Arras et al. 2017, section "Measuring model explanatory power": the accuracy of nearest
-neighbors among unit vectors of documents, half of them held out, over random splits; the best mean over K.
+The explanatory power index (EPI) is the k-nearest-neighbor accuracy on unit document vectors: half of the documents
+are held out, accuracy is averaged over random splits, and the best mean over K is reported. Source: Arras et al.
+2017, section "Measuring model explanatory power".
 
-Letters: N documents, T tokens, L words read of one, D dimensions of a word vector, F features of a bag of words.
+Letters: N documents, T tokens, L words that the model reads, D dimensions of a word vector, F features.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sklearn.preprocessing import normalize
 
 from textlrp.arrays import Array
 from textlrp.errors import DataError, ModelError
-from textlrp.evaluation.measured_corpus import ReadCorpus
+from textlrp.evaluation.measured_corpus import ScoredCorpus
 from textlrp.explainers.closed import gradients_by_dimension, has_closed_form
 from textlrp.explainers.methods import SquaredGradient
 from textlrp.lrp.composite import Composite
@@ -37,58 +38,62 @@ from textlrp.models.cnn import CNNClassifier
 from textlrp.models.nets import NetClassifier
 from textlrp.text.batches import Batch
 
-Weighting = Literal["lrp-elementwise", "sa-elementwise", "lrp", "sa", "tfidf", "uniform"]
+Weighting = Literal["lrp-elementwise", "squared-gradient-elementwise", "lrp", "squared-gradient", "tfidf", "uniform"]
 WEIGHTINGS: dict[Weighting, str] = {
     "lrp-elementwise": "LRP, element-wise",
-    "sa-elementwise": "squared gradient, element-wise",
+    "squared-gradient-elementwise": "squared gradient, element-wise",
     "lrp": "LRP",
-    "sa": "squared gradient",
+    "squared-gradient": "squared gradient",
     "tfidf": "TF-IDF",
     "uniform": "uniform",
 }
-"""Each weighting and the title tables give it."""
+"""Each weighting with its title in tables."""
 
 
 def weightings_of(model: Classifier) -> tuple[Weighting, ...]:
-    """Those that a model has; a bag of words has no dimensions to weigh."""
+    """The weightings that a model supports; a bag of words has no word vectors for the element-wise ones."""
     if isinstance(model, BagOfWordsClassifier):
-        return ("lrp", "sa", "tfidf", "uniform")
+        return ("lrp", "squared-gradient", "tfidf", "uniform")
     return tuple(WEIGHTINGS)
 
 
 def document_vectors(
-    corpus: ReadCorpus,
+    corpus: ScoredCorpus,
     weighting: Weighting,
     *,
     composite: Composite,
     progress: Callable[[int], object] = lambda documents: None,
 ) -> Any:
-    """A vector per document (N, D), or sparse (N, F) for a bag of words, for the predicted class.
+    """One vector per document for its predicted class: (N, D), or sparse (N, F) for a bag of words.
 
-    With word vectors x_t: sum_t R_t x_t, element-wise sum_t R_td x_td; R is LRP's relevance by ``composite``, the
-    squared gradient, the inverse document frequency of each occurrence (so that a word weighs its TF-IDF), or 1. For
-    a bag of words: the features' own values, where present (0/1 for ``uniform``). Raises :class:`ModelError` for
-    another model, or a weighting it does not have.
+    With word vectors x_t, a document vector is sum_t R_t x_t, or sum_t R_td x_td for an element-wise weighting. R is
+    the LRP relevance by ``composite``, the squared gradient, the inverse document frequency of the word (each
+    occurrence counts, so the sum is TF-IDF), or 1. A bag of words uses one dimension per feature: the feature's
+    relevance, squared gradient, TF-IDF value, or 1 where the feature is present.
+    ``progress`` is called with the number of documents done since the last call.
+    Raises :class:`ModelError` for a model that is not a textlrp classifier, or for a weighting that it does not
+    support. Source: Arras et al. 2017, section "Measuring model explanatory power".
     """
     model = corpus.model
-    if not isinstance(model, TextClassifier) or weighting not in weightings_of(model):
-        raise ModelError(f"a {type(model).__name__} has no document vectors weighted by {weighting!r}.")
-    pieces, rows = [], []
-    for batch, own in corpus.each_batch():
+    if weighting not in (supported := weightings_of(model) if isinstance(model, TextClassifier) else ()):
+        has = f"it supports {', '.join(supported)}" if supported else "pass a textlrp classifier"
+        raise ModelError(f"a {type(model).__name__} has no document vectors weighted by {weighting!r}; {has}.")
+    parts, rows = [], []
+    for batch, batch_rows in corpus.iter_batches():
         if isinstance(model, BagOfWordsClassifier):
-            pieces.append(_of_features(model, batch, weighting, composite))
+            parts.append(_of_features(model, batch, weighting, composite))
         else:
-            pieces.append(_of_vectors(model, batch, weighting, composite))
-        rows.append(own)
-        progress(len(own))
+            parts.append(_of_vectors(model, batch, weighting, composite))
+        rows.append(batch_rows)
+        progress(len(batch_rows))
     order = np.argsort(np.concatenate(rows))
     if isinstance(model, BagOfWordsClassifier):
-        return sparse.vstack(pieces, format="csr")[order]
-    return np.concatenate(pieces)[order]
+        return sparse.vstack(parts, format="csr")[order]
+    return np.concatenate(parts)[order]
 
 
 def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Composite) -> Array:
-    """(N, D) of the texts of a batch."""
+    """The document vectors (N, D) of a batch."""
     vectors: Array = model.lookup_vectors(batch.ids)
     if weighting == "uniform":
         return np.asarray(vectors.sum(axis=1))
@@ -98,15 +103,16 @@ def _of_vectors(model: Any, batch: Batch, weighting: Weighting, composite: Compo
         relevance = _lrp(started(model.trace(batch), composite, None).trace, composite)[:, : vectors.shape[1]]
     else:
         relevance = _squared_gradients(model, batch)[:, : vectors.shape[1]]
-    if weighting in ("lrp", "sa"):
+    if weighting in ("lrp", "squared-gradient"):
         relevance = relevance.sum(axis=2, keepdims=True) * (batch.ids > 0)[:, :, None]
     return np.asarray((relevance * vectors).sum(axis=1))
 
 
 def _lrp(trace: Trace, composite: Composite) -> Array:
-    """(N, T, D) for the predicted class."""
-    tape, value = by_dimension(trace)
-    relevance: Array = propagate(tape, composite, _predicted_seed(trace), watch=(value,)).watched[value][0].numpy()
+    """LRP relevance of each dimension of each token's vector for the predicted class: (N, T, D)."""
+    vector_trace, value = by_dimension(trace)
+    found = propagate(vector_trace, composite, _predicted_seed(trace), watch=(value,))
+    relevance: Array = found.watched[value][0].numpy()
     return relevance
 
 
@@ -116,7 +122,7 @@ def _predicted_seed(trace: Trace) -> torch.Tensor:
 
 
 def _squared_gradients(model: NetClassifier, batch: Batch) -> Array:
-    """(N, L, D) for the predicted class."""
+    """Squared gradient of the predicted class's score with respect to each word vector: (N, L, D)."""
     if isinstance(model, CNNClassifier) and has_closed_form(model, SquaredGradient()):
         return gradients_by_dimension(model, batch).square().numpy()
     best = model.scores(batch).argmax(axis=1)
@@ -131,7 +137,7 @@ def _squared_gradients(model: NetClassifier, batch: Batch) -> Array:
 
 
 def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting, composite: Composite) -> Any:
-    """Sparse (N, F) of the texts of a batch."""
+    """The document vectors of a batch as a sparse matrix (N, F)."""
     features = model.tfidf_values(batch)
     trace = model.trace(batch)
     if weighting == "tfidf":
@@ -142,6 +148,7 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
         return weights
     (output,) = (step for step in trace.steps if isinstance(step, Linear))
     assert isinstance(output.map, Features)
+    # the trace pads each document to the largest number of features; keep the entries that exist
     entries = np.arange(output.map.values.shape[1]) < output.map.counts.numpy()[:, None]
     if weighting == "lrp":
         begun = started(trace, composite, None).trace
@@ -149,19 +156,20 @@ def _of_features(model: BagOfWordsClassifier, batch: Batch, weighting: Weighting
         weights.data = watched.numpy()[entries]
     else:
         best = trace.scores.argmax(dim=1)
-        own = output.map.weight[torch.arange(len(best)), :, best]
-        weights.data = own.square().numpy()[entries]
+        predicted_weights = output.map.weight[torch.arange(len(best)), :, best]
+        weights.data = predicted_weights.square().numpy()[entries]
     return weights
 
 
-# ---- how much they say of the classes
+# ---- the explanatory power index
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplanatoryPower:
-    """``epi``: the best mean accuracy over K, its standard deviation over splits, and the K it was reached with.
+    """K-nearest-neighbor accuracy on document vectors.
 
-    ``accuracy`` and ``spread`` hold mean and standard deviation for each K of ``neighbors``.
+    ``accuracy`` and ``accuracy_sd`` are the mean and the standard deviation over splits for each K of ``neighbors``.
+    ``epi`` is the best mean, ``sd`` its standard deviation and ``k`` its K.
     """
 
     epi: float
@@ -169,71 +177,74 @@ class ExplanatoryPower:
     k: int
     neighbors: tuple[int, ...]
     accuracy: Array
-    spread: Array
+    accuracy_sd: Array
 
 
 def explanatory_power(
-    vectors: Any, labels: Sequence[Any], *, splits: int = 10, most: int = 40, seed: int = 0
+    vectors: Any, labels: Sequence[Any], *, n_splits: int = 10, max_neighbors: int = 40, seed: int = 0
 ) -> ExplanatoryPower:
-    """The explanatory power index of document vectors (N, D), dense or sparse, for K from 1 to ``most``.
+    """The explanatory power index (EPI) of document vectors (N, D), dense or sparse.
 
-    Each split halves the documents at random; the held-out half is named by a vote of its K nearest neighbors
-    (cosine) in the other, the first class of equals. Raises :class:`DataError` for fewer than four documents.
-    Source: Arras et al. 2017, section "Measuring model explanatory power".
+    Each split divides the documents into two random halves. A document of the held-out half gets the majority class
+    of its K nearest neighbors (cosine similarity) in the other half, for K from 1 to ``max_neighbors``; ties go to
+    the class that sorts first. Raises :class:`DataError` for fewer than four documents. Source: Arras et al. 2017,
+    section "Measuring model explanatory power".
     """
     codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
     count = len(codes)
     if count < 4:
-        raise DataError(f"{count} documents came; nearest neighbors of halves want four at least.")
+        raise DataError(f"vectors must be of at least 4 documents, 2 per half; got {count}. Add labeled documents.")
     unit = normalize(vectors)
-    draw = np.random.default_rng(seed)
-    most = min(most, count // 2)
-    found = np.zeros((splits, most))
-    for split in range(splits):
-        order = draw.permutation(count)
-        known, spec = order[: count // 2], order[count // 2 :]
-        nearest = NearestNeighbors(n_neighbors=most, metric="cosine").fit(unit[known])
-        neighbors = codes[known][nearest.kneighbors(unit[spec], return_distance=False)]
-        found[split] = _votes(neighbors, int(codes.max()) + 1, codes[spec])
-    mean, spread = found.mean(axis=0), found.std(axis=0, ddof=1 if splits > 1 else 0)
+    rng = np.random.default_rng(seed)
+    max_neighbors = min(max_neighbors, count // 2)
+    found = np.zeros((n_splits, max_neighbors))
+    for split in range(n_splits):
+        order = rng.permutation(count)
+        known, held_out = order[: count // 2], order[count // 2 :]
+        nearest = NearestNeighbors(n_neighbors=max_neighbors, metric="cosine").fit(unit[known])
+        neighbors = codes[known][nearest.kneighbors(unit[held_out], return_distance=False)]
+        found[split] = _vote_accuracy(neighbors, int(codes.max()) + 1, codes[held_out])
+    mean, sd = found.mean(axis=0), found.std(axis=0, ddof=1 if n_splits > 1 else 0)
     best = int(mean.argmax())
-    return ExplanatoryPower(float(mean[best]), float(spread[best]), best + 1, tuple(range(1, most + 1)), mean, spread)
+    return ExplanatoryPower(
+        float(mean[best]), float(sd[best]), best + 1, tuple(range(1, max_neighbors + 1)), mean, sd
+    )
 
 
-def _votes(neighbors: NDArray[np.int64], classes: int, truth: NDArray[np.int64]) -> Array:
-    """(most,) the accuracy of the vote of the first 1, 2, ... neighbors (M, most)."""
-    tally = np.zeros((len(neighbors), classes), dtype=np.int32)
+def _vote_accuracy(neighbors: NDArray[np.int64], classes: int, true_labels: NDArray[np.int64]) -> Array:
+    """(K,) accuracy of the majority vote of the first 1, 2, ..., K neighbors (M, K)."""
+    votes = np.zeros((len(neighbors), classes), dtype=np.int32)
     row = np.arange(len(neighbors))
     accuracy = np.zeros(neighbors.shape[1])
-    for k, named in enumerate(neighbors.T):
-        tally[row, named] += 1
-        accuracy[k] = (tally.argmax(axis=1) == truth).mean()
+    for k, labels in enumerate(neighbors.T):
+        votes[row, labels] += 1
+        accuracy[k] = (votes.argmax(axis=1) == true_labels).mean()
     return accuracy
 
 
-class Picture(NamedTuple):
-    """Documents (N, 2) on their first two principal axes, and the share of the variance each explains."""
+class DocumentMap(NamedTuple):
+    """``coordinates`` (N, 2) of documents on their first two principal components, and the variance ratio of each."""
 
-    places: Array
-    explained: tuple[float, float]
+    coordinates: Array
+    explained_variance_ratio: tuple[float, float]
 
 
-def picture(vectors: Any) -> Picture:
-    """Documents (N, D), to unit length, on their first two principal axes.
+def document_map(vectors: Any) -> DocumentMap:
+    """Project document vectors (N, D), scaled to unit length, onto their first two principal components (PCA).
 
-    Raises :class:`DataError` for fewer than two documents, and where all documents have the same vector, as with
-    documents in which the model reads no word.
+    Raises :class:`DataError` for fewer than two documents, and if all documents have the same vector, for example
+    because the model reads no word of any.
     """
     if vectors.shape[0] < 2:
-        raise DataError("a picture of documents wants two at least.")
+        raise DataError(f"vectors must be of at least 2 documents to draw a map; got {vectors.shape[0]}.")
     unit: Any = normalize(vectors) if vectors.shape[1] else np.zeros((vectors.shape[0], 1))
     if sparse.issparse(unit) and min(unit.shape) < 3:
-        unit = unit.toarray()  # the sparse solver finds fewer axes than there are rows and columns
+        unit = unit.toarray()  # the sparse solver needs more rows and columns than components
     if not abs(unit - unit[[0] * unit.shape[0]]).max() > 0:
-        raise DataError("all documents have the same vector, so they have no map.")
+        raise DataError("all documents have the same vector, so there is no map to draw.")
     pca = PCA(min(2, *unit.shape), svd_solver="arpack" if sparse.issparse(unit) else "auto", random_state=0)
-    places = pca.fit_transform(unit)
-    explained = pca.explained_variance_ratio_.tolist()
-    if places.shape[1] < 2:
-        places, explained = np.column_stack([places, np.zeros(len(places))]), [*explained, 0.0]
-    return Picture(places, (float(explained[0]), float(explained[1])))
+    coordinates = pca.fit_transform(unit)
+    ratio = pca.explained_variance_ratio_.tolist()
+    if coordinates.shape[1] < 2:
+        coordinates, ratio = np.column_stack([coordinates, np.zeros(len(coordinates))]), [*ratio, 0.0]
+    return DocumentMap(coordinates, (float(ratio[0]), float(ratio[1])))

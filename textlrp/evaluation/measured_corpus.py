@@ -1,6 +1,8 @@
-"""A labeled corpus as a model reads it, and what a method says of each of its words.
+"""A labeled corpus encoded and scored by a model, and the relevance that a method gives to its words.
 
-Letters: N documents, L words read of one, C classes.
+All measures that delete words start here: :func:`score_corpus` once, then :func:`word_relevances` for each method.
+
+Letters: N documents, L words of a document that the model reads, C classes.
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Status
 from textlrp.text.batches import Batch, bucket
 
-READ_TOGETHER = 1024
-"""Documents that are sorted by length together."""
+SORTED_TOGETHER = 1024
+"""Documents that are sorted by length before they are cut into batches, so that a batch needs little padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReadCorpus:
-    """N labeled documents as a model reads them, in batches of like length.
+class ScoredCorpus:
+    """N labeled documents, encoded in batches of similar length, with their scores (N, C).
 
-    ``rows[b]`` are the positions in the corpus of the texts of ``batches[b]``; ``true_label`` (N,) the position of
-    each label in ``classes_``, -1 where the model does not know it; ``scores`` (N, C).
+    ``rows[b]`` contains the positions in the corpus of the documents of ``batches[b]``. ``true_label`` (N,) is the
+    position of each label in ``classes_``, or -1 for a label that the model does not know.
     """
 
     model: Classifier
@@ -52,12 +54,12 @@ class ReadCorpus:
 
     @property
     def predicted(self) -> NDArray[np.int64]:
-        """(N,) position of the class with the highest score, the first of equals."""
+        """(N,) position of the class with the highest score; ties go to the first."""
         return np.asarray(self.scores.argmax(axis=1))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(N,) words read."""
+        """(N,) number of words that the model reads, known or not."""
         lengths = np.zeros(len(self), dtype=np.int64)
         for batch, rows in zip(self.batches, self.rows, strict=True):
             lengths[rows] = batch.lengths
@@ -65,30 +67,31 @@ class ReadCorpus:
 
     @property
     def known(self) -> NDArray[np.int64]:
-        """(N,) words read that the model knows."""
+        """(N,) number of words that the model reads and that are in its vocabulary."""
         known = np.zeros(len(self), dtype=np.int64)
         for batch, rows in zip(self.batches, self.rows, strict=True):
             known[rows] = [(status == Status.READ).sum() for status in batch.status]
         return known
 
-    def each_batch(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
-        """The batches with their rows; of some documents alone where ``wanted`` (N,) is given."""
+    def iter_batches(self, mask: NDArray[np.bool_] | None = None) -> Iterator[tuple[Batch, NDArray[np.int64]]]:
+        """Yield each batch with its rows; only the documents where ``mask`` (N,) is True, if given."""
         for batch, rows in zip(self.batches, self.rows, strict=True):
-            if wanted is None:
+            if mask is None:
                 yield batch, rows
-            elif (chosen := np.flatnonzero(wanted[rows])).size:
+            elif (chosen := np.flatnonzero(mask[rows])).size:
                 yield batch.select(chosen.tolist()), rows[chosen]
 
 
-def no_corpus(model: Classifier) -> ReadCorpus:
-    """A corpus of no documents, for measures that need none."""
-    return ReadCorpus(model, (), (), (), np.zeros(0, dtype=np.int64), np.zeros((0, len(model.classes_))))
+def empty_corpus(model: Classifier) -> ScoredCorpus:
+    """A corpus without documents, for measures that do not need any."""
+    return ScoredCorpus(model, (), (), (), np.zeros(0, dtype=np.int64), np.zeros((0, len(model.classes_))))
 
 
-def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
-    """Read a labeled corpus once, for all measures.
+def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorpus:
+    """Encode and score a labeled corpus once, for all measures.
 
-    Raises :class:`DataError` where there is no document, one has no label, or the model knows none of the labels.
+    Warns about labels that are not classes of the model. Raises :class:`DataError` if there are no documents, if a
+    document has no label, or if no label is a class of the model.
     """
     check_wrapped(model)
     classes = {str(name): position for position, name in enumerate(model.classes_.tolist())}
@@ -99,11 +102,11 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
     true_label: list[int] = []
     scores: list[tuple[NDArray[np.int64], Array]] = []
     rest = iter(documents)
-    while block := list(islice(rest, READ_TOGETHER)):
+    while block := list(islice(rest, SORTED_TOGETHER)):
         begin = len(ids)
         for document in block:
             if document.label is None:
-                raise DataError(f"document {document.id!r} has no label; measuring needs one of every document.")
+                raise DataError(f"document {document.id!r}: label is missing. Fill it in or drop the document.")
             ids.append(document.id)
             found = known.class_of(document.label)
             true_label.append(-1 if found is None else classes[str(found)])
@@ -113,37 +116,39 @@ def read_corpus(model: Classifier, documents: Iterable[Document]) -> ReadCorpus:
             rows.append(chosen + begin)
             scores.append((rows[-1], model.scores(batches[-1])))
     if not ids:
-        raise DataError("there is no document to measure on.")
+        raise DataError("documents must contain at least 1 document to measure on; got none.")
     if max(true_label) < 0:
         raise DataError(
-            f"the model knows none of the corpus's labels; it knows {', '.join(list(classes)[:5])}"
-            f"{', ...' if len(classes) > 5 else ''}. Is this the right corpus for it?"
+            f"no label of the corpus is a class of the model ({', '.join(list(classes)[:5])}"
+            f"{', ...' if len(classes) > 5 else ''}). Pass the corpus that the model was trained for."
         )
     known.warn()
-    together = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
-    for some, values in scores:
-        together[some] = values
-    return ReadCorpus(model, tuple(ids), tuple(batches), tuple(rows), np.array(true_label, dtype=np.int64), together)
+    all_scores = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
+    for batch_rows, batch_scores in scores:
+        all_scores[batch_rows] = batch_scores
+    true_labels = np.array(true_label, dtype=np.int64)
+    return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_labels, all_scores)
 
 
 class MethodSpec(NamedTuple):
-    """A way to explain, under the title that tables give it."""
+    """An attribution method and its rule, with the ``title`` that tables and figures show."""
 
     title: str
     method: str | Method = "lrp"
     rule: str | Rule | Composite | None = None
 
     def settings(self, model: Classifier) -> ExplainSettings:
-        """As the explainers take it; raises as :func:`textlrp.explain` does."""
+        """The settings for the explainers; raises as :func:`textlrp.explain` does."""
         return explain_settings(model, self.rule, self.method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordRelevances:
-    """What a method says of the words of N documents: for the predicted class, and for the label.
+    """Relevance of the words of N documents for the predicted class and for the true label.
 
-    ``predicted[n]`` and ``true_label[n]`` (L,) float32: one array if the prediction is correct; no ``true_label`` if the
-    model does not know the label. Both are None for documents that were left out.
+    ``predicted[n]`` and ``true_label[n]`` are (L,) float32; the two are equal if the prediction is correct. Both are
+    None for a document that was left out, and ``true_label[n]`` is None for a label that the model does not know.
+    ``seconds`` is the time that the method took.
     """
 
     predicted: Sequence[Array | None]
@@ -152,23 +157,24 @@ class WordRelevances:
 
 
 def word_relevances(
-    corpus: ReadCorpus,
+    corpus: ScoredCorpus,
     spec: MethodSpec,
     *,
-    wanted: NDArray[np.bool_] | None = None,
+    mask: NDArray[np.bool_] | None = None,
     progress: Callable[[int], object] = lambda documents: None,
 ) -> WordRelevances:
-    """Explain the documents (those of ``wanted`` (N,), where given) for the predicted class and for the label.
+    """Explain documents for the predicted class and for the true label.
 
-    ``progress`` hears how many documents were explained since it was called last.
+    ``mask`` (N,) selects documents; by default all are explained. ``progress`` is called with the number of documents
+    explained since the last call.
     """
     settings = spec.settings(corpus.model)
     predicted: list[Array | None] = [None] * len(corpus)
     true_label: list[Array | None] = [None] * len(corpus)
-    names = corpus.predicted
+    predictions = corpus.predicted
     seconds = 0.0
-    for batch, rows in corpus.each_batch(wanted):
-        targets = [_target_indices(corpus, int(names[row]), int(corpus.true_label[row])) for row in rows]
+    for batch, rows in corpus.iter_batches(mask):
+        targets = [_target_indices(int(predictions[row]), int(corpus.true_label[row])) for row in rows]
         began = time.perf_counter()
         explained = relevance_of_batch(corpus.model, batch, None, targets, settings)
         seconds += time.perf_counter() - began
@@ -180,5 +186,6 @@ def word_relevances(
     return WordRelevances(predicted, true_label, seconds)
 
 
-def _target_indices(corpus: ReadCorpus, predicted: int, true_label: int) -> list[Any]:
+def _target_indices(predicted: int, true_label: int) -> list[Any]:
+    # dict.fromkeys: a correct prediction is explained once
     return [Index(position) for position in dict.fromkeys((predicted, true_label)) if position >= 0]

@@ -1,7 +1,7 @@
-"""The hybrid-document pointing game: does the most relevant word lie in a sentence of the class it is to explain?
+"""The pointing game on hybrid documents: is the most relevant word in a sentence of the predicted class?
 
 Source: Poerner, Roth and Schütze 2018 (arXiv 1801.06422), section 3.2.
-Letters: N hybrids, S sentences of each, L words read of one.
+Letters: N hybrid documents, S sentences of each, L words of a document that the model reads.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hybrid:
-    """Sentences of several documents under each other: S lines of ``text``, their character ``spans`` (S, 2) and the
-    gold ``labels`` (S,) of the documents they come from, as text."""
+    """A hybrid document: sentences of several documents, one per line.
+
+    ``spans`` (S, 2) are the character offsets of the sentences in ``text``, and ``labels`` (S,) the true labels, as
+    text, of the documents that they are taken from.
+    """
 
     id: str
     text: str
@@ -43,22 +46,23 @@ class Hybrid:
 
     @property
     def document(self) -> Document:
-        """What a model gets to read."""
+        """The text as a document without a label, to pass to a model."""
         return Document(self.id, self.text)
 
-    def labels_at(self, places: NDArray[np.integer[Any]]) -> NDArray[np.str_]:
-        """(L,) the label of the sentence around each character offset (L,)."""
-        return np.array(self.labels)[np.searchsorted(self.spans[:, 0], places, "right") - 1]
+    def labels_at(self, offsets: NDArray[np.integer[Any]]) -> NDArray[np.str_]:
+        """(L,) label of the sentence at each character offset (L,)."""
+        return np.array(self.labels)[np.searchsorted(self.spans[:, 0], offsets, "right") - 1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pointing:
-    """How often a method points at a sentence of the predicted class.
+class PointingResult:
+    """How often a method's most relevant word is in a sentence of the predicted class.
 
-    ``accuracy`` is ``hits`` / ``counted`` with its 95 % bootstrap ``interval``; ``chance`` is the accuracy of a word
-    drawn at random. Not counted: ``discarded`` hybrids without a sentence of the predicted class, and ``ignored``
-    ones without a word that the model reads. ``hit`` and ``kept`` (N,) are these results per hybrid; ``kept`` depends
-    on the model alone, so two methods are compared by ``hit[kept]``.
+    ``accuracy`` is ``n_hits`` / ``n_included`` with its 95% bootstrap ``interval``; ``chance`` is the expected
+    accuracy of a word drawn at random. Two kinds of hybrid documents are not included: ``n_discarded`` without a
+    sentence of the predicted class, and ``n_ignored`` without a word that the model reads. ``is_hit`` and
+    ``is_included`` (N,) are the results per hybrid document. ``is_included`` depends on the model and not on the
+    method, so two methods are compared by their ``is_hit[is_included]``.
     """
 
     method: str
@@ -66,42 +70,43 @@ class Pointing:
     accuracy: float
     interval: Interval
     chance: float
-    hits: int
-    counted: int
-    discarded: int
-    ignored: int
-    hit: NDArray[np.bool_]
-    kept: NDArray[np.bool_]
+    n_hits: int
+    n_included: int
+    n_discarded: int
+    n_ignored: int
+    is_hit: NDArray[np.bool_]
+    is_included: NDArray[np.bool_]
 
 
 def hybrid_documents(
     documents: Iterable[Document],
     *,
-    sentences: int = 10,
+    n_sentences: int = 10,
     seed: int = 0,
     skip: Skip = ("headers", "footers", "quotes"),
-    most: int | None = None,
+    max_hybrids: int | None = None,
 ) -> list[Hybrid]:
-    """Sentences of the documents that have a label, pooled, shuffled and put under each other, ``sentences`` each.
+    """Create hybrid documents: shuffle the sentences of labeled documents, and join ``n_sentences`` at a time.
 
-    Sentences are spaCy's (the ``sentencizer`` of a blank English pipeline) without the ranges that ``skip`` and the
-    document itself mark; those without a letter are left out, and white space is made single blanks, so that no skip
-    rule takes a hybrid for a post. What is left over at the end is no hybrid. ``most``: only the first so many.
-    Raises :class:`DataError` where no document has a label or there are too few sentences.
+    Sentences are split by spaCy (the ``sentencizer`` of a blank English pipeline), after the ranges that ``skip`` and
+    the documents mark are removed. Sentences without a letter are left out. White space becomes single spaces, so
+    that a model does not recognize parts of a hybrid document as a mail header or a quote. Remaining sentences at the
+    end are dropped. Only the first ``max_hybrids`` are returned, by default all. Raises :class:`DataError` if no
+    document has a label or there are too few sentences.
     """
-    check_whole("sentences", sentences)
-    check_whole("most", most, none="all")
+    check_whole("n_sentences", n_sentences)
+    check_whole("max_hybrids", max_hybrids, none="all")
     labeled = ((str(document.label), document) for document in documents if document.label is not None)
     pool = list(_labeled_sentences(labeled, skip))
-    if len(pool) < sentences:
+    if len(pool) < n_sentences:
         raise DataError(
-            f"the documents with a label have {len(pool)} sentences in all; a hybrid of sentences={sentences} "
-            "wants as many at least. Bring more documents, or labels for them."
+            f"documents must have at least n_sentences={n_sentences} sentences with a label; got {len(pool)}. Bring "
+            "more labeled documents."
         )
     order = np.random.default_rng(seed).permutation(len(pool)).tolist()
-    starts = range(0, len(pool) - sentences + 1, sentences)[:most]
+    starts = range(0, len(pool) - n_sentences + 1, n_sentences)[:max_hybrids]
     return [
-        _glued(f"hybrid {number}", [pool[k] for k in order[start : start + sentences]])
+        _joined(f"hybrid {number}", [pool[k] for k in order[start : start + n_sentences]])
         for number, start in enumerate(starts, start=1)
     ]
 
@@ -113,55 +118,68 @@ def pointing_game(
     method: str | Method = "lrp",
     rule: str | Rule | Composite | None = None,
     by: Literal["word", "token"] = "word",
-) -> Pointing:
-    """Explain the predicted class of each hybrid, and test whether the most relevant word lies in a sentence of it.
+) -> PointingResult:
+    """Explain the predicted class of each hybrid document; a hit is a most relevant word in a sentence of that class.
 
-    ``by="word"``: the strongest word is the first of :meth:`textlrp.Explanation.top`, its occurrences summed. A hit:
-    the most relevant of these occurrences (of equals the first) is in a sentence of the predicted class.
-    ``by="token"``, as in the paper: the occurrence with the largest relevance (of equals the first) is in one.
-    Raises :class:`DataError` where no hybrid is left to count, :class:`OptionError` for another ``by``.
+    ``by="word"``: relevance is summed over the occurrences of a word, and the word is the first of
+    :meth:`textlrp.Explanation.top`. It is a hit if its most relevant occurrence is in a sentence of the predicted
+    class. ``by="token"``, as in the paper: the single occurrence with the largest relevance counts. Ties go to the
+    first occurrence. Raises :class:`DataError` if no hybrid document can be included, :class:`OptionError` for
+    another ``by``.
     """
     if by not in ("word", "token"):
         raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
     hybrids = list(hybrids)
-    hit, kept, ignored = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
-    shares, settings = [], ("", "")
+    is_hit, is_included, n_ignored = np.zeros(len(hybrids), dtype=bool), np.zeros(len(hybrids), dtype=bool), 0
+    chances, settings = [], ("", "")
     explanations = explain(model, (hybrid.document for hybrid in hybrids), method=method, rule=rule)
     for n, (hybrid, explanation) in enumerate(zip(hybrids, explanations, strict=True)):
         words = read_words(explanation)
         settings = explanation.method, explanation.rule
-        ignored += not len(words.spans)
+        n_ignored += not len(words.spans)
         predicted = explanation.labels[explanation.predicted]
         if len(words.spans) and predicted in hybrid.labels:
             inside = hybrid.labels_at(words.spans[:, 0]) == predicted
             candidates = (
                 np.array(words.forms) == explanation.top(1)[0].word if by == "word" else np.full(len(inside), True)
             )
-            kept[n], hit[n] = True, inside[np.where(candidates, words.relevance[0], -np.inf).argmax()]
-            shares.append(_chance(words.forms, inside) if by == "word" else inside.mean())
-    if ignored == len(hybrids):
-        raise DataError(f"the model reads no word of any of the {len(hybrids)} hybrids, so no word can point.")
-    if not kept.any():
+            is_included[n], is_hit[n] = True, inside[np.where(candidates, words.relevance[0], -np.inf).argmax()]
+            chances.append(_chance(words.forms, inside) if by == "word" else inside.mean())
+    if n_ignored == len(hybrids):
         raise DataError(
-            f"none of the {len(hybrids)} hybrids has a sentence of the class the model predicts for it, so there is "
-            "nothing to point at; bring documents with the labels the model was trained on."
+            f"the model reads no word of any of the {len(hybrids)} hybrid documents. Bring documents with words of "
+            "the model's vocabulary."
         )
-    hits, counted = int(hit.sum()), int(kept.sum())
-    discarded = len(hybrids) - counted - ignored
-    interval, chance = bootstrap_interval(hit[kept]), float(np.mean(shares))
-    return Pointing(*settings, hits / counted, interval, chance, hits, counted, discarded, ignored, hit, kept)
+    if not is_included.any():
+        raise DataError(
+            f"none of the {len(hybrids)} hybrid documents has a sentence of its predicted class. Bring documents "
+            "with the labels that the model was trained on."
+        )
+    n_hits, n_included = int(is_hit.sum()), int(is_included.sum())
+    return PointingResult(
+        *settings,
+        accuracy=n_hits / n_included,
+        interval=bootstrap_interval(is_hit[is_included]),
+        chance=float(np.mean(chances)),
+        n_hits=n_hits,
+        n_included=n_included,
+        n_discarded=len(hybrids) - n_included - n_ignored,
+        n_ignored=n_ignored,
+        is_hit=is_hit,
+        is_included=is_included,
+    )
 
 
 def _chance(forms: Sequence[str], inside: NDArray[np.bool_]) -> float:
-    """The probability of a hit for a distinct word drawn at random, and an occurrence of it drawn at random."""
+    """The probability of a hit for a random distinct word and a random occurrence of it."""
     _, word_of = np.unique(np.array(forms), return_inverse=True)
     return float((np.bincount(word_of, weights=inside) / np.bincount(word_of)).mean())
 
 
 def _labeled_sentences(labeled: Iterable[tuple[str, Document]], skip: Skip) -> Iterator[tuple[str, str]]:
-    """(label, sentence) of each document in turn."""
+    """Yield (label, sentence) for each sentence of each document."""
     marks = make_skip(skip)
-    texts = ((_text_read(document, marks(document.text)), label) for label, document in labeled)
+    texts = ((_without_skipped(document, marks(document.text)), label) for label, document in labeled)
     for parsed, label in sentencizer().pipe(texts, as_tuples=True):
         for sentence in parsed.sents:
             text = " ".join(sentence.text.split())
@@ -169,17 +187,17 @@ def _labeled_sentences(labeled: Iterable[tuple[str, Document]], skip: Skip) -> I
                 yield label, text
 
 
-def _text_read(document: Document, marked: NDArray[np.int32]) -> str:
-    """The text without the skipped ranges; what stood around one does not become one word."""
-    pieces, position = [], 0
+def _without_skipped(document: Document, marked: NDArray[np.int32]) -> str:
+    """The text with a line break in place of each skipped range, so that the words around it stay separate."""
+    parts, position = [], 0
     for start, end in merge_ranges(marked, document.skip).tolist():
-        pieces.append(document.text[position:start])
+        parts.append(document.text[position:start])
         position = end
-    return without_surrogates("\n".join([*pieces, document.text[position:]]))
+    return without_surrogates("\n".join([*parts, document.text[position:]]))
 
 
-def _glued(id: str, parts: Sequence[tuple[str, str]]) -> Hybrid:
-    labels, texts = zip(*parts, strict=True)
+def _joined(id: str, sentences: Sequence[tuple[str, str]]) -> Hybrid:
+    labels, texts = zip(*sentences, strict=True)
     lengths = np.array([len(text) for text in texts])
     starts = np.cumsum(lengths + 1) - (lengths + 1)
     return Hybrid(id, "\n".join(texts), np.column_stack([starts, starts + lengths]).astype(np.int32), labels)

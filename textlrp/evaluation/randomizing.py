@@ -1,4 +1,4 @@
-"""Copies of fitted classifiers with random weights.
+"""Copies of fitted classifiers with shuffled weights, for the model parameter randomization test.
 
 Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3.
 """
@@ -20,33 +20,34 @@ from textlrp.models.options import check_whole
 Fitted = TypeVar("Fitted", bound=TextClassifier)
 
 _NOT_LEARNED = ("idf",)
-"""Numbers counted from the training texts; the others are learned."""
+"""Arrays that are computed from the training texts and not learned; they are not shuffled."""
 
 
-def cascade(model: TextClassifier) -> tuple[str, ...]:
-    """The layers of a fitted classifier from the scores to the words: "output", "convolutions", "embedding"."""
+def cascade_layers(model: TextClassifier) -> tuple[str, ...]:
+    """The layers of a fitted classifier from the output to the input: "output", "convolutions", "embedding"."""
     groups = dict.fromkeys(_weight_group(name) for name in _learned(model))
     return tuple(name for name in ("output", "convolutions", "embedding") if name in groups)
 
 
-def randomized(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted:
-    """A copy of a fitted classifier with the weights of some layers, and their biases, shuffled.
+def randomize_weights(model: Fitted, layers: Sequence[str], *, seed: int = 0) -> Fitted:
+    """Return a copy of a fitted classifier with the weights and biases of some layers shuffled.
 
-    ``layers`` out of :func:`cascade`, or a single convolution such as "conv2". Each array keeps its own numbers, so
-    mean and spread stay; the unknown word keeps its zero vector. The same seed shuffles a layer the same way whatever
-    the other layers are. The model itself is left as it is. Raises :class:`OptionError` for a layer that it has not.
+    ``layers`` are names of :func:`cascade_layers`, or of single convolutions such as "conv2". Shuffling keeps the
+    values of each array, so its mean and variance stay the same; the unknown word keeps its zero vector. A layer is
+    shuffled the same way for the same seed, whichever other layers are shuffled. The model itself does not change.
+    Raises :class:`OptionError` for a layer that the model does not have.
     """
     check_whole("seed", seed + 1)
     learned = _learned(model)
-    known = {*cascade(model), *(name.partition(".")[0] for name in learned)}
+    known = {*cascade_layers(model), *(name.partition(".")[0] for name in learned)}
     for layer in layers:
         if layer not in known:
             raise OptionError(
-                f"this {type(model).__name__} has no layer {layer!r}; it has {', '.join(sorted(known))}."
+                f"layers must be some of {', '.join(sorted(known))} for a {type(model).__name__}; got {layer!r}."
             )
     changed = copy.copy(model)
     for kept in [name for name in vars(model) if name.startswith("_") and name != "_sklearn_output_config"]:
-        delattr(changed, kept)  # whatever an estimator remembers may hang on its weights
+        delattr(changed, kept)  # private attributes are caches, and may depend on the weights
     changed.weights_ = {
         name: _shuffled(name, weight, seed)
         if name in learned and not {_weight_group(name), name.partition(".")[0]}.isdisjoint(layers)
@@ -68,7 +69,7 @@ def _weight_group(name: str) -> str:
 
 def _shuffled(name: str, weight: NDArray[Any], seed: int) -> NDArray[Any]:
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    first = 1 if name == "embedding" else 0
+    first = 1 if name == "embedding" else 0  # row 0 is the zero vector of padding and unknown words
     shuffled = weight.copy()
     shuffled[first:] = random.permutation(weight[first:].reshape(-1)).reshape(weight[first:].shape)
     return shuffled

@@ -1,6 +1,7 @@
-"""Agreement with human rationales: are the most relevant words those that people marked?
+"""Agreement with human rationales: are the most relevant words the words that people marked?
 
-Letters: N documents, S marked ranges, L words, word types or sentences of one document.
+There are two baselines without a model: word position, and term frequency × log ratio. Files of rationales are read
+by :mod:`textlrp.evaluation.rationale_files`. Letter: N documents.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.class_words import read_words, strongest
+from textlrp.class_words import read_words
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.marked_words import (
     By,
-    RankedWords,
+    RankedUnits,
     TextWords,
-    largest_parts,
-    over_words,
-    ranked_parts,
-    summed_parts,
+    agreement_measures,
+    max_by_group,
+    ranked_units,
+    sum_by_group,
     text_words,
+    word_relevance,
 )
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.explainers.explain import explain
@@ -42,16 +44,17 @@ if TYPE_CHECKING:
 
 
 RATIONALE_MEASURES = ("average_precision", "auroc", "pointing", "iou")
-"""What :func:`rationale_agreement` measures; each from 0 to 1, and 1 is full agreement."""
+"""What :func:`rationale_agreement` measures; each is between 0 and 1, and 1 is full agreement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Agreement:
-    """Means over the documents that count, their 95 % bootstrap ``intervals``, and what they are means of.
+    """Mean agreement over the included documents, with 95% bootstrap ``intervals``.
 
-    ``values`` {measure: (counted,)}; ``kept`` (N,) says which documents count: those where some of the words (or
-    sentences) are marked and some are not; ``left_out`` counts the others. ``marked_share`` is the mean share of the
-    marked ones, which the average precision and the pointing hits of random relevance are near.
+    A document is included if some of its words (or sentences) are marked and some are not: ``is_included`` (N,),
+    ``n_documents`` of them; ``n_excluded`` counts the others. ``values`` {measure: (n_documents,)} are the values of
+    the single documents. ``marked_share`` is the mean share of marked words; it is about what random relevance
+    reaches in average precision and pointing.
     """
 
     method: str
@@ -62,10 +65,10 @@ class Agreement:
     iou: float
     intervals: Mapping[str, Interval]
     marked_share: float
-    counted: int
-    left_out: int
+    n_documents: int
+    n_excluded: int
     values: Mapping[str, NDArray[np.float64]]
-    kept: NDArray[np.bool_]
+    is_included: NDArray[np.bool_]
 
 
 def explain_rationales(
@@ -75,17 +78,17 @@ def explain_rationales(
     method: str | Method = "lrp",
     rule: str | Rule | Composite | None = None,
 ) -> Iterator[Explanation]:
-    """An explanation of each rationale's own label, or of the predicted class where it has none.
+    """Explain each text for the label of its rationale, or for the predicted class if the label is missing.
 
-    Raises :class:`DataError` for a label that the model does not know.
+    Raises :class:`DataError` for a label that is not a class of the model.
     """
     classifier = as_classifier(model)
-    known = {str(name): Index(place) for place, name in enumerate(classifier.classes_.tolist())}
+    known = {str(name): Index(position) for position, name in enumerate(classifier.classes_.tolist())}
     for rationale in rationales:
         if rationale.label is not None and rationale.label not in known:
             raise DataError(
-                f"document {rationale.id!r} has the label {rationale.label!r}, which the model does not know; it has "
-                f"{', '.join(known)}. Leave the label out to explain the predicted class."
+                f"document {rationale.id!r}: label must be a class of the model; got {rationale.label!r}. Pass one "
+                f"of {', '.join(known)}, or leave the label out to explain the predicted class."
             )
     targets = [None if rationale.label is None else known[rationale.label] for rationale in rationales]
     documents = [rationale.document for rationale in rationales]
@@ -99,28 +102,34 @@ def rationale_agreement(
     by: By = "token",
     read_only: bool = False,
 ) -> Agreement:
-    """Average precision, AUROC, pointing hits and intersection over union, document by document.
+    """Compute average precision, AUROC, pointing accuracy and intersection over union per document.
 
-    All words of the text count, the same for every model: those that the model did not read, or does not know, have
-    relevance 0. A token's relevance is shared over the words that it overlaps, by characters. With ``read_only=True``
-    only the words that the model read count, so a model with a smaller vocabulary has fewer words to rank.
+    By default all words of the text are ranked, so the words are the same for every model; words that the model
+    ignores have relevance 0. The relevance of a token is distributed over the words it overlaps, by characters. With
+    ``read_only=True`` only the words that the model reads are ranked, so a model with a smaller vocabulary has fewer
+    words to rank.
 
-    ``by="token"`` ranks the occurrences of words; ``by="word"`` distinct words, in lower case, with the relevance of
-    their occurrences summed, marked if one occurrence is; ``by="sentence"`` sentences with the relevance of their
-    words summed. A word is marked if it overlaps a range, a sentence if one of its words is. The row explained is
-    that of the document's label, or of the predicted class. Pointing: the most relevant word is marked.
-    Intersection over union: of the m marked words and the m most relevant; of equals the first.
-    Raises :class:`DataError` where texts differ or no document counts, :class:`TargetError` where the label was not
-    explained, :class:`OptionError` for another ``by``.
-    Source: DeYoung et al. 2020 (arXiv 1911.03429), section 4; the m of people in place of a model's.
+    ``by="token"`` ranks single occurrences. ``by="word"`` ranks distinct lowercase words by the sum of relevance over
+    their occurrences; a word is marked if one of its occurrences is. ``by="sentence"`` ranks sentences by the sum of
+    relevance over their words. A word is marked if it overlaps a marked range, a sentence if one of its words is
+    marked.
+
+    The relevance is that of the rationale's label, or of the predicted class if the label is missing. Pointing is 1
+    if the most relevant word is marked. Intersection over union (IoU) compares the m marked words with the m most
+    relevant words; ties go to the first.
+
+    Raises :class:`DataError` if the texts differ or no document can be included, :class:`TargetError` if the label
+    was not explained, :class:`OptionError` for another ``by``. Source: DeYoung et al. 2020 (arXiv 1911.03429),
+    section 4; here m is the number of words that people marked, and not a number of words that a model chose.
     """
     settings = ["", ""]
 
-    def ranked() -> Iterator[RankedWords]:
+    def ranked() -> Iterator[RankedUnits]:
         for explanation, rationale in zip(explanations, rationales, strict=True):
             if explanation.text != rationale.text:
                 raise DataError(
-                    f"the explanation of {explanation.document_id!r} is of another text than its rationale."
+                    f"explanations must be of the rationales' texts, in the same order; got another text for "
+                    f"{explanation.document_id!r}. Explain the rationales with explain_rationales."
                 )
             settings[:] = explanation.method, explanation.rule
             row = explanation.row(rationale.label)
@@ -130,28 +139,28 @@ def rationale_agreement(
                 relevance = read.relevance[row]
             else:
                 words = text_words(rationale.text)
-                relevance = over_words(words, explanation, row)
-            yield ranked_parts(words, relevance, rationale, by, summed_parts)
+                relevance = word_relevance(words, explanation, row)
+            yield ranked_units(words, relevance, rationale, by, sum_by_group)
 
-    return _agreement(ranked(), settings, by, "the words read" if read_only else "the words")
+    return _agreement(ranked(), settings, by, "the words that the model reads" if read_only else "the words")
 
 
 def position_agreement(
     rationales: Iterable[Rationale], *, first: Literal["late", "early"], by: By = "token"
 ) -> Agreement:
-    """The agreement of a baseline of positions alone: the later (or the earlier) a word, the more relevant it is.
+    """Compute the agreement of a baseline that ranks words by position only.
 
-    A distinct word counts by its last (or first) occurrence, a sentence by its position. Raises as
-    :func:`rationale_agreement` does.
+    ``first="late"`` ranks later words higher, ``first="early"`` earlier words. A distinct word has the position of
+    its last (or first) occurrence. Raises as :func:`rationale_agreement` does.
     """
     if first not in ("late", "early"):
         raise OptionError(f"first must be 'late' or 'early'; got {first!r}.")
 
-    def ranked() -> Iterator[RankedWords]:
+    def ranked() -> Iterator[RankedUnits]:
         for rationale in rationales:
             words = text_words(rationale.text)
             positions = np.arange(len(words.spans), dtype=np.float64)
-            yield ranked_parts(words, positions if first == "late" else -positions, rationale, by, largest_parts)
+            yield ranked_units(words, positions if first == "late" else -positions, rationale, by, max_by_group)
 
     return _agreement(ranked(), [f"{first} words first", ""], by, "the words")
 
@@ -163,13 +172,14 @@ def log_ratio_agreement(
     labels: Sequence[str] | None = None,
     by: By = "token",
 ) -> Agreement:
-    """The agreement of a baseline without a model: term frequency times the log ratio of class frequencies.
+    """Compute the agreement of a baseline without a model: term frequency × log ratio of class frequencies.
 
-    An occurrence of word w has relevance log((n_wc + 1) / (N_c + V)) − log((n_w + 1) / (N + V)), with n_wc the
-    occurrences of w among the N_c words of the labeled ``documents`` of class c, n_w and N those in the other
-    classes, and V distinct words in all. Summed over the occurrences in the text it is tf × log ratio. A document
-    with the text of a rationale is left out of its counts. c is the rationale's label, or that of ``labels`` (N,).
-    Raises :class:`DataError` where a class has no document, and as :func:`rationale_agreement` does.
+    An occurrence of word w has relevance log((n_wc + 1) / (N_c + V)) - log((n_w + 1) / (N + V)), where n_wc is the
+    number of occurrences of w among the N_c words of the labeled ``documents`` of class c, n_w and N are the same
+    counts for the other classes together, and V is the number of distinct words. Summed over the occurrences in a
+    text, this is tf × log ratio. The class c is the rationale's label, or the entry of ``labels`` (N,) if the label
+    is missing. Documents with the same text as a rationale are left out of the counts for it. Raises
+    :class:`DataError` if a class has no document, and as :func:`rationale_agreement` does.
     """
     counts: dict[str, Counter[str]] = {}
     texts: Counter[tuple[str, str]] = Counter()
@@ -177,26 +187,30 @@ def log_ratio_agreement(
         if document.label is not None:
             counts.setdefault(str(document.label), Counter()).update(text_words(document.read_text()).forms)
             texts[document.text, str(document.label)] += 1
-    everything: Counter[str] = sum(counts.values(), Counter())
+    total: Counter[str] = sum(counts.values(), Counter())
 
-    def ranked() -> Iterator[RankedWords]:
+    def ranked() -> Iterator[RankedUnits]:
         for n, rationale in enumerate(rationales):
             label = rationale.label if rationale.label is not None or labels is None else labels[n]
             if label is None or label not in counts:
-                raise DataError(f"the corpus has no document of the class {label!r} of document {rationale.id!r}.")
-            words = text_words(rationale.text)
-            own = Counter(words.forms)
-            copies = {name: texts[rationale.text, name] for name in counts}
-            inside = counts[label].total() - copies[label] * own.total()
-            whole = everything.total() - sum(copies.values()) * own.total()
-            ratios = {}
-            for form, times in own.items():
-                here = counts[label][form] - copies[label] * times
-                elsewhere = everything[form] - sum(copies.values()) * times - here
-                ratios[form] = np.log((here + 1) / (inside + len(everything))) - np.log(
-                    (elsewhere + 1) / (whole - inside + len(everything))
+                raise DataError(
+                    f"documents must contain a document of class {label!r}, the class of rationale {rationale.id!r}; "
+                    "got none. Add one, or leave this baseline out."
                 )
-            yield ranked_parts(words, np.array([ratios[form] for form in words.forms]), rationale, by, summed_parts)
+            words = text_words(rationale.text)
+            in_text = Counter(words.forms)
+            # the corpus may contain the text itself; subtract the words of its copies, by label
+            copies = {name: texts[rationale.text, name] for name in counts}
+            class_total = counts[label].total() - copies[label] * in_text.total()
+            all_total = total.total() - sum(copies.values()) * in_text.total()
+            ratios = {}
+            for form, times in in_text.items():
+                in_class = counts[label][form] - copies[label] * times
+                elsewhere = total[form] - sum(copies.values()) * times - in_class
+                ratios[form] = np.log((in_class + 1) / (class_total + len(total))) - np.log(
+                    (elsewhere + 1) / (all_total - class_total + len(total))
+                )
+            yield ranked_units(words, np.array([ratios[form] for form in words.forms]), rationale, by, sum_by_group)
 
     return _agreement(ranked(), ["tf × log ratio", ""], by, "the words")
 
@@ -204,20 +218,20 @@ def log_ratio_agreement(
 # ---- measures
 
 
-def _agreement(ranked: Iterable[RankedWords], settings: Sequence[str], by: By, words: str) -> Agreement:
+def _agreement(ranked: Iterable[RankedUnits], settings: Sequence[str], by: By, words: str) -> Agreement:
     values: dict[str, list[float]] = {name: [] for name in RATIONALE_MEASURES}
-    kept, shares = [], []
+    included, shares = [], []
     for relevance, marked in ranked:
-        kept.append(bool(marked.any() and not marked.all()))
-        if kept[-1]:
+        included.append(bool(marked.any() and not marked.all()))
+        if included[-1]:
             shares.append(marked.mean())
-            for name, value in zip(RATIONALE_MEASURES, _rationale_measures(relevance, marked), strict=True):
+            for name, value in zip(RATIONALE_MEASURES, agreement_measures(relevance, marked), strict=True):
                 values[name].append(value)
-    if not any(kept):
-        what = "the sentences" if by == "sentence" else words
+    if not any(included):
+        units = "the sentences" if by == "sentence" else words
         raise DataError(
-            f"in none of the {len(kept)} documents are some of {what} marked and some not, so there is nothing to "
-            "measure."
+            f"none of the {len(included)} documents has both marked and unmarked units among {units}. Mark some of "
+            "the words of each text, not all."
         )
     arrays = {name: np.array(column) for name, column in values.items()}
     return Agreement(
@@ -229,22 +243,8 @@ def _agreement(ranked: Iterable[RankedWords], settings: Sequence[str], by: By, w
         iou=float(arrays["iou"].mean()),
         intervals={name: bootstrap_interval(column) for name, column in arrays.items()},
         marked_share=float(np.mean(shares)),
-        counted=sum(kept),
-        left_out=len(kept) - sum(kept),
+        n_documents=sum(included),
+        n_excluded=len(included) - sum(included),
         values=arrays,
-        kept=np.array(kept),
-    )
-
-
-def _rationale_measures(
-    relevance: NDArray[np.float64], marked: NDArray[np.bool_]
-) -> tuple[float, float, float, float]:
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    common = int(marked[strongest(relevance, int(marked.sum()))].sum())
-    return (
-        float(average_precision_score(marked, relevance)),
-        float(roc_auc_score(marked, relevance)),
-        float(marked[strongest(relevance, 1)[0]]),
-        common / (2 * int(marked.sum()) - common),
+        is_included=np.array(included),
     )

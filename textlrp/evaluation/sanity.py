@@ -1,6 +1,10 @@
-"""Does an explanation hang on the model, does another seed's model say the same, and what reached no word?
+"""Sanity check by randomized weights, stability across models, and the shares of the ledger.
 
-Letters: N documents, L words read of one document, K targets.
+:func:`randomization_check` is the model parameter randomization test of Adebayo et al. 2018. :func:`stability`
+compares the explanations of two models or two methods. :func:`ledger_shares` measures how much of the score reaches
+no word.
+
+Letters: N documents, L words of a document that the model reads, K targets.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from numpy.typing import NDArray
 from textlrp.class_words import ReadWords, read_words, strongest
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
-from textlrp.evaluation.randomizing import cascade, randomized
+from textlrp.evaluation.randomizing import cascade_layers, randomize_weights
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
@@ -32,43 +36,43 @@ from textlrp.relevant_words import rank_correlations
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Randomization:
-    """How alike the maps are once ``layer`` and all layers above it have random weights.
+    """Rank correlation of explanations before and after ``layer`` and all layers above it are randomized.
 
-    ``rank_correlation`` is the mean over documents of ``values`` (counted,), with its 95 % bootstrap ``interval``:
-    near 0 for a method that shows what the model has learned. ``left_out`` documents have no rank correlation: fewer
-    than two words read, or all words equal in one of the maps.
+    ``rank_correlation`` is the mean of ``values`` (n_documents,), with its 95% bootstrap ``interval``. It is near 0
+    if the method depends on what the model learned. ``n_excluded`` documents have no rank correlation: the model
+    reads fewer than two words, or all words have the same relevance in one of the explanations.
     """
 
     layer: str
     rank_correlation: float
     interval: Interval
-    counted: int
-    left_out: int
+    n_documents: int
+    n_excluded: int
     values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stability:
-    """How alike two maps of the same documents are: means over the documents with 95 % bootstrap intervals.
+    """Agreement of two explanations of the same documents: means over documents with 95% bootstrap intervals.
 
-    ``rank_correlation`` is over the words read, ``top_overlap`` the share of the ``top`` most relevant in common;
-    ``correlations`` and ``overlaps`` (documents,) are what they are means of. ``left_out``: as in
-    :class:`Randomization`.
+    ``rank_correlation`` is over all words that the model reads; ``top_overlap`` is the share of the ``top_k`` most
+    relevant words that the two have in common. ``correlations`` and ``overlaps`` (n_documents,) are the values of the
+    single documents. ``n_excluded`` is defined as in :class:`Randomization`.
     """
 
     rank_correlation: float
     interval: Interval
     top_overlap: float
     overlap_interval: Interval
-    top: int
-    documents: int
-    left_out: int
+    top_k: int
+    n_documents: int
+    n_excluded: int
     correlations: NDArray[np.float64]
     overlaps: NDArray[np.float64]
 
 
 class LedgerShare(NamedTuple):
-    """What one entry of the ledger takes: |entry| / (sum |relevance| + sum |ledger|), its mean and its largest."""
+    """Mean and maximum of the share of one ledger entry: |entry| / (sum |relevance| + sum |ledger entries|)."""
 
     step: str
     cause: str
@@ -87,84 +91,99 @@ def randomization_check(
     rule: str | Rule | Composite | None = None,
     seed: int = 0,
 ) -> list[Randomization]:
-    """Compare the map of each document's predicted class with that of the same class once layers have random weights.
+    """Compare explanations of the model with those of the same model with randomized weights.
 
-    One result for each layer of :func:`cascade`: the output alone, then the convolutions too, then all.
-    Raises :class:`ModelError` for a model that is not one of textlrp's own, and :class:`DataError` where no document
-    has a rank correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomization.
+    Weights are randomized layer by layer from the output, cumulatively, and each document is explained for the class
+    that the original model predicts. Returns one result per layer of :func:`cascade_layers`. Raises
+    :class:`ModelError` for a model that is not a textlrp classifier, and :class:`DataError` if no document has a rank
+    correlation. Source: Adebayo et al. 2018 (arXiv 1810.03292), section 3: cascading randomization.
     """
     if not isinstance(model, TextClassifier):
-        raise ModelError(f"model must be one of textlrp's own, whose layers are known; got a {type(model).__name__}.")
+        raise ModelError(
+            f"model must be a textlrp classifier, whose layers are known; got a {type(model).__name__}. Pass a model "
+            "trained or loaded by textlrp."
+        )
     documents = list(documents)
     originals = list(explain(model, documents, method=method, rule=rule))
     targets = [Index(explanation.predicted) for explanation in originals]
-    layers, found = cascade(model), []
+    layers, found = cascade_layers(model), []
     for depth, layer in enumerate(layers, start=1):
-        other = randomized(model, layers[:depth], seed=seed)
+        other = randomize_weights(model, layers[:depth], seed=seed)
         changed = explain(other, documents, targets=targets, method=method, rule=rule)
         pairs = zip(originals, changed, strict=True)
         values = np.array(
             [rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs]
         ).reshape(-1)
-        counted = _defined(values)
-        mean, interval = float(counted.mean()), bootstrap_interval(counted)
-        found.append(Randomization(layer, mean, interval, len(counted), len(values) - len(counted), counted))
+        defined = _defined(values)
+        mean, interval = float(defined.mean()), bootstrap_interval(defined)
+        found.append(Randomization(layer, mean, interval, len(defined), len(values) - len(defined), defined))
     return found
 
 
-# ---- two maps
+# ---- two explanations
 
 
 def stability(
-    explanations_a: Iterable[Explanation], explanations_b: Iterable[Explanation], *, top: int = 10
+    explanations_a: Iterable[Explanation], explanations_b: Iterable[Explanation], *, top_k: int = 10
 ) -> Stability:
-    """Compare two streams of explanations of the same documents and targets: models of two seeds, or two methods.
+    """Compare explanations of the same documents and targets, for example by models of two seeds or by two methods.
 
-    A document's values are means over its K targets. Raises :class:`DataError` where documents, words read or targets
-    differ, or no document has a rank correlation.
+    The values of a document are means over its K targets. Raises :class:`DataError` if the documents, the words that
+    the models read or the targets differ, or if no document has a rank correlation.
     """
-    check_whole("top", top)
+    check_whole("top_k", top_k)
     correlations, overlaps = [], []
     for number, (a, b) in enumerate(zip_longest(explanations_a, explanations_b), start=1):
         words = _same_words(a, b, number)
         values = rank_correlations(words[0].relevance, words[1].relevance)
-        correlations.append(float(values.mean()))  # nan where one is
-        overlaps.append(float(np.mean(_overlaps(*words, top))))
+        correlations.append(float(values.mean()))  # nan if the correlation of one target is undefined
+        overlaps.append(float(np.mean(_overlaps(*words, top_k))))
     defined = np.isfinite(correlations)
-    counted = _defined(np.array(correlations))
-    shared = np.array(overlaps)[defined]
+    defined_correlations = _defined(np.array(correlations))
+    defined_overlaps = np.array(overlaps)[defined]
     return Stability(
-        rank_correlation=float(counted.mean()),
-        interval=bootstrap_interval(counted),
-        top_overlap=float(shared.mean()),
-        overlap_interval=bootstrap_interval(shared),
-        top=top,
-        documents=len(counted),
-        left_out=len(correlations) - len(counted),
-        correlations=counted,
-        overlaps=shared,
+        rank_correlation=float(defined_correlations.mean()),
+        interval=bootstrap_interval(defined_correlations),
+        top_overlap=float(defined_overlaps.mean()),
+        overlap_interval=bootstrap_interval(defined_overlaps),
+        top_k=top_k,
+        n_documents=len(defined_correlations),
+        n_excluded=len(correlations) - len(defined_correlations),
+        correlations=defined_correlations,
+        overlaps=defined_overlaps,
     )
 
 
 def _same_words(a: Explanation | None, b: Explanation | None, number: int) -> tuple[ReadWords, ReadWords]:
     if a is None or b is None:
-        raise DataError(f"one of the two streams ends before explanation {number}; the same documents are wanted.")
+        name, number_of = ("explanations_a" if a is None else "explanations_b"), number - 1
+        raise DataError(
+            f"{name} must be of the same documents as the other; it ends after {number_of}. Explain the same "
+            "documents with both."
+        )
     if a.text != b.text:
-        raise DataError(f"explanation {number} is of {a.document_id!r} here and of another text there.")
+        raise DataError(
+            f"explanations must be of the same documents in the same order; number {number} is of {a.document_id!r} "
+            "in explanations_a and of another text in explanations_b."
+        )
     if a.target_names != b.target_names:
-        names = (" and ".join(each.target_names) for each in (a, b))
-        raise DataError(f"{a.document_id!r} was explained for {' here and for '.join(names)} there; pass targets=.")
+        first, second = (" and ".join(each.target_names) for each in (a, b))
+        raise DataError(
+            f"explanations must have the same targets; {a.document_id!r} is explained for {first} in explanations_a "
+            f"and for {second} in explanations_b. Pass targets= to explain."
+        )
     words = read_words(a), read_words(b)
     if not np.array_equal(words[0].spans, words[1].spans):
         raise DataError(
-            f"the two models do not read the same words of {a.document_id!r}; their maps cannot be compared."
+            f"the two models do not read the same words of {a.document_id!r}, so their explanations cannot be "
+            "compared. Compare models with the same vocabulary."
         )
     return words
 
 
-def _overlaps(a: ReadWords, b: ReadWords, top: int) -> list[float]:
+def _overlaps(a: ReadWords, b: ReadWords, top_k: int) -> list[float]:
     return [
-        len({*strongest(x, top).tolist()} & {*strongest(y, top).tolist()}) / max(1, min(top, len(x)))
+        len({*strongest(x, top_k).tolist()} & {*strongest(y, top_k).tolist()}) / max(1, min(top_k, len(x)))
         for x, y in zip(a.relevance, b.relevance, strict=True)
     ]
 
@@ -172,7 +191,10 @@ def _overlaps(a: ReadWords, b: ReadWords, top: int) -> list[float]:
 def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     defined = values[np.isfinite(values)]
     if not len(defined):
-        raise DataError(f"none of the {len(values)} documents has two words read and a map that tells them apart.")
+        raise DataError(
+            f"none of the {len(values)} documents has a rank correlation: it takes two words that the model reads, "
+            "with different relevance. Pass longer documents."
+        )
     return defined
 
 
@@ -180,9 +202,9 @@ def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def ledger_shares(explanations: Iterable[Explanation]) -> list[LedgerShare]:
-    """What each entry (step, cause) of the ledger takes of a map, over all documents and targets, largest mean first.
+    """Compute the share of each ledger entry (step, cause) over all documents and targets, largest mean first.
 
-    An entry that a document does not have is 0 there. Raises :class:`DataError` where no explanation comes.
+    An entry that a document does not have counts as 0. Raises :class:`DataError` if there are no explanations.
     """
     sums: dict[tuple[str, str], float] = {}
     largest: dict[tuple[str, str], float] = {}
@@ -196,6 +218,6 @@ def ledger_shares(explanations: Iterable[Explanation]) -> list[LedgerShare]:
             sums[key] = sums.get(key, 0.0) + float(shares.sum())
             largest[key] = max(largest.get(key, 0.0), float(shares.max(initial=0)))
     if not rows:
-        raise DataError("no explanation came; the shares of the ledger want one at least.")
+        raise DataError("explanations must contain at least 1 explanation; got none. Pass documents to explain.")
     found = [LedgerShare(*key, total / rows, largest[key]) for key, total in sums.items()]
     return sorted(found, key=lambda share: (-share.mean_share, share.step, share.cause))

@@ -1,1 +1,1 @@
-"""A whole evaluation: its plan, its stages, its results and its page."""
+"""Run a whole evaluation: the plan, the measures, the stages kept on disk, and the results."""

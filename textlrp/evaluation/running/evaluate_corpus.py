@@ -1,6 +1,6 @@
-"""Measure a model's explanations on a labeled corpus: plain data first, then a page.
+"""Evaluate a model's explanations on a labeled corpus, and write ``results.json`` and a page.
 
-Every stage is kept in a folder beside the results, so that an interrupted run goes on where it was.
+Finished stages are kept in a folder next to the results, so an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import DataError, ModelError, StoppedError
-from textlrp.evaluation.measured_corpus import no_corpus, read_corpus
+from textlrp.evaluation.measured_corpus import empty_corpus, score_corpus
 from textlrp.evaluation.rationale_files import read_marked
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measured import methods
-from textlrp.evaluation.running.measures import MEASURES, measure_of
-from textlrp.evaluation.running.plan import RATIONALES_ALONE, Evaluation, alone, usual_methods
-from textlrp.evaluation.running.run_state import EvaluationRun
+from textlrp.evaluation.running.measures import MEASURES, TITLES, measure_of
+from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_methods, without_corpus
+from textlrp.evaluation.running.run_state import EvaluationRun, sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
@@ -38,52 +38,59 @@ def evaluate(
     documents: Iterable[Document] | None,
     folder: str | Path,
     *,
-    plan: Evaluation | None = None,
+    plan: EvaluationPlan | None = None,
     model_name: str = "",
     corpus_name: str = "",
     log: Log = silent,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
+    """Evaluate a model's explanations; write ``results.json`` and ``index.html`` into ``folder``; return the results.
 
-    Where only rationales are measured, ``documents`` may be None or without labels: those with labels serve the
-    model-free baseline. The folder is made; stages that are done are kept in its ``stages`` and not done again.
-    Raises :class:`DataError` where documents have no labels or the model knows none of them, or where ``folder``
-    holds anything but an evaluation (with ``force`` it is moved to a backup name), :class:`OptionError` where
-    documents are None and a measure needs them, :class:`StoppedError` on Ctrl-C, and as the methods do.
+    ``documents`` must have labels. If only agreement with rationales is measured, they may be None or have no labels;
+    labeled ones are then used for the baseline tf × log ratio. ``plan`` is what to measure, by default everything
+    with :func:`default_methods`. ``model_name`` and ``corpus_name`` are shown on the page. ``log`` is called with a
+    line for each measure. ``folder`` is created if needed. Finished stages are kept in its subfolder ``stages`` and
+    are not computed again.
+
+    Raises :class:`DataError` if documents have no labels, if no label is a class of the model, or if ``folder``
+    contains anything other than an evaluation (with ``force``, such a folder is moved to a backup name instead);
+    :class:`OptionError` if documents are None and a measure needs them; :class:`StoppedError` on Ctrl-C; and the
+    errors of the methods.
     """
     check_wrapped(model)
-    plan = plan or Evaluation(usual_methods(model))
+    plan = plan or EvaluationPlan(default_methods(model))
     check_evaluation(folder, inputs=inputs_of(None, files=[plan.rationales]), force=force)
     if documents is None:
-        plan = alone(plan)
+        plan = without_corpus(plan)
     documents = list(documents or ())
-    for spec in (*plan.methods, *plan.slow):
-        spec.settings(model)
+    for spec in (*plan.methods, *plan.slow_methods):
+        spec.settings(model)  # raises for a method or rule that this model does not support
     if plan.rationales is not None:
-        read_marked(plan.rationales)  # a wrong file is refused before anything is measured
-    measured = plan.measures != RATIONALES_ALONE
-    corpus = read_corpus(model, documents) if measured else no_corpus(model)
+        read_marked(plan.rationales)  # raises for an invalid file before anything is measured
+    needs_corpus = plan.measures != RATIONALES_ONLY
+    corpus = score_corpus(model, documents) if needs_corpus else empty_corpus(model)
     target = opened_folder(folder, EVALUATION, EVALUATION_FILES, force=force, parents=True)
-    stages = Stages(target / "stages", _circumstances(model, documents, plan))
+    stages = Stages(target / "stages", _stage_key(model, documents, plan))
     results: dict[str, Any] = {
         "version": __version__,
         "model": model.fingerprint_,
         "model_name": model_name or type(model).__name__,
         "kind": type(model).__name__,
         "corpus": corpus_name,
-        "documents": len(corpus) if measured else None,
+        "documents": len(corpus) if needs_corpus else None,
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
         "accuracy": float((corpus.predicted == corpus.true_label)[corpus.true_label >= 0].mean())
-        if measured
+        if needs_corpus
         else None,
     }
     try:
         results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log))
     except KeyboardInterrupt:
-        raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
+        raise StoppedError(
+            f"stopped. Finished stages are kept in {target}; run the same command to continue."
+        ) from None
     with atomic_file(target / "results.json", _RESULTS, force=force) as beside:
         beside.write_text(json_text(results), encoding="utf-8")
     write_evaluation(results, target / "index.html", force=force)
@@ -91,21 +98,22 @@ def evaluate(
 
 
 def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
-    """Every measure that the plan asks for; one that cannot be taken is said in the notes."""
-    if run.plan.measures != RATIONALES_ALONE:
-        run.look_at_the_corpus()
+    """Compute every measure of the plan; a measure that cannot be computed adds a note with the reason."""
+    if run.plan.measures != RATIONALES_ONLY:
+        run.note_corpus_limits()
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.measures is None or name in run.plan.measures:
-            run.log(f"measuring {name} ...")
+            run.log(f"measuring {TITLES[name]} ...")
             try:
                 found[name] = measure_of(name)(run)
             except (DataError, ModelError) as reason:
-                run.notes.append(f"{name} was not measured: {reason}")
+                run.notes.append(f"{TITLES[name].capitalize()}: not measured. {sentence(reason)}")
     return found | {"methods": methods(run), "notes": run.notes}
 
 
-def _circumstances(model: Classifier, documents: Sequence[Document], plan: Evaluation) -> dict[str, Any]:
+def _stage_key(model: Classifier, documents: Sequence[Document], plan: EvaluationPlan) -> dict[str, Any]:
+    """What the results of a stage depend on; stages with another key are not used."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(repr((document.id, document.label, document.skip.tolist(), document.text)).encode())
@@ -113,7 +121,14 @@ def _circumstances(model: Classifier, documents: Sequence[Document], plan: Evalu
         "version": __version__,
         "model": model.fingerprint_,
         "corpus": digest.hexdigest(),
-        "options": [plan.sample, plan.steps, plan.min_words, plan.draws, plan.smaller, plan.seed],
+        "options": [
+            plan.n_slow_documents,
+            plan.steps,
+            plan.min_words,
+            plan.n_random_orders,
+            plan.max_documents,
+            plan.seed,
+        ],
     }
 
 
@@ -121,7 +136,7 @@ EVALUATION_FILES = ("index.html", "results.json", "stages")
 
 
 def _is_unmarked_evaluation(folder: Path) -> bool:
-    """Whether a folder is an evaluation of version 0.1.0, done or stopped, which has no marker."""
+    """Whether a folder without a marker file is an evaluation by version 0.1.0, finished or interrupted."""
     names = {each.name for each in folder.iterdir()}
     stages = list((folder / "stages").iterdir())
     return names <= {*EVALUATION_FILES} and all(re.fullmatch("[0-9a-f]{12}", each.name) for each in stages)
@@ -131,7 +146,7 @@ EVALUATION = FolderKind("an evaluation", replaced=False, names=EVALUATION_FILES,
 
 
 def check_evaluation(folder: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
-    """Raise :class:`DataError` if an evaluation cannot be written here; see :func:`check_folder`."""
+    """Raise :class:`DataError` if an evaluation cannot be written to ``folder``; see :func:`check_folder`."""
     target = check_folder(folder, EVALUATION, inputs=inputs, force=force, parents=True)
     for name, kind in (("index.html", PAGE), ("results.json", _RESULTS)):
         if not force and target.is_dir():

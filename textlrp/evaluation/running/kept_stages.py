@@ -1,4 +1,4 @@
-"""Stages of a long run, each kept on disk when it is done, so that an interrupted run goes on where it was."""
+"""Keep the finished stages of a long run on disk, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Stages:
-    """A folder of finished stages, for one set of circumstances: what was measured under others is not taken.
+    """A folder of finished stages for one model, corpus and set of options.
 
-    ``circumstances`` are plain JSON data: the model's fingerprint, a digest of the corpus, the options.
+    ``key`` is JSON data that the results depend on: the model's fingerprint, a digest of the corpus, the options.
+    Stages that were computed with another key are in another subfolder and are not used.
     """
 
-    def __init__(self, folder: Path, circumstances: Mapping[str, Any]) -> None:
-        digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()[:12]
+    def __init__(self, folder: Path, key: Mapping[str, Any]) -> None:
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
         self.folder = folder / digest
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def arrays(self, name: str, make: Callable[[], Arrays]) -> Arrays:
-        """The arrays of a stage: read where it was done before, else made and written."""
+        """The arrays of a stage: read from disk if they exist, otherwise computed by ``make`` and written."""
         path = self.folder / f"{_file_name(name)}.npz"
         if not path.exists():
             made = make()
@@ -38,7 +39,7 @@ class Stages:
             return {key: stored[key] for key in stored.files}
 
     def plain(self, name: str, make: Callable[[], Any]) -> Any:
-        """The plain data of a stage, as JSON gives it back."""
+        """The JSON data of a stage: read from disk if it exists, otherwise computed by ``make`` and written."""
         path = self.folder / f"{_file_name(name)}.json"
         if not path.exists():
             made = json.dumps(make())
@@ -48,6 +49,6 @@ class Stages:
 
 
 def _file_name(name: str) -> str:
-    """Readable, and different for different names."""
+    """A readable file name for a stage; the hash keeps similar names distinct."""
     readable = "".join(c if c.isalnum() else "-" for c in name)[:60]
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

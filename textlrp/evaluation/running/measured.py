@@ -1,4 +1,4 @@
-"""The stages of an evaluation that are not about deleting words, each as plain data for ``results.json``."""
+"""The measures of an evaluation other than word deletion and document vectors, as plain data for ``results.json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textlrp.evaluation.intervals import paired_difference
 from textlrp.evaluation.marked_words import LEVELS, By
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.pointing import hybrid_documents, pointing_game
-from textlrp.evaluation.rationale_files import read_marked, skipped_text
+from textlrp.evaluation.rationale_files import read_marked, skipped_rows_text
 from textlrp.evaluation.rationales import (
     RATIONALE_MEASURES,
     Agreement,
@@ -21,7 +21,7 @@ from textlrp.evaluation.rationales import (
     rationale_agreement,
 )
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.evaluation.running.run_state import EvaluationRun, progress, sentence
 from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
@@ -29,40 +29,42 @@ from textlrp.models.cnn import has_winning_windows
 
 
 def pointing(run: EvaluationRun) -> dict[str, Any]:
-    """The hybrid-document pointing game."""
-    hybrids = hybrid_documents(run.documents, seed=run.plan.seed, most=run.plan.hybrids)
+    """The pointing game on hybrid documents."""
+    hybrids = hybrid_documents(run.documents, seed=run.plan.seed, max_hybrids=run.plan.max_hybrids)
     rows = []
     for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
         settings = spec.settings(run.model)
 
         def make(spec: MethodSpec = spec) -> dict[str, Any]:
-            run.log(f"  {spec.title}: {len(hybrids):,} hybrids")
+            run.log(f"  {spec.title}: {len(hybrids):,} hybrid documents")
             found = pointing_game(run.model, hybrids, method=spec.method, rule=spec.rule)
             return {
                 "method": spec.title,
                 "accuracy": found.accuracy,
                 "interval": list(found.interval),
-                "hits": found.hits,
-                "counted": found.counted,
-                "discarded": found.discarded,
+                "hits": found.n_hits,
+                "counted": found.n_included,
+                "discarded": found.n_discarded,
             }
 
-        rows.append(run.stages.plain(f"pointing by word {settings.name} {settings.printed} {run.plan.hybrids}", make))
+        rows.append(
+            run.stages.plain(f"pointing by word {settings.name} {settings.printed} {run.plan.max_hybrids}", make)
+        )
     return {"hybrids": len(hybrids), "discarded": rows[0]["discarded"], "sentences": 10, "rows": rows}
 
 
 def rationales(run: EvaluationRun) -> dict[str, Any] | None:
-    """Agreement with words that people marked, where they were given: by words, tokens and sentences."""
+    """Agreement with human rationales by words, tokens and sentences; None if the plan has no file of rationales."""
     if run.plan.rationales is None:
         return None
     rationales, skipped = read_marked(run.plan.rationales)
     if skipped:
-        run.notes.append(skipped_text(run.plan.rationales, len(rationales), skipped))
-    maps = {}
+        run.notes.append(skipped_rows_text(run.plan.rationales, len(rationales), skipped))
+    explanations = {}
     for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
         run.log(f"  {spec.title}: {len(rationales):,} texts")
-        maps[spec.title] = list(explain_rationales(run.model, rationales, method=spec.method, rule=spec.rule))
-    labels = [why.labels[why.predicted] for why in next(iter(maps.values()))]
+        explanations[spec.title] = list(explain_rationales(run.model, rationales, method=spec.method, rule=spec.rule))
+    labels = [why.labels[why.predicted] for why in next(iter(explanations.values()))]
     baselines: dict[str, Callable[[By], Agreement]] = {
         "late words first": lambda by: position_agreement(rationales, first="late", by=by),
         "early words first": lambda by: position_agreement(rationales, first="early", by=by),
@@ -71,52 +73,54 @@ def rationales(run: EvaluationRun) -> dict[str, Any] | None:
     levels = []
     for by in LEVELS:
         try:
-            found = {title: rationale_agreement(whys, rationales, by=by) for title, whys in maps.items()}
+            found = {title: rationale_agreement(whys, rationales, by=by) for title, whys in explanations.items()}
         except DataError as reason:
-            run.notes.append(f"agreement with people by {by} was not measured: {reason}")
+            run.notes.append(f"Agreement with human rationales by {by}: not measured. {sentence(reason)}")
             continue
         for title, measured in baselines.items():
             try:
                 found[title] = measured(by)
             except DataError as reason:
-                if note := f"{title} was not measured: {reason}" * (by == LEVELS[0]):
-                    run.notes.append(note)
+                if by == LEVELS[0]:  # the reason is the same for every level
+                    run.notes.append(f"Baseline {title}: not measured. {sentence(reason)}")
         levels.append(_level(found, by, run.plan.seed))
     if not levels:
-        raise DataError("in none of the documents are some of the words marked and some not.")
+        raise DataError(
+            "no document has both marked and unmarked words. Mark some of the words of each text, not all."
+        )
     return {"texts": len(rationales), "skipped": len(skipped), "levels": levels}
 
 
 def _level(found: Mapping[str, Agreement], by: By, seed: int) -> dict[str, Any]:
-    """One way to count: a row for each method, the first of which the others are compared with."""
+    """One level (word, token or sentence): a row per method, each compared with the first method."""
     reference, first = next(iter(found.items()))
     rows = []
-    for title, own in found.items():
-        row = {"method": title, "intervals": {name: list(own.intervals[name]) for name in RATIONALE_MEASURES}}
-        row |= {name: getattr(own, name) for name in RATIONALE_MEASURES}
+    for title, agreement in found.items():
+        row = {"method": title, "intervals": {name: list(agreement.intervals[name]) for name in RATIONALE_MEASURES}}
+        row |= {name: getattr(agreement, name) for name in RATIONALE_MEASURES}
         if title != reference:
             row["differences"] = {
-                name: paired_difference(own.values[name], first.values[name], seed=seed).results("higher")
+                name: paired_difference(agreement.values[name], first.values[name], seed=seed).results("higher")
                 for name in RATIONALE_MEASURES
             }
         rows.append(row)
     return {
         "by": by,
         "against": reference,
-        "documents": first.counted,
-        "left_out": first.left_out,
+        "documents": first.n_documents,
+        "left_out": first.n_excluded,
         "marked_share": first.marked_share,
         "rows": rows,
     }
 
 
 def words(run: EvaluationRun) -> list[dict[str, Any]]:
-    """The words and phrases of each class, by the reference method."""
+    """The most relevant words and phrases (n-grams) of each class, by the reference method."""
     spec = run.plan.methods[0]
 
     def make() -> list[dict[str, Any]]:
         phrases = 10 if has_winning_windows(run.model) else 0
-        with progress("words of the classes", len(run.documents)) as done:
+        with progress("most relevant words of each class", len(run.documents)) as done:
             whys = explain(run.model, iter(run.documents), method=spec.method, rule=spec.rule, phrases=phrases)
             found = class_words(_counted(whys, done))
         return [
@@ -134,53 +138,53 @@ def words(run: EvaluationRun) -> list[dict[str, Any]]:
 
 
 def _word_counts(word: ClassWord) -> dict[str, Any]:
-    """What the results keep of a word, which is nothing of the text around it."""
+    """The fields of a word that results keep; the text around the word is not among them."""
     return {name: getattr(word, name) for name in ("relevance", "documents", "in_training", "examples")}
 
 
 def sanity(run: EvaluationRun) -> dict[str, Any]:
-    """Maps of the model against maps of the same model with random weights."""
-    documents, spec = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    """The model parameter randomization test of the reference method."""
+    documents, spec = run.sample(min(100, run.plan.max_documents)), run.plan.methods[0]
     found = randomization_check(run.model, documents, method=spec.method, rule=spec.rule, seed=run.plan.seed)
     rows = [
         {"layer": each.layer, "rank_correlation": each.rank_correlation, "interval": list(each.interval)}
         for each in found
     ]
-    return {"documents": found[0].counted, "rows": rows}
+    return {"documents": found[0].n_documents, "rows": rows}
 
 
 def stability_across_models(run: EvaluationRun) -> list[dict[str, Any]] | None:
-    """Maps of the model against those of the other models."""
-    documents, spec = run.some(min(100, run.plan.smaller)), run.plan.methods[0]
+    """Agreement of the model's explanations with those of the other models; None if the plan has no other models."""
+    documents, spec = run.sample(min(100, run.plan.max_documents)), run.plan.methods[0]
     rows = []
-    for name, other in run.plan.others.items():
-        own = list(explain(run.model, documents, method=spec.method, rule=spec.rule))
-        targets = [run.model.classes_.tolist()[why.predicted] for why in own]
+    for name, other in run.plan.other_models.items():
+        ours = list(explain(run.model, documents, method=spec.method, rule=spec.rule))
+        targets = [run.model.classes_.tolist()[why.predicted] for why in ours]
         others = explain(other, documents, targets=targets, method=spec.method, rule=spec.rule)
-        found = stability(own, others)
+        found = stability(ours, others)
         rows.append(
             {
                 "model": name,
                 "rank_correlation": found.rank_correlation,
                 "interval": list(found.interval),
                 "top_overlap": found.top_overlap,
-                "documents": found.documents,
+                "documents": found.n_documents,
             }
         )
     return rows or None
 
 
 def ledger(run: EvaluationRun) -> list[dict[str, Any]]:
-    """What the steps absorb of the score, by the reference method."""
+    """The share of the score that each step absorbs, by the reference method."""
     spec = run.plan.methods[0]
-    whys = explain(run.model, run.some(run.plan.smaller), method=spec.method, rule=spec.rule)
+    whys = explain(run.model, run.sample(run.plan.max_documents), method=spec.method, rule=spec.rule)
     return [each._asdict() for each in ledger_shares(whys)]
 
 
 def methods(run: EvaluationRun) -> list[dict[str, Any]]:
-    """What was compared, and its time per document."""
+    """The methods that were compared, and their time per document."""
     rows = []
-    for spec in (*run.plan.methods, *run.plan.slow):
+    for spec in (*run.plan.methods, *run.plan.slow_methods):
         settings = spec.settings(run.model)
         rows.append(
             {

@@ -1,4 +1,4 @@
-"""The measures that take words away: curves of word deletion, comprehensiveness and sufficiency.
+"""The measures "deletion" and "eraser" of an evaluation: deletion curves, comprehensiveness and sufficiency.
 
 Letters: N documents, M documents of a protocol, S steps.
 """
@@ -13,9 +13,9 @@ import numpy as np
 
 from textlrp.arrays import Array
 from textlrp.evaluation.deletion import (
-    PROTOCOLS,
+    DELETION_PROTOCOLS,
     Protocol,
-    documents_of,
+    protocol_documents,
     protocol_results,
     still_correct,
 )
@@ -26,88 +26,91 @@ from textlrp.evaluation.running.run_state import EvaluationRun, progress
 
 
 class DocumentGroup(NamedTuple):
-    """Some of the documents (N,), or all, under the name that stages give them."""
+    """Documents that a protocol is measured on: a ``mask`` (N,), or None for all, and a name for the stages."""
 
     name: str
-    documents: Array | None
+    mask: Array | None
 
-    def of(self, relevances: Sequence[Any]) -> Sequence[Any]:
-        """Those of its documents, None for the others."""
-        if self.documents is None:
+    def select(self, relevances: Sequence[Any]) -> Sequence[Any]:
+        """The relevances of the documents of the group, None for the others."""
+        if self.mask is None:
             return relevances
-        return [each if there else None for each, there in zip(relevances, self.documents, strict=True)]
+        return [each if there else None for each, there in zip(relevances, self.mask, strict=True)]
 
 
 def deletion(run: EvaluationRun) -> dict[str, Any]:
-    """Curves and differences: the paper's protocols on all documents, others on a part of them.
+    """Deletion and insertion curves with their paired differences.
 
-    Slow methods are measured on the sample, beside the others there.
+    The protocols of Arras et al. 2017 use all documents, the other protocols at most ``max_documents``. With slow
+    methods, the protocols are repeated for all methods on the sample.
     """
-    part = DocumentGroup("part", run.some_rows(run.plan.smaller))
+    subset = DocumentGroup("subset", run.sample_mask(run.plan.max_documents))
     found = []
     for protocol in run.plan.protocols:
-        where = DocumentGroup("all", None) if protocol in PROTOCOLS else part
-        found.append(_protocol(run, protocol, run.plan.methods, where))
-    if run.plan.slow:
-        every = (*run.plan.methods, *run.plan.slow)
-        for protocol in PROTOCOLS:
-            measured = _protocol(run, protocol, every, DocumentGroup("sample", run.sampled))
-            found.append(measured | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (a sample)"})
+        group = DocumentGroup("all", None) if protocol in DELETION_PROTOCOLS else subset
+        found.append(_protocol(run, protocol, run.plan.methods, group))
+    if run.plan.slow_methods:
+        all_methods = (*run.plan.methods, *run.plan.slow_methods)
+        for protocol in DELETION_PROTOCOLS:
+            measured = _protocol(run, protocol, all_methods, DocumentGroup("sample", run.sampled))
+            found.append(measured | {"name": f"sample-{protocol.name}", "title": f"{protocol.title} (sample)"})
         run.notes.append(
-            f"{' and '.join(spec.title for spec in run.plan.slow)} were measured on {int(run.sampled.sum())} "
-            f"documents drawn with seed {run.plan.seed}, the other methods there on the same ones."
+            f"{' and '.join(spec.title for spec in run.plan.slow_methods)} were measured on a sample of "
+            f"{int(run.sampled.sum())} documents, drawn with seed {run.plan.seed}. The tables of the sample compare "
+            "all methods on the same documents."
         )
     return {"steps": run.plan.steps, "min_words": run.plan.min_words, "protocols": found}
 
 
 def _protocol(
-    run: EvaluationRun, protocol: Protocol, methods: Sequence[MethodSpec], part: DocumentGroup
+    run: EvaluationRun, protocol: Protocol, methods: Sequence[MethodSpec], group: DocumentGroup
 ) -> dict[str, Any]:
-    rights = {spec.title: _still_right(run, protocol, spec, part, reverse=False) for spec in methods}
+    correct = {spec.title: _method_correct(run, protocol, spec, group, reverse=False) for spec in methods}
     reference = methods[0]
-    rights[f"{reference.title}, reversed"] = _still_right(run, protocol, reference, part, reverse=True)
-    rights[RANDOM] = _random(run, protocol, part)
-    return protocol_results(protocol, rights, reference=reference.title, seed=run.plan.seed)
+    correct[f"{reference.title}, reversed"] = _method_correct(run, protocol, reference, group, reverse=True)
+    correct[RANDOM] = _random_correct(run, protocol, group)
+    return protocol_results(protocol, correct, reference=reference.title, seed=run.plan.seed)
 
 
-def _still_right(
-    run: EvaluationRun, protocol: Protocol, spec: MethodSpec, part: DocumentGroup, *, reverse: bool
+def _method_correct(
+    run: EvaluationRun, protocol: Protocol, spec: MethodSpec, group: DocumentGroup, *, reverse: bool
 ) -> Array:
+    """(M, S + 1) whether predictions are correct, as a kept stage; see :func:`still_correct`."""
     settings = spec.settings(run.model)
-    slow = spec in run.plan.slow
+    slow = spec in run.plan.slow_methods
 
     def make() -> Mapping[str, Array]:
         predicted, true_label = run.relevances(spec, sampled=slow)
-        relevances = part.of(true_label if protocol.target == "true_label" else predicted)
-        return {"right": _still_correct(run, protocol, relevances, spec.title, reverse=reverse)}
+        relevances = group.select(true_label if protocol.target == "true_label" else predicted)
+        return {"correct": _still_correct(run, protocol, relevances, spec.title, reverse=reverse)}
 
     order = "reversed" if reverse else "in order"
-    key = f"deletion {protocol.name} {protocol.change} {part.name} {order} {settings.name} {settings.printed}"
-    right = run.stages.arrays(key, make)["right"]
+    key = f"deletion {protocol.name} {protocol.change} {group.name} {order} {settings.name} {settings.printed}"
+    correct = run.stages.arrays(key, make)["correct"]
     if spec.title not in run.seconds:
-        run.relevances(spec, sampled=slow)  # for its time alone: it is there already
-    return right
+        run.relevances(spec, sampled=slow)  # reads the time of the method from the kept stage
+    return correct
 
 
-def _random(run: EvaluationRun, protocol: Protocol, part: DocumentGroup) -> Array:
-    """(M, S + 1) the mean over random orders."""
+def _random_correct(run: EvaluationRun, protocol: Protocol, group: DocumentGroup) -> Array:
+    """(M, S + 1) share of random orders for which the prediction is correct."""
 
     def make() -> Mapping[str, Array]:
         total: Any = 0.0
-        for draw in range(run.plan.draws):
+        for draw in range(run.plan.n_random_orders):
             noise = np.random.default_rng((run.plan.seed, draw))
-            drawn = part.of([noise.uniform(size=length) for length in run.corpus.lengths.tolist()])
+            drawn = group.select([noise.uniform(size=length) for length in run.corpus.lengths.tolist()])
             total = total + _still_correct(run, protocol, drawn, f"random order {draw + 1}")
-        return {"right": total / run.plan.draws}
+        return {"correct": total / run.plan.n_random_orders}
 
-    return run.stages.arrays(f"deletion {protocol.name} {protocol.change} {part.name} random", make)["right"]
+    return run.stages.arrays(f"deletion {protocol.name} {protocol.change} {group.name} random", make)["correct"]
 
 
 def _still_correct(
     run: EvaluationRun, protocol: Protocol, relevances: Sequence[Any], title: str, *, reverse: bool = False
 ) -> Array:
-    wanted = documents_of(run.corpus, protocol, run.plan.min_words)
-    with progress(f"{title}: {protocol.title}", int(wanted.sum())) as done:
+    included = protocol_documents(run.corpus, protocol, run.plan.min_words)
+    with progress(f"{title}: {protocol.title}", int(included.sum())) as done:
         return still_correct(
             run.corpus,
             protocol,
@@ -120,32 +123,32 @@ def _still_correct(
 
 
 def eraser(run: EvaluationRun) -> list[dict[str, Any]]:
-    """Comprehensiveness and sufficiency of every quick method, on a part of the corpus."""
-    wanted = run.some_rows(run.plan.smaller)
+    """Comprehensiveness and sufficiency of every method that is not slow, on at most ``max_documents`` documents."""
+    mask = run.sample_mask(run.plan.max_documents)
     noise = np.random.default_rng(run.plan.seed)
     chance = [noise.uniform(size=length) for length in run.corpus.lengths.tolist()]
     rows = [
         run.stages.plain(
             f"eraser {spec.settings(run.model).printed} {spec.title}",
-            partial(_eraser_row_of, run, spec, wanted),
+            partial(_eraser_row_of, run, spec, mask),
         )
         for spec in run.plan.methods
     ]
-    return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, wanted))]
+    return [*rows, run.stages.plain("eraser random", lambda: _eraser_row(run, RANDOM, chance, mask))]
 
 
-def _eraser_row_of(run: EvaluationRun, spec: MethodSpec, wanted: Array) -> dict[str, Any]:
-    return _eraser_row(run, spec.title, run.relevances(spec)[0], wanted)
+def _eraser_row_of(run: EvaluationRun, spec: MethodSpec, mask: Array) -> dict[str, Any]:
+    return _eraser_row(run, spec.title, run.relevances(spec)[0], mask)
 
 
-def _eraser_row(run: EvaluationRun, title: str, relevances: Sequence[Any], wanted: Array) -> dict[str, Any]:
-    found = eraser_scores(run.corpus, relevances, wanted=wanted, seed=run.plan.seed)
+def _eraser_row(run: EvaluationRun, title: str, relevances: Sequence[Any], mask: Array) -> dict[str, Any]:
+    found = eraser_scores(run.corpus, relevances, mask=mask, seed=run.plan.seed)
     return {
         "method": title,
         "comprehensiveness": found.comprehensiveness,
         "comprehensiveness_interval": list(found.comprehensiveness_interval),
         "sufficiency": found.sufficiency,
         "sufficiency_interval": list(found.sufficiency_interval),
-        "of": found.of,
-        "documents": len(found.comprehensive),
+        "quantity": found.quantity,
+        "documents": len(found.comprehensiveness_values),
     }

@@ -1,4 +1,4 @@
-"""The stage of an evaluation about document vectors: explanatory power and maps."""
+"""The measure "vectors" of an evaluation: k-nearest-neighbor accuracy on document vectors, and maps of documents."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
-from textlrp.evaluation.docvectors import WEIGHTINGS, document_vectors, explanatory_power, picture, weightings_of
-from textlrp.evaluation.running.run_state import EvaluationRun, progress
+from textlrp.evaluation.docvectors import WEIGHTINGS, document_map, document_vectors, explanatory_power, weightings_of
+from textlrp.evaluation.running.run_state import EvaluationRun, progress, sentence
 from textlrp.lrp.presets import as_composite
 
 
 def vectors(run: EvaluationRun) -> dict[str, Any]:
-    """The explanatory power of every weighting, and maps of the documents for LRP and uniform weights."""
+    """The explanatory power index (EPI) of every weighting, and maps of the documents for LRP and uniform weights."""
     if not run.corpus.known.any():
-        raise DataError("the model knows no word of any document.")
+        raise DataError("no document has a word in the model's vocabulary. Check the corpus and its language.")
     labels = [str(document.label) for document in run.documents]
     composite = as_composite(run.plan.methods[0].rule or "epsilon")
     rows, maps = [], []
     names = weightings_of(run.model)
     for weighting in names:
-        drawn = weighting in (names[0], "uniform")
+        has_map = weighting in (names[0], "uniform")
 
-        def make(weighting: Any = weighting, drawn: bool = drawn) -> dict[str, Any]:
+        def make(weighting: Any = weighting, has_map: bool = has_map) -> dict[str, Any]:
             with progress(f"document vectors, {WEIGHTINGS[weighting]}", len(run.corpus)) as done:
                 vectors = document_vectors(run.corpus, weighting, composite=composite, progress=done)
             power = explanatory_power(vectors, labels, seed=run.plan.seed)
@@ -35,14 +35,17 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
                 "k": power.k,
                 "neighbors": list(power.neighbors),
                 "accuracy": power.accuracy.tolist(),
-                "spread": power.spread.tolist(),
+                "accuracy_sd": power.accuracy_sd.tolist(),
             }
-            if not drawn:
+            if not has_map:
                 return {"row": row}
             try:
                 return {"row": row, "map": _map(WEIGHTINGS[weighting], vectors, labels)}
             except DataError as reason:
-                return {"row": row, "no map": f"no map of the documents, {WEIGHTINGS[weighting]}: {reason}"}
+                return {
+                    "row": row,
+                    "no map": f"Map of the documents, {WEIGHTINGS[weighting]}: not drawn. {sentence(reason)}",
+                }
 
         done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
         rows.append(done["row"])
@@ -53,15 +56,12 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
     return {"splits": 10, "rows": rows, "maps": maps}
 
 
-# ---- parts
-
-
 def _map(title: str, vectors: Any, labels: Sequence[str]) -> dict[str, Any]:
-    drawn = picture(vectors)
+    drawn = document_map(vectors)
     return {
         "weighting": title,
-        "x": np.round(drawn.places[:, 0], 4).tolist(),
-        "y": np.round(drawn.places[:, 1], 4).tolist(),
+        "x": np.round(drawn.coordinates[:, 0], 4).tolist(),
+        "y": np.round(drawn.coordinates[:, 1], 4).tolist(),
         "group": [label.split(".")[0] for label in labels],
-        "explained": list(drawn.explained),
+        "explained": list(drawn.explained_variance_ratio),
     }

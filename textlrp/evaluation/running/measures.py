@@ -1,8 +1,8 @@
-"""The measures of an evaluation, in the order of its page. Open it to add one.
+"""The table of measures, in the order of the evaluation page. Open it to add a measure.
 
-A measure is a function of :class:`.EvaluationRun` that returns plain data for ``results.json``; the section of the
-page that shows the data stands under the same name in ``reports/evaluation/sections.py``. Functions are imported when
-a measure is taken, so that the command line can list the names without torch.
+A measure is a function of :class:`.EvaluationRun` that returns plain data for ``results.json``. The section of the
+page that shows the data has the same name in ``reports/evaluation/sections.py``. A function is imported only when its
+measure is computed, so that the command line can list the names without importing torch.
 """
 
 from __future__ import annotations
@@ -28,11 +28,26 @@ MEASURES: Mapping[str, str] = MappingProxyType(
         "ledger": "running.measured:ledger",
     }
 )
-"""Each measure's name, and ``module:function`` within :mod:`textlrp.evaluation`."""
+"""The name of each measure, and its ``module:function`` within :mod:`textlrp.evaluation`."""
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "deletion": "word deletion",
+        "eraser": "comprehensiveness and sufficiency",
+        "vectors": "document vectors",
+        "pointing": "pointing game",
+        "rationales": "agreement with human rationales",
+        "words": "most relevant words of each class",
+        "sanity": "sanity check (randomized weights)",
+        "stability": "stability across models",
+        "ledger": "score breakdown",
+    }
+)
+"""What progress lines and notes call each measure."""
 
 
 def measure_of(name: str) -> Callable[[EvaluationRun], Any]:
-    """The function that takes the measure ``name``, one of :data:`MEASURES`."""
+    """The function that computes the measure ``name``, one of :data:`MEASURES`."""
     module, function = MEASURES[name].split(":")
     found: Callable[[EvaluationRun], Any] = getattr(import_module(f"textlrp.evaluation.{module}"), function)
     return found

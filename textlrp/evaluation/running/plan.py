@@ -1,4 +1,4 @@
-"""What an evaluation measures, and on how much of a corpus."""
+"""The plan of an evaluation: which measures and methods, on how many documents."""
 
 from __future__ import annotations
 
@@ -8,65 +8,73 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import OptionError
-from textlrp.evaluation.deletion import AT_LEAST, OTHER_PROTOCOLS, PROTOCOLS, STEPS, Protocol
+from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PROTOCOLS, STEPS, Protocol
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 
-RATIONALES_ALONE = frozenset({"rationales"})
-"""The measures of an evaluation without a corpus."""
+RATIONALES_ONLY = frozenset({"rationales"})
+"""The measures that do not need a corpus."""
 
 RANDOM = "random"
-"""The title of random relevance, in every table."""
+"""The title of the random baseline in all tables and figures."""
 
 LRP = "LRP epsilon"
-"""The title of the default, which the others are held against."""
+"""The title of LRP by the default rule, the reference that other methods are compared with."""
 
 
-def usual_methods(model: Classifier) -> tuple[MethodSpec, ...]:
-    """LRP by the default rule, and the methods that are quick on this model; the first is the reference."""
-    spec = [
+def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
+    """LRP by the default rule, which is the reference, and the other methods that are fast on this model."""
+    specs = [
         MethodSpec(LRP),
         MethodSpec("gradient × input", "gradient-x-input"),
         MethodSpec("squared gradient", "squared-gradient"),
         MethodSpec("integrated gradients", "integrated-gradients"),
     ]
     if has_winning_windows(model):
-        spec += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
-    return tuple(spec)
+        specs += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
+    return tuple(specs)
 
 
 SLOW_METHODS: tuple[MethodSpec, ...] = (MethodSpec("LIME", "lime"), MethodSpec("SHAP", "shap"))
+"""Methods that are measured on a sample of documents only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What to measure, and on how much of the corpus.
+class EvaluationPlan:
+    """What :func:`evaluate` measures, and on how many documents.
 
-    ``methods``: the first is the reference. ``slow``: methods for the ``sample`` documents alone, drawn by ``seed``
-    among the long ones. ``draws`` random orders are averaged. ``smaller`` documents serve comprehensiveness, sanity,
-    the ledger, and those of the ``protocols`` that are not the paper's. ``hybrids``: at most so many glued
-    documents. ``others``: models by name whose explanations are compared with this one's. ``measures`` to take.
+    - ``methods``: attribution methods; the first is the reference that the others are compared with.
+    - ``slow_methods``: methods that are measured only on ``n_slow_documents`` documents of at least ``min_words``
+      words, drawn by ``seed``.
+    - ``steps``: words deleted from each document. ``min_words``: words that a document must have.
+    - ``n_random_orders``: random orders of the words that are averaged for the random baseline.
+    - ``max_documents``: documents for comprehensiveness, randomized weights, the score breakdown, and the
+      ``protocols`` other than those of Arras et al. 2017.
+    - ``max_hybrids``: hybrid documents of the pointing game, by default all that can be created.
+    - ``rationales``: a file of human rationales; see :func:`textlrp.evaluation.rationale_files.read_rationales`.
+    - ``other_models``: models by name, to compare their explanations with those of this model.
+    - ``measures``: names of :data:`.MEASURES`, by default all.
     """
 
     methods: tuple[MethodSpec, ...]
-    slow: tuple[MethodSpec, ...] = ()
-    sample: int = 100
+    slow_methods: tuple[MethodSpec, ...] = ()
+    n_slow_documents: int = 100
     steps: int = STEPS
-    min_words: int = AT_LEAST
-    draws: int = 10
-    smaller: int = 500
-    protocols: tuple[Protocol, ...] = (*PROTOCOLS, *OTHER_PROTOCOLS)
-    hybrids: int | None = None
+    min_words: int = MIN_WORDS
+    n_random_orders: int = 10
+    max_documents: int = 500
+    protocols: tuple[Protocol, ...] = (*DELETION_PROTOCOLS, *OTHER_PROTOCOLS)
+    max_hybrids: int | None = None
     seed: int = 0
     rationales: Path | None = None
-    others: Mapping[str, Classifier] = field(default_factory=dict)
+    other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
 
 
-def planned(
+def make_plan(
     model: Classifier,
     *,
     methods: Sequence[str] = (),
@@ -74,40 +82,43 @@ def planned(
     measures: Sequence[str] = (),
     slow: bool = False,
     **options: Any,
-) -> Evaluation:
-    """A plan from names: ``methods`` (none: the usual ones), ``rules`` of LRP beside them, ``measures`` (none: all).
+) -> EvaluationPlan:
+    """Create a plan from names of methods, LRP rules and measures.
 
-    ``options`` are fields of :class:`Evaluation`. Raises :class:`RuleError` and :class:`MissingExtraError` for
-    methods and rules that cannot be had, :class:`OptionError` for a measure that there is not.
+    ``methods`` are names of attribution methods, by default :func:`default_methods`. ``rules`` are names of LRP rules
+    to measure in addition. ``measures`` are names of :data:`.MEASURES`, by default all. ``slow`` adds LIME and SHAP.
+    ``options`` are other fields of :class:`EvaluationPlan`. Raises :class:`RuleError` for an unknown method or rule,
+    :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
+    measure.
     """
-    spec = [MethodSpec(LRP if name == "lrp" else name, name) for name in methods] or list(usual_methods(model))
-    spec += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
-    titles = {each.title for each in spec}
-    extra = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
-    for each in (*spec, *extra):
+    specs = [MethodSpec(LRP if name == "lrp" else name, name) for name in methods] or list(default_methods(model))
+    specs += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
+    titles = {each.title for each in specs}
+    slow_methods = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
+    for each in (*specs, *slow_methods):
         if (method := each.settings(model).method) is not None:
             check_installed(method)
     for name in measures:
         if name not in MEASURES:
-            raise OptionError(f"no measure is called {name!r}; there are {', '.join(MEASURES)}.")
+            raise OptionError(f"measure must be one of {', '.join(MEASURES)}; got {name!r}.")
     if "rationales" in measures and options.get("rationales") is None:
-        raise OptionError("the measure rationales needs a file of rationales. Pass --rationales FILE.")
-    return Evaluation(
-        tuple({each.title: each for each in spec}.values()),
-        slow=extra,
+        raise OptionError("the measure rationales needs a file with human rationales. Pass --rationales FILE.")
+    return EvaluationPlan(
+        tuple({each.title: each for each in specs}.values()),
+        slow_methods=slow_methods,
         measures=frozenset(measures) if measures else None,
         **options,
     )
 
 
-def alone(plan: Evaluation) -> Evaluation:
-    """The plan of an evaluation without a corpus; raises :class:`OptionError` where a measure needs one."""
+def without_corpus(plan: EvaluationPlan) -> EvaluationPlan:
+    """The plan for an evaluation without a corpus; raises :class:`OptionError` if a measure needs one."""
     if plan.rationales is None:
         raise OptionError(
-            "CORPUS is missing. Name texts with a class each, or pass --rationales FILE to measure agreement with "
-            "people alone."
+            "CORPUS is missing. Pass a file of labeled texts, or --rationales FILE to measure only agreement with "
+            "human rationales."
         )
-    needing = [name for name in MEASURES if name in (plan.measures or ()) and name not in RATIONALES_ALONE]
+    needing = [name for name in MEASURES if name in (plan.measures or ()) and name not in RATIONALES_ONLY]
     if needing:
-        raise OptionError(f"CORPUS is missing, and the measure {needing[0]} needs it. Name texts with a class each.")
-    return replace(plan, measures=RATIONALES_ALONE)
+        raise OptionError(f"CORPUS is missing, and the measure {needing[0]} needs it. Pass a file of labeled texts.")
+    return replace(plan, measures=RATIONALES_ONLY)

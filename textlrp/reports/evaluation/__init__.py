@@ -1,1 +1,1 @@
-"""The page of an evaluation."""
+"""The evaluation page: findings, a section for each measure, tables and figures."""

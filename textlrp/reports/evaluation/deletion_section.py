@@ -1,4 +1,4 @@
-"""Word deletion on the evaluation's page: its section, and the sentences that sum it up."""
+"""The section about word deletion and insertion, and the sentences that summarize it."""
 
 from __future__ import annotations
 
@@ -19,64 +19,72 @@ from textlrp.reports.evaluation.tables import (
     difference_cells,
     documents,
     figure_cell,
+    finite,
     head,
     interval_cell,
-    real,
-    said,
+    sentence,
     share_text,
     too_few,
     verdicts_note,
 )
 
-TOLD = 10
-"""Deleted words that the summing sentence speaks of."""
+FINDING_STEPS = 10
+"""The number of deleted words that the summary sentence reports."""
 
 _MODES = {
-    "zero": "A deleted word becomes the zero vector and keeps its place.",
-    "remove": "A deleted word is taken out, and its neighbors close up.",
-    "insert": "The text starts out empty, and words come back one at a time.",
+    "zero": "The vector of a deleted word becomes zero; its position stays.",
+    "remove": "A deleted word is removed and the gap is closed.",
+    "insert": "The text is empty at first, and words are inserted one at a time.",
 }
+"""How a step changes a word, by the protocol's ``mode``."""
+
 _PROTOCOLS = {
-    "right": (
-        "rightly classified",
-        "most relevant",
-        "The words that speak most for the true class go first: the faster the model then errs, the better they "
-        "were named.",
+    "correct": (
+        "correctly classified",
+        "most relevant for the true class",
+        "Words that support the true class most are deleted first. The faster accuracy falls, the better the "
+        "explanation.",
     ),
-    "wrong-true": (
-        "wrongly classified",
-        "most adverse to the true class",
-        "The words that speak most against the true class go first: the faster the model then finds it, the "
-        "better they were named.",
+    "incorrect-true": (
+        "incorrectly classified",
+        "that most oppose the true class",
+        "Words that oppose the true class most are deleted first. The faster accuracy rises, the better the "
+        "explanation.",
     ),
-    "wrong-predicted": (
-        "wrongly classified",
-        "most relevant to the wrong answer",
-        "The words that speak most for the wrong answer go first: the faster the model then finds the true "
-        "class, the better they were named.",
+    "incorrect-predicted": (
+        "incorrectly classified",
+        "most relevant for the predicted class",
+        "Words that support the incorrect prediction most are deleted first. The faster accuracy rises, the better "
+        "the explanation.",
     ),
 }
-_BACK = (
-    "The most relevant words come back first: the faster the model then finds its answer, the better they were named."
+"""By the protocol's name: which documents, which words, and which result is better."""
+
+_INSERTION = (
+    "Words that support the true class most are inserted first. The faster accuracy rises, the better the "
+    "explanation."
 )
 
 
 def deletion_section(deletion: Results) -> Section:
-    """Curves and areas, a block a protocol."""
+    """Curves and areas, one block per protocol."""
     steps = f", up to {count(deletion['steps'])} words" if deletion.get("steps") else ""
     size = (
-        f" Documents of at least {count(deletion['min_words'])} words take part." if deletion.get("min_words") else ""
+        f" Only documents of at least {count(deletion['min_words'])} words are used."
+        if deletion.get("min_words")
+        else ""
     )
     protocols = deletion["protocols"]
     modes = [None, *(protocol.get("mode") for protocol in protocols)]
     return Section(
         "deletion",
-        "Does deleting the relevant words change the answer?",
-        "Words are taken from each document one after the other, the most relevant first, and the model is asked "
-        f"again each time{steps}. If an explanation names the words that count, the answer changes after few of "
-        f"them.{size} The area under the curve sums it up; random is the mean of ten random orders, and reversed is "
-        "the worst order that the method itself can name.",
-        "a small area where the curve should fall, a large one where it should rise",
+        "Word deletion and insertion",
+        f"Does the prediction change when the most relevant words are deleted? Words are deleted one at a "
+        f"time{steps}, most relevant first, and the model classifies the document again after each step. If an "
+        f"explanation is faithful, a few words are enough to change the prediction.{size} The area under the "
+        "accuracy curve is the mean accuracy over all steps. “random” is the mean over random orders of the words, "
+        "and “reversed” is the reverse of the method’s own order.",
+        "a smaller area where accuracy should fall, a larger area where it should rise",
         "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017; Samek et al., IEEE TNNLS 2017",
         tuple(
             _block(protocol, f"deletion{n}", new_mode=modes[n] != modes[n + 1])
@@ -88,16 +96,16 @@ def deletion_section(deletion: Results) -> Section:
 def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
     curves, differences = protocol.get("curves") or (), protocol.get("differences") or ()
     mode = _MODES.get(protocol.get("mode") or "", "") if new_mode else ""
-    about = [said("*{}*. {} {}", documents(protocol.get("documents")), _lead(protocol), mode)]
+    about = [sentence("*{}*. {} {}", documents(protocol.get("documents")), _description(protocol), mode)]
     if not curves:
-        return Block(protocol["title"], (*about, said("Nothing was measured here.")))
-    about.append(compared(protocol))
+        return Block(protocol["title"], (*about, sentence("No document fits this protocol, so it was not measured.")))
+    about.append(comparison_finding(protocol))
     against = differences[0]["against"] if differences else curves[0]["method"]
     by_method = {each["method"]: each for each in differences}
-    compares = [f"difference to {against}", "95 % interval", "text:"] if differences else []
+    heads = [f"difference from {against}", "95% interval", "text:verdict"] if differences else []
     table = Table(
-        f"Area under the curve ({protocol['better']} is better)",
-        head("method", "area", "95 % interval", *compares),
+        f"Area under the accuracy curve ({protocol['better']} is better)",
+        head("method", "area", "95% interval", *heads),
         tuple(
             (
                 Cell(curve["method"]),
@@ -113,60 +121,63 @@ def _block(protocol: Results, uid: str, *, new_mode: bool) -> Block:
     return Block(protocol["title"], tuple(about), (drawing,), table)
 
 
-def _lead(protocol: Results) -> str:
+def _description(protocol: Results) -> str:
     if protocol.get("mode") == "insert":
-        return _BACK
+        return _INSERTION
     return _PROTOCOLS[protocol["name"]][2] if protocol["name"] in _PROTOCOLS else ""
 
 
-def compared(protocol: Results) -> Sentence:
-    """Which methods are better than the first one, which are worse, and which are not told apart."""
-    by_verdict: dict[str, list[str]] = {name: [] for name in ("better", "worse", "not significant", "few")}
+def comparison_finding(protocol: Results) -> Sentence:
+    """Which methods are significantly better or worse than the reference, and which are not."""
+    by_verdict: dict[str, list[str]] = {
+        "significantly better": [],
+        "significantly worse": [],
+        "no significant difference": [],
+        "too few documents": [],
+    }
     differences: Sequence[Results] = protocol.get("differences") or ()
-    few = ""
+    few = "too few documents"
     for each in differences:
         if each["method"] != "random" and not each["method"].endswith(", reversed"):
             if each.get("verdict") == "too few documents":
                 few = too_few(each)
-            by_verdict.get(str(each.get("verdict")), by_verdict["few"]).append(each["method"])
-    parts = {"better": "better: *{}*", "worse": "worse: {}", "not significant": "not told apart: {}"}
-    if few:
-        parts["few"] = few + " to compare: {}"
+            by_verdict.get(str(each.get("verdict")), by_verdict["too few documents"]).append(each["method"])
+    parts = {
+        "significantly better": "significantly better: *{}*",
+        "significantly worse": "significantly worse: {}",
+        "no significant difference": "no significant difference: {}",
+        "too few documents": few + " for a verdict: {}",
+    }
     found = [name for name in parts if by_verdict[name]]
     if not found:
         return ()
-    pattern = "Beside *{}*, " + "; ".join(parts[name] for name in found) + "."
+    pattern = "Compared with *{}* (paired bootstrap, 95%): " + "; ".join(parts[name] for name in found) + "."
     names = [", ".join(by_verdict[name]) for name in found]
-    return said(pattern, differences[0]["against"], *names)
+    return sentence(pattern, differences[0]["against"], *names)
 
 
-def told(protocol: Results) -> Sentence:
-    """One sentence of what deleting (or putting back) ten words did, beside ten random ones."""
+def deletion_finding(protocol: Results) -> Sentence:
+    """How deleting (or inserting) ten words changes accuracy, compared with ten random words."""
     curves = {curve["method"]: curve for curve in protocol.get("curves") or () if len(curve["accuracy"])}
     if not curves or protocol["name"] not in _PROTOCOLS:
         return ()
     kind, which, _ = _PROTOCOLS[protocol["name"]]
     method = next(iter(curves))
     curve = curves[method]["accuracy"]
-    at = min(TOLD, len(curve) - 1)
-    start, end = real(curve[0]), real(curve[at])
+    at = min(FINDING_STEPS, len(curve) - 1)
+    start, end = finite(curve[0]), finite(curve[at])
     if start is None or end is None:
         return ()
-    doing = "putting back" if protocol.get("mode") == "insert" else "deleting"
-    several = "" if protocol.get("documents") == 1 else "s"
-    pattern = (
-        f"On {{}} {kind} document{several}, {doing} the {{}} word{'' if at == 1 else 's'} that *{{}}* names {which} "
-    )
-    values = [count(protocol.get("documents")), at, method]
+    doing = "inserting" if protocol.get("mode") == "insert" else "deleting"
+    word, document = "word" if at == 1 else "words", "document" if protocol.get("documents") == 1 else "documents"
+    change = "does not change" if start == end else "lowers" if end < start else "raises"
+    pattern = f"{doing.capitalize()} the {{}} {word} {which} (*{{}}*) {change} accuracy on {{}} {kind} {document} "
+    values = [at, method, count(protocol.get("documents"))]
     if start == end:
-        pattern, values = pattern + "leaves accuracy at *{}*", [*values, share_text(end)]
+        pattern, values = pattern + "(*{}*)", [*values, share_text(end)]
     else:
-        change = "lowers" if end < start else "raises"
-        pattern, values = (
-            pattern + change + " accuracy from {} to *{}*",
-            [*values, share_text(start), share_text(end)],
-        )
-    chance = real(curves["random"]["accuracy"][at]) if "random" in curves else None
+        pattern, values = pattern + "from {} to *{}*", [*values, share_text(start), share_text(end)]
+    chance = finite(curves["random"]["accuracy"][at]) if "random" in curves else None
     if chance is not None:
-        pattern, values = pattern + "; {} random words: to *{}*", [*values, at, share_text(chance)]
-    return said(pattern + ".", *values)
+        pattern, values = f"{pattern}; {doing} {{}} random {word} results in {{}}", [*values, at, share_text(chance)]
+    return sentence(pattern + ".", *values)

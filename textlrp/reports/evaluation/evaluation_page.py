@@ -1,7 +1,7 @@
-"""The results of an evaluation as one HTML page that needs no script and no network.
+"""Render the results of an evaluation as one HTML page without scripts and network access.
 
-What came out stands first in plain words; then every measure with what it asks, which way is
-better, figures and tables. What was not measured is said.
+The findings come first, as sentences; then a section for each measure with a description, figures and tables; then
+notes and the measures that are missing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from textlrp.errors import DataError
 from textlrp.reports.balance import Fact
-from textlrp.reports.evaluation.deletion_section import compared, deletion_section, told
+from textlrp.reports.evaluation.deletion_section import comparison_finding, deletion_finding, deletion_section
 from textlrp.reports.evaluation.sections import SECTIONS
 from textlrp.reports.evaluation.tables import (
     Results,
@@ -21,8 +21,8 @@ from textlrp.reports.evaluation.tables import (
     Word,
     count,
     documents,
-    real,
-    said,
+    finite,
+    sentence,
     share_text,
 )
 from textlrp.reports.numbers import number
@@ -32,20 +32,22 @@ from textlrp.reports.rendering import rendered, write_page
 T = TypeVar("T")
 
 _MEASURE_SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
-    "deletion": ("word deletion", deletion_section),
+    "deletion": ("word deletion and insertion", deletion_section),
     **SECTIONS,
 }
 
 
 def evaluation_page(results: Mapping[str, Any], *, palette: str = "red-blue") -> str:
-    """The results, as ``results.json`` holds them, as a self-contained page; any part may be missing.
+    """Render results, in the form of ``results.json``, as a self-contained page; any part may be missing.
 
-    Raises :class:`DataError` where a part is not what its name promises, :class:`OptionError` for an
-    unknown palette.
+    Raises :class:`DataError` if a part does not have the expected form, :class:`OptionError` for an unknown palette.
     """
     if not isinstance(results, Mapping):
-        raise DataError(f"the results of an evaluation are a mapping; got {type(results).__name__}.")
-    measured = [name for name in _MEASURE_SECTIONS if _is_there(results.get(name))]
+        raise DataError(
+            f"results must be a mapping, as evaluate() returns it; got {type(results).__name__}. Pass the content of "
+            "results.json."
+        )
+    measured = [name for name in _MEASURE_SECTIONS if _has_content(results.get(name))]
     return rendered(
         "evaluation.html",
         model=str(results.get("model_name") or results.get("model") or "a model"),
@@ -62,92 +64,101 @@ def evaluation_page(results: Mapping[str, Any], *, palette: str = "red-blue") ->
 def write_evaluation(
     results: Mapping[str, Any], path: str | Path, *, palette: str = "red-blue", force: bool = False
 ) -> Path:
-    """Writes :func:`evaluation_page` to ``path``, whole or not at all; gives back the path.
+    """Write :func:`evaluation_page` to ``path`` atomically, and return the path.
 
-    Raises :class:`DataError` also if the folder is missing.
+    Raises :class:`DataError` also if the folder does not exist.
     """
     write_page(evaluation_page(results, palette=palette), path, force=force)
     return Path(path)
 
 
 def findings(results: Results) -> list[Sentence]:
-    """What came out, a sentence each."""
+    """The main results, one sentence each."""
     found: list[Sentence] = []
-    accuracy, counted = real(results.get("accuracy")), results.get("documents")
+    accuracy, n_documents = finite(results.get("accuracy")), results.get("documents")
     if accuracy is not None:
-        found.append(said("The model classifies *{}* of {} documents rightly.", share_text(accuracy), count(counted)))
+        found.append(sentence("Accuracy of the model: *{}* ({}).", share_text(accuracy), documents(n_documents)))
     protocols = (results.get("deletion") or {}).get("protocols") or ()
-    plain = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]
-    for n, protocol in enumerate(plain):
-        others = compared(protocol) if n == 0 else ()
-        found.append((*told(protocol), Word(" "), *others) if others else told(protocol))
-    found.append(_vectors_told((results.get("vectors") or {}).get("rows") or ()))
-    found.append(_pointing_told(results.get("pointing") or {}))
-    found.append(_rationales_told((results.get("rationales") or {}).get("levels") or ()))
-    return [sentence for sentence in found if sentence]
+    zeroing = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]
+    for n, protocol in enumerate(zeroing):
+        others = comparison_finding(protocol) if n == 0 else ()
+        finding = deletion_finding(protocol)
+        found.append((*finding, Word(" "), *others) if others else finding)
+    found.append(_vectors_finding((results.get("vectors") or {}).get("rows") or ()))
+    found.append(_pointing_finding(results.get("pointing") or {}))
+    found.append(_rationales_finding((results.get("rationales") or {}).get("levels") or ()))
+    return [finding for finding in found if finding]
 
 
-def _vectors_told(rows: Sequence[Results]) -> Sentence:
-    indices = {row["weighting"]: row["epi"] for row in rows if real(row.get("epi")) is not None}
+def _vectors_finding(rows: Sequence[Results]) -> Sentence:
+    indices = {row["weighting"]: row["epi"] for row in rows if finite(row.get("epi")) is not None}
     if not indices:
         return ()
     best, least = max(indices, key=indices.__getitem__), min(indices, key=indices.__getitem__)
-    pattern = "Document vectors tell the topics apart best when weighted by *{}*: the explanatory power index is *{}*"
+    pattern = (
+        "K-nearest-neighbor accuracy on document vectors (explanatory power index, EPI) is highest for *{}* "
+        "weighting: *{}*."
+    )
     if best == least:
-        return said(pattern + ".", best, number(indices[best], 4))
-    return said(pattern + ", with {} {}.", best, number(indices[best], 4), least, number(indices[least], 4))
+        return sentence(pattern, best, number(indices[best], 4))
+    return sentence(
+        pattern + " It is lowest for {} weighting: {}.",
+        best, number(indices[best], 4), least, number(indices[least], 4),
+    )  # fmt: skip
 
 
-def _pointing_told(pointing: Results) -> Sentence:
+def _pointing_finding(pointing: Results) -> Sentence:
     hits = {
-        row["method"]: row["accuracy"] for row in pointing.get("rows") or () if real(row.get("accuracy")) is not None
+        row["method"]: row["accuracy"]
+        for row in pointing.get("rows") or ()
+        if finite(row.get("accuracy")) is not None
     }
     if not hits:
         return ()
     method = next(iter(hits))
     pattern = (
-        "In texts glued from {} sentences, the strongest word of *{}* stands in a sentence of the predicted class "
-        "in *{}* of the cases"
+        "Pointing game on hybrid documents of {} sentences: the most relevant word (*{}*) is in a sentence of the "
+        "predicted class in *{}* of them"
     )
     values = [count(pointing.get("sentences")), method, share_text(hits[method])]
     if "random" in hits:
-        return said(pattern + "; a random word in {}.", *values, share_text(hits["random"]))
-    return said(pattern + ".", *values)
+        return sentence(pattern + ", a random word in {}.", *values, share_text(hits["random"]))
+    return sentence(pattern + ".", *values)
 
 
-def _rationales_told(levels: Sequence[Results]) -> Sentence:
+def _rationales_finding(levels: Sequence[Results]) -> Sentence:
     if not levels:
         return ()
     level = levels[0]
-    precisions = {row["method"]: real(row.get("average_precision")) for row in level["rows"]}
+    precisions = {row["method"]: finite(row.get("average_precision")) for row in level["rows"]}
     method, precision = next(iter(precisions.items()))
     if precision is None:
         return ()
-    pattern = "*{}* ranks what people marked with an average precision of *{}* ({}, by {}s"
-    values = [method, number(precision, 3), documents(level.get("documents")), level["by"]]
+    pattern = "Agreement with human rationales by {} ({}): average precision *{}* for *{}*"
+    values = [level["by"], documents(level.get("documents")), number(precision, 3), method]
     others = [(name, precisions.get(name)) for name in ("tf × log ratio", "random")]
     for name, value in others:
         if value is not None:
-            pattern, values = pattern + "; {}: {}", [*values, name, number(value, 3)]
-    return said(pattern + ").", *values)
+            pattern, values = pattern + ", {} for {}", [*values, number(value, 3), name]
+    return sentence(pattern + ".", *values)
 
 
 def _section(results: Results, name: str) -> Section:
     return _checked_results(results, name, lambda: _MEASURE_SECTIONS[name][1](results[name]))
 
 
-def _checked_results(results: Results, name: str, reading: Callable[[], T]) -> T:
-    """What ``reading`` gives; an error of the results' shape names the part that has it."""
+def _checked_results(results: Results, name: str, make: Callable[[], T]) -> T:
+    """Return ``make()``; turn an error due to malformed results into a :class:`DataError` that names the part."""
     try:
-        return reading()
+        return make()
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as reason:
         raise DataError(
-            f"the {name!r} part of the results cannot be shown: {type(reason).__name__}, {reason}. "
+            f"the part {name!r} of the results does not have the expected form ({type(reason).__name__}: {reason}). "
             "Pass results as evaluate() writes them."
         ) from reason
 
 
-def _is_there(part: Any) -> bool:
+def _has_content(part: Any) -> bool:
     if isinstance(part, Mapping):
         return bool(part.get("rows") or part.get("protocols") or part.get("levels"))
     return bool(part)
@@ -157,12 +168,12 @@ def _run_facts(results: Results) -> list[Fact]:
     labels = results.get("labels") or ()
     facts = (
         Fact("model", str(results.get("model_name") or "")),
-        Fact("kind", str(results.get("kind") or "")),
+        Fact("classifier", str(results.get("kind") or "")),
         Fact("fingerprint", str(results.get("model") or "")),
         Fact("corpus", str(results.get("corpus") or "")),
         Fact("documents", count(results["documents"]) if results.get("documents") is not None else ""),
         Fact("classes", f"{count(len(labels))}: {', '.join(labels)}" if labels else ""),
-        Fact("intervals", "95 %, bootstrap over documents"),
+        Fact("intervals", "95%, bootstrap over documents"),
         Fact("seed", "" if results.get("seed") is None else str(results["seed"])),
         Fact("date", str(results.get("date") or "")),
         Fact("textlrp", str(results.get("version") or "")),

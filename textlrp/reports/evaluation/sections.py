@@ -1,4 +1,4 @@
-"""The sections of the evaluation page, one a measure. Open it to add the section of a measure."""
+"""The sections of the evaluation page, one per measure. Open it to add the section of a measure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from textlrp.reports.evaluation.tables import (
     figure_cell,
     head,
     interval_cell,
-    said,
+    sentence,
     share_cell,
 )
 from textlrp.reports.evaluation.text_sections import rationales_section, words_section
@@ -30,10 +30,10 @@ from textlrp.reports.evaluation.text_sections import rationales_section, words_s
 
 def eraser_section(rows: list[Results]) -> Section:
     """Comprehensiveness and sufficiency."""
-    of = rows[0].get("of", "probability")
+    quantity = rows[0].get("quantity", "probability")
     table = Table(
-        f"Mean fall of the {of} of the predicted class, {documents(rows[0].get('documents'))}",
-        head("method", "comprehensiveness ↑", "95 % interval", "sufficiency ↓", "95 % interval"),
+        f"Mean decrease of the {quantity} of the predicted class, {documents(rows[0].get('documents'))}",
+        head("method", "comprehensiveness ↑", "95% interval", "sufficiency ↓", "95% interval"),
         tuple(
             (
                 Cell(row["method"]),
@@ -47,20 +47,21 @@ def eraser_section(rows: list[Results]) -> Section:
     )
     return Section(
         "eraser",
-        "Are the words needed, and are they enough?",
-        f"Comprehensiveness: how far the {of} of the answer falls when the most relevant words are taken away. "
-        "Sufficiency: how far it falls when only they are kept. Both are means over several shares of the words.",
-        "a high comprehensiveness (the words were needed), a low sufficiency (the words are enough)",
+        "Comprehensiveness and sufficiency",
+        f"Are the most relevant words necessary, and are they sufficient? Comprehensiveness is the decrease of the "
+        f"predicted class’s {quantity} when the most relevant words are deleted. Sufficiency is the decrease when "
+        "only they are kept. Both are means over several shares of the words.",
+        "high comprehensiveness (the words are necessary), low sufficiency (the words are sufficient)",
         "DeYoung et al., ERASER: A Benchmark to Evaluate Rationalized NLP Models, ACL 2020",
         (Block(table=table),),
     )
 
 
 def vectors_section(vectors: Results) -> Section:
-    """The explanatory power index, accuracy against K, and the maps."""
+    """The explanatory power index (EPI), accuracy against K, and the maps."""
     table = Table(
-        f"Explanatory power index, mean over {count(vectors.get('splits'))} random halves",
-        head("weighting", "index ↑", "sd", "best K"),
+        f"Explanatory power index (EPI), mean over {count(vectors.get('splits'))} random splits",
+        head("weighting", "EPI ↑", "sd", "best K"),
         tuple(
             (
                 Cell(row["weighting"]),
@@ -75,31 +76,31 @@ def vectors_section(vectors: Results) -> Section:
     blocks = [Block(figures=(curves,), table=table)]
     maps = vectors.get("maps") or ()
     if maps:
-        intro = said(
-            "A map lays documents with similar vectors near each other (the first two principal components). "
-            "Groups that stand apart are groups that the model’s words tell apart."
+        intro = sentence(
+            "Documents are close together when similar words drove their predictions (PCA of the relevance-weighted "
+            "document vectors). With uniform weights, they are close together when they contain similar words."
         )
         drawn = (Drawing(Markup(map_figure(one, uid=f"map{n}")), one["weighting"]) for n, one in enumerate(maps))
         blocks.append(Block("Maps of the documents", (intro,), tuple(drawn)))
     return Section(
         "vectors",
-        "Do the relevant words tell the topics apart?",
-        "The word vectors of a document are added up, each weighted by its relevance. If the relevance lies on "
-        "the words that carry the topic, documents of one topic come to lie near each other, and the labels of a "
-        "document’s nearest neighbors give away its own. The index is the accuracy of that guess at the best "
-        "number of neighbors K.",
-        "a high index",
+        "Document vectors",
+        "Do relevant words represent the class of a document? A document vector is the sum of the document’s word "
+        "vectors, weighted by relevance. Half of the documents are classified by the majority label of their K "
+        "nearest neighbors in the other half. The explanatory power index (EPI) is this k-nearest-neighbor accuracy "
+        "at the best K. It is high if documents of the same class have similar relevant words.",
+        "a high EPI",
         "Arras et al., “What is relevant in a text document?”, PLoS ONE 12(8), 2017",
         tuple(blocks),
     )
 
 
 def pointing_section(pointing: Results) -> Section:
-    """Hits of the hybrid-document pointing game."""
+    """Hits of the pointing game on hybrid documents."""
     rows = pointing["rows"]
     table = Table(
-        f"Hits in {count(pointing.get('hybrids'))} glued documents",
-        head("method", "hits ↑", "95 % interval", "hits", "of"),
+        f"Hits in {count(pointing.get('hybrids'))} hybrid documents",
+        head("method", "hit rate ↑", "95% interval", "hits", "documents"),
         tuple(
             (
                 Cell(row["method"]),
@@ -110,28 +111,29 @@ def pointing_section(pointing: Results) -> Section:
             )
             for row in rows
         ),
-        (f"{documents(pointing['discarded'])} left out: no sentence of the predicted class in them.",)
+        (f"{documents(pointing['discarded'])} left out: they contain no sentence of the predicted class.",)
         if pointing.get("discarded")
         else (),
     )
-    bars = Drawing(Markup(bars_figure(rows, title="share of hits, with 95 % intervals", uid="hits")))
+    bars = Drawing(Markup(bars_figure(rows, title="hit rate, with 95% intervals", uid="hits")))
     return Section(
         "pointing",
-        "Does the strongest word come from the right sentence?",
-        f"{count(pointing.get('sentences'))} sentences of different documents are glued together, and the model "
-        "classifies the whole. The relevance of the occurrences of each word is summed. A hit: the most relevant "
-        "occurrence of the strongest word is in a sentence of a document of the predicted class.",
-        "many hits",
+        "Pointing game on hybrid documents",
+        "Is the most relevant word in a sentence of the predicted class? A hybrid document joins "
+        f"{count(pointing.get('sentences'))} sentences of different documents. The model classifies it, and its "
+        "predicted class is explained. The relevance of a word is summed over its occurrences. It is a hit if the "
+        "most relevant occurrence of the most relevant word is in a sentence from a document of the predicted class.",
+        "a high hit rate",
         "Poerner, Roth, Schütze, Evaluating neural network explanation methods using hybrid documents, ACL 2018",
         (Block(figures=(bars,), table=table),),
     )
 
 
 def sanity_section(sanity: Results) -> Section:
-    """Rank correlation with explanations of randomized weights."""
+    """Rank correlation with explanations of the model with randomized weights."""
     table = Table(
-        f"Agreement with the explanation of a randomized model, {documents(sanity.get('documents'))}",
-        head("layer randomized", "rank correlation", "95 % interval"),
+        f"Agreement with explanations of the randomized model, {documents(sanity.get('documents'))}",
+        head("randomized from the output to", "rank correlation", "95% interval"),
         tuple(
             (Cell(row["layer"]), figure_cell(row.get("rank_correlation"), 2), interval_cell(row.get("interval"), 2))
             for row in sanity["rows"]
@@ -139,9 +141,10 @@ def sanity_section(sanity: Results) -> Section:
     )
     return Section(
         "sanity",
-        "Does it depend on what the model learned?",
-        "The weights of a layer are replaced by random ones and the documents explained anew. An explanation of "
-        "the model, and not of the text alone, must then look different.",
+        "Sanity check: randomized weights",
+        "Do explanations depend on what the model learned? In the model parameter randomization test, the weights "
+        "are shuffled layer by layer, starting at the output, and the documents are explained again for the same "
+        "classes. Explanations that depend on the model must change.",
         "a rank correlation near 0",
         "Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS 2018",
         (Block(table=table),),
@@ -149,10 +152,10 @@ def sanity_section(sanity: Results) -> Section:
 
 
 def stability_section(rows: list[Results]) -> Section:
-    """Agreement between models that differ by their seed."""
+    """Agreement with the explanations of other models."""
     table = Table(
         "Agreement with other models’ explanations of the same documents",
-        head("other model", "rank correlation ↑", "95 % interval", "strongest words shared ↑", "documents"),
+        head("other model", "rank correlation ↑", "95% interval", "most relevant words shared ↑", "documents"),
         tuple(
             (
                 Cell(row["model"]),
@@ -166,9 +169,9 @@ def stability_section(rows: list[Results]) -> Section:
     )
     return Section(
         "stability",
-        "Would another training have said the same?",
-        "Models trained alike but from another random start explain the same documents. What differs between "
-        "them is an accident of training.",
+        "Stability across models",
+        "Do other models give the same explanations? Usually these are models trained in the same way with another "
+        "random seed. Differences between them are then due to chance in training.",
         "high agreement",
         "",
         (Block(table=table),),
@@ -176,10 +179,10 @@ def stability_section(rows: list[Results]) -> Section:
 
 
 def ledger_section(rows: list[Results]) -> Section:
-    """Where the score went that no word received."""
+    """The parts of the score that no word receives."""
     table = Table(
-        "Part of the score that reached no word",
-        head("taken by", "text:at", "mean share", "largest share"),
+        "Parts of the score that no word receives",
+        head("absorbed by", "text:step", "mean share", "largest share"),
         tuple(
             (
                 Cell(CAUSES.get(str(row["cause"]), str(row["cause"]))),
@@ -192,20 +195,21 @@ def ledger_section(rows: list[Results]) -> Section:
     )
     return Section(
         "ledger",
-        "Where the score went",
-        "The relevance of all words and these parts add up to the score. What is not on the words was taken by "
-        "the model’s biases, by the rule’s stabilizer, or by places where no word stands.",
-        "small shares: more of the score is told in words",
+        "Score breakdown",
+        "How much of the score do words receive? The relevance of the words plus the parts absorbed by the model’s "
+        "biases, the rule’s stabilizer and ignored positions (unknown words, padding) equals the score. The shares "
+        "are of the sum of the absolute values of all parts.",
+        "small shares, so that words receive most of the score",
         "conservation of relevance: Bach et al., PLoS ONE 10(7), 2015",
         (Block(table=table),),
     )
 
 
 def methods_section(rows: list[Results]) -> Section:
-    """What was compared, and how long it takes."""
+    """The methods, their settings and their time per document."""
     table = Table(
-        "Methods",
-        head("method", "text:kind", "text:rule or settings", "time a document"),
+        "Methods and times",
+        head("method", "text:name", "text:rule or settings", "time per document"),
         tuple(
             (
                 Cell(row["title"]),
@@ -216,18 +220,18 @@ def methods_section(rows: list[Results]) -> Section:
             for row in rows
         ),
     )
-    return Section("methods", "What was compared", "", "", "", (Block(table=table),))
+    return Section("methods", "Methods", "", "", "", (Block(table=table),))
 
 
 SECTIONS: dict[str, tuple[str, Callable[..., Section]]] = {
     "eraser": ("comprehensiveness and sufficiency", eraser_section),
     "vectors": ("document vectors", vectors_section),
-    "pointing": ("the pointing game", pointing_section),
-    "rationales": ("agreement with people’s rationales", rationales_section),
-    "words": ("the words of each class", words_section),
-    "sanity": ("randomized weights", sanity_section),
-    "stability": ("stability under seeds", stability_section),
-    "ledger": ("the ledger of the score", ledger_section),
-    "methods": ("times", methods_section),
+    "pointing": ("pointing game", pointing_section),
+    "rationales": ("agreement with human rationales", rationales_section),
+    "words": ("most relevant words of each class", words_section),
+    "sanity": ("sanity check (randomized weights)", sanity_section),
+    "stability": ("stability across models", stability_section),
+    "ledger": ("score breakdown", ledger_section),
+    "methods": ("methods and times", methods_section),
 }
-"""By the key in the results: what the measure is called in a list, and what makes its section."""
+"""By the key in ``results.json``: the name for the list of missing measures, and the function for the section."""

@@ -1,4 +1,7 @@
-"""The pieces that a page of results is made of, in words and rounded numbers: no HTML in here."""
+"""The building blocks of the evaluation page: sections, tables, cells and sentences as plain text, without HTML.
+
+Open it to change how numbers, intervals and verdicts are written; the template renders the blocks.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ from textlrp.reports.numbers import decimals, number, percentage
 Results = Mapping[str, Any]
 
 MISSING = "–"
-"""Stands where a number was not measured."""
+"""Shown in place of a number that was not measured."""
 
 
 class Cell(NamedTuple):
-    """A field of a table: its text, its look (a class of the style sheet), and a lesser second line."""
+    """A table cell: its text, ``look`` (a CSS class), and a smaller second line."""
 
     text: str
     look: str = ""
@@ -27,14 +30,14 @@ class Cell(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A piece of a sentence, ``strong`` where it carries the sentence's point."""
+    """A part of a sentence; ``strong`` is shown in bold."""
 
     text: str
     strong: bool = False
 
 
 class Drawing(NamedTuple):
-    """A figure as SVG text, and what stands under it."""
+    """A figure as SVG text, and its caption."""
 
     svg: Markup
     caption: str = ""
@@ -42,10 +45,17 @@ class Drawing(NamedTuple):
 
 Sentence = tuple[Word, ...]
 
+VERDICTS = {
+    "significantly better": "▲ better",
+    "significantly worse": "▼ worse",
+    "no significant difference": "≈ not significant",
+}
+"""Each verdict of ``results.json`` as table cells show it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Heads (H,), rows of H cells, the first of which names its row, and notes below."""
+    """Column heads (H,), rows of H cells, of which the first is the row head, and notes below the table."""
 
     title: str
     heads: tuple[Cell, ...]
@@ -55,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a section: what it shows, figures and a table."""
+    """A part of a section: a title, introductory sentences, figures and a table."""
 
     title: str = ""
     intro: tuple[Sentence, ...] = ()
@@ -65,7 +75,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ClassWordTables:
-    """The words of one class: a line that names them, and tables with all about them."""
+    """The most relevant words of one class: a summary line, and tables with details."""
 
     label: str
     documents: str
@@ -75,7 +85,7 @@ class ClassWordTables:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A measure: its name, what it asks in plain words, which way is better, its source, and what came out."""
+    """The section of a measure: title, description, which values are better, source, and results."""
 
     id: str
     title: str
@@ -86,30 +96,30 @@ class Section:
     classes: tuple[ClassWordTables, ...] = ()
 
 
-def said(pattern: str, *values: object) -> Sentence:
-    """A sentence with values put in at ``{}``, and strong at ``*{}*``."""
-    pieces = re.split(r"(\*?\{\}\*?)", pattern)
-    given = iter(values)
-    words = (Word(str(next(given)), piece[0] == "*") if "{}" in piece else Word(piece) for piece in pieces)
+def sentence(pattern: str, *values: object) -> Sentence:
+    """A sentence with each ``{}`` replaced by a value, in bold for ``*{}*``."""
+    parts = re.split(r"(\*?\{\}\*?)", pattern)
+    remaining = iter(values)
+    words = (Word(str(next(remaining)), part[0] == "*") if "{}" in part else Word(part) for part in parts)
     return tuple(word for word in words if word.text)
 
 
 def head(*names: str) -> tuple[Cell, ...]:
-    """Heads of columns: the first above names, ``text:`` before one that is no number."""
-    # an arrow or a percent sign stays beside its word
-    first, *others = (re.sub(r" (?=[↑↓%])", "\u00a0", name) for name in names)
+    """Column heads. The first column contains row heads; the others contain numbers, or text after ``text:``."""
+    # a non-breaking space keeps an arrow on the line of its word
+    first, *others = (re.sub(r" (?=[↑↓])", "\u00a0", name) for name in names)
     looks = (("", name.removeprefix("text:")) if name.startswith("text:") else ("num", name) for name in others)
     return (Cell(first), *(Cell(name, look) for look, name in looks))
 
 
-def real(value: float | None) -> float | None:
-    """The number if there is one."""
+def finite(value: float | None) -> float | None:
+    """The number, or None if it is missing or not finite."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
 def figure_cell(value: float | None, digits: int | None = None, *, signed: bool = False, look: str = "") -> Cell:
-    """A number, three figures of it unless ``digits`` are named."""
-    found = real(value)
+    """A number with about three significant digits, or with ``digits`` decimals."""
+    found = finite(value)
     if found is None:
         return Cell(MISSING, "num soft")
     shown = number(found, decimals(found if abs(found) >= 1e-3 else 0.1) if digits is None else digits, signed=signed)
@@ -117,78 +127,78 @@ def figure_cell(value: float | None, digits: int | None = None, *, signed: bool 
 
 
 def share_cell(value: float | None, interval: Sequence[float | None] | None = None) -> Cell:
-    """A share of the whole in percent, its interval on the second line."""
-    found = real(value)
+    """A share in percent, with its interval on the second line."""
+    found = finite(value)
     if found is None:
         return Cell(MISSING, "num soft")
     return Cell(share_text(found), "num", interval_text(interval, percent=True))
 
 
 def interval_cell(interval: Sequence[float | None] | None, digits: int = 3, *, signed: bool = False) -> Cell:
-    """Both ends of an interval."""
+    """A confidence interval, or a dash."""
     return Cell(interval_text(interval, digits, signed=signed) or MISSING, "num soft")
 
 
 def difference_cells(difference: Results | None) -> tuple[Cell, Cell, Cell]:
-    """A paired difference, its interval and its verdict, as ``results.json`` has them."""
+    """A paired difference, its interval and its verdict, as in ``results.json``."""
     if difference is None:
         return Cell("", "num"), Cell("", "num"), Cell("")
     found = difference.get("verdict")
-    name = {"better": "▲ better", "worse": "▼ worse", "not significant": "≈"}.get(str(found), MISSING)
+    text = VERDICTS.get(str(found), MISSING)
     if found == "too few documents":
-        name = too_few(difference)
+        text = f"too few (n={count(difference.get('documents'))})"
     return (
         figure_cell(difference.get("difference"), 3, signed=True),
         interval_cell(difference.get("interval"), signed=True),
-        Cell(name, f"verdict {'strong' if found in ('better', 'worse') else 'soft'}"),
+        Cell(text, f"verdict {'strong' if text[0] in '▲▼' else 'soft'}"),
     )
 
 
 def too_few(difference: Results) -> str:
-    """In place of a verdict."""
+    """What replaces a verdict in a sentence."""
     return f"too few documents (n={count(difference.get('documents'))})"
 
 
 def verdicts_note(against: str) -> str:
-    """What stands below a table with :func:`difference_cells`."""
+    """The note below a table with :func:`difference_cells`."""
     return (
-        f"▲ better, ▼ worse than {against}: the interval of the paired difference excludes 0; ≈ it does not. "
-        "From too few documents no verdict is given."
+        f"▲ significantly better or ▼ significantly worse than {against}: the 95% paired bootstrap interval of the "
+        "difference excludes 0. ≈ no significant difference. There is no verdict for too few documents."
     )
 
 
 def interval_text(
     interval: Sequence[float | None] | None, digits: int = 3, *, signed: bool = False, percent: bool = False
 ) -> str:
-    """Both ends, ``0.602 to 0.620``; nothing where there is no interval."""
-    ends = [real(end) for end in interval or ()]
+    """The bounds, ``0.602 to 0.620``, or an empty string if the interval is missing."""
+    ends = [finite(end) for end in interval or ()]
     if len(ends) != 2 or None in ends:
         return ""
     low, high = (end or 0.0 for end in ends)
     if percent:
-        return f"{share_text(low).removesuffix('%').rstrip()} to {share_text(high)}"
+        return f"{share_text(low).removesuffix('%')} to {share_text(high)}"
     return f"{number(low, digits, signed=signed)} to {number(high, digits, signed=signed)}"
 
 
 def share_text(value: float) -> str:
-    """A share in percent, which may be negative or above one; no line ends before its sign."""
-    text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)} %"
-    return text.replace(" ", "\u00a0")
+    """A share in percent, ``98.8%``; it may be negative or above 100%. It contains no line break."""
+    text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)}%"
+    return text.replace(" %", "%").replace(" ", "\u00a0")
 
 
 def count(value: float | None) -> str:
-    """A whole number with commas."""
+    """A whole number with thousands separators, or a dash."""
     return MISSING if value is None else f"{int(value):,}"
 
 
 def documents(value: float | None) -> str:
-    """So many documents."""
+    """``1 document``, ``3 documents``."""
     return f"{count(value)} document{'' if value == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:
-    """A time for people, two figures of it: ``0.41 ms``, ``3.2 s``."""
-    found = real(seconds)
+    """A time with a suitable unit and about two significant digits: ``410 µs``, ``3.2 s``."""
+    found = finite(seconds)
     if found is None:
         return MISSING
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):

@@ -1,4 +1,4 @@
-"""Sections of the evaluation page with words in them: agreement with people, and the words of each class."""
+"""The sections about agreement with human rationales and the most relevant words of each class."""
 
 from __future__ import annotations
 
@@ -15,48 +15,53 @@ from textlrp.reports.evaluation.tables import (
     difference_cells,
     documents,
     figure_cell,
+    finite,
     head,
     interval_cell,
-    real,
-    said,
+    sentence,
     share_text,
     verdicts_note,
 )
 from textlrp.reports.numbers import decimals, number
 
-_UNSEEN_NOTE = f"{UNSEEN} in no training document: the model knows the word by its vector alone."
+_UNSEEN_NOTE = f"{UNSEEN} in no training document: the model has only a pretrained vector for the word."
 
 LINE_WORDS = 8
-"""Words named in the line of a closed class."""
+"""Words in the summary line of a class."""
 
 
 _RATIONALES = {
     "average_precision": "average precision ↑",
     "auroc": "AUROC ↑",
-    "pointing": "strongest marked ↑",
-    "iou": "overlap (IoU) ↑",
+    "pointing": "pointing ↑",
+    "iou": "IoU ↑",
 }
 _LEVELS = {
-    "word": ("By words", "words", "Each distinct word counts once, with the relevance of its occurrences summed."),
-    "token": ("By occurrences", "occurrences", "Each occurrence of a word counts by itself."),
-    "sentence": ("By sentences", "sentences", "Sentences are ranked by the sum of the relevance of their words."),
+    "word": (
+        "By word",
+        "words",
+        "Each distinct word is ranked once, by the sum of the relevance of its occurrences.",
+    ),
+    "token": ("By occurrence", "occurrences", "Each occurrence of a word is ranked separately."),
+    "sentence": ("By sentence", "sentences", "Sentences are ranked by the sum of the relevance of their words."),
 }
 
 
 def rationales_section(rationales: Results) -> Section:
-    """Agreement with words that people marked."""
+    """Agreement with the words that people marked."""
     return Section(
         "rationales",
-        "Does it name the words that people name?",
-        "People marked the words that make a document belong to its class. Average precision and AUROC ask whether "
-        "marked words rank before the others (by chance: about the share of marked words, and 0.5); the third number "
-        "is the share of documents where the strongest one is marked; the overlap compares as many words as were "
-        "marked. All words of the text count, also those that the model does not read, so models with different "
-        "vocabularies can be compared. Three baselines look at no model: late and early words first rank by "
-        "position; tf × log ratio multiplies the frequency of a word in the text by the log ratio of its frequencies "
-        "in the class and in the other classes of the corpus. A model may decide by other words than people would: "
-        "low agreement can be the model’s fault as well as the explanation’s.",
-        "high numbers",
+        "Agreement with human rationales",
+        "Are the most relevant words those that people marked as evidence for the class? Average precision and AUROC "
+        "measure whether marked words rank above the others (random relevance reaches about the share of marked "
+        "words, and 0.5). Pointing is the share of documents whose most relevant word is marked. Intersection over "
+        "union (IoU) compares the marked words with as many of the most relevant ones. All words of the text are "
+        "ranked, including those that the model ignores, so models with different vocabularies can be compared. "
+        "Three baselines use no model: late words first and early words first rank by position; tf × log ratio is "
+        "the frequency of a word in the text times the log ratio of its frequencies in the class and in the other "
+        "classes of the corpus. Low agreement has two possible causes: the explanation is poor, or the model uses "
+        "other words than people do.",
+        "high values",
         "DeYoung et al., ERASER, ACL 2020; pointing: Zhang et al., IJCV 2018",
         tuple(
             _rationales_block(level, skipped=0 if n else rationales.get("skipped") or 0)
@@ -75,8 +80,14 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
 
     against = level.get("against") or level["rows"][0]["method"]
     table = Table(
-        f"Agreement with people {title.lower()}, {documents(level.get('documents'))}",
-        head("method", *_RATIONALES.values(), f"average precision minus {against}", "95 % interval", "text:"),
+        f"Agreement {title.lower()}, {documents(level.get('documents'))}",
+        head(
+            "method",
+            *_RATIONALES.values(),
+            f"average precision: difference from {against}",
+            "95% interval",
+            "text:verdict",
+        ),
         tuple(
             (
                 Cell(row["method"]),
@@ -85,27 +96,28 @@ def _rationales_block(level: Results, *, skipped: int) -> Block:
             )
             for row in level["rows"]
         ),
-        ("Below each number, its 95 % interval.", verdicts_note(against)),
+        ("Below each value: its 95% bootstrap interval.", verdicts_note(against)),
     )
-    intro = [said(about)]
-    if real(level.get("marked_share")) is not None:
-        intro.append(said("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
+    intro = [sentence(about)]
+    if finite(level.get("marked_share")) is not None:
+        intro.append(sentence("*{}* of the {} are marked.", share_text(level["marked_share"]), things))
     if left := level.get("left_out"):
-        intro.append(said("{} left out: all or none of the {} are marked.", documents(left), things))
+        intro.append(sentence("{} left out: either all or none of their {} are marked.", documents(left), things))
     if skipped:
         intro.append(
-            said(f"{{}} row{'' if skipped == 1 else 's'} of the file skipped: nothing is marked.", count(skipped))
+            sentence(f"{{}} row{'' if skipped == 1 else 's'} of the file skipped: no word is marked.", count(skipped))
         )
     return Block(title, tuple(intro), table=table)
 
 
 def words_section(classes: list[Results]) -> Section:
-    """The most relevant words and phrases of every class."""
+    """The most relevant words and phrases (n-grams) of each class."""
     return Section(
         "words",
-        "The words of each class",
-        "Relevance summed over all documents, for the class that heads the list: what the model goes by, true to "
-        "the topic or not. A name, a signature or an address high in a list is a shortcut that the model took.",
+        "Most relevant words of each class",
+        "The relevance of each word for the class, summed over all documents explained for it. These are the words "
+        "that the model uses, whether or not they belong to the topic. A name, a signature or an address near the "
+        "top is a shortcut (spurious cue) that the model learned.",
         "",
         "Arras et al. 2017, tables of the most relevant words",
         classes=tuple(_class_words(one) for one in classes),
@@ -129,7 +141,7 @@ def _class_words(one: Results) -> ClassWordTables:
                     "relevance",
                     "documents",
                     *(["in training"] if trained else []),
-                    "text:for example",
+                    "text:examples",
                 ),
                 tuple(
                     (
@@ -144,5 +156,5 @@ def _class_words(one: Results) -> ClassWordTables:
                 (_UNSEEN_NOTE,) if unseen else (),
             )
         )
-    named = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
-    return ClassWordTables(one["label"], documents(one.get("documents")), named, tuple(tables))
+    line = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
+    return ClassWordTables(one["label"], documents(one.get("documents")), line, tuple(tables))
