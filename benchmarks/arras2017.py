@@ -130,7 +130,7 @@ class Bench:
             plan=self._plan(name, model),
             model_name=name,
             corpus_name=f"{self.test.name} test",
-            say=lambda line: print(f"  {line}", flush=True),
+            log=lambda line: print(f"  {line}", flush=True),
         )
         print(f"  {time.perf_counter() - began:.0f} s")
         return result

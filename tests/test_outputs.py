@@ -110,7 +110,7 @@ def tiny_demo(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     long = load_corpus(table)
     monkeypatch.delenv("TEXTLRP_20NEWS", raising=False)
     monkeypatch.setattr(
-        showing, "_demo_parts", lambda seed, say: (long, long, textlrp.BagOfWordsClassifier(), "posts")
+        showing, "_demo_parts", lambda seed, log: (long, long, textlrp.BagOfWordsClassifier(), "posts")
     )
 
 

@@ -613,7 +613,7 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
 def test_demo_calls_the_demo(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        "textlrp.cli.demonstration.demo", lambda path, *, seed, say, force: (say("a\nb"), called.append((path, seed)))
+        "textlrp.cli.demonstration.demo", lambda path, *, seed, log, force: (log("a\nb"), called.append((path, seed)))
     )
     assert run("demo") == (0, "a b\n", "")
     assert run("demo", "-o", "x.html", "--seed", "3").code == 0

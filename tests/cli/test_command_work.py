@@ -139,7 +139,7 @@ def test_training_saves_a_model_that_answers_the_same_and_a_card(tmp_path: Path)
         write_table(tmp_path / "some.csv", 40),
         tmp_path / "deep" / "m",
         model=tiny(validation_fraction=0.2, random_state=3),
-        say=lines.append,
+        log=lines.append,
     )
     texts = [CARS[0], DOCTORS[0]]
     loaded = textlrp.load(tmp_path / "deep" / "m")
@@ -192,7 +192,7 @@ def test_labels_that_are_missing_or_all_the_same(tmp_path: Path, rows: str, sent
 def test_the_expected_time_of_a_training_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textlrp.models.training.WORTH_SAYING", 0.0)
     lines: list[str] = []
-    train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), say=lines.append)
+    train_corpus(write_table(tmp_path / "some.csv", 40), tmp_path / "m", model=tiny(), log=lines.append)
     assert [line.split()[0] for line in lines][:3] == ["read", "epoch", "trained"]
     assert re.fullmatch(r"epoch 1 of at most \d+ took \d+\.\d s; at most about \d+ s more", lines[1])
 
@@ -349,7 +349,7 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_demo")
 def test_without_20_newsgroups_the_demo_takes_the_sample_posts_and_says_so(tmp_path: Path) -> None:
     lines: list[str] = []
-    done = demo(tmp_path / "new" / "page.html", say=lines.append)
+    done = demo(tmp_path / "new" / "page.html", log=lines.append)
     assert lines[0].startswith("20 Newsgroups is not on this machine and cannot be downloaded, so this demo runs on")
     assert lines[-1].endswith(str(done.path))
     page = done.path.read_text()
@@ -401,7 +401,7 @@ def test_the_demo_takes_20_newsgroups_where_it_is(tmp_path: Path, monkeypatch: p
         "textlrp.cli.demonstration.CNNClassifier", partial(CNNClassifier, embedding_dim=5, filters=4, max_epochs=2)
     )
     lines: list[str] = []
-    done = demo(tmp_path / "page.html", say=lines.append)
+    done = demo(tmp_path / "page.html", log=lines.append)
     assert lines[0] == "training a CNN on 24 posts of 20 Newsgroups, 2 groups ..."
     assert done.corpus == "20newsgroups-test"
 

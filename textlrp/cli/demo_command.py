@@ -36,4 +36,4 @@ def cli_demo(
     """
     from textlrp.cli.demonstration import demo
 
-    demo(output, seed=seed, say=print_line, force=force)
+    demo(output, seed=seed, log=print_line, force=force)

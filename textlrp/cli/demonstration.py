@@ -21,7 +21,7 @@ from textlrp.records import Document, Label
 from textlrp.reports.corpus.report_files import write_report
 from textlrp.reports.numbers import percentage
 from textlrp.text.corpora import Corpus, load_20newsgroups, load_sample_posts
-from textlrp.text.named_corpora import Say, silent
+from textlrp.text.named_corpora import Log, silent
 from textlrp.text.newsgroups import NEWSGROUPS_VARIABLE
 from textlrp.text.vectors import Vectors
 
@@ -44,7 +44,7 @@ class Demo:
     shown: tuple[Prediction, ...]
 
 
-def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = silent, force: bool = False) -> Demo:
+def demo(path: str | Path = "demo/report.html", *, seed: int = 0, log: Log = silent, force: bool = False) -> Demo:
     """Train the default :class:`CNNClassifier` on 20 Newsgroups, explain some test posts, write one page.
 
     Where 20 Newsgroups cannot be had and ``$TEXTLRP_20NEWS`` is not set, the sample posts stand in, with the
@@ -55,13 +55,13 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
     _make_folder(Path(path).parent)
     check_output(path, PAGES, inputs=inputs_of("20newsgroups"), force=force)
     started = time.perf_counter()
-    train, test, model, posts = _demo_parts(seed, say)
-    say(f"training a CNN on {len(train):,} {posts}, {len(train.label_names)} groups ...")
+    train, test, model, posts = _demo_parts(seed, log)
+    log(f"training a CNN on {len(train):,} {posts}, {len(train.label_names)} groups ...")
     model.fit(train.documents, train.labels)
     seconds = time.perf_counter() - started
     predictions = list(predict(model, test))
     share_right = accuracy(predictions)
-    say(f"test accuracy: {percentage(share_right)} of {len(test):,} posts, after {seconds:.0f} s")
+    log(f"test accuracy: {percentage(share_right)} of {len(test):,} posts, after {seconds:.0f} s")
     chosen = choose_posts(test.documents, predictions)
     whys = explain(
         model,
@@ -73,7 +73,7 @@ def demo(path: str | Path = "demo/report.html", *, seed: int = 0, say: Say = sil
     page = write_report(
         whys, path, title=f"{len(chosen)} of {len(test):,} {posts} kept for the test; {named}", force=force
     )
-    say(f"explained {len(chosen)} of them: {page}")
+    log(f"explained {len(chosen)} of them: {page}")
     return Demo(page, test.name, share_right, seconds, tuple(predictions[n] for n in chosen))
 
 
@@ -82,13 +82,13 @@ def starting_vectors() -> Vectors:
     return vectors_of("20newsgroups-cnn")
 
 
-def _demo_parts(seed: int, say: Say) -> tuple[Corpus, Corpus, CNNClassifier, str]:
+def _demo_parts(seed: int, log: Log) -> tuple[Corpus, Corpus, CNNClassifier, str]:
     try:
         parts = load_20newsgroups("train"), load_20newsgroups("test")
     except DataError:
         if os.environ.get(NEWSGROUPS_VARIABLE):  # asked for by the user: nothing else will do
             raise
-        say(
+        log(
             "20 Newsgroups is not on this machine and cannot be downloaded, so this demo runs on the sample posts "
             f"that come with textlrp; set {NEWSGROUPS_VARIABLE} to 20news-bydate.tar.gz for the real ones."
         )

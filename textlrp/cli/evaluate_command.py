@@ -111,7 +111,9 @@ def cli_evaluate(
     """Measure how good the explanations of a model are, and write a page with the results.
 
     The measures compare attribution methods by word deletion, by hybrid documents (pointing game), by agreement with
-    marks of people, by sanity checks, and by stability across models. If the command is stopped, run it again: it continues after the last finished stage.
+    marks of people, by sanity checks, and by stability across models.
+
+    If the command is stopped, run it again: it continues after the last finished stage.
 
     [bold]Examples[/bold]
 
@@ -153,6 +155,6 @@ def cli_evaluate(
         documents = open_texts(source, None, files, limit=limit)
     name = source or str(rationales)
     evaluate(
-        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, say=print_line, force=force
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=print_line, force=force
     )
     print_line(f"wrote {output / 'index.html'}")

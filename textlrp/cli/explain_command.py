@@ -27,6 +27,7 @@ from textlrp.cli.explanation_options import (
     RulesOption,
     StartOption,
     TargetOption,
+    TopKOption,
     VersusOption,
     WidthOption,
     WorkersOption,
@@ -92,16 +93,7 @@ def cli_explain(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="In the terminal: number of words listed on each side. Default: 10, or 4 with several targets. In a "
-            "folder: number of words stored per text and target, most relevant first. Default: all.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    top_k: TopKOption = None,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "float16",
     workers: WorkersOption = None,

@@ -93,6 +93,16 @@ DeviceOption = Annotated[
 
 # ---- explaining in the terminal
 
+TopKOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="In the terminal: number of words listed on each side. Default: 10, or 4 with several targets. In a "
+        "folder: number of words stored per text and target, most relevant first. Default: all.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 LinesOption = Annotated[
     str | None,
     typer.Option(

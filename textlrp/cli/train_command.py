@@ -117,4 +117,4 @@ def cli_train(
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
     files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length)
-    train_corpus(source, output, model=untrained, files=files, say=print_line, force=force)
+    train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)

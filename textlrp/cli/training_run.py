@@ -23,7 +23,7 @@ from textlrp.models.saving import save_model
 from textlrp.models.training import LOGGER
 from textlrp.reports.numbers import percentage
 from textlrp.text.corpora import Corpus
-from textlrp.text.named_corpora import NAMED, FileOptions, Say, open_corpus, silent
+from textlrp.text.named_corpora import NAMED, FileOptions, Log, open_corpus, silent
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.vectors import Vectors
 
@@ -85,7 +85,7 @@ def train_corpus(
     *,
     model: TextClassifier,
     files: FileOptions | None = None,
-    say: Say = silent,
+    log: Log = silent,
     force: bool = False,
 ) -> Training:
     """Train ``model`` on a corpus and save it to the folder ``path``.
@@ -101,20 +101,20 @@ def train_corpus(
     corpus = open_corpus(source, "train", files)
     check_labeled(corpus)
     classes = len(corpus.label_names)
-    say(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
+    log(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     started = time.perf_counter()
-    with _training_log(say):
+    with _training_log(log):
         model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
-    say(f"trained in {seconds:.1f} s")
+    log(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
     if held_out is not None:
-        say(f"accuracy on held-out texts of these: {percentage(held_out)}")
+        log(f"accuracy on held-out texts of these: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
         tested = accuracy(predict(model, test))
-        say(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
+        log(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
     card = {
         "corpus": corpus.name,
         "documents": len(corpus),
@@ -123,25 +123,25 @@ def train_corpus(
         "test_accuracy": tested,
     }
     folder = save_model(model, path, card=card, force=force)
-    say(f"saved to {folder} ({_folder_size(folder)})")
+    log(f"saved to {folder} ({_folder_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested)
 
 
 class _Lines(logging.Handler):
     """Passes log messages on as lines."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, log: Log) -> None:
         super().__init__(logging.INFO)
-        self._say = say
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._say(record.getMessage())
+        self._log(record.getMessage())
 
 
 @contextmanager
-def _training_log(say: Say) -> Iterator[None]:
-    """Hand what the training logs, such as the time it takes, to ``say``."""
-    handler, level = _Lines(say), LOGGER.level
+def _training_log(log: Log) -> Iterator[None]:
+    """Hand what the training logs, such as the time it takes, to ``log``."""
+    handler, level = _Lines(log), LOGGER.level
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     try:

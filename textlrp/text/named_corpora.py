@@ -17,12 +17,12 @@ from textlrp.text.row_layout import Layout
 NAMED = {"20newsgroups": load_20newsgroups, "sample": load_sample_posts}
 """Corpora that are asked for by name; ``./sample`` is a path."""
 
-Say = Callable[[str], object]
+Log = Callable[[str], object]
 """What gets one line of text at a time from a function that takes a while."""
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """Log nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
-from textlrp.text.named_corpora import Say, silent
+from textlrp.text.named_corpora import Log, silent
 from textlrp.version import __version__
 
 
@@ -41,7 +41,7 @@ def evaluate(
     plan: Evaluation | None = None,
     model_name: str = "",
     corpus_name: str = "",
-    say: Say = silent,
+    log: Log = silent,
     force: bool = False,
 ) -> dict[str, Any]:
     """Measure the explanations of a model; write ``results.json`` and ``index.html`` into ``folder``, and give them.
@@ -81,7 +81,7 @@ def evaluate(
         else None,
     }
     try:
-        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, say))
+        results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log))
     except KeyboardInterrupt:
         raise StoppedError(f"stopped; what is done is kept in {target}, and the same command goes on.") from None
     with written_beside(target / "results.json", _RESULTS, force=force) as beside:
@@ -97,7 +97,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.measures is None or name in run.plan.measures:
-            run.say(f"measuring {name} ...")
+            run.log(f"measuring {name} ...")
             try:
                 found[name] = measure_of(name)(run)
             except (DataError, ModelError) as reason:

@@ -36,7 +36,7 @@ def pointing(run: EvaluationRun) -> dict[str, Any]:
         settings = spec.settings(run.model)
 
         def make(spec: MethodSpec = spec) -> dict[str, Any]:
-            run.say(f"  {spec.title}: {len(hybrids):,} hybrids")
+            run.log(f"  {spec.title}: {len(hybrids):,} hybrids")
             found = pointing_game(run.model, hybrids, method=spec.method, rule=spec.rule)
             return {
                 "method": spec.title,
@@ -60,7 +60,7 @@ def rationales(run: EvaluationRun) -> dict[str, Any] | None:
         run.notes.append(skipped_text(run.plan.rationales, len(rationales), skipped))
     maps = {}
     for spec in (*run.plan.methods, MethodSpec(RANDOM, Random(run.plan.seed))):
-        run.say(f"  {spec.title}: {len(rationales):,} texts")
+        run.log(f"  {spec.title}: {len(rationales):,} texts")
         maps[spec.title] = list(explain_rationales(run.model, rationales, method=spec.method, rule=spec.rule))
     labels = [why.labels[why.predicted] for why in next(iter(maps.values()))]
     baselines: dict[str, Callable[[By], Agreement]] = {

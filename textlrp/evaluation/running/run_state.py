@@ -16,7 +16,7 @@ from textlrp.evaluation.running.plan import Evaluation
 from textlrp.machine import progress_bar
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
-from textlrp.text.named_corpora import Say
+from textlrp.text.named_corpora import Log
 
 
 class EvaluationRun:
@@ -33,10 +33,10 @@ class EvaluationRun:
         corpus: ReadCorpus,
         plan: Evaluation,
         stages: Stages,
-        say: Say,
+        log: Log,
     ) -> None:
         self.model, self.documents, self.corpus = model, documents, corpus
-        self.plan, self.stages, self.say = plan, stages, say
+        self.plan, self.stages, self.log = plan, stages, log
         self.notes: list[str] = []
         self.seconds: dict[str, float] = {}
         self.sampled = self._sample()
