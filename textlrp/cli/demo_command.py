@@ -26,7 +26,7 @@ def cli_demo(
 
     The data set is 20 Newsgroups: the archive 20news-bydate.tar.gz or its unpacked folder, if $TEXTLRP_20NEWS names
     it, else the data set that scikit-learn downloads. If it cannot be downloaded, the demo uses the sample posts that
-    come with textlrp. Their demo takes less than a minute.
+    come with textlrp, and takes less than a minute.
 
     [bold]Examples[/bold]
 

@@ -120,7 +120,7 @@ def cli_explain(
 
     [bold]Examples[/bold]
 
-    textlrp explain 20newsgroups-cnn --text "My doctor says the vaccine is safe."
+    textlrp explain 20newsgroups-cnn --text "The vaccine is safe for children."
 
     textlrp explain 20newsgroups-cnn - --target sci.med --versus sci.space < post.txt
 

@@ -66,7 +66,7 @@ class MarkStyles:
 
 
 def mark_styles(console: Console, *, light: bool = False) -> MarkStyles:
-    """Choose the best styles that a terminal can show; ``light`` says that its background is light."""
+    """Choose the best styles that a terminal can show; ``light``: its background is light."""
     dim = Style(dim=True)
     if console.no_color or console.color_system is None:
         return MarkStyles((Style(),) * 4, (Style(),) * 4, dim, signs=True)

@@ -102,7 +102,8 @@ def cli_train(
 ) -> None:
     """Train a text classifier on labeled texts and save it.
 
-    Training prints the accuracy on texts that it holds out. Ctrl-C stops it and keeps the best epoch so far.
+    Part of the texts is kept out of the training to measure the accuracy. Ctrl-C stops the training and keeps the
+    best epoch so far.
 
     [bold]Examples[/bold]
 
