@@ -84,7 +84,7 @@ def test_predictions_leave_unknown_labels_out_of_the_accuracy() -> None:
         assert accuracy(predict(model(), documents("0", 0, "0.0"))) == 1
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         found = list(predict(model(), documents("0", "autos", "0", "car")))
-    assert [prediction.right for prediction in found] == [True, None, True, None]
+    assert [prediction.correct for prediction in found] == [True, None, True, None]
     assert accuracy(found) == 1
 
 
@@ -114,7 +114,7 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "a.csv")]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 labels are not classes of the model: 'zero'" in said
-    assert "100.0 % of 2 labeled texts" in said
+    assert "(2 of 2 labeled texts)" in said
 
 
 # ---- labels that look the same, and labels of no use

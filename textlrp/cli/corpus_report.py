@@ -83,7 +83,7 @@ def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: 
         return True
     if Path(path).suffix:
         raise DataError(
-            f"cannot tell the format of {str(path)!r}. End the name in .html for one page, or name a folder."
+            f"cannot tell the format of {str(path)!r}; end the name in .html for one page, or name a folder."
         )
     check_folder(path, REPORT, inputs=inputs, force=force)
     return False
@@ -96,8 +96,8 @@ def _results(folder: str | Path) -> dict[str, Any]:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise DataError(
-            f"evaluation must be a folder written by 'textlrp evaluate'; there are no results in {str(folder)!r}. "
-            "Pass the folder that was its -o."
+            f"evaluation must be a folder written by 'textlrp evaluate'; got {str(folder)!r}, which has no results. "
+            "Pass the folder that was its output."
         ) from None
     return results
 

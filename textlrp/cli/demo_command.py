@@ -11,13 +11,19 @@ from typing import Annotated
 import typer
 
 from textlrp.cli.inputs import print_line
-from textlrp.cli.shared_options import ForceOption, SeedOption
+from textlrp.cli.shared_options import OUTPUT, ForceOption, SeedOption
 
 
 def cli_demo(
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write. Its folder is created."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PAGE",
+            help="The .html page to write. Its folder is created.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = Path("demo/report.html"),
     seed: SeedOption = 0,
     force: ForceOption = False,

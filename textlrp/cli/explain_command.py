@@ -60,7 +60,7 @@ from textlrp.cli.shared_options import (
     TrustPickleOption,
 )
 from textlrp.cli.side_by_side import check_single, check_stored, gallery
-from textlrp.cli.terminal import is_light_terminal, max_lines, print_explanation
+from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 from textlrp.errors import OptionError
 from textlrp.machine import warm_up
 from textlrp.store.file_formats import FORMATS
@@ -173,7 +173,7 @@ def cli_explain(
     from textlrp.models.given_files import inputs_of
 
     console = Console(width=width)
-    shown_lines = max_lines(lines, console)
+    shown_lines = parse_lines(lines, console)
     inputs = inputs_of(source, models=[model])
 
     from textlrp.explainers.named import explain_corpus

@@ -47,7 +47,7 @@ def cli_filters(
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
 ) -> None:
-    """Show what each filter of a CNN detects: the n-grams that activate it most, and its class.
+    """Show what each CNN filter detects: the n-grams that activate it most, and its class.
 
     The class of a filter is the one to which it has the largest output weight.
 

@@ -133,7 +133,7 @@ def cli_report(
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
-    """Write an HTML report: confusion matrix, words of each class, a map, and every text with marks.
+    """Write an HTML report: confusion matrix, words of each class, map, and marked texts.
 
     Each text is explained for its predicted class, and for one more class: the true label if the prediction is
     incorrect, else the class with the second-highest score. With --target all, the page can switch between all

@@ -40,6 +40,7 @@ TrustPickleOption = Annotated[
         "--trust-pickle",
         metavar="",
         help="Open a MODEL that is a .joblib or .pkl file. Such a file can run any code, so trust its source first.",
+        rich_help_panel=READING,
     ),
 ]
 SeedOption = Annotated[

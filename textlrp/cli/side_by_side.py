@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from textlrp.cli.inputs import InputTexts, load_model, say_written
+from textlrp.cli.inputs import InputTexts, load_model, print_written
 from textlrp.errors import OptionError
 from textlrp.files.kinds import PAGES
 
@@ -59,7 +59,7 @@ def gallery(
         start=start,
         force=force,
     )
-    say_written(page, texts)
+    print_written(page, texts)
 
 
 def comparison(
@@ -105,7 +105,7 @@ def comparison(
     page = write_comparison(
         first, texts, output, compared, names=(model, against or model), palette=palette, force=force
     )
-    say_written(page, texts)
+    print_written(page, texts)
 
 
 def _check_one(target: Sequence[str], what: str) -> None:

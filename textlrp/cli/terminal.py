@@ -81,10 +81,9 @@ def _notes(explanation: Explanation) -> list[Text]:
 
 
 def _score_breakdown(explanation: Explanation, row: int) -> Text:
-    """``score of A = relevance of words + what was absorbed`` of one target; for a contrast, the score difference."""
+    """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
     names = " − ".join(map(printable, names_of(explanation, row)))
-    what = "score difference" if isinstance(explanation.targets[row], tuple) else "score of"
-    return Text(f"{what} {names}: {balances(explanation)[row].line}", style="dim")
+    return Text(f"score breakdown ({names}): {balances(explanation)[row].line}", style="dim")
 
 
 def print_listing(listing: Listing, console: Console) -> None:
@@ -227,7 +226,7 @@ DEFAULT_LINES = 40
 """Maximum number of lines of a text in a terminal, unless ``--lines`` is given."""
 
 
-def max_lines(lines: str | None, console: Console) -> int | None:
+def parse_lines(lines: str | None, console: Console) -> int | None:
     """Parse ``--lines``: the maximum number of lines of a text, or None for all; raises :class:`OptionError`."""
     if lines is None:
         return DEFAULT_LINES if console.is_terminal else None

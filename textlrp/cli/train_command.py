@@ -12,6 +12,7 @@ import typer
 
 from textlrp.cli.inputs import file_options, print_line
 from textlrp.cli.shared_options import (
+    OUTPUT,
     READING,
     ColumnNamesOption,
     DelimiterOption,
@@ -40,7 +41,10 @@ def cli_train(
             "class, or the training posts of 20newsgroups or sample.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to save the model in.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder to save the model in.", rich_help_panel=OUTPUT),
+    ],
     model: Annotated[
         KindName,
         typer.Option(
@@ -102,8 +106,8 @@ def cli_train(
 ) -> None:
     """Train a text classifier on labeled texts and save it.
 
-    Part of the texts is kept out of the training to measure the accuracy. Ctrl-C stops the training and keeps the
-    best epoch so far.
+    The networks (cnn and boe) hold out part of the texts to measure the accuracy after each epoch, and keep the best
+    epoch. Ctrl-C stops the training and keeps the best epoch so far.
 
     [bold]Examples[/bold]
 
