@@ -191,7 +191,7 @@ def test_train_prints_its_progress_and_saves_a_model(kind: str, run: Run) -> Non
     assert (outcome.code, outcome.err) == (0, "")
     assert lines[0] == "read 40 texts of 2 classes from some.csv"
     assert re.fullmatch(r"saved to m \(\d+\.\d [kM]B\)", lines[-1])
-    assert any("held out" in line for line in lines) is (kind == "boe")
+    assert any("held-out" in line for line in lines) is (kind == "boe")
     assert textlrp.load("m").kind == kind
 
 
@@ -812,6 +812,7 @@ def test_rejected_rows_are_reported(boe: Path, run: Run) -> None:
         (["--text", "the car", "-o", "why"], "a folder needs a corpus; got one text for the folder 'why'"),
         (["-", "-o", "why"], "a folder needs a corpus; got one text for the folder 'why'"),
         (["some.csv", "-o", "why", "--phrases", "3"], "--phrases"),
+        (["some.csv", "-o", "why", "--method", "lrp,occlusion"], "--method NAME,NAME cannot be used"),
         (["some.csv", "-o", "why", "--workers", "0"], "--workers"),
         (["some.csv", "-o", "why", "--address", "here:6379"], "engine"),
         (["some.csv", "-o", "why", "--engine", "spark"], "engine"),

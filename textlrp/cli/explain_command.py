@@ -136,7 +136,8 @@ def cli_explain(
     files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
     methods = split_names(method or ())
     if output is not None and not output.suffix:
-        check_stored(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
+        several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
+        check_stored(phrases=phrases, rules=rules, **several)
         from textlrp.bulk.run import WorkerOptions
 
         by = WorkerOptions(workers=workers, engine=engine, address=address)

@@ -44,8 +44,8 @@ def harmless(text: str) -> str:
 class MarkStyles:
     """How marked words look: one style for each strength from 1 to 4, for words that support and that oppose a class.
 
-    Strengths 3 and 4 differ by underline or italics, not by color alone. With ``signs``, for terminals without color,
-    a mark is written out: ``[+word]``.
+    Strengths 3 and 4 are also underlined (support) or italic (oppose), so that marks differ by more than color. With
+    ``signs``, for terminals without color, a mark is written out: ``[+word]``.
     """
 
     supports: tuple[Style, ...]

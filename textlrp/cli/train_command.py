@@ -106,8 +106,8 @@ def cli_train(
 ) -> None:
     """Train a text classifier on labeled texts and save it.
 
-    The networks (cnn and boe) hold out part of the texts to measure the accuracy after each epoch, and keep the best
-    epoch. Ctrl-C stops the training and keeps the best epoch so far.
+    cnn and boe keep a part of the texts out of the training, measure the accuracy on it after each epoch, and save
+    the best epoch. Ctrl-C stops the training and saves the best epoch so far.
 
     [bold]Examples[/bold]
 

@@ -111,7 +111,7 @@ def train_corpus(
     log(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
     if held_out is not None:
-        log(f"accuracy on texts held out from training: {percentage(held_out)}")
+        log(f"accuracy on held-out texts: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
