@@ -97,7 +97,7 @@ def _results(folder: str | Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise DataError(
             f"evaluation must be a folder written by 'textlrp evaluate'; got {str(folder)!r}, which has no results. "
-            "Pass the folder that was its output."
+            "Pass its output folder."
         ) from None
     return results
 

@@ -37,7 +37,7 @@ def gallery(
 ) -> None:
     """Write one page with a panel for each rule and method; raises :class:`OptionError` without ``output``."""
     if output is None:
-        raise OptionError("several rules or methods are shown side by side on a page. Name it with -o PAGE.html.")
+        raise OptionError("--output must be an .html page for several rules or methods; got none. Pass -o PAGE.html.")
     _check_one(target, "several rules or methods")
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
@@ -83,7 +83,10 @@ def comparison(
 ) -> None:
     """Write one page that compares two models, rules or methods."""
     if evaluation is not None:
-        raise OptionError("--evaluation cannot be used in a comparison. Leave it out, or leave out --against….")
+        raise OptionError(
+            "--evaluation cannot be used in a comparison. Leave it out, or leave out --against, --against-rule and "
+            "--against-method."
+        )
     _check_one(target, "two models, rules or methods")
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
