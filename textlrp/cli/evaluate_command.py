@@ -84,7 +84,7 @@ def cli_evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Words marked by people: a .jsonl file with text, label, and spans ([start, end] in characters) or "
+            help="Words marked by people: a .jsonl file with text, label, and spans (pairs of start and end) or "
             "words. If CORPUS is given too, it is used for the baseline tf × log ratio.",
         ),
     ] = None,

@@ -115,8 +115,8 @@ def cli_explain(
 ) -> None:
     """Show which words support a class and which oppose it.
 
-    In the terminal, red words support the class and blue words oppose it. Without color, signs mark them: [+word],
-    [-word], and [?word] for text that the model ignores.
+    In the terminal, red words support the class and blue words oppose it. Without color, the signs + and - mark them.
+    Text that the model ignores is gray, or marked by a question mark.
 
     [bold]Examples[/bold]
 
@@ -128,7 +128,7 @@ def cli_explain(
 
     textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
 
-    textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma,alpha1beta0 --method cam -o gallery.html
+    textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma --method cam -o gallery.html
 
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
