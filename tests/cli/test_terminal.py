@@ -50,7 +50,7 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
         assert re.search(rf"[+−]\d+\.\d+ {word.word}{times}", text)
     assert "doc-1: predicted class sci.space, score 2.00" in text
     assert "✓ correct" in text
-    assert "score breakdown (sci.space): 2.00 = " in text
+    assert "score breakdown: 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ on the words", text)
     assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
     assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)

@@ -83,7 +83,9 @@ def _notes(explanation: Explanation) -> list[Text]:
 def _score_breakdown(explanation: Explanation, row: int) -> Text:
     """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
     names = " − ".join(map(printable, names_of(explanation, row)))
-    return Text(f"score breakdown ({names}): {balances(explanation)[row].line}", style="dim")
+    alone = len(explanation.targets) == 1 and not isinstance(explanation.targets[row], tuple)
+    what = "score breakdown" if alone else f"score breakdown ({names})"
+    return Text(f"{what}: {balances(explanation)[row].line}", style="dim")
 
 
 def print_listing(listing: Listing, console: Console) -> None:
