@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -178,6 +179,19 @@ def test_a_wrong_command_line(arguments: list[str], fragment: str, run: Run) -> 
     outcome = run(*arguments)
     refused(outcome, fragment, "--help")
     assert outcome.out == ""
+
+
+@every(
+    "message, expected",
+    [
+        ("Pass encoding='cp1252' or text='review'.", "Pass --encoding='cp1252' or --column='review'."),
+        ("top_k must be at least 1; got 0.", "--top-k must be at least 1; got 0."),
+        ("row 2 (t.csv): text must be a string; got 7.", "row 2 (t.csv): text must be a string; got 7."),
+        ("Name another file, or pass force=True.", "Name another file, or pass --force."),
+    ],
+)
+def test_messages_name_options_instead_of_parameters(message: str, expected: str) -> None:
+    assert cli._with_options(message) == expected
 
 
 # ---- train
@@ -713,7 +727,7 @@ def test_characters_that_the_terminal_encoding_lacks_are_not_an_error() -> None:
         program_with("from textlrp.cli.inputs import print_line; print_line(chr(233))"),
         capture_output=True,
         check=False,
-        env={"PYTHONIOENCODING": "ascii"},
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")
 

@@ -122,15 +122,21 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 _PARAMETER = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
+_SUBJECT = re.compile(
+    r"^(encoding|engine|address|device|top_k|delimiter|columns|max_row_length|target|versus|rule|start|method|phrases"
+    r"|palette|evaluation|tokenizer|skip|workers|precision|min_words|steps|sample)(?= must )"
+)
 
 
 def _with_options(message: str) -> str:
     """Replace the parameters of functions in a message by the options of the command line.
 
-    ``encoding=`` becomes ``--encoding=`` and ``force=True`` becomes ``--force``. The parameter ``text=``, the name of
-    a column, becomes ``--column=``, which every command that reads files has.
+    ``encoding=`` becomes ``--encoding=``, a message that begins with ``top_k must`` begins with ``--top-k must``, and
+    ``force=True`` becomes ``--force``. The parameter ``text=``, the name of a column, becomes ``--column=``, which
+    every command that reads files has.
     """
     message = message.replace("pass force=True", "pass --force").replace("Pass force=True", "Pass --force")
+    message = _SUBJECT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
     return _PARAMETER.sub(lambda match: f"--{match[1].replace('text', 'column').replace('_', '-')}=", message)
 
 
