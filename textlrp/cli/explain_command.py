@@ -124,7 +124,7 @@ def cli_explain(
 
     textlrp explain 20newsgroups-cnn - --target sci.med --versus sci.space < post.txt
 
-    textlrp explain reviews-model new.csv --target all -o why.html
+    textlrp explain reviews-model new.csv --column review --target all -o why.html
 
     textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
 

@@ -88,7 +88,7 @@ def cli_words(
 
     textlrp words 20newsgroups-cnn sample --top-k 10
 
-    textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
+    textlrp words reviews-model new.csv --column review --target 5 -o words.csv
     """
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
