@@ -82,7 +82,8 @@ def cli_words(
 ) -> None:
     """List the most relevant words of each class, summed over a corpus.
 
-    A word that belongs to a class only by accident, such as a name or a signature, is a shortcut of the model.
+    A word that is unrelated to the topic of its class, such as a name or a signature, indicates a shortcut of the
+    model.
 
     [bold]Examples[/bold]
 
