@@ -60,7 +60,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "predictions": ("predict", BOE, "sample", "-o", "predictions.jsonl"),
     "words": ("words", BOE, "sample", "-o", "words.csv", "--limit", LIMIT),
-    "filters": ("filters", CNN, "sample", "--limit", LIMIT, "--most", "5"),
+    "filters": ("filters", CNN, "sample", "--limit", LIMIT, "--max-filters", "5"),
     "rules": ("rules",),
     "terminal": ("explain", CNN, "sample", "--limit", "3", "--width", "100", "--target", "sci.med"),
     "terminal-text": ("explain", BOE, "--text", "The shuttle reached orbit, my doctor was on it.", "--width", "80"),

@@ -88,7 +88,7 @@ def test_a_report_by_a_bag_of_words(command: list[str], models: Path, tmp_path: 
 
 def test_a_listing_without_rows_says_why(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["words", "MODEL", "CORPUS"], "svm", models, written(tmp_path, "42"))
-    assert "texts explained for it\nNo word has relevance for this class.\n" in capsys.readouterr().out
+    assert "texts explained for this class\nNo word is relevant for this class.\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_predictions_leave_unknown_labels_out_of_the_accuracy() -> None:
         assert accuracy(predict(model(), documents("0", 0, "0.0"))) == 1
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         found = list(predict(model(), documents("0", "autos", "0", "car")))
-    assert [prediction.right for prediction in found] == [True, None, True, None]
+    assert [prediction.correct for prediction in found] == [True, None, True, None]
     assert accuracy(found) == 1
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 import textlrp
 from textlrp.cli.terminal import print_explanation
-from textlrp.cli.terminal_text import look_of, print_text
+from textlrp.cli.terminal_text import mark_styles, print_text
 from textlrp.explanation import Explanation
 from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
@@ -86,7 +86,7 @@ def in_terminal(explanation: Explanation, width: int) -> list[tuple[str, int]]:
     """Return the terminal output in full color; a character's sign is its red or blue background."""
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system="truecolor", no_color=False)
-    print_text(explanation, 0, console, look_of(console))
+    print_text(explanation, 0, console, mark_styles(console))
     shown = Text.from_ansi(file.getvalue())
     signs = [0] * len(shown)
     for start, end, style in shown.spans:
@@ -142,7 +142,7 @@ def test_signs_around_words_keep_the_text_and_agree(text: str) -> None:
     explanation = make_explanation(text, seed=1)
     file = io.StringIO()
     console = Console(file=file, width=400)
-    print_text(explanation, 0, console, look_of(console))
+    print_text(explanation, 0, console, mark_styles(console))
     found = [
         (character, {"+": 1, "-": -1}.get((piece[1] or " ")[0], 0))
         for piece in re.finditer(r"\[(\++|-+|\?)([^][]+)\]|([^][]+)", file.getvalue())
