@@ -20,10 +20,10 @@ HELPERS = ROOT / "tests" / "helpers"
 LINE = '`if __name__ == "__main__":`'
 
 ASK = """
-from textlrp.machine import usable
+from textlrp.machine import usable_workers
 
 def work():
-    print(usable(2))
+    print(usable_workers(2))
 """
 REPORT = """
 from explanations import make_explanation
@@ -39,7 +39,7 @@ from textlrp.bulk import WorkerOptions, explain_to_folder, file_source
 from textlrp.text.readers import Columns
 
 def work():
-    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", by=WorkerOptions(workers=2))
+    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", workers=WorkerOptions(workers=2))
     print(Path("out").is_dir())
 """
 CALLS = {
@@ -154,8 +154,8 @@ def test_the_lines_below_a_guard() -> None:
 
 def test_one_process_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_why_none", lambda: "no reason.")
-    assert processes.usable(1) == 1
+    assert processes.usable_workers(1) == 1
     with pytest.warns(UserWarning, match="^no reason\\. The work is done in one process\\.$"):
-        assert processes.usable(4) == 1
+        assert processes.usable_workers(4) == 1
     monkeypatch.undo()
-    assert processes.usable(2) == 2  # the tests' own main is guarded
+    assert processes.usable_workers(2) == 2  # the tests' own main is guarded

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from explanations import make_explanation
 
-from textlrp.class_words import read_words, strongest
+from textlrp.class_words import most_relevant, read_words
 from textlrp.records import Status, Tokens
 
 
@@ -46,6 +46,6 @@ def test_nothing_read_is_empty():
 
 
 def test_of_equals_the_first_is_strongest():
-    assert strongest(np.array([1.0, 3.0, 2.0, 3.0]), 3).tolist() == [1, 3, 2]
-    assert strongest(np.zeros(4), 2).tolist() == [0, 1]
-    assert strongest(np.zeros(0), 2).tolist() == []
+    assert most_relevant(np.array([1.0, 3.0, 2.0, 3.0]), 3).tolist() == [1, 3, 2]
+    assert most_relevant(np.zeros(4), 2).tolist() == [0, 1]
+    assert most_relevant(np.zeros(0), 2).tolist() == []

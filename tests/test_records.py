@@ -6,7 +6,8 @@ import pytest
 from explanations import make_explanation, with_phrases
 
 from textlrp.errors import DataError, OptionError, TargetError
-from textlrp.explanation import Explanation, from_dict
+from textlrp.explanation import Explanation
+from textlrp.explanation_data import from_dict
 from textlrp.records import Document, Status, Tokens
 
 

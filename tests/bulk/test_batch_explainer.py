@@ -21,7 +21,7 @@ from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
-from textlrp.store.columns import about_of
+from textlrp.store.columns import run_metadata_of
 
 MODELS = ("20newsgroups-cnn", "20newsgroups-boe", "svm")
 
@@ -66,8 +66,8 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
     asked = {key: value for key, value in options.items() if key not in ("precision", "top_k")}
     explainer = BatchExplainer(model(name), **options)
     table = explainer(batch_of(documents))
-    assert about_of(table.schema, "it") == explainer.about
-    classes = explainer.about.classes
+    assert run_metadata_of(table.schema, "it") == explainer.metadata
+    classes = explainer.metadata.classes
     assert classes == tuple(str(label) for label in model(name).classes_)
     found = zip(table.to_pylist(), store.read(table), strict=True)
     whys = textlrp.explain(model(name), documents, **asked)
@@ -238,7 +238,7 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
 
 @pytest.mark.parametrize("function", [BatchExplainer, explain_to_folder])
 def test_bulk_options_are_the_keywords_of_the_explainer_in_order(function: Any) -> None:
-    others = {"model", "source", "folder", "by", "force", "memory", "kept"}
+    others = {"model", "source", "folder", "workers", "force", "memory", "kept"}
     parameters = inspect.signature(function).parameters.items()
     expected = {name: parameter.default for name, parameter in parameters if name not in others}
     assert list(BulkOptions().keywords().items()) == list(expected.items())

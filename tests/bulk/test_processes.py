@@ -21,26 +21,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
+from bulk_inputs import SEVERAL, shards_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
+from textlrp.bulk.shards import SHARD_ROWS, Shards, ShardSummary
 from toys import LABELS, TEXTS, fitted, small
 
 from textlrp.bulk import FileSource, Run, WorkerOptions, explain_to_folder, file_source, messages
 from textlrp.bulk.bulk_options import BulkOptions
-from textlrp.bulk.parts import PART_ROWS, Parts, Written
-from textlrp.bulk.pool import PRELOAD, processes
+from textlrp.bulk.pool import PRELOAD, worker_processes
 from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
-from textlrp.machine import context
+from textlrp.machine import process_context
 from textlrp.text.row_layout import Columns
 
 pytestmark = pytest.mark.slow
 
-PARTS = -(-SEVERAL // PART_ROWS)
+SHARDS = -(-SEVERAL // SHARD_ROWS)
 TWO = WorkerOptions(workers=2)
 
 
-def explained(path: Path, folder: Path, model: Any = None, by: WorkerOptions = TWO, **options: Any) -> Run:
-    return explain_to_folder(model or fitted("boe"), file_source(path, Columns()), folder, by=by, **options)
+def explained(path: Path, folder: Path, model: Any = None, workers: WorkerOptions = TWO, **options: Any) -> Run:
+    return explain_to_folder(model or fitted("boe"), file_source(path, Columns()), folder, workers=workers, **options)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, bytes]:
     """The parts as one process writes them."""
     folder = tmp_path_factory.mktemp("alone") / "out"
-    explained(corpus, folder, by=WorkerOptions(workers=1))
-    return parts_in(folder)
+    explained(corpus, folder, workers=WorkerOptions(workers=1))
+    return shards_in(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -67,14 +67,14 @@ def _no_process_stays() -> Iterator[None]:
 
 def test_two_processes_write_the_bytes_of_one(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
     run = explained(corpus, tmp_path / "out")
-    assert parts_in(tmp_path / "out") == alone
+    assert shards_in(tmp_path / "out") == alone
     assert (run.documents, run.explained) == (SEVERAL, SEVERAL)
     before = times_in(tmp_path / "out")
     assert explained(corpus, tmp_path / "out").explained == 0
     assert times_in(tmp_path / "out") == before
     (tmp_path / "out" / "part-000001.parquet").unlink()
-    assert explained(corpus, tmp_path / "out").explained == PART_ROWS
-    assert parts_in(tmp_path / "out") == alone
+    assert explained(corpus, tmp_path / "out").explained == SHARD_ROWS
+    assert shards_in(tmp_path / "out") == alone
 
 
 @pytest.mark.parametrize("memory", [0, 700])
@@ -91,18 +91,18 @@ def test_processes_that_share_projections_write_the_bytes_of_one(
     for workers in (1, 2):
         by = WorkerOptions(workers=workers, memory=memory)
         explained(corpus, tmp_path / str(workers), fitted("cnn-max"), by, target="all")
-    assert parts_in(tmp_path / "2") == parts_in(tmp_path / "1")
-    assert len(parts_in(tmp_path / "1")) == PARTS
+    assert shards_in(tmp_path / "2") == shards_in(tmp_path / "1")
+    assert len(shards_in(tmp_path / "1")) == SHARDS
     assert len(released) == 3  # one of each width
     for name in released:
         with pytest.raises(FileNotFoundError):
             SharedMemory(name)
 
 
-def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:
+def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[ShardSummary]:
     folder.mkdir()
-    with processes(model, BulkOptions(), workers=workers, memory=1 << 20) as engine:
-        yield from engine.explain(Parts(source), folder)
+    with worker_processes(model, BulkOptions(), workers=workers, memory=1 << 20) as engine:
+        yield from engine.explain(Shards(source), folder)
 
 
 def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
@@ -119,9 +119,9 @@ def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, al
                 os.kill(worker.pid, signal.SIGKILL)
                 killed.add(worker.pid)
     assert len(killed) >= 2
-    assert sorted(written.part for written in done) == list(range(PARTS))
+    assert sorted(written.shard for written in done) == list(range(SHARDS))
     assert sum(written.documents for written in done) == SEVERAL
-    assert parts_in(tmp_path / "out") == alone
+    assert shards_in(tmp_path / "out") == alone
 
 
 def poisoned(folder: Path, row: int) -> Path:
@@ -131,16 +131,16 @@ def poisoned(folder: Path, row: int) -> Path:
 
 
 def test_a_text_that_brings_down_one_process_after_another_is_named(tmp_path: Path) -> None:
-    path = poisoned(tmp_path, PART_ROWS + 77)
+    path = poisoned(tmp_path, SHARD_ROWS + 77)
     model = small("svm", tokenizer=split_or_die).fit(TEXTS, LABELS)
     said = (
-        rf"^a process that explained the rows {PART_ROWS + 1} to {2 * PART_ROWS} ended 3 times \(exit code 9\), for "
+        rf"^a process that explained the rows {SHARD_ROWS + 1} to {2 * SHARD_ROWS} ended 3 times \(exit code 9\), for "
         r"want of memory perhaps; take fewer --workers or --top-k, or look at these rows\. What is done is kept\.$"
     )
     with pytest.raises(DataError, match=said):
         explained(path, tmp_path / "out", model)
     assert (tmp_path / "deaths").read_text() == "died\n" * 3
-    assert "part-000001.parquet" not in parts_in(tmp_path / "out")
+    assert "part-000001.parquet" not in shards_in(tmp_path / "out")
 
 
 def test_a_text_that_brings_down_the_process_that_tries_it_is_named(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_who_sends_parts_waits_for_none_to_be_done() -> None:
 
 
 def test_forks_leave_what_was_imported_before_them_where_it_is() -> None:
-    with ProcessPoolExecutor(1, mp_context=context(PRELOAD)) as pool:
+    with ProcessPoolExecutor(1, mp_context=process_context(PRELOAD)) as pool:
         assert pool.submit(gc.get_freeze_count).result() > 10_000
 
 
@@ -217,9 +217,9 @@ def test_a_fork_is_silent_where_its_parent_stopped_before_it_spoke(said: bytes, 
 FORK_AND_SAY = """
 import os, sys
 from multiprocessing import forkserver
-from textlrp.machine import warm_up
+from textlrp.machine import start_forkserver
 
-warm_up("textlrp.machine")
+start_forkserver("textlrp.machine")
 answers, orders = forkserver.connect_to_new_process([])
 os.write(orders, sys.stdin.buffer.read())
 os.close(orders)
@@ -230,7 +230,7 @@ print(forkserver.read_signed(answers))  # its exit code
 
 # ---- the command, killed and interrupted
 
-LARGE = 14 * PART_ROWS + 100
+LARGE = 14 * SHARD_ROWS + 100
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +268,9 @@ class Command:
     def send_to_parent(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def wait_for_parts(self, more_than: int) -> None:
+    def wait_for_shards(self, more_than: int) -> None:
         until = time.monotonic() + 60
-        while self._process.poll() is None and len(parts_in(self.output)) <= more_than:
+        while self._process.poll() is None and len(shards_in(self.output)) <= more_than:
             assert time.monotonic() < until, "no part was written"
             time.sleep(0.02)
 
@@ -316,7 +316,7 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(
     for workers in (2, 1, 2, 1, 2):
         with Command(large, folder, workers) as command:
             if kills:
-                command.wait_for_parts(len(parts_in(folder)))
+                command.wait_for_shards(len(shards_in(folder)))
                 time.sleep(draw.uniform(0, 0.3))
             else:
                 time.sleep(draw.uniform(0.5, 5))  # perhaps before there is anything
@@ -328,7 +328,7 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(
             code, _, err = command.end()
             kills += code == -signal.SIGKILL
             assert err == ""
-        rows = rows_in(folder) if parts_in(folder) else []
+        rows = rows_in(folder) if shards_in(folder) else []
         assert len(rows) == len(set(rows))
     assert kills == 5
     before = times_in(folder)
@@ -340,15 +340,15 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(
     assert not [*folder.glob(".*")]
     assert all(time == times_in(folder)[name] for name, time in before.items() if name.startswith("part-"))
     undisturbed = file_source(large / "some.csv", Columns())
-    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", by=WorkerOptions(workers=1))
-    assert parts_in(folder) == parts_in(tmp_path / "whole")
+    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", workers=WorkerOptions(workers=1))
+    assert shards_in(folder) == shards_in(tmp_path / "whole")
 
 
 @needs_proc
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_is_one_sentence_and_the_code_130(large: Path, tmp_path: Path, workers: int) -> None:
     with Command(large, tmp_path / "out", workers) as command:
-        command.wait_for_parts(1)
+        command.wait_for_shards(1)
         command.send(signal.SIGINT)
         code, out, err = command.end()
         command.wait_for_nobody()

@@ -15,12 +15,12 @@ from typing import Any
 import bulk_inputs
 import pyarrow as pa
 import pytest
-from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, times_in, write_csv
+from bulk_inputs import SEVERAL, shards_in, rows_in, some_texts, split_or_complain, times_in, write_csv
 from toys import LABELS, TEXTS, fitted, small
 
 import textlrp
 from textlrp.bulk import BatchExplainer, Run, WorkerOptions, explain_to_folder, file_source
-from textlrp.bulk.parts import PART_ROWS
+from textlrp.bulk.shards import SHARD_ROWS
 from textlrp.errors import DataError
 from textlrp.text.row_layout import Columns
 
@@ -35,8 +35,8 @@ RAY = WorkerOptions(workers=2, engine="ray")
 OPTIONS: dict[str, Any] = {"target": "all", "top_k": 6}
 
 
-def explained(path: Path, folder: Path, by: WorkerOptions = RAY, model: Any = None) -> Run:
-    return explain_to_folder(model or fitted("cnn-max"), file_source(path, Columns()), folder, by=by, **OPTIONS)
+def explained(path: Path, folder: Path, workers: WorkerOptions = RAY, model: Any = None) -> Run:
+    return explain_to_folder(model or fitted("cnn-max"), file_source(path, Columns()), folder, workers=workers, **OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("alone") / "out"
     explained(corpus, folder, WorkerOptions(workers=1))
-    return parts_in(folder)
+    return shards_in(folder)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_cluster_made_for_the_run_writes_the_bytes_of_one_process(
     folder = tmp_path / "out"
     run = explained(corpus, folder)
     assert not ray.is_initialized()
-    assert parts_in(folder) == alone
+    assert shards_in(folder) == alone
     assert (run.documents, run.rejected, run.explained) == (SEVERAL, 1, SEVERAL)
     assert rows_in(folder) == list(range(SEVERAL))
 
@@ -92,8 +92,8 @@ def test_a_cluster_that_is_there_goes_on_where_another_run_stopped(
     times = times_in(folder)
     run = explained(corpus, folder)
     assert ray.is_initialized()
-    assert parts_in(folder) == alone
-    assert (run.documents, run.rejected, run.explained) == (SEVERAL, 1, PART_ROWS)
+    assert shards_in(folder) == alone
+    assert (run.documents, run.rejected, run.explained) == (SEVERAL, 1, SHARD_ROWS)
     for name in ("part-000000.parquet", "part-000002.parquet"):
         assert times_in(folder)[name] == times[name]
     assert explained(corpus, folder).explained == 0
@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_costs_nothing(corpus: Path, tmp_path: Path, alo
     while actors() and time.monotonic() < until:
         time.sleep(0.1)
     assert actors() == []  # nothing of the run stays on the cluster
-    assert parts_in(folder) == alone
+    assert shards_in(folder) == alone
     assert (run.documents, run.rejected) == (SEVERAL, 1)
 
 

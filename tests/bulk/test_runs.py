@@ -14,27 +14,27 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_csv
+from bulk_inputs import all_in, shards_in, rows_in, some_texts, times_in, write_csv
 from cases import every
 from toys import LABELS, TEXTS, fitted
 
 from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, WorkerOptions, explain_to_folder, file_source
 from textlrp.bulk import alone as alone_module
-from textlrp.bulk import parts as parts_module
+from textlrp.bulk import shards as shards_module
 from textlrp.bulk import pool as pool_module
 from textlrp.bulk import run as run_module
 from textlrp.errors import DataError, OptionError, StoppedError, TargetError
 from textlrp.records import Document
 from textlrp.text.row_layout import Columns
 
-PART = 64
+SHARD = 64
 ONE = WorkerOptions(workers=1)
 
 
 @pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (parts_module, pool_module, run_module):
-        monkeypatch.setattr(module, "PART_ROWS", PART)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (shards_module, pool_module, run_module):
+        monkeypatch.setattr(module, "SHARD_ROWS", SHARD)
 
 
 def source_of(path: Path, **columns: str) -> FileSource:
@@ -42,13 +42,13 @@ def source_of(path: Path, **columns: str) -> FileSource:
 
 
 def explained(path: Path, folder: Path, model: Any = None, **options: Any) -> Run:
-    return explain_to_folder(model or fitted("svm"), source_of(path), folder, by=ONE, **options)
+    return explain_to_folder(model or fitted("svm"), source_of(path), folder, workers=ONE, **options)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """Three parts and a bit."""
-    return write_csv(tmp_path / "some.csv", some_texts(3 * PART + 10))
+    return write_csv(tmp_path / "some.csv", some_texts(3 * SHARD + 10))
 
 
 # ---- in order, whole, once
@@ -58,14 +58,14 @@ def corpus(tmp_path: Path) -> Path:
 def test_the_parts_hold_the_rows_in_order(corpus: Path, tmp_path: Path, variant: str) -> None:
     folder = tmp_path / "out"
     run = explained(corpus, folder, fitted(variant), target="all")
-    assert rows_in(folder) == list(range(3 * PART + 10))
-    assert [pq.read_metadata(folder / name).num_rows for name in parts_in(folder)] == [PART, PART, PART, 10]
+    assert rows_in(folder) == list(range(3 * SHARD + 10))
+    assert [pq.read_metadata(folder / name).num_rows for name in shards_in(folder)] == [SHARD, SHARD, SHARD, 10]
     assert [path.name for path in sorted(folder.iterdir())] == [
         *(f"part-00000{n}.parquet" for n in range(4)),
         "run.json",
     ]
-    assert (run.folder, run.documents, run.rejected, run.explained) == (folder, 3 * PART + 10, 0, 3 * PART + 10)
-    assert run.bytes == sum(map(len, parts_in(folder).values()))
+    assert (run.folder, run.documents, run.rejected, run.explained) == (folder, 3 * SHARD + 10, 0, 3 * SHARD + 10)
+    assert run.bytes == sum(map(len, shards_in(folder).values()))
     assert run.seconds > 0
 
 
@@ -97,13 +97,13 @@ def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path
 def test_a_part_that_is_lost_is_made_again_and_it_alone(corpus: Path, tmp_path: Path, lost: list[int]) -> None:
     folder = tmp_path / "out"
     explained(corpus, folder)
-    before, times = parts_in(folder), times_in(folder)
+    before, times = shards_in(folder), times_in(folder)
     for part in lost:
         (folder / f"part-{part:06d}.parquet").unlink()
     run = explained(corpus, folder)
-    assert parts_in(folder) == before
-    assert run.documents == 3 * PART + 10
-    assert run.explained == sum(10 if part == 3 else PART for part in lost)
+    assert shards_in(folder) == before
+    assert run.documents == 3 * SHARD + 10
+    assert run.explained == sum(10 if part == 3 else SHARD for part in lost)
     for name, time in times_in(folder).items():
         assert (time == times[name]) == (name == "run.json" or int(name[5:11]) not in lost)
 
@@ -112,7 +112,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explained(corpus, tmp_path / "whole")
-    own, written = alone_module.write_part, 0
+    own, written = alone_module.write_shard, 0
 
     def stopped_after_two(*arguments: Any) -> Any:
         nonlocal written
@@ -122,15 +122,15 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
         return own(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(alone_module, "write_part", stopped_after_two)
+        patch.setattr(alone_module, "write_shard", stopped_after_two)
         with pytest.raises(
             StoppedError, match=r"^stopped; 128 documents are in '.*out'\. The same command goes on from"
         ):
             explained(corpus, tmp_path / "out")
-    assert rows_in(tmp_path / "out") == list(range(2 * PART))
+    assert rows_in(tmp_path / "out") == list(range(2 * SHARD))
     run = explained(corpus, tmp_path / "out")
-    assert (run.documents, run.explained) == (3 * PART + 10, PART + 10)
-    assert parts_in(tmp_path / "out") == parts_in(tmp_path / "whole")
+    assert (run.documents, run.explained) == (3 * SHARD + 10, SHARD + 10)
+    assert shards_in(tmp_path / "out") == shards_in(tmp_path / "whole")
 
 
 def test_a_failure_within_a_part_leaves_no_half_of_it(
@@ -148,7 +148,7 @@ def test_a_failure_within_a_part_leaves_no_half_of_it(
         patch.setattr(BatchExplainer, "tables", breaks)
         with pytest.raises(RuntimeError, match="the model broke"):
             explained(corpus, tmp_path / "out")
-    assert rows_in(tmp_path / "out") == list(range(3 * PART))
+    assert rows_in(tmp_path / "out") == list(range(3 * SHARD))
     assert not [*(tmp_path / "out").glob(".*")]
 
 
@@ -163,33 +163,33 @@ def test_files_half_written_by_a_run_that_was_killed_are_removed(corpus: Path, t
     for name in (".textlrp-123-00c0ffee.part", ".textlrp-9-abadcafe.part"):
         (folder / name).write_bytes(b"PAR1 half of")
     explained(corpus, folder)
-    assert rows_in(folder) == list(range(3 * PART + 10))
+    assert rows_in(folder) == list(range(3 * SHARD + 10))
     assert not [*folder.glob(".*")]
 
 
 def test_an_empty_folder_that_is_there_will_do(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+    assert explained(corpus, tmp_path / "out").documents == 3 * SHARD + 10
 
 
 # ---- where rows come from
 
 
 def test_a_corpus_a_packed_file_and_a_folder(tmp_path: Path) -> None:
-    texts = some_texts(PART + 5)
+    texts = some_texts(SHARD + 5)
     plain = write_csv(tmp_path / "some.csv", texts)
     (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
     documents = [Document(f"doc {n}", text, LABELS[8 * (n % 3)]) for n, text in enumerate(texts)]
     explained(plain, tmp_path / "of plain")
     explained(tmp_path / "packed.csv.gz", tmp_path / "of packed")
-    explain_to_folder(fitted("svm"), CorpusSource(documents, "some"), tmp_path / "of a corpus", by=ONE)
+    explain_to_folder(fitted("svm"), CorpusSource(documents, "some"), tmp_path / "of a corpus", workers=ONE)
     for other in ("of packed", "of a corpus"):
-        assert parts_in(tmp_path / other) == parts_in(tmp_path / "of plain")
+        assert shards_in(tmp_path / other) == shards_in(tmp_path / "of plain")
     for n, text in enumerate(texts):
         place = tmp_path / "posts" / LABELS[8 * (n % 3)] / f"{n:03d}.txt"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == PART + 5
+    assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == SHARD + 5
     found = all_in(tmp_path / "of a folder").select(["document_id", "true_label"]).to_pylist()
     assert found[0] == {"document_id": "autos/000.txt", "true_label": "autos"}
     with pytest.raises(OptionError, match="is a folder: it has no columns"):
@@ -202,7 +202,7 @@ def test_columns_by_name_are_read(tmp_path: Path) -> None:
         "".join(json.dumps({"post": text, "group": "med", "nr": n}) + "\n" for n, text in enumerate(TEXTS))
     )
     source = source_of(path, text="post", label="group", id="nr")
-    explain_to_folder(fitted("svm"), source, tmp_path / "out", by=ONE)
+    explain_to_folder(fitted("svm"), source, tmp_path / "out", workers=ONE)
     found = all_in(tmp_path / "out").select(["document_id", "true_label"]).to_pylist()
     assert found == [{"document_id": str(n), "true_label": "med"} for n in range(24)]
 
@@ -252,14 +252,14 @@ def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Pa
     with pytest.raises(DataError, match="differs in classes, model;"):
         explained(corpus, folder, fitted("svm", classes=2))
     with pytest.raises(DataError, match="differs in memory;"):
-        explain_to_folder(fitted("svm"), source_of(corpus), folder, by=WorkerOptions(workers=1, memory=0))
+        explain_to_folder(fitted("svm"), source_of(corpus), folder, workers=WorkerOptions(workers=1, memory=0))
     with pytest.raises(DataError, match="differs in input;"):
-        explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, by=ONE)
-    write_csv(corpus, some_texts(3 * PART + 10, seed=1))
+        explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, workers=ONE)
+    write_csv(corpus, some_texts(3 * SHARD + 10, seed=1))
     with pytest.raises(DataError, match="differs in input;"):
         explained(corpus, folder)
     shutil.rmtree(folder)
-    assert explained(corpus, folder).documents == 3 * PART + 10
+    assert explained(corpus, folder).documents == 3 * SHARD + 10
 
 
 def test_a_changed_time_alone_is_a_change(corpus: Path, tmp_path: Path) -> None:
@@ -343,9 +343,9 @@ def test_without_room_nothing_is_explained(corpus: Path, tmp_path: Path, monkeyp
             explained(corpus, tmp_path / "out")
     found = wanted.match(str(refused.value))
     assert found is not None
-    assert abs(int(found[1]) - (3 * PART + 10)) < PART
+    assert abs(int(found[1]) - (3 * SHARD + 10)) < SHARD
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
-    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+    assert explained(corpus, tmp_path / "out").documents == 3 * SHARD + 10
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0))
     assert explained(corpus, tmp_path / "out").explained == 0  # what is there needs no room
 
@@ -364,15 +364,15 @@ def test_the_room_is_guessed_from_what_is_still_to_be_done(
 
 def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     """Inputs with bad rows in the first and the second part, and what is wrong with which row, from 1."""
-    rows: list[Any] = [{"text": text, "label": "med"} for text in some_texts(PART + 20)]
+    rows: list[Any] = [{"text": text, "label": "med"} for text in some_texts(SHARD + 20)]
 
     def lines(bad: dict[int, bytes], head: bytes, line: Any) -> bytes:
         return head + b"".join(bad.get(n, line(row)) for n, row in enumerate(rows, 1))
 
     csv_line = lambda row: f'"{row["text"]}",med\n'.encode()  # noqa: E731
     path = folder / "fields.csv"
-    path.write_bytes(lines({3: b"one,two,three\n", PART + 2: b"one\n"}, b"text,label\n", csv_line))
-    yield path, {3: "has 3 fields where the header has 2", PART + 2: "has 1 fields where the header has 2"}
+    path.write_bytes(lines({3: b"one,two,three\n", SHARD + 2: b"one\n"}, b"text,label\n", csv_line))
+    yield path, {3: "has 3 fields where the header has 2", SHARD + 2: "has 1 fields where the header has 2"}
     path = folder / "bytes.csv"
     path.write_bytes(lines({1: b"caf\xe9,med\n", 70: b"fine,m\xe9d\n"}, b"text,label\n", csv_line))
     yield path, {1: "holds bytes that are not UTF-8", 70: "holds bytes that are not UTF-8"}
@@ -401,9 +401,9 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     )
     path = folder / "some.parquet"
     texts: list[str | None] = [row["text"] for row in rows]
-    texts[4] = texts[PART + 3] = None
+    texts[4] = texts[SHARD + 3] = None
     pq.write_table(pa.table({"text": texts, "label": ["med"] * len(rows)}), path)
-    yield path, {5: "has nothing for a text", PART + 4: "has nothing for a text"}
+    yield path, {5: "has nothing for a text", SHARD + 4: "has nothing for a text"}
     path = folder / "bytes.parquet"
     raw = pa.array([b"caf\xe9" if n == 8 else row["text"].encode() for n, row in enumerate(rows)])
     pq.write_table(pa.table({"text": pa.Array.from_buffers(pa.string(), len(rows), raw.buffers())}), path)
@@ -417,18 +417,18 @@ KINDS = ("fields.csv", "bytes.csv", "quotes.tsv", "some.jsonl", "some.parquet", 
 def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Path, kind: str) -> None:
     path, wrong = next((path, wrong) for path, wrong in broken_inputs(tmp_path) if path.name == kind)
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.rejected) == (PART + 20 - len(wrong), len(wrong))
-    assert rows_in(tmp_path / "out") == [n for n in range(PART + 20) if n + 1 not in wrong]
-    listed = [json.loads(line) for line in (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()]
+    assert (run.documents, run.rejected) == (SHARD + 20 - len(wrong), len(wrong))
+    assert rows_in(tmp_path / "out") == [n for n in range(SHARD + 20) if n + 1 not in wrong]
+    listed = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
     assert [row["row"] for row in listed] == sorted(wrong)
     for row in listed:
-        assert wrong[row["row"]] in row["wrong"]
-        assert str(path) in row["wrong"]
+        assert wrong[row["row"]] in row["reason"]
+        assert str(path) in row["reason"]
     before = times_in(tmp_path / "out")
     again = explained(path, tmp_path / "out")
     assert (again.documents, again.rejected, again.explained) == (run.documents, run.rejected, 0)
-    assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "set-aside.jsonl"} == {
-        name: time for name, time in before.items() if name != "set-aside.jsonl"
+    assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "rejected.jsonl"} == {
+        name: time for name, time in before.items() if name != "rejected.jsonl"
     }
 
 
@@ -440,16 +440,16 @@ def test_a_file_of_a_folder_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> No
     run = explained(tmp_path / "posts", tmp_path / "out")
     assert (run.documents, run.rejected) == (2, 1)
     assert all_in(tmp_path / "out")["document_id"].to_pylist() == ["a/1", "b/1"]
-    (listed,) = (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()
+    (listed,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
     assert json.loads(listed)["row"] == 2
-    assert "not UTF-8" in json.loads(listed)["wrong"]
+    assert "not UTF-8" in json.loads(listed)["reason"]
 
 
 def test_an_input_of_nothing_but_bad_rows(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
-    path.write_text("text,label\n" + "one\n" * (PART + 1))
+    path.write_text("text,label\n" + "one\n" * (SHARD + 1))
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.rejected, run.explained) == (0, PART + 1, 0)
+    assert (run.documents, run.rejected, run.explained) == (0, SHARD + 1, 0)
     assert rows_in(tmp_path / "out") == []
 
 
@@ -462,4 +462,4 @@ def test_what_is_wrong_with_the_file_as_a_whole_stops_the_run_and_keeps_what_is_
     with pytest.raises(DataError, match=r"cut off\.csv\.gz cannot be read: "):
         explained(path, tmp_path / "out")
     assert rows_in(tmp_path / "out") == list(range(len(rows_in(tmp_path / "out"))))
-    assert len(rows_in(tmp_path / "out")) in (PART, 2 * PART)
+    assert len(rows_in(tmp_path / "out")) in (SHARD, 2 * SHARD)

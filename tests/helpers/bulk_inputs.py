@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from toys import NAMES, SENTENCES, TEXTS
 
-from textlrp.bulk.parts import PART_ROWS
+from textlrp.bulk.shards import SHARD_ROWS
 from textlrp.errors import DataError
 
-SEVERAL = 2 * PART_ROWS + 500
+SEVERAL = 2 * SHARD_ROWS + 500
 """Rows of three parts; a monkeypatched size of parts would not reach other processes."""
 
 
@@ -36,7 +36,7 @@ def write_csv(path: Path, texts: Iterable[str]) -> Path:
     return path
 
 
-def parts_in(folder: Path) -> dict[str, bytes]:
+def shards_in(folder: Path) -> dict[str, bytes]:
     """The files of parts, byte for byte."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
 

@@ -38,7 +38,7 @@ def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225")
     status = np.where(read, Status.READ, Status.NOT_A_WORD)
     status[[form.startswith("unreasonably") or form == "shuttle" for form in tokens.forms]] = Status.UNKNOWN
     status[starts < TEXT.index("My doctor")] = Status.SKIPPED
-    status[starts >= TEXT.index("all of this")] = Status.CUT_OFF
+    status[starts >= TEXT.index("all of this")] = Status.TRUNCATED
     targets = (*range(len(LABELS)), (13, 14), (14, 7)) if many else (13,)
     explanation = make_explanation(
         TEXT,

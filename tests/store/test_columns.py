@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.store import columns, read, to_frame
-from textlrp.store.columns import About, TableRow, about_of, to_table, write_parquet
+from textlrp.store.columns import RunMetadata, TableRow, run_metadata_of, to_table, write_parquet
 
 CLASSES = ("autos", "med", "space")
 WORDS = ("the", "doctor", "café", "<b>", "🚀", "")
 
 
-def about(precision: Any = "float32", top_k: int | None = None) -> About:
-    return About(CLASSES, "lrp", "Epsilon(epsilon=1e-06)", "cnn-0123abcd", "0.1.0", precision, top_k)
+def about(precision: Any = "float32", top_k: int | None = None) -> RunMetadata:
+    return RunMetadata(CLASSES, "lrp", "Epsilon(epsilon=1e-06)", "cnn-0123abcd", "0.1.0", precision, top_k)
 
 
 def make_row(relevance: Any, place: int = 0, seed: int = 0, left_out: float = 0.0) -> TableRow:
@@ -125,8 +125,8 @@ def test_tables_put_together_or_cut_are_read_the_same(rows: list[TableRow], prec
 def test_a_table_says_what_it_is() -> None:
     said = about("float16", 7)
     table = to_table([make_row(np.ones((2, 3)))], said)
-    assert about_of(table.schema, "it") == said
-    assert about_of(to_table([], about()).schema, "it") == about()
+    assert run_metadata_of(table.schema, "it") == said
+    assert run_metadata_of(to_table([], about()).schema, "it") == about()
 
 
 def test_labels_may_be_any_text() -> None:
@@ -176,7 +176,7 @@ DISTINCT = st.integers(-40, 40).map(float)  # many ties
 @given(rows=some_rows(DISTINCT), top_k=st.integers(1, 7))
 def test_a_row_keeps_the_words_among_the_largest_of_some_target(rows: list[TableRow], top_k: int) -> None:
     for row in rows:
-        kept = row.strongest(top_k)
+        kept = row.most_relevant(top_k)
         starts = kept.spans[:, 0].tolist()
         places = [row.spans[:, 0].tolist().index(start) for start in starts]
         assert places == sorted(places)
@@ -253,7 +253,7 @@ def test_a_file_gives_back_what_was_written(tmp_path_factory: Any, rows: list[Ta
     found = pq.read_table(path)
     assert found.schema.equals(table.schema)
     assert found.to_pylist() == table.to_pylist()
-    assert about_of(found.schema, "it") == about(precision)
+    assert run_metadata_of(found.schema, "it") == about(precision)
     assert [why.to_dict() for why in read(path)] == [why.to_dict() for why in read(table)]
 
 

@@ -125,7 +125,7 @@ def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, file: str) -> None:
 def test_files_are_written_and_read_one_explanation_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    monkeypatch.setattr(arrow_rows, "ROWS_TOGETHER", 3)
+    monkeypatch.setattr(arrow_rows, "ROWS_PER_TABLE", 3)
     monkeypatch.setattr(columns, "GROUP_BYTES", 1)
     store.write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / file)
     reader = store.read(tmp_path / file)
@@ -282,7 +282,7 @@ def test_lines_of_versions_without_a_start_are_read(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_bulk_run_is_not_replaced(tmp_path: Path) -> None:
-    shared = columns.About(("a",), "lrp", "", "", "", "float16", None)
+    shared = columns.RunMetadata(("a",), "lrp", "", "", "", "float16", None)
     path = tmp_path / "part-000000.parquet"
     columns.write_parquet([], str(path), shared.schema())
     with pytest.raises(DataError, match="exists and is not a file of explanations that textlrp wrote"):

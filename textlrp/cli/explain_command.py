@@ -54,7 +54,7 @@ from textlrp.cli.shared_options import (
 from textlrp.cli.side_by_side import check_alone, check_one_way, gallery
 from textlrp.cli.terminal import light_terminal, lines_asked, print_explanation
 from textlrp.errors import OptionError
-from textlrp.machine import warm_up
+from textlrp.machine import start_forkserver
 from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
 
@@ -146,13 +146,13 @@ def cli_explain(
         check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
         from textlrp.bulk.run import WorkerOptions
 
-        by = WorkerOptions(workers=workers, engine=engine, address=address)
+        worker_options = WorkerOptions(workers=workers, engine=engine, address=address)
         options = BulkOptions(
             rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
         to_folder(
-            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, files=files,
-            force=force,
+            model, source, output, options, targets=target or (), versus=versus, limit=limit,
+            workers=worker_options, files=files, force=force,
         )  # fmt: skip
         return
 
@@ -222,19 +222,20 @@ def to_folder(
     targets: Sequence[str],
     versus: str | None,
     limit: int | None,
-    by: WorkerOptions,
+    workers: WorkerOptions,
     files: FileOptions,
     force: bool,
 ) -> None:
     """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
         raise OptionError(f"one text came for the folder {str(output)!r}; end the name in {_SUFFIXES}.")
-    if by.engine == "local" and by.processes > 1:
-        warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
+    if workers.engine == "local" and workers.processes > 1:
+        start_forkserver("textlrp.bulk.worker")  # meanwhile the input is opened here
     from textlrp.bulk.corpus_run import explain_in_bulk
 
     run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, by=by, force=force,
+        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, workers=workers,
+        force=force,
     )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
@@ -243,8 +244,8 @@ def to_folder(
             f"{size:,.0f} bytes each"
         )
     if run.rejected:
-        aside = run.folder / "set-aside.jsonl"
+        aside = run.folder / "rejected.jsonl"
         with aside.open(encoding="utf-8") as file:
-            first = json.loads(next(file))["wrong"]
+            first = json.loads(next(file))["reason"]
         say(f"set aside {run.rejected:,} rows that could not be read, listed in {aside}; the first: {first}")
     say(f"wrote {run.folder}: {run.documents:,} documents")

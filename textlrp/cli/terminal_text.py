@@ -158,7 +158,7 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
 
 def _summarized_if_long(run: TextRun) -> TextRun:
     """A long stretch that the model was not given, as a note; a note has no title."""
-    if run.status not in (Status.SKIPPED, Status.CUT_OFF):
+    if run.status not in (Status.SKIPPED, Status.TRUNCATED):
         return run
     lines, characters = len(run.text.splitlines()), len(run.text)
     if lines <= LONGEST_UNREAD[0] and characters <= LONGEST_UNREAD[1]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.class_words import read_words, strongest
+from textlrp.class_words import most_relevant, read_words
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.marked_words import (
@@ -241,10 +241,10 @@ def _rationale_measures(
 ) -> tuple[float, float, float, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    common = int(marked[strongest(relevance, int(marked.sum()))].sum())
+    common = int(marked[most_relevant(relevance, int(marked.sum()))].sum())
     return (
         float(average_precision_score(marked, relevance)),
         float(roc_auc_score(marked, relevance)),
-        float(marked[strongest(relevance, 1)[0]]),
+        float(marked[most_relevant(relevance, 1)[0]]),
         common / (2 * int(marked.sum()) - common),
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.class_words import ReadWords, read_words, strongest
+from textlrp.class_words import ReadWords, most_relevant, read_words
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomizing import cascade, randomized
@@ -164,7 +164,7 @@ def _same_words(a: Explanation | None, b: Explanation | None, number: int) -> tu
 
 def _overlaps(a: ReadWords, b: ReadWords, top: int) -> list[float]:
     return [
-        len({*strongest(x, top).tolist()} & {*strongest(y, top).tolist()}) / max(1, min(top, len(x)))
+        len({*most_relevant(x, top).tolist()} & {*most_relevant(y, top).tolist()}) / max(1, min(top, len(x)))
         for x, y in zip(a.relevance, b.relevance, strict=True)
     ]
 

@@ -25,7 +25,7 @@ REASONS = {
     Status.SKIPPED: "not read: skipped range",
     Status.NOT_A_WORD: "not read: not a word",
     Status.UNKNOWN: "not read: unknown word",
-    Status.CUT_OFF: "not read: cut off, past the longest text the model reads",
+    Status.TRUNCATED: "not read: cut off, past the longest text the model reads",
 }
 """Why a token was not read, in plain words."""
 

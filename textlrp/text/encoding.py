@@ -113,7 +113,7 @@ class Reader:
         if self.max_tokens is not None:
             before = np.searchsorted(positions, bounds[:-1])
             rank = np.arange(len(positions)) - np.repeat(before, np.diff(before, append=len(positions)))
-            found.status[positions[rank >= self.max_tokens]] = Status.CUT_OFF
+            found.status[positions[rank >= self.max_tokens]] = Status.TRUNCATED
             positions = positions[rank < self.max_tokens]
         return _Block(
             documents, texts, found, bounds.tolist(), positions, np.searchsorted(positions, bounds).tolist()
