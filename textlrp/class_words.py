@@ -87,7 +87,7 @@ CONTEXT = 60
 
 
 class Quote(NamedTuple):
-    """The most relevant occurrence of a word in a ``document`` (an id), which is number ``position`` of the corpus."""
+    """The most relevant occurrence of a word in a ``document`` (an id), which is at ``position`` in the corpus."""
 
     document: str
     position: int
@@ -157,10 +157,9 @@ def class_words(explanations: Iterable[Explanation], *, top: int | None = 20) ->
     """Return the most relevant words of each class: the ``top`` words with the largest summed relevance.
 
     The relevance is summed over all documents that were explained for the class. Each target of an explanation counts
-    for its class; a contrast is a class of its own, ``A, not B``. Words that the model ignores do not count. Phrases of
-    the explanations are compared in lower case and with single spaces.
-    Classes are in the order of the model, without those that no document was explained for. ``top=None`` returns all
-    words. ``explanations`` may be an iterator, which is read once.
+    for its class; a contrast is a class of its own, ``A, not B``. Words that the model ignores do not count. Phrases
+    are compared in lower case and with single spaces. Classes are in the order of the model, without those that no
+    document was explained for. ``top=None`` returns all words. ``explanations`` may be an iterator.
     Source: Arras et al. 2017, section "Word-level relevances" (table of the most relevant words).
     """
     tally = ClassWordTally()
