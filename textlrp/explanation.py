@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 
 class Phrase(NamedTuple):
-    """A phrase (n-gram) of the text that activates a filter of a CNN more than any other phrase of the text.
+    """The phrase (n-gram) of a text that activates a filter of a CNN most: the window that wins the max-pooling.
 
-    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution and ``filter`` the index of the filter
-    in it. ``relevance`` (K,) is the relevance that the words of the phrase receive through this filter, for each
-    target.
+    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution, and ``filter`` the index of the filter
+    in it. ``relevance`` (K,): what the words of the phrase receive through this filter, for each target.
     """
 
     start: int
@@ -58,7 +57,7 @@ class Explanation:
 
     where ``absorbed`` is the sum of the ledger, and ``start_scores`` is what the propagation started from: the scores
     of the targets, or with ``start="centered"`` these scores minus the mean of all scores of the document (which
-    cancels in a contrast). The equation is exact for LRP with any rule. Some other methods leave a remainder.
+    cancels in a contrast). The equation is exact (up to rounding) for LRP with any rule, not for every other method.
 
     T is the number of tokens, C of classes, and K of targets.
 
@@ -75,7 +74,7 @@ class Explanation:
     | ``ledger`` | {(step, cause): (K,)} | relevance that reached no word, by step and cause |
     | ``probabilities`` | (C,) or None | class probabilities, if the model has them |
     | ``phrases`` | | phrases (n-grams) that activate the filters of a CNN, if requested with ``phrases=`` |
-    | ``method``, ``rule`` | | how the relevance was computed; ``rule`` is the ``repr`` of a rule or composite |
+    | ``method``, ``rule`` | | how the relevance was computed; ``rule`` is a ``repr`` to paste into code |
     | ``model`` | | fingerprint of the model's weights and settings |
     | ``version`` | | version of textlrp |
     | ``true_label`` | | the true label as text, or None |
@@ -184,16 +183,14 @@ class Explanation:
         if isinstance(target, str):
             if target in self.target_names:
                 return self.target_names.index(target)
-            raise TargetError(
-                must_be(
-                    "target", f"one of {', '.join(map(repr, self.target_names))}", target,
-                    "To explain another class, pass it to explain(..., target=).",
-                )
-            )  # fmt: skip
+            names = ", ".join(map(repr, self.target_names))
+            hint = "Explain other classes with explain(..., target=)."
+            raise TargetError(must_be("target", f"an explained target ({names})", target, hint))
         if -len(self.targets) <= target < len(self.targets):
             return target % len(self.targets)
         rows = len(self.targets)
-        raise TargetError(must_be("target", f"a row from 0 to {rows - 1}", target, f"{rows} targets were explained."))
+        hint = "Pass a row of `relevance`, or a name in `target_names`."
+        raise TargetError(must_be("target", f"a row from {-rows} to {rows - 1}", target, hint))
 
     @overload
     def top(

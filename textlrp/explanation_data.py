@@ -44,6 +44,4 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             target_notes=tuple(data.get("target_notes", ())),
         )
     except KeyError as missing:
-        raise DataError(
-            f"field {missing} is missing: this is not a stored explanation. Pass the result of Explanation.to_dict()."
-        ) from None
+        raise DataError(f"field {missing} of the explanation is missing. Write the explanation again.") from None

@@ -192,7 +192,7 @@ def test_the_label_decides_the_row():
     )
     assert rationale_agreement([why], [rationale("one")]).pointing == 1
     assert rationale_agreement([why], [rationale("one", label="sci.space")]).pointing == 0
-    with pytest.raises(TargetError, match=r"'rec\.autos' was not explained"):
+    with pytest.raises(TargetError, match=r"target must be an explained target \(.*\); got 'rec\.autos'"):
         rationale_agreement([why], [rationale("one", label="rec.autos")])
 
 

@@ -78,13 +78,13 @@ class RunFolder:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            return f"{str(self.path / RUN)!r} is damaged. Choose a new folder, or pass force=True."
+            return f"{str(self.path / RUN)!r} is damaged. Choose a new folder, or pass force=True (--force)."
         if found == self._settings:
             return ""
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]
         return (
             f"the folder {str(self.path)!r} contains a run with other settings: {', '.join(differs) or 'version'}. "
-            "Choose a new folder, repeat the settings of that run, or pass force=True to move it to a backup name."
+            "Choose a new folder, repeat the settings of that run, or pass force=True (--force) to move it to a backup."
         )
 
     def finish(self, shards: int) -> tuple[int, int]:
