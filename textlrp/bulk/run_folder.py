@@ -84,7 +84,7 @@ class RunFolder:
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]
         return (
             f"the folder {str(self.path)!r} contains a run with other settings: {', '.join(differs) or 'version'}. "
-            "Choose a new folder, repeat the settings of that run, or pass force=True (--force) to move it to a backup."
+            "Choose a new folder, repeat the settings of that run, or move it to a backup with force=True (--force)."
         )
 
     def finish(self, shards: int) -> tuple[int, int]:
