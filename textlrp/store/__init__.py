@@ -10,7 +10,7 @@ and L the number of tokens stored in the row:
 | ``true_label`` | | the true label as text; null if there is none |
 | ``predicted`` | | predicted class: the one with the highest score |
 | ``scores`` | (C,) | scores before the softmax, float32 |
-| ``targets`` | (K,) | the explained classes, as positions in ``labels`` |
+| ``targets`` | (K,) | the explained classes, as positions in the list of class labels |
 | ``versus`` | (K,) | for a contrast, the class that the target is compared with; otherwise -1 |
 | ``words`` | (L,) | the tokens as the model looks them up (normalized, usually in lower case) |
 | ``starts``, ``ends`` | (L,) | character offsets: the token is ``text[start:end]`` |
@@ -20,7 +20,7 @@ and L the number of tokens stored in the row:
 | ``absorbed`` | (K,) | relevance that reached no word: the sum of the ledger |
 | ``left_out`` | (K,) | relevance of the words that ``top_k`` dropped, which are not in the row; otherwise 0 |
 
-In each row ``scale * relevance.sum(axis=1) + absorbed + left_out`` equals the scores that propagation started from
+For LRP, ``scale * relevance.sum(axis=1) + absorbed + left_out`` equals the scores that propagation started from
 (:attr:`textlrp.Explanation.start_scores`). With float16, the error of a relevance is at most 0.001 of the largest
 absolute relevance in the row.
 
