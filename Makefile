@@ -1,12 +1,12 @@
 # make demo   trains, explains, writes a page        make test   checks everything
-# Both make their own virtual environment in .venv and need nothing but Python 3.11+ and the package index.
+# Both create a virtual environment in .venv. They need Python 3.11+ and the package index, nothing else.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
-# compiled loops and tokenizer rules are kept in the clone, as all else that make leaves
+# Keep compiled loops and tokenizer rules inside the clone, like everything else that make writes.
 export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
 export MPLCONFIGDIR ?= $(CURDIR)/$(VENV)/matplotlib
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -33,14 +33,14 @@ docs: $(TOOLS)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is wanted; name one: make PYTHON=python3.12"; exit 1; }
+		{ echo "PYTHON must be Python 3.11 or newer. Pass one: make PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
 	@touch $(READY)
 
 $(TOOLS): $(READY)
 	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,test,docs]"
-	$(PIP) --no-deps zennit  # it asks for torchvision, which textlrp has no use for
+	$(PIP) --no-deps zennit  # its dependency torchvision is not used
 	@touch $(TOOLS)
 
 clean:

@@ -2,7 +2,7 @@
 
     python tests/house.py            print the table
 
-Run it after you move modules, or to update the numbers in the documentation. Only lines in ``textlrp/`` count.
+Run it after you move modules, or to update the numbers in docs/architecture.md. Only lines in ``textlrp/`` count.
 """
 
 from __future__ import annotations
@@ -114,9 +114,9 @@ def heavy_imports(module: str) -> list[str]:
 
 
 def core() -> dict[str, int]:
-    """The lines of the files that the README's architecture section names as the core."""
-    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
-    return {name: lines(ROOT / name) for name in re.findall(r"^\| `([\w/]+\.py)` \| \d+ \|", readme, re.M)}
+    """The lines of the files that docs/architecture.md names as the core."""
+    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {name: lines(ROOT / name) for name in re.findall(r"^\| `([\w/]+\.py)` \| \d+ \|", page, re.M)}
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
     cycle_names = [f"{len(cycle)} modules ({cycle[0]} ... {cycle[-1]})" for cycle in found_cycles]
     rows = [
         ("modules; lines", f"{len(found)}; {sum(sizes.values()):,}"),
-        ("lines of the core, in the README's order", f"{sum(core().values()):,}: {core()}"),
+        ("lines of the core, in the order of docs/architecture.md", f"{sum(core().values()):,}: {core()}"),
         ("largest module", f"{largest}, {sizes[largest]}"),
         (f"modules over {LONG} lines", sum(size > LONG for size in sizes.values())),
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),

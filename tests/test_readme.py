@@ -1,64 +1,91 @@
-"""What the README points to is there."""
+"""README and docs: links lead somewhere, and what docs/architecture.md states about the code is true."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from cases import every
+
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+PAGES = (README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*/README.md")))
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-def pointed_to() -> set[str]:
-    """Paths inside the project: of links, pictures, and files named in code."""
-    found = re.findall(
-        r"""\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"|`((?:notebooks|tests|docs|benchmarks)/[^`\s]+)`""", README
-    )
-    return {path for each in found for path in each if path and "://" not in path and not path.startswith("#")}
+def links_of(page: Path) -> set[str]:
+    """The targets of links and pictures inside the project, with their anchors."""
+    found = re.findall(r"""\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)\"""", page.read_text(encoding="utf-8"))
+    return {path for each in found for path in each if path and "://" not in path}
 
 
-def test_what_is_linked_exists() -> None:
-    paths = pointed_to()
-    assert len(paths) >= 10
-    assert {path for path in paths if not (ROOT / path).exists()} <= {"docs/api/"}  # made by `make docs`
+def files_in_code(page: Path) -> set[str]:
+    """Files of the project that a page names in code, such as `benchmarks/speed.py`."""
+    return set(re.findall(r"\b(?:notebooks|tests|docs|benchmarks)/[\w/.-]+\w/?", page.read_text(encoding="utf-8")))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors of a page's headings, as a forge makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@every("page", PAGES)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links_of(page):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@every("page", PAGES)
+def test_every_file_named_exists(page: Path) -> None:
+    assert {path for path in files_in_code(page) if not (ROOT / path).exists()} <= {
+        "docs/api/"
+    }  # made by `make docs`
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+def test_every_page_of_the_docs_is_linked_from_the_readme_and_the_index() -> None:
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} - {"docs/README.md"}
+    assert pages <= {link.partition("#")[0] for link in links_of(README)}
+    assert {path.removeprefix("docs/") for path in pages} <= links_of(ROOT / "docs" / "README.md")
 
 
 def test_pictures_are_small_and_each_is_shown() -> None:
     pictures = sorted((ROOT / "docs" / "pictures").iterdir())
-    assert {f"docs/pictures/{picture.name}" for picture in pictures} == {
-        path for path in pointed_to() if path.endswith(".png")
-    }
+    shown = {path for path in links_of(README) if path.endswith(".png")}
+    assert {f"docs/pictures/{picture.name}" for picture in pictures} == shown
     for picture in pictures:
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size < 150_000
 
 
 def test_every_notebook_is_linked() -> None:
-    assert {path for path in pointed_to() if path.endswith(".ipynb")} == {
-        f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")
-    }
+    linked = {path for path in links_of(README) if path.endswith(".ipynb")}
+    assert linked == {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
-def architecture() -> str:
-    return README[README.index("## Architecture") : README.index("## The method and its license")]
-
-
-def files_named(section: str) -> set[str]:
-    """Files and folders in the tables of the architecture section."""
-    rows = [line for line in section.splitlines() if line.startswith("|") and "`" in line]
+def files_in_tables() -> set[str]:
+    """Files and folders in the tables of docs/architecture.md."""
+    rows = [line for line in ARCHITECTURE.splitlines() if line.startswith("|") and "`" in line]
     cells = [cell for line in rows for cell in line.strip("|").split("|")]
     return {name for cell in cells for name in re.findall(r"`([\w/]+(?:/|\.py))`", cell)}
 
 
-def test_files_of_the_architecture_section_exist() -> None:
-    names = files_named(architecture()) - {"textlrp/"}
+def test_files_of_the_architecture_page_exist() -> None:
+    names = files_in_tables() - {"textlrp/"}
     assert len(names) >= 40
     places = {name: ROOT / name if name.startswith("tests/") else ROOT / "textlrp" / name for name in names}
     assert sorted(name for name, place in places.items() if not place.exists()) == []
 
 
 def test_the_core_is_read_in_an_evening_and_its_lines_are_those_stated() -> None:
-    stated = {name: int(count) for name, count in re.findall(r"^\| `([\w/]+\.py)` \| (\d+) \|", architecture(), re.M)}
+    stated = {name: int(count) for name, count in re.findall(r"^\| `([\w/]+\.py)` \| (\d+) \|", ARCHITECTURE, re.M)}
     counted = {name: len((ROOT / "textlrp" / name).read_text("utf-8").splitlines()) for name in stated}
     assert len(stated) >= 12
     assert sum(counted.values()) <= 3000

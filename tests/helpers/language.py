@@ -57,7 +57,7 @@ RETIRED: dict[str, str] = {
     r"(is|are|was) after(?! (a|the|each|every|all|this|that|it|them)\b)|what it is after": "detects",
     r"loudest|strongest words?": "most relevant words",
     r"told|said": "reported",
-    r"say|says|saying": "names a person's act: state, show, report, return",
+    r"says?(?! that\?)|saying": "names a person's act: state, show, report, return",
     r"at once": "immediately; together; in one call",
     r"beside": "next to; compared with; in addition to",
     r"stand|stands|stood|standing": "is; is written; appears",
