@@ -74,7 +74,7 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
     for n, ((row, stored), why, document) in enumerate(zip(found, whys, documents, strict=True)):
         read = (why.status == 0) | (why.status == 3)
         assert (row["row"], row["document_id"], row["true_label"]) == (n, document.id, str(document.label))
-        assert row["words"] == [form for form, own in zip(why.tokens.forms, read, strict=True) if own]
+        assert row["words"] == [form for form, is_read in zip(why.tokens.forms, read, strict=True) if is_read]
         spans = np.stack([row["starts"], row["ends"]], axis=1).astype(int).reshape(-1, 2)
         np.testing.assert_array_equal(spans, why.tokens.spans[read])
         for (start, end), word in zip(spans.tolist(), row["words"], strict=True):

@@ -78,18 +78,18 @@ def size(values: Any) -> float:
 @given(rows=some_rows())
 def test_float32_is_restored_bit_for_bit(rows: list[TableRow]) -> None:
     found = relevance_of(to_table(rows, about()))
-    assert [own.tobytes() for own in found] == [row.relevance.tobytes() for row in rows]
-    assert [own.shape for own in found] == [row.relevance.shape for row in rows]
-    assert {own.dtype for own in found} <= {np.dtype(np.float32)}
+    assert [stored.tobytes() for stored in found] == [row.relevance.tobytes() for row in rows]
+    assert [stored.shape for stored in found] == [row.relevance.shape for row in rows]
+    assert {stored.dtype for stored in found} <= {np.dtype(np.float32)}
 
 
 @BRIEF
 @given(rows=some_rows(st.floats(-(2.0**99), 2.0**99, width=32) | st.floats(-(2.0**-99), 2.0**-99, width=32)))
 def test_float16_has_an_error_of_at_most_a_thousandth_of_the_largest(rows: list[TableRow]) -> None:
-    for row, own in zip(rows, relevance_of(to_table(rows, about("float16"))), strict=True):
-        assert own.shape == row.relevance.shape
-        assert own.dtype == np.float32
-        assert size(own.astype(np.float64) - row.relevance) <= 1e-3 * size(row.relevance)
+    for row, stored in zip(rows, relevance_of(to_table(rows, about("float16"))), strict=True):
+        assert stored.shape == row.relevance.shape
+        assert stored.dtype == np.float32
+        assert size(stored.astype(np.float64) - row.relevance) <= 1e-3 * size(row.relevance)
 
 
 @BRIEF
@@ -97,16 +97,22 @@ def test_float16_has_an_error_of_at_most_a_thousandth_of_the_largest(rows: list[
 def test_all_other_columns_are_restored(rows: list[TableRow], precision: str) -> None:
     found = to_table(rows, about(precision)).to_pylist()
     assert len(found) == len(rows)
-    for row, own in zip(rows, found, strict=True):
-        assert (own["row"], own["document_id"], own["true_label"]) == (row.row, row.document_id, row.true_label)
-        assert (own["predicted"], own["targets"], own["versus"]) == (row.predicted, row.targets, row.versus)
-        assert own["words"] == row.words
-        assert list(zip(own["starts"], own["ends"], strict=True)) == [tuple(span) for span in row.spans.tolist()]
-        assert own["status"] == row.status.tolist()
+    for row, stored in zip(rows, found, strict=True):
+        assert (stored["row"], stored["document_id"], stored["true_label"]) == (
+            row.row,
+            row.document_id,
+            row.true_label,
+        )
+        assert (stored["predicted"], stored["targets"], stored["versus"]) == (row.predicted, row.targets, row.versus)
+        assert stored["words"] == row.words
+        assert list(zip(stored["starts"], stored["ends"], strict=True)) == [
+            tuple(span) for span in row.spans.tolist()
+        ]
+        assert stored["status"] == row.status.tolist()
         for name in ("scores", "absorbed", "left_out"):
-            assert own[name] == getattr(row, name).tolist()
-        assert [len(values) for values in own["relevance"]] == [len(row.words)] * len(row.targets)
-        assert precision == "float16" or own["scale"] == 1
+            assert stored[name] == getattr(row, name).tolist()
+        assert [len(values) for values in stored["relevance"]] == [len(row.words)] * len(row.targets)
+        assert precision == "float16" or stored["scale"] == 1
 
 
 @BRIEF
@@ -118,7 +124,7 @@ def test_concatenated_and_sliced_tables_are_read_the_same(rows: list[TableRow], 
     for table in (together, sliced):
         assert table.schema.equals(whole.schema, check_metadata=True)
         found = relevance_of(table)
-        assert [own.tobytes() for own in found] == [own.tobytes() for own in relevance_of(whole)]
+        assert [stored.tobytes() for stored in found] == [stored.tobytes() for stored in relevance_of(whole)]
         assert to_frame(read(table)).equals(to_frame(read(whole)))
 
 
@@ -182,9 +188,9 @@ def test_a_row_keeps_the_most_relevant_words_of_each_target(rows: list[TableRow]
         places = [row.spans[:, 0].tolist().index(start) for start in starts]
         assert places == sorted(places)
         expected: set[int] = set()
-        for own in row.relevance:
-            order = sorted(range(len(own)), key=lambda place: (-abs(own[place]), place))  # on a tie, the first
-            expected |= {place for place in order[:top_k] if own[place]}
+        for stored in row.relevance:
+            order = sorted(range(len(stored)), key=lambda place: (-abs(stored[place]), place))  # on a tie, the first
+            expected |= {place for place in order[:top_k] if stored[place]}
         assert set(places) == expected
         assert kept.words == [row.words[place] for place in places]
         np.testing.assert_array_equal(kept.relevance, row.relevance[:, places])
@@ -195,22 +201,22 @@ def test_a_row_keeps_the_most_relevant_words_of_each_target(rows: list[TableRow]
 @given(rows=some_rows(st.floats(-100, 100, width=32)), top_k=st.integers(1, 4), before=st.sampled_from([0.0, 2.5]))
 def test_the_relevance_of_dropped_words_is_counted(rows: list[TableRow], top_k: int, before: float) -> None:
     rows = [make_row(row.relevance, row.row, row.row, before) for row in rows]
-    for row, own in zip(rows, to_table(rows, about(top_k=top_k)).to_pylist(), strict=True):
-        kept = np.array(own["relevance"], dtype=np.float64).reshape(row.relevance.shape[0], -1)
-        left_out = np.array(own["left_out"])
+    for row, stored in zip(rows, to_table(rows, about(top_k=top_k)).to_pylist(), strict=True):
+        kept = np.array(stored["relevance"], dtype=np.float64).reshape(row.relevance.shape[0], -1)
+        left_out = np.array(stored["left_out"])
         np.testing.assert_allclose(
             kept.sum(axis=1) + left_out, row.relevance.sum(axis=1, dtype=np.float64) + before, atol=2e-4
         )
-        assert own["absorbed"] == row.absorbed.tolist()
+        assert stored["absorbed"] == row.absorbed.tolist()
         assert kept.shape[1] <= top_k * len(row.targets)
 
 
 def test_kept_and_dropped_relevance_sum_to_the_total() -> None:
     row = make_row([[3.0, -1.0, 0.5, 0.0], [0.25, 0.0, -4.0, 1.0]])
-    (own,) = to_table([row], about(top_k=1)).to_pylist()
-    assert own["words"] == [row.words[0], row.words[2]]
-    assert own["relevance"] == [[3.0, 0.5], [0.25, -4.0]]
-    assert own["left_out"] == [-1.0, 1.0]
+    (stored,) = to_table([row], about(top_k=1)).to_pylist()
+    assert stored["words"] == [row.words[0], row.words[2]]
+    assert stored["relevance"] == [[3.0, 0.5], [0.25, -4.0]]
+    assert stored["left_out"] == [-1.0, 1.0]
 
 
 # ---- as a DataFrame
