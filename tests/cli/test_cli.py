@@ -801,7 +801,7 @@ def test_explain_into_a_folder_prints_a_summary(run: Run) -> None:
     again = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
     assert again == (0, "wrote why: 70 documents\n", "")
     other = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "69")
-    refused(other, "'why' holds a run that differs in input", "name a new folder")
+    refused(other, "'why' contains a run with other settings: input", "Choose a new folder")
 
 
 def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -> None:
@@ -822,7 +822,7 @@ def test_rejected_rows_are_reported(boe: Path, run: Run) -> None:
     outcome = run("explain", boe, "some.csv", "-o", "why")
     assert outcome.code == 0
     assert (
-        "skipped 1 row that could not be read, listed in why/set-aside.jsonl; the first: some.csv, row 2 (line"
+        "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: some.csv, row 2 (line"
         in (outcome.out)
     )
     assert outcome.out.endswith("wrote why: 2 documents\n")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from toys import LABELS, TEXTS, small
 
 import textlrp
-from textlrp.bulk.parts import cut
+from textlrp.bulk.shards import split_into_shards
 from textlrp.cli import main
 from textlrp.cli.corpus_report import report_corpus
 from textlrp.cli.predictions import accuracy, predict, write_predictions
@@ -176,7 +176,7 @@ def test_half_characters_reach_every_table(tmp_path: Path) -> None:
     assert stored.text == "the doctor\ufffd gave \ufffd me"
     assert stored.relevance.tolist() == why.relevance.tolist()
     with pytest.warns(UserWarning, match="half a surrogate pair"):
-        (table,) = cut([Record(document.id, document.text, "a")])
+        (table,) = split_into_shards([Record(document.id, document.text, "a")])
     assert table["text"][0].as_py() == "the doctor\ufffd gave \ufffd me"
     write_predictions(predict(model(), [document]), tmp_path / "a.csv")
     found = words_of_classes(model(), Corpus(lambda: iter([document]), name="one"))

@@ -86,10 +86,10 @@ def test_ignored_neighbors_of_one_status_become_one_run_with_the_reason() -> Non
     assert [(run.text, run.status) for run in found if run.status] == [
         ("From a b c", Status.SKIPPED),
         ("odd words", Status.UNKNOWN),
-        ("end", Status.CUT_OFF),
+        ("end", Status.TRUNCATED),
     ]
     assert [run.title for run in found if run.status] == [
-        REASONS[s] for s in (Status.SKIPPED, Status.UNKNOWN, Status.CUT_OFF)
+        REASONS[s] for s in (Status.SKIPPED, Status.UNKNOWN, Status.TRUNCATED)
     ]
 
 

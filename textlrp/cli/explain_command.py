@@ -62,7 +62,7 @@ from textlrp.cli.shared_options import (
 from textlrp.cli.side_by_side import check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 from textlrp.errors import OptionError
-from textlrp.machine import warm_up
+from textlrp.machine import start_forkserver
 from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
 
@@ -140,13 +140,13 @@ def cli_explain(
         check_stored(phrases=phrases, rules=rules, **several)
         from textlrp.bulk.run import WorkerOptions
 
-        by = WorkerOptions(workers=workers, engine=engine, address=address)
+        worker_options = WorkerOptions(workers=workers, engine=engine, address=address)
         options = BulkOptions(
             rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
         to_folder(
-            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, files=files,
-            force=force,
+            model, source, output, options, targets=target or (), versus=versus, limit=limit,
+            workers=worker_options, files=files, force=force,
         )  # fmt: skip
         return
 
@@ -216,7 +216,7 @@ def to_folder(
     targets: Sequence[str],
     versus: str | None,
     limit: int | None,
-    by: WorkerOptions,
+    workers: WorkerOptions,
     files: FileOptions,
     force: bool,
 ) -> None:
@@ -225,12 +225,13 @@ def to_folder(
         raise OptionError(
             f"a folder needs a corpus; got one text for the folder {str(output)!r}. End the name in {_SUFFIXES}."
         )
-    if by.engine == "local" and by.processes > 1:
-        warm_up("textlrp.bulk.worker")  # the server starts while this process opens the input
+    if workers.engine == "local" and workers.processes > 1:
+        start_forkserver("textlrp.bulk.worker")  # the server starts while this process opens the input
     from textlrp.bulk.corpus_run import explain_in_bulk
 
     run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, by=by, force=force,
+        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, workers=workers,
+        force=force,
     )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
@@ -239,9 +240,9 @@ def to_folder(
             f"{size:,.0f} bytes per document)"
         )
     if run.rejected:
-        aside = run.folder / "set-aside.jsonl"
+        aside = run.folder / "rejected.jsonl"
         with aside.open(encoding="utf-8") as file:
-            first = json.loads(next(file))["wrong"]
+            first = json.loads(next(file))["reason"]
         rows = f"{run.rejected:,} row{'s' * (run.rejected != 1)}"
         print_line(f"skipped {rows} that could not be read, listed in {aside}; the first: {first}")
     print_line(f"wrote {run.folder}: {run.documents:,} documents")

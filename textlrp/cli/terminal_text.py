@@ -175,7 +175,7 @@ def _wrapped(explanation: Explanation, row: int, console: Console, styles: MarkS
 
 def _shortened(run: TextRun) -> TextRun:
     """Replace a long skipped or truncated range by a note with its size; an empty ``title`` marks the note."""
-    if run.status not in (Status.SKIPPED, Status.CUT_OFF):
+    if run.status not in (Status.SKIPPED, Status.TRUNCATED):
         return run
     lines, characters = len(run.text.splitlines()), len(run.text)
     if lines <= MAX_IGNORED[0] and characters <= MAX_IGNORED[1]:

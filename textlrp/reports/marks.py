@@ -31,7 +31,7 @@ REASONS = {
     Status.SKIPPED: f"{IGNORED}skipped range",
     Status.NOT_A_WORD: f"{IGNORED}not a word",
     Status.UNKNOWN: f"{IGNORED}unknown word",
-    Status.CUT_OFF: f"{IGNORED}truncated at the model’s maximum length",
+    Status.TRUNCATED: f"{IGNORED}truncated at the model’s maximum length",
 }
 """Why the model ignores a token, as pages and the terminal show it."""
 

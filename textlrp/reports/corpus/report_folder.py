@@ -18,7 +18,7 @@ from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGE, first_line
 from textlrp.files.written_folder import FolderKind, atomic_folder
-from textlrp.machine import context, usable, warm_up
+from textlrp.machine import process_context, start_forkserver, usable_workers
 from textlrp.records import Status
 from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, index_page
 from textlrp.reports.corpus.summary import Summary
@@ -96,14 +96,16 @@ def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     first = list(islice(pages, BATCH))
     if not first:
         return
-    workers = usable(workers)
+    workers = usable_workers(workers)
     if workers <= 1:
         _write_some(first, palette)
         while some := list(islice(pages, BATCH)):
             _write_some(some, palette)
         return
-    warm_up(__name__)
-    pool = ProcessPoolExecutor(workers, mp_context=context(__name__), initializer=_leave_interrupts_to_the_parent)
+    start_forkserver(__name__)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=process_context(__name__), initializer=_leave_interrupts_to_the_parent
+    )
     try:
         waiting = deque([pool.submit(_write_some, first, palette)])
         while some := list(islice(pages, BATCH)):
