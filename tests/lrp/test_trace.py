@@ -460,7 +460,7 @@ def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: py
     trace = two_layers()
     targets: list[int | tuple[int, int]] = [0, 1, 2, (0, 1), (2, 0)]
     whole = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
-    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", together * trace.elements)
+    monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", together * trace.elements)
     walks: list[int] = []
     walk: Callable[..., Propagated] = trace_module._walk_back
 

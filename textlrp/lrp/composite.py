@@ -75,8 +75,8 @@ class Composite:
     def __post_init__(self) -> None:
         if not isinstance(self.layers, Mapping):
             raise RuleError(
-                f"layers must be a map from layers to rules; got {self.layers!r}. Try Composite({{'output': Zero()}}) "
-                "or, for one rule at all layers, Composite(default=Zero())."
+                f"layers must be a map from layers to rules; got {self.layers!r}. "
+                "Try Composite({'output': Zero()}), or Composite(default=Zero()) for one rule at all layers."
             )
         for rule in (*self.layers.values(), self.default):
             if not is_rule(rule):

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from textlrp.errors import ModelError, OptionError
-from textlrp.lrp.kernels.projections import numbered
+from textlrp.lrp.kernels.projections import distinct_words
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.net_scores import SCORING_BLOCK, scores_of
@@ -160,7 +160,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def local_net(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """The net over the words of some texts alone, and the texts in its ids."""
-        words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
+        words, places = distinct_words(np.concatenate([np.zeros(0, np.int64), *texts]))
         wanted = TORCH_DTYPES[dtype or self.dtype]
         weights = {
             name: torch.from_numpy(self.weights_[name]).to(wanted) for name in ("output.weight", "output.bias")

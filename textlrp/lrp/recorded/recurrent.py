@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError, RuleError
-from textlrp.lrp.maps import Added, sides, sum_tensors
+from textlrp.lrp.maps import Added, factor_pairs, sum_tensors
 from textlrp.lrp.recorded.recurrent_forward import CELLS, TensorPair, Unrolled
 from textlrp.lrp.shares import Rule, Shares
 from textlrp.lrp.trace_steps import Absorbed, Linear, sum_outputs
@@ -170,7 +170,7 @@ def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
         for part, factor in shares.flows:
             for side, pulls in ((affine.inputs, split.inputs), (affine.hidden, split.hidden)):
                 if side is not None:
-                    pulls += [Pull(fraction * factor, *pair) for pair in sides(part, *side)]
+                    pulls += [Pull(fraction * factor, *pair) for pair in factor_pairs(part, *side)]
     return split
 
 

@@ -12,15 +12,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from textlrp.lrp.maps import Dense, Side
+from textlrp.lrp.maps import Dense, FactorPair
 from textlrp.lrp.trace_steps import Linear
 
 
 class Affine(NamedTuple):
     """A pre-activation ``outputs`` (T, N, H) of the inputs (T, N, E), the states before (T, N, H), or both."""
 
-    inputs: Side | None
-    hidden: Side | None
+    inputs: FactorPair | None
+    hidden: FactorPair | None
     bias: Tensor
     outputs: Tensor
 
@@ -58,7 +58,7 @@ def _lstm(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: Tens
         c[t + 1] = f.sigmoid() * c[t] + i.sigmoid() * g.tanh()
         h[t + 1] = o.sigmoid() * c[t + 1].tanh()
     i, f, g, _ = z.chunk(4, dim=-1)
-    candidate = Affine(Side(inputs, w_ih.chunk(4)[2]), Side(h[:-1], w_hh.chunk(4)[2]), bias.chunk(4)[2], g)
+    candidate = Affine(FactorPair(inputs, w_ih.chunk(4)[2]), FactorPair(h[:-1], w_hh.chunk(4)[2]), bias.chunk(4)[2], g)
     terms = torch.stack([f.sigmoid() * c[:-1], i.sigmoid() * g.tanh()], dim=-1)
     return Unrolled(torch.stack([h[1:], c[1:]], dim=2), terms, (candidate,))
 
@@ -77,8 +77,8 @@ def _gru(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: Tenso
     terms = torch.stack([u, r * m], dim=-1)
     state = torch.stack([z * h[:-1], (1 - z) * (u + r * m).tanh()], dim=-1)
     affine = (
-        Affine(Side(inputs, w_ih.chunk(3)[2]), None, b_ih.chunk(3)[2], u),
-        Affine(None, Side(h[:-1], w_hh.chunk(3)[2]), b_hh.chunk(3)[2], m),
+        Affine(FactorPair(inputs, w_ih.chunk(3)[2]), None, b_ih.chunk(3)[2], u),
+        Affine(None, FactorPair(h[:-1], w_hh.chunk(3)[2]), b_hh.chunk(3)[2], m),
     )
     return Unrolled(h[1:, :, None], state, affine, terms)
 
@@ -97,7 +97,7 @@ def _rnn(activation: Callable[[Tensor], Tensor]) -> RecurrentCell:
         for t in range(len(inputs)):
             z[t] += h[t] @ w_hh.T
             h[t + 1] = activation(z[t])
-        return Unrolled(h[1:, :, None], None, (Affine(Side(inputs, w_ih), Side(h[:-1], w_hh), bias, z),))
+        return Unrolled(h[1:, :, None], None, (Affine(FactorPair(inputs, w_ih), FactorPair(h[:-1], w_hh), bias, z),))
 
     return cell
 

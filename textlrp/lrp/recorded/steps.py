@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
-from textlrp.lrp.maps import Bounds, Side, sides, sum_tensors
+from textlrp.lrp.maps import Bounds, FactorPair, factor_pairs, sum_tensors
 from textlrp.lrp.shares import Box, Part, Rule
 from textlrp.lrp.trace_steps import Absorbed, sum_outputs
 
@@ -38,17 +38,17 @@ class Applied:
     scale: Tensor | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        total = sum_tensors([self.apply(inputs, weight) for inputs, weight in self._sides(part)])
+        total = sum_tensors([self.apply(inputs, weight) for inputs, weight in self._factor_pairs(part)])
         return self._scaled(part, total)[None]
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         factor = self._scaled(part, factor)
-        return sum_tensors([self._adjoint(weight, factor) * inputs for inputs, weight in self._sides(part)])
+        return sum_tensors([self._adjoint(weight, factor) * inputs for inputs, weight in self._factor_pairs(part)])
 
-    def _sides(self, part: Part | Box) -> tuple[Side, ...]:
+    def _factor_pairs(self, part: Part | Box) -> tuple[FactorPair, ...]:
         if part is Part.EVEN and self.connected is not None:
-            return (Side(torch.ones_like(self.inputs), self.connected),)
-        return sides(part, self.inputs, self.weight)
+            return (FactorPair(torch.ones_like(self.inputs), self.connected),)
+        return factor_pairs(part, self.inputs, self.weight)
 
     def _scaled(self, part: Part | Box, value: Tensor) -> Tensor:
         if self.scale is None or part is Part.EVEN:
