@@ -268,9 +268,9 @@ class ZBox:
             return Box(step.outputs.new_tensor(self.low), step.outputs.new_tensor(self.high))
         if step.bounds is None:
             raise RuleError(
-                f"ZBox needs the smallest and largest possible input of layer {step.name!r}, and they are not known. "
-                "They are known only for a dense layer or a convolution that reads word vectors or TF-IDF values. "
-                "Pass the bounds, ZBox(low=..., high=...), or give this layer another rule."
+                f"ZBox needs to know the smallest and the largest possible input of layer {step.name!r}. They are "
+                "known only for a dense layer or a convolution that reads word vectors or TF-IDF values. Pass the "
+                "bounds, ZBox(low=..., high=...), or give this layer another rule."
             )
         return step.bounds
 

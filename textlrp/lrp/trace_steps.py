@@ -218,9 +218,9 @@ class Windows(NamedTuple):
 
     F is the number of filters of all convolutions, S the sum of their widths, L the number of words of all texts.
     ``products`` (N, S), ``where`` (N, F) and ``bounds`` (F + 1,) are as in :class:`.Winners`. ``outputs`` (N, F)
-    include the ``bias`` (F,). ``words`` (L,) are ids, 0 for unknown words, text after text; ``starts`` (N + 1,) is
-    where each text begins. ``filters`` has the number of filters of each convolution by its name, in order.
-    ``lookup`` is the name of the step that reads the words, ``output`` the layer that writes the scores.
+    include the ``bias`` (F,). ``words`` (L,) are ids, 0 for unknown words, text after text; ``starts`` (N + 1,) are
+    the positions at which the texts begin. ``filters`` has the number of filters of each convolution by its name, in
+    order. ``lookup`` is the name of the step that reads the words, ``output`` the layer that writes the scores.
     """
 
     products: Tensor

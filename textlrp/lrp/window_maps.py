@@ -142,9 +142,9 @@ class WinningWindows:
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
         pairs = factor_pairs(part, self.vectors[self.words], self.weight)
-        return sum_tensors([self._spread(factor, weight) * inputs for inputs, weight in pairs])
+        return sum_tensors([self.spread(factor, weight) * inputs for inputs, weight in pairs])
 
-    def _spread(self, factor: Tensor, weight: Tensor) -> Tensor:
+    def spread(self, factor: Tensor, weight: Tensor) -> Tensor:
         """Add ``weight`` (D, H × F), times the factor of each filter, over its window: (K, N, F) -> (K, N, T, D)."""
         by_filter, tokens = self._by_filter(weight), self.words.shape[1]
         if self._on_accelerator:

@@ -22,8 +22,8 @@ def signed_contributions(
 ) -> tuple[Floats, Floats]:
     """Return the positive and the negative products (N, F, H) of each word of the winning windows, summed over D.
 
-    ``vectors`` (U, D); ``weight`` (F, H, D); ``words`` (N, T) are rows of ``vectors``; ``where`` (N, F) the windows
-    begin.
+    ``vectors`` (U, D); ``weight`` (F, H, D); ``words`` (N, T) are rows of ``vectors``; ``where`` (N, F) are the
+    positions at which the windows begin.
     """
     positive = np.zeros((*where.shape, weight.shape[1]), dtype=vectors.dtype)
     negative = np.zeros_like(positive)
@@ -69,7 +69,7 @@ def _signed_contributions(vectors, weight, words, where, positive, negative):  #
 def spread_over_windows(factor: Floats, weight: Floats, where: NDArray[np.int64], tokens: int) -> Floats:
     """Add the weights of each filter, times its factor, at its winning window: (K, N, F) -> (K, N, T, D).
 
-    ``weight`` (F, H, D); ``where`` (N, F) the windows begin; ``tokens`` is T, at least the end of the last window.
+    ``weight`` (F, H, D); ``where`` (N, F) as above; ``tokens`` is T, at least the end of the last window.
     """
     spread = np.zeros((*factor.shape[:2], tokens, weight.shape[2]), dtype=factor.dtype)
     _spread_over_windows(factor, weight, where, spread)

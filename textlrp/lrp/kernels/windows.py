@@ -53,9 +53,9 @@ def winning_windows(
 class Winners(NamedTuple):
     """The winning windows of the F filters of all widths, one width after the other; S is the sum of their widths.
 
-    ``values`` (N, F), without bias; ``where`` (N, F) the windows begin; ``products`` (N, S), the projections of the
-    words of each window. The products of filter f are columns ``bounds[f]`` to ``bounds[f + 1]``, with ``bounds``
-    (F + 1,).
+    ``values`` (N, F) are the largest values, without bias; ``where`` (N, F) are the positions at which these windows
+    begin; ``products`` (N, S) are the projections of the words of each window. The products of filter f are the
+    columns from ``bounds[f]`` up to ``bounds[f + 1]``, with ``bounds`` (F + 1,).
     """
 
     values: Floats
@@ -86,14 +86,14 @@ def winners(projected: Sequence[tuple[int, Floats, Floats | None]], ids: Ids, st
 
 
 def _second(projections: Floats, more: Floats | None) -> Floats:
-    """The second table, made read-only if the first is: numba compiles a loop anew for each pair of array types."""
+    """The second table, writable only if the first is: numba needs one type for the row of either table."""
     second = projections[:0] if more is None else more[:]
     second.flags.writeable = projections.flags.writeable
     return second
 
 
 def scatter_winners(gradient: Floats, where: WindowStarts, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
-    """Return the gradient (U, width × F) of the projections from that (N, F) of the largest windows; U = ``words``."""
+    """Return the gradient (U, width × F) of projections from that of the largest windows (N, F); U = ``words``."""
     on_words = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
     _scatter_winners(gradient, where, ids, starts, width, on_words)
     return on_words
@@ -156,10 +156,11 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                     largest[f] = value if larger else largest[f]
                     place[f] = t if larger else place[f]
         if products.shape[1]:  # gathered here, while the rows are in the cache of the processor
-            row = products[n, first_product : first_product + filters * width]
+            gathered = products[n, first_product : first_product + filters * width]
             for f in range(filters):
                 for h in range(width):
-                    row[f * width + h] = _word_row(projections, more, ids, begin, length, place[f] + h, h, filters)[f]
+                    row = _word_row(projections, more, ids, begin, length, place[f] + h, h, filters)
+                    gathered[f * width + h] = row[f]
 
 
 @compiled()
