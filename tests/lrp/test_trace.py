@@ -292,8 +292,8 @@ class Watched(Wrapped):
 def gap_of_a_random_net(trace: Trace, composite: Composite) -> float:
     """As :func:`trace_gap`, but relative to the largest sum of |relevance| that passed through any step.
 
-    A sum whose terms nearly cancel sends very large relevance of both signs into its branches. Where the branches meet
-    again, it cancels, and only its rounding errors reach the words.
+    A sum whose terms nearly cancel sends very large relevance of both signs into its branches. Where the branches
+    meet again, it cancels, and only its rounding errors reach the words.
     """
     steps = [Watched(step) for step in trace.steps]
     found = propagated(replace(trace, steps=tuple(steps)), composite)
