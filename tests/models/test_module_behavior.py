@@ -379,7 +379,7 @@ def test_offsets_that_are_lengths_are_explained() -> None:
 
     with pytest.raises(ModelError, match=r"offsets.*explain a module around it whose forward\(ids\)"):
         explain(wrap(Bags(), lengths=True, classes=["a", "b"], **HOW), TEXT)
-    with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
+    with pytest.raises(ModelError, match=r"offsets must be \[0\], one bag of all 3 ids; got \[0, 1\]"):
         explain(wrap(Halves(), classes=["a", "b"], **HOW), TEXT)
     assert explain(wrap(Whole(), **HOW), TEXT).relevance.any()
 
