@@ -111,8 +111,8 @@ class Call:
                 result = replayed(function, self.args, self.kwargs, replaced)
                 return [tensor for tensor in tensors_in(result) if tensor.is_floating_point()][index]
 
-            # An output that differs between inputs of 1 and of 0 is an input; the others are constants. They are
-            # compared and not subtracted, because the difference of two constants of -inf is NaN.
+            # An entry of the result that differs between inputs of 1 and of 0 was taken from an input; the others are
+            # constants. They are compared and not subtracted, because the difference of two constants of -inf is NaN.
             ones, zeros = ([filled(value) for value in inputs] for filled in (torch.ones_like, torch.zeros_like))
             differs = replay(ones) != replay(zeros)
             reached = None if bool(differs.all()) else differs.to(inputs[0].dtype)
@@ -152,6 +152,7 @@ class Call:
         box = self.trace.boxes.get(read)
         mapped = Applied(self.numbers(inputs), weight.detach(), apply, box, connected, scale)
         added = z.new_zeros(()) if bias is None else bias.detach()
+        # [None] adds the axis of the one document; z is cloned because the module may change it in place later
         self.trace.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
         if box is not None and kind in ("mean", "sum", "bag") and bias is None and bool((weight >= 0).all()):
             self.trace.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))

@@ -102,6 +102,7 @@ class Recorder(Watch):
                 raise self._through_a_view(operation)
         if operation in ("numpy", "array", "dlpack"):
             raise self._leaves_torch(operation)
+        # clones: the operation, or a later one, may change its arguments in place
         before = {id(tensor): tensor.detach().clone() for tensor in (*tracked, *written)}
         names = {id(tensor): self.trace.values[id(tensor)].name for tensor in tracked}
         result = function(*args, **kwargs)

@@ -180,6 +180,7 @@ def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
     parts = [entered] if unrolled.terms is None else _split_sum(unrolled.terms, name, rule, entered, absorbed)
     split = Split(kept, [], [], absorbed)
     for affine, fraction in zip(unrolled.affine, parts, strict=True):
+        # the rule sees x_t and h_{t-1} as one input, because they share the denominator; the flows are then separate
         shares = rule.shares(affine.linear(name))
         _absorb(absorbed, shares, fraction)
         for part, factor in shares.flows:
@@ -212,9 +213,8 @@ def _through_time(arriving: Tensor, split: Split) -> tuple[Tensor, Tensor]:
     needs the complete R_t. The terms are added in a fixed order (kept, then each flow), which fixes the last bits.
     """
     relevance = arriving.clone()
-    previous = relevance.new_zeros(
-        (*relevance.shape[:1], *relevance.shape[2:])
-    )  # what t + 1 passes to the state at t
+    # the relevance that position t + 1 passes to the state at t
+    previous = relevance.new_zeros((*relevance.shape[:1], *relevance.shape[2:]))
     for t in reversed(range(relevance.shape[1])):
         relevance[:, t] += previous
         current = relevance[:, t]

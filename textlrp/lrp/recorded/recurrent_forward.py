@@ -63,6 +63,7 @@ def _lstm(inputs: Tensor, initial: TensorPair, weights: TensorPair, biases: Tens
     candidate = Affine(
         FactorPair(inputs, w_ih.chunk(4)[2]), FactorPair(h[:-1], w_hh.chunk(4)[2]), bias.chunk(4)[2], g
     )
+    # the gates i, f and o receive no relevance, so that only the pre-activation of g is needed
     terms = torch.stack([f.sigmoid() * c[:-1], i.sigmoid() * g.tanh()], dim=-1)
     return Unrolled(torch.stack([h[1:], c[1:]], dim=2), terms, (candidate,))
 

@@ -82,7 +82,7 @@ class Watch(TorchFunctionMode):
             return self.other(operation, func, args, kwargs)
         result = func(*args, **kwargs)
         if operation not in FRESH:
-            self._follow(operation, func, args, kwargs, result)
+            self._track_ids(operation, func, args, kwargs, result)
         return result
 
     def _lookups(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Lookups | None:
@@ -95,7 +95,7 @@ class Watch(TorchFunctionMode):
             return Lookups("embedding", (args[1], args[0]), {}) if args[0].dim() == 2 else None
         return None
 
-    def _follow(
+    def _track_ids(
         self, operation: str, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], result: Any
     ) -> None:
         """Track integers in a result that are ids, moved or changed one by one. Masks and counts are constants."""
@@ -104,9 +104,7 @@ class Watch(TorchFunctionMode):
         if not integers:
             return
         read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
-        as_index = (
-            operation in _INDEXED and id(args[0]) not in self.positions
-        )  # the ids are indices and are not moved
+        as_index = operation in _INDEXED and id(args[0]) not in self.positions  # ids that are indices do not move
         if operation in MOVES and not as_index:
             # repeat the move with the positions of the ids, and with 1 and 0: an entry that is the same for both is
             # not one of the ids but was inserted by the operation
