@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -131,7 +132,8 @@ def _pasted_value(node: ast.expr, text: str, classes: Mapping[str, Any]) -> Any:
             try:
                 return classes[name](*(_pasted_value(each, text, classes) for each in node.args), **options)
             except TypeError as problem:
-                raise RuleError(f"{text!r} cannot be created: {problem}. Check its arguments.") from None
+                takes = ", ".join(inspect.signature(classes[name]).parameters) or "no arguments"
+                raise RuleError(f"{text!r} cannot be created: {problem}. {name} takes {takes}.") from None
         case ast.Dict(keys=keys, values=values):
             return {
                 _pasted_value(key, text, classes): _pasted_value(value, text, classes)
