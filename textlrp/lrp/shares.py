@@ -109,7 +109,7 @@ def has_fixed_sign(rule: Rule) -> bool:
 def remark_on_text(rule: Rule) -> str:
     """A caution for readers if this rule is used at the layer that reads word vectors; empty for most rules.
 
-    It explains which rules were made for the pixels of an image. A rule has it in its attribute ``on_text``.
+    Rules that were made for the pixels of an image have one, in their attribute ``on_text``.
     """
     return str(getattr(rule, "on_text", ""))
 

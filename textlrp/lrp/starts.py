@@ -65,9 +65,9 @@ def started(trace: Trace, composite: Composite, start: Start | None) -> Started:
         fixed, remarks = composite.fixed_sign(layers), composite.remarks_on_text(layers)
     if start == "score" or (start is None and not fixed):
         return Started(trace, "score", fixed, remarks)
-    found = _centered(trace)
-    if found is not None:
-        return Started(found, "centered", fixed, remarks)
+    centered = _centered(trace)
+    if centered is not None:
+        return Started(centered, "centered", fixed, remarks)
     if start is None:
         return Started(trace, "score", fixed, remarks)
     raise ModelError(
@@ -101,8 +101,8 @@ def _centered(trace: Trace) -> Trace | None:
     if isinstance(last.map, Applied):
         if last.outputs[0].numel() == 1:
             return trace
-        found, bias = _written_out(last, last.map, moves, trace.scores)
-        map: LinearMap | None = found
+        rows, bias = _written_out(last, last.map, moves, trace.scores)
+        map: LinearMap | None = rows
     else:
         map = None if moves else _centered_map(last.map)
         bias = _less_mean(last.bias.expand(trace.scores.shape[1:]))

@@ -117,8 +117,9 @@ def _winning_windows(  # type: ignore[no-untyped-def]
         begin = starts[n]
         length = starts[n + 1] - begin
         largest = best[n, first_filter : first_filter + filters]
-        place = where[n, first_filter : first_filter + filters]
-        place[:] = 0
+        position = where[n, first_filter : first_filter + filters]
+        # the window at 0, which a document shorter than the window also has; 0 + x is x, so the sum equals that below
+        position[:] = 0
         largest[:] = 0
         for h in range(width):
             row = _word_row(projections, more, ids, begin, length, h, h, filters)
@@ -134,14 +135,14 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                     value = first[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
+                    position[f] = t if larger else position[f]
             elif width == 2:
                 second = _word_row(projections, more, ids, begin, length, t + 1, 1, filters)
                 for f in range(filters):
                     value = first[f] + second[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
+                    position[f] = t if larger else position[f]
             else:
                 for f in range(filters):
                     window[f] = first[f]
@@ -154,12 +155,12 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                     value = window[f] + last[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
+                    position[f] = t if larger else position[f]
         if products.shape[1]:  # gathered here, while the rows are in the cache of the processor
             gathered = products[n, first_product : first_product + filters * width]
             for f in range(filters):
                 for h in range(width):
-                    row = _word_row(projections, more, ids, begin, length, place[f] + h, h, filters)
+                    row = _word_row(projections, more, ids, begin, length, position[f] + h, h, filters)
                     gathered[f * width + h] = row[f]
 
 

@@ -207,7 +207,9 @@ class Call:
             "Rewrite it, or define how relevance passes through it with "
             f"@textlrp.register({self.operation!r}); see textlrp.register."
         )
-        return ModelError(f"relevance cannot be propagated through {self.trace.place(self.operation)}: {why} {hint}")
+        return ModelError(
+            f"relevance cannot be propagated through {self.trace.describe(self.operation)}: {why} {hint}"
+        )
 
     def squashes(self, value: str) -> None:
         """Mark the result as a gate, or as the probabilities at the end of the module."""

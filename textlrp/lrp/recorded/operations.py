@@ -230,13 +230,13 @@ def handler_of(call: Call) -> Handler:
         return HANDLERS[call.operation]
     if len(call.tracked) > 1:
         raise ModelError(
-            f"no rule for the operation {call.trace.place(call.operation)}, which reads {len(call.tracked)} "
+            f"no rule for the operation {call.trace.describe(call.operation)}, which reads {len(call.tracked)} "
             f"values that depend on the words. Register how relevance is distributed among them: @textlrp.register("
             f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
             "textlrp.register."
         )
     raise ModelError(
-        f"no rule for the operation {call.trace.place(call.operation)}. If relevance passes through it unchanged, "
+        f"no rule for the operation {call.trace.describe(call.operation)}. If relevance passes through it unchanged, "
         f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "
         "call.linear(...); see textlrp.register."
     )

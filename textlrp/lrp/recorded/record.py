@@ -63,8 +63,8 @@ class Recorder(Watch):
         self.trace = TraceBuilder(module, self._words)
         self._stale: set[int] = set()  # storage of untracked tensors that tracked values were written into
 
-    def place(self, operation: str) -> str:
-        return self.trace.place(operation)
+    def describe(self, operation: str) -> str:
+        return self.trace.describe(operation)
 
     def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
         if arguments.max_norm is not None:
@@ -94,8 +94,8 @@ class Recorder(Watch):
             return function(*args, **kwargs)
         if is_random(operation, args, kwargs):
             raise ModelError(
-                f"{self.place(operation)} draws random numbers in eval mode: the scores differ from call to call, so "
-                "they cannot be explained. Turn this off in eval mode, for example with training=self.training."
+                f"{self.describe(operation)} draws random numbers in eval mode: the scores differ from call to call, "
+                "so they cannot be explained. Turn this off in eval mode, for example with training=self.training."
             )
         for tensor in tracked:
             if self.trace.changed(tensor):
@@ -128,7 +128,7 @@ class Recorder(Watch):
         tensors = list(tensors_in(result))
         if any(tensor.is_complex() for tensor in tensors):
             raise ModelError(
-                f"{self.place(operation)} makes complex numbers of values that depend on the words. Relevance can "
+                f"{self.describe(operation)} makes complex numbers of values that depend on the words. Relevance can "
                 "only be propagated through real numbers. Write the operation with real numbers."
             )
         if not tensors and operation in _TO_PYTHON and result is not None:
@@ -137,20 +137,20 @@ class Recorder(Watch):
         whole = [tensor for tensor in into if not (tensor.is_floating_point() or tensor.dtype == torch.bool)]
         if whole and len(whole) == len(into) and operation not in CHOICES:
             raise ModelError(
-                f"{self.place(operation)} makes integers of values that depend on the words. Relevance cannot be "
+                f"{self.describe(operation)} makes integers of values that depend on the words. Relevance cannot be "
                 "propagated through integers. If they are meant as constants, call detach() first."
             )
 
     def _leaves_torch(self, operation: str) -> ModelError:
         return ModelError(
-            f"{self.place(operation)} turns tensors that depend on the words into numbers outside of torch, which "
+            f"{self.describe(operation)} turns tensors that depend on the words into numbers outside of torch, which "
             "textlrp cannot trace. Use tensors, or call detach() first if the numbers are meant as constants."
         )
 
     def _through_a_view(self, operation: str) -> ModelError:
         return ModelError(
-            f"a tensor was changed in place through a view of it before {self.place(operation)}, and textlrp cannot "
-            "trace such a change. Write the result to a new tensor."
+            f"a tensor was changed in place through a view of it before {self.describe(operation)}, and textlrp "
+            "cannot trace such a change. Write the result to a new tensor."
         )
 
 

@@ -67,43 +67,43 @@ def _arguments(call: Call) -> _Arguments:
     sizes = rest.pop(0) if isinstance(rest[2], (list, tuple)) else None
     start, weights, biases, layers, _, _, bidirectional, *batch_first = rest
     states = start if isinstance(start, (list, tuple)) else (start,)
-    given = _Arguments(sizes, states, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
-    if len(weights) != (4 if biases else 2) * layers * given.directions:
+    arguments = _Arguments(sizes, states, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
+    if len(weights) != (4 if biases else 2) * layers * arguments.directions:
         raise call.refuse("its states are projected.", "Use a layer without proj_size.")
     if sizes is not None and (sizes != 1).any():
         raise call.refuse("it reads several packed sequences, and only one is supported.", "Pack one text at a time.")
     if any(call.tracks(state) for state in states):
         raise call.refuse("its initial states depend on the words.", "Pass constant initial states, or none.")
-    return given
+    return arguments
 
 
 def recurrent_layer(call: Call) -> None:
     """LSTM, GRU and plain RNN layers: one step for each layer and direction."""
-    given = _arguments(call)
-    name = call.trace.step_name(call.operation, given.weights[0])
+    arguments = _arguments(call)
+    name = call.trace.step_name(call.operation, arguments.weights[0])
     words = call.numbers(call.args[0])
-    inputs = given.sequences(words)
-    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: given.sequences(found[0]))
+    inputs = arguments.sequences(words)
+    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda values: arguments.sequences(values[0]))
     states: list[Tensor] = []
     written: list[str] = []
-    for layer in range(given.layers):
-        values, layer_states = _one_layer(call, given, layer, name, value, inputs)
+    for layer in range(arguments.layers):
+        values, layer_states = _one_layer(call, arguments, layer, name, value, inputs)
         value = _moved(call, values, layer_states, _concatenated)
         inputs = _concatenated(layer_states)
         states += layer_states
         written += values
     call.trace.elements = max(call.trace.elements, sum(state.numel() for state in states))
 
-    def output(found: Sequence[Tensor]) -> Tensor:
-        return given.sequences(found[0]) if given.sizes is None else found[0][0]
+    def output(values: Sequence[Tensor]) -> Tensor:
+        return arguments.sequences(values[0]) if arguments.sizes is None else values[0][0]
 
     _moved(call, [value], [inputs], output, call.outputs[0])
     for number, last in enumerate(call.outputs[1:]):
-        _moved(call, written, states, _last(number, given.directions, last.shape), last)
+        _moved(call, written, states, _last(number, arguments.directions, last.shape), last)
 
 
 def _one_layer(
-    call: Call, given: _Arguments, layer: int, name: str, value: str, inputs: Tensor
+    call: Call, arguments: _Arguments, layer: int, name: str, value: str, inputs: Tensor
 ) -> tuple[list[str], list[Tensor]]:
     """The names and states (N, T, S, H) of the values that each direction of one layer writes.
 
@@ -111,22 +111,22 @@ def _one_layer(
     """
     written, states = [], []
     lengths = torch.full((len(inputs),), inputs.shape[1])
-    for direction in range(given.directions):
-        row = layer * given.directions + direction
+    for direction in range(arguments.directions):
+        row = layer * arguments.directions + direction
         written.append(call.trace.new_value(call.operation))
-        step, found = recurrent_steps(
+        step, step_states = recurrent_steps(
             call.operation,
             name,
             value,
             written[-1],
             inputs,
-            given.weights_of(row),
-            given.start_of(row, len(inputs)),
+            arguments.weights_of(row),
+            arguments.start_of(row, len(inputs)),
             reverse=direction == 1,
             lengths=lengths,
         )
         call.trace.steps.append(Sequences(name, (value,), written[-1], step))
-        states.append(found)
+        states.append(step_states)
     return written, states
 
 

@@ -104,7 +104,7 @@ class TraceBuilder:
         self._counted[operation] += 1
         return operation if self._counted[operation] == 1 else f"{operation}_{self._counted[operation]}"
 
-    def place(self, operation: str) -> str:
+    def describe(self, operation: str) -> str:
         """Return an operation, and the innermost named module whose forward is running, for messages."""
         owner = self._innermost()
         name = self._modules[id(owner)]

@@ -56,7 +56,7 @@ class Watch(TorchFunctionMode):
         """Return the result of an operation that does not read ids."""
         return function(*args, **kwargs)
 
-    def place(self, operation: str) -> str:
+    def describe(self, operation: str) -> str:
         """Return an operation as messages name it."""
         return repr(operation)
 
@@ -70,7 +70,7 @@ class Watch(TorchFunctionMode):
             if self.squashes - 1 == self.skip:
                 return args[0] if args else kwargs["input"]
         if self.draws is None and is_random(operation, args, kwargs):
-            self.draws = self.place(operation)
+            self.draws = self.describe(operation)
         arguments = self._lookups(operation, args, kwargs)
         if arguments is not None:
             positions = self.positions[id(arguments.ids)]
