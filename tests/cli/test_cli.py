@@ -821,9 +821,8 @@ def test_rejected_rows_are_reported(boe: Path, run: Run) -> None:
     Path("some.csv").write_text("text,label\nthe car,auto\none,two,three\nthe doctor,med\n")
     outcome = run("explain", boe, "some.csv", "-o", "why")
     assert outcome.code == 0
-    assert (
-        "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: some.csv, row 2 (line"
-        in (outcome.out)
+    assert "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: some.csv, row 2 (line" in (
+        outcome.out
     )
     assert outcome.out.endswith("wrote why: 2 documents\n")
 

@@ -170,7 +170,7 @@ def test_batches_of_a_block_and_lists_of_targets_change_nothing(
     whole = explanations(variant, "arras2017")
     monkeypatch.setattr(blocks_module, "PADDED_WORDS", 20)
     monkeypatch.setattr(explain_module, "BLOCK", 5)
-    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", 1)
+    monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", 1)
     for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):
         assert difference(one, other) < 1e-13
 

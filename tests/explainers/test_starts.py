@@ -252,7 +252,8 @@ def test_a_module_without_one_last_layer_starts_from_the_score() -> None:
     assert why.start == "score"
     assert [bool(note) for note in why.target_notes] == (why.scores < 0).tolist()
     with pytest.raises(
-        ModelError, match="start must be 'score' for this module: its scores are not the output of one"
+        ModelError,
+        match=r"start must be 'score' for this module; got 'centered'\. Its scores are not the output of one",
     ):
         explain(net, TEXTS[0], start="centered")
 

@@ -22,7 +22,7 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.recorded.record import record
-from textlrp.lrp.recorded.unseen import check_all_seen
+from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.estimators import BagOfWordsClassifier
@@ -131,7 +131,7 @@ REFUSED: dict[str, Callable[[Tensor], Any]] = {
 def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) -> None:
     torch.manual_seed(0)
     module, ids = Around(CONSTANTS[name]).double(), torch.tensor([[1, 2, 3]])
-    check_all_seen(module, ids, module)
+    check_all_tracked(module, ids, module)
     trace = record(module, ids)
     found = propagate(trace, Composite({}, Zero()), one_hot_seed(trace.scores, [0]))
     vectors = module.embed(ids).detach().requires_grad_()
@@ -381,7 +381,7 @@ def test_offsets_that_are_lengths_are_explained() -> None:
 
     with pytest.raises(ModelError, match=r"offsets.*wrap a module whose forward\(ids\)"):
         explain(wrap(Bags(), lengths=True, classes=["a", "b"], **HOW), TEXT)
-    with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
+    with pytest.raises(ModelError, match=r"offsets must be \[0\], one bag of all 3 ids; got \[0, 1\]"):
         explain(wrap(Halves(), classes=["a", "b"], **HOW), TEXT)
     assert explain(wrap(Whole(), **HOW), TEXT).relevance.any()
 

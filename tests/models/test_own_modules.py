@@ -234,7 +234,7 @@ def test_a_text_without_a_known_word_is_explained_if_the_module_accepts_it() -> 
         (HOW | {"lengths": 3}, OptionError, "lengths must be True or the name of an argument of forward; got 3"),
         (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of at least two different labels"),
         (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module returns 3 scores"),
-        (HOW | {"vocabulary": {"the": 99}}, ModelError, r"has the id 99.* 12 rows"),
+        (HOW | {"vocabulary": {"the": 99}}, ModelError, r"from 0 to 11, because .* 12 rows; got 99 for word 1"),
         (HOW | {"vocabulary": {}}, DataError, "no word that is in the vocabulary"),
         (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
         (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*Pass classes="),

@@ -66,7 +66,13 @@ def report_corpus(
     shown = map(_predicted_and_other, whys) if several else whys
     sections = ReportSections(mapped.coordinates, mapped.about, results)
     written = write_report(
-        _observed(shown, mapped.add), path, title=title, palette=palette, sections=sections, workers=workers, force=force
+        _observed(shown, mapped.add),
+        path,
+        title=title,
+        palette=palette,
+        sections=sections,
+        workers=workers,
+        force=force,
     )
     known.warn()
     return written

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import FloatArray
-from textlrp.class_words import overlaps, most_relevant
+from textlrp.class_words import most_relevant, overlaps
 from textlrp.errors import OptionError
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.explanation import Explanation

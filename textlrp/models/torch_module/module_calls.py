@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
-from textlrp.lrp.recorded.swapped_vectors import evaluating
+from textlrp.lrp.recorded.replaced_vectors import evaluating
 from textlrp.models.outputs import choose_output, named_outputs, outputs_with_shapes
 from textlrp.models.torch_module.refusals import FORWARD_ERRORS, NO_GRADIENT, OFFSETS_HINT, on_one_line, unreadable
 from textlrp.text.batches import Batch

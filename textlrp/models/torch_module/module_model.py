@@ -18,9 +18,15 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
 from textlrp.lrp.recorded.record import Recording, recording
-from textlrp.lrp.recorded.swapped_vectors import VectorChange, looked_up_vectors, squashes_in, swapped, swapped_scores
-from textlrp.lrp.recorded.tape import Squash
-from textlrp.lrp.recorded.unseen import check_all_seen
+from textlrp.lrp.recorded.replaced_vectors import (
+    VectorChange,
+    looked_up_vectors,
+    output_with_vectors,
+    scores_with_vectors,
+    squashes_in,
+)
+from textlrp.lrp.recorded.trace_builder import Squash
+from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
@@ -109,7 +115,7 @@ class TorchTextModel:
         with self._calls.explained_errors(module, batch, n):
             self._calls.choose_output(module, ids, self._number_of_classes())
             if not self._all_seen:
-                check_all_seen(module, ids, forward)
+                check_all_tracked(module, ids, forward)
                 self._all_seen = True
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1], batch, n)
@@ -137,7 +143,7 @@ class TorchTextModel:
         sizes = [table.shape[1] for table in tables]
 
         def scores(alternatives: Tensor) -> Tensor:
-            rows = [swapped_scores(module, ids, forward, _replacing(each, sizes), skip) for each in alternatives]
+            rows = [scores_with_vectors(module, ids, forward, _replacing(each, sizes), skip) for each in alternatives]
             return torch.cat(rows)
 
         return InputPoint(torch.cat(tables, dim=1), scores)
@@ -150,7 +156,9 @@ class TorchTextModel:
         module = self._copies.in_dtype()
         ids, forward = self._calls.one_text(module, batch, n)
         with self._calls.explained_errors(module, batch, n):
-            scores = swapped_scores(module, ids, forward, _keeping(keep), _squash_to_skip(end, module, ids, forward))
+            scores = scores_with_vectors(
+                module, ids, forward, _keeping(keep), _squash_to_skip(end, module, ids, forward)
+            )
         self._check_classes(scores.shape[1], batch, n)
         return scores
 
@@ -163,7 +171,7 @@ class TorchTextModel:
         change = _keeping(None if keep is None else keep.reshape(-1))
         # an error of a batch is most often caused by its shortest text
         with self._calls.explained_errors(module, batch, int(batch.lengths.argmin())):
-            output = swapped(module, ids, forward, change, _squash_to_skip(end, module, ids, forward))
+            output = output_with_vectors(module, ids, forward, change, _squash_to_skip(end, module, ids, forward))
         scores = output.reshape(len(batch), -1)
         # a single output f counts as two classes with the scores (-f, f)
         return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
