@@ -30,8 +30,8 @@ from textlrp.reports.palette import palette
 
 MODEL, POST = "20newsgroups-cnn", "sci.space/30070"
 SENTENCE = (
-    "According to my doctor the vaccine is safe, but the shuttle launch was delayed by a day because a valve in one of "
-    "the engines would not close."
+    "According to my doctor the vaccine is safe, but the shuttle launch was delayed by a day because a valve in one "
+    "of the engines would not close."
 )
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, COLORS = 1680, 256
