@@ -240,7 +240,7 @@ def test_commands_accept_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     result = run("predict", name, "some.jsonl", *trust)
     assert result.code == 0
     assert len(result.out.splitlines()) == 25
-    assert result.err.endswith("accuracy: 100.0% of 24 labeled texts\n")
+    assert result.err.endswith("accuracy: 100.0% (24 of 24 labeled texts)\n")
     assert ("is a pickle: loading it runs any code that it contains." in result.err) == bool(trust)
     result = run("explain", name, "--text", "the doctor and the car", *trust)
     assert result.code == 0
@@ -269,7 +269,7 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
     "arguments, sentence",
     [
         (("predict", "pipe.joblib", "--text", "a car"), "pipe.joblib must be in the skops format; got a pickle, and"),
-        (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle does not go with a fol"),
+        (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle cannot be used with an output folder"),
         (
             ("evaluate", "pipe.skops", "some.jsonl", "-o", "out"),
             "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",

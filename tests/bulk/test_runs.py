@@ -288,7 +288,7 @@ def test_an_invalid_run_file_is_refused(corpus: Path, tmp_path: Path, content: s
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "run.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(DataError, match=r"has other things in it \('run\.json'\)"):
+    with pytest.raises(DataError, match=r"contains files that textlrp did not write \('run\.json'\)"):
         explained(corpus, folder)
     assert [path.name for path in folder.iterdir()] == ["run.json"]
 
@@ -301,7 +301,9 @@ def test_a_damaged_shard_is_named(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_paths_that_cannot_be_a_folder_are_refused(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^cannot make the folder '.*out': '.*no' does not exist\. Make it first\.$"):
+    with pytest.raises(
+        DataError, match=r"^cannot create the folder '.*out': the folder '.*no' does not exist\. Create it first\.$"
+    ):
         explained(corpus, tmp_path / "no" / "out")
     with pytest.raises(
         DataError, match=r"^cannot create the folder '.*some\.csv': it is a file\. Choose a new folder\.$"
@@ -378,7 +380,7 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     csv_line = lambda row: f'"{row["text"]}",med\n'.encode()  # noqa: E731
     path = folder / "fields.csv"
     path.write_bytes(lines({3: b"one,two,three\n", SHARD + 2: b"one\n"}, b"text,label\n", csv_line))
-    yield path, {3: "has 3 fields where the header has 2", SHARD + 2: "has 1 fields where the header has 2"}
+    yield path, {3: "2 fields, like the header; got 3", SHARD + 2: "2 fields, like the header; got 1"}
     path = folder / "bytes.csv"
     path.write_bytes(lines({1: b"caf\xe9,med\n", 70: b"fine,m\xe9d\n"}, b"text,label\n", csv_line))
     yield path, {1: "contains bytes that are not UTF-8", 70: "contains bytes that are not UTF-8"}
@@ -409,7 +411,7 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     texts: list[str | None] = [row["text"] for row in rows]
     texts[4] = texts[SHARD + 3] = None
     pq.write_table(pa.table({"text": texts, "label": ["med"] * len(rows)}), path)
-    yield path, {5: "has nothing for a text", SHARD + 4: "has nothing for a text"}
+    yield path, {5: "text is missing", SHARD + 4: "text is missing"}
     path = folder / "bytes.parquet"
     raw = pa.array([b"caf\xe9" if n == 8 else row["text"].encode() for n, row in enumerate(rows)])
     pq.write_table(pa.table({"text": pa.Array.from_buffers(pa.string(), len(rows), raw.buffers())}), path)

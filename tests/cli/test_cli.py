@@ -402,12 +402,12 @@ def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
     ):  # fmt: skip
         done = run(command[0], "m", "t.csv", *command[1:], *layout)
         assert (done.code, "warning" in done.err) == (0, False), command
-        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "t.csv, line 1", "longer than 5")
+        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "line 1 (t.csv): longer than 5")
     guessed = run("predict", "m", "t.csv")
     assert guessed.code == 0
     assert "Pass --delimiter='|'" in guessed.err
     assert "Pass --columns='label,text'" in guessed.err
-    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "no tokenizer 'tokens'")
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "tokenizer must be ")
 
 
 # ---- input that several commands share
@@ -779,7 +779,7 @@ def test_words_shows_the_phrases_of_a_cnn(run: Run) -> None:
 def test_words_reports_errors_in_one_sentence(svm: Path, run: Run) -> None:
     table = make_table()
     refused(run("words", svm, table, "-o", "words.txt"), "must end in .jsonl or .csv")
-    refused(run("words", svm, table, "--target", "cars"), "the model knows no class 'cars'")
+    refused(run("words", svm, table, "--target", "cars"), "--target must be one of the model's 2 classes; got 'cars'")
     refused(run("words", svm, table, "--rule", "epsilom"), "epsilon")
     refused(run("words", svm, "missing.csv"), "there is no file or folder 'missing.csv'")
     refused(run("words", svm, table, "--top-k", "0"), "--top-k")
@@ -821,7 +821,7 @@ def test_rejected_rows_are_reported(boe: Path, run: Run) -> None:
     Path("some.csv").write_text("text,label\nthe car,auto\none,two,three\nthe doctor,med\n")
     outcome = run("explain", boe, "some.csv", "-o", "why")
     assert outcome.code == 0
-    assert "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: some.csv, row 2 (line" in (
+    assert "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: row 2 (some.csv, line" in (
         outcome.out
     )
     assert outcome.out.endswith("wrote why: 2 documents\n")
@@ -859,7 +859,7 @@ def test_explain_takes_a_start_and_prints_notes(svm: Path, run: Run) -> None:
     command = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
     by_score = run(*command, "--rule", "alpha1beta0", "--start", "score")
     assert by_score.code == 0
-    assert by_score.out.count("with this rule, blue (against the class) marks what raises it") == 1
+    assert by_score.out.count("with this rule, blue (opposes the class) marks words that raise it") == 1
     assert "note:" not in run(*command).out
     assert "made for pixels" in run(*command, "--rule", "flat").out
     outcome = run(*command, "--start", "middle")
@@ -878,7 +878,7 @@ def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
     assert run("explain", svm, table, *options, "-o", "folder", "--workers", "1").code == 0
     why = next(read("folder"))
     assert why.start == "score"
-    assert "negative relevance marks what raises the score" in why.notes[0]
+    assert "words with negative relevance raise the score" in why.notes[0]
     assert run("words", svm, table, *options, "-o", "words.csv").code == 0
     assert run("report", svm, table, *options, "-o", "report.html").code == 0
     assert run("report", svm, table, *options, "--against-rule", "zero", "-o", "compare.html").code == 0

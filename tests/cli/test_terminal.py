@@ -51,9 +51,9 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "doc-1: predicted class sci.space, score 2.00" in text
     assert "✓ correct" in text
     assert "score breakdown: 2.00 = " in text
-    assert re.search(r"[+−]\d+\.\d+ on the words", text)
-    assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
-    assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
+    assert re.search(r"[+−]\d+\.\d+ relevance of words", text)
+    assert re.search(r"[+−]\d+\.\d+ bias", text)
+    assert re.search(r"[+−]\d+\.\d+ stabilizer", text)
 
 
 def test_supporting_words_are_left_and_opposing_words_right_most_relevant_first() -> None:
@@ -103,7 +103,7 @@ def test_a_text_without_a_word_gets_a_note() -> None:
     why = make_explanation("12 34", targets=(0,))
     assert not (why.status == Status.READ).any()
     assert "The model reads no word of this text" in shown(why)
-    assert "on the words" in shown(why)
+    assert "relevance of words" in shown(why)
 
 
 def test_escape_sequences_in_a_text_or_a_name_are_replaced() -> None:
