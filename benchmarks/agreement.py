@@ -95,7 +95,7 @@ def plain_loops(row: Row, seed: int) -> float | str:
     worst = 0.0
     for name in ("max", "relu, mean"):
         chosen = outside.subject(name, seed)
-        ours = outside.lead_back(outside.closed_trace(chosen), row.composite(0.0, Zero()))
+        ours = outside.propagated(outside.closed_trace(chosen), row.composite(0.0, Zero()))
         for n in range(N):
             for target in range(C):
                 expected = by_loops(chosen, n, target, row.recipes)
@@ -129,7 +129,7 @@ def recorded_trace(row: Row, seed: int) -> float | str:
     composite = row.composite(0.0, Zero())
     for name in LAYERS:
         chosen = outside.subject(name, seed)
-        ours = outside.lead_back(outside.closed_trace(chosen), composite)
+        ours = outside.propagated(outside.closed_trace(chosen), composite)
         for n, theirs in enumerate(outside.recorded(chosen, composite)):
             for target in range(C):
                 causes = by_cause(theirs, target, 0)
@@ -147,7 +147,7 @@ def zennit(row: Row, seed: int) -> float | str:
         chosen = outside.subject(name, seed)
         top = outside.zennit_rule(Epsilon(EPSILON) if row.first_only else rule)
         theirs = outside.zennit_relevance(chosen, top, outside.S, outside.zennit_rule(rule))
-        ours = outside.lead_back(outside.closed_trace(chosen), row.composite(outside.S, Epsilon(outside.S)))
+        ours = outside.propagated(outside.closed_trace(chosen), row.composite(outside.S, Epsilon(outside.S)))
         worst = max(worst, *(difference(ours, k, n, theirs[k, n]) for k in range(C) for n in range(N)))
     return worst
 
@@ -162,7 +162,7 @@ def captum(row: Row, seed: int) -> float | str:
         chosen = outside.captum_subject(name, seed, rule)
         theirs = outside.captum_relevance(chosen, outside.captum_rule(rule))
         trace = outside.closed_trace(chosen)
-        ours = outside.lead_back(trace, row.composite(outside.CAPTUM_S, outside.CAPTUM_EPSILON))
+        ours = outside.propagated(trace, row.composite(outside.CAPTUM_S, outside.CAPTUM_EPSILON))
         for n in range(N):
             for k in range(C):
                 if trace.scores[n, k] > 0 or not isinstance(rule, Gamma):
@@ -178,7 +178,7 @@ def gradient_times_input(row: Row, seed: int) -> float | str:
     for name in LAYERS:
         chosen = outside.subject(name, seed)
         theirs = outside.gradient_times_input(chosen)
-        ours = outside.lead_back(outside.closed_trace(chosen), outside.composite_of(Zero(), Zero()))
+        ours = outside.propagated(outside.closed_trace(chosen), outside.composite_of(Zero(), Zero()))
         worst = max(worst, *(difference(ours, k, n, theirs[k, n]) for k in range(C) for n in range(N)))
     return worst
 

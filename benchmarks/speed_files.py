@@ -12,7 +12,7 @@ import torch
 from timing import BATCH, Page, cores, ours, seconds
 
 from textlrp.bulk import BatchExplainer, CorpusSource, WorkerOptions, explain_to_folder
-from textlrp.bulk.parts import PART_ROWS, cut, encode
+from textlrp.bulk.shards import SHARD_ROWS, explain_to_sink, split_into_shards
 from textlrp.text.corpora import Corpus
 
 
@@ -29,7 +29,7 @@ def phases(page: Page, models: dict[str, Any], posts: Corpus) -> None:
     numba.set_num_threads(1)
     torch.set_num_threads(1)
     for name, model in models.items():
-        table = next(cut(CorpusSource(some, "some")))
+        table = next(split_into_shards(CorpusSource(some, "some")))
         texts = some[: len(table)]
         model.encode(texts)  # warm up: caches the chunks of the tokenizer
         reading = seconds(lambda: [model.encode(texts[n : n + BATCH]) for n in range(0, len(texts), BATCH)])  # noqa: B023
@@ -39,9 +39,9 @@ def phases(page: Page, models: dict[str, Any], posts: Corpus) -> None:
         explaining = seconds(lambda: [explain(batch) for batch in encoded])  # noqa: B023
         explainer = BatchExplainer(model, target="all")
         with tempfile.TemporaryFile() as sink:
-            encode(explainer, table, sink)
+            explain_to_sink(explainer, table, sink)
         with tempfile.TemporaryFile() as sink:
-            whole = seconds(lambda: encode(explainer, table, sink))  # noqa: B023
+            whole = seconds(lambda: explain_to_sink(explainer, table, sink))  # noqa: B023
         page.row(
             name, *(f"{part / len(texts) * 1e6:,.0f}" for part in (reading, explaining, whole - reading - explaining))
         )
@@ -77,7 +77,7 @@ def on_ray(page: Page, posts: Corpus, quick: bool) -> None:
             page.log("\nToo few documents to measure.")
             return
         # leave out the first shard of each worker, which includes its start
-        speeds[workers].append((len(times) - workers) / (times[-1] - times[workers - 1]) * PART_ROWS)
+        speeds[workers].append((len(times) - workers) / (times[-1] - times[workers - 1]) * SHARD_ROWS)
     for workers, found in speeds.items():
         page.row(workers, ", ".join(f"{speed:,.0f}" for speed in found))
     ratios = [two / one for one, two in zip(speeds[1], speeds[2], strict=True)]
@@ -87,5 +87,5 @@ def on_ray(page: Page, posts: Corpus, quick: bool) -> None:
 def parts_written(posts: Corpus, folder: Path, workers: int) -> list[float]:
     """The times in seconds at which the shards of a run on Ray were written."""
     twice = CorpusSource([*posts.documents, *posts.documents], "posts, twice")
-    explain_to_folder("20newsgroups-cnn", twice, folder, by=WorkerOptions(workers, "ray"), target="all")
+    explain_to_folder("20newsgroups-cnn", twice, folder, workers=WorkerOptions(workers, "ray"), target="all")
     return sorted(path.stat().st_mtime for path in folder.glob("part-*.parquet"))

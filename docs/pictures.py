@@ -1,9 +1,9 @@
-"""Makes the pictures of the README from the sample posts, in headless Chromium: docs/pictures/*.png.
+"""Create the pictures of the README, docs/pictures/*.png, from the sample posts in headless Chromium.
 
     python docs/pictures.py [--chromium PATH] [--out FOLDER]
 
-Wants Chromium (or Google Chrome) and the extra `test`. Pictures are twice as wide as a README shows them, and have
-few colors, so that they are sharp and small.
+Needs Chromium (or Google Chrome) and the extra `test`. Pictures have twice the width that a README shows, so that
+they are sharp, and few colors, so that the files are small.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ SENTENCE = (
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, COLORS = 1680, 256
 EVEN = ("#8ac28a", "#d8c27a", "#c39ad6", "#7cc5c9", "#e8eaed")
-"""Green, yellow, magenta, cyan and white, where the terminal uses them."""
+"""Green, yellow, magenta, cyan and white of the terminal."""
 
 
 class Crop(NamedTuple):
-    """What of a page is shown: its width, and from the top of which element to the bottom of which."""
+    """The part of a page that is shown: from the top of one element to the bottom of another, at a page width."""
 
     width: int
     first: str
@@ -50,7 +50,7 @@ class Crop(NamedTuple):
 
 
 def make(out: Path, chromium: str) -> Iterator[Path]:
-    """All pictures, one after the other."""
+    """Create all pictures, one after the other."""
     model = textlrp.load(MODEL)
     posts = textlrp.load_sample_posts("test").documents
     post = next(document for document in posts if document.id == POST)
@@ -64,14 +64,14 @@ def make(out: Path, chromium: str) -> Iterator[Path]:
             ("report", report, Crop(1000, "header", "#words details:nth-of-type(4)", below=0)),
         ):
             for shade in ("light", "dark"):
-                image = photographed(browser, source, crop, dark=shade == "dark")
-                yield kept(out / f"{name}-{shade}.png", image)
-        yield kept(out / "terminal.png", photographed(browser, terminal, Crop(920, "svg", "svg", 0, 0)))
+                image = screenshot(browser, source, crop, dark=shade == "dark")
+                yield save(out / f"{name}-{shade}.png", image)
+        yield save(out / "terminal.png", screenshot(browser, terminal, Crop(920, "svg", "svg", 0, 0)))
 
 
 @contextmanager
 def opened(chromium: str) -> Iterator[Browser]:
-    """The browser, without a way to any host."""
+    """Start the browser without network access."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND"]
@@ -80,8 +80,8 @@ def opened(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-def photographed(browser: Browser, source: Path, crop: Crop, *, dark: bool = False) -> bytes:
-    """A page from the top of one element to the bottom of another."""
+def screenshot(browser: Browser, source: Path, crop: Crop, *, dark: bool = False) -> bytes:
+    """Take a PNG of a page from the top of one element to the bottom of another."""
     tab = browser.new_page(
         viewport={"width": crop.width, "height": 900},
         device_scale_factor=WIDTH / crop.width,
@@ -100,28 +100,28 @@ def photographed(browser: Browser, source: Path, crop: Crop, *, dark: bool = Fal
 
 
 def in_a_terminal(why: textlrp.Explanation) -> str:
-    """What ``textlrp explain`` prints, as a page with one SVG picture of it."""
+    """Return a page with one SVG picture of what ``textlrp explain`` prints."""
     shades = palette("red-blue").dark
-    eight = [rgb(color) for color in (shades.panel, shades.for_line, *EVEN[:2], shades.against_line, *EVEN[2:])]
+    eight = [rgb(color) for color in (shades.panel, shades.supports_line, *EVEN[:2], shades.opposes_line, *EVEN[2:])]
     theme = TerminalTheme(rgb(shades.paper), rgb(shades.ink), eight)
     console = Console(
         width=92, record=True, force_terminal=True, color_system="truecolor", file=io.StringIO(), legacy_windows=False
     )
     print_explanation(why, console, top_k=5)
     svg = console.export_svg(title='textlrp explain 20newsgroups-cnn --top-k 5 --text "..."', theme=theme)
-    # the fonts it names lie on the network
+    # Rich links to fonts on the network
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code,", "")
     style = f"body{{margin:0;background:{shades.paper}}}svg{{width:920px;display:block}}"
     return f'<!doctype html><meta charset="utf-8"><style>{style}</style>{svg}'
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """Red, green and blue of ``#rrggbb``."""
+    """Return red, green and blue of ``#rrggbb``."""
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def kept(path: Path, png: bytes) -> Path:
-    """The picture with few colors, written to ``path``."""
+def save(path: Path, png: bytes) -> Path:
+    """Reduce the picture to few colors and write it to ``path``."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
     image.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -129,13 +129,13 @@ def kept(path: Path, png: bytes) -> Path:
 
 
 def main() -> None:
-    """Make all pictures."""
+    """Create all pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chromium", default=next(filter(None, map(shutil.which, CHROMIUM)), None))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "pictures")
     options = parser.parse_args()
     if options.chromium is None:
-        parser.error("no Chromium on the PATH; install it, or name one with --chromium.")
+        parser.error("Chromium is not on the PATH. Install it, or pass --chromium PATH.")
     for path in make(options.out, options.chromium):
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 

@@ -1,9 +1,9 @@
-"""Runs the notebooks from top to bottom and writes what they show into them; Jupyter is not needed for it.
+"""Run notebooks from top to bottom and store their outputs in them, without Jupyter.
 
     python notebooks/run.py [NOTEBOOK ...]
 
-Each cell's outputs are what Jupyter would show: printed lines, the value of the last expression, open figures.
-Run counts, times and everything else about the run itself are left out, so that a difference is one of content.
+The outputs of a cell are those of Jupyter: printed lines, the value of the last expression, open figures. Execution
+counts, times and other data about the run are left out, so that two versions differ only if their content does.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ Output = dict[str, Any]
 
 
 def run(path: Path) -> list[list[Output]]:
-    """The outputs of each code cell of a notebook, run in order in one namespace; warnings are errors."""
+    """Run the code cells of a notebook in order and return the outputs of each. Warnings are raised as errors."""
     names: dict[str, Any] = {"__name__": "notebook"}
-    _figures()  # those that somebody else left open
+    _figures()  # close figures that were open before
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return [_outputs(source(cell), f"{path.name}:{cell['id']}", names) for cell in code_cells(path)]
 
 
 def code_cells(path: Path) -> list[dict[str, Any]]:
-    """The cells of a notebook that hold code."""
+    """The code cells of a notebook."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return [cell for cell in cells if cell["cell_type"] == "code"]
 
@@ -49,7 +49,7 @@ def source(cell: dict[str, Any]) -> str:
 
 
 def kinds(outputs: list[Output]) -> list[str]:
-    """What is shown, without what it says: "stdout", "text/html + text/plain", ..."""
+    """The kind of each output, without its content: "stdout", "text/html + text/plain", ..."""
     return [output["name"] if "name" in output else " + ".join(sorted(output["data"])) for output in outputs]
 
 
@@ -78,7 +78,7 @@ def _shown(value: object) -> dict[str, Any]:
 
 
 def _figures() -> list[Output]:
-    """The open figures of pyplot as PNG, which are closed then."""
+    """Return the open figures of pyplot as PNG, and close them."""
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
         return []
@@ -97,7 +97,7 @@ def _lines(text: str) -> list[str]:
 
 
 def write(path: Path) -> None:
-    """Run a notebook and put its outputs into it."""
+    """Run a notebook and store its outputs in its file."""
     found = run(path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -107,9 +107,9 @@ def write(path: Path) -> None:
 
 
 def main() -> None:
-    """Run the notebooks that are named, or all."""
+    """Run the notebooks given as arguments, or all notebooks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks to run, all if none is named")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="Notebooks to run. Default: all.")
     for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
         write(path)
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")

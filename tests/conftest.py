@@ -1,6 +1,8 @@
-"""For all tests: one thread each, since tiny nets only wait for threads; set before torch and numba are loaded.
+"""Settings for all tests.
 
-And no deadline for a single example: the first one of a process may be the one that imports a library.
+- One thread per process, because small models only wait for threads. This must be set before torch and numba are
+  imported.
+- No deadline per hypothesis example, because the first example of a process may import a library.
 """
 
 import os
@@ -20,7 +22,7 @@ settings.load_profile("textlrp")
 
 @pytest.fixture(scope="session", autouse=True)
 def _languages_are_read_once() -> Iterator[None]:
-    """Read spaCy's rules once a process: after spaCy is imported, each model that is loaded reads them for 0.1 s."""
+    """Cache the spaCy language per process: otherwise each loaded model reads the tokenizer rules, in 0.1 s."""
     from textlrp.text import tokens
 
     with pytest.MonkeyPatch.context() as patch:

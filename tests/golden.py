@@ -1,14 +1,15 @@
-"""Everything textlrp writes about a few sample posts, in one folder, to compare two versions of the code with.
+"""Write all outputs of textlrp for a few sample posts to a folder, to compare two versions of the code.
 
-Open it before and after a change that must not be seen. It uses public names and commands alone, so it runs on every
-version that has them:
+Run it before and after a change that must not affect any output. It uses only public names and commands, so it runs
+on every version that has them:
 
     python tests/golden.py write OUT [--only NAME ...]      write all outputs (75 seconds), or some of them
-    python tests/golden.py compare BEFORE AFTER             list the files that differ, with the first place; exit 1
+    python tests/golden.py compare BEFORE AFTER             list the files that differ; exit 1 if there are any
 
-Five models: the two bundled ones, a support vector machine trained here, a scikit-learn pipeline and a recorded torch
-module. Files are compared byte for byte, but for the time that something took, and without an evaluation's interim
-results. On one machine, one version writes the same again; between machines the last digits of numbers may differ.
+There are five models: the two bundled ones, a support vector machine trained here, a scikit-learn pipeline and a
+wrapped torch module. Files are compared byte for byte, except for durations and the intermediate results of an
+evaluation. The same version writes the same files again on the same machine. On another machine the last digits may
+differ.
 """
 
 from __future__ import annotations
@@ -60,16 +61,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "predictions": ("predict", BOE, "sample", "-o", "predictions.jsonl"),
     "words": ("words", BOE, "sample", "-o", "words.csv", "--limit", LIMIT),
-    "filters": ("filters", CNN, "sample", "--limit", LIMIT, "--most", "5"),
+    "filters": ("filters", CNN, "sample", "--limit", LIMIT, "--max-filters", "5"),
     "rules": ("rules",),
     "terminal": ("explain", CNN, "sample", "--limit", "3", "--width", "100", "--target", "sci.med"),
     "terminal-text": ("explain", BOE, "--text", "The shuttle reached orbit, my doctor was on it.", "--width", "80"),
 }  # fmt: skip
-"""The commands by the name of what they write; the terminal output of each is kept too."""
+"""Name of the output -> command. The terminal output of each command is stored too."""
 
 
 def write(out: Path, only: list[str]) -> None:
-    """Write the outputs into a new folder."""
+    """Write all outputs, or ``only`` those with these names, to a new folder."""
     out.mkdir(parents=True)
     for name, arguments in COMMANDS.items():
         if not only or name in only:
@@ -77,7 +78,7 @@ def write(out: Path, only: list[str]) -> None:
                 [sys.executable, "-W", "ignore", "-m", "textlrp", *arguments], cwd=out, capture_output=True, text=True
             )
             if done.returncode:
-                raise SystemExit(f"{name} ended with {done.returncode}:\n{done.stderr}")
+                raise SystemExit(f"{name} failed with exit code {done.returncode}:\n{done.stderr}")
             (out / f"{name}.txt").write_text(done.stdout.replace(str(out), "OUT"), encoding="utf-8")
     for name, explain in explained_models().items():
         if not only or name in only:
@@ -86,7 +87,7 @@ def write(out: Path, only: list[str]) -> None:
 
 
 def explained_models() -> dict[str, Callable[[], Iterator[dict[str, Any]]]]:
-    """For each model, its explanations of a few posts by several rules, all classes, as plain data."""
+    """Name -> function that yields a model's explanations of a few posts, for all classes and several rules."""
     posts = textlrp.load_sample_posts("test").documents[:4]
 
     def of(model: Any, *, rules: tuple[str, ...] = RULES) -> Iterator[dict[str, Any]]:
@@ -114,7 +115,7 @@ def _pipeline() -> Any:
 
 
 def _module() -> Any:
-    """A wrapped module with random weights over the words of the sample posts."""
+    """A wrapped module with random weights, whose vocabulary is the words of the sample posts."""
     words = sorted({word.lower() for text in textlrp.load_sample_posts("train").texts for word in text.split()})
     torch.manual_seed(0)
 
@@ -139,18 +140,18 @@ def _module() -> Any:
     )
 
 
-TIMES = re.compile(r'[\d.,]+ (?:µs|ms|s|a second)\b|"seconds_per_document": [\d.e-]+')
+TIMES = re.compile(r'[\d.,]+ (?:µs|ms|s|a second|per second)\b|"seconds_per_document": [\d.e-]+')
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file, without times where it is text."""
+    """The bytes of a file. Durations in text files are replaced."""
     if path.suffix in (".html", ".json", ".txt"):
         return TIMES.sub("TIME", path.read_text(encoding="utf-8")).encode()
     return path.read_bytes()
 
 
 def compare(before: Path, after: Path) -> int:
-    """Print which files differ; returns how many."""
+    """Print the files that differ, and return their number."""
     names = sorted({path.relative_to(root) for root in (before, after) for path in root.rglob("*") if path.is_file()})
     names = [name for name in names if "stages" not in name.parts]
     changed = 0
@@ -174,7 +175,7 @@ def _first_difference(old: Path, new: Path) -> str:
             place = next(n for n, pair in enumerate(zip_longest(first, second)) if len(set(pair)) > 1)
             around = slice(max(0, place - 30), place + 50)
             return f"line {number}: ...{first[around]!r} became ...{second[around]!r}"
-    return "other line ends"
+    return "different line endings"
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""Count what the architecture promises: names, circles, sizes, public names, and what an import costs.
+"""Measure the architecture: module sizes, duplicate names, import cycles, public names, and heavy imports.
 
     python tests/house.py            print the table
 
-Open it when modules are moved or docs/architecture.md is changed. Lines are those of ``textlrp/`` alone.
+Run it after you move modules, or to update the numbers in docs/architecture.md. Only lines in ``textlrp/`` count.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1] / "textlrp"
 PUBLISHED = ("", ".bulk", ".evaluation", ".explainers.phrases", ".lrp.composite", ".lrp.rules", ".store")
-"""Modules of the API reference."""
+"""Modules of the API reference, relative to ``textlrp``."""
 HEAVY = ("matplotlib", "spacy", "torch", "sklearn", "pandas")
 LONG = 250
-"""Lines from which a module counts as long."""
+"""A module with more lines counts as long."""
 
 Graph = dict[str, set[str]]
 
 
 def modules() -> dict[str, Path]:
-    """Each module by its dotted name."""
+    """Dotted name -> path of each module."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT.parent).with_suffix("").parts
@@ -40,13 +40,13 @@ def lines(path: Path) -> int:
 
 
 def same_file_names(found: dict[str, Path]) -> list[str]:
-    """File names that are there in two folders."""
+    """File names that occur in two or more folders."""
     counts = Counter(path.name for path in found.values() if path.name not in ("__init__.py", "__main__.py"))
     return sorted(name for name, count in counts.items() if count > 1)
 
 
 def names_defined_twice(found: dict[str, Path]) -> list[str]:
-    """Top-level functions, classes and constants whose name two modules or more define."""
+    """Names of top-level functions, classes and constants that two or more modules define."""
     owners = defaultdict(set)
     for module, path in found.items():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -61,7 +61,7 @@ def names_defined_twice(found: dict[str, Path]) -> list[str]:
 
 
 def imports(found: dict[str, Path]) -> Graph:
-    """Which modules each one imports, at the top or late, but for type checkers alone."""
+    """The modules that each module imports, at the top or within functions; without imports for type checkers."""
     graph: Graph = {}
     for module, path in found.items():
         graph[module] = set()
@@ -83,10 +83,10 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
             yield from _executed(node)
 
 
-def circles(graph: Graph) -> list[list[str]]:
-    """Groups of modules that import each other, directly or by way of others."""
+def cycles(graph: Graph) -> list[list[str]]:
+    """Groups of modules that import each other, directly or indirectly."""
     reached = {module: _reached(graph, module) for module in graph}
-    groups = {frozenset(other for other in own if module in reached[other]) for module, own in reached.items()}
+    groups = {frozenset(other for other in seen if module in reached[other]) for module, seen in reached.items()}
     return sorted(sorted(group) for group in groups if len(group) > 1)
 
 
@@ -102,13 +102,13 @@ def _reached(graph: Graph, start: str) -> set[str]:
 
 
 def public_names() -> dict[str, set[str]]:
-    """The names that each published module has in ``__all__``."""
+    """The names in ``__all__`` of each published module."""
     modules = {f"textlrp{name}": importlib.import_module(f"textlrp{name}") for name in PUBLISHED}
     return {name: set(module.__all__) for name, module in modules.items()}
 
 
 def heavy_imports(module: str) -> list[str]:
-    """The heavy packages that importing a module brings, in a process of its own."""
+    """The heavy packages that are imported together with a module, measured in a new process."""
     code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
@@ -124,7 +124,8 @@ def main() -> None:
     sizes = {module: lines(path) for module, path in found.items()}
     largest = max(sizes, key=sizes.__getitem__)
     twice, doubled = same_file_names(found), names_defined_twice(found)
-    rings, public = circles(imports(found)), public_names()
+    found_cycles, public = cycles(imports(found)), public_names()
+    cycle_names = [f"{len(cycle)} modules ({cycle[0]} ... {cycle[-1]})" for cycle in found_cycles]
     rows = [
         ("modules; lines", f"{len(found)}; {sum(sizes.values()):,}"),
         ("lines of the core, in the order of docs/architecture.md", f"{sum(core().values()):,}: {core()}"),
@@ -132,13 +133,13 @@ def main() -> None:
         (f"modules over {LONG} lines", sum(size > LONG for size in sizes.values())),
         ("same file name in two folders", f"{len(twice)}: {', '.join(twice)}"),
         ("names defined in two or more modules", f"{len(doubled)}: {', '.join(doubled)}"),
-        ("import circles", "; ".join(f"{len(ring)} modules ({ring[0]} ... {ring[-1]})" for ring in rings) or "none"),
-        ("public names", f"{len(set().union(*public.values()))}, of them {len(public['textlrp'])} in textlrp"),
+        ("import cycles", "; ".join(cycle_names) or "none"),
+        ("public names", f"{len(set().union(*public.values()))}, including {len(public['textlrp'])} in textlrp"),
         (
-            "import textlrp.reports.document brings",
-            ", ".join(heavy_imports("textlrp.reports.document")) or "none of them",
+            "imported with textlrp.reports.document",
+            ", ".join(heavy_imports("textlrp.reports.document")) or "none",
         ),
-        ("import textlrp brings", ", ".join(heavy_imports("textlrp")) or "none of them"),
+        ("imported with textlrp", ", ".join(heavy_imports("textlrp")) or "none"),
     ]
     for name, value in rows:
         print(f"| {name} | {value} |")

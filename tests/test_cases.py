@@ -1,4 +1,4 @@
-"""The two ways to choose cases: every pair of values meets, and every value of a table is run."""
+"""The helpers that choose test cases: all pairs of values are covered, and every value of a table is run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from cases import covering, every
 
 
-def test_every_pair_of_values_meets_in_few_tuples() -> None:
+def test_few_tuples_cover_every_pair_of_values() -> None:
     axes = ("abcd", range(8), (True, False, None))
     chosen = covering(*axes)
     assert len(chosen) == len(set(chosen)) == 32
@@ -17,7 +17,7 @@ def test_every_pair_of_values_meets_in_few_tuples() -> None:
 
 
 @pytest.mark.parametrize("third", ["x", "y"])
-def test_every_value_is_run_and_the_one_that_fails_is_named(third: str) -> None:
+def test_every_value_is_run_and_a_failing_value_is_named(third: str) -> None:
     seen = []
 
     @every("first, second", [(1, 2), pytest.param(3, 4, id="more")])

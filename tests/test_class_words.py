@@ -1,4 +1,4 @@
-"""The words of a class: sums by hand, the law of sums, and what is known of each word."""
+"""The most relevant words of each class: sums of relevance, counts, examples and quotes."""
 
 import weakref
 from dataclasses import replace
@@ -21,7 +21,7 @@ def explained(text, *relevance, id="1", targets=(0,), **fields):
     return replace(why, document_id=id, relevance=np.array(relevance, dtype=np.float32))
 
 
-def test_sums_documents_and_examples_by_hand():
+def test_sums_documents_and_examples_of_a_small_corpus():
     counts = np.array([7, 0, 7], dtype=np.int32)
     whys = [
         explained("Oil car oil", [1, 5, 2], id="a", counts=counts),
@@ -41,7 +41,7 @@ def test_sums_documents_and_examples_by_hand():
     assert med.phrases == ()
 
 
-def test_a_quote_stays_in_its_paragraph_and_says_where_it_was_cut():
+def test_a_quote_stays_in_its_paragraph_and_marks_where_it_is_shortened():
     text = "A first paragraph.\n\nThe  car\n" + "was red " * 20 + "\n\nThe end"
     why = make_explanation(text)
     why = replace(why, relevance=np.array([[float(form == "car") for form in why.tokens.forms]], dtype=np.float32))
@@ -50,12 +50,12 @@ def test_a_quote_stays_in_its_paragraph_and_says_where_it_was_cut():
     assert quote.after == " was red was red was red was red was red was red was red…"
 
 
-def test_of_equal_documents_the_first_are_examples():
+def test_on_a_tie_the_first_documents_are_examples():
     whys = [explained("oil", [2], id=name) for name in "abcde"]
     assert class_words(whys)[0].words[0].examples == ("a", "b", "c")
 
 
-def test_only_the_top_words_come_and_of_equals_the_first_in_the_alphabet():
+def test_only_the_top_words_are_listed_and_ties_are_in_alphabetical_order():
     why = explained("d c b a", [1, 1, 2, 1])
     assert [word.word for word in class_words([why], top=2)[0].words] == ["b", "a"]
     assert [word.word for word in class_words([why], top=None)[0].words] == ["b", "a", "c", "d"]
@@ -76,7 +76,7 @@ def test_every_target_counts_for_its_class_and_a_contrast_for_itself():
     ]
 
 
-def test_phrases_are_one_in_any_case_and_spacing():
+def test_phrases_are_compared_without_case_and_spacing():
     why = explained("My  car. my car", [1, 1, 0, 1, 1])
     phrases = tuple(
         Phrase(start, end, "conv2", f, np.array([value], dtype=np.float32))
@@ -99,7 +99,7 @@ def test_sums_of_words_are_sums_of_relevance(drawn):
         assert found.get(label, 0.0) == pytest.approx(total, abs=1e-9)
 
 
-def test_words_and_phrases_of_a_net_sum_to_its_relevance():
+def test_words_and_phrases_of_a_cnn_sum_to_its_relevance():
     model = fitted("cnn-max", "float64")
     whys = list(explain(model, TEXTS, target="all", phrases=100))
     for k, each in enumerate(class_words(whys, top=None)):
@@ -111,7 +111,7 @@ def test_words_and_phrases_of_a_net_sum_to_its_relevance():
     assert doctor.documents == doctor.in_training == sum("doctor" in text.split() for text in TEXTS)
 
 
-def test_the_predicted_class_alone_counts_unless_more_is_asked():
+def test_by_default_only_the_predicted_class_counts():
     documents = [Document(str(n), text, label) for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
     model = fitted("svm")
     found = class_words(explain(model, documents))
@@ -134,5 +134,5 @@ def test_explanations_are_not_kept():
     assert max(alive) <= 2
 
 
-def test_nothing_gives_nothing():
+def test_no_explanations_give_no_words():
     assert class_words([]) == []

@@ -1,4 +1,4 @@
-"""The architecture does not get worse: what :mod:`house` counts stays at or below what it was."""
+"""The architecture does not degrade: the numbers that :mod:`house` counts stay at or below fixed limits."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import house
 import pytest
 
 DEFINED_TWICE, LONG_MODULES, LARGEST, PUBLIC = 30, 7, 300, 60
-RING = ("textlrp.explanation", "textlrp.reports.", "textlrp.store.")
-"""Where the one circle lies: an explanation imports its pages and tables when they are asked for."""
+CYCLE = ("textlrp.explanation", "textlrp.reports.", "textlrp.store.")
+"""The only import cycle: an explanation imports its pages and tables when a method requests them."""
 
 
-def test_no_file_has_a_name_that_another_folder_has() -> None:
+def test_file_names_are_unique() -> None:
     assert house.same_file_names(house.modules()) == []
 
 
@@ -25,11 +25,11 @@ def test_modules_stay_short() -> None:
 
 
 def test_only_explanations_and_their_pages_import_each_other() -> None:
-    (ring,) = house.circles(house.imports(house.modules()))
-    assert all(module.startswith(RING) for module in ring)
+    (cycle,) = house.cycles(house.imports(house.modules()))
+    assert all(module.startswith(CYCLE) for module in cycle)
 
 
-def test_few_names_are_documented() -> None:
+def test_few_names_are_public() -> None:
     names = house.public_names()
     assert len(names["textlrp"]) <= 20
     assert len(set().union(*names.values())) < PUBLIC
@@ -43,5 +43,5 @@ def test_few_names_are_documented() -> None:
         ({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"e"}, "e": {"d", "a"}}, [["a", "b", "c"], ["d", "e"]]),
     ],
 )
-def test_circles_are_found(graph: house.Graph, expected: list[list[str]]) -> None:
-    assert house.circles(graph) == expected
+def test_cycles_are_found(graph: house.Graph, expected: list[list[str]]) -> None:
+    assert house.cycles(graph) == expected

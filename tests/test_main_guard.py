@@ -1,4 +1,4 @@
-"""Scripts with and without the main guard, modules, ``python -c``, standard input, cells: all of them write."""
+"""Worker processes from scripts with and without a main guard, modules, ``python -c``, standard input and cells."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ HELPERS = ROOT / "tests" / "helpers"
 LINE = '`if __name__ == "__main__":`'
 
 ASK = """
-from textlrp.machine import usable
+from textlrp.machine import usable_workers
 
 def work():
-    print(usable(2))
+    print(usable_workers(2))
 """
 REPORT = """
 from explanations import make_explanation
@@ -39,7 +39,7 @@ from textlrp.bulk import WorkerOptions, explain_to_folder, file_source
 from textlrp.text.readers import Columns
 
 def work():
-    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", by=WorkerOptions(workers=2))
+    explain_to_folder("model", file_source(Path("texts.csv"), Columns()), "out", workers=WorkerOptions(workers=2))
     print(Path("out").is_dir())
 """
 CALLS = {
@@ -78,13 +78,13 @@ def check(found: subprocess.CompletedProcess[str], *, prints: object, warns: str
     assert "Traceback" not in found.stderr
 
 
-@every("call, alone", CALLS.values())
-def test_a_script(call: str, alone: bool, tmp_path: Path) -> None:
+@every("call, single", CALLS.values())
+def test_a_script(call: str, single: bool, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(ASK + call, encoding="utf-8")
-    check(ran(tmp_path, "script.py"), prints=1 if alone else 2, warns=LINE if alone else "")
+    check(ran(tmp_path, "script.py"), prints=1 if single else 2, warns=LINE if single else "")
 
 
-def test_what_no_process_imports_needs_no_guard(tmp_path: Path) -> None:
+def test_code_that_is_not_imported_needs_no_guard(tmp_path: Path) -> None:
     check(ran(tmp_path, "-c", ASK + "work()"), prints=2)
     cell = f"import __main__; exec(compile({ASK + 'work()'!r}, '<cell 1>', 'exec'), vars(__main__))"
     check(ran(tmp_path, "-c", cell), prints=2)
@@ -93,10 +93,10 @@ def test_what_no_process_imports_needs_no_guard(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["unguarded", "guarded"])
 def test_a_script_from_standard_input_cannot_be_imported(call: str, tmp_path: Path) -> None:
     found = ran(tmp_path, "-", given=ASK + CALLS[call][0])
-    check(found, prints=1, warns="cannot import this program: <stdin> is not a file.")
+    check(found, prints=1, warns="cannot import this program, because <stdin> is not a file.")
 
 
-def test_modules_are_imported_by_processes_and_the_main_of_a_package_is_not(tmp_path: Path) -> None:
+def test_a_module_needs_a_guard_and_the_main_of_a_package_does_not(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     for name in ("__init__.py", "__main__.py", "part.py"):
         (tmp_path / "package" / name).write_text("" if name == "__init__.py" else ASK + "work()", encoding="utf-8")
@@ -104,7 +104,7 @@ def test_modules_are_imported_by_processes_and_the_main_of_a_package_is_not(tmp_
     check(ran(tmp_path, "-m", "package.part"), prints=1, warns=LINE)
 
 
-def test_a_process_that_may_not_start_others(tmp_path: Path) -> None:
+def test_a_daemonic_process_continues_alone(tmp_path: Path) -> None:
     pool = """
 import multiprocessing
 if __name__ == "__main__":
@@ -112,15 +112,15 @@ if __name__ == "__main__":
         pool.apply(work)
 """
     (tmp_path / "script.py").write_text(ASK + pool, encoding="utf-8")
-    check(ran(tmp_path, "script.py"), prints=1, warns="this is a daemonic process, which cannot start others.")
+    check(ran(tmp_path, "script.py"), prints=1, warns="a daemonic process cannot start worker processes.")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["unguarded", "guarded"])
 def test_a_script_writes_a_report(name: str, tmp_path: Path) -> None:
-    call, alone = CALLS[name]
+    call, single = CALLS[name]
     (tmp_path / "script.py").write_text(REPORT + call, encoding="utf-8")
-    check(ran(tmp_path, "script.py"), prints=140, warns=LINE if alone else "")
+    check(ran(tmp_path, "script.py"), prints=140, warns=LINE if single else "")
 
 
 @pytest.mark.slow
@@ -152,10 +152,10 @@ def test_the_lines_below_a_guard() -> None:
     assert [list(lines) for lines in guarded] == [[3, 4, 5]]
 
 
-def test_one_process_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_why_none", lambda: "no reason.")
-    assert processes.usable(1) == 1
-    with pytest.warns(UserWarning, match="^no reason\\. The work is done in one process\\.$"):
-        assert processes.usable(4) == 1
+def test_one_process_needs_no_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_why_no_process", lambda: "no reason.")
+    assert processes.usable_workers(1) == 1
+    with pytest.warns(UserWarning, match="^no reason\\. Continuing in one process\\.$"):
+        assert processes.usable_workers(4) == 1
     monkeypatch.undo()
-    assert processes.usable(2) == 2  # the tests' own main is guarded
+    assert processes.usable_workers(2) == 2  # the main module of the tests has a guard

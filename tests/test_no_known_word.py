@@ -1,4 +1,4 @@
-"""Corpora in which no text has a word that the model knows: every command and every summary has an empty state."""
+"""Every command works on a corpus without a single known word, and prints or shows an empty state."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def saved(kind: str, models: Path) -> Path:
-    """A small model of this kind, fitted when it is first asked for."""
+    """The path of a small model of this kind, which is fitted on first use."""
     if not (models / kind).exists():
         small(kind).fit(TEXTS, LABELS).save(models / kind)
     return models / kind
@@ -80,15 +80,15 @@ def run(command: list[str], kind: str, models: Path, corpus: Path) -> None:
 
 
 @pytest.mark.parametrize("command", QUICK.values(), ids=QUICK)
-def test_a_report_by_a_bag_of_words(command: list[str], models: Path, tmp_path: Path) -> None:
+def test_a_report_of_a_bag_of_words_model(command: list[str], models: Path, tmp_path: Path) -> None:
     run(command, "svm", models, written(tmp_path, ""))
     index = tmp_path / "out" / "index.html" if "OUT" in command else tmp_path / "out.html"
     assert "No word has relevance for this class." in index.read_text(encoding="utf-8")
 
 
-def test_a_listing_without_rows_says_why(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_table_has_a_reason(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["words", "MODEL", "CORPUS"], "svm", models, written(tmp_path, "42"))
-    assert "texts explained for it\nNo word has relevance for this class.\n" in capsys.readouterr().out
+    assert "texts explained for this class\nNo word is relevant for this class.\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

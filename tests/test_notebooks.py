@@ -1,4 +1,4 @@
-"""Each notebook runs from its first cell to its last, with public names alone, and shows what is committed."""
+"""Every notebook runs from top to bottom, uses public names only, and has outputs of the committed kinds."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PUBLIC = {
     "textlrp.explainers.phrases": frozenset(import_module("textlrp.explainers.phrases").__all__),
     "textlrp.lrp.rules": frozenset(("Flat", "WSquare", "ZBox", "ZPlus")),
 }
-"""What a notebook may take from where."""
+"""Names that a notebook may import, by module."""
 
 UNWANTED = re.compile(
     r"(?<![\w.])/(?:home|tmp|usr|root|Users)/|[A-Z]:\\|Warning\b|Traceback| at 0x[0-9a-f]{6}", re.ASCII
 )
-"""Places of one machine, warnings, addresses of objects."""
+"""Paths of one machine, warnings, addresses of objects: none of them belongs in a committed notebook."""
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -48,7 +48,7 @@ RUNNER = runner()
 
 
 def not_public(code: str) -> Iterator[str]:
-    """Names that a cell takes from textlrp and that are not public, and private names of anything."""
+    """Names of textlrp in a cell that are not public, and private attributes of any object."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "textlrp":
             allowed = PUBLIC.get(node.module or "", frozenset())
@@ -85,19 +85,19 @@ def test_a_name_that_is_not_public_is_found(code: str) -> None:
     "shown",
     ["/tmp/x/y.html", "see '/home/a/b'", "C:\\Users", "DeprecationWarning: old", "<Thing at 0x7f0000aa>"],
 )
-def test_traces_of_a_machine_are_found(shown: str) -> None:
+def test_traces_of_one_machine_are_found(shown: str) -> None:
     assert UNWANTED.search(shown)
     assert not UNWANTED.search("either/or, https://a.example/tmp/, 0x7, and/home/life")
 
 
 @by_name
-def test_a_notebook_takes_public_names_alone(path: Path) -> None:
+def test_a_notebook_uses_public_names_only(path: Path) -> None:
     for cell in RUNNER.code_cells(path):
         assert not list(not_public(RUNNER.source(cell)))
 
 
 @by_name
-def test_a_notebook_is_committed_with_small_outputs_of_no_machine(path: Path) -> None:
+def test_a_committed_notebook_has_small_outputs_without_traces_of_a_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.encode()) < 150_000
     notebook = json.loads(text)
@@ -158,7 +158,7 @@ def written(path: Path, *sources: str) -> Path:
     return path
 
 
-def test_the_runner_writes_what_a_notebook_would_show(tmp_path: Path) -> None:
+def test_the_runner_writes_the_outputs_that_jupyter_would_show(tmp_path: Path) -> None:
     path = written(tmp_path / "one.ipynb", *CELLS)
     RUNNER.write(path)
     cells = RUNNER.code_cells(path)
@@ -175,7 +175,7 @@ def test_the_runner_writes_what_a_notebook_would_show(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_runner_stops_at_a_warning_and_leaves_the_notebook(tmp_path: Path) -> None:
+def test_the_runner_stops_at_a_warning_and_does_not_change_the_notebook(tmp_path: Path) -> None:
     path = written(tmp_path / "one.ipynb", "1", "import warnings\nwarnings.warn('old')")
     before = path.read_bytes()
     with pytest.raises(UserWarning, match="old"):

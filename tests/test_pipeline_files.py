@@ -1,4 +1,4 @@
-"""A scikit-learn pipeline in a file: skops' format by an allow-list, a pickle only where it is trusted."""
+"""Load scikit-learn pipelines from files: the skops format with an allow-list, a pickle only if it is trusted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STEPS: dict[str, Callable[[], list[Any]]] = {
 
 
 def own_words(text: str) -> list[str]:
-    """A tokenizer of the user's own."""
+    """A user's own tokenizer."""
     return text.split()
 
 
@@ -89,7 +89,7 @@ def run(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
 
 
 @every("name", STEPS)
-def test_a_pipeline_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
+def test_a_loaded_pipeline_is_the_one_that_was_stored(name: str, tmp_path: Path) -> None:
     pipeline = trained(name)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
     model = textlrp.load(tmp_path / "pipe.skops")
@@ -102,14 +102,15 @@ def test_a_pipeline_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["joblib", "pkl", "pickle"])
-def test_a_pickle_is_opened_only_where_it_is_trusted(end: str, tmp_path: Path) -> None:
+def test_a_pickle_is_loaded_only_if_it_is_trusted(end: str, tmp_path: Path) -> None:
     path = tmp_path / f"pipe.{end}"
     joblib.dump(trained(), path)
     with pytest.raises(
-        ModelError, match=r"is a pickle.*skops\.io\.dump\(pipeline, \"pipe\.skops\"\).*--trust-pickle"
+        ModelError,
+        match=r"in the skops format; got a pickle.*skops\.io\.dump\(pipeline, \"pipe\.skops\"\).*--trust-pickle",
     ):
         textlrp.load(path)
-    with pytest.warns(UserWarning, match=r"is a pickle: opening it runs whatever code it holds"):
+    with pytest.warns(UserWarning, match=r"is a pickle: loading it runs any code that it contains"):
         model = textlrp.load(path, trust_pickle=True)
     assert isinstance(model, PipelineModel)
 
@@ -129,11 +130,13 @@ def test_a_pickle_that_is_not_trusted_runs_nothing(tmp_path: Path) -> None:
 def test_types_that_are_not_allowed_are_named(tmp_path: Path) -> None:
     pipeline = make_pipeline(CountVectorizer(tokenizer=own_words, token_pattern=None), LinearSVC()).fit(TEXTS, LABELS)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
-    with pytest.raises(ModelError, match=rf"scikit-learn's own types only; got {__name__}\.own_words\. Use"):
+    with pytest.raises(
+        ModelError, match=rf"must contain only scikit-learn's own types; got {__name__}\.own_words\. Use"
+    ):
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_a_pickled_classifier_of_ours(tmp_path: Path) -> None:
+def test_a_pickled_textlrp_classifier(tmp_path: Path) -> None:
     joblib.dump(fitted("svm"), tmp_path / "svm.joblib")
     with pytest.warns(UserWarning, match="is a pickle"):
         assert textlrp.load(tmp_path / "svm.joblib", trust_pickle=True).fingerprint_ == fitted("svm").fingerprint_
@@ -142,11 +145,11 @@ def test_a_pickled_classifier_of_ours(tmp_path: Path) -> None:
 def test_without_skops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     skops.io.dump(trained(), tmp_path / "pipe.skops")
     monkeypatch.setitem(sys.modules, "skops.io", None)
-    with pytest.raises(MissingExtraError, match=r"needs skops, .*pip install 'textlrp\[skops\]'"):
+    with pytest.raises(MissingExtraError, match=r"needs the package skops, .*Run: pip install 'textlrp\[skops\]'"):
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_options_of_our_own_models_are_refused(tmp_path: Path) -> None:
+def test_options_of_textlrp_classifiers_are_refused(tmp_path: Path) -> None:
     skops.io.dump(trained(), tmp_path / "pipe.skops")
     with pytest.raises(OptionError, match=r"tokenizer must be None for a scikit-learn pipeline"):
         textlrp.load(tmp_path / "pipe.skops", tokenizer=own_words)
@@ -184,18 +187,20 @@ def test_a_damaged_file(change: Callable[[bytes], bytes], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + bytes(100)])
-def test_a_file_of_something_else(data: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_skops(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "pipe.skops").write_bytes(data)
-    with pytest.raises(ModelError, match=r"is damaged, or holds no pipeline of text"):
+    with pytest.raises(
+        ModelError, match=r"must contain a fitted text pipeline; it is damaged, or contains something else"
+    ):
         textlrp.load(tmp_path / "pipe.skops")
 
 
-def test_an_object_that_is_no_pipeline(tmp_path: Path) -> None:
+def test_only_fitted_pipelines_are_loaded(tmp_path: Path) -> None:
     skops.io.dump({"a": np.ones(3)}, tmp_path / "pipe.skops")
-    with pytest.raises(ModelError, match=r"cannot be used: a dict came; a scikit-learn Pipeline is wanted"):
+    with pytest.raises(ModelError, match=r"cannot be used: model must be a fitted scikit-learn Pipeline; got a dict"):
         textlrp.load(tmp_path / "pipe.skops")
     skops.io.dump(make_pipeline(CountVectorizer(), LinearSVC()), tmp_path / "pipe.skops")
-    with pytest.raises(ModelError, match=r"cannot be used: .* is not fitted"):
+    with pytest.raises(ModelError, match=r"cannot be used: step .* must be fitted"):
         textlrp.load(tmp_path / "pipe.skops")
 
 
@@ -215,8 +220,8 @@ def sparse_beyond(pipeline: Pipeline) -> None:
         (sparse_beyond, "coef_ of the LinearSVC must be a valid"),
     ],
 )
-def test_places_outside_an_array_are_found(damage: Callable[[Any], None], reason: str, tmp_path: Path) -> None:
-    """scipy's compiled loops do not check them."""
+def test_indices_outside_an_array_are_found(damage: Callable[[Any], None], reason: str, tmp_path: Path) -> None:
+    """scipy's compiled loops do not check indices."""
     pipeline = trained()
     damage(pipeline)
     skops.io.dump(pipeline, tmp_path / "pipe.skops")
@@ -230,16 +235,16 @@ def test_places_outside_an_array_are_found(damage: Callable[[Any], None], reason
 @pytest.mark.parametrize(
     "model", [("pipe.skops",), ("pipe.joblib", "--trust-pickle"), ("pipe.pkl", "--trust-pickle")], ids=lambda m: m[0]
 )
-def test_commands_read_a_pipeline(model: tuple[str, ...], run: Run) -> None:
+def test_commands_accept_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     name, *trust = model
-    said = run("predict", name, "some.jsonl", *trust)
-    assert said.code == 0
-    assert len(said.out.splitlines()) == 25
-    assert said.err.endswith("accuracy: 100.0 % of 24 labeled texts\n")
-    assert ("is a pickle: opening it runs whatever code it holds." in said.err) == bool(trust)
-    said = run("explain", name, "--text", "the doctor and the car", *trust)
-    assert said.code == 0
-    assert "doctor" in said.out
+    result = run("predict", name, "some.jsonl", *trust)
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 25
+    assert result.err.endswith("accuracy: 100.0% of 24 labeled texts\n")
+    assert ("is a pickle: loading it runs any code that it contains." in result.err) == bool(trust)
+    result = run("explain", name, "--text", "the doctor and the car", *trust)
+    assert result.code == 0
+    assert "doctor" in result.out
     assert run("report", name, "some.jsonl", "-o", "page.html", *trust).code == 0
     assert "doctor" in Path("page.html").read_text()
 
@@ -256,14 +261,14 @@ def test_commands_read_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     ids=lambda arguments: f"{arguments[0]} to {arguments[-1]}",
 )
 def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> None:
-    said = run(*arguments)
-    assert said.code == 0, said.err
+    result = run(*arguments)
+    assert result.code == 0, result.err
 
 
 @every(
     "arguments, sentence",
     [
-        (("predict", "pipe.joblib", "--text", "a car"), "pipe.joblib is a pickle, and opening a pickle can run any"),
+        (("predict", "pipe.joblib", "--text", "a car"), "pipe.joblib must be in the skops format; got a pickle, and"),
         (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle does not go with a fol"),
         (
             ("evaluate", "pipe.skops", "some.jsonl", "-o", "out"),
@@ -280,8 +285,10 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
         (("predict", "nothing.skops", "--text", "a car"), "no model at 'nothing.skops'"),
     ],
 )
-def test_what_a_pipeline_is_not_for_is_one_sentence(arguments: tuple[Any, ...], sentence: str, run: Run) -> None:
-    said = run(*arguments)
-    assert said.code == 2
-    assert said.err.startswith(f"textlrp: {sentence}")
-    assert len(said.err.splitlines()) == 1
+def test_unsupported_uses_of_a_pipeline_are_refused_in_one_sentence(
+    arguments: tuple[Any, ...], sentence: str, run: Run
+) -> None:
+    result = run(*arguments)
+    assert result.code == 2
+    assert result.err.startswith(f"textlrp: {sentence}")
+    assert len(result.err.splitlines()) == 1

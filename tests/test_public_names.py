@@ -1,4 +1,4 @@
-"""The door of the package: few names, sorted, each of them there, and light to open."""
+"""The public names of the package: few, sorted, all of them importable, and without heavy imports."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_the_public_names_are_exactly_these() -> None:
 
 
 @every("name", NAMES)
-def test_every_name_loads_and_says_what_it_is(name: str) -> None:
+def test_every_name_is_importable_and_has_a_docstring(name: str) -> None:
     value = getattr(textlrp, name)
     assert callable(value)
     assert (value.__doc__ or "").strip()
     assert name in dir(textlrp)
 
 
-def test_from_import_star_brings_them_all() -> None:
+def test_from_import_star_imports_all_names() -> None:
     found: dict[str, object] = {}
     exec("from textlrp import *", found)
     assert set(NAMES) <= found.keys()
@@ -87,7 +87,7 @@ def run(code: str) -> str:
 HEAVY = ("torch", "spacy", "sklearn", "scipy", "numba", "pyarrow", "pandas", "numpy")
 
 
-def test_import_is_light() -> None:
+def test_importing_the_package_imports_nothing_heavy() -> None:
     assert run(f"import sys, textlrp; dir(textlrp); print([name for name in {HEAVY} if name in sys.modules])") == "[]"
 
 
@@ -107,7 +107,7 @@ UNUSED = ("spacy", "sklearn", "pandas", "pyarrow", "scipy.stats", "scipy.special
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["explain", "predict"])
-def test_one_text_in_the_terminal_needs_little_more_than_torch_and_numba(
+def test_explaining_one_text_imports_only_torch_and_numba(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEXTLRP_CACHE_DIR", str(tmp_path))
@@ -123,7 +123,7 @@ def test_one_text_in_the_terminal_needs_little_more_than_torch_and_numba(
 
 
 @pytest.mark.slow
-def test_a_first_name_does_not_hide_later_ones() -> None:
+def test_importing_a_module_does_not_hide_a_public_name() -> None:
     code = "import textlrp; textlrp.explain; textlrp.load; import textlrp.explainers.explain"
     assert run(f"{code}; print(callable(textlrp.explain))") == "True"
 

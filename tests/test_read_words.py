@@ -1,15 +1,15 @@
-"""The words of an explanation: what was read, in order, and characters as words."""
+"""The words of an explanation that the model reads: in text order, with characters summed to words."""
 
 from dataclasses import replace
 
 import numpy as np
 from explanations import make_explanation
 
-from textlrp.class_words import read_words, strongest
+from textlrp.class_words import most_relevant, read_words
 from textlrp.records import Status, Tokens
 
 
-def test_only_words_read_come_in_order():
+def test_only_words_that_the_model_reads_are_listed_in_order():
     why = make_explanation("The cat, the 2 dogs.", targets=(0, 1))
     words = read_words(why)
     assert words.forms == ("the", "cat", "the", "dogs")
@@ -38,14 +38,14 @@ def test_characters_are_summed_to_words():
     assert words.counts.tolist() == [-1, -1]
 
 
-def test_nothing_read_is_empty():
+def test_a_text_without_words_is_empty():
     words = read_words(make_explanation("no way", status=[1, 3]))
     assert words.forms == ()
     assert words.spans.shape == (0, 2)
     assert words.relevance.shape == (1, 0)
 
 
-def test_of_equals_the_first_is_strongest():
-    assert strongest(np.array([1.0, 3.0, 2.0, 3.0]), 3).tolist() == [1, 3, 2]
-    assert strongest(np.zeros(4), 2).tolist() == [0, 1]
-    assert strongest(np.zeros(0), 2).tolist() == []
+def test_on_a_tie_the_first_is_most_relevant():
+    assert most_relevant(np.array([1.0, 3.0, 2.0, 3.0]), 3).tolist() == [1, 3, 2]
+    assert most_relevant(np.zeros(4), 2).tolist() == [0, 1]
+    assert most_relevant(np.zeros(0), 2).tolist() == []

@@ -1,4 +1,4 @@
-"""Three models of people who never read our docs, each trained and explained from token ids by its own script."""
+"""Three scripts that each train an external PyTorch module and explain it from token ids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explanations_of(name: str, **options: Any) -> list[Explanation]:
 @pytest.mark.parametrize(
     ("name", "options"), [("branches", {"epochs": 1}), ("bilstm", {}), ("residual", {})], ids=lambda value: str(value)
 )
-def test_a_module_by_somebody_else_is_explained_with_one_call(name: str, options: dict[str, Any]) -> None:
+def test_an_external_module_is_explained_with_one_call(name: str, options: dict[str, Any]) -> None:
     lines = (SCRIPTS / f"{name}.py").read_text().splitlines()
     assert len(lines) < 60
     whys = explanations_of(name, **options)
@@ -38,13 +38,13 @@ def test_a_module_by_somebody_else_is_explained_with_one_call(name: str, options
         assert "".join(why.tokens)
 
 
-def test_what_the_scripts_learned_is_what_the_words_say() -> None:
+def test_the_most_relevant_words_are_those_of_their_class() -> None:
     sums: dict[str, dict[str, float]] = {}
     for name in ("bilstm", "residual"):
         for why in explanations_of(name):
-            named = why.labels[why.predicted]
+            predicted = why.labels[why.predicted]
             for row in why.words():
-                sums.setdefault(named, {})[row.word] = sums.get(named, {}).get(row.word, 0.0) + row.relevance
+                sums.setdefault(predicted, {})[row.word] = sums.get(predicted, {}).get(row.word, 0.0) + row.relevance
     assert max(sums["travel"], key=lambda word: sums["travel"][word]) in {"bus", "sea", "train"}
     assert sums["garden"]["roses"] > max(sums["garden"]["boil"], sums["garden"]["evening"])
     assert max(sums["good"], key=lambda word: sums["good"][word]) in {"warm", "film"}

@@ -1,4 +1,4 @@
-"""Explaining all classes stays faster than plain PyTorch predicts with the same net, in the same run."""
+"""Explaining all classes is faster than a plain PyTorch forward pass of the same CNN, measured in the same run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from textlrp.text.vocabulary import Vocabulary
 WORDS, D, F, C, TEXTS, LENGTH = 2000, 300, 800, 20, 64, 200
 
 GUARD = 3
-"""At least so many times faster: a fifth of what it is on a quiet machine."""
+"""Minimum speedup: a fifth of the speedup on an idle machine."""
 
 LATENCY_GUARD = 2.5
-"""At most so many times the processor time of predicting a single text; about 1.7 on a quiet machine."""
+"""Maximum processor time of explaining a single text, in units of predicting it; about 1.7 on an idle machine."""
 
 
 def net() -> CNNClassifier:

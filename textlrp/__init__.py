@@ -1,8 +1,12 @@
-"""textlrp: which words made a text classifier choose a category, by layer-wise relevance propagation.
+"""Train text classifiers, and explain their predictions word by word with layer-wise relevance propagation (LRP).
 
 >>> import textlrp
 >>> model = textlrp.load("20newsgroups-cnn")
 >>> textlrp.explain(model, "The shuttle reached its orbit on Monday.")  # doctest: +SKIP
+
+:func:`explain` returns an :class:`Explanation`, which displays itself in a notebook. :func:`write_report` writes a
+page about many documents. There is more in :mod:`textlrp.evaluation` (how faithful are the explanations?),
+:mod:`textlrp.bulk` (millions of documents) and :mod:`textlrp.store` (files of explanations).
 """
 
 from __future__ import annotations
@@ -49,7 +53,7 @@ __all__ = [
     "write_report",
 ]
 
-_HOMES = {
+_MODULES = {
     "AlphaBeta": "lrp.rules",
     "BagOfEmbeddingsClassifier": "models.estimators",
     "BagOfWordsClassifier": "models.estimators",
@@ -73,7 +77,7 @@ _HOMES = {
 }
 
 
-__getattr__ = importer(__name__, _HOMES)
+__getattr__ = importer(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

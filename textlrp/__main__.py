@@ -1,4 +1,4 @@
-"""``python -m textlrp``: the same as the command ``textlrp``."""
+"""Run the command line as ``python -m textlrp``, like the command ``textlrp``."""
 
 import sys
 

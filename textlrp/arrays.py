@@ -1,4 +1,4 @@
-"""Names for the numpy arrays in signatures. Docstrings give the shapes."""
+"""Type aliases for NumPy arrays in signatures. The docstrings give the shapes."""
 
 from __future__ import annotations
 

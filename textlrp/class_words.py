@@ -1,6 +1,7 @@
-"""The words that a model read of a document, with their relevance.
+"""The most relevant words and phrases of each class, summed over the documents of a corpus.
 
-Letters: L words read, K targets.
+Open this module for tables of words per class (:func:`class_words`), or for the words of one explanation that the
+model reads (:func:`read_words`). Letters: L words that the model reads, K targets.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from textlrp.explanation import Explanation
 
 
 class ReadWords(NamedTuple):
-    """``forms`` (L,), character ``spans`` (L, 2), ``relevance`` (K, L) float64, and ``counts`` (L,) of the training
-    documents with each word, -1 where that is not known.
+    """The words of a document that the model reads, in the order of the text.
+
+    ``forms`` (L,): normalized words. ``spans`` (L, 2): character offsets. ``relevance`` (K, L) float64. ``counts``
+    (L,): number of training documents that contain the word, -1 if unknown.
     """
 
     forms: tuple[str, ...]
@@ -30,7 +33,7 @@ class ReadWords(NamedTuple):
 
 
 def read_words(explanation: Explanation) -> ReadWords:
-    """The words read, in order; a word of a model of characters has the relevance of its characters together."""
+    """Return the words of a document that the model reads; if it reads characters, sum their relevance per word."""
     tokens, relevance = explanation.tokens, explanation.relevance.astype(np.float64)
     forms, word_of = tokens.words()
     if len(forms) == len(tokens):
@@ -49,41 +52,42 @@ def read_words(explanation: Explanation) -> ReadWords:
 def overlaps(
     words: NDArray[np.integer[Any]], tokens: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Pairs of a word and a token that share characters, with the token's share.
+    """Find all pairs of a word and a token that overlap.
 
-    Both (W, 2) and (M, 2) are sorted and disjoint; a token's shares sum to 1 over the words it overlaps.
+    ``words`` (W, 2) and ``tokens`` (M, 2) are character offsets, each sorted and disjoint. Returns three arrays with
+    one entry per pair: the index of the word, the index of the token, and the weight of the pair, which is the number
+    of common characters divided by the sum over all words that overlap the token. So the weights of a token sum to 1.
     """
     low = np.searchsorted(words[:, 1], tokens[:, 0], side="right")
     high = np.maximum(np.searchsorted(words[:, 0], tokens[:, 1], side="left"), low)
     token = np.repeat(np.arange(len(tokens)), high - low)
-    # counts up from its low anew for each token
+    # for each token, the words low, low + 1, ..., high - 1
     word = np.arange(len(token)) + np.repeat(low - (np.cumsum(high - low) - (high - low)), high - low)
     common = np.minimum(words[word, 1], tokens[token, 1]) - np.maximum(words[word, 0], tokens[token, 0])
-    # a token without a character overlaps nothing
+    # an empty token overlaps no word
     word, token, common = word[common > 0], token[common > 0], common[common > 0].astype(np.float64)
     return word, token, common / np.bincount(token, weights=common, minlength=len(tokens))[token]
 
 
-def strongest(relevance: NDArray[Any], most: int) -> NDArray[np.int64]:
-    """Positions of the ``most`` largest of ``relevance`` (L,), the largest first; of equals the first."""
-    return np.argsort(-relevance, kind="stable")[:most].astype(np.int64)
+def most_relevant(relevance: NDArray[Any], n: int) -> NDArray[np.int64]:
+    """Return the positions of the ``n`` largest values of ``relevance`` (L,), largest first; on a tie, in order."""
+    return np.argsort(-relevance, kind="stable")[:n].astype(np.int64)
 
 
 UNSEEN = "†"
-"""Marks a word that is in no training document."""
+"""The mark of a word that no training document contains."""
 
 EXAMPLES = 3
-"""Documents named for each word, those where it has most relevance."""
+"""The number of example documents per word: those in which it has the largest relevance."""
 
-_BLANK_RUN = re.compile(r"\s+")
+_WHITE_SPACE = re.compile(r"\s+")
 
-AROUND = 60
-"""Characters of text quoted on each side of a word."""
+CONTEXT = 60
+"""The number of characters that a quote shows on each side of the word."""
 
 
 class Quote(NamedTuple):
-    """A word where it has most relevance in a document: what stands around it, on one line, and the place of the
-    document in the corpus, from 0."""
+    """The most relevant occurrence of a word in a ``document`` (an id), which is at ``position`` in the corpus."""
 
     document: str
     position: int
@@ -92,15 +96,17 @@ class Quote(NamedTuple):
     after: str
 
     def on_one_line(self) -> Quote:
-        """The same with single blanks; a blank next to the word stays."""
-        return self._replace(before=_BLANK_RUN.sub(" ", self.before), after=_BLANK_RUN.sub(" ", self.after))
+        """Return the quote with every run of white space replaced by a single space."""
+        return self._replace(before=_WHITE_SPACE.sub(" ", self.before), after=_WHITE_SPACE.sub(" ", self.after))
 
 
 class ClassWord(NamedTuple):
-    """A word or phrase: summed ``relevance``, how many ``documents`` have it, the ids of some (most relevant first).
+    """A word or phrase of a class.
 
-    ``in_training`` is how many training documents have the word: 0 for one never seen there, None where it is not
-    known, as of every phrase. ``quotes`` show the word in the documents of ``examples``; phrases have none.
+    ``relevance``: summed over the documents explained for the class. ``documents``: the number of these that contain
+    the word. ``in_training``: the number of training documents that contain it; None if unknown, and for phrases.
+    ``examples``: ids of the documents in which it is most relevant. ``quotes``: the word in each of these documents;
+    empty for phrases.
     """
 
     word: str
@@ -112,7 +118,7 @@ class ClassWord(NamedTuple):
 
 
 class ClassWords(NamedTuple):
-    """The words and phrases of a class, the largest sum first; ``documents`` is how many were explained for it."""
+    """The words and phrases of a class, largest relevance first, and the number of documents explained for it."""
 
     label: str
     documents: int
@@ -121,8 +127,7 @@ class ClassWords(NamedTuple):
 
 
 class ClassWordTally:
-    """The words of each class so far: explanations are added one at a time, and what is kept is a line for each word
-    of each class."""
+    """Sum the relevance of words per class. Explanations are added one at a time, and not kept."""
 
     def __init__(self) -> None:
         self._tallies: dict[str, _ClassTally] = {}
@@ -130,8 +135,8 @@ class ClassWordTally:
         self._position = 0
 
     def add(self, explanation: Explanation) -> None:
-        """Count one explanation: every target of it for its class, a contrast as ``A, not B``."""
-        self._order = self._order or {label: place for place, label in enumerate(explanation.labels)}
+        """Add an explanation. Each target counts for its class; a contrast is a class of its own, ``A, not B``."""
+        self._order = self._order or {label: index for index, label in enumerate(explanation.labels)}
         rows = [self._tallies.setdefault(name, _ClassTally()) for name in explanation.target_names]
         for tally in rows:
             tally.documents += 1
@@ -140,7 +145,7 @@ class ClassWordTally:
         self._position += 1
 
     def found(self, top: int | None = 20) -> list[ClassWords]:
-        """The ``top`` words of each class, classes in the model's order; None is all words."""
+        """Return the ``top`` words of each class (None: all words), classes in the order of the model."""
         order = self._order
         return [
             ClassWords(label, tally.documents, _best(tally.words, top), _best(tally.phrases, top))
@@ -149,12 +154,12 @@ class ClassWordTally:
 
 
 def class_words(explanations: Iterable[Explanation], *, top: int | None = 20) -> list[ClassWords]:
-    """For each class, the ``top`` words with the largest summed relevance over the documents explained for it.
+    """Return the most relevant words of each class: the ``top`` words with the largest summed relevance.
 
-    Every target of an explanation counts for its class, a contrast as ``A, not B``. Unknown words do not count: they
-    have no relevance. Phrases, where the explanations have them, are compared in one case and with single blanks.
-    Classes come in the order of the model's; those that no document was explained for are left out. ``top`` None is
-    all. The explanations are read one at a time.
+    The relevance is summed over all documents that were explained for the class. Each target of an explanation counts
+    for its class; a contrast is a class of its own, ``A, not B``. Words that the model ignores do not count. Phrases
+    are compared in lower case and with single spaces. Classes are in the order of the model, without those that no
+    document was explained for. ``top=None`` returns all words. ``explanations`` may be an iterator.
     Source: Arras et al. 2017, section "Word-level relevances" (table of the most relevant words).
     """
     tally = ClassWordTally()
@@ -165,7 +170,7 @@ def class_words(explanations: Iterable[Explanation], *, top: int | None = 20) ->
 
 @dataclass(slots=True)
 class _Sum:
-    """Of one word: what :class:`ClassWord` says, so far; ``best`` is a heap of (relevance, −position, quote)."""
+    """The running sums of one word. ``best`` is a heap of (relevance, −position, quote) with the examples."""
 
     in_training: int | None
     relevance: float = 0.0
@@ -189,7 +194,7 @@ class _Sum:
 
 @dataclass(slots=True)
 class _ClassTally:
-    """Of one class."""
+    """The running sums of one class."""
 
     documents: int = 0
     words: dict[str, _Sum] = field(default_factory=dict)
@@ -204,10 +209,10 @@ def _add_words(rows: list[_ClassTally], explanation: Explanation, position: int)
     np.add.at(sums, columns, read.relevance.T)
     counts = dict(zip(read.forms, read.counts.tolist(), strict=True))
     for k, tally in enumerate(rows):
-        # of each word the occurrence with the most relevance, of equals the first
+        # the most relevant occurrence of each word; on a tie, the first
         order = np.lexsort((-read.relevance[k], columns))
-        strongest = order[np.searchsorted(columns[order], np.arange(len(column)))]
-        spans = read.spans[strongest].tolist()
+        best = order[np.searchsorted(columns[order], np.arange(len(column)))]
+        spans = read.spans[best].tolist()
         for word, value, span in zip(column, sums[:, k].tolist(), spans, strict=True):
             entry = tally.words.get(word)
             if entry is None:
@@ -217,13 +222,13 @@ def _add_words(rows: list[_ClassTally], explanation: Explanation, position: int)
 
 
 def _quote(explanation: Explanation, position: int, start: int, end: int) -> Quote:
-    """Around the word at these offsets, within its paragraph."""
+    """Quote the word at these offsets with its context, which ends at the borders of the paragraph."""
     text = explanation.text
-    before = text[max(0, start - AROUND) : start].rpartition("\n\n")[2]
-    after = text[end : end + AROUND].partition("\n\n")[0]
-    if start > AROUND and len(before) == AROUND:
+    before = text[max(0, start - CONTEXT) : start].rpartition("\n\n")[2]
+    after = text[end : end + CONTEXT].partition("\n\n")[0]
+    if start > CONTEXT and len(before) == CONTEXT:
         before = "…" + before.partition(" ")[2]
-    if end + AROUND < len(text) and len(after) == AROUND:
+    if end + CONTEXT < len(text) and len(after) == CONTEXT:
         after = after.rpartition(" ")[0] + "…"
     return Quote(explanation.document_id, position, before, text[start:end], after)
 

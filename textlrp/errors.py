@@ -1,57 +1,58 @@
-"""Every error that textlrp raises on purpose.
+"""The exceptions of textlrp, and the helper that words their messages.
 
-::
+Catch :class:`TextlrpError` to catch all of them::
 
     TextlrpError
-    ├── DataError (ValueError)         a text, a label, a file or a corpus cannot be read as given
-    ├── TargetError (ValueError)       the class to explain does not exist
-    ├── RuleError (ValueError)         a rule or composite does not fit the trace
-    ├── ModelError (ValueError)        a saved model is missing, damaged or from a newer version
-    ├── OptionError (ValueError)       an option of an estimator or a function is out of its range
+    ├── DataError (ValueError)           a text, a label, a file or a corpus cannot be used
+    ├── TargetError (ValueError)         the class to explain does not exist
+    ├── RuleError (ValueError)           a rule or composite does not fit the model
+    ├── ModelError (ValueError)          a model cannot be loaded, or does not support the request
+    ├── OptionError (ValueError)         an argument of an estimator or a function is out of range
     ├── MissingExtraError (ImportError)  an optional package is not installed
-    └── StoppedError                   Ctrl-C ended a long run; what was done is kept
+    └── StoppedError                     Ctrl-C stopped a long run; its finished work is kept
 
-Each message has the form ``<parameter> must be <what>; got <value>.`` and ends with what to do: see :func:`must_be`.
-The command line prints only the message and exits with code 2 (130 after Ctrl-C).
+Most messages have the form ``<parameter> must be <what>; got <value>.`` (see :func:`must_be`), and all of them end
+with what to do. The command line prints only the message, without a traceback, and exits with code 2 (130 after
+Ctrl-C).
 """
 
 
 class TextlrpError(Exception):
-    """The root of the tree; catch it to catch them all."""
+    """The base class of all exceptions that textlrp raises intentionally."""
 
 
 class DataError(TextlrpError, ValueError):
-    """A text, a label, a file or a corpus cannot be read as given."""
+    """A text, a label, a file or a corpus cannot be used: it is missing, damaged, or has the wrong content."""
 
 
 class TargetError(TextlrpError, ValueError):
-    """The class to explain does not exist."""
+    """The class to explain does not exist, or was not explained."""
 
 
 class RuleError(TextlrpError, ValueError):
-    """A rule or composite does not fit the trace."""
+    """A rule or composite is unknown, or does not fit the layers of the model."""
 
 
 class ModelError(TextlrpError, ValueError):
-    """A saved model is missing, damaged or from a newer version."""
+    """A model is missing, damaged, from a newer version, or does not support the requested operation."""
 
 
 class OptionError(TextlrpError, ValueError):
-    """An option of an estimator or a function is out of its range."""
+    """An argument of an estimator or a function is out of range, or does not fit the other arguments."""
 
 
 class MissingExtraError(TextlrpError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package is not installed. The message contains the ``pip install`` command."""
 
 
 class StoppedError(TextlrpError):
-    """Ctrl-C ended a long run; the message says where what was done is kept."""
+    """Ctrl-C stopped a long run. The message contains the path of the finished work."""
 
 
 def must_be(parameter: str, what: str, got: object, hint: str = "") -> str:
-    """Return the message ``<parameter> must be <what>; got <value>. <hint>``.
+    """Return the error message ``<parameter> must be <what>; got <value>. <hint>``.
 
-    ``got`` is shown by its ``repr``. ``hint`` is a sentence that tells the reader what to do.
+    ``got`` is the wrong value, shown as its ``repr``. ``hint`` is a sentence that tells the reader what to do.
 
     >>> must_be("epochs", "at least 1", 0, "Pass epochs=20.")
     'epochs must be at least 1; got 0. Pass epochs=20.'

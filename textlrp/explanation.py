@@ -1,4 +1,7 @@
-"""What explaining gives: :class:`Explanation`, and the words, phrases and pages it derives. Only numpy is needed."""
+"""The result of explaining a document: :class:`Explanation`. Only NumPy is needed.
+
+Open this module for the fields of an explanation, and for the words, tables and pages that are derived from them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError, TargetError
+from textlrp.errors import OptionError, TargetError, must_be
 from textlrp.records import Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
@@ -19,9 +22,10 @@ if TYPE_CHECKING:
 
 
 class Phrase(NamedTuple):
-    """A window of a convolution that won a max-pool: ``text[start:end]``, which ``step`` and ``filter`` saw it.
+    """The phrase (n-gram) of a text that activates a filter of a CNN most: the window that wins the max-pooling.
 
-    ``relevance`` (K,) is what its words receive through that filter, for each target.
+    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution, and ``filter`` the index of the filter
+    in it. ``relevance`` (K,): what the words of the phrase receive through this filter, for each target.
     """
 
     start: int
@@ -33,32 +37,50 @@ class Phrase(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """Why a model gave a document its scores: one relevance per token and target.
+    """Why a classifier gave a document its scores: how much each token contributed to the score of each target.
 
-    The law: ``relevance.sum(axis=1) + absorbed == start_scores``, with ``absorbed`` summed from the ledger. With
-    ``start="score"`` these are the scores of the targets (for a contrast the difference of two scores). With
-    ``start="centered"`` they are the scores minus the mean of all C scores (for a contrast the same difference).
+    - The **scores** are the outputs of the model before the softmax, one per class.
+    - A **target** is a class whose score is explained. A pair of classes ``(A, B)`` is a contrast: it explains the
+      difference of their scores, "why A and not B".
+    - The **relevance** of a token is the part of the target's score that the token accounts for, in the unit of the
+      score. Positive relevance supports the class, negative relevance opposes it.
+    - The **status** of a token tells whether the model reads it. If not, it tells why the token is ignored (for
+      example punctuation, or an unknown word), and the relevance of the token is zero.
+    - The **ledger** contains the rest of the score, the part that no word accounts for. Each entry has the step of
+      the model that absorbed this relevance (such as ``"output"``) and the cause: ``"bias"`` (of a layer),
+      ``"stabilizer"`` (epsilon of a rule), ``"empty"`` (a rule found no part of the required sign) or ``"ignored"``
+      (unknown words, padding, initial states). Methods other than LRP have further causes.
 
-    | field | shape | what |
+    Words and ledger together are the score breakdown. For each target::
+
+        relevance.sum(axis=1) + absorbed == start_scores
+
+    where ``absorbed`` is the sum of the ledger, and ``start_scores`` is what the propagation started from: the scores
+    of the targets, or with ``start="centered"`` these scores minus the mean of all scores of the document (which
+    cancels in a contrast). The equation is exact (up to rounding) for LRP with any rule, not for every other method.
+
+    T is the number of tokens, C of classes, and K of targets.
+
+    | field | shape | contents |
     |---|---|---|
-    | ``document_id`` | | the document's name |
-    | ``tokens`` | T | all tokens of the text, read or not |
-    | ``labels`` | (C,) | the classes as text |
-    | ``scores`` | (C,) | pre-softmax scores |
-    | ``probabilities`` | (C,) or None | where the model has them |
-    | ``targets`` | K | explained classes: ``int``, or ``(int, int)`` for "why A and not B" |
-    | ``relevance`` | (K, T) | zero wherever ``seen`` is False |
-    | ``status`` | (T,) uint8 | see :class:`Status` |
-    | ``counts`` | (T,) int32 | training documents that contain the word, -1 where that is not known |
-    | ``ledger`` | {(step, cause): (K,)} | relevance that reached no word, and why |
-    | ``phrases`` | | winning windows of a convolution, or empty |
-    | ``method``, ``rule`` | | how it was computed; ``rule`` can be pasted back |
+    | ``document_id`` | | id of the document |
+    | ``tokens`` | T | all tokens of the text, including those that the model ignores |
+    | ``labels`` | (C,) | the class labels as text |
+    | ``scores`` | (C,) | scores before the softmax |
+    | ``targets`` | K | explained classes, as positions in ``labels``: ``int``, or ``(int, int)`` for a contrast |
+    | ``relevance`` | (K, T) | relevance of each token for each target; zero wherever ``seen`` is False |
+    | ``status`` | (T,) uint8 | whether the model reads the token, or why not: a :class:`textlrp.records.Status` |
+    | ``counts`` | (T,) int32 | number of training documents that contain the word, -1 if unknown |
+    | ``ledger`` | {(step, cause): (K,)} | relevance that reached no word, by step and cause |
+    | ``probabilities`` | (C,) or None | class probabilities, if the model has them |
+    | ``phrases`` | | phrases (n-grams) that activate the filters of a CNN, if requested with ``phrases=`` |
+    | ``method``, ``rule`` | | how the relevance was computed; ``rule`` is a ``repr`` to paste into code |
     | ``model`` | | fingerprint of the model's weights and settings |
-    | ``version`` | | of textlrp |
-    | ``true_label`` | | the document's own label as text, where it has one |
-    | ``start`` | | what propagation starts from: "score" or "centered" |
-    | ``notes`` | | sentences that a reader of this explanation must know |
-    | ``target_notes`` | K or 0 | the same for each target, "" where there is nothing to say; empty for none at all |
+    | ``version`` | | version of textlrp |
+    | ``true_label`` | | the true label as text, or None |
+    | ``start`` | | what propagation starts from: ``"score"`` or ``"centered"`` |
+    | ``notes`` | | warnings about how to read this explanation |
+    | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
     """
 
     document_id: str
@@ -85,22 +107,22 @@ class Explanation:
 
     @property
     def text(self) -> str:
-        """The document, untouched."""
+        """The original text of the document."""
         return self.tokens.text
 
     @property
     def predicted(self) -> int:
-        """Position of the class with the highest score (the first of equals)."""
+        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first."""
         return int(np.argmax(self.scores))
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(T,) True where the model read the token."""
+        """(T,) True for the tokens that the model reads."""
         return np.asarray(self.status == Status.READ)
 
     @property
     def absorbed(self) -> NDArray[np.floating[Any]]:
-        """(K,) relevance that reached no word: the sum of the ledger's entries."""
+        """(K,) The part of each score that no word accounts for: the sum of the ledger."""
         total = np.zeros(len(self.targets), dtype=self.scores.dtype)
         for entry in self.ledger.values():
             total = total + entry
@@ -108,16 +130,17 @@ class Explanation:
 
     @property
     def target_scores(self) -> NDArray[np.floating[Any]]:
-        """(K,) the score each target explains; for a contrast the difference of two."""
+        """(K,) The score of each target; for a contrast ``(A, B)`` the score difference A − B."""
         return np.array([self._score(target) for target in self.targets], dtype=self.scores.dtype)
 
     @property
     def start_scores(self) -> NDArray[np.floating[Any]]:
-        """(K,) what propagation starts from, which relevance and ``absorbed`` sum to.
+        """(K,) What propagation starts from: relevance and ``absorbed`` of each target sum to it.
 
-        :attr:`target_scores` for ``start="score"``; for ``"centered"`` minus :attr:`mean_score`, which cancels in a
-        contrast.
+        With ``start="score"`` these are the :attr:`target_scores`. With ``"centered"`` they are the same minus
+        :attr:`mean_score`, except for a contrast, where the mean cancels.
         """
+        # in float64: the difference of two large float32 scores would lose digits
         scores, mean = self.scores.astype(np.float64), self.mean_score
         return np.array(
             [scores[t[0]] - scores[t[1]] if isinstance(t, tuple) else scores[t] - mean for t in self.targets],
@@ -126,13 +149,13 @@ class Explanation:
 
     @property
     def mean_score(self) -> float:
-        """What ``start`` takes away from a score: the mean over classes for ``"centered"``, else 0."""
+        """What is subtracted from a score before propagation: the mean of all scores if ``"centered"``, else 0."""
         return float(self.scores.astype(np.float64).mean()) if self.start == "centered" else 0.0
 
     def notes_of(self, row: int) -> tuple[str, ...]:
-        """The notes that concern target ``row``: its own first, then those of the whole explanation."""
-        own = self.target_notes[row] if self.target_notes else ""
-        return (own, *self.notes) if own else self.notes
+        """The notes about target number ``row``, followed by the notes about all targets."""
+        note = self.target_notes[row] if self.target_notes else ""
+        return (note, *self.notes) if note else self.notes
 
     def _score(self, target: Target) -> Any:
         if isinstance(target, tuple):
@@ -141,31 +164,33 @@ class Explanation:
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """(K,) the targets as text; a contrast reads ``A, not B``.
+        """(K,) The targets as text: the label, or ``A, not B`` for a contrast.
 
-        Where a class or another contrast is called the same, the names of a contrast are put in quotes: ``'A', not
-        'B'``, and classes with one name get their positions: ``A [2]``.
+        The names are unique. If classes share a label, their positions are added: ``A [2]``. If a class has a label
+        such as ``A, not B``, the labels of the contrast are quoted: ``'A', not 'B'``.
         """
         return target_names(self.labels, self.targets)
 
     def row(self, target: str | int | None = None) -> int:
-        """Position k of a target among the explained ones.
+        """Return the row k of a target in ``relevance``, from 0.
 
-        ``None`` is the predicted class if it was explained, else the first target; a string is
-        looked up in ``target_names``, an int counts rows. Raises :class:`TargetError`.
+        ``target``: a name in :attr:`target_names`, or a row, which may be negative. None is the predicted class, or
+        the first target if the predicted class was not explained. Raises :class:`TargetError` if there is no such
+        target.
         """
         if target is None:
             return self.targets.index(self.predicted) if self.predicted in self.targets else 0
         if isinstance(target, str):
             if target in self.target_names:
                 return self.target_names.index(target)
-            raise TargetError(
-                f"{target!r} was not explained; this explanation has {', '.join(self.target_names)}. "
-                "Pass it to explain(..., target=...)."
-            )
+            names = ", ".join(map(repr, self.target_names))
+            hint = "Explain other classes with explain(..., target=)."
+            raise TargetError(must_be("target", f"an explained target ({names})", target, hint))
         if -len(self.targets) <= target < len(self.targets):
             return target % len(self.targets)
-        raise TargetError(f"row {target} does not exist; this explanation has {len(self.targets)} targets.")
+        rows = len(self.targets)
+        hint = "Pass a row of `relevance`, or a name in `target_names`."
+        raise TargetError(must_be("target", f"a row from {-rows} to {rows - 1}", target, hint))
 
     @overload
     def top(
@@ -176,30 +201,31 @@ class Explanation:
     def top(
         self, n: int = 10, *, target: str | int | None = None, by: Literal["word", "token"] = "word"
     ) -> list[WordRelevance] | list[TokenRelevance]:
-        """The ``n`` words with the largest relevance for a target, most positive first.
+        """Return the ``n`` most relevant words of a target, the largest relevance first.
 
-        ``by="word"`` sums the relevance over the occurrences of each distinct word (the first ``n`` of
-        :meth:`words`); ``by="token"`` ranks single tokens, and of equal tokens the first in the text comes first.
-        Only what the model read is listed. Raises :class:`OptionError` for another ``by``, :class:`TargetError` for
-        a target that was not explained.
+        ``target`` as in :meth:`row`. ``by="word"`` sums the relevance over all occurrences of a word. ``by="token"``
+        ranks each occurrence separately; on a tie, in the order of the text. Ignored tokens are not listed.
+
+        Raises :class:`OptionError` for another ``by``, and :class:`TargetError` for a target that was not explained.
         """
         if by == "word":
             return self.words(target=target)[:n]
         if by != "token":
-            raise OptionError(f"by must be 'word' or 'token'; got {by!r}.")
+            raise OptionError(must_be("by", "'word' or 'token'", by, "Pass by='token' to rank each occurrence."))
         return ranked_tokens(self.tokens, self.seen, self.relevance[self.row(target)])[:n]
 
     def words(self, *, target: str | int | None = None) -> list[WordRelevance]:
-        """One row per distinct word read: summed relevance, occurrences and offsets, most positive first.
+        """Return all distinct words that the model reads, the largest relevance first.
 
-        Words with equal relevance are in alphabetical order.
+        Each row has the word, its summed relevance, the number of occurrences and their character offsets. Words with
+        equal relevance are in alphabetical order. ``target`` as in :meth:`row`.
         """
         return ranked_words(self.tokens, self.seen, self.relevance[self.row(target)])
 
-    # ---- other shapes of the same data (late imports: the only exceptions of the layers' contract)
+    # ---- conversions (their late imports are the only exceptions of the import contract)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON-ready data; :func:`from_dict` reads it back."""
+        """Return the explanation as plain data for JSON; :func:`textlrp.explanation_data.from_dict` restores it."""
         return {
             "document_id": self.document_id,
             "text": self.text,
@@ -229,25 +255,26 @@ class Explanation:
         }
 
     def to_json(self, *, indent: int | None = None) -> str:
-        """:meth:`to_dict` as JSON text."""
+        """Return :meth:`to_dict` as JSON text."""
         import json
 
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent, allow_nan=False)
 
     def to_frame(self, *, ledger: bool = False) -> pd.DataFrame:
-        """A tidy table: one row per token and target (document, token, start, end, class, relevance, seen, ...).
+        """Return a pandas DataFrame with one row per target and token; see :func:`textlrp.store.to_frame`.
 
-        With ``ledger=True`` what was absorbed follows as rows without a token.
+        ``ledger=True`` adds the entries of the ledger as rows without a token.
         """
         from textlrp.store.frame import to_frame
 
         return to_frame(self, ledger=ledger)
 
     def to_html(self, path: str | Path | None = None, *, fragment: bool = False, force: bool = False) -> str:
-        """The explanation as one self-contained page; written to ``path`` too where one is given.
+        """Return a self-contained HTML page with the highlighted text, and write it to ``path`` if given.
 
-        With ``fragment=True`` a piece of HTML for a mail or a comment, with inline styles alone. An existing file is
-        replaced if textlrp wrote it as a page; with ``force=True`` any other is moved to a backup name.
+        ``fragment=True`` gives a piece of HTML with inline styles instead, for an e-mail or a comment. An existing
+        page of textlrp is replaced. Any other file at ``path`` is refused, or with ``force=True`` moved to a backup
+        name.
         """
         from textlrp.reports.document import document_page, mail_fragment
 
@@ -264,37 +291,6 @@ class Explanation:
         return (
             f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
             f" ({len(self.targets)} of {len(self.labels)} classes explained)"
-            f"; {top or 'no word read'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}"
+            f"; {top or 'no words'}; absorbed {self.absorbed[row]:+.3f}; {self.rule}"
             f"{', centered' * (self.start == 'centered')}>"
         )
-
-
-def from_dict(data: Mapping[str, Any]) -> Explanation:
-    """The inverse of :meth:`Explanation.to_dict`; raises :class:`DataError` if a field is missing."""
-    try:
-        dtype = np.dtype(data["dtype"])
-        count = len(data["targets"])
-        probabilities = data["probabilities"]
-        return Explanation(
-            document_id=data["document_id"],
-            tokens=Tokens(data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])),
-            labels=tuple(data["labels"]),
-            scores=np.array(data["scores"], dtype=dtype),
-            probabilities=None if probabilities is None else np.array(probabilities, dtype=dtype),
-            targets=tuple((t[0], t[1]) if isinstance(t, list) else t for t in data["targets"]),
-            relevance=np.array(data["relevance"], dtype=dtype).reshape(count, -1),
-            status=np.array(data["status"], dtype=np.uint8),
-            counts=np.array(data["counts"], dtype=np.int32),
-            ledger={(e["step"], e["cause"]): np.array(e["relevance"], dtype=dtype) for e in data["ledger"]},
-            phrases=tuple(Phrase(**{**p, "relevance": np.array(p["relevance"], dtype)}) for p in data["phrases"]),
-            method=data["method"],
-            rule=data["rule"],
-            model=data["model"],
-            version=data["version"],
-            true_label=data["true_label"],
-            start=data.get("start", "score"),  # files of older versions have none of these three
-            notes=tuple(data.get("notes", ())),
-            target_notes=tuple(data.get("target_notes", ())),
-        )
-    except KeyError as missing:
-        raise DataError(f"this is not a stored explanation: the field {missing} is missing.") from None

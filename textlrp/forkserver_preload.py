@@ -1,8 +1,9 @@
-"""Imported last by a process that others are forked from: what its forks are spared.
+"""Prepare the forkserver process for forking. It imports this module last; the forks are worker processes.
 
-Looking at an object writes to it, and so the collector would give each fork its own copy of all that was imported
-before it; it leaves that alone. And a fork whose parent was stopped before it said what is to be done ends without a
-word, for nobody waits for it.
+- ``gc.freeze()`` hides the imported modules from the garbage collector. A collection writes to every object that it
+  visits, so in a fork it would copy all memory pages that the fork shares with the forkserver.
+- A fork reads from a pipe what it has to do. If its parent process was stopped before, the fork gets an ``EOFError``.
+  It then ends without a traceback, because no process waits for its result.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import sys
 from types import TracebackType
 
 
-def _silent_without_parent(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
-    if not issubclass(kind, EOFError):  # what was to be read is not there
+def _hide_missing_parent(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+    if not issubclass(kind, EOFError):  # the parent process ended before it sent the task
         sys.__excepthook__(kind, problem, trace)
 
 
-sys.excepthook = _silent_without_parent
+sys.excepthook = _hide_missing_parent
 gc.collect()
 gc.freeze()

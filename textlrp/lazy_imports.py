@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used, so that a package is quick to import."""
+"""Import the public names of a package on first use, so that importing the package itself is fast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 
 
 def importer(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package: ``homes`` says in which module of textlrp each public name lives."""
+    """Return the ``__getattr__`` of a package. ``homes`` maps each public name to its module within textlrp.
+
+    The value is stored in the package, so that ``__getattr__`` runs once per name. It raises AttributeError for any
+    other name.
+    """
 
     def find(name: str) -> Any:
         if name not in homes:

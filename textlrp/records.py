@@ -1,4 +1,4 @@
-"""Documents, their tokens, and what happened to each token: values that every part shares. Only numpy is needed."""
+"""Documents, tokens and their status: values that all parts of the package share. Only NumPy is needed."""
 
 from __future__ import annotations
 
@@ -11,39 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 Label = str | int | bool
-"""A class as the user wrote it in the labels of the training texts."""
+"""A class label, as given in the training data."""
 
 Target = int | tuple[int, int]
-"""A position in ``classes_``, or the contrast (why the first and not the second)."""
+"""An explained class as its position in ``classes_``, or a contrast: why the first class and not the second."""
 
 STARTS = ("score", "centered")
-"""What propagation starts from: the score of a class, or the score minus the mean of all scores of the document."""
+"""What propagation starts from: the score of a class, or this score minus the mean of all scores of the document."""
 
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 
 
 class Status(IntEnum):
-    """What became of a token on its way into the model."""
+    """Whether the model reads a token, or the reason why it ignores the token."""
 
     READ = 0
+    """The model reads the token."""
     SKIPPED = 1
+    """The token is in a skipped range, such as a header, a quote or a footer."""
     NOT_A_WORD = 2
+    """The token is punctuation, a number, or something else that is not a word for the model."""
     UNKNOWN = 3
-    CUT_OFF = 4
+    """The word is not in the vocabulary of the model."""
+    TRUNCATED = 4
+    """The token is beyond the maximum number of words that the model reads."""
 
 
 def no_ranges() -> Ranges:
-    """An empty (0, 2) array of ranges."""
+    """Return an empty (0, 2) array of ranges."""
     return np.zeros((0, 2), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A text with its name, its label and the ranges that a model is not to read.
+    """A text with its id, its label, and the character ranges that a model must skip.
 
-    ``text`` is never cut: ``skip`` (S, 2) marks character ranges instead.
-    Accepted wherever the estimators and ``explain`` take a string.
+    ``text`` is the complete, unchanged text. ``skip`` (S, 2) contains the character offsets of the ranges to skip.
+    The estimators and :func:`textlrp.explain` accept a Document wherever they accept a string.
     """
 
     id: str
@@ -56,7 +61,7 @@ class Document:
         return f"Document(id={self.id!r}, label={self.label!r}, {size})"
 
     def read_text(self) -> str:
-        """The text without its skipped ranges, for other tools; textlrp itself never cuts."""
+        """Return the text without its skipped ranges, as input for other tools; textlrp keeps the whole text."""
         pieces, position = [], 0
         for start, end in self.skip.tolist():
             pieces.append(self.text[position:start])
@@ -67,10 +72,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
-    """The tokens of a text: ``spans`` (T, 2) int32 character offsets into the untouched ``text``.
+    """The tokens of a text.
 
-    ``forms`` (T,) are the normalized words the model looks up (lower-cased, say);
-    ``text[start:end]`` is the token as written. Tokens plus gaps rebuild the text.
+    ``spans`` (T, 2) int32 are character offsets into the original ``text``, so ``text[start:end]`` is the token as
+    written. ``forms`` (T,) are the normalized words that the model looks up, for example in lower case. Iterating
+    yields the tokens as written. Tokens and the gaps between them rebuild the text.
     """
 
     text: str
@@ -85,10 +91,10 @@ class Tokens:
         return (text[start:end] for start, end in self.spans.tolist())
 
     def words(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """The words the tokens make up, in order, and which of them each token (T,) belongs to.
+        """Return the words that the tokens form, in order, and for each token (T,) the index of its word.
 
-        A token is a word, but where every character of the text is a token (a model of character n-grams), runs of
-        letters and digits are words.
+        Usually each token is a word. If every character of the text is a token (a model with character n-grams), each
+        run of letters and digits is a word, and so is each other character.
         """
         if len(self) != len(self.text) or not len(self):
             return self.forms, np.arange(len(self))
@@ -106,7 +112,7 @@ class Tokens:
 
 
 class Listing(NamedTuple):
-    """A titled table of text, for a terminal or a page."""
+    """A table of text with a title and a note, for a terminal or a page."""
 
     title: str
     note: str
@@ -115,7 +121,7 @@ class Listing(NamedTuple):
 
 
 def target_names(labels: Sequence[str], targets: Sequence[Target]) -> tuple[str, ...]:
-    """(K,) targets as text, as :attr:`textlrp.Explanation.target_names` describes; ``labels`` (C,)."""
+    """(K,) Return the targets as text, as :attr:`textlrp.Explanation.target_names` describes; ``labels`` (C,)."""
     return tuple(_target_name(labels, target) for target in targets)
 
 

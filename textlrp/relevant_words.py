@@ -1,4 +1,4 @@
-"""The tokens and words of one text, ranked by their relevance, and how far two rankings agree.
+"""Rank the tokens and words of a text by relevance, and compute the correlation of two rankings.
 
 Letters: T tokens, W words, K targets.
 """
@@ -14,7 +14,7 @@ from textlrp.records import Tokens
 
 
 class TokenRelevance(NamedTuple):
-    """One token of :meth:`Explanation.top` with ``by="token"``: the token as written and its character offsets."""
+    """A row of :meth:`Explanation.top` with ``by="token"``: the token as written in the text, and its offsets."""
 
     token: str
     relevance: float
@@ -23,10 +23,10 @@ class TokenRelevance(NamedTuple):
 
 
 class WordRelevance(NamedTuple):
-    """One distinct word of a text, of :meth:`Explanation.words` and :meth:`Explanation.top`.
+    """A row of :meth:`Explanation.words` and :meth:`Explanation.top`: a distinct word of a text.
 
-    ``word`` is the normalized word, ``relevance`` the sum over its ``occurrences``, and ``spans`` their character
-    offsets (start, end) in the order of the text.
+    ``word`` is the normalized word, ``relevance`` the sum over its ``occurrences``, and ``spans`` the character
+    offsets (start, end) of the occurrences in the order of the text.
     """
 
     word: str
@@ -38,7 +38,7 @@ class WordRelevance(NamedTuple):
 def ranked_tokens(
     tokens: Tokens, seen: NDArray[np.bool_], relevance: NDArray[np.floating[Any]]
 ) -> list[TokenRelevance]:
-    """The tokens read, most positive ``relevance`` (T,) first, and of equal ones the first in the text."""
+    """Return the tokens that the model reads, the largest ``relevance`` (T,) first; on a tie, in text order."""
     read = np.flatnonzero(seen)
     order = read[np.argsort(-relevance[read], kind="stable")]
     spans, text = tokens.spans, tokens.text
@@ -51,7 +51,10 @@ def ranked_tokens(
 def ranked_words(
     tokens: Tokens, seen: NDArray[np.bool_], relevance: NDArray[np.floating[Any]]
 ) -> list[WordRelevance]:
-    """The distinct words read with the sum of their ``relevance`` (T,), most positive first, then by alphabet."""
+    """Return the distinct words that the model reads with their summed ``relevance`` (T,), the largest sum first.
+
+    Words with equal sums are in alphabetical order.
+    """
     forms, word_of = tokens.words()
     values = np.zeros(len(forms), dtype=relevance.dtype)
     np.add.at(values, word_of, relevance)
@@ -69,11 +72,12 @@ def ranked_words(
 
 
 def rank_correlations(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K,) Spearman's rank correlation of each row of two (K, W); equal values share their mean rank.
+    """(K,) Spearman's rank correlation between each row of ``first`` (K, W) and of ``second`` (K, W).
 
-    NaN where all values of a row are equal, or there are fewer than two.
+    Equal values get the mean of their ranks. The correlation is NaN if all values of a row are equal, or W is below
+    2.
     """
-    from scipy.stats import rankdata  # late: slow to import, and explanations do not need it
+    from scipy.stats import rankdata  # late, because it is slow to import and explanations do not need it
 
     if first.shape[1] < 2:
         return np.full(len(first), np.nan)

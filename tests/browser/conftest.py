@@ -1,4 +1,4 @@
-"""One Chromium for all tests of this folder; where there is none they are skipped, or fail where they must run."""
+"""One Chromium for all tests of this folder. Without Chromium they are skipped, or fail if they are required."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-# not for the session: while it runs, Playwright's event loop stands in the way of everyone else's
+# not session scope: while Playwright's event loop runs, no other test can run its own
 @pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The system's own browser, without a way to any host, and with a home folder that goes away."""
+    """Start the system's browser without network access and with a temporary home folder."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         reason = "no Chromium: install the package `chromium` (or Google Chrome) so that it is on the PATH"
         if os.environ.get("TEXTLRP_BROWSER") == "required":
-            pytest.fail(f"{reason}; $TEXTLRP_BROWSER says that these tests must run")
+            pytest.fail(f"{reason}; $TEXTLRP_BROWSER requires these tests to run")
         pytest.skip(reason)
     home = str(tmp_path_factory.mktemp("home"))
     folders = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}

@@ -1,4 +1,4 @@
-"""No barrier that axe-core knows of: in light and dark, wide and narrow, on the screen and on paper."""
+"""axe-core finds no violation on any page: light and dark, wide and narrow, on screen and in print."""
 
 from __future__ import annotations
 

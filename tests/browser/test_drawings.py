@@ -1,4 +1,4 @@
-"""Figures as Chromium draws them: no text leaves its figure or lies on another one."""
+"""Figures rendered by Chromium: no text leaves its figure or overlaps another text."""
 
 from __future__ import annotations
 

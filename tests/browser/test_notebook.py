@@ -1,4 +1,4 @@
-"""An explanation in JupyterLab, whose own rules for tables and paragraphs reach into every cell."""
+"""An explanation in JupyterLab, whose style rules for tables and paragraphs apply to every cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The helpers see what they are there to see."""
+"""The helpers of ``pages`` detect requests, errors, dialogs, overflow and accessibility violations."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_requests_errors_and_dialogs_are_seen(browser: Browser) -> None:
         assert it.page.evaluate("window.pwned") == 1
 
 
-def test_a_broken_policy_is_seen_and_can_be_put_aside(browser: Browser) -> None:
+def test_a_broken_policy_is_seen_and_can_be_bypassed(browser: Browser) -> None:
     with opened(browser, LOUD.format(policy=POLICY)) as it:
         assert it.dialogs == []
         assert len(it.errors) >= 2

@@ -1,4 +1,4 @@
-"""A report of many documents, used: filtered, sorted, searched, followed from the confusion matrix."""
+"""A report of many documents, in use: filter, sort, search, links from the confusion matrix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = ".docs > li:not([hidden])"
 
 
 def posts(count: int = 45) -> list[Explanation]:
-    """Posts of three classes; every post has a word of its own, and every fifth an orbit."""
+    """Posts of three classes. Each has a word that no other post has, and every fifth has the word orbit."""
     return [
         make_explanation(
             f"A text{' of the orbit' if n % 5 == 0 else ''} by reader {chr(97 + n // 26)}{chr(97 + n % 26)}z.",
@@ -33,12 +33,12 @@ def posts(count: int = 45) -> list[Explanation]:
     ]
 
 
-def right(why: Explanation) -> bool:
+def correct(why: Explanation) -> bool:
     return why.labels[why.predicted] == why.true_label
 
 
 def ids(page: Page) -> list[int]:
-    """The documents in the list that can be seen, in order."""
+    """Return the positions of the visible documents of the list, in order."""
     places: list[str] = page.evaluate("s => [...document.querySelectorAll(s)].map(e => e.dataset.n)", SHOWN)
     return [int(place) for place in places]
 
@@ -50,28 +50,28 @@ def test_the_list_filters_and_sorts(browser: Browser, folder: bool, tmp_path: Pa
     with opened(browser, page, folder=tmp_path if folder else None) as it:
         every = set(range(len(whys)))
         assert set(ids(it.page)) == every
-        it.page.select_option("#find-right", label="wrong")
-        wrong = {n for n, why in enumerate(whys) if not right(why)}
-        assert set(ids(it.page)) == wrong
-        assert 0 < len(wrong) < len(every)
-        assert it.page.inner_text("#found") == f"{len(wrong)} of {len(whys)}"
-        it.page.select_option("#find-own", label=LABELS[1])
-        assert set(ids(it.page)) == {n for n in wrong if n % 3 == 1}
-        it.page.select_option("#find-right", label="all")
-        it.page.select_option("#find-own", label="any class")
-        it.page.select_option("#find-answer", label=LABELS[2])
+        it.page.select_option("#find-correct", label="incorrect")
+        incorrect = {n for n, why in enumerate(whys) if not correct(why)}
+        assert set(ids(it.page)) == incorrect
+        assert 0 < len(incorrect) < len(every)
+        assert it.page.inner_text("#found") == f"{len(incorrect)} of {len(whys)}"
+        it.page.select_option("#find-true", label=LABELS[1])
+        assert set(ids(it.page)) == {n for n in incorrect if n % 3 == 1}
+        it.page.select_option("#find-correct", label="all")
+        it.page.select_option("#find-true", label="any class")
+        it.page.select_option("#find-predicted", label=LABELS[2])
         assert set(ids(it.page)) == {n for n, why in enumerate(whys) if why.predicted == 2}
-        it.page.select_option("#find-answer", label="any class")
+        it.page.select_option("#find-predicted", label="any class")
         it.page.fill("#find-text", "orbit")
         it.page.wait_for_function("document.getElementById('found').textContent.startsWith('9 ')")
         assert set(ids(it.page)) == {n for n in every if n % 5 == 0}
         it.page.fill("#find-text", "orbit aaz")
         assert ids(it.page) == [0]
         it.page.fill("#find-text", "")
-        sure = {n: round(1000 * float(why.probabilities[why.predicted])) for n, why in enumerate(whys)}
-        it.page.select_option("#find-order", label="surest first")
-        assert [sure[n] for n in ids(it.page)] == sorted(sure.values(), reverse=True)
-        it.page.select_option("#find-order", label="as they came")
+        confidence = {n: round(1000 * float(why.probabilities[why.predicted])) for n, why in enumerate(whys)}
+        it.page.select_option("#find-order", label="most confident first")
+        assert [confidence[n] for n in ids(it.page)] == sorted(confidence.values(), reverse=True)
+        it.page.select_option("#find-order", label="input order")
         assert ids(it.page) == sorted(every)
         assert it.did() == []
 
@@ -80,13 +80,13 @@ def test_a_number_of_the_confusion_matrix_leads_to_its_documents(browser: Browse
     whys = posts()
     with opened(browser, list_page(whys)) as it:
         link = it.page.locator(".matrix td:not(.diagonal) a").first
-        own, answer = map(int, str(link.get_attribute("href")).removeprefix("#c").split("-"))
+        true_label, predicted = map(int, str(link.get_attribute("href")).removeprefix("#c").split("-"))
         link.click()
         it.page.wait_for_function("document.getElementById('found').textContent !== ''")
         found = ids(it.page)
         assert len(found) == int(link.inner_text())
-        assert set(found) == {n for n, why in enumerate(whys) if n % 3 == own and why.predicted == answer}
-        assert it.page.input_value("#find-own") == str(own)
+        assert set(found) == {n for n, why in enumerate(whys) if n % 3 == true_label and why.predicted == predicted}
+        assert it.page.input_value("#find-true") == str(true_label)
         assert it.did() == []
 
 
@@ -100,12 +100,12 @@ def test_without_scripts_the_list_is_whole_and_the_matrix_leads_into_it(browser:
         link = it.page.locator(".matrix td:not(.diagonal) a").first
         target = str(link.get_attribute("href"))
         link.click()
-        own, answer = map(int, target.removeprefix("#c").split("-"))
-        assert it.page.locator(target).get_attribute("data-g") == str(own)
-        assert it.page.locator(target).get_attribute("data-p") == str(answer)
+        true_label, predicted = map(int, target.removeprefix("#c").split("-"))
+        assert it.page.locator(target).get_attribute("data-t") == str(true_label)
+        assert it.page.locator(target).get_attribute("data-p") == str(predicted)
         assert it.page.locator(target).is_visible()
-        # rows of one field of the matrix stand together
-        cells = [(row.get_attribute("data-g"), row.get_attribute("data-p")) for row in rows.all()]
+        # rows of one cell of the matrix are next to each other
+        cells = [(row.get_attribute("data-t"), row.get_attribute("data-p")) for row in rows.all()]
         assert len(set(cells)) == 1 + sum(one != other for one, other in pairwise(cells))
         rows.first.locator("summary").click()
         assert rows.first.locator(".text").is_visible()

@@ -1,6 +1,6 @@
-"""Five hundred strings that want to run, load, hide or break something are shown as what they are: text.
+"""Five hundred hostile strings (scripts, loads, bidi controls, broken markup) appear on pages as plain text.
 
-The pages are opened without their policy too, which would stop what the escaping let through.
+Pages are also opened without their Content-Security-Policy, which would hide a mistake in the escaping.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from textlrp.reports.corpus.report_files import list_page
 from textlrp.reports.document import document_page, notebook_fragment
 from textlrp.reports.evaluation.evaluation_page import evaluation_page
 
-# every word beside the text that a page takes from its user stands in its own <bdi>
+# every string of the user outside the document text is in a <bdi> element
 NAMES = "bdi"
 SHARES = r"(--0:-?0;?)*"
 MARK = re.compile(
@@ -48,7 +48,7 @@ DRAWN = re.compile(r"(?!script|a |foreign|image|animate|set )(?!.*( on\w+=|href=
 
 
 def collapsed(text: str) -> str:
-    """A title as a browser has it."""
+    """A title with its white space collapsed, as a browser reports it."""
     return re.sub(r"[\t\n\f ]+", " ", shown(text)).strip(" ")
 
 
@@ -58,13 +58,13 @@ def nothing_ran(it: Opened) -> None:
     assert [frame.evaluate("window.pwned ?? null") for frame in it.page.frames] == [None]
 
 
-def compared(browser: Browser, wild: str, tame: str, beside: str = BY_TEXT, marks: re.Pattern[str] = MARK) -> None:
-    """The wild page is made of what the tame one is made of; ``beside`` that, where texts decide, of ``marks``."""
+def compared(browser: Browser, wild: str, tame: str, by_text: str = BY_TEXT, marks: re.Pattern[str] = MARK) -> None:
+    """Assert that both pages have the same elements, except those in ``by_text``, which must match ``marks``."""
     with opened(browser, tame, policy=False) as it:
-        expected = shape_of(it.page, beside)
+        expected = shape_of(it.page, by_text)
     with opened(browser, wild, policy=False) as it:
         nothing_ran(it)
-        found = shape_of(it.page, beside)
+        found = shape_of(it.page, by_text)
     assert len(found.elements) == len(expected.elements)
     for one, other in zip(found.elements, expected.elements, strict=True):
         assert one == other
@@ -112,7 +112,7 @@ def test_pages_of_hostile_documents_show_them(browser: Browser, batch: int) -> N
 
 
 def names_in(results: Any) -> set[str]:
-    """Every string of the results that is a user's or a model's: all but what the page goes by."""
+    """Return all strings of the results that come from a user or a model, not those that the page interprets."""
     if isinstance(results, dict):
         return set().union(
             *(

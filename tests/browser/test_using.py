@@ -1,4 +1,4 @@
-"""Pages used as readers use them: with the keyboard, with a pointer, without scripts, on a phone, on paper."""
+"""Pages in use: with the keyboard, with a pointer, without scripts, on a phone, in print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MARKS = ".text b"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, kind: str) -> None:
+def test_a_page_requests_nothing_and_reports_no_error(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         assert it.page.locator(".textlrp").count()
         assert it.did() == []
@@ -62,7 +62,7 @@ def test_a_switch_changes_its_own_document_alone(browser: Browser, kind: str) ->
 
 
 @pytest.mark.slow
-def test_the_words_beside_the_text_go_with_the_class(browser: Browser) -> None:
+def test_the_words_next_to_the_text_change_with_the_class(browser: Browser) -> None:
     with opened(browser, document(True)) as it:
         panels = it.page.locator(".words .p:visible, .why .p:visible")
         before = panels.all_inner_texts()
@@ -74,13 +74,13 @@ def test_the_words_beside_the_text_go_with_the_class(browser: Browser) -> None:
 
 
 VALUE = {
-    False: re.compile(r"[+−]?\d+\.\d\d\nin (no|\d+) training texts?"),
-    True: re.compile(r"-?\d+ % of ±\d+\.\d\d\nin .*"),
+    False: re.compile(r"[+−]?\d+\.\d\d\nin (no|\d+) training documents?"),
+    True: re.compile(r"-?\d+% of ±\d+\.\d\d\nin .*"),
 }
 
 
 @pytest.mark.parametrize("many", [slow(False), True])
-def test_pointing_at_a_word_tells_its_value(browser: Browser, many: bool) -> None:
+def test_hovering_a_word_shows_its_value(browser: Browser, many: bool) -> None:
     with opened(browser, document(many)) as it:
         marks = it.page.locator(MARKS)
         assert marks.count() > 10
@@ -91,7 +91,7 @@ def test_pointing_at_a_word_tells_its_value(browser: Browser, many: bool) -> Non
 
 
 @pytest.mark.parametrize("many", [slow(False), True])
-def test_tabbing_to_a_word_tells_its_value(browser: Browser, many: bool) -> None:
+def test_focusing_a_word_shows_its_value(browser: Browser, many: bool) -> None:
     with opened(browser, document(many), scripts=False) as it:
         marks = it.page.locator(f"{MARKS}[tabindex]")
         marks.first.focus()
@@ -102,7 +102,7 @@ def test_tabbing_to_a_word_tells_its_value(browser: Browser, many: bool) -> None
 
 
 @pytest.mark.slow
-def test_the_value_pointed_at_goes_with_the_class(browser: Browser) -> None:
+def test_the_value_of_a_word_changes_with_the_class(browser: Browser) -> None:
     with opened(browser, document(True)) as it:
         said = set()
         for n in range(3):
@@ -125,7 +125,7 @@ def test_no_bubble_widens_the_page_of_a_phone(browser: Browser, kind: str) -> No
 
 
 @pytest.mark.parametrize("scripts", [slow(True), False])
-def test_a_second_class_is_held_against_the_first(browser: Browser, scripts: bool) -> None:
+def test_a_second_class_can_be_compared_with_the_first(browser: Browser, scripts: bool) -> None:
     with opened(browser, document(True), scripts=scripts) as it:
         select = it.page.locator(".versus select")
         before = backgrounds(it.page)
@@ -146,7 +146,7 @@ def test_the_text_is_the_documents_own(browser: Browser, kind: str) -> None:
 @pytest.mark.parametrize(
     "kind", [slow("document"), "many", slow("list"), slow("corpus"), slow("evaluation"), slow("notebook")]
 )
-def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: str) -> None:
+def test_in_print_everything_is_readable_and_no_control_is_shown(browser: Browser, kind: str) -> None:
     with opened(browser, PAGES[kind]()) as it:
         it.page.emulate_media(media="print")
         assert it.page.locator("input:visible, select:visible").count() == 0
@@ -155,7 +155,7 @@ def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: s
         if kind in ("document", "many", "list", "notebook"):
             assert texts_shown.is_visible()
             assert texts_shown.inner_text().split() == TEXT.split()
-        # what is wider or higher than its scrolling box would be lost
+        # content that is larger than its scrolling box would be cut in print
         cut = it.page.evaluate(
             """() => [...document.querySelectorAll('.textlrp *')].filter(e => {
                 const {overflowX, overflowY} = getComputedStyle(e);
@@ -167,8 +167,23 @@ def test_on_paper_all_can_be_read_and_nothing_is_asked(browser: Browser, kind: s
 
 
 @pytest.mark.slow
-def test_on_paper_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
+def test_in_print_every_table_of_an_evaluation_is_open(browser: Browser) -> None:
     with opened(browser, PAGES["evaluation"]()) as it:
         assert not it.page.locator("details .both").first.is_visible()
         it.page.emulate_media(media="print")
         assert it.page.locator("details .both").first.is_visible()
+
+
+@pytest.mark.parametrize("kind", ["many", *(slow(kind) for kind in PAGES if kind not in ("many", "notebook"))])
+def test_the_glossary_unfolds_without_a_script_and_is_printed(browser: Browser, kind: str) -> None:
+    with opened(browser, PAGES[kind](), scripts=False) as it:
+        terms = it.page.locator("footer .glossary dl")
+        assert not terms.is_visible()
+        it.page.locator("footer .glossary summary").focus()
+        it.page.keyboard.press("Enter")
+        assert terms.is_visible()
+        it.page.keyboard.press("Enter")
+        assert not terms.is_visible()
+        it.page.emulate_media(media="print")
+        assert terms.is_visible()
+        assert it.did() == []

@@ -1,4 +1,4 @@
-"""The function that every engine maps says what explain says, and the same bytes whoever cuts the batches."""
+"""BatchExplainer returns the numbers of textlrp.explain, and the same bytes for every batch size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
-from textlrp.store.columns import about_of
+from textlrp.store.columns import run_metadata_of
 
 MODELS = ("20newsgroups-cnn", "20newsgroups-boe", "svm")
 
@@ -62,19 +62,19 @@ def within(found: Any, expected: Any, tolerance: float, size: float) -> bool:
 
 
 def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **options: Any) -> pa.Table:
-    """The rows of a batch against :func:`textlrp.explain`, and the law on them."""
+    """Compare the rows of a batch with :func:`textlrp.explain`, and check that relevance + absorbed is the score."""
     asked = {key: value for key, value in options.items() if key not in ("precision", "top_k")}
     explainer = BatchExplainer(model(name), **options)
     table = explainer(batch_of(documents))
-    assert about_of(table.schema, "it") == explainer.about
-    classes = explainer.about.classes
+    assert run_metadata_of(table.schema, "it") == explainer.metadata
+    classes = explainer.metadata.classes
     assert classes == tuple(str(label) for label in model(name).classes_)
     found = zip(table.to_pylist(), store.read(table), strict=True)
     whys = textlrp.explain(model(name), documents, **asked)
     for n, ((row, stored), why, document) in enumerate(zip(found, whys, documents, strict=True)):
         read = (why.status == 0) | (why.status == 3)
         assert (row["row"], row["document_id"], row["true_label"]) == (n, document.id, str(document.label))
-        assert row["words"] == [form for form, own in zip(why.tokens.forms, read, strict=True) if own]
+        assert row["words"] == [form for form, is_read in zip(why.tokens.forms, read, strict=True) if is_read]
         spans = np.stack([row["starts"], row["ends"]], axis=1).astype(int).reshape(-1, 2)
         np.testing.assert_array_equal(spans, why.tokens.spans[read])
         for (start, end), word in zip(spans.tolist(), row["words"], strict=True):
@@ -101,7 +101,7 @@ def assert_explained(name: str, documents: Any, tolerance: float = 1e-5, **optio
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_batch_is_explained_as_explain_does(name: str) -> None:
+def test_a_batch_gets_the_relevance_of_explain(name: str) -> None:
     some = posts()[::3] if name == "20newsgroups-cnn" else posts()
     assert len(some) > 64
     assert_explained(name, some, precision="float32")
@@ -125,7 +125,7 @@ def test_targets_rules_and_methods_are_those_of_explain(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_texts_of_all_kinds() -> None:
+def test_empty_unknown_and_non_ascii_texts() -> None:
     texts = ["", "   ", "42 %", "From: a\nSubject: b\n\n", "xylophone zebra", "the car", "🚀 naïve the orbit\x00"]
     for variant in VARIANTS:
         toy = fitted(variant)
@@ -162,11 +162,11 @@ def test_batches_cut_at_multiples_of_64_give_the_bytes_of_one(name: str) -> None
         edges = [0, *cuts, len(documents)]
         pieces = [explainer(batch_of(documents[a:b], a)) for a, b in pairwise(edges)]
         assert pa.concat_tables(pieces).combine_chunks().equals(whole, check_metadata=True)
-    again = BatchExplainer(explainer._model, target="all")  # another one, which has seen nothing yet
+    again = BatchExplainer(explainer._model, target="all")  # a new one, which has not cached any tokens yet
     assert again(batch_of(documents[192:], 192)).combine_chunks().equals(whole.slice(192))
 
 
-def test_threads_change_no_byte_and_stay_as_they_were() -> None:
+def test_the_number_of_threads_changes_no_byte_and_is_restored() -> None:
     before = torch.get_num_threads()
     explainer = BatchExplainer(fitted("boe"))
     one = explainer(toy_batch())
@@ -178,7 +178,7 @@ def test_threads_change_no_byte_and_stay_as_they_were() -> None:
         torch.set_num_threads(before)
 
 
-def test_a_record_batch_will_do_and_columns_beside_it_too() -> None:
+def test_record_batches_and_further_columns_are_accepted() -> None:
     explainer = BatchExplainer(fitted("svm"))
     table = toy_batch().append_column("more", pa.array([None] * 24))
     assert explainer(table.to_batches()[0]).equals(explainer(table))
@@ -186,7 +186,7 @@ def test_a_record_batch_will_do_and_columns_beside_it_too() -> None:
     assert explainer(table.slice(0, 0)).schema.equals(explainer(table).schema, check_metadata=True)
 
 
-def test_it_travels_by_the_name_of_its_model() -> None:
+def test_a_constructor_with_a_model_name_can_be_pickled() -> None:
     made = pickle.loads(pickle.dumps(partial(BatchExplainer, "20newsgroups-boe", target="all", top_k=3)))
     batch = batch_of(posts()[:5])
     assert made()(batch).equals(BatchExplainer(model("20newsgroups-boe"), target="all", top_k=3)(batch))
@@ -194,30 +194,32 @@ def test_it_travels_by_the_name_of_its_model() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_one_that_is_made_can_travel_too(variant: str) -> None:
+def test_an_explainer_can_be_pickled(variant: str) -> None:
     explainer = BatchExplainer(fitted(variant), rule="epsilon-gamma", target=[("med", "space"), "autos"])
     batch = toy_batch()
     assert pickle.loads(pickle.dumps(explainer))(batch).equals(explainer(batch), check_metadata=True)
 
 
-# ---- what is refused
+# ---- errors
 
 
-def test_a_batch_that_is_none_is_refused() -> None:
+def test_a_batch_without_texts_is_refused() -> None:
     explainer = BatchExplainer(fitted("svm"))
-    with pytest.raises(DataError, match=r"^a batch has no column 'text'; it has body, label\.$"):
+    with pytest.raises(DataError, match=r"^a batch must have a column 'text'; got 'body', 'label'\. Rename"):
         explainer(pa.table({"body": ["a"], "label": ["b"]}))
-    with pytest.raises(DataError, match=r"^a batch has no column 'text'; it has none\.$"):
+    with pytest.raises(DataError, match=r"^a batch must have a column 'text'; got no columns\. Rename"):
         explainer(pa.table({}))
-    with pytest.raises(DataError, match=r"^row 1 of a batch holds NoneType, not a text; drop such rows\.$"):
+    expected = r"^row 1 of a batch: text must be a string; got NoneType\. Drop the row or fill it in\.$"
+    with pytest.raises(DataError, match=expected):
         explainer(pa.table({"text": ["a", None]}))
-    with pytest.raises(DataError, match=r"^row 0 of a batch holds int, not a text"):
+    with pytest.raises(DataError, match=r"^row 0 of a batch: text must be a string; got int"):
         explainer(pa.table({"text": [3]}))
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 2.5, "3"])
 def test_a_wrong_top_k_is_refused(top_k: Any) -> None:
-    with pytest.raises(OptionError, match=r"^top_k=.* came; the number of words to keep, or None for all, is wanted"):
+    expected = rf"^top_k must be a whole number of at least 1, or None; got {top_k!r}\. Pass top_k=20, or None"
+    with pytest.raises(OptionError, match=expected):
         BatchExplainer(fitted("svm"), top_k=top_k)
 
 
@@ -230,7 +232,7 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
             BatchExplainer(toy, target=target)
     with pytest.raises(RuleError, match="no rule is called 'epsilom'"):
         BatchExplainer(toy, rule="epsilom")
-    with pytest.raises(RuleError, match="a rule belongs to LRP"):
+    with pytest.raises(RuleError, match="rules belong to LRP"):
         BatchExplainer(toy, rule="epsilon", method="occlusion")
     with pytest.raises(ModelError):
         BatchExplainer("no-such-model")
@@ -238,7 +240,7 @@ def test_wrong_options_are_refused_before_any_batch() -> None:
 
 @pytest.mark.parametrize("function", [BatchExplainer, explain_to_folder])
 def test_bulk_options_are_the_keywords_of_the_explainer_in_order(function: Any) -> None:
-    others = {"model", "source", "folder", "by", "force", "memory", "kept"}
+    others = {"model", "source", "folder", "workers", "force", "memory", "kept"}
     parameters = inspect.signature(function).parameters.items()
     expected = {name: parameter.default for name, parameter in parameters if name not in others}
     assert list(BulkOptions().keywords().items()) == list(expected.items())

@@ -1,4 +1,4 @@
-"""Processes side by side: the same bytes as one alone, whoever is killed and however often."""
+"""Several worker processes write the same bytes as a single process, no matter which of them are killed."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bulk_inputs import SEVERAL, parts_in, rows_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
+from bulk_inputs import SEVERAL, rows_in, shards_in, some_texts, split_or_complain, split_or_die, times_in, write_csv
 from toys import LABELS, TEXTS, fitted, small
 
 from textlrp.bulk import FileSource, Run, WorkerOptions, explain_to_folder, file_source, messages
 from textlrp.bulk.bulk_options import BulkOptions
-from textlrp.bulk.parts import PART_ROWS, Parts, Written
-from textlrp.bulk.pool import PRELOAD, processes
+from textlrp.bulk.pool import PRELOAD, worker_processes
+from textlrp.bulk.shards import SHARD_ROWS, Shards, ShardSummary
 from textlrp.bulk.worker import _messages
 from textlrp.errors import DataError
-from textlrp.machine import context
+from textlrp.machine import process_context
 from textlrp.text.row_layout import Columns
 
 pytestmark = pytest.mark.slow
 
-PARTS = -(-SEVERAL // PART_ROWS)
+SHARDS = -(-SEVERAL // SHARD_ROWS)
 TWO = WorkerOptions(workers=2)
 
 
-def explained(path: Path, folder: Path, model: Any = None, by: WorkerOptions = TWO, **options: Any) -> Run:
-    return explain_to_folder(model or fitted("boe"), file_source(path, Columns()), folder, by=by, **options)
+def explained(path: Path, folder: Path, model: Any = None, workers: WorkerOptions = TWO, **options: Any) -> Run:
+    return explain_to_folder(model or fitted("boe"), file_source(path, Columns()), folder, workers=workers, **options)
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, bytes]:
-    """The parts as one process writes them."""
+    """The shards as a single process writes them."""
     folder = tmp_path_factory.mktemp("alone") / "out"
-    explained(corpus, folder, by=WorkerOptions(workers=1))
-    return parts_in(folder)
+    explained(corpus, folder, workers=WorkerOptions(workers=1))
+    return shards_in(folder)
 
 
 @pytest.fixture(autouse=True)
-def _no_process_stays() -> Iterator[None]:
+def _no_process_is_left() -> Iterator[None]:
     yield
     assert multiprocessing.active_children() == []
 
@@ -67,14 +67,14 @@ def _no_process_stays() -> Iterator[None]:
 
 def test_two_processes_write_the_bytes_of_one(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
     run = explained(corpus, tmp_path / "out")
-    assert parts_in(tmp_path / "out") == alone
+    assert shards_in(tmp_path / "out") == alone
     assert (run.documents, run.explained) == (SEVERAL, SEVERAL)
     before = times_in(tmp_path / "out")
     assert explained(corpus, tmp_path / "out").explained == 0
     assert times_in(tmp_path / "out") == before
     (tmp_path / "out" / "part-000001.parquet").unlink()
-    assert explained(corpus, tmp_path / "out").explained == PART_ROWS
-    assert parts_in(tmp_path / "out") == alone
+    assert explained(corpus, tmp_path / "out").explained == SHARD_ROWS
+    assert shards_in(tmp_path / "out") == alone
 
 
 @pytest.mark.parametrize("memory", [0, 700])
@@ -83,45 +83,47 @@ def test_processes_that_share_projections_write_the_bytes_of_one(
 ) -> None:
     released: list[str] = []
 
-    def noted(name: str) -> SharedMemory:
+    def recorded(name: str) -> SharedMemory:
         released.append(name)
         return SharedMemory(name)
 
-    monkeypatch.setattr(messages, "SharedMemory", noted)
+    monkeypatch.setattr(messages, "SharedMemory", recorded)
     for workers in (1, 2):
-        by = WorkerOptions(workers=workers, memory=memory)
-        explained(corpus, tmp_path / str(workers), fitted("cnn-max"), by, target="all")
-    assert parts_in(tmp_path / "2") == parts_in(tmp_path / "1")
-    assert len(parts_in(tmp_path / "1")) == PARTS
-    assert len(released) == 3  # one of each width
+        options = WorkerOptions(workers=workers, memory=memory)
+        explained(corpus, tmp_path / str(workers), fitted("cnn-max"), options, target="all")
+    assert shards_in(tmp_path / "2") == shards_in(tmp_path / "1")
+    assert len(shards_in(tmp_path / "1")) == SHARDS
+    assert len(released) == 3  # one per filter width
     for name in released:
         with pytest.raises(FileNotFoundError):
             SharedMemory(name)
 
 
-def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[Written]:
+def done_in_processes(source: FileSource, model: Any, folder: Path, workers: int = 2) -> Iterator[ShardSummary]:
     folder.mkdir()
-    with processes(model, BulkOptions(), workers=workers, memory=1 << 20) as engine:
-        yield from engine.explain(Parts(source), folder)
+    with worker_processes(model, BulkOptions(), workers=workers, memory=1 << 20) as engine:
+        yield from engine.explain(Shards(source), folder)
 
 
-def test_processes_that_are_killed_cost_nothing(corpus: Path, tmp_path: Path, alone: dict[str, bytes]) -> None:
+def test_shards_of_killed_processes_are_explained_again(
+    corpus: Path, tmp_path: Path, alone: dict[str, bytes]
+) -> None:
     done = []
     killed: set[int | None] = set()
     for written in done_in_processes(file_source(corpus, Columns()), fitted("boe"), tmp_path / "out"):
         done.append(written)
         if len(done) <= 2:
             workers = multiprocessing.active_children()
-            assert len(workers) == 2 or len(done) == 2  # who had no part left is not replaced
+            assert len(workers) == 2 or len(done) == 2  # a worker without shards is not replaced
             for worker in workers[: 3 - len(done)]:  # both, then one
                 assert worker.pid is not None
                 assert worker.pid not in killed
                 os.kill(worker.pid, signal.SIGKILL)
                 killed.add(worker.pid)
     assert len(killed) >= 2
-    assert sorted(written.part for written in done) == list(range(PARTS))
+    assert sorted(written.shard for written in done) == list(range(SHARDS))
     assert sum(written.documents for written in done) == SEVERAL
-    assert parts_in(tmp_path / "out") == alone
+    assert shards_in(tmp_path / "out") == alone
 
 
 def poisoned(folder: Path, row: int) -> Path:
@@ -130,33 +132,34 @@ def poisoned(folder: Path, row: int) -> Path:
     return write_csv(folder / "poisoned.csv", texts)
 
 
-def test_a_text_that_brings_down_one_process_after_another_is_named(tmp_path: Path) -> None:
-    path = poisoned(tmp_path, PART_ROWS + 77)
+def test_rows_that_kill_three_processes_are_named(tmp_path: Path) -> None:
+    path = poisoned(tmp_path, SHARD_ROWS + 77)
     model = small("svm", tokenizer=split_or_die).fit(TEXTS, LABELS)
-    said = (
-        rf"^a process that explained the rows {PART_ROWS + 1} to {2 * PART_ROWS} ended 3 times \(exit code 9\), for "
-        r"want of memory perhaps; take fewer --workers or --top-k, or look at these rows\. What is done is kept\.$"
+    expected = (
+        rf"^3 processes died while they explained rows {SHARD_ROWS + 1} to {2 * SHARD_ROWS} \(exit code 9\)\. They "
+        r"may have run out of memory\. Use fewer workers \(--workers\) or a smaller top_k \(--top-k\), or check "
+        r"these rows\. The files written so far are kept\.$"
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=expected):
         explained(path, tmp_path / "out", model)
     assert (tmp_path / "deaths").read_text() == "died\n" * 3
-    assert "part-000001.parquet" not in parts_in(tmp_path / "out")
+    assert "part-000001.parquet" not in shards_in(tmp_path / "out")
 
 
-def test_a_text_that_brings_down_the_process_that_tries_it_is_named(tmp_path: Path) -> None:
+def test_rows_that_kill_the_process_that_explains_the_sample_are_named(tmp_path: Path) -> None:
     path = poisoned(tmp_path, 7)
     model = small("svm", tokenizer=split_or_die).fit(TEXTS, LABELS)
-    said = (
-        r"^the process that explained the rows 1 to 64 ended \(exit code 9\), for want of memory perhaps; take fewer "
-        r"--workers, or look at what it worked on\.$"
+    expected = (
+        r"^the process that explained rows 1 to 64 died \(exit code 9\)\. It may have run out of memory\. Use fewer "
+        r"workers \(--workers\), or check the input that it worked on\.$"
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=expected):
         explained(path, tmp_path / "out", model)
     assert (tmp_path / "deaths").read_text() == "died\n"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
 
 
-def test_who_hands_out_the_parts_needs_no_torch(large: Path, tmp_path: Path) -> None:
+def test_the_parent_process_does_not_import_torch(large: Path, tmp_path: Path) -> None:
     script = (
         "import sys\nfrom textlrp.cli import main\n"
         f"main(['explain', 'model', 'some.csv', '--workers', '2', '-o', {str(tmp_path / 'out')!r}])\n"
@@ -167,14 +170,14 @@ def test_who_hands_out_the_parts_needs_no_torch(large: Path, tmp_path: Path) -> 
     assert len(rows_in(tmp_path / "out")) == LARGE
 
 
-def test_what_a_process_complains_of_is_said_here(tmp_path: Path) -> None:
+def test_an_error_in_a_worker_is_raised_in_the_parent(tmp_path: Path) -> None:
     path = poisoned(tmp_path, SEVERAL - 1)
     model = small("svm", tokenizer=split_or_complain).fit(TEXTS, LABELS)
     with pytest.raises(DataError, match=r"^this text is poisoned\.$"):
         explained(path, tmp_path / "out", model)
 
 
-def test_who_stops_listening_ends_the_processes(corpus: Path, tmp_path: Path) -> None:
+def test_closing_the_generator_stops_the_processes(corpus: Path, tmp_path: Path) -> None:
     done = done_in_processes(file_source(corpus, Columns()), fitted("boe"), tmp_path / "out")
     next(done)
     assert len(multiprocessing.active_children()) == 2
@@ -183,13 +186,13 @@ def test_who_stops_listening_ends_the_processes(corpus: Path, tmp_path: Path) ->
     assert not [*(tmp_path / "out").glob(".*")]
 
 
-def test_who_sends_parts_waits_for_none_to_be_done() -> None:
+def test_sending_shards_does_not_block_while_the_worker_is_busy() -> None:
     ours, theirs = multiprocessing.Pipe()
     ours.send("first")
     messages = _messages(theirs)
-    assert next(messages) == "first"  # and now it is at work
-    large = [bytes(8 << 20), bytes(8 << 20)]  # far more than a pipe holds
-    sender = threading.Thread(target=lambda: [ours.send(part) for part in large], daemon=True)
+    assert next(messages) == "first"  # the worker is busy with it from now on
+    large = [bytes(8 << 20), bytes(8 << 20)]  # far more than the buffer of a pipe
+    sender = threading.Thread(target=lambda: [ours.send(shard) for shard in large], daemon=True)
     sender.start()
     sender.join(timeout=20)
     assert not sender.is_alive()
@@ -197,45 +200,45 @@ def test_who_sends_parts_waits_for_none_to_be_done() -> None:
     assert list(messages) == large
 
 
-def test_forks_leave_what_was_imported_before_them_where_it_is() -> None:
-    with ProcessPoolExecutor(1, mp_context=context(PRELOAD)) as pool:
+def test_forks_do_not_collect_imported_modules() -> None:
+    with ProcessPoolExecutor(1, mp_context=process_context(PRELOAD)) as pool:
         assert pool.submit(gc.get_freeze_count).result() > 10_000
 
 
 @pytest.mark.skipif(
-    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no process to fork from"
+    "forkserver" not in multiprocessing.get_all_start_methods(), reason="this system has no forkserver"
 )
-@pytest.mark.parametrize(("said", "heard"), [(b"", False), (pickle.dumps(1), True)], ids=["nothing", "nonsense"])
-def test_a_fork_is_silent_where_its_parent_stopped_before_it_spoke(said: bytes, heard: bool) -> None:
+@pytest.mark.parametrize(("task", "complains"), [(b"", False), (pickle.dumps(1), True)], ids=["nothing", "nonsense"])
+def test_a_fork_without_a_task_is_silent(task: bytes, complains: bool) -> None:
     forked = subprocess.run(
-        [sys.executable, "-c", FORK_AND_SAY], input=said, capture_output=True, timeout=60, check=True
+        [sys.executable, "-c", FORK_AND_SEND], input=task, capture_output=True, timeout=60, check=True
     )
     assert forked.stdout == b"1\n"
-    assert (b"TypeError" in forked.stderr) == bool(forked.stderr) == heard
+    assert (b"TypeError" in forked.stderr) == bool(forked.stderr) == complains
 
 
-FORK_AND_SAY = """
+FORK_AND_SEND = """
 import os, sys
 from multiprocessing import forkserver
-from textlrp.machine import warm_up
+from textlrp.machine import start_forkserver
 
-warm_up("textlrp.machine")
-answers, orders = forkserver.connect_to_new_process([])
-os.write(orders, sys.stdin.buffer.read())
-os.close(orders)
-forkserver.read_signed(answers)  # its number
-print(forkserver.read_signed(answers))  # its exit code
+start_forkserver("textlrp.machine")
+replies, tasks = forkserver.connect_to_new_process([])
+os.write(tasks, sys.stdin.buffer.read())
+os.close(tasks)
+forkserver.read_signed(replies)  # its process id
+print(forkserver.read_signed(replies))  # its exit code
 """
 
 
 # ---- the command, killed and interrupted
 
-LARGE = 14 * PART_ROWS + 100
+LARGE = 14 * SHARD_ROWS + 100
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the model and some.csv, nine parts."""
+    """A folder with the model and some.csv, 15 shards."""
     folder = tmp_path_factory.mktemp("large")
     write_csv(folder / "some.csv", some_texts(LARGE))
     fitted("boe").save(folder / "model")
@@ -243,13 +246,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Command:
-    """``textlrp explain`` in a process group of its own, which is ended with the test."""
+    """``textlrp explain`` in its own process group, which is killed at the end of the test."""
 
     def __init__(self, place: Path, output: Path, workers: int) -> None:
         self.output = output
-        asked = ["explain", "model", "some.csv", "--workers", str(workers), "-o", output]
+        arguments = ["explain", "model", "some.csv", "--workers", str(workers), "-o", output]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "textlrp", *asked], cwd=place, start_new_session=True,
+            [sys.executable, "-m", "textlrp", *arguments], cwd=place, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -261,39 +264,39 @@ class Command:
         self._process.communicate()
 
     def send(self, number: int) -> None:
-        """To the whole group: a terminal's Ctrl-C, or a machine that fails."""
+        """Send a signal to the whole group, as Ctrl-C in a terminal does."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
     def send_to_parent(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def wait_for_parts(self, more_than: int) -> None:
+    def wait_for_shards(self, more_than: int) -> None:
         until = time.monotonic() + 60
-        while self._process.poll() is None and len(parts_in(self.output)) <= more_than:
-            assert time.monotonic() < until, "no part was written"
+        while self._process.poll() is None and len(shards_in(self.output)) <= more_than:
+            assert time.monotonic() < until, "no shard was written"
             time.sleep(0.02)
 
     def wait_for_processes(self, count: int) -> None:
         until = time.monotonic() + 60
         while self._process.poll() is None and len(processes_of(self._process.pid)) < count:
-            assert time.monotonic() < until, f"{count} processes never were"
+            assert time.monotonic() < until, f"{count} processes did not start"
             time.sleep(0.02)
 
     def end(self) -> tuple[int, str, str]:
         out, err = self._process.communicate(timeout=120)
         return self._process.returncode, out, err
 
-    def wait_for_nobody(self) -> None:
-        """Until every process of the group has ended."""
+    def wait_for_all_to_end(self) -> None:
+        """Wait until every process of the group has ended."""
         until = time.monotonic() + 60
         while processes_of(self._process.pid):
-            assert time.monotonic() < until, "a process stays"
+            assert time.monotonic() < until, "a process is left"
             time.sleep(0.05)
 
 
 def processes_of(group: int) -> list[int]:
-    """The processes of a group that live."""
+    """The running processes of a group."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         try:
@@ -305,30 +308,30 @@ def processes_of(group: int) -> list[int]:
     return found
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="tells processes by /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="finds processes in /proc")
 
 
 @needs_proc
-def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(large: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_repeatedly_loses_and_repeats_no_row(large: Path, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     folder = tmp_path / "out"
     kills = 0
     for workers in (2, 1, 2, 1, 2):
         with Command(large, folder, workers) as command:
             if kills:
-                command.wait_for_parts(len(parts_in(folder)))
+                command.wait_for_shards(len(shards_in(folder)))
                 time.sleep(draw.uniform(0, 0.3))
             else:
-                time.sleep(draw.uniform(0.5, 5))  # perhaps before there is anything
+                time.sleep(draw.uniform(0.5, 5))  # possibly before the first shard is written
             if kills == 2:
-                command.send_to_parent(signal.SIGKILL)  # its processes are left to themselves, and go
+                command.send_to_parent(signal.SIGKILL)  # its worker processes must end without it
                 command.end()
-                command.wait_for_nobody()
+                command.wait_for_all_to_end()
             command.send(signal.SIGKILL)
             code, _, err = command.end()
             kills += code == -signal.SIGKILL
             assert err == ""
-        rows = rows_in(folder) if parts_in(folder) else []
+        rows = rows_in(folder) if shards_in(folder) else []
         assert len(rows) == len(set(rows))
     assert kills == 5
     before = times_in(folder)
@@ -340,39 +343,40 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing(
     assert not [*folder.glob(".*")]
     assert all(time == times_in(folder)[name] for name, time in before.items() if name.startswith("part-"))
     undisturbed = file_source(large / "some.csv", Columns())
-    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", by=WorkerOptions(workers=1))
-    assert parts_in(folder) == parts_in(tmp_path / "whole")
+    explain_to_folder(str(large / "model"), undisturbed, tmp_path / "whole", workers=WorkerOptions(workers=1))
+    assert shards_in(folder) == shards_in(tmp_path / "whole")
 
 
 @needs_proc
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_is_one_sentence_and_the_code_130(large: Path, tmp_path: Path, workers: int) -> None:
+def test_ctrl_c_prints_one_message_and_exits_with_130(large: Path, tmp_path: Path, workers: int) -> None:
     with Command(large, tmp_path / "out", workers) as command:
-        command.wait_for_parts(1)
+        command.wait_for_shards(1)
         command.send(signal.SIGINT)
         code, out, err = command.end()
-        command.wait_for_nobody()
+        command.wait_for_all_to_end()
     assert code == 130
     assert out == ""
-    said = re.fullmatch(
-        r"textlrp: stopped; ([\d,]+) documents are in '.*out'\. The same command goes on from there\.\n", err
+    expected = (
+        r"textlrp: stopped: ([\d,]+) documents are explained in '.*out'\. Repeat the same command to continue\.\n"
     )
-    assert said, err
-    assert int(said[1].replace(",", "")) <= len(rows_in(tmp_path / "out")) < LARGE
+    message = re.fullmatch(expected, err)
+    assert message, err
+    assert int(message[1].replace(",", "")) <= len(rows_in(tmp_path / "out")) < LARGE
     assert not [*(tmp_path / "out").glob(".*")]
 
 
 @needs_proc
 @pytest.mark.parametrize("delay", [0.3, 1.5])
-def test_ctrl_c_while_processes_begin_is_one_sentence_too(large: Path, tmp_path: Path, delay: float) -> None:
+def test_ctrl_c_while_processes_start_prints_one_message(large: Path, tmp_path: Path, delay: float) -> None:
     with Command(large, tmp_path / "out", 2) as command:
         command.wait_for_processes(2)
         time.sleep(delay)
         command.send(signal.SIGINT)
         code, out, err = command.end()
-        command.wait_for_nobody()
-    # a shell calls both 130; python -m ends by the signal itself where Ctrl-C came in the middle of an exec of source
-    # (as for a dataclass that is being imported), and was caught since
+        command.wait_for_all_to_end()
+    # A shell reports both as 130. If Ctrl-C interrupts an exec of source code (for example while a dataclass is being
+    # imported), python -m ends with the signal itself, although the exception was caught.
     assert code in (130, -signal.SIGINT), err
     assert out == ""
-    assert re.fullmatch(r"textlrp: stopped; [^\n]+\.\n", err), err
+    assert re.fullmatch(r"textlrp: stopped[;:] [^\n]+\.\n", err), err

@@ -1,4 +1,4 @@
-"""A whole run into a folder: in order, whole, once each, whatever comes between."""
+"""Runs into a folder: every row once, in order, even if the run is stopped, killed or repeated."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bulk_inputs import all_in, parts_in, rows_in, some_texts, times_in, write_csv
+from bulk_inputs import all_in, rows_in, shards_in, some_texts, times_in, write_csv
 from cases import every
 from toys import LABELS, TEXTS, fitted
 
 from textlrp.bulk import BatchExplainer, CorpusSource, FileSource, Run, WorkerOptions, explain_to_folder, file_source
 from textlrp.bulk import alone as alone_module
-from textlrp.bulk import parts as parts_module
 from textlrp.bulk import pool as pool_module
 from textlrp.bulk import run as run_module
+from textlrp.bulk import shards as shards_module
 from textlrp.errors import DataError, OptionError, StoppedError, TargetError
 from textlrp.records import Document
 from textlrp.text.row_layout import Columns
 
-PART = 64
+SHARD = 64
 ONE = WorkerOptions(workers=1)
 
 
 @pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (parts_module, pool_module, run_module):
-        monkeypatch.setattr(module, "PART_ROWS", PART)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (shards_module, pool_module, run_module):
+        monkeypatch.setattr(module, "SHARD_ROWS", SHARD)
 
 
 def source_of(path: Path, **columns: str) -> FileSource:
@@ -42,34 +42,34 @@ def source_of(path: Path, **columns: str) -> FileSource:
 
 
 def explained(path: Path, folder: Path, model: Any = None, **options: Any) -> Run:
-    return explain_to_folder(model or fitted("svm"), source_of(path), folder, by=ONE, **options)
+    return explain_to_folder(model or fitted("svm"), source_of(path), folder, workers=ONE, **options)
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """Three parts and a bit."""
-    return write_csv(tmp_path / "some.csv", some_texts(3 * PART + 10))
+    """Three full shards and a short one."""
+    return write_csv(tmp_path / "some.csv", some_texts(3 * SHARD + 10))
 
 
-# ---- in order, whole, once
+# ---- every row once, in order
 
 
 @pytest.mark.parametrize("variant", ["svm", "boe", "cnn-max"])
-def test_the_parts_hold_the_rows_in_order(corpus: Path, tmp_path: Path, variant: str) -> None:
+def test_the_shards_contain_the_rows_in_order(corpus: Path, tmp_path: Path, variant: str) -> None:
     folder = tmp_path / "out"
     run = explained(corpus, folder, fitted(variant), target="all")
-    assert rows_in(folder) == list(range(3 * PART + 10))
-    assert [pq.read_metadata(folder / name).num_rows for name in parts_in(folder)] == [PART, PART, PART, 10]
+    assert rows_in(folder) == list(range(3 * SHARD + 10))
+    assert [pq.read_metadata(folder / name).num_rows for name in shards_in(folder)] == [SHARD, SHARD, SHARD, 10]
     assert [path.name for path in sorted(folder.iterdir())] == [
         *(f"part-00000{n}.parquet" for n in range(4)),
         "run.json",
     ]
-    assert (run.folder, run.documents, run.rejected, run.explained) == (folder, 3 * PART + 10, 0, 3 * PART + 10)
-    assert run.bytes == sum(map(len, parts_in(folder).values()))
+    assert (run.folder, run.documents, run.rejected, run.explained) == (folder, 3 * SHARD + 10, 0, 3 * SHARD + 10)
+    assert run.bytes == sum(map(len, shards_in(folder).values()))
     assert run.seconds > 0
 
 
-def test_the_rows_are_those_of_the_function_that_is_mapped(corpus: Path, tmp_path: Path) -> None:
+def test_the_rows_are_those_of_batch_explainer(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out", target=[("med", "space"), "autos"], top_k=4)
     explainer = BatchExplainer(fitted("svm"), target=[("med", "space"), "autos"], top_k=4)
     records = list(source_of(corpus))
@@ -84,7 +84,7 @@ def test_the_rows_are_those_of_the_function_that_is_mapped(corpus: Path, tmp_pat
     assert all_in(tmp_path / "out").equals(explainer(batch).combine_chunks())
 
 
-def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path: Path) -> None:
+def test_a_finished_run_writes_nothing_and_returns_the_same_counts(corpus: Path, tmp_path: Path) -> None:
     first = explained(corpus, tmp_path / "out")
     before = times_in(tmp_path / "out")
     again = explained(corpus, tmp_path / "out")
@@ -94,52 +94,52 @@ def test_called_again_it_writes_nothing_and_says_the_same(corpus: Path, tmp_path
 
 
 @every("lost", [[0], [1], [3], [0, 2], [0, 1, 2, 3]])
-def test_a_part_that_is_lost_is_made_again_and_it_alone(corpus: Path, tmp_path: Path, lost: list[int]) -> None:
+def test_only_lost_shards_are_written_again(corpus: Path, tmp_path: Path, lost: list[int]) -> None:
     folder = tmp_path / "out"
     explained(corpus, folder)
-    before, times = parts_in(folder), times_in(folder)
-    for part in lost:
-        (folder / f"part-{part:06d}.parquet").unlink()
+    before, times = shards_in(folder), times_in(folder)
+    for shard in lost:
+        (folder / f"part-{shard:06d}.parquet").unlink()
     run = explained(corpus, folder)
-    assert parts_in(folder) == before
-    assert run.documents == 3 * PART + 10
-    assert run.explained == sum(10 if part == 3 else PART for part in lost)
+    assert shards_in(folder) == before
+    assert run.documents == 3 * SHARD + 10
+    assert run.explained == sum(10 if shard == 3 else SHARD for shard in lost)
     for name, time in times_in(folder).items():
         assert (time == times[name]) == (name == "run.json" or int(name[5:11]) not in lost)
 
 
-def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(
+def test_a_stopped_run_keeps_its_shards_and_continues(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explained(corpus, tmp_path / "whole")
-    own, written = alone_module.write_part, 0
+    original, written = alone_module.write_shard, 0
 
     def stopped_after_two(*arguments: Any) -> Any:
         nonlocal written
         written += 1
         if written > 2:
             raise KeyboardInterrupt
-        return own(*arguments)
+        return original(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(alone_module, "write_part", stopped_after_two)
+        patch.setattr(alone_module, "write_shard", stopped_after_two)
         with pytest.raises(
-            StoppedError, match=r"^stopped; 128 documents are in '.*out'\. The same command goes on from"
+            StoppedError, match=r"^stopped: 128 documents are explained in '.*out'\. Repeat the same command to"
         ):
             explained(corpus, tmp_path / "out")
-    assert rows_in(tmp_path / "out") == list(range(2 * PART))
+    assert rows_in(tmp_path / "out") == list(range(2 * SHARD))
     run = explained(corpus, tmp_path / "out")
-    assert (run.documents, run.explained) == (3 * PART + 10, PART + 10)
-    assert parts_in(tmp_path / "out") == parts_in(tmp_path / "whole")
+    assert (run.documents, run.explained) == (3 * SHARD + 10, SHARD + 10)
+    assert shards_in(tmp_path / "out") == shards_in(tmp_path / "whole")
 
 
-def test_a_failure_within_a_part_leaves_no_half_of_it(
+def test_a_failure_within_a_shard_leaves_no_incomplete_file(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = BatchExplainer.tables
+    original = BatchExplainer.tables
 
     def breaks(self: BatchExplainer, batch: pa.Table) -> Iterator[pa.Table]:
-        for table in own(self, batch):
+        for table in original(self, batch):
             yield table
             if batch.num_rows == 10:
                 raise RuntimeError("the model broke")
@@ -148,14 +148,14 @@ def test_a_failure_within_a_part_leaves_no_half_of_it(
         patch.setattr(BatchExplainer, "tables", breaks)
         with pytest.raises(RuntimeError, match="the model broke"):
             explained(corpus, tmp_path / "out")
-    assert rows_in(tmp_path / "out") == list(range(3 * PART))
+    assert rows_in(tmp_path / "out") == list(range(3 * SHARD))
     assert not [*(tmp_path / "out").glob(".*")]
 
 
-@pytest.mark.parametrize("leftover", ["beside the parts", "before there is a run"])
-def test_files_half_written_by_a_run_that_was_killed_are_removed(corpus: Path, tmp_path: Path, leftover: str) -> None:
+@pytest.mark.parametrize("leftover", ["next to the shards", "in a folder without a run"])
+def test_temporary_files_of_a_killed_run_are_removed(corpus: Path, tmp_path: Path, leftover: str) -> None:
     folder = tmp_path / "out"
-    if leftover == "beside the parts":
+    if leftover == "next to the shards":
         explained(corpus, folder)
         (folder / "part-000001.parquet").unlink()
     else:
@@ -163,36 +163,37 @@ def test_files_half_written_by_a_run_that_was_killed_are_removed(corpus: Path, t
     for name in (".textlrp-123-00c0ffee.part", ".textlrp-9-abadcafe.part"):
         (folder / name).write_bytes(b"PAR1 half of")
     explained(corpus, folder)
-    assert rows_in(folder) == list(range(3 * PART + 10))
+    assert rows_in(folder) == list(range(3 * SHARD + 10))
     assert not [*folder.glob(".*")]
 
 
-def test_an_empty_folder_that_is_there_will_do(corpus: Path, tmp_path: Path) -> None:
+def test_an_existing_empty_folder_is_accepted(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+    assert explained(corpus, tmp_path / "out").documents == 3 * SHARD + 10
 
 
-# ---- where rows come from
+# ---- sources
 
 
-def test_a_corpus_a_packed_file_and_a_folder(tmp_path: Path) -> None:
-    texts = some_texts(PART + 5)
+def test_a_corpus_a_compressed_file_and_a_folder(tmp_path: Path) -> None:
+    texts = some_texts(SHARD + 5)
     plain = write_csv(tmp_path / "some.csv", texts)
     (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
     documents = [Document(f"doc {n}", text, LABELS[8 * (n % 3)]) for n, text in enumerate(texts)]
     explained(plain, tmp_path / "of plain")
     explained(tmp_path / "packed.csv.gz", tmp_path / "of packed")
-    explain_to_folder(fitted("svm"), CorpusSource(documents, "some"), tmp_path / "of a corpus", by=ONE)
+    explain_to_folder(fitted("svm"), CorpusSource(documents, "some"), tmp_path / "of a corpus", workers=ONE)
     for other in ("of packed", "of a corpus"):
-        assert parts_in(tmp_path / other) == parts_in(tmp_path / "of plain")
+        assert shards_in(tmp_path / other) == shards_in(tmp_path / "of plain")
     for n, text in enumerate(texts):
         place = tmp_path / "posts" / LABELS[8 * (n % 3)] / f"{n:03d}.txt"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == PART + 5
+    assert explained(tmp_path / "posts", tmp_path / "of a folder").documents == SHARD + 5
     found = all_in(tmp_path / "of a folder").select(["document_id", "true_label"]).to_pylist()
     assert found[0] == {"document_id": "autos/000.txt", "true_label": "autos"}
-    with pytest.raises(OptionError, match="is a folder: it has no columns"):
+    expected = r"^columns must be empty for a folder; got Columns\(text='body'.*posts has no columns: omit text="
+    with pytest.raises(OptionError, match=expected):
         source_of(tmp_path / "posts", text="body")
 
 
@@ -202,21 +203,21 @@ def test_columns_by_name_are_read(tmp_path: Path) -> None:
         "".join(json.dumps({"post": text, "group": "med", "nr": n}) + "\n" for n, text in enumerate(TEXTS))
     )
     source = source_of(path, text="post", label="group", id="nr")
-    explain_to_folder(fitted("svm"), source, tmp_path / "out", by=ONE)
+    explain_to_folder(fitted("svm"), source, tmp_path / "out", workers=ONE)
     found = all_in(tmp_path / "out").select(["document_id", "true_label"]).to_pylist()
     assert found == [{"document_id": str(n), "true_label": "med"} for n in range(24)]
 
 
-def test_an_input_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv does not exist; a corpus is one of"):
+def test_missing_and_empty_inputs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^file not found: .*none\.csv\. Pass one of \.csv"):
         source_of(tmp_path / "none.csv")
-    with pytest.raises(DataError, match=r"holds no texts"):
+    with pytest.raises(DataError, match=r"^no texts in .*empty\.csv\. Pass one of"):
         source_of(write_csv(tmp_path / "empty.csv", []))
     with pytest.raises(DataError, match="no column 'post'"):
         source_of(write_csv(tmp_path / "some.csv", TEXTS), text="post")
 
 
-# ---- what does not go together
+# ---- other settings, and other files in the folder
 
 
 OTHER: dict[str, dict[str, Any]] = {
@@ -230,47 +231,48 @@ OTHER: dict[str, dict[str, Any]] = {
 def test_other_settings_are_refused(corpus: Path, tmp_path: Path, differs: str) -> None:
     explained(corpus, tmp_path / "out")
     before = times_in(tmp_path / "out")
-    said = rf"^the folder '.*out' holds a run that differs in {differs}; name a new folder, or call it as it was call"
-    with pytest.raises(DataError, match=said):
+    expected = rf"^the folder '.*out' contains a run with other settings: {differs}\. Choose a new folder, repeat the"
+    with pytest.raises(DataError, match=expected):
         explained(corpus, tmp_path / "out", **OTHER[differs])
     assert times_in(tmp_path / "out") == before
 
 
 def test_a_run_of_a_version_with_other_columns_is_refused(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out")
-    said = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
-    (tmp_path / "out" / "run.json").write_text(json.dumps(said | {"format": "run 1"}), encoding="utf-8")
-    with pytest.raises(DataError, match="differs in format; name a new folder"):
+    stored = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    stored["part_rows"] = stored.pop("shard_rows")
+    (tmp_path / "out" / "run.json").write_text(json.dumps(stored | {"format": "run 2"}), encoding="utf-8")
+    with pytest.raises(DataError, match=r"contains a run with other settings: format, shard_rows\. Choose a new"):
         explained(corpus, tmp_path / "out")
 
 
 def test_another_model_another_memory_and_a_changed_input_are_refused(corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     explained(corpus, folder)
-    with pytest.raises(DataError, match="differs in model;"):
+    with pytest.raises(DataError, match=r"other settings: model\."):
         explained(corpus, folder, fitted("svm", seed=1))
-    with pytest.raises(DataError, match="differs in classes, model;"):
+    with pytest.raises(DataError, match=r"other settings: classes, model\."):
         explained(corpus, folder, fitted("svm", classes=2))
-    with pytest.raises(DataError, match="differs in memory;"):
-        explain_to_folder(fitted("svm"), source_of(corpus), folder, by=WorkerOptions(workers=1, memory=0))
-    with pytest.raises(DataError, match="differs in input;"):
-        explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, by=ONE)
-    write_csv(corpus, some_texts(3 * PART + 10, seed=1))
-    with pytest.raises(DataError, match="differs in input;"):
+    with pytest.raises(DataError, match=r"other settings: memory\."):
+        explain_to_folder(fitted("svm"), source_of(corpus), folder, workers=WorkerOptions(workers=1, memory=0))
+    with pytest.raises(DataError, match=r"other settings: input\."):
+        explain_to_folder(fitted("svm"), source_of(corpus, text="label"), folder, workers=ONE)
+    write_csv(corpus, some_texts(3 * SHARD + 10, seed=1))
+    with pytest.raises(DataError, match=r"other settings: input\."):
         explained(corpus, folder)
     shutil.rmtree(folder)
-    assert explained(corpus, folder).documents == 3 * PART + 10
+    assert explained(corpus, folder).documents == 3 * SHARD + 10
 
 
-def test_a_changed_time_alone_is_a_change(corpus: Path, tmp_path: Path) -> None:
+def test_a_changed_file_time_is_a_changed_input(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out")
     os.utime(corpus, ns=(1, 1))
-    with pytest.raises(DataError, match="differs in input;"):
+    with pytest.raises(DataError, match=r"other settings: input\."):
         explained(corpus, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["holiday.jpg", "part-000000.parquet", ".hidden"])
-def test_other_things_in_the_folder_are_left_alone(corpus: Path, tmp_path: Path, name: str) -> None:
+def test_a_folder_with_other_files_is_refused(corpus: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / name).write_text("mine")
@@ -281,27 +283,25 @@ def test_other_things_in_the_folder_are_left_alone(corpus: Path, tmp_path: Path,
     assert {path.name: path.read_text() for path in folder.iterdir()} == {name: "mine"}
 
 
-@every("said", ["{", "[1]", "null", "", "\x00\xff"])
-def test_a_run_file_that_is_none_is_refused(corpus: Path, tmp_path: Path, said: str) -> None:
+@every("content", ["{", "[1]", "null", "", "\x00\xff"])
+def test_an_invalid_run_file_is_refused(corpus: Path, tmp_path: Path, content: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "run.json").write_bytes(said.encode("latin-1"))
-    with pytest.raises(DataError, match=r"contains files that textlrp did not write \('run\.json'\)"):
+    (folder / "run.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(DataError, match=r"has other things in it \('run\.json'\)"):
         explained(corpus, folder)
     assert [path.name for path in folder.iterdir()] == ["run.json"]
 
 
-def test_a_part_that_is_damaged_is_named(corpus: Path, tmp_path: Path) -> None:
+def test_a_damaged_shard_is_named(corpus: Path, tmp_path: Path) -> None:
     explained(corpus, tmp_path / "out")
     (tmp_path / "out" / "part-000001.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match=r"part-000001\.parquet' is damaged; remove it, and call again\.$"):
+    with pytest.raises(DataError, match=r"part-000001\.parquet' is damaged\. Delete it, and repeat the call to rewr"):
         explained(corpus, tmp_path / "out")
 
 
-def test_places_where_no_folder_can_be(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"^cannot create the folder '.*out': the folder '.*no' does not exist\. Create it first\.$"
-    ):
+def test_paths_that_cannot_be_a_folder_are_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^cannot make the folder '.*out': '.*no' does not exist\. Make it first\.$"):
         explained(corpus, tmp_path / "no" / "out")
     with pytest.raises(
         DataError, match=r"^cannot create the folder '.*some\.csv': it is a file\. Choose a new folder\.$"
@@ -309,7 +309,7 @@ def test_places_where_no_folder_can_be(corpus: Path, tmp_path: Path) -> None:
         explained(corpus, corpus)
 
 
-def test_wrong_options_make_no_folder(corpus: Path, tmp_path: Path) -> None:
+def test_wrong_options_create_no_folder(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(TargetError):
         explained(corpus, tmp_path / "out", target="meds")
     with pytest.raises(OptionError):
@@ -317,44 +317,46 @@ def test_wrong_options_make_no_folder(corpus: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_who_does_the_work() -> None:
+def test_wrong_worker_options_are_refused() -> None:
     assert WorkerOptions(workers=3).processes == 3
     assert WorkerOptions().processes >= 1
-    for wrong, said in (
-        ({"workers": 0}, "workers=0 came; at least 1 is wanted"),
-        ({"engine": "spark"}, "engine='spark' came; 'local' or 'ray' is wanted"),
-        ({"memory": -1}, "memory=-1 came"),
-        ({"address": "here:1"}, "address='here:1' came without engine='ray'"),
+    for wrong, message in (
+        ({"workers": 0}, "workers must be at least 1; got 0. Omit it to use one process per core."),
+        ({"engine": "spark"}, "engine must be 'local' or 'ray'; got 'spark'. Pass engine='local'"),
+        ({"memory": -1}, "memory must be at least 0; got -1. Pass a number of bytes"),
+        ({"address": "here:1"}, "address must be None unless engine is 'ray'; got 'here:1'. Pass engine='ray'"),
     ):
-        with pytest.raises(OptionError, match=rf"^{re.escape(said)}"):
+        with pytest.raises(OptionError, match=rf"^{re.escape(message)}"):
             WorkerOptions(**wrong)  # type: ignore[arg-type]
 
 
-# ---- room
+# ---- disk space
 
 
 class Disk(NamedTuple):
     free: int
 
 
-def test_without_room_nothing_is_explained(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = re.compile(
-        r"^the explanations of about (\d+) documents take about [\d.]+ GB, and 0\.0 GB are free at '.*out'; make "
+def test_without_disk_space_nothing_is_explained(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = re.compile(
+        r"^the explanations of about (\d+) documents need about [\d.]+ GB; 0\.0 GB are free in '.*out'\. Free some "
     )
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: Disk(1000))
-        with pytest.raises(DataError, match=wanted) as refused:
+        with pytest.raises(DataError, match=message) as refused:
             explained(corpus, tmp_path / "out")
-    found = wanted.match(str(refused.value))
+    found = message.match(str(refused.value))
     assert found is not None
-    assert abs(int(found[1]) - (3 * PART + 10)) < PART
+    assert abs(int(found[1]) - (3 * SHARD + 10)) < SHARD
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["run.json"]
-    assert explained(corpus, tmp_path / "out").documents == 3 * PART + 10
+    assert explained(corpus, tmp_path / "out").documents == 3 * SHARD + 10
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0))
-    assert explained(corpus, tmp_path / "out").explained == 0  # what is there needs no room
+    assert explained(corpus, tmp_path / "out").explained == 0  # a finished run needs no space
 
 
-def test_the_room_is_guessed_from_what_is_still_to_be_done(
+def test_the_required_space_is_that_of_the_missing_shards(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = explained(corpus, tmp_path / "out").bytes
@@ -367,16 +369,16 @@ def test_the_room_is_guessed_from_what_is_still_to_be_done(
 
 
 def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
-    """Inputs with bad rows in the first and the second part, and what is wrong with which row, from 1."""
-    rows: list[Any] = [{"text": text, "label": "med"} for text in some_texts(PART + 20)]
+    """Inputs with unreadable rows in the first and second shard, and the reason for each row number, from 1."""
+    rows: list[Any] = [{"text": text, "label": "med"} for text in some_texts(SHARD + 20)]
 
     def lines(bad: dict[int, bytes], head: bytes, line: Any) -> bytes:
         return head + b"".join(bad.get(n, line(row)) for n, row in enumerate(rows, 1))
 
     csv_line = lambda row: f'"{row["text"]}",med\n'.encode()  # noqa: E731
     path = folder / "fields.csv"
-    path.write_bytes(lines({3: b"one,two,three\n", PART + 2: b"one\n"}, b"text,label\n", csv_line))
-    yield path, {3: "2 fields, like the header; got 3", PART + 2: "2 fields, like the header; got 1"}
+    path.write_bytes(lines({3: b"one,two,three\n", SHARD + 2: b"one\n"}, b"text,label\n", csv_line))
+    yield path, {3: "has 3 fields where the header has 2", SHARD + 2: "has 1 fields where the header has 2"}
     path = folder / "bytes.csv"
     path.write_bytes(lines({1: b"caf\xe9,med\n", 70: b"fine,m\xe9d\n"}, b"text,label\n", csv_line))
     yield path, {1: "contains bytes that are not UTF-8", 70: "contains bytes that are not UTF-8"}
@@ -405,9 +407,9 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
     )
     path = folder / "some.parquet"
     texts: list[str | None] = [row["text"] for row in rows]
-    texts[4] = texts[PART + 3] = None
+    texts[4] = texts[SHARD + 3] = None
     pq.write_table(pa.table({"text": texts, "label": ["med"] * len(rows)}), path)
-    yield path, {5: "text is missing", PART + 4: "text is missing"}
+    yield path, {5: "has nothing for a text", SHARD + 4: "has nothing for a text"}
     path = folder / "bytes.parquet"
     raw = pa.array([b"caf\xe9" if n == 8 else row["text"].encode() for n, row in enumerate(rows)])
     pq.write_table(pa.table({"text": pa.Array.from_buffers(pa.string(), len(rows), raw.buffers())}), path)
@@ -418,25 +420,25 @@ KINDS = ("fields.csv", "bytes.csv", "quotes.tsv", "some.jsonl", "some.parquet", 
 
 
 @every("kind", KINDS)
-def test_bad_rows_are_set_aside_by_number_and_the_rest_is_explained(tmp_path: Path, kind: str) -> None:
+def test_unreadable_rows_are_rejected_and_the_others_are_explained(tmp_path: Path, kind: str) -> None:
     path, wrong = next((path, wrong) for path, wrong in broken_inputs(tmp_path) if path.name == kind)
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.rejected) == (PART + 20 - len(wrong), len(wrong))
-    assert rows_in(tmp_path / "out") == [n for n in range(PART + 20) if n + 1 not in wrong]
-    listed = [json.loads(line) for line in (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()]
+    assert (run.documents, run.rejected) == (SHARD + 20 - len(wrong), len(wrong))
+    assert rows_in(tmp_path / "out") == [n for n in range(SHARD + 20) if n + 1 not in wrong]
+    listed = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
     assert [row["row"] for row in listed] == sorted(wrong)
     for row in listed:
-        assert wrong[row["row"]] in row["wrong"]
-        assert str(path) in row["wrong"]
+        assert wrong[row["row"]] in row["reason"]
+        assert str(path) in row["reason"]
     before = times_in(tmp_path / "out")
     again = explained(path, tmp_path / "out")
     assert (again.documents, again.rejected, again.explained) == (run.documents, run.rejected, 0)
-    assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "set-aside.jsonl"} == {
-        name: time for name, time in before.items() if name != "set-aside.jsonl"
+    assert {name: time for name, time in times_in(tmp_path / "out").items() if name != "rejected.jsonl"} == {
+        name: time for name, time in before.items() if name != "rejected.jsonl"
     }
 
 
-def test_a_file_of_a_folder_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_in_a_folder_that_is_not_utf_8_is_rejected(tmp_path: Path) -> None:
     for name, text in (("a/1", b"the car"), ("a/2", b"caf\xe9"), ("b/1", b"the pill")):
         place = tmp_path / "posts" / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -444,26 +446,24 @@ def test_a_file_of_a_folder_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> No
     run = explained(tmp_path / "posts", tmp_path / "out")
     assert (run.documents, run.rejected) == (2, 1)
     assert all_in(tmp_path / "out")["document_id"].to_pylist() == ["a/1", "b/1"]
-    (listed,) = (tmp_path / "out" / "set-aside.jsonl").read_text().splitlines()
+    (listed,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
     assert json.loads(listed)["row"] == 2
-    assert "not UTF-8" in json.loads(listed)["wrong"]
+    assert "not UTF-8" in json.loads(listed)["reason"]
 
 
-def test_an_input_of_nothing_but_bad_rows(tmp_path: Path) -> None:
+def test_an_input_of_only_unreadable_rows(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
-    path.write_text("text,label\n" + "one\n" * (PART + 1))
+    path.write_text("text,label\n" + "one\n" * (SHARD + 1))
     run = explained(path, tmp_path / "out")
-    assert (run.documents, run.rejected, run.explained) == (0, PART + 1, 0)
+    assert (run.documents, run.rejected, run.explained) == (0, SHARD + 1, 0)
     assert rows_in(tmp_path / "out") == []
 
 
-def test_what_is_wrong_with_the_file_as_a_whole_stops_the_run_and_keeps_what_is_done(
-    corpus: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_input_file_stops_the_run_and_keeps_finished_shards(corpus: Path, tmp_path: Path) -> None:
     packed = gzip.compress(corpus.read_bytes())
     path = tmp_path / "cut off.csv.gz"
     path.write_bytes(packed[: len(packed) * 3 // 4])
     with pytest.raises(DataError, match=r"cannot read .*cut off\.csv\.gz: "):
         explained(path, tmp_path / "out")
     assert rows_in(tmp_path / "out") == list(range(len(rows_in(tmp_path / "out"))))
-    assert len(rows_in(tmp_path / "out")) in (PART, 2 * PART)
+    assert len(rows_in(tmp_path / "out")) in (SHARD, 2 * SHARD)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ import textlrp
 from textlrp import cli
 from textlrp.cli import corpus_report, predictions
 from textlrp.cli.explained_files import write_explanations
-from textlrp.cli.terminal import light_terminal, lines_asked
+from textlrp.cli.terminal import is_light_terminal, parse_lines
 from textlrp.cli.word_tables import WORD_COLUMNS
 from textlrp.explainers import named
 from textlrp.explanation import Explanation
@@ -70,7 +71,7 @@ def make_table(name: str = "some.csv", rows: list[tuple[str, str]] = ROWS, encod
 
 @pytest.fixture(scope="session")
 def folder_of_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny bag of embeddings ``boe`` and an ``svm``, and one of whole numbers, ``numbers``."""
+    """A tiny bag of embeddings ``boe``, a linear ``svm``, and ``numbers``, an svm whose classes are integers."""
     folder = tmp_path_factory.mktemp("models")
     texts, labels = zip(*ROWS, strict=True)
     net = textlrp.BagOfEmbeddingsClassifier(embedding_dim=4, max_epochs=2, min_df=1, vectors=None)
@@ -91,7 +92,7 @@ def svm(folder_of_models: Path) -> Path:
 
 
 def refused(outcome: Outcome, *fragments: str) -> None:
-    """One sentence on standard error, exit code 2, no traceback and nothing on standard output."""
+    """Assert that a command failed with exit code 2 and one line on standard error, without a traceback."""
     assert outcome.code == 2
     assert re.fullmatch(r"textlrp: [^\n]+[.\w]\n", outcome.err), outcome.err
     for fragment in fragments:
@@ -106,7 +107,7 @@ def test_version(run: Run) -> None:
     assert run("--version") == (0, f"textlrp {textlrp.__version__}\n", "")
 
 
-def test_without_a_command_it_helps(run: Run) -> None:
+def test_without_a_command_it_prints_the_help(run: Run) -> None:
     assert run().code == 0
     assert run().out.strip() == run("--help").out.strip()
     for command in ("demo", "train", "predict", "explain", "report"):
@@ -129,7 +130,7 @@ def test_help_loads_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr.splitlines() == [
-        "textlrp: no text came; give an INPUT, - for standard input, or --text TEXT.",
+        "textlrp: there is no text to read. Pass an INPUT, '-' for standard input, or --text TEXT.",
         "",
     ]
 
@@ -180,11 +181,24 @@ def test_a_wrong_command_line(arguments: list[str], fragment: str, run: Run) -> 
     assert outcome.out == ""
 
 
+@every(
+    "message, expected",
+    [
+        ("Pass encoding='cp1252' or text='review'.", "Pass --encoding='cp1252' or --column='review'."),
+        ("top_k must be at least 1; got 0.", "--top-k must be at least 1; got 0."),
+        ("row 2 (t.csv): text must be a string; got 7.", "row 2 (t.csv): text must be a string; got 7."),
+        ("Name another file, or pass force=True.", "Name another file, or pass --force."),
+    ],
+)
+def test_messages_name_options_instead_of_parameters(message: str, expected: str) -> None:
+    assert cli._with_options(message) == expected
+
+
 # ---- train
 
 
 @pytest.mark.parametrize("kind", ["boe", "svm"])
-def test_train_says_what_it_does_and_saves_a_model(kind: str, run: Run) -> None:
+def test_train_prints_its_progress_and_saves_a_model(kind: str, run: Run) -> None:
     epochs = [] if kind == "svm" else ["--epochs", "1"]
     outcome = run("train", make_table(rows=ROWS * 10), "--model", kind, "-o", "m", *epochs)
     lines = outcome.out.splitlines()
@@ -204,7 +218,7 @@ def test_train_options_reach_the_model(run: Run) -> None:
     assert tuple(options["skip"]) == ("quotes", "footers")
 
 
-def test_train_skips_headers_unless_told_otherwise(run: Run) -> None:
+def test_train_skips_headers_by_default(run: Run) -> None:
     make_table()
     for arguments, skip in (([], ("headers",)), (["--skip", "none"], ())):
         assert run("train", "some.csv", "--model", "svm", "-o", "m", *arguments).code == 0
@@ -222,13 +236,13 @@ def test_the_same_seed_gives_the_same_model(run: Run) -> None:
 def test_train_sample_prints_its_test_accuracy(run: Run) -> None:
     outcome = run("train", "sample", "--model", "svm", "-o", "m")
     assert outcome.code == 0
-    assert re.search(r"^accuracy on the 80 test posts: \d+\.\d %$", outcome.out, re.MULTILINE)
+    assert re.search(r"^test accuracy: \d+\.\d ?% \(80 posts\)$", outcome.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16"])
-def test_train_on_odd_encodings(encoding: str, run: Run) -> None:
+def test_train_on_other_encodings(encoding: str, run: Run) -> None:
     make_table(rows=[*ROWS, ("die Ärzte müssen fiebern", "med")], encoding=encoding)
-    if encoding != "utf-16":  # whose byte order mark says it
+    if encoding != "utf-16":  # recognized by its byte order mark
         wrong = run("train", "some.csv", "--model", "svm", "-o", "m")
         refused(wrong, "(some.csv): the text is not UTF-8", "--encoding='cp1252'")
         assert not Path("m").exists()
@@ -245,17 +259,17 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert outcome.err == "accuracy: 100.0 % of 2 labeled texts\n"
+    assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 labeled texts\)\n", outcome.err)
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "one class": ("t.csv", b"text,label\na car,x\nb car,x\n", "at least two classes"),
-    "a label missing": ("t.csv", b"text,label\na,x\nb,\nc,y\n", "document '2' has no label"),
+    "a label missing": ("t.csv", b"text,label\na,x\nb,\nc,y\n", "the label of document '2' is missing"),
     "no labels": ("t.csv", b"text\na\nb\n", "has no labels to train on"),
     "a label null": (
         "t.jsonl",
         b'{"text": "a", "label": 1}\n{"text": "b", "label": null}\n',
-        "document '2' has no label",
+        "the label of document '2' is missing",
     ),
     "several labels": (
         "t.jsonl",
@@ -305,7 +319,7 @@ def test_missing_and_empty_corpora(run: Run) -> None:
     refused(run("train", make_table(), "--encoding", "klingon", "-o", "m"), "encoding must be ", "got 'klingon'")
 
 
-def test_options_that_do_not_fit(run: Run) -> None:
+def test_options_that_do_not_fit_the_model_are_refused(run: Run) -> None:
     make_table()
     refused(run("train", "some.csv", "--model", "svm", "--epochs", "2", "-o", "m"), "svm has neither")
     refused(run("train", "some.csv", "--skip", "sigs", "-o", "m"), "'sigs'", "'headers', 'footers' and 'quotes'")
@@ -325,16 +339,16 @@ def test_a_model_is_not_saved_over_other_things(run: Run) -> None:
 # ---- predict
 
 
-def test_predict_prints_a_line_a_document(boe: Path, run: Run) -> None:
+def test_predict_prints_a_line_per_document(boe: Path, run: Run) -> None:
     outcome = run("predict", boe, make_table())
     rows = [line.split("\t") for line in outcome.out.splitlines()]
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d % of 4 labeled texts\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d ?% \(\d of 4 labeled texts\)\n", outcome.err)
 
 
-def test_predict_files_hold_what_is_printed(boe: Path, svm: Path, run: Run) -> None:
+def test_predict_files_have_the_printed_values(boe: Path, svm: Path, run: Run) -> None:
     make_table()
     for model in (boe, svm):
         printed = [line.split("\t") for line in run("predict", model, "some.csv").out.splitlines()]
@@ -388,12 +402,12 @@ def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
     ):  # fmt: skip
         done = run(command[0], "m", "t.csv", *command[1:], *layout)
         assert (done.code, "warning" in done.err) == (0, False), command
-        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "line 1 (t.csv): longer than 5")
-    said = run("predict", "m", "t.csv")
-    assert said.code == 0
-    assert "Pass --delimiter='|'" in said.err
-    assert "Pass --columns='label,text'" in said.err
-    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "tokenizer must be ")
+        refused(run(command[0], "m", "t.csv", *command[1:], *layout[:-1], "5"), "t.csv, line 1", "longer than 5")
+    guessed = run("predict", "m", "t.csv")
+    assert guessed.code == 0
+    assert "Pass --delimiter='|'" in guessed.err
+    assert "Pass --columns='label,text'" in guessed.err
+    refused(run("train", "t.csv", "-o", "n", "--model", "svm", "--tokenizer", "tokens"), "no tokenizer 'tokens'")
 
 
 # ---- input that several commands share
@@ -401,8 +415,8 @@ def test_the_layout_of_a_file_is_an_option_of_each_command(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
 def test_input_and_text(command: str, run: Run, monkeypatch: pytest.MonkeyPatch, svm: Path) -> None:
-    refused(run(command, svm), "no text came")
-    refused(run(command, svm, "some.csv", "--text", "x"), "both INPUT (some.csv) and --text came")
+    refused(run(command, svm), "there is no text to read", "Pass an INPUT")
+    refused(run(command, svm, "some.csv", "--text", "x"), "must not be given together; got INPUT 'some.csv'")
     refused(run(command, svm, "nowhere.jsonl"), "'nowhere.jsonl'")
     refused(run(command, svm, make_table(), "--column", "tekst"), "no column 'tekst'", "'text', 'label'")
     for encoding, fragment in (("utf-8", "standard input is not UTF-8"), ("klingon", "got 'klingon'")):
@@ -412,10 +426,10 @@ def test_input_and_text(command: str, run: Run, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("command", ["predict", "explain"])
 @pytest.mark.parametrize("text", ["", "   \n", "xyzzy 42", "👩‍🔬 مرحبا \x00 \udcff"])
-def test_a_text_without_a_known_word_is_answered(command: str, text: str, boe: Path, run: Run) -> None:
+def test_a_text_without_a_known_word_gets_a_prediction(command: str, text: str, boe: Path, run: Run) -> None:
     outcome = run(command, boe, "--text", text)
     assert (outcome.code, outcome.err) == (0, "")
-    assert ("the model read no word" in outcome.out) is (command == "explain")
+    assert ("The model reads no word" in outcome.out) is (command == "explain")
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "report"])
@@ -465,7 +479,7 @@ def test_an_error_of_the_system_is_one_sentence(svm: Path, run: Run, monkeypatch
 def test_explain_prints_the_words_of_the_predicted_class(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "--text", "The doctor drove a car, said the doctor.")
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith("text: med, score ")
+    assert outcome.out.startswith("text: predicted class med, score ")
     assert re.search(r"\+\d\.\d+ doctor ×2 +−\d\.\d+ car", outcome.out)
     assert "\x1b" not in outcome.out
 
@@ -476,30 +490,33 @@ def test_explain_prints_the_text_with_its_marks(svm: Path, run: Run) -> None:
     assert "Why med?" in out
     assert re.search(r"^\[[+-]*The\] \[\++doctor\] \[.drove\] .*\[-+car\]\[.*\.\]\n\n", out, re.MULTILINE)
     assert out.count("Nothing") == 60
-    assert "(59 more lines of this text" in run("explain", svm, "--text", text, "--lines", "3").out
+    assert "(59 more lines; --lines all" in run("explain", svm, "--text", text, "--lines", "3").out
     assert "Nothing" not in run("explain", svm, "--text", text, "--lines", "0").out
     assert run("explain", svm, "--text", text, "--lines", "all").out == out
     narrow = run("explain", svm, "--text", "word " * 30, "--width", "30").out
     assert max(map(len, narrow.splitlines()[1:])) <= 30
     for wrong in ("some", "-1", "1.5"):
-        refused(run("explain", svm, "--text", "car", "--lines", wrong), f"--lines '{wrong}' is no number of lines")
+        refused(
+            run("explain", svm, "--text", "car", "--lines", wrong),
+            f"--lines must be a number of lines or 'all'; got '{wrong}'",
+        )
     refused(run("explain", svm, "--text", "car", "--width", "3"), "--width")
 
 
 def test_explain_shows_forty_lines_of_a_text_in_a_terminal() -> None:
-    assert lines_asked(None, Console(force_terminal=True)) == 40
-    assert lines_asked(None, Console(force_terminal=False)) is None
+    assert parse_lines(None, Console(force_terminal=True)) == 40
+    assert parse_lines(None, Console(force_terminal=False)) is None
 
 
-@every("said, light", [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)])
-def test_a_terminal_says_whether_it_is_light(said: str, light: bool) -> None:
-    assert light_terminal({"COLORFGBG": said}) is light
-    assert not light_terminal({})
+@every("value, light", [("15;0", False), ("0;15", True), ("0;default;15", True), ("0;7", True), ("", False)])
+def test_the_background_of_a_terminal_is_read_from_its_environment(value: str, light: bool) -> None:
+    assert is_light_terminal({"COLORFGBG": value}) is light
+    assert not is_light_terminal({})
 
 
-def test_explain_prints_a_table_a_document(svm: Path, run: Run) -> None:
+def test_explain_prints_a_table_per_document(svm: Path, run: Run) -> None:
     out = run("explain", svm, make_table(), "--top-k", "1").out
-    assert re.findall(r"^(\d): (\w+), score .* \(✓ its own label\)$", out, re.MULTILINE) == [
+    assert re.findall(r"^(\d): predicted class (\w+), score .* \(✓ correct\)$", out, re.MULTILINE) == [
         ("1", "auto"), ("2", "med"), ("3", "auto"), ("4", "med"),
     ]  # fmt: skip
 
@@ -529,9 +546,9 @@ def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
     assert targets_of(run, svm, "--text", "car", "--target", "all") == [("auto", "med")]
     assert targets_of(run, svm, "--text", "car", "--target", "med", "--versus", "auto") == [("med, not auto",)]
     assert targets_of(run, numbers, "--text", "car", "--target", "5", "--versus", "3") == [("5, not 3",)]
-    refused(run("explain", svm, "--text", "car", "--target", "mad"), "no class 'mad'", "'med'")
-    refused(run("explain", numbers, "--text", "car", "--target", "4"), "no class '4'")
-    refused(run("explain", svm, "--text", "car", "--versus", "med"), "needs a target")
+    refused(run("explain", svm, "--text", "car", "--target", "mad"), "2 classes; got 'mad'", "'med'")
+    refused(run("explain", numbers, "--text", "car", "--target", "4"), "2 classes; got '4'")
+    refused(run("explain", svm, "--text", "car", "--versus", "med"), "versus must be used with a target")
     refused(run("explain", svm, "--text", "car", "--target", "mad", "-o", "x.html"), "'mad'")
     assert not Path("x.html").exists()
 
@@ -543,7 +560,7 @@ def test_explain_rules(boe: Path, run: Run) -> None:
         rules[rule] = next(read("w.jsonl")).rule
     assert len(set(rules.values())) == 3
     refused(run("explain", boe, "--text", "car", "--rule", "gama"), "'gama'", "'gamma'", "textlrp rules")
-    refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "belongs to LRP")
+    refused(run("explain", boe, "--text", "car", "--rule", "zero", "--method", "lime"), "rules belong to LRP")
     refused(run("explain", boe, "--text", "car", "--method", "lima"), "'lima'", "'lime'")
 
 
@@ -558,31 +575,31 @@ def test_rules_lists_rules_composites_and_methods(run: Run) -> None:
     out = run("rules").out
     for word in ("Gamma(0.25)", "epsilon-gamma-box", "lrp.alpha_2_beta_1_IB", "deep_taylor"):
         assert word in out
-    for word in ("lime", "shap", "occlusion", "what its scores sum to"):
+    for word in ("lime", "shap", "occlusion", "what its relevance sums to"):
         assert word in out
 
 
 def test_phrases_and_filters_of_a_cnn(svm: Path, run: Run) -> None:
     out = run("explain", "20newsgroups-cnn", "--text", "the shuttle reached its orbit", "--phrases", "3").out
     assert re.search(r"\+\d+\.\d+ .*orbit +conv\d \d+", out)
-    listed = run("filters", "20newsgroups-cnn", "sample", "--limit", "40", "--most", "3").out
+    listed = run("filters", "20newsgroups-cnn", "sample", "--limit", "40", "--max-filters", "3").out
     assert len(re.findall(r"^conv\d \d+ +\S+ \+\d", listed, re.MULTILINE)) == 3
     refused(run("filters", svm, "sample"), "filters must have a model of kind cnn")
 
 
-def test_limits_are_even_and_said(svm: Path, run: Run) -> None:
+def test_a_limit_takes_evenly_spaced_texts_and_prints_how_many(svm: Path, run: Run) -> None:
     outcome = run("explain", svm, "sample", "--limit", "20", "-o", "w.jsonl")
-    taken = "20 of the 80 texts, evenly spaced; --limit takes more\n"
-    assert outcome.out == f"taking {taken}wrote w.jsonl with {taken}"
+    used = "20 of 80 texts, evenly spaced (raise --limit for more)\n"
+    assert outcome.out == f"using {used}wrote w.jsonl: {used}"
     assert len({why.true_label for why in read("w.jsonl")}) == 20
     assert run("explain", svm, "sample", "--limit", "80", "-o", "w.jsonl").out == "wrote w.jsonl\n"
 
 
-def test_several_texts_in_the_terminal_are_numbered_and_what_was_left_out_is_said_last(svm: Path, run: Run) -> None:
+def test_several_texts_in_the_terminal_are_numbered_and_the_last_line_gives_the_limit(svm: Path, run: Run) -> None:
     table = make_table(rows=ROWS * 3)  # 12 texts
     shown = run("explain", svm, table, "--limit", "5", "--lines", "0").out
     assert re.findall(r"^text (\d+) of (\d+)$", shown, re.MULTILINE) == [(str(n), "5") for n in range(1, 6)]
-    assert shown.splitlines()[-1] == "shown: 5 of the 12 texts, evenly spaced; --limit takes more"
+    assert shown.splitlines()[-1] == "showed 5 of 12 texts, evenly spaced (raise --limit for more)"
     every = run("explain", svm, table, "--lines", "0").out
     assert re.findall(r"^text (\d+) of (\d+)$", every, re.MULTILINE) == [(str(n), "12") for n in range(1, 13)]
     assert "--limit" not in every
@@ -591,8 +608,8 @@ def test_several_texts_in_the_terminal_are_numbered_and_what_was_left_out_is_sai
 
 def test_report_lists_documents(svm: Path, run: Run) -> None:
     outcome = run("report", svm, make_table(rows=ROWS * 30), "-o", "r.html")
-    taken = "100 of the 120 texts, evenly spaced; --limit takes more\n"
-    assert outcome == (0, f"taking {taken}wrote r.html with {taken}", "")
+    used = "100 of 120 texts, evenly spaced (raise --limit for more)\n"
+    assert outcome == (0, f"using {used}wrote r.html: {used}", "")
     assert Path("r.html").read_text().count('class="reading"') == 100
     assert run("report", svm, "some.csv", "--limit", "1", "-o", "r.html").code == 0
     assert Path("r.html").read_text().count('class="reading"') == 1
@@ -608,9 +625,12 @@ def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -
     Path("folder/mine.txt").write_text("mine")
     refused(run("report", svm, table, "-o", "folder"), "contains files that textlrp did not write ('mine.txt')")
     refused(run("report", svm, table, "-o", "no/folder"), "does not exist")
-    refused(run("report", svm, table, "--evaluation", "no", "-o", "other"), "no results of an evaluation in 'no'")
+    refused(
+        run("report", svm, table, "--evaluation", "no", "-o", "other"),
+        "evaluation must be a folder written by 'textlrp evaluate'; got 'no', which has no results",
+    )
     for place in (["other"], ["o.html", "--against-rule", "zero"]):
-        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "palette 'pink'", "orange-purple")
+        refused(run("report", svm, table, "--palette", "pink", "-o", *place), "got 'pink'", "orange-purple")
     refused(run("report", svm, table, "--evaluation", "no", "--against-rule", "zero", "-o", "o.html"), "--evaluation")
     assert not Path("other").exists()
 
@@ -636,16 +656,16 @@ def test_demo_with_an_archive_that_is_not_there(run: Run, monkeypatch: pytest.Mo
 # ---- warnings, interruptions, pipes
 
 
-def test_a_warning_is_one_line_and_no_error(run: Run) -> None:
+def test_a_warning_is_one_line_and_not_an_error(run: Run) -> None:
     outcome = run("train", make_table(rows=[*ROWS, (" \t ", "med")]), "--model", "svm", "-o", "m")
     assert outcome.code == 0
     assert outcome.err == "textlrp: warning: 1 of 5 texts have no word to read.\n"
 
 
-def test_warnings_between_libraries_are_not_shown(svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warnings_about_libraries_are_not_shown(svm: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def warning(*_: object, **__: object) -> Iterator[Explanation]:
         for category in (DeprecationWarning, FutureWarning, RuntimeWarning):
-            warnings.warn("a matter between libraries", category, stacklevel=1)
+            warnings.warn("only about libraries", category, stacklevel=1)
         return iter([])
 
     monkeypatch.setattr("textlrp.explainers.named.explain_corpus", warning)
@@ -659,12 +679,12 @@ def interrupt(*_: object, **__: object) -> NoReturn:
 def test_ctrl_c_in_training_saves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NetClassifier, "_fit_words", interrupt)
     outcome = run("train", make_table(), "--model", "boe", "-o", "m")
-    assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C; nothing was written.\n")
     assert not Path("m").exists()
 
 
 def write_an_old(path: Path) -> None:
-    """A file of the kind that its name says, as textlrp writes it."""
+    """Write a file as textlrp does, in the format that its suffix names."""
     if path.suffix == ".csv":
         path.write_text("id,predicted,score,probability\n1,old,1,\n")
     else:
@@ -689,18 +709,18 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
     write_an_old(Path(name))
     old = Path(name).read_bytes()
     outcome = run(command, svm, "some.csv", "-o", name)
-    assert (outcome.code, outcome.err) == (130, "textlrp: stopped; nothing was written.\n")
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C; nothing was written.\n")
     assert sorted(path.name for path in Path().iterdir()) == [name, "some.csv"]
     assert Path(name).read_bytes() == old
 
 
 def program_with(command: str) -> list[str]:
-    """A process whose ``textlrp extra`` runs a line of Python."""
+    """A command line for a process in which ``textlrp extra`` runs a line of Python."""
     script = f"import sys; from textlrp import cli\n@cli.app.command()\ndef extra():\n    {command}\n"
     return [sys.executable, "-c", script + "sys.exit(cli.main(['extra']))"]
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     command = program_with("[print('drop') for _ in range(100000)]")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -710,12 +730,12 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         assert process.stderr.read() == ""
 
 
-def test_letters_a_terminal_cannot_show_are_no_error() -> None:
+def test_characters_that_the_terminal_encoding_lacks_are_not_an_error() -> None:
     done = subprocess.run(
-        program_with("from textlrp.cli.inputs import say; say(chr(233))"),
+        program_with("from textlrp.cli.inputs import print_line; print_line(chr(233))"),
         capture_output=True,
         check=False,
-        env={"PYTHONIOENCODING": "ascii"},
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xe9\n", b"")
 
@@ -728,13 +748,13 @@ def test_words_lists_each_class_with_its_words(svm: Path, run: Run) -> None:
         rows=[("the engine and the rocket", "auto"), ("a doctor, a doctor", "med"), ("an engine", "auto")]
     )
     listed = run("words", svm, table, "--top-k", "2").out
-    assert "auto: 2 texts explained for it" in listed
-    assert "med: 1 text explained for it" in listed
+    assert "auto: 2 texts explained for this class" in listed
+    assert "med: 1 text explained for this class" in listed
     row = next(line for line in listed.splitlines() if line.startswith("engine"))
     assert re.fullmatch(r"engine +\+\d\.\d+ +2 +2 +(1, 3|3, 1)", row.strip())
     assert "†" not in listed
     one = run("words", svm, table, "--target", "med", "--method", "gradient-x-input").out
-    assert "med: 3 texts explained for it" in one
+    assert "med: 3 texts explained for this class" in one
     assert "auto:" not in one
 
 
@@ -756,7 +776,7 @@ def test_words_shows_the_phrases_of_a_cnn(run: Run) -> None:
     assert "sci.space: phrases" in listed
 
 
-def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
+def test_words_reports_errors_in_one_sentence(svm: Path, run: Run) -> None:
     table = make_table()
     refused(run("words", svm, table, "-o", "words.txt"), "must end in .jsonl or .csv")
     refused(run("words", svm, table, "--target", "cars"), "the model knows no class 'cars'")
@@ -769,18 +789,19 @@ def test_words_complains_in_one_sentence(svm: Path, run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_explain_into_a_folder_says_what_came_of_it(run: Run) -> None:
+def test_explain_into_a_folder_prints_a_summary(run: Run) -> None:
     outcome = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
     assert (outcome.code, outcome.err) == (0, "")
     assert re.fullmatch(
-        r"explained 70 documents in [\d.,]+ s, [\d,]+ a second; [\d,]+ bytes each\nwrote why: 70 documents\n",
+        r"explained 70 documents in [\d.,]+ s \([\d,]+ per second, [\d,]+ bytes per document\)\n"
+        r"wrote why: 70 documents\n",
         outcome.out,
     )
     assert len(list(read("why"))) == 70
     again = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "70")
     assert again == (0, "wrote why: 70 documents\n", "")
     other = run("explain", "20newsgroups-cnn", "sample", "-o", "why", "--workers", "1", "--limit", "69")
-    refused(other, "'why' holds a run that differs in input", "name a new folder")
+    refused(other, "'why' contains a run with other settings: input", "Choose a new folder")
 
 
 def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -> None:
@@ -796,13 +817,12 @@ def test_explain_into_a_folder_takes_the_options_of_a_run(boe: Path, run: Run) -
     assert (stored["precision"], stored["top_k"]) == ("float32", 2)
 
 
-def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
+def test_rejected_rows_are_reported(boe: Path, run: Run) -> None:
     Path("some.csv").write_text("text,label\nthe car,auto\none,two,three\nthe doctor,med\n")
     outcome = run("explain", boe, "some.csv", "-o", "why")
     assert outcome.code == 0
-    assert (
-        "set aside 1 rows that could not be read, listed in why/set-aside.jsonl; the first: row 2 (some.csv, line"
-        in (outcome.out)
+    assert "skipped 1 row that could not be read, listed in why/rejected.jsonl; the first: some.csv, row 2 (line" in (
+        outcome.out
     )
     assert outcome.out.endswith("wrote why: 2 documents\n")
 
@@ -810,9 +830,10 @@ def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        (["--text", "the car", "-o", "why"], "one text came for the folder 'why'"),
-        (["-", "-o", "why"], "one text came for the folder 'why'"),
+        (["--text", "the car", "-o", "why"], "a folder needs a corpus; got one text for the folder 'why'"),
+        (["-", "-o", "why"], "a folder needs a corpus; got one text for the folder 'why'"),
         (["some.csv", "-o", "why", "--phrases", "3"], "--phrases"),
+        (["some.csv", "-o", "why", "--method", "lrp,occlusion"], "--method NAME,NAME cannot be used"),
         (["some.csv", "-o", "why", "--workers", "0"], "--workers"),
         (["some.csv", "-o", "why", "--address", "here:6379"], "engine"),
         (["some.csv", "-o", "why", "--engine", "spark"], "engine"),
@@ -823,7 +844,7 @@ def test_rows_set_aside_are_told_of(boe: Path, run: Run) -> None:
         (["some.csv", "-o", "why", "--column", "post"], "'post'"),
     ],
 )
-def test_what_a_folder_cannot_be(boe: Path, run: Run, arguments: list[str], fragment: str) -> None:
+def test_what_does_not_fit_a_folder_is_refused(boe: Path, run: Run, arguments: list[str], fragment: str) -> None:
     make_table()
     outcome = run("explain", boe, *arguments)
     refused(outcome, fragment)
@@ -834,33 +855,33 @@ def test_what_a_folder_cannot_be(boe: Path, run: Run, arguments: list[str], frag
 # ---- what propagation starts from
 
 
-def test_explain_takes_a_start_and_prints_what_the_reader_must_know(svm: Path, run: Run) -> None:
-    asked = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
-    by_score = run(*asked, "--rule", "alpha1beta0", "--start", "score")
+def test_explain_takes_a_start_and_prints_notes(svm: Path, run: Run) -> None:
+    command = ("explain", svm, "--text", "the doctor gave me an engine", "--target", "auto", "--target", "med")
+    by_score = run(*command, "--rule", "alpha1beta0", "--start", "score")
     assert by_score.code == 0
     assert by_score.out.count("with this rule, blue (against the class) marks what raises it") == 1
-    assert "note:" not in run(*asked).out
-    assert "made for pixels" in run(*asked, "--rule", "flat").out
-    outcome = run(*asked, "--start", "middle")
+    assert "note:" not in run(*command).out
+    assert "made for pixels" in run(*command, "--rule", "flat").out
+    outcome = run(*command, "--start", "middle")
     assert (outcome.code, outcome.out) == (2, "")
     assert "'--start'" in outcome.err
-    refused(run(*asked, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
+    refused(run(*command, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
 
 
 @pytest.mark.slow
 def test_every_command_that_explains_takes_a_start(svm: Path, run: Run) -> None:
-    table, asked = make_table(), ("--rule", "alpha1beta0", "--start", "score")
-    assert run("explain", svm, table, *asked, "-o", "out.jsonl").code == 0
+    table, options = make_table(), ("--rule", "alpha1beta0", "--start", "score")
+    assert run("explain", svm, table, *options, "-o", "out.jsonl").code == 0
     assert {why.start for why in read("out.jsonl")} == {"score"}
     assert run("explain", svm, table, "--rule", "alpha1beta0", "-o", "default.parquet").code == 0
     assert {why.start for why in read("default.parquet")} == {"centered"}
-    assert run("explain", svm, table, *asked, "-o", "folder", "--workers", "1").code == 0
+    assert run("explain", svm, table, *options, "-o", "folder", "--workers", "1").code == 0
     why = next(read("folder"))
     assert why.start == "score"
     assert "negative relevance marks what raises the score" in why.notes[0]
-    assert run("words", svm, table, *asked, "-o", "words.csv").code == 0
-    assert run("report", svm, table, *asked, "-o", "report.html").code == 0
-    assert run("report", svm, table, *asked, "--against-rule", "zero", "-o", "compare.html").code == 0
+    assert run("words", svm, table, *options, "-o", "words.csv").code == 0
+    assert run("report", svm, table, *options, "-o", "report.html").code == 0
+    assert run("report", svm, table, *options, "--against-rule", "zero", "-o", "compare.html").code == 0
     assert run("explain", svm, table, "--rules", "zero,z-plus", "--start", "centered", "-o", "gallery.html").code == 0
     assert "score minus the mean over classes (centered)" in Path("gallery.html").read_text(encoding="utf-8")
 

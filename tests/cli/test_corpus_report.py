@@ -1,4 +1,4 @@
-"""Reports of a corpus: what is explained without being asked, where documents lie, and results shown beside them."""
+"""Reports of a corpus: which classes are explained by default, the map, and results of an evaluation."""
 
 import json
 import re
@@ -19,25 +19,25 @@ DOCUMENTS = [Document(f"d{n}", text, label) for n, (text, label) in enumerate(zi
 
 
 def switches(page: str) -> list[list[str]]:
-    """The classes that each document can be switched to."""
+    """The classes between which the page can switch, for each document."""
     sets = re.findall(r"<fieldset.*?</fieldset>", page, flags=re.DOTALL)
     return [re.findall(r"<span><bdi>([^<]+)</bdi>", each) for each in sets]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_answer_is_explained_and_beside_it_the_own_label_or_the_next_class(variant: str, tmp_path: Path) -> None:
+def test_the_prediction_is_explained_and_the_true_label_or_the_next_class(variant: str, tmp_path: Path) -> None:
     model = fitted(variant)
     page = report_corpus(model, DOCUMENTS, tmp_path / "r.html").read_text(encoding="utf-8")
-    wanted = []
+    expected = []
     for document, why in zip(DOCUMENTS, explain(model, DOCUMENTS), strict=True):
         order = [why.labels[c] for c in np.argsort(-why.scores, kind="stable")]
-        wanted.append([order[0], document.label if document.label != order[0] else order[1]])
-    # documents stand by their class on the page
-    assert sorted(switches(page)) == sorted(wanted)
+        expected.append([order[0], document.label if document.label != order[0] else order[1]])
+    # the page lists documents by class
+    assert sorted(switches(page)) == sorted(expected)
     assert 'id="map"' in page
 
 
-def test_asked_targets_and_other_methods_explain_no_more_than_that(tmp_path: Path) -> None:
+def test_given_targets_and_other_methods_explain_no_further_class(tmp_path: Path) -> None:
     model, path = fitted("cnn-max"), tmp_path / "r.html"
     for options in ({"targets": (NAMES[0],)}, {"method": "gradient-x-input"}):
         assert switches(report_corpus(model, DOCUMENTS, path, **options).read_text(encoding="utf-8")) == []
@@ -60,6 +60,6 @@ def test_results_of_an_evaluation_are_read_from_its_folder(tmp_path: Path) -> No
     assert 'id="deletion"' in page.read_text(encoding="utf-8")
     (tmp_path / "results.json").write_text("{", encoding="utf-8")
     for folder in (tmp_path, tmp_path / "no"):
-        with pytest.raises(DataError, match="no results of an evaluation"):
+        with pytest.raises(DataError, match="evaluation must be a folder written by 'textlrp evaluate'"):
             report_corpus(model, DOCUMENTS, tmp_path / "r.html", evaluation=folder)
     assert not (tmp_path / "r.html").exists()

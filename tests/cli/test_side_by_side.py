@@ -11,9 +11,9 @@ import pytest
 from toys import LABELS, NAMES, READ, TEXTS, fitted, small
 
 from textlrp import cli
-from textlrp.cli.inputs import names_in
-from textlrp.cli.panels import CAM_NOTE, View, views, write_gallery
-from textlrp.cli.two_sides import Comparison, explained_twice, write_comparison
+from textlrp.cli.inputs import split_names
+from textlrp.cli.panels import CAM_NOTE, Panel, gallery_panels, write_gallery
+from textlrp.cli.two_sides import Comparison, explain_both_sides, write_comparison
 from textlrp.errors import ModelError, OptionError, RuleError
 from textlrp.models.base import TextClassifier
 from textlrp.records import Document
@@ -53,7 +53,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(outcome: Outcome, *fragments: str) -> None:
-    """One sentence on standard error, exit code 2, and no file."""
+    """Assert that a command failed with exit code 2 and one line on standard error, and wrote no file."""
     assert outcome.code == 2
     assert re.fullmatch(r"textlrp: [^\n]+[.\w]\n", outcome.err), outcome.err
     for fragment in fragments:
@@ -64,25 +64,28 @@ def refused(outcome: Outcome, *fragments: str) -> None:
 # ---- which panels
 
 
-def test_panels_are_the_rules_and_then_the_methods_each_once() -> None:
+def test_panels_are_the_rules_and_then_the_methods_without_repetitions() -> None:
     model = fitted("cnn-max")
-    assert views(model, rules=["zero", "alpha1beta0"], methods=["lrp", "occlusion"]) == [
-        View("zero"), View("alpha1beta0"), View(method="occlusion"),
+    assert gallery_panels(model, rules=["zero", "alpha1beta0"], methods=["lrp", "occlusion"]) == [
+        Panel("zero"), Panel("alpha1beta0"), Panel(method="occlusion"),
     ]  # fmt: skip
-    assert views(model, rules=["epsilon", "Epsilon()", "gamma", "epsilon"]) == [View("epsilon"), View("gamma")]
-    assert views(model, methods=["lrp", "lime"]) == [View(), View(method="lime")]
+    assert gallery_panels(model, rules=["epsilon", "Epsilon()", "gamma", "epsilon"]) == [
+        Panel("epsilon"),
+        Panel("gamma"),
+    ]
+    assert gallery_panels(model, methods=["lrp", "lime"]) == [Panel(), Panel(method="lime")]
 
 
-def test_cam_is_grad_cam_where_filters_take_their_maximum() -> None:
-    assert views(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [View(method="grad-cam")]
-    assert views(fitted("cnn-mean"), methods=["cam"]) == [View(method="cam")]
+def test_cam_becomes_grad_cam_with_max_pooling() -> None:
+    assert gallery_panels(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [Panel(method="grad-cam")]
+    assert gallery_panels(fitted("cnn-mean"), methods=["cam"]) == [Panel(method="cam")]
 
 
-def test_no_panel_or_a_wrong_one_is_refused() -> None:
-    with pytest.raises(OptionError, match="no rule came"):
-        views(fitted("boe"))
+def test_no_panel_or_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(OptionError, match="rules must name at least one rule"):
+        gallery_panels(fitted("boe"))
     with pytest.raises(RuleError, match="'gama'"):
-        views(fitted("boe"), rules=["zero", "gama"])
+        gallery_panels(fitted("boe"), rules=["zero", "gama"])
 
 
 @pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean", "boe", "svm"])
@@ -93,7 +96,7 @@ def test_a_gallery_of_odd_texts(variant: str, tmp_path: Path) -> None:
     assert path.read_text().count('<article class="panel">') >= 4 * len(documents)
 
 
-def test_the_gallery_says_why_cam_is_grad_cam(tmp_path: Path) -> None:
+def test_the_gallery_notes_why_cam_is_grad_cam(tmp_path: Path) -> None:
     def page(variant: str, *methods: str) -> str:
         return write_gallery(fitted(variant), POSTS[:1], tmp_path / "g.html", methods=methods).read_text()
 
@@ -108,11 +111,11 @@ def test_the_gallery_says_why_cam_is_grad_cam(tmp_path: Path) -> None:
 
 
 def both(model: TextClassifier, **asked: object) -> list[tuple[tuple[str, ...], tuple[str, ...], str, str]]:
-    pairs = explained_twice(model, POSTS, Comparison(**asked))  # type: ignore[arg-type]
+    pairs = explain_both_sides(model, POSTS, Comparison(**asked))  # type: ignore[arg-type]
     return [(one.target_names, other.target_names, one.rule, other.rule) for one, other in pairs]
 
 
-def test_both_sides_explain_what_the_first_predicts() -> None:
+def test_both_sides_explain_the_prediction_of_the_first() -> None:
     first, second = fitted("cnn-max", seed=1), fitted("boe", seed=2)
     predicted = first.predict(TEXTS).tolist()
     assert predicted != second.predict(TEXTS).tolist()
@@ -127,7 +130,7 @@ def test_models_of_other_classes_explain_their_own_prediction() -> None:
     assert {one + other for one, other, *_ in both(first, against=second, target="med")} == {("med", "med")}
 
 
-def test_the_other_side_has_its_own_rule_or_the_same() -> None:
+def test_the_second_side_has_its_own_rule_or_that_of_the_first() -> None:
     model, other = fitted("boe"), fitted("boe", seed=3)
 
     def rules(**asked: object) -> list[str]:
@@ -150,7 +153,7 @@ def test_a_comparison_reads_documents_as_it_goes() -> None:
             yield Document(str(n), "the doctor and the moon")
 
     model = fitted("boe")
-    pairs = explained_twice(model, documents(), Comparison(against_rule="gamma"))
+    pairs = explain_both_sides(model, documents(), Comparison(against_rule="gamma"))
     next(pairs)
     assert len(read) <= 64
     assert sum(1 for _ in pairs) == 299
@@ -168,10 +171,10 @@ def test_a_comparison_of_odd_texts_between_tokenizers(against: str, tmp_path: Pa
 
 
 def test_names_are_separated_by_commas_outside_brackets() -> None:
-    assert names_in(["zero, gamma", "Composite({0: Flat(), 1: Zero()}, default=Zero()),x"]) == [
+    assert split_names(["zero, gamma", "Composite({0: Flat(), 1: Zero()}, default=Zero()),x"]) == [
         "zero", "gamma", "Composite({0: Flat(), 1: Zero()}, default=Zero())", "x",
     ]  # fmt: skip
-    assert names_in([",", "", "Gamma(0.5)"]) == ["Gamma(0.5)"]
+    assert split_names([",", "", "Gamma(0.5)"]) == ["Gamma(0.5)"]
 
 
 def test_explain_with_rules_writes_a_gallery(run: Run) -> None:
@@ -196,31 +199,31 @@ def test_methods_may_be_repeated_or_separated_by_commas(models: Path, run: Run) 
         names = re.findall(r"<h3><bdi>(.*?)</bdi>", Path("g.html").read_text())
         assert names == ["Class activation map (CAM)", "LRP-ε (ε = 1e-06)", "Occlusion"]
     assert run(*given, "--rules", "gamma", "--target", "med", "--versus", "space").code == 0
-    assert "<bdi>med</bdi>, not <bdi>space</bdi>" in Path("g.html").read_text()
+    assert "<bdi>med</bdi> and not <bdi>space</bdi>" in Path("g.html").read_text()
 
 
-def test_a_gallery_of_many_texts_takes_a_dozen(run: Run) -> None:
+def test_a_gallery_shows_at_most_a_dozen_texts_by_default(run: Run) -> None:
     outcome = run("explain", "20newsgroups-boe", "sample", "--rules", "zero,gamma", "-o", "g.html")
-    taken = "12 of the 80 texts, evenly spaced; --limit takes more\n"
-    assert outcome.out == f"taking {taken}wrote g.html with {taken}"
+    used = "12 of 80 texts, evenly spaced (raise --limit for more)\n"
+    assert outcome.out == f"using {used}wrote g.html: {used}"
     assert Path("g.html").read_text().count('<section class="gallery">') == 12
 
 
-def test_what_a_gallery_cannot_be_asked(models: Path, run: Run) -> None:
+def test_what_does_not_fit_a_gallery_is_refused(models: Path, run: Run) -> None:
     given = ("explain", models / "boe", "--text", "the moon")
     page = ("-o", "g.html")
     refused(run(*given, "--rules", "zero,gamma"), "-o PAGE.html")
     refused(run(*given, "--method", "lrp,occlusion"), "-o PAGE.html")
     refused(run(*given, "--rules", "zero,gamma", "-o", "g.jsonl"), "must end in .html")
     refused(run(*given, "--rules", "zero,gama", *page), "'gama'")
-    refused(run(*given, "--rules", ",", *page), "no rule came")
+    refused(run(*given, "--rules", ",", *page), "rules must name at least one rule")
     refused(run(*given, "--rules", "zero", "--rule", "gamma", *page), "--rule ", "--rules")
     refused(run(*given, "--rules", "zero", "--phrases", "3", *page), "--phrases")
     refused(run(*given, "--rules", "zero", "--method", "cam", *page), "'cam' needs a CNNClassifier")
-    refused(run(*given, "--rules", "zero", "--target", "med", "--target", "space", *page), "explains one class")
+    refused(run(*given, "--rules", "zero", "--target", "med", "--target", "space", *page), "must be given once")
     refused(run(*given, "--rules", "zero", "--target", "all", *page), "3 targets")
     refused(run(*given, "--rules", "zero", "--target", "mad", *page), "'mad'")
-    refused(run(*given, "--method", "", *page), "no method is called ''")
+    refused(run(*given, "--method", "", *page), "shap; got ''")
 
 
 def test_report_against_another_model(run: Run) -> None:
@@ -228,8 +231,8 @@ def test_report_against_another_model(run: Run) -> None:
     assert outcome == (0, "wrote c.html\n", "")
     page = Path("c.html").read_text()
     assert page.count('<details id="d') == 80
-    assert "20newsgroups-cnn against 20newsgroups-boe" in page
-    assert "documents get the same class from both" in page
+    assert "20newsgroups-cnn vs. 20newsgroups-boe" in page
+    assert "documents have the same predicted class" in page
     distances = [float(found) for found in re.findall(r'class="far"><span class="num">(.*?)<', page)]
     assert distances == sorted(distances, reverse=True)
     assert len(page.encode()) < 3_000_000
@@ -244,8 +247,8 @@ def test_report_against_a_rule_a_method_and_other_classes(models: Path, run: Run
         assert (outcome.code, outcome.err) == (0, "")
         return Path("c.html").read_text()
 
-    assert "LRP-ε (ε = 1e-06) against LRP-γ (γ = 0.25)" in page("boe", "--against-rule", "gamma")
-    assert "LRP-0 against Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
+    assert "LRP-ε (ε = 1e-06) vs. LRP-γ (γ = 0.25)" in page("boe", "--against-rule", "gamma")
+    assert "LRP-0 vs. Occlusion" in page("boe", "--rule", "zero", "--against-method", "occlusion")
     assert "do not have the same classes" in page("boe", "--against", models / "two")
     assert "Both sides explain the score of med." in page("boe", "--against", models / "two", "--target", "med")
     assert "<bdi>the doctor" in page("boe", "--rule", "gamma", "--target", "space")
@@ -253,18 +256,20 @@ def test_report_against_a_rule_a_method_and_other_classes(models: Path, run: Run
     Path("c.html").unlink()
 
 
-def test_what_a_comparison_cannot_be_asked(models: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_does_not_fit_a_comparison_is_refused(
+    models: Path, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     table = tmp_path_factory.mktemp("table") / "some.csv"
     table.write_text("text\nthe doctor gave me a pill\n")
     given = ("report", models / "boe", table, "-o", "c.html")
     refused(run(*given, "--against", "nothing"), "'nothing'")
     refused(run(*given, "--against-rule", "gama"), "'gama'", "'gamma'")
     refused(run(*given, "--against-method", "lima"), "'lime'")
-    refused(run(*given, "--against-rule", "zero", "--against-method", "lime"), "belongs to LRP")
+    refused(run(*given, "--against-rule", "zero", "--against-method", "lime"), "rules belong to LRP")
     refused(run(*given, "--against-method", "grad-cam"), "needs a CNNClassifier")
     refused(run(*given, "--against", models / "two", "--target", "space"), "'space'")
-    refused(run(*given, "--against-rule", "zero", "--target", "med", "--target", "space"), "explains one class")
-    refused(run("report", models / "boe", table, "--against-rule", "zero", "-o", "c.txt"), "must end in .html")
+    refused(run(*given, "--against-rule", "zero", "--target", "med", "--target", "space"), "must be given once")
+    refused(run("report", models / "boe", table, "--against-rule", "zero", "-o", "c.txt"), "end the name in .html")
     empty = table.with_name("empty.csv")
     empty.write_text("text\n")
     refused(run("report", models / "boe", empty, "--against-rule", "zero", "-o", "c.html"))

@@ -24,7 +24,7 @@ def shown(explanation: Explanation, *, top_k: int | None = None, lines: int | No
 
 
 def obeyed(text: str) -> list[str]:
-    """Controls, marks that turn the direction of what follows, halves of a character, what is no character."""
+    """Control characters, marks that change the text direction, surrogates and unassigned code points."""
     return [
         c
         for c in text
@@ -33,7 +33,7 @@ def obeyed(text: str) -> list[str]:
 
 
 @given(st.text())
-def test_printable_is_one_line_without_anything_a_terminal_obeys(text: str) -> None:
+def test_printable_is_one_line_without_control_characters(text: str) -> None:
     line = printable(text)
     assert not obeyed(line)
     assert "\n" not in line
@@ -48,37 +48,37 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     for word in why.words():
         times = f" ×{word.occurrences}" if word.occurrences > 1 else ""
         assert re.search(rf"[+−]\d+\.\d+ {word.word}{times}", text)
-    assert "doc-1: sci.space, score 2.00" in text
-    assert "✓" in text
-    assert "score 2.00 = " in text
+    assert "doc-1: predicted class sci.space, score 2.00" in text
+    assert "✓ correct" in text
+    assert "score breakdown: 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ on the words", text)
     assert re.search(r"[+−]\d+\.\d+ the model’s bias", text)
     assert re.search(r"[+−]\d+\.\d+ the rule’s stabilizer", text)
 
 
-def test_words_for_stand_left_and_words_against_right_the_strongest_first() -> None:
+def test_supporting_words_are_left_and_opposing_words_right_most_relevant_first() -> None:
     why = make_explanation(" ".join("abcdefghijkl"), targets=(0,))
     lines = shown(why, top_k=3, lines=0).splitlines()[2:5]
-    expected = [word.word for word in why.words() if word.relevance > 0][:3]
-    against = [word.word for word in reversed(why.words()) if word.relevance < 0][:3]
-    assert re.findall(r"\+\S+ (\w)", "\n".join(lines)) == expected
-    assert re.findall(r"−\S+ (\w)", "\n".join(lines)) == against
+    supporting = [word.word for word in why.words() if word.relevance > 0][:3]
+    opposing = [word.word for word in reversed(why.words()) if word.relevance < 0][:3]
+    assert re.findall(r"\+\S+ (\w)", "\n".join(lines)) == supporting
+    assert re.findall(r"−\S+ (\w)", "\n".join(lines)) == opposing
 
 
-def test_a_word_from_right_to_left_keeps_the_columns_in_order() -> None:
+def test_a_right_to_left_word_keeps_the_columns_in_order() -> None:
     why = make_explanation("دواء car דוד", relevance=np.float32([[1, -1, 0.5]]))
     assert re.search("\\+1\\.00 دواء\u200e +−1\\.00 car *\n\\+0\\.50 דוד\u200e", shown(why, lines=0))
 
 
-def test_several_targets_take_a_row_each() -> None:
+def test_several_targets_have_one_row_each() -> None:
     why = make_explanation(targets=(0, 1, (2, 0)), true_label="rec.autos", scores=np.float32([3, 2, 1]))
     text = shown(why)
     assert re.search(r"^sci\.med +3\.00", text, re.MULTILINE)
     assert re.search(r"^rec\.autos, not sci\.med +−2\.00", text, re.MULTILINE)
-    assert "✗ its own label is rec.autos" in text
+    assert "✗ incorrect, true label: rec.autos" in text
 
 
-def test_several_targets_stand_below_each_other_in_a_narrow_terminal() -> None:
+def test_several_targets_are_listed_below_each_other_in_a_narrow_terminal() -> None:
     why = make_explanation(targets=(0, 1, (2, 0)), scores=np.float32([3, 2, 1]))
     text = shown(why, width=40)
     assert all(cell_len(line) <= 40 for line in text.splitlines()[1:])
@@ -93,18 +93,20 @@ def test_the_text_is_marked_once_for_the_default_target() -> None:
     assert "Why sci.space?" in text
     best = max(zip(why.relevance[1], ("alpha", "beta"), strict=True), key=lambda pair: abs(pair[0]))
     assert f"[{'+++' if best[0] > 0 else '---'}{best[1]}]" in text
-    assert "score of sci.space 3.00 = " in text
-    assert "difference of the scores 1.00 = " in shown(make_explanation(targets=((2, 0),), scores=why.scores))
+    assert "score breakdown (sci.space): 3.00 = " in text
+    assert "score breakdown (rec.autos − sci.med): 1.00 = " in shown(
+        make_explanation(targets=((2, 0),), scores=why.scores)
+    )
 
 
-def test_a_text_without_a_word_says_so() -> None:
+def test_a_text_without_a_word_gets_a_note() -> None:
     why = make_explanation("12 34", targets=(0,))
     assert not (why.status == Status.READ).any()
-    assert "the model read no word of this text" in shown(why)
+    assert "The model reads no word of this text" in shown(why)
     assert "on the words" in shown(why)
 
 
-def test_no_escape_sequence_passes_from_a_text_or_a_name() -> None:
+def test_escape_sequences_in_a_text_or_a_name_are_replaced() -> None:
     why = make_explanation("alpha", labels=("\x1b[31mred", "b"), targets=(0,), document_id="\x1b]0;x\x07")
     assert "\x1b" not in shown(why)
 
@@ -115,10 +117,16 @@ def test_markup_in_a_word_is_text() -> None:
 
 
 @pytest.mark.parametrize("no_color", [True, False])
-def test_color_obeys_no_color(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_no_color_is_respected(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     console = Console(file=file, force_terminal=True, color_system="standard")
     print_explanation(make_explanation("alpha beta gamma delta", targets=(0,)), console)
     assert ("\x1b[31m" in file.getvalue()) is not no_color
+
+
+def test_heads_of_a_contrast_name_the_class_that_each_side_supports() -> None:
+    contrast, single = (shown(make_explanation(targets=(target,)), lines=0) for target in ((0, 2), 0))
+    assert re.search(r"^supports sci\.med over rec\.autos +supports rec\.autos over sci\.med", contrast, re.MULTILINE)
+    assert re.search(r"^supports sci\.med +opposes sci\.med", single, re.MULTILINE)

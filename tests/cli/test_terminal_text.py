@@ -1,4 +1,4 @@
-"""The marked text in a terminal: whole, within the width, readable without color, and without power over it."""
+"""The marked text in a terminal: complete, within the width, readable without color, free of control characters."""
 
 import io
 import re
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.style import Style
 from test_terminal import obeyed
 
-from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
+from textlrp.cli.terminal_text import harmless, legend, mark_styles, print_text
 from textlrp.explanation import Explanation
 
 SYSTEMS = ("truecolor", "256", "standard")
@@ -28,8 +28,8 @@ def a_console(system: str | None = None, *, width: int = 80) -> Console:
     )
 
 
-def written(explanation: Explanation, console: Console, most: int | None = None, *, light: bool = False) -> str:
-    print_text(explanation, 0, console, look_of(console, light=light), most=most)
+def written(explanation: Explanation, console: Console, max_lines: int | None = None, *, light: bool = False) -> str:
+    print_text(explanation, 0, console, mark_styles(console, light=light), max_lines=max_lines)
     return console.file.getvalue()
 
 
@@ -45,7 +45,7 @@ def test_harmless_keeps_each_character_or_shows_its_symbol(text: str) -> None:
     ("text", "made"),
     [("\x1b[31m", "␛[31m"), ("a\x00\x7f", "a␀␡"), ("\x9b1m", "\ufffd1m"), ("\u202eabc\u2066", "\ufffdabc\ufffd")],
 )
-def test_what_would_drive_a_terminal_is_shown(text: str, made: str) -> None:
+def test_control_characters_are_shown_as_symbols(text: str, made: str) -> None:
     assert harmless(text) == made
 
 
@@ -65,14 +65,14 @@ def test_paragraphs_and_line_breaks_are_kept_and_empty_lines_around_are_not() ->
     assert text == "1 2\n\n\n  3\n4\n"
 
 
-def test_signs_stand_where_there_is_no_color() -> None:
+def test_without_color_words_are_marked_by_signs() -> None:
     explanation = make_explanation("one two three four five odd", status=[0, 0, 0, 0, 0, 3])
     explanation = replace(explanation, relevance=np.array([[10, 4, 0.5, -1, -9, 0]], np.float32))
     expected = "[+++one] [++two] [+three] [-four] [---five] [?odd]\n"
     assert written(explanation, a_console()) == expected
 
 
-def test_no_color_brings_signs_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_no_color_a_terminal_shows_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor")
     text = written(make_explanation("one 2"), console)
@@ -82,21 +82,21 @@ def test_no_color_brings_signs_to_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
 
 @every("system", SYSTEMS)
 @every("light", [False, True])
-def test_strong_marks_differ_by_more_than_color_and_steps_by_something(system: str, light: bool) -> None:
-    look = look_of(a_console(system), light=light)
-    for sides in (look.speaks_for, look.speaks_against):
+def test_strong_marks_differ_by_more_than_color_and_every_step_has_its_style(system: str, light: bool) -> None:
+    styles = mark_styles(a_console(system), light=light)
+    for sides in (styles.supports, styles.opposes):
         assert len({str(style) for style in sides}) == 4
-    assert all(style.underline and not style.italic for style in look.speaks_for[2:])
-    assert all(style.italic and not style.underline for style in look.speaks_against[2:])
-    assert not any(style.underline or style.italic for style in look.speaks_for[:2] + look.speaks_against[:2])
+    assert all(style.underline and not style.italic for style in styles.supports[2:])
+    assert all(style.italic and not style.underline for style in styles.opposes[2:])
+    assert not any(style.underline or style.italic for style in styles.supports[:2] + styles.opposes[:2])
 
 
 @pytest.mark.parametrize("system", ["truecolor", "256"])
 @pytest.mark.parametrize("light", [False, True])
-def test_ink_can_be_read_on_every_ground_and_the_hue_says_the_sign(system: str, light: bool) -> None:
-    look = look_of(a_console(system), light=light)
-    for sign, styles in ((1, look.speaks_for), (-1, look.speaks_against)):
-        for style in styles:
+def test_text_is_legible_on_every_background_and_the_hue_shows_the_sign(system: str, light: bool) -> None:
+    styles = mark_styles(a_console(system), light=light)
+    for sign, side in ((1, styles.supports), (-1, styles.opposes)):
+        for style in side:
             ink, ground = color(style.color), color(style.bgcolor)
             assert contrast(rgb(ink), rgb(ground)) >= 4.5
             assert np.sign(rgb(ground)[0] - rgb(ground)[2]) == sign
@@ -108,54 +108,52 @@ def color(given: object) -> str:
     return given.get_truecolor().hex  # type: ignore[attr-defined]
 
 
-def test_stronger_words_stand_out_more() -> None:
+def test_more_relevant_words_have_more_contrast() -> None:
     for light in (False, True):
         paper = rgb("#ffffff" if light else "#15181d")
-        look = look_of(a_console("truecolor"), light=light)
-        for styles in (look.speaks_for, look.speaks_against):
-            steps = [contrast(rgb(color(style.bgcolor)), paper) for style in styles]
+        styles = mark_styles(a_console("truecolor"), light=light)
+        for side in (styles.supports, styles.opposes):
+            steps = [contrast(rgb(color(style.bgcolor)), paper) for style in side]
             assert steps == sorted(steps)
 
 
-def test_unread_text_is_dim_and_markup_is_text() -> None:
+def test_ignored_text_is_dim_and_markup_is_text() -> None:
     text = written(make_explanation("[red]a[/red] [link=x]b :smile:", status=[1] * 17), a_console("truecolor"))
     assert text == "\x1b[2m[red]a[/red] [link=x]b :smile:\x1b[0m\n"
 
 
-def test_a_long_skipped_range_is_told_of_and_a_short_one_shown() -> None:
+def test_a_long_skipped_range_becomes_a_note_and_a_short_one_is_shown() -> None:
     head = "\n".join(f"X{'abcdefgh'[n]}: y" for n in range(5))
     explanation = make_explanation(f"{head}\n\nhello", status=[1] * 15 + [0])
-    assert written(explanation, a_console()).startswith("(5 lines not read: skipped range)\n\n[")
+    assert written(explanation, a_console()).startswith("(5 lines ignored by the model: skipped range)\n\n[")
     cut = make_explanation("hello " + "word " * 100, status=[0] + [4] * 100)
-    assert "(499 characters not read: cut off" in written(cut, a_console(width=200))
+    assert "(499 characters ignored by the model: truncated" in written(cut, a_console(width=200))
     short = make_explanation("From: me\n\nhello", status=[1, 1, 1, 0])
     assert written(short, a_console()).startswith("[?From: me]\n\n[")
 
 
-def test_it_says_how_many_lines_it_leaves_out() -> None:
+def test_a_note_gives_the_number_of_lines_left_out() -> None:
     explanation = make_explanation("\n".join("abcdefghij"), status=[2] * 10)
     assert written(explanation, a_console(), 10) == "\n".join("abcdefghij") + "\n"
-    assert written(explanation, a_console(), 9).endswith(
-        "\ni\n(1 more line of this text; --lines all shows the whole)\n"
-    )
-    assert "(7 more lines of" in written(explanation, a_console(), 3)
+    assert written(explanation, a_console(), 9).endswith("\ni\n(1 more line; --lines all shows the whole text)\n")
+    assert "(7 more lines; " in written(explanation, a_console(), 3)
 
 
-def test_the_legend_names_the_class_and_only_what_there_is() -> None:
+def test_the_legend_names_the_class_and_only_the_marks_that_occur() -> None:
     console = a_console()
-    look = look_of(console)
-    assert legend(make_explanation("a 1"), 0, look).plain == (
-        "Why sci.med? [+for] [+++strongly], [-against] [---strongly], [?not read]"
+    styles = mark_styles(console)
+    assert legend(make_explanation("a 1"), 0, styles).plain == (
+        "Why sci.med? [+supports] [+++strongly], [-opposes] [---strongly], [?ignored]"
     )
-    assert legend(make_explanation("a"), 0, look).plain.endswith("[---strongly]")
-    assert legend(make_explanation("1", targets=((0, 1),)), 0, look).plain == (
-        "Why sci.med, not sci.space? [?not read]"
+    assert legend(make_explanation("a"), 0, styles).plain.endswith("[---strongly]")
+    assert legend(make_explanation("1", targets=((0, 1),)), 0, styles).plain == (
+        "Why sci.med and not sci.space? [?ignored]"
     )
     hostile = make_explanation("a", labels=("\x1b[31m[red]\n", "b"))
-    assert legend(hostile, 0, look).plain.startswith("Why ␛[31m[red]?")
+    assert legend(hostile, 0, styles).plain.startswith("Why ␛[31m[red]?")
 
 
-def test_a_letter_of_several_characters_is_not_cut() -> None:
+def test_a_letter_of_several_characters_is_not_split() -> None:
     assert written(by_character("👩\u200d⚕\ufe0f"), a_console()) == "[+👩\u200d⚕\ufe0f]\n"
 
 
@@ -165,5 +163,5 @@ def test_wide_characters_fill_a_line_by_their_width() -> None:
 
 
 def test_styles_are_values() -> None:
-    assert look_of(a_console("truecolor")) == look_of(a_console("truecolor"))
-    assert look_of(a_console()).speaks_for == (Style(),) * 4
+    assert mark_styles(a_console("truecolor")) == mark_styles(a_console("truecolor"))
+    assert mark_styles(a_console()).supports == (Style(),) * 4

@@ -192,7 +192,7 @@ def test_the_explanation_of_the_label_is_used():
     )
     assert rationale_agreement([why], [rationale("one")]).pointing == 1
     assert rationale_agreement([why], [rationale("one", label="sci.space")]).pointing == 0
-    with pytest.raises(TargetError, match=r"'rec\.autos' was not explained"):
+    with pytest.raises(TargetError, match=r"target must be an explained target \(.*\); got 'rec\.autos'"):
         rationale_agreement([why], [rationale("one", label="rec.autos")])
 
 

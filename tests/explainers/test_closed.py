@@ -1,4 +1,4 @@
-"""Gradient methods in closed form give what autograd gives."""
+"""Gradient methods in closed form equal autograd."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METHODS: tuple[Method, ...] = (
 
 @every("method", METHODS)
 @every("seed", range(6))
-def test_closed_form_is_autograd(method: Method, seed: int) -> None:
+def test_the_closed_form_equals_autograd(method: Method, seed: int) -> None:
     model = scrambled(fitted("cnn-max", "float64"), seed)
     batch = model.encode(list(READ))
     classes = [((0, 1, 2), (2,), (1, 0))[n % 3] for n in range(len(batch))]
@@ -42,7 +42,7 @@ def test_closed_form_is_autograd(method: Method, seed: int) -> None:
             assert np.abs(own.ledger.get(key, 0) - other.ledger.get(key, 0)).max() / scale < 1e-12
 
 
-def test_gradients_by_dimension_are_autograds() -> None:
+def test_gradients_by_dimension_equal_autograd() -> None:
     model = scrambled(fitted("cnn-max", "float64"), 5)
     batch = model.encode(list(READ))
     found = gradients_by_dimension(model, batch)  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def test_gradients_by_dimension_are_autograds() -> None:
         torch.testing.assert_close(found[n, :length], expected[0], rtol=1e-12, atol=1e-12)
 
 
-def test_who_has_a_closed_form() -> None:
+def test_methods_with_a_closed_form() -> None:
     assert all(has_closed_form(fitted("cnn-max"), method) for method in METHODS)
     assert not any(has_closed_form(fitted("cnn-max"), method) for method in (SmoothGrad(), Occlusion()))
     assert not any(has_closed_form(fitted(variant), METHODS[0]) for variant in ("cnn-mean", "boe", "svm"))

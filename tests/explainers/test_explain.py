@@ -1,4 +1,4 @@
-"""``explain``: what goes in, what comes out, and when."""
+"""``explain``: targets, texts, models, rules and dtypes, and when it raises."""
 
 from __future__ import annotations
 
@@ -112,26 +112,38 @@ def test_a_target_is_looked_up_among_the_labels_first(labels: list[Any], target:
         (
             ["sci.med", "sci.space"],
             "sci.mad",
-            "the model knows no class 'sci.mad'; the closest of its 2 is 'sci.med'.",
+            r"^target must be one of the model's 2 classes; got 'sci\.mad'\. The closest label is 'sci\.med'\.$",
         ),
-        (["med", "space"], 1, "no class 1; the closest of its 2 is .* Index\\(1\\) asks for a position."),
-        ([3, 7], "7", "no class '7'; the closest of its 2 is '7'."),
-        ([3, 7], True, "no class True; the closest"),
-        ([3, 7], 7.0, "no class 7.0; the closest of its 2 is '7'."),
-        ([False, True], 1, "no class 1; the closest"),
-        (["a", "b"], Index(2), r"Index\(position=2\) came; this model has 2 classes, Index\(0\) to Index\(1\)"),
-        (["a", "b"], Index("a"), "came; this model has 2 classes"),  # type: ignore[arg-type]
-        (["a", "b"], ("a", "b", "a"), r"a pair \(A, B\) asks why A and not B, a list names several classes"),
+        (
+            ["med", "space"],
+            1,
+            r"got 1\. The closest label is '.*'\. Pass Index\(1\) for the class at that position\.$",
+        ),
+        ([3, 7], "7", r"got '7'\. The closest label is '7'\.$"),
+        ([3, 7], True, "got True. The closest label is"),
+        ([3, 7], 7.0, r"got 7\.0\. The closest label is '7'\.$"),
+        ([False, True], 1, "got 1. The closest label is"),
+        (
+            ["a", "b"],
+            Index(2),
+            r"from Index\(0\) to Index\(1\) for this model with 2 classes; got Index\(position=2\)",
+        ),
+        (["a", "b"], Index("a"), r"this model with 2 classes; got Index\(position='a'\)"),  # type: ignore[arg-type]
+        (
+            ["a", "b"],
+            ("a", "b", "a"),
+            r"a pair \(A, B\) for why A and not B; got the tuple .* Pass a list for several classes",
+        ),
         (["a", "b"], ("a",), "a pair"),
-        (["a", "b"], ("a", "c"), "no class 'c'"),
-        (["a", "b"], ["a", "c"], "no class 'c'"),
-        (["a", "b"], [], r"target=\[\] came; name at least one class"),
-        (["a", "b"], np.array(["a", "b"]), "no class"),
-        (["a", "b"], {"a"}, "no class"),
-        (["a", "b"], ("a", None), "no class None"),
+        (["a", "b"], ("a", "c"), "got 'c'"),
+        (["a", "b"], ["a", "c"], "got 'c'"),
+        (["a", "b"], [], r"target must name at least one class; got \[\]"),
+        (["a", "b"], np.array(["a", "b"]), "one of the model's 2 classes; got array"),
+        (["a", "b"], {"a"}, "one of the model's 2 classes; got {'a'}"),
+        (["a", "b"], ("a", None), "got None"),
     ],
 )
-def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], target: Any, message: str) -> None:
+def test_an_unknown_target_raises_immediately(labels: list[Any], target: Any, message: str) -> None:
     with pytest.raises(TargetError, match=message) as caught:
         explain(model_of(labels), iter([TEXT]), target=target)
     assert "\n" not in str(caught.value)
@@ -139,21 +151,25 @@ def test_a_target_that_does_not_exist_is_refused_at_once(labels: list[Any], targ
         explain(model_of(labels), TEXT, target=target)
 
 
-def test_targets_that_do_not_fit_the_documents() -> None:
+def test_targets_must_match_the_documents() -> None:
     model = fitted("boe")
-    with pytest.raises(TargetError, match=r"^target= and targets= both came;"):
-        explain(model, [TEXT], target="med", targets=["med"])
-    with pytest.raises(TargetError, match=r"^targets= holds 3 for 2 documents; one for each is wanted.$"):
-        explain(model, [TEXT, TEXT], targets=["med"] * 3)
-    with pytest.raises(TargetError, match=r"^targets= holds 2 for 1 documents;"):
-        explain(model, TEXT, targets=["med", "space"])
-    with pytest.raises(TargetError, match=r"Did you mean target="):
-        explain(model, [TEXT] * 3, targets="med")
     with pytest.raises(
-        TargetError, match=r"^targets= ended before the documents did; one for each is wanted, '2' has none"
+        TargetError, match=r"^target= and targets= must not be used together: .* Leave one of them out\.$"
     ):
+        explain(model, [TEXT], target="med", targets=["med"])
+    with pytest.raises(
+        TargetError, match=r"^targets must have one target for each document; got 3 for 2 documents\."
+    ):
+        explain(model, [TEXT, TEXT], targets=["med"] * 3)
+    with pytest.raises(
+        TargetError, match=r"^targets must have one target for each document; got 2 for 1 documents\."
+    ):
+        explain(model, TEXT, targets=["med", "space"])
+    with pytest.raises(TargetError, match=r"got 'med'\. Pass target= for one target of all documents\.$"):
+        explain(model, [TEXT] * 3, targets="med")
+    with pytest.raises(TargetError, match=r"^targets must have one target for each document; document '2' has none"):
         list(explain(model, iter([TEXT, TEXT]), targets=iter(["med"])))
-    with pytest.raises(TargetError, match=r"no class 'mad'"):
+    with pytest.raises(TargetError, match=r"got 'mad'"):
         list(explain(model, [TEXT], targets=["mad"]))
 
 
@@ -200,7 +216,7 @@ def test_texts_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(read) == 6
 
 
-def test_many_texts_come_out_in_order() -> None:
+def test_many_texts_are_explained_in_input_order() -> None:
     texts = [TEXTS[n % 24] + " the" * (n % 7) for n in range(150)]
     found = list(explain(fitted("cnn-max"), texts))
     assert [e.text for e in found] == texts
@@ -215,7 +231,7 @@ def test_a_row_without_a_text_is_named(bad: Any) -> None:
 
 
 @every("texts", [None, 5, b"the", {"text": TEXT}, np.zeros((2, 2)), pd.DataFrame({"a": [""], "b": [""]})])
-def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
+def test_invalid_containers_raise_immediately(texts: Any) -> None:
     with pytest.raises(DataError, match=r"^the texts must be "):
         explain(fitted("boe"), texts)
 
@@ -224,7 +240,7 @@ def test_what_is_no_series_of_texts_is_refused_at_once(texts: Any) -> None:
 
 
 @pytest.mark.parametrize("model", [None, "cnn", object()], ids=["None", "str", "object"])
-def test_what_is_no_model_is_refused(model: Any) -> None:
+def test_invalid_models_are_refused(model: Any) -> None:
     with pytest.raises(
         OptionError, match=f"^model must be a fitted textlrp classifier, .*; got a {type(model).__name__}\\.$"
     ):
@@ -237,7 +253,7 @@ def test_an_unfitted_model_is_scikit_learns_own_error() -> None:
 
 
 @pytest.mark.parametrize("rule", ["gama", 0.01, ("zero",), Epsilon], ids=repr)
-def test_what_is_no_rule_is_refused_at_once(rule: Any) -> None:
+def test_invalid_rules_raise_immediately(rule: Any) -> None:
     with pytest.raises(RuleError):
         explain(fitted("boe"), [TEXT], rule=rule)
 
@@ -271,26 +287,26 @@ def test_the_rule_can_be_pasted_back(rule: Any, written: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_rules_make_a_difference(variant: str) -> None:
+def test_rules_give_different_maps(variant: str) -> None:
     maps = [explain(fitted(variant), TEXT, rule=rule, target="all") for rule in ("zero", Epsilon(0.3), "arras2017")]
     assert not np.allclose(maps[0].relevance, maps[1].relevance, rtol=1e-3)
     assert not np.allclose(maps[0].relevance, maps[2].relevance, rtol=1e-3)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_dtype_is_the_models_own_or_the_one_asked_for(variant: str) -> None:
+def test_the_dtype_is_the_models_own_or_the_requested_one(variant: str) -> None:
     model = fitted(variant)
     fine, coarse = explain(model, TEXT, dtype="float64"), explain(model, TEXT)
     assert (coarse.relevance.dtype, fine.relevance.dtype) == (np.float32, np.float64)
     assert {entry.dtype for entry in fine.ledger.values()} == {np.dtype(np.float64)}
     np.testing.assert_allclose(coarse.relevance, fine.relevance, rtol=1e-3, atol=1e-4)
     assert score_gap(fine) < 1e-12
-    with pytest.raises(OptionError, match=r"^dtype='float16' came; 'float32' or 'float64' is wanted.$"):
+    with pytest.raises(OptionError, match=r"^dtype must be 'float32' or 'float64'; got 'float16'\."):
         explain(model, TEXT, dtype="float16")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_what_an_explanation_says_about_its_model(variant: str) -> None:
+def test_an_explanation_describes_its_model(variant: str) -> None:
     model = fitted(variant)
     explanation = explain(model, "The doctor, 42 zebras", target="all")
     assert explanation.labels == ("autos", "med", "space")
@@ -318,14 +334,14 @@ def test_labels_of_other_kinds_are_written_as_text(kind: str, labels: list[Any])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_long_text_is_a_matter_of_seconds(variant: str) -> None:
+def test_a_long_text_is_explained(variant: str) -> None:
     text = " ".join(TEXTS) * 100
     explanation = explain(fitted(variant), text, target="all")
     assert explanation.relevance.shape[1] > 15_000
     assert np.isfinite(explanation.relevance).all()
 
 
-def test_every_refusal_is_of_the_tree() -> None:
+def test_every_error_is_a_textlrp_error() -> None:
     for error in (DataError, OptionError, RuleError, TargetError):
         assert issubclass(error, TextlrpError)
     assert len(LABELS) == len(TEXTS)

@@ -1,4 +1,4 @@
-"""The laws of an explanation, for all models, both poolings, all presets, in both precisions."""
+"""The laws of an explanation, for all models, both poolings, all presets and both precisions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from textlrp.records import Status
 
 LAW_1 = {"float32": 5e-6, "float64": 1e-13}
 DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]
-"""The presets that differ from each other; the other names stand for one of these."""
+"""The presets that differ from each other; the other names are aliases of these."""
 FEW = (
     "zero", "epsilon", "arras2017", "alpha2-beta1", "lrp.alpha_1_beta_0_IB", "epsilon-gamma-box", "deep_taylor",
     "flat",
@@ -54,7 +54,7 @@ OTHERS = tuple(name for name in DISTINCT if name not in FEW)
 
 
 def every_pair(names: str, *others: tuple[str, ...]) -> pytest.MarkDecorator:
-    """Any variant with any preset, and any two values of the other axes; the presets outside of ``FEW`` are slow."""
+    """Every variant with every preset, and every pair of values of the other axes; only ``FEW`` presets are fast."""
     slow = [pytest.param(*row, marks=pytest.mark.slow) for row in covering(VARIANTS, OTHERS, *others)]
     return pytest.mark.parametrize(names, [*covering(VARIANTS, FEW, *others), *slow])
 
@@ -122,12 +122,12 @@ ON_EVERY_LAYER: dict[Rule, Recipe] = {
     WSquare(0.1): Recipe(0.1, rule="w-square"),
     Flat(0.1): Recipe(0.1, rule="flat"),
 }
-"""Rules for all layers, those included that only add up."""
+"""Rules for all layers, including those that only sum."""
 
 
 @each_variant
 @every("rule", ON_EVERY_LAYER)
-def test_with_a_rule_on_every_layer_too(variant: str, rule: Rule) -> None:
+def test_the_law_with_one_rule_on_every_layer(variant: str, rule: Rule) -> None:
     recipe = ON_EVERY_LAYER[rule]
     kinds: dict[str | int, Rule] = dict.fromkeys({"boe": ["bag"], "cnn-mean": ["mean"]}.get(variant, []), rule)
     composite = Composite(kinds, default=rule)
@@ -136,7 +136,7 @@ def test_with_a_rule_on_every_layer_too(variant: str, rule: Rule) -> None:
 
 
 @each_variant
-def test_with_the_bias_spread_nothing_is_absorbed_but_by_what_was_not_read(variant: str) -> None:
+def test_with_a_spread_bias_only_ignored_words_absorb(variant: str) -> None:
     for explanation in explanations(variant, "arras2017"):
         if explanation.seen.any():
             causes = {cause for _, cause in explanation.ledger}
@@ -164,11 +164,13 @@ def test_the_order_of_a_batch_changes_nothing(variant: str, dtype: str) -> None:
 
 
 @each_variant
-def test_pieces_of_a_block_and_of_the_targets_change_nothing(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_block_and_lists_of_targets_change_nothing(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = explanations(variant, "arras2017")
     monkeypatch.setattr(blocks_module, "PADDED_WORDS", 20)
     monkeypatch.setattr(explain_module, "BLOCK", 5)
-    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", 1)
+    monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", 1)
     for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):
         assert difference(one, other) < 1e-13
 
@@ -187,7 +189,7 @@ def test_one_target_or_all_makes_no_difference(variant: str) -> None:
 
 
 def plain(model: Any, ids: list[int], target: int, recipes: Recipes, start: str) -> Explained:
-    """The same model by the loops of ``reference``; for "centered" the model whose scores are centered."""
+    """The same model in the plain loops of ``reference``; for "centered", the model with centered scores."""
     weights = model.weights_
     output = weights["output.weight"], weights["output.bias"]
     if start == "centered":
@@ -209,7 +211,7 @@ def plain(model: Any, ids: list[int], target: int, recipes: Recipes, start: str)
 
 
 def convolutions(model: Any) -> dict[int, Convolution]:
-    """Each width's weights (F, D, H), undone by hand from (D, H × F)."""
+    """The weights (F, D, H) of each width, reshaped independently from (D, H × F)."""
     found = {}
     for width in model.widths:
         flat, bias = model.weights_[f"conv{width}.weight"], model.weights_[f"conv{width}.bias"]
@@ -229,18 +231,18 @@ def features(model: Any, weight: Any) -> list[Feature]:
     return [Feature(*column) for column in columns]
 
 
-def ids_of(model: TextClassifier) -> Iterator[list[int]]:
+def word_ids(model: TextClassifier) -> Iterator[list[int]]:
     batch = model.encode(READ)
     for ids, length in zip(batch.ids, batch.lengths, strict=True):
         yield ids[:length].tolist()
 
 
 def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int, start: Start = "score") -> None:
-    """The closed form of one class is that of the loops, word by word and cause by cause."""
+    """Assert that the closed form of one class equals the loops, for each word and each cause."""
     model = fitted(variant, "float64")
     batch = model.encode(READ)
     found_all = explanations(variant, rule, target=model.classes_[target], start=start)
-    for n, (ids, found) in enumerate(zip(ids_of(model), found_all, strict=True)):
+    for n, (ids, found) in enumerate(zip(word_ids(model), found_all, strict=True)):
         expected = plain(model, ids, target, recipes, start)
         np.testing.assert_allclose(found.scores - found.mean_score, expected.scores, rtol=1e-12, atol=1e-12)
         size = expected.relevance, list(expected.ledger.values())
@@ -252,7 +254,7 @@ def assert_plain(variant: str, rule: Any, recipes: Recipes, target: int, start: 
 
 
 @each_rule
-def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
+def test_the_closed_form_equals_plain_loops(variant: str, rule: str) -> None:
     assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3)
 
 
@@ -261,14 +263,14 @@ def test_the_closed_form_is_that_of_the_plain_loops(variant: str, rule: str) -> 
     "rule",
     [pytest.param(rule, marks=[pytest.mark.slow] * (rule not in ("epsilon", "alpha2-beta1"))) for rule in DISTINCT],
 )
-def test_the_closed_form_of_a_centered_start_is_that_of_the_plain_loops(variant: str, rule: str) -> None:
+def test_the_closed_form_of_a_centered_start_equals_plain_loops(variant: str, rule: str) -> None:
     assert_plain(variant, rule, RECIPES[rule], target=DISTINCT.index(rule) % 3, start="centered")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", [0, 1, 2])
 @each_rule
-def test_the_closed_form_of_every_class_is_that_of_the_plain_loops(variant: str, rule: str, target: int) -> None:
+def test_the_closed_form_of_every_class_equals_plain_loops(variant: str, rule: str, target: int) -> None:
     assert_plain(variant, rule, RECIPES[rule], target)
 
 
@@ -284,7 +286,7 @@ def test_lrp_0_is_gradient_times_input(pooling: str) -> None:
     model: Any = fitted(f"cnn-{pooling}", "float64")
     net = PlainCNN(convolutions(model), model.weights_["output.weight"], model.weights_["output.bias"], pooling)
     batch = model.encode(READ)
-    for n, (ids, found) in enumerate(zip(ids_of(model), explanations(f"cnn-{pooling}", "zero"), strict=True)):
+    for n, (ids, found) in enumerate(zip(word_ids(model), explanations(f"cnn-{pooling}", "zero"), strict=True)):
         for k in range(3):
             expected = gradient_times_input(net, model.weights_["embedding"][np.array(ids, dtype=np.int64)], k)
             on_words = found.relevance[k, batch.readings[n].positions]
@@ -308,7 +310,7 @@ def test_a_model_is_the_same_before_and_after(variant: str, rule: str) -> None:
     model = copy.deepcopy(fitted(variant))
     model.predict(READ)
     before = {name: weight.tobytes() for name, weight in model.weights_.items()}
-    fingerprint, counts = model.fingerprint_, model.vocabulary_.counts.tobytes()  # kept, as the reader is
+    fingerprint, counts = model.fingerprint_, model.vocabulary_.counts.tobytes()  # must not change, like the reader
     attributes = {name: id(value) for name, value in vars(model).items()}
     list(explain(model, READ, rule=rule, target="all"))
     explain(model, READ[0], rule=rule, dtype="float64")
@@ -329,7 +331,7 @@ def test_the_same_call_gives_the_same_bytes(variant: str, dtype: str) -> None:
 
 
 @each_rule
-def test_what_is_not_read_has_no_relevance(variant: str, rule: str) -> None:
+def test_ignored_tokens_have_no_relevance(variant: str, rule: str) -> None:
     statuses: set[int] = set()
     for explanation in explanations(variant, rule):
         assert not explanation.relevance[:, ~explanation.seen].any()

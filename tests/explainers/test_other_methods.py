@@ -1,4 +1,4 @@
-"""The other methods: against plain loops, against the tools they come from, and by their own laws."""
+"""The other attribution methods, compared with plain loops and with the original tools, and their own laws."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ KNOWN = (
     "engine",
     "a launch costs more than the probe and the rocket burns for nine minutes",
 )
-"""Texts whose words the toy models all know."""
+"""Texts whose words are all in the vocabulary of the toy models."""
 REPEATED = "the probe the probe the probe the probe"
 LIME, SHAP = Lime(samples=60), Shap(samples=60)
 GRADIENTS: tuple[Method, ...] = (
@@ -124,7 +124,7 @@ def hand(forward: Callable[[Tensor], Tensor], seed: int = 0, dimensions: int = 3
 
 
 def drawn_so_far() -> str:
-    """numpy's global generator, as it stands."""
+    """The state of numpy's global generator."""
     return repr([part if isinstance(part, (str, int, float)) else part.tolist() for part in np.random.get_state()])  # noqa: NPY002
 
 
@@ -133,7 +133,7 @@ def noise(seed: int) -> torch.Generator:
 
 
 def linear_scores(vectors: Tensor) -> Tensor:
-    """Each word adds its first three numbers to the three scores, and there is a bias."""
+    """Each word adds its first three numbers to the three scores; there is also a bias."""
     return vectors[..., :3].sum(dim=1) + torch.tensor([0.5, -1.0, 2.0], dtype=vectors.dtype)
 
 
@@ -160,7 +160,7 @@ def test_unknown_words_get_nothing_and_the_shape_is_that_of_the_words(variant: s
 
 
 @every("variant, method", CASES)
-def test_one_class_is_explained_as_among_others_and_twice_the_same(variant: str, method: Method) -> None:
+def test_a_class_gets_the_same_map_alone_and_among_others(variant: str, method: Method) -> None:
     model = fitted(variant, "float64")
     batch = model.encode(READ)
     for n in (0, 5, 6, 11):
@@ -191,7 +191,7 @@ def test_a_contrast_is_the_difference_of_its_two_maps(variant: str, method: Meth
     [*((variant, method) for variant in VARIANTS for method in (IntegratedGradients(7), LIME)), ("cnn-mean", CAM())],
     ids=repr,
 )
-def test_where_a_method_is_exact_relevance_and_ledger_are_the_score(variant: str, method: Method) -> None:
+def test_exact_methods_sum_to_the_score(variant: str, method: Method) -> None:
     for model in models(variant):
         batch = model.encode(READ)
         scores = model.scores(batch)
@@ -217,7 +217,7 @@ def test_a_text_without_a_known_word_is_all_baseline(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", [SmoothGrad(2), Random(), LIME], ids=repr)
-def test_chance_comes_from_the_seed_alone(method: Any) -> None:
+def test_random_numbers_depend_only_on_the_seed(method: Any) -> None:
     model = fitted("cnn-max", "float64")
     states = drawn_so_far(), torch.get_rng_state()
     first = found(model, READ[0], method).relevance
@@ -227,7 +227,7 @@ def test_chance_comes_from_the_seed_alone(method: Any) -> None:
 
 
 @each_variant
-def test_how_many_alternatives_go_together_changes_nothing(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_of_alternatives_changes_nothing(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = fitted(variant, "float64")
     methods = (IntegratedGradients(9), SmoothGrad(5), Occlusion(), LIME)
     before = [found(model, READ[0], method).relevance for method in methods]
@@ -262,7 +262,7 @@ def reference_net(model: Any) -> PlainCNN:
 
 
 @pytest.mark.parametrize("variant", ["cnn-max", "cnn-mean"])
-def test_squared_gradient_is_that_of_finite_differences(variant: str) -> None:
+def test_squared_gradient_equals_finite_differences(variant: str) -> None:
     for model in models(variant, seeds=2):
         net = reference_net(model)
         for text in KNOWN[:3]:
@@ -313,7 +313,7 @@ def test_integrated_gradients_sum_to_the_difference_from_zero_vectors() -> None:
         np.testing.assert_allclose(answer.ledger["words", "baseline"], whole[1], atol=1e-12)
 
 
-def test_what_no_word_stands_for_is_told_apart_from_the_numeric_remainder() -> None:
+def test_ignored_inputs_and_the_numerical_error_are_separate_entries() -> None:
     model = hand(linear_scores)
     model.to_words = lambda shares: shares * (torch.arange(shares.shape[1]) > 0)  # the first input belongs to no word
     batch = model.encode([KNOWN[0]])
@@ -323,7 +323,7 @@ def test_what_no_word_stands_for_is_told_apart_from_the_numeric_remainder() -> N
     assert np.abs(answer.ledger["words", "unsummed"]).max() < 1e-12
 
 
-def test_integrated_gradients_leave_less_the_more_steps_there_are() -> None:
+def test_more_steps_make_integrated_gradients_more_exact() -> None:
     for model in models("cnn-max"):
         for text in READ[5:8]:
             rest = [
@@ -334,8 +334,8 @@ def test_integrated_gradients_leave_less_the_more_steps_there_are() -> None:
             assert rest[1] < rest[0]
 
 
-def test_integrated_gradients_are_captums() -> None:
-    """But for its steps, which Captum keeps in float32."""
+def test_integrated_gradients_equal_captum() -> None:
+    """The tolerance is that of float32, because Captum keeps the steps in it."""
     for model in models("cnn-max"):
         for text in (*KNOWN, READ[6]):
             point = model.input_point(model.encode([text]), 0)
@@ -399,7 +399,7 @@ def by_hand(x: Sequence[float], guided: bool | None) -> list[float]:
 
 
 @every("x", [(1.0, 0.5), (1.0, -2.0), (-1.0, 3.0), (-2.0, -1.0), (3.0, 1.0)])
-def test_deconvnet_and_guided_backprop_are_those_of_a_net_worked_out_by_hand(x: tuple[float, float]) -> None:
+def test_deconvnet_and_guided_backprop_equal_a_manual_calculation(x: tuple[float, float]) -> None:
     model = hand(two_layers(torch.relu), dimensions=2)
     model.table[:] = torch.tensor(x, dtype=torch.float64)
     methods: list[tuple[Method, bool | None]] = [
@@ -409,13 +409,13 @@ def test_deconvnet_and_guided_backprop_are_those_of_a_net_worked_out_by_hand(x: 
         np.testing.assert_allclose(found(model, "engine", method).relevance[:, 0], by_hand(x, guided), atol=1e-12)
 
 
-def test_the_hand_worked_cases_tell_the_methods_apart() -> None:
+def test_the_manual_cases_differ_between_the_methods() -> None:
     assert by_hand((1.0, 0.5), False) != by_hand((1.0, 0.5), None)
     assert by_hand((1.0, -2.0), False) != by_hand((1.0, -2.0), True)
 
 
 def in_place(relu: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
-    """What was changed, and not what came back."""
+    """What was changed, not the result."""
 
     def changed(values: Tensor) -> Tensor:
         copied = values.clone()
@@ -438,7 +438,7 @@ def in_place(relu: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
         in_place(lambda values: nn.functional.relu(values, True)),
     ],
 )
-def test_every_way_to_write_a_relu_is_seen(relu: Callable[[Tensor], Tensor]) -> None:
+def test_every_way_to_write_a_relu_is_modified(relu: Callable[[Tensor], Tensor]) -> None:
     for method in (Deconvnet(), GuidedBackprop()):
         expected = found(hand(two_layers(torch.relu), dimensions=2), KNOWN[1], method)
         written = found(hand(two_layers(relu), dimensions=2), KNOWN[1], method)
@@ -465,7 +465,7 @@ def windows_of(model: Any, text: str, width: int) -> tuple[Array, NDArray[np.int
 
 
 def map_by_loops(model: Any, text: str, c: int, positive: bool) -> tuple[list[float], float]:
-    """Window by window: its part of the score shared over its known words; what no word took."""
+    """Distribute each window's part of the score over its known words; also return the rest."""
     relevance, ignored, begin = [0.0] * len(windows_of(model, text, 1)[1]), 0.0, 0
     for width in model.widths:
         z, ids = windows_of(model, text, width)
@@ -501,7 +501,7 @@ def test_cam_sums_to_the_score_less_the_bias_of_the_output() -> None:
             np.testing.assert_allclose(found(model, text, CAM()).relevance.sum(axis=1), expected, atol=1e-12)
 
 
-def test_with_max_pooling_each_word_of_a_winning_window_gets_what_speaks_for_the_class() -> None:
+def test_with_max_pooling_each_word_of_a_winning_window_gets_the_positive_evidence() -> None:
     for model in models("cnn-max"):
         for text in (*KNOWN, REPEATED, READ[6]):
             expected, begin = np.zeros((3, len(windows_of(model, cast(str, text), 1)[1]))), 0
@@ -522,9 +522,9 @@ def test_with_max_pooling_each_word_of_a_winning_window_gets_what_speaks_for_the
 @pytest.mark.parametrize(
     ("variant", "method", "message"),
     [
-        ("cnn-max", CAM(), r"^method 'cam' needs a CNNClassifier with pooling='mean', this one has pooling='max'; "),
-        ("boe", CAM(), r"^method 'cam' needs a CNNClassifier, a BagOfEmbeddingsClassifier came; "),
-        ("svm", GradCAM(), r"^method 'grad-cam' needs a CNNClassifier, a BagOfWordsClassifier came; "),
+        ("cnn-max", CAM(), r"^method 'cam' needs a CNNClassifier with pooling='mean'; got pooling='max'\. Use"),
+        ("boe", CAM(), r"^method 'cam' needs a CNNClassifier, .*; got a BagOfEmbeddingsClassifier\. Use"),
+        ("svm", GradCAM(), r"^method 'grad-cam' needs a CNNClassifier, .*; got a BagOfWordsClassifier\. Use"),
     ],
 )
 def test_a_map_of_activations_needs_a_convolutional_net(variant: str, method: Method, message: str) -> None:
@@ -573,7 +573,7 @@ def test_occlusion_is_the_score_less_that_of_the_text_without_the_word(variant: 
 
 
 @pytest.mark.parametrize("variant", ["cnn-max", "svm"])
-def test_lime_is_what_limes_own_text_explainer_says(variant: str) -> None:
+def test_lime_equals_limes_own_text_explainer(variant: str) -> None:
     model = fitted(variant, "float64")
     for text in (KNOWN[0], KNOWN[3], REPEATED):
         words = text.split()
@@ -606,7 +606,7 @@ def test_lime_finds_the_weights_of_a_linear_bag_of_words() -> None:
 
 
 def owen_values(score: Callable[[Sequence[bool]], float], words: int) -> list[float]:
-    """The mean over orders in which halves come one after the other: what each word adds when it comes."""
+    """The contribution of each word, averaged over the orders that keep the halves of each group together."""
 
     def orders(begin: int, end: int) -> Iterator[list[int]]:
         if end - begin == 1:
@@ -630,7 +630,7 @@ def owen_values(score: Callable[[Sequence[bool]], float], words: int) -> list[fl
 
 
 @pytest.mark.slow
-def test_shap_gives_owen_values_where_it_may_look_at_all_it_wants() -> None:
+def test_shap_gives_owen_values_with_enough_samples() -> None:
     for model in models("cnn-max", seeds=2):
         for text in ("the car needs oil now", "the doctor quux fever", "engine", "engine oil"):
             batch = model.encode([text])
@@ -649,7 +649,7 @@ def test_shap_gives_owen_values_where_it_may_look_at_all_it_wants() -> None:
 
 @pytest.mark.slow
 @each_variant
-def test_shap_sums_to_the_score_less_that_of_no_word_however_few_samples(variant: str) -> None:
+def test_shap_sums_to_the_score_minus_that_of_the_empty_text_for_any_samples(variant: str) -> None:
     drawn = drawn_so_far()
     for model in models(variant, seeds=2):
         batch = model.encode(READ)
@@ -681,7 +681,7 @@ def test_shap_breaks_ties_by_its_seed() -> None:
     model = hand(linear_scores)
     car, the = model.encode(["car the"]).ids[0].tolist()
     model.table[car], model.table[the] = 3.0, 0.0
-    text = "car the the the the the the car"  # two halves that add as much; the samples do for one of them
+    text = "car the the the the the the car"  # both halves add the same; the samples are enough for one of them
     first = {seed: found(model, text, Shap(samples=6, seed=seed)).relevance.tobytes() for seed in range(8)}
     assert len(set(first.values())) > 1
     for seed, relevance in first.items():
@@ -712,11 +712,11 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(
         MissingExtraError,
-        match=rf"^method '{method.name}' needs {method.name}, which is not installed; "
-        r"run: pip install 'textlrp\[baselines\]'$",
+        match=rf"^method '{method.name}' needs the package {method.name}, which is not installed\. "
+        r"Run: pip install 'textlrp\[baselines\]'$",
     ):
         found(fitted("boe"), KNOWN[0], method)
 
 
-def test_the_hand_made_model_is_one_the_methods_could_get() -> None:
+def test_the_toy_model_has_the_methods_of_a_classifier() -> None:
     assert {"encode", "scores", "input_point"} <= set(dir(Classifier)) & set(dir(Hand))

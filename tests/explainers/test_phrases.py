@@ -1,4 +1,4 @@
-"""Winning windows as phrases, and what each filter is after."""
+"""Winning windows as phrases, and the n-grams that activate each filter most."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_phrases_sum_to_the_relevance_of_the_words(rule: str) -> None:
                 assert gap(total - why.relevance[k].sum(), *size) < 1e-12
 
 
-def test_a_phrase_is_the_window_that_won_and_its_filter() -> None:
+def test_a_phrase_is_a_winning_window_and_its_filter() -> None:
     model = scrambled(fitted("cnn-max", "float64"), 1)
     text = "the doctor gave me a pill, and the rocket burns"
     why = explain(model, text, phrases=ALL)
@@ -55,22 +55,22 @@ def test_a_phrase_is_the_window_that_won_and_its_filter() -> None:
     assert why.phrases
 
 
-def test_the_largest_phrases_come_first_and_no_more_than_asked_for() -> None:
+def test_the_most_relevant_phrases_come_first_up_to_the_limit() -> None:
     for whole, some in zip(phrased("epsilon"), phrased("epsilon", phrases=3), strict=True):
         sizes = [np.abs(phrase.relevance).max() for phrase in whole.phrases]
         assert sizes == sorted(sizes, reverse=True)
         assert [phrase[:4] for phrase in some.phrases] == [phrase[:4] for phrase in whole.phrases[:3]]
 
 
-def test_without_asking_there_are_none_nor_where_no_window_wins() -> None:
+def test_no_phrases_unless_requested_and_only_with_winning_windows() -> None:
     assert explain(fitted("cnn-max"), TEXTS[0]).phrases == ()
     for variant in ("cnn-mean", "boe", "svm"):
         assert explain(fitted(variant), TEXTS[0], phrases=5).phrases == ()
-    with pytest.raises(OptionError, match="phrases=-1"):
+    with pytest.raises(OptionError, match=r"phrases must be .*, 0 or more; got -1"):
         explain(fitted("cnn-max"), TEXTS[0], phrases=-1)
 
 
-def test_a_filter_lists_the_phrases_that_excite_it_most_and_counts_their_documents() -> None:
+def test_a_filter_lists_the_phrases_that_activate_it_most_and_counts_their_documents() -> None:
     model = scrambled(fitted("cnn-max", "float64"), 2)
     won: dict[tuple[str, int], dict[str, list[float]]] = {}
     for text in TEXTS:  # one document at a time, by a plain loop over its windows

@@ -1,4 +1,4 @@
-"""What propagation starts from: whether the colors say what the words do, the law of each start, and the notes."""
+"""Starts of propagation: whether colors agree with deletion, the law of each start, and the notes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.torch_module.wrapping import wrap
 from textlrp.records import STARTS
-from textlrp.reports.balance import balances
+from textlrp.reports.balance import score_breakdowns
 
 WORDS = sorted({word for text in TEXTS for word in text.split()})
 DISTINCT = [name for place, name in enumerate(PRESETS) if PRESETS[name] not in list(PRESETS.values())[:place]]
@@ -85,7 +85,7 @@ def model(name: str) -> Any:
 
 
 class Effect(NamedTuple):
-    """One target of one text: what deleting each word takes from its start, and the words' relevance."""
+    """One target of one text: how much deleting each word lowers the start, and the relevance of the words."""
 
     start: float
     note: str
@@ -122,18 +122,18 @@ def effects(name: str, rule: Any, start: Start | None) -> list[Effect]:
 
 
 def share_that_agrees(found: Sequence[Effect]) -> float:
-    """The share of the targets whose words' colors go with what they do."""
+    """The share of targets whose colors agree with the effects of deletion."""
     return float(np.mean([each.agreement > 0 for each in found]))
 
 
 def check_colors(name: str, rule: str, start: Start | None) -> None:
-    """Colors go with the effects of deletion, or a note says that they do not, and no note is there for nothing."""
+    """Assert that colors agree with the effects of deletion, or else, and only then, a note reports it."""
     found = effects(name, rule, start)
     why = explain(model(name), TEXTS[0], rule=rule, start=start)
     fixed = has_fixed_sign_on(name, rule)
     assert all(bool(each.note) == (fixed and each.start < 0) for each in found)
     assert start is None or why.start == start
-    if why.notes:  # made for pixels: it need not follow the words, and says so
+    if why.notes:  # made for pixels: relevance need not agree with deletion, and a note reports it
         assert "made for pixels" in why.notes[0]
         return
     assert share_that_agrees([each for each in found if not each.note]) > 0.8
@@ -145,7 +145,7 @@ LINEAR = ("svm", "pipeline")
 
 
 def has_fixed_sign_on(name: str, rule: str) -> bool:
-    """Whether the layer that writes the scores has a rule with a fixed sign, read from the preset's definition."""
+    """Whether the last layer has a rule with a fixed sign, from the preset's definition."""
     composite = as_composite(rule)
     layers = composite.layers if name in (*LINEAR, "boe") else {}  # these have one layer, at position 0
     return has_fixed_sign(layers.get(0, composite.default))
@@ -154,7 +154,7 @@ def has_fixed_sign_on(name: str, rule: str) -> bool:
 @every("start", [None, "score"])
 @every("rule", ["epsilon", "alpha1-beta0"])
 @every("name", [name for name in MODELS if name != "cnn-mean"])
-def test_colors_say_what_deletion_does_or_a_note_says_otherwise(name: str, rule: str, start: Start | None) -> None:
+def test_colors_agree_with_deletion_or_a_note_explains_why_not(name: str, rule: str, start: Start | None) -> None:
     check_colors(name, rule, start)
 
 
@@ -162,15 +162,15 @@ def test_colors_say_what_deletion_does_or_a_note_says_otherwise(name: str, rule:
 @each_start
 @pytest.mark.parametrize("rule", DISTINCT)
 @pytest.mark.parametrize("name", MODELS)
-def test_colors_of_every_rule_say_what_deletion_does_or_a_note_says_otherwise(
+def test_colors_of_every_rule_agree_with_deletion_or_a_note_explains_why_not(
     name: str, rule: str, start: Start | None
 ) -> None:
     check_colors(name, rule, start)
 
 
 @pytest.mark.parametrize("rule", ["alpha1-beta0", "alpha2-beta1", "z-plus"])
-def test_the_score_of_a_one_vs_rest_model_turns_the_map_upside_down(rule: str) -> None:
-    # what the notes and the default start are for: without them most maps say the opposite
+def test_a_negative_score_of_a_one_vs_rest_model_reverses_the_map(rule: str) -> None:
+    # why the notes and the default start exist: without them most maps have reversed signs
     assert share_that_agrees(effects("svm", rule, "score")) < 0.3
     predicted = [explain(model("svm"), text, rule=rule) for text in TEXTS]
     assert all(why.start == "centered" and why.start_scores[0] >= 0 and not why.target_notes for why in predicted)
@@ -231,7 +231,7 @@ def test_float32_keeps_the_law_where_the_scores_lie_far_from_their_mean(rule: st
 
 
 class Twice(Net):
-    """Two heads added up: no single layer writes the scores."""
+    """Two heads whose outputs are added: the scores are not the output of a single layer."""
 
     def forward(self, ids: Tensor) -> Tensor:
         hidden = torch.relu(self.hidden(self.table(ids).mean(dim=1)))
@@ -240,7 +240,7 @@ class Twice(Net):
 
 
 class Squeezed(Net):
-    """The last layer's scores on their way through other shapes and in another order."""
+    """The last layer's scores are reshaped and reordered afterwards."""
 
     def forward(self, ids: Tensor) -> Tensor:
         return super().forward(ids).flip(-1).squeeze(0)[None, :, None].squeeze(-1)
@@ -252,13 +252,14 @@ def test_a_module_without_one_last_layer_starts_from_the_score() -> None:
     assert why.start == "score"
     assert [bool(note) for note in why.target_notes] == (why.scores < 0).tolist()
     with pytest.raises(
-        ModelError, match="start must be 'score' for this module: its scores are not the output of one"
+        ModelError,
+        match=r"start must be 'score' for this module; got 'centered'\. Its scores are not the output of one",
     ):
         explain(net, TEXTS[0], start="centered")
 
 
 @pytest.mark.parametrize("rule", ["zero", "epsilon", "alpha2-beta1", "flat"])
-def test_a_last_layer_is_found_behind_steps_that_only_move_its_numbers(rule: str) -> None:
+def test_the_last_layer_is_found_behind_steps_that_only_move_its_outputs(rule: str) -> None:
     moved, plain = wrap(Squeezed().double(), **HOW), wrap(Net().double(), **HOW)
     one = explain(moved, TEXTS[0], rule=rule, start="centered", target="all")
     other = explain(plain, TEXTS[0], rule=rule, start="centered", target="all")
@@ -266,7 +267,7 @@ def test_a_last_layer_is_found_behind_steps_that_only_move_its_numbers(rule: str
     np.testing.assert_allclose(one.start_scores, other.start_scores[::-1], rtol=1e-10)
 
 
-def test_a_module_with_one_output_is_centered_as_it_is() -> None:
+def test_a_module_with_one_output_is_already_centered() -> None:
     net = wrap(Net(classes=1).double(), **HOW)
     one, other = (explain(net, TEXTS[0], rule="alpha1-beta0", start=s, target="all") for s in STARTS)
     assert one.relevance.tobytes() == other.relevance.tobytes()
@@ -277,7 +278,7 @@ def test_a_module_with_one_output_is_centered_as_it_is() -> None:
 
 
 @every("rule", [AlphaBeta(1, 0), AlphaBeta(2, 1), ZPlus(), WSquare(), Flat(), ZBox()])
-def test_rules_that_share_parts_of_one_sign_say_so(rule: Any) -> None:
+def test_rules_that_distribute_parts_of_one_sign_start_centered(rule: Any) -> None:
     assert has_fixed_sign(rule)
     assert Composite({-1: rule}, default=Zero()) != Composite(default=Zero())
     why = explain(model("cnn"), TEXTS[0], rule=Composite({-1: rule}) if rule != ZBox() else Composite(default=Flat()))
@@ -285,7 +286,7 @@ def test_rules_that_share_parts_of_one_sign_say_so(rule: Any) -> None:
 
 
 @every("name", [name for name in PRESETS if "flat" in name or "box" in name or "bounded" in name])
-def test_composites_made_for_pixels_say_so_on_text(name: str) -> None:
+def test_composites_made_for_pixels_have_a_note_on_text(name: str) -> None:
     (note, *_) = explain(model("cnn"), TEXTS[0], rule=name).notes
     assert "at the input was made for pixels" in note
 
@@ -295,22 +296,22 @@ def test_a_contrast_names_the_side_whose_score_is_negative() -> None:
     negative = [name for name in ("autos", "med") if why.scores[NAMES.index(name)] < 0]
     (note,) = why.target_notes
     assert negative
-    side = {"autos": "against", "med": "for"}
+    effect = {"autos": "opposing", "med": "supporting"}
     assert note == " ".join(
-        f"The score of {name} is negative: with this rule, what raises it counts {side[name]} autos."
+        f"The score of {name} is negative: with this rule, words that raise it are shown as {effect[name]} autos."
         for name in negative
     )
 
 
-def test_an_exact_tie_and_an_exact_zero_are_said() -> None:
+def test_an_exact_tie_and_an_exact_zero_get_a_note() -> None:
     net = Net().double()
     with torch.no_grad():
         net.output.weight.zero_()
         net.output.bias.zero_()
     why = explain(wrap(net, **HOW), TEXTS[0], target="all")
     (note,) = why.notes
-    assert note.startswith("The two highest scores are exactly equal (0, 1, and so are 1 more): the predicted class")
-    assert why.target_notes == ("The score is exactly 0: the rule has nothing to share.",) * 3
+    assert note.startswith("3 classes share the highest score (0, 1 and 1 more): the predicted class")
+    assert why.target_notes == ("The score is exactly 0: the rule has nothing to distribute.",) * 3
     assert explain(model("cnn"), TEXTS[0]).notes == ()
 
 
@@ -324,7 +325,7 @@ def test_an_unknown_start_is_refused(start: Any) -> None:
 
 
 def test_a_centered_start_belongs_to_lrp() -> None:
-    with pytest.raises(OptionError, match="start must be 'score' with method='occlusion'; got 'centered'"):
+    with pytest.raises(OptionError, match=r"start must be 'score' with method='occlusion', .*; got 'centered'"):
         explain(model("svm"), TEXTS[0], method="occlusion", start="centered")
     assert explain(model("svm"), TEXTS[0], method="occlusion", start="score").start == "score"
 
@@ -332,11 +333,11 @@ def test_a_centered_start_belongs_to_lrp() -> None:
 @pytest.mark.parametrize("name", ["svm", "cnn"])
 def test_the_score_breakdown_adds_up_and_names_the_mean(name: str) -> None:
     why: Explanation = explain(model(name), TEXTS[0], rule="alpha1-beta0", target=["autos", ("autos", "med")])
-    single, contrast = balances(why)
+    single, contrast = score_breakdowns(why)
     assert single.mean is not None
     assert contrast.mean is None
     for balance, score in zip((single, contrast), why.target_scores, strict=True):
-        assert balance.left_over is None
-        parts = [balance.on_words, *(part.value for part in balance.absorbed), balance.mean or "0"]
+        assert balance.remainder is None
+        parts = [balance.words, *(part.value for part in balance.absorbed), balance.mean or "0"]
         assert sum(float(part.replace("\N{MINUS SIGN}", "-")) for part in parts) == pytest.approx(score, abs=0.03)
     assert f"{single.mean} mean score over classes" in single.line

@@ -1,8 +1,8 @@
-"""Damage model folders with every compiled loop checking its bounds; a script, for a process of its own.
+"""Damage model folders while all compiled loops check array bounds; a script to run in a separate process.
 
-numba's own switch (NUMBA_BOUNDSCHECK) is no use here: compiled code in the cache ignores it, and an error inside a
-parallel loop is lost. So the loops are compiled without cache, one after another on one thread, and with checks.
-A word id out of range shows first that they really are.
+numba's switch NUMBA_BOUNDSCHECK does not help here: compiled code in the cache ignores it, and an error inside a
+parallel loop is lost. So the loops are compiled with checks, without cache and without parallel threads. First, a
+word id out of range shows that the checks are active.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COMPILE = numba.njit
 
 
 def checked_njit(*functions: Any, parallel: bool = False, cache: bool = False, **options: Any) -> Any:
-    """``numba.njit`` with bounds checks, and without what would hide them."""
+    """``numba.njit`` with bounds checks, and without the options that would hide their errors."""
     if options.get("inline") != "always":
         options["boundscheck"] = True
     return COMPILE(*functions, **options)

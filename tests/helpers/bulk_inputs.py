@@ -1,4 +1,4 @@
-"""Inputs for runs, tokenizers that go wrong in worker processes, and what is in a folder."""
+"""Inputs for bulk runs, tokenizers that fail in worker processes, and functions that read the folder of a run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from toys import NAMES, SENTENCES, TEXTS
 
-from textlrp.bulk.parts import PART_ROWS
+from textlrp.bulk.shards import SHARD_ROWS
 from textlrp.errors import DataError
 
-SEVERAL = 2 * PART_ROWS + 500
-"""Rows of three parts; a monkeypatched size of parts would not reach other processes."""
+SEVERAL = 2 * SHARD_ROWS + 500
+"""Rows of three shards. A monkeypatched shard size would not reach other processes."""
 
 
 def some_texts(count: int, seed: int = 0) -> list[str]:
-    """Short texts, all of them different: the row's number is in each."""
+    """Short texts. Each one contains the number of its row, so they are all different."""
     draw = np.random.default_rng(seed)
     picks = draw.integers(0, len(TEXTS), size=(count, 2))
     return [f"{TEXTS[a]} zebra{n} {TEXTS[b]}" for n, (a, b) in enumerate(picks.tolist())]
@@ -36,23 +36,23 @@ def write_csv(path: Path, texts: Iterable[str]) -> Path:
     return path
 
 
-def parts_in(folder: Path) -> dict[str, bytes]:
-    """The files of parts, byte for byte."""
+def shards_in(folder: Path) -> dict[str, bytes]:
+    """File name -> content of each shard."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*"))}
 
 
 def times_in(folder: Path) -> dict[str, int]:
-    """When each file was last written."""
+    """File name -> time of the last change."""
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def rows_in(folder: Path) -> list[int]:
-    """The rows of the input that are explained, as they come."""
+    """The numbers of the explained rows, in the order of the files."""
     return list(all_in(folder)["row"].to_pylist())
 
 
 def all_in(folder: Path) -> pa.Table:
-    """The rows of all parts in order."""
+    """The rows of all shards in order."""
     return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("part-*.parquet"))).combine_chunks()
 
 
@@ -62,7 +62,7 @@ def _in_a_worker() -> bool:
 
 
 def split_or_die(text: str) -> list[str]:
-    """A tokenizer that brings its worker down on a text "poison FILE", with a line in that file."""
+    """A tokenizer that kills its worker process on a text "poison FILE", and appends a line to that file first."""
     if text.startswith("poison") and _in_a_worker():
         with open(text.split()[1], "a", encoding="utf-8") as file:
             file.write("died\n")
@@ -71,7 +71,7 @@ def split_or_die(text: str) -> list[str]:
 
 
 def split_or_complain(text: str) -> list[Any]:
-    """A tokenizer that refuses a poisoned text."""
+    """A tokenizer that raises an error on a poisoned text."""
     if "poison" in text and _in_a_worker():
         raise DataError("this text is poisoned.")
     return text.split()

@@ -1,6 +1,6 @@
-"""Which cases a test runs: all values of a table in one case, or a few combinations that cover every pair.
+"""Choose the cases of a test: all values of a table within one case, or a few tuples that cover every pair of values.
 
-Open it when a test is to run over a grid or over a table of values.
+Use it for a test over a grid or over a table of values.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _Test = Callable[..., None]
 
 
 def every(names: str, values: Iterable[Any]) -> Callable[[_Test], _Test]:
-    """Run a test for all ``values`` within one case; a failure names the value.
+    """Run a test for all ``values`` within one case. A failure names the value.
 
-    ``names`` is as in ``pytest.mark.parametrize``. It is for tables of many values that take no time each and
-    need no fixtures of their own: fixtures are shared by all values, except that each has a new folder ``tmp_path``.
+    ``names`` is as in ``pytest.mark.parametrize``. Use this for tables of many values that are fast to test. All
+    values share the fixtures, except for ``tmp_path``, which is a new folder for each value.
     """
     arguments = [name.strip() for name in names.split(",")]
     table = [_row(value, len(arguments)) for value in values]
@@ -48,15 +48,16 @@ def every(names: str, values: Iterable[Any]) -> Callable[[_Test], _Test]:
 
 def _row(value: Any, width: int) -> tuple[Any, ...]:
     if hasattr(value, "marks"):  # a pytest.param
-        assert not value.marks, "a value with a mark needs a case of its own"
+        assert not value.marks, "a value with a mark needs a separate case"
         return tuple(value.values)
     return tuple(value) if width > 1 else (value,)
 
 
 def covering(*axes: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Few tuples of one value of each axis, such that any two values of two axes meet in one of them.
+    """Return a few tuples with one value per axis, so that any two values of two axes occur in the same tuple.
 
-    A greedy choice among all tuples, the same one each time: with axes of 4, 8 and 3 values 32 of 96 tuples.
+    The choice is greedy and deterministic. For example, it selects 32 of the 96 tuples of axes with 4, 8 and 3
+    values.
     """
     everything = list(product(*(range(len(axis)) for axis in axes)))
     pairs = {row: frozenset(combinations(enumerate(row), 2)) for row in everything}

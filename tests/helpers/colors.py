@@ -1,4 +1,4 @@
-"""How well a color can be read on another (WCAG 2.2)."""
+"""The contrast ratio of two colors (WCAG 2.2)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 
 def rgb(color: str) -> list[int]:
+    """Return red, green and blue of ``#rrggbb``."""
     return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
 
@@ -15,5 +16,6 @@ def _luminance(rgb: Sequence[float]) -> float:
 
 
 def contrast(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the contrast ratio of two colors, 1 to 21."""
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)

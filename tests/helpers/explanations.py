@@ -1,4 +1,4 @@
-"""Explanations built by hand, for tests that need no model and no torch."""
+"""Random explanations, for tests that need no model and no torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOKEN = re.compile(r"[^\W\d_]+|\d+|\S")
 
 
 def split(text: str) -> Tokens:
-    """Runs of letters, and every other visible character alone."""
+    """Split a text into runs of letters, runs of digits, and single other visible characters."""
     spans = [match.span() for match in _TOKEN.finditer(text)]
     forms = tuple(text[start:end].lower() for start, end in spans)
     return Tokens(text, np.array(spans, dtype=np.int32).reshape(-1, 2), forms)
@@ -32,7 +32,7 @@ def make_explanation(
     dtype: Any = np.float32,
     **fields: Any,
 ) -> Explanation:
-    """A random explanation that keeps the laws: nothing on ignored tokens, words + absorbed == score."""
+    """A random explanation that is consistent: ignored tokens have no relevance, and words + absorbed == score."""
     random, tokens = np.random.default_rng(seed), split(text)
     letters = np.array([form.isalpha() for form in tokens.forms], dtype=np.bool_)
     status_array = np.where(letters, Status.READ, Status.NOT_A_WORD).astype(np.uint8)
@@ -66,7 +66,7 @@ def make_explanation(
 
 
 def with_phrases(explanation: Explanation) -> Explanation:
-    """The same with two winning windows."""
+    """The explanation with two phrases."""
     count, dtype = len(explanation.targets), explanation.relevance.dtype
     return replace(
         explanation,
@@ -78,7 +78,7 @@ def with_phrases(explanation: Explanation) -> Explanation:
 
 
 def by_character(text: str, relevance: list[float] | None = None) -> Explanation:
-    """Every character a token that was read."""
+    """An explanation in which each character is a token that the model reads."""
     spans = np.array([(n, n + 1) for n in range(len(text))], np.int32).reshape(-1, 2)
     values = relevance or [(-1.0) ** n * (n + 1) for n in range(len(text))]
     return replace(

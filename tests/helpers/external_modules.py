@@ -1,4 +1,4 @@
-"""Torch modules as other people write them, one for each kind of operation; word ids (1, T) -> scores."""
+"""External torch modules, one for each kind of operation: word ids (1, T) -> scores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Branches(Base):
 
 
 class Images(Base):
-    """The convolution of Kim 2014 as a picture of one channel."""
+    """The convolution of Kim 2014 over an image with one channel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Residual(Base):
 
 
 class Norms(Base):
-    """Normalizations that stand alone, and averages."""
+    """Normalizations that cannot be folded into a weighted layer, and averages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Gates(Base):
 
 
 class Bag(nn.Module):
-    """An embedding bag and one number: two classes."""
+    """An embedding bag and one output, which means two classes."""
 
     def __init__(self, mode: str = "mean", offsets: bool = False) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class Bag(nn.Module):
 
 
 class TwoTables(Base):
-    """A static and a tuned channel, padding in the forward pass, a top-k pool."""
+    """A static and a trained channel, padding in the forward pass, and top-k pooling."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class TwoTables(Base):
 
 
 class Reader(Base):
-    """A recurrent layer in one of its many forms."""
+    """A recurrent layer with some of its options."""
 
     def __init__(self, kind: str = "LSTM", use: str = "last", packed: bool = False, **options: Any) -> None:
         super().__init__()
@@ -228,5 +228,5 @@ def made(name: str, seed: int = 0) -> nn.Module:
 
 
 def some_ids(length: int, seed: int = 0) -> Tensor:
-    """(1, length) word ids, repeated ones and padding among them."""
+    """Word ids (1, length), with repeated words and padding."""
     return torch.randint(0, WORDS, (1, length), generator=torch.Generator().manual_seed(seed))

@@ -1,6 +1,6 @@
-"""The laws of an explanation as relative differences: how far each is from holding, 0 where it holds exactly.
+"""The laws of an explanation as relative differences, which are 0 if the law is satisfied exactly.
 
-Open it when a test is to say that relevance + absorbed is the score, or that two explanations are the same.
+Open this module to test that relevance + absorbed is the score, or that two explanations are equal.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def gap(difference: Any, relevance: Any, ledger: Any) -> float:
 
 
 def entries(explanation: Explanation, k: int) -> list[float]:
-    """The ledger of target ``k``."""
+    """The ledger entries of target ``k``."""
     return [float(entry[k]) for entry in explanation.ledger.values()]
 
 
 def score_gap(explanation: Explanation, *, without: tuple[str, str] | None = None) -> float:
-    """Law 1: how far relevance + absorbed are from the start scores at worst, ``without`` one entry of the ledger."""
+    """Law 1: the largest difference between relevance + absorbed and start score, ``without`` one ledger entry."""
     worst = 0.0
     for k, score in enumerate(explanation.start_scores):
         absorbed = sum(float(entry[k]) for key, entry in explanation.ledger.items() if key != without)
@@ -38,7 +38,7 @@ def score_gap(explanation: Explanation, *, without: tuple[str, str] | None = Non
 
 
 def trace_gap(trace: Any, found: Any, targets: Sequence[int] | None = None) -> float:
-    """Law 1 of a computation trace: how far what was propagated from the scores of ``targets`` (all) is from them."""
+    """Law 1 of a trace: the largest difference between relevance + absorbed and the scores of ``targets`` (all)."""
     worst = 0.0
     for k, target in enumerate(range(trace.scores.shape[1]) if targets is None else targets):
         for n in range(len(trace.scores)):
@@ -50,7 +50,7 @@ def trace_gap(trace: Any, found: Any, targets: Sequence[int] | None = None) -> f
 
 
 def difference(one: Explanation, other: Explanation) -> float:
-    """Law 3: between two explanations of the same document and targets; relevance, ledger and scores."""
+    """Law 3: the largest difference of relevance, ledger and scores of two explanations of a document."""
     assert one.targets == other.targets
     worst = 0.0
     for k in range(len(one.targets)):
@@ -58,7 +58,7 @@ def difference(one: Explanation, other: Explanation) -> float:
         worst = max(worst, gap(one.relevance[k] - other.relevance[k], *size))
         nothing = np.zeros(len(one.targets))
         for key in one.ledger.keys() | other.ledger.keys():
-            apart = one.ledger.get(key, nothing)[k] - other.ledger.get(key, nothing)[k]
-            worst = max(worst, gap(apart, *size))
+            entry_difference = one.ledger.get(key, nothing)[k] - other.ledger.get(key, nothing)[k]
+            worst = max(worst, gap(entry_difference, *size))
     assert np.abs(one.scores - other.scores).max() <= 1e-5 * np.abs(other.scores).max()
     return worst

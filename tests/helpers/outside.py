@@ -1,7 +1,7 @@
-"""Other people's LRP, for comparison: Zennit and Captum, on plain torch nets that begin at the word vectors.
+"""LRP of other packages, Zennit and Captum, for comparison, on plain torch nets that read word vectors.
 
-Zennit adds a stabilizer to every denominator and Captum one of 1e-9, so a rule is compared with our own of the same
-stabilizer. What an average over time does with relevance is LRP-epsilon here, for everybody.
+Zennit adds a stabilizer to every denominator, and Captum one of 1e-9, so a rule is compared with ours with the same
+stabilizer. Averages over time use LRP-epsilon in all packages here.
 
 Letters: N texts, T words, D dimensions, F filters, H width, C classes.
 """
@@ -31,7 +31,7 @@ from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
 N, T, D, F, H, C = 3, 7, 4, 5, 2, 3
 S = 1e-6
-"""The stabilizer that Zennit has unless told otherwise."""
+"""The default stabilizer of Zennit."""
 CAPTUM_S = 1e-9
 """The stabilizer of Captum's rules."""
 
@@ -40,7 +40,7 @@ CAPTUM_S = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A net over word vectors and what it reads: ``table`` (N × T + 1, D), row 0 nothing, a row for every word."""
+    """A net over word vectors, and its input ``table`` (N × T + 1, D): row 0 zero, then one row for every word."""
 
     name: str
     net: nn.Sequential
@@ -48,12 +48,12 @@ class Subject:
 
     @property
     def ids(self) -> Tensor:
-        """(N, T) rows of the table."""
+        """The rows (N, T) of the table."""
         return torch.arange(1, len(self.table)).reshape(N, T)
 
     @property
     def inputs(self) -> Tensor:
-        """(N, D, T) as torch's convolutions want them."""
+        """The word vectors (N, D, T), in the layout of torch's convolutions."""
         return self.table[self.ids].transpose(1, 2).contiguous()
 
 
@@ -86,12 +86,12 @@ def subject(name: str, seed: int, *, positive: bool = False, bias: bool = True) 
     return Subject(name, net, table)
 
 
-# ---- our own side
+# ---- textlrp
 
 
 @torch.no_grad()
 def closed_trace(chosen: Subject) -> Trace:
-    """The tape of a net, written by hand from the maps; the texts are one batch."""
+    """The trace of a net, built manually from the linear maps; the texts are one batch."""
     steps: list[Step] = [Lookup("embedding", ("words",), "0", lambda: torch.ones(N, T, dtype=torch.int64))]
     layers = list(chosen.net)
     values = [chosen.inputs]
@@ -136,12 +136,12 @@ def _step(chosen: Subject, layer: Any, inputs: Tensor, outputs: Tensor, place: i
 
 
 def composite_of(rule: Rule, mean: Rule, first: Rule | None = None) -> Composite:
-    """A rule for all layers, another for averages, and maybe a third for what reads the word vectors."""
+    """A rule for all layers, another for averages, and optionally a third for the layer that reads the words."""
     return Composite({"mean": mean} if first is None else {0: first, "mean": mean}, default=rule)
 
 
-def lead_back(trace: Trace, composite: Composite) -> Propagated:
-    """Relevance (C, N, T) and ledger of all classes."""
+def propagated(trace: Trace, composite: Composite) -> Propagated:
+    """The relevance (C, N, T) and the ledger of all classes."""
     return propagate(trace, composite, one_hot_seed(trace.scores, range(C)))
 
 
@@ -159,15 +159,15 @@ class FromIds(nn.Module):
 
 
 def recorded(chosen: Subject, composite: Composite) -> list[Propagated]:
-    """Each text's relevance (C, 1, T) and ledger, by the trace that is recorded from the net itself."""
-    from textlrp.lrp.recorded.record import record  # late: the other comparisons need none of it
+    """The relevance (C, 1, T) and ledger of each text, by the recorded trace of the net."""
+    from textlrp.lrp.recorded.record import record  # imported here because the other comparisons do not need it
 
     module = FromIds(chosen)
-    return [lead_back(record(module, chosen.ids[n : n + 1]), composite) for n in range(N)]
+    return [propagated(record(module, chosen.ids[n : n + 1]), composite) for n in range(N)]
 
 
 def gradient_times_input(chosen: Subject) -> Tensor:
-    """(C, N, T): the sum over D of input × gradient."""
+    """The sum over D of input × gradient, (C, N, T)."""
     inputs = chosen.inputs.requires_grad_()
     scores = chosen.net(inputs).sum(dim=0)
     gradients = [torch.autograd.grad(score, inputs, retain_graph=True)[0] for score in scores]
@@ -179,7 +179,7 @@ def gradient_times_input(chosen: Subject) -> Tensor:
 
 @contextmanager
 def _instead_of_torchvision() -> Iterator[None]:
-    """Zennit names four classes of torchvision when it is imported; empty ones do, and are gone afterwards."""
+    """Provide the four classes of torchvision that Zennit imports as empty classes, and remove them afterwards."""
     classes = {"vgg": ("VGG",), "resnet": ("ResNet", "BasicBlock", "Bottleneck")}
     stubs = {name: ModuleType(name) for name in ("torchvision", "torchvision.models")}
     for module, names in classes.items():
@@ -212,7 +212,7 @@ def zennit() -> Any:
 def zennit_relevance(
     chosen: Subject, rule: Callable[[], Any], mean: float, first: Callable[[], Any] | None = None
 ) -> Tensor:
-    """(C, N, T): ``rule()`` on the weighted layers, ``first()`` on the first of them.
+    """Zennit's relevance (C, N, T) with ``rule()`` on the weighted layers and ``first()`` on the first of them.
 
     ``mean`` is the stabilizer at averages.
     """
@@ -260,7 +260,7 @@ def captum_rules() -> Any:
 
 
 def captum_route() -> Any:
-    """A rule for Captum by which a pooling or a reshaping sends relevance where its gradient goes, unchanged."""
+    """A rule for Captum that propagates relevance through pooling and reshaping by their gradient."""
 
     class Route(captum_rules().PropagationRule):  # type: ignore[misc]
         def forward_hook(self, module: nn.Module, inputs: Any, outputs: Tensor) -> Tensor:
@@ -273,7 +273,7 @@ def captum_route() -> Any:
 
 
 def captum_relevance(chosen: Subject, rule: Callable[[], Any]) -> Tensor:
-    """(C, N, T): ``rule()`` on the weighted layers, and Captum's epsilon rule on averages."""
+    """Captum's relevance (C, N, T) with ``rule()`` on the weighted layers and its epsilon rule on averages."""
     found = []
     for target in range(C):
         for layer in chosen.net:
@@ -289,7 +289,7 @@ def captum_relevance(chosen: Subject, rule: Callable[[], Any]) -> Tensor:
     return torch.stack(found)
 
 
-# ---- which of their rules is which of ours
+# ---- corresponding rules
 
 ZERO_BIAS = {"zero_params": "bias"}
 ZENNIT: dict[Rule, tuple[str, dict[str, Any]]] = {
@@ -315,7 +315,7 @@ ZENNIT: dict[Rule, tuple[str, dict[str, Any]]] = {
 
 
 def zennit_rule(rule: Rule) -> Callable[[], Any]:
-    """Makes Zennit's own rule for one of ours."""
+    """Return a function that creates Zennit's rule for one of ours."""
     name, options = ZENNIT[rule]
     return lambda: getattr(zennit().rules, name)(**options)
 
@@ -333,19 +333,19 @@ CAPTUM: dict[Rule, tuple[str, dict[str, Any]]] = {
 }
 """Captum's rule and its options for each of ours.
 
-They agree everywhere with epsilon, on inputs >= 0 where the bias is left out, on inputs >= 0 without bias else, and
-gamma there where z > 0.
+Epsilon agrees everywhere. The others agree for inputs >= 0 where the bias is left out or absent, gamma also only
+where z > 0.
 """
 
 
 def captum_subject(name: str, seed: int, rule: Rule) -> Subject:
-    """A net on which Captum's definition of this rule is the same as ours."""
+    """A net for which Captum's definition of this rule is the same as ours."""
     no_bias = rule == ZPlus(CAPTUM_S) or (isinstance(rule, AlphaBeta) and rule.bias == "ignore")
     anywhere = isinstance(rule, (Zero, Epsilon))
     return subject(name, seed, positive=not anywhere, bias=anywhere or no_bias)
 
 
 def captum_rule(rule: Rule) -> Callable[[], Any]:
-    """Makes Captum's own rule for one of ours."""
+    """Return a function that creates Captum's rule for one of ours."""
     name, options = CAPTUM[rule]
     return lambda: getattr(captum_rules(), name)(**options)

@@ -1,4 +1,4 @@
-"""Pages in Chromium: opened from their HTML, watched for whatever a report must not do, read, timed."""
+"""Open pages in Chromium, and check them: requests, errors, dialogs, texts, accessibility, overflow, times."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WIDE, NARROW = 1280, 390
 """Screens in CSS pixels: a laptop's and a phone's."""
 
 ADDRESS = "https://report.example/"
-"""Where a page that came as text is served; nothing else is there."""
+"""The address of a page that is given as text. Nothing else is served there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open page and what it did: requests tried beyond its own, errors and warnings of its console, dialogs."""
+    """An open page, and the requests, console errors and warnings, and dialogs that it caused."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Opened:
     dialogs: list[str] = field(default_factory=list)
 
     def did(self) -> list[str]:
-        """All that a quiet page does not do; a blocked script or picture is an error of the console."""
+        """Everything that a page must not do. A blocked script or picture is an error of the console."""
         return [*self.requests, *self.errors, *self.dialogs]
 
 
@@ -46,10 +46,10 @@ def opened(
     policy: bool = True,
     folder: Path | None = None,
 ) -> Iterator[Opened]:
-    """The page, given as HTML or as a file, loaded in a context of its own.
+    """Load a page, given as HTML or as a file, in a new browser context.
 
-    Files of ``folder`` may be loaded too, and do not count as requests. Without ``policy`` its
-    Content-Security-Policy is not obeyed: what gets past the escaping, runs.
+    Files in ``folder`` may be loaded too and are not counted as requests. With ``policy=False`` the
+    Content-Security-Policy of the page is ignored, so a script that gets past the escaping does run.
     """
     context = browser.new_context(
         viewport={"width": width, "height": 900},
@@ -65,11 +65,11 @@ def opened(
 
     inside = None if folder is None else folder.resolve().as_uri() + "/"
 
-    def own(url: str) -> bool:
+    def expected(url: str) -> bool:
         return url == address or (inside is not None and url.startswith(inside))
 
-    def answer(route: Route) -> None:
-        if not own(route.request.url):
+    def respond(route: Route) -> None:
+        if not expected(route.request.url):
             route.abort()
         elif isinstance(page, str):
             route.fulfill(body=page.encode(errors="replace"), content_type="text/html; charset=utf-8")
@@ -84,12 +84,12 @@ def opened(
         watched.dialogs.append(dialog.message)
         dialog.dismiss()
 
-    context.on("request", lambda request: None if own(request.url) else watched.requests.append(request.url))
+    context.on("request", lambda request: None if expected(request.url) else watched.requests.append(request.url))
     context.on("page", lambda other: watched.requests.append(f"a new window at {other.url}"))
     tab.on("console", note)
     tab.on("pageerror", lambda error: watched.errors.append(str(error)))
     tab.on("dialog", dismiss)
-    context.route("**/*", answer)
+    context.route("**/*", respond)
     try:
         tab.goto(address, wait_until="load")
         yield watched
@@ -98,7 +98,7 @@ def opened(
 
 
 def hosted(*fragments: str, style: str = "") -> str:
-    """Fragments in the page of a host that has styles of its own and no policy, as a notebook has."""
+    """Put fragments into a host page that has its own styles and no policy, like a notebook."""
     cells = "\n".join(f'<section class="cell">{fragment}</section>' for fragment in fragments)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Host</title>'
@@ -108,26 +108,26 @@ def hosted(*fragments: str, style: str = "") -> str:
 
 
 def shown(text: str) -> str:
-    """A string as a page shows it: controls made visible, line ends as HTML reads them."""
+    """Return a string as a page shows it: with symbols for control characters, and line ends as HTML reads them."""
     return showable(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def unfold(page: Page, *, few: bool = False) -> None:
-    """Opens everything that can be opened, or where many stand in a row, the first ``few``."""
+    """Unfold all details, or with ``few`` only the first ones of each list."""
     page.evaluate(
         "selector => document.querySelectorAll(selector).forEach(each => each.open = true)",
-        ":is(li:nth-child(-n+3), div) > details:nth-of-type(-n+3)" if few else "details",
+        ":is(li:nth-child(-n+3), div, footer) > details:nth-of-type(-n+3)" if few else "details",
     )
 
 
 def texts(page: Page, selector: str) -> list[str]:
-    """``textContent`` of all that match, in order."""
+    """Return the ``textContent`` of all matching elements, in order."""
     found: list[str] = page.evaluate("s => [...document.querySelectorAll(s)].map(e => e.textContent)", selector)
     return found
 
 
 def backgrounds(page: Page, selector: str = ".text b") -> list[str]:
-    """The computed backgrounds of the marks, in order."""
+    """Return the computed backgrounds of the marks, in order."""
     found: list[str] = page.evaluate(
         "s => [...document.querySelectorAll(s)].map(e => getComputedStyle(e).background)", selector
     )
@@ -135,8 +135,8 @@ def backgrounds(page: Page, selector: str = ".text b") -> list[str]:
 
 
 def value_of(mark: Locator) -> str:
-    """What the bubble over a mark says, its counters filled in; empty where there is none now."""
-    said: str = mark.evaluate(
+    """Return the text of the tooltip of a mark, with its counters filled in; empty if no tooltip is shown."""
+    content: str = mark.evaluate(
         """e => {
             const {content, display, visibility} = getComputedStyle(e, '::after');
             if (content === 'none' || display === 'none' || visibility === 'hidden') return '';
@@ -145,18 +145,18 @@ def value_of(mark: Locator) -> str:
                 .replace(/"([^"]*)" ?/g, '$1').replace(/\\\\a /g, '\\n');
         }"""
     )
-    return said
+    return content
 
 
 def sideways(page: Page) -> int:
-    """How many pixels the page can be scrolled sideways."""
+    """Return by how many pixels the page can be scrolled sideways."""
     pixels: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return pixels
 
 
 @cache
 def _axe() -> str:
-    # the package's own front asks for nothing but the script either, and cannot be told which rules to run
+    # the Python API of the package only runs this script too, but cannot select the rules to run
     spec = importlib.util.find_spec("axe_playwright_python")
     assert spec is not None
     assert spec.origin is not None
@@ -164,9 +164,9 @@ def _axe() -> str:
 
 
 def barriers(page: Page, within: str | None = None, *, colors_alone: bool = False) -> list[str]:
-    """What axe-core finds: rule, element and reason of every violation; the page must be open without its policy.
+    """Return rule, element and reason of every violation that axe-core finds. The page must be open without policy.
 
-    ``colors_alone`` is for another color scheme of a page that was looked at: nothing else can have changed.
+    With ``colors_alone`` only color contrast is checked, for another color scheme of a page that was fully checked.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe())
@@ -182,7 +182,7 @@ def barriers(page: Page, within: str | None = None, *, colors_alone: bool = Fals
 
 
 def first_paint(page: Page) -> float:
-    """Milliseconds from the start of loading to the first text on the screen."""
+    """Return the milliseconds from the start of loading to the first text on the screen."""
     time: float = page.evaluate(
         """async () => {
             const painted = () => performance.getEntriesByName('first-contentful-paint')[0];
@@ -194,7 +194,7 @@ def first_paint(page: Page) -> float:
 
 
 def switch_time(page: Page, radio: str) -> float:
-    """Milliseconds from a click on the element that ``radio`` selects to the end of the frame that shows it."""
+    """Return the milliseconds from a click on the element ``radio`` to the end of the frame that shows the change."""
     time: float = page.evaluate(
         """async selector => {
             const frame = () => new Promise(requestAnimationFrame);

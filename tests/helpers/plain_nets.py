@@ -1,4 +1,4 @@
-"""Our own nets as plain torch modules: what a user's module looks like to the recorder."""
+"""The nets of textlrp as plain torch modules, such as a user would write."""
 
 from __future__ import annotations
 

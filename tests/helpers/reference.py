@@ -1,8 +1,8 @@
-"""The equations once more, as plain loops: the third opinion.
+"""The equations of LRP as plain loops: an independent reference for the closed form and the recorded trace.
 
-Nothing here comes from ``textlrp.lrp`` or from the nets of ``textlrp.models``. A net is a handful of numpy arrays, a
-convolution runs over every dimension of every word, and each output shares out its relevance by itself. The last
-section has the same nets as plain torch modules, for gradients.
+Nothing here imports ``textlrp.lrp`` or the nets of ``textlrp.models``. A net is a few numpy arrays, a convolution is
+a loop over all dimensions of all words, and the relevance of each output is distributed separately. The last section
+has the same nets as plain torch modules, for gradients.
 
 Letters: T positions of one text, D dimensions, F filters, H width, C classes.
 """
@@ -24,11 +24,11 @@ Ledger = dict[tuple[str, str], float]
 
 
 class Recipe(NamedTuple):
-    """One rule and its numbers.
+    """One rule and its parameters.
 
     ``rule``: "epsilon" (which with epsilon 0 is LRP-0), "gamma", "alpha-beta", "z-plus", "w-square", "flat" or
-    "z-box". ``epsilon`` is the stabilizer of whichever rule it is. ``spread`` hands bias and epsilon to the inputs,
-    evenly; ``ignore_bias`` is alpha-beta without one.
+    "z-box". ``epsilon`` is the stabilizer of any rule. ``spread`` distributes bias and epsilon evenly over the
+    inputs; ``ignore_bias`` is alpha-beta without bias.
     """
 
     epsilon: float = 0.0
@@ -41,7 +41,7 @@ class Recipe(NamedTuple):
 
 
 class Recipes(NamedTuple):
-    """Which layer follows which recipe; ``first``, where there is one, is for the layer that reads the words."""
+    """The recipe of each kind of layer; ``first``, if given, is for the layer that reads the words."""
 
     dense: Recipe
     convolution: Recipe
@@ -50,7 +50,7 @@ class Recipes(NamedTuple):
 
 
 def everywhere(recipe: Recipe) -> Recipes:
-    """The same recipe for every layer but those that only add up."""
+    """The same recipe for all layers except those that only add up."""
     return Recipes(recipe, recipe)
 
 
@@ -96,11 +96,11 @@ RECIPES: dict[str, Recipes] = {
     "deep_taylor": Recipes(Z_PLUS, Z_PLUS, first=W_SQUARE),
     "deep_taylor.bounded": Recipes(Z_PLUS, Z_PLUS, first=Z_BOX),
 }
-"""What the known names stand for, from iNNvestigate's and Zennit's own lists."""
+"""The recipes of the preset names, from the lists of iNNvestigate and Zennit."""
 
 
 class Explained(NamedTuple):
-    """The scores (C,), the relevance (T,) of one class, and what was absorbed by step and cause."""
+    """The scores (C,), the relevance (T,) of one class, and the absorbed relevance by step and cause."""
 
     scores: Array
     relevance: Array
@@ -111,16 +111,16 @@ class Explained(NamedTuple):
 
 
 Fractions = tuple[list[float], dict[str, float]]
-"""Which fraction of an output's relevance goes to each input, and which is absorbed why; they sum to one."""
+"""The fraction of the relevance of an output for each input, and those absorbed by cause; they sum to one."""
 
 Bounds = Sequence[tuple[float, float]]
-"""The smallest and the largest value that each input could take, 0 included."""
+"""The smallest and the largest possible value of each input, 0 included."""
 
 
 def share(
     inputs: Sequence[float], weights: Sequence[float], bias: float, recipe: Recipe, bounds: Bounds = ()
 ) -> Fractions:
-    """The fractions of one output that has these ``inputs`` with their ``weights``, and this ``bias``."""
+    """The fractions of one output with these ``inputs``, ``weights`` and ``bias``."""
     terms = [(float(a), float(w)) for a, w in zip(inputs, weights, strict=True)]
     products = [a * w for a, w in terms]
     match recipe.rule:
@@ -147,7 +147,7 @@ def share(
 
 
 def divide(parts: Sequence[float], bias: float, epsilon: float) -> Fractions:
-    """Each part over the sum of all with the bias, pushed away from 0 by epsilon; 0 counts as positive."""
+    """Each part over the sum of all parts and the bias, moved away from 0 by epsilon; 0 counts as positive."""
     total = math.fsum([*parts, bias])
     pushed = epsilon if total >= 0 else -epsilon
     denominator = total + pushed
@@ -157,7 +157,7 @@ def divide(parts: Sequence[float], bias: float, epsilon: float) -> Fractions:
 
 
 def divide_and_spread(products: Sequence[float], bias: float, epsilon: float) -> Fractions:
-    """As :func:`divide`, but every input also gets an equal piece of what bias and epsilon would absorb."""
+    """As :func:`divide`, but what bias and epsilon would absorb is distributed evenly over the inputs."""
     fractions, causes = divide(products, bias, epsilon)
     if not products or "empty" in causes:
         return fractions, causes
@@ -166,7 +166,7 @@ def divide_and_spread(products: Sequence[float], bias: float, epsilon: float) ->
 
 
 def gamma(terms: Sequence[tuple[float, float]], bias: float, recipe: Recipe) -> Fractions:
-    """Generalized LRP-gamma, its two cases spelled out in inputs and weights."""
+    """Generalized LRP-gamma, with its cases z > 0 and z < 0 written out in inputs and weights."""
     g = recipe.gamma
     z = math.fsum([*(a * w for a, w in terms), bias])
     if z == 0:
@@ -181,18 +181,18 @@ def gamma(terms: Sequence[tuple[float, float]], bias: float, recipe: Recipe) -> 
 
 
 def alpha_beta(products: Sequence[float], bias: float, recipe: Recipe) -> Fractions:
-    """Alpha times the positive side less beta times the negative one."""
-    for_it, causes_for = divide([max(product, 0.0) for product in products], max(bias, 0.0), recipe.epsilon)
-    against, causes_against = divide([min(product, 0.0) for product in products], min(bias, 0.0), recipe.epsilon)
+    """Alpha times the positive fractions minus beta times the negative ones."""
+    positive, positive_causes = divide([max(product, 0.0) for product in products], max(bias, 0.0), recipe.epsilon)
+    negative, negative_causes = divide([min(product, 0.0) for product in products], min(bias, 0.0), recipe.epsilon)
     causes = {
-        cause: recipe.alpha * causes_for.get(cause, 0.0) - recipe.beta * causes_against.get(cause, 0.0)
+        cause: recipe.alpha * positive_causes.get(cause, 0.0) - recipe.beta * negative_causes.get(cause, 0.0)
         for cause in ("bias", "stabilizer", "empty")
     }
-    return [recipe.alpha * up - recipe.beta * down for up, down in zip(for_it, against, strict=True)], causes
+    return [recipe.alpha * up - recipe.beta * down for up, down in zip(positive, negative, strict=True)], causes
 
 
 def enter(ledger: Ledger, step: str, causes: Mapping[str, float], relevance: float) -> None:
-    """Write down what ``step`` absorbed of one output's relevance."""
+    """Add the relevance that ``step`` absorbs of one output to the ledger."""
     for cause, fraction in causes.items():
         ledger[step, cause] = ledger.get((step, cause), 0.0) + fraction * relevance
 
@@ -210,7 +210,7 @@ def dense(
 
 
 def to_words(received: Array, known: Sequence[bool], ledger: Ledger, step: str = "embedding") -> Array:
-    """Relevance (T, D) or longer by padding -> (T,) of the words; the rest is ``ignored``."""
+    """Sum relevance (T, D), or longer by padding, to that of the words (T,); the rest is ``ignored``."""
     words = np.zeros(len(known))
     for t in range(len(received)):
         relevance = math.fsum(received[t])
@@ -230,7 +230,7 @@ def table_bounds(table: Array) -> list[tuple[float, float]]:
 
 
 class Convolution(NamedTuple):
-    """``weight`` (F, D, H) as torch.nn.Conv1d lays it out, ``bias`` (F,)."""
+    """``weight`` (F, D, H) in the layout of torch.nn.Conv1d, ``bias`` (F,)."""
 
     weight: Array
     bias: Array
@@ -247,7 +247,7 @@ def cnn(
     recipes: Recipes,
     bounds: Bounds = (),
 ) -> Explained:
-    """A text of T word ``vectors`` (T, D), the unknown ones zero, through convolutions of several widths.
+    """Explain a text of T word ``vectors`` (T, D), zero for unknown words, with convolutions of several widths.
 
     A text shorter than a window is padded with zero vectors to one window of that width. ``bounds`` (D) are those
     of the word vectors.
@@ -295,7 +295,7 @@ def window_terms(vectors: Array, conv: Convolution, width: int, f: int, t: int) 
 
 
 def pool(z: Array, pooling: str) -> Array:
-    """(windows, F) -> (F,): the ReLU of the largest, or the mean of the ReLUs."""
+    """Pool (windows, F) to (F,): the ReLU of the largest window, or the mean of the ReLUs."""
     pooled = np.zeros(z.shape[1])
     for f in range(z.shape[1]):
         active = [max(value, 0.0) for value in z[:, f]]
@@ -306,7 +306,7 @@ def pool(z: Array, pooling: str) -> Array:
 def unpool(
     z: Array, relevance: float, pooling: str, recipe: Recipe, ledger: Ledger, step: str
 ) -> list[tuple[int, float]]:
-    """Which window of one filter gets which relevance."""
+    """The windows of one filter that receive relevance, and how much."""
     if pooling == "max":
         winner = 0
         for t in range(len(z)):
@@ -324,7 +324,7 @@ def unpool(
 def bag_of_embeddings(
     ids: Sequence[int], table: Array, idf: Sequence[float], weight: Array, bias: Array, target: int, recipes: Recipes
 ) -> Explained:
-    """A text of T word ``ids`` (0 unknown) over a ``table`` (V + 1, D); ``idf`` (V + 1,) has 0 for the unknown."""
+    """Explain a text of T word ``ids`` (0 unknown); ``table`` (V + 1, D), ``idf`` (V + 1,) with 0 for unknown."""
     parts = occurrence_weights(ids, idf)
     dimensions = table.shape[1]
     bag = np.array([math.fsum(g * table[w, d] for g, w in zip(parts, ids, strict=True)) for d in range(dimensions)])
@@ -349,7 +349,7 @@ def bag_of_embeddings(
 
 
 def occurrence_weights(ids: Sequence[int], idf: Sequence[float]) -> list[float]:
-    """(1 + ln count) × idf per word, to unit length over the text's distinct words, shared over its occurrences."""
+    """(1 + ln count) × idf per word, scaled to unit length over distinct words, divided among the occurrences."""
     counts = Counter(ids)
     weights = {word: (1 + math.log(count)) * float(idf[word]) for word, count in counts.items()}
     norm = math.sqrt(math.fsum(value**2 for value in weights.values())) or 1.0
@@ -370,7 +370,7 @@ class Feature(NamedTuple):
 def bag_of_words(
     ids: Sequence[int], features: Sequence[Feature], bias: Array, sublinear: bool, target: int, recipes: Recipes
 ) -> Explained:
-    """A text of T word ``ids`` through TF-IDF and a linear layer over the n-grams that occur in it."""
+    """Explain a text of T word ``ids`` with TF-IDF and a linear layer over the n-grams that occur in it."""
     places = [
         [t for t in range(len(ids) - len(f.words) + 1) if tuple(ids[t : t + len(f.words)]) == f.words]
         for f in features
@@ -394,14 +394,11 @@ def bag_of_words(
     return Explained(scores, words, ledger)
 
 
-# ---- the measure of every comparison
-
-
 # ---- the same nets as plain torch modules, one text at a time
 
 
 class PlainCNN(nn.Module):
-    """torch's own Conv1d and Linear; a text (T, D) -> scores (C,)."""
+    """A net of torch's Conv1d and Linear: a text (T, D) -> scores (C,)."""
 
     def __init__(self, convolutions: Mapping[int, Convolution], weight: Array, bias: Array, pooling: str) -> None:
         super().__init__()
@@ -419,7 +416,7 @@ class PlainCNN(nn.Module):
         for layer in self.convolutions:
             missing = max(0, layer.kernel_size[0] - len(vectors))
             active = torch.relu(layer(nn.functional.pad(vectors, (0, 0, 0, missing)).T))
-            # the first of equals takes all (amax would share), also where only rounding makes them differ
+            # the first of equal windows gets all (amax would divide), also if only rounding makes them differ
             first = active.gather(1, active.detach().round(decimals=9).argmax(dim=1, keepdim=True))[:, 0]
             pooled.append(first if self.pooling == "max" else active.mean(dim=1))
         scores: Tensor = self.output(torch.cat(pooled))
@@ -427,7 +424,7 @@ class PlainCNN(nn.Module):
 
 
 class PlainBag(nn.Module):
-    """torch's own EmbeddingBag (sum, weighted) and Linear; word ids (T,) -> scores (C,)."""
+    """A net of torch's EmbeddingBag (weighted sum) and Linear: word ids (T,) -> scores (C,)."""
 
     def __init__(self, table: Array, idf: Sequence[float], weight: Array, bias: Array) -> None:
         super().__init__()
@@ -437,7 +434,7 @@ class PlainBag(nn.Module):
         _put(self.output, weight, bias)
 
     def forward(self, ids: Sequence[int]) -> Tensor:
-        read = [*ids, 0]  # EmbeddingBag takes no empty bag; the unknown word is the zero vector
+        read = [*ids, 0]  # EmbeddingBag does not accept an empty bag; the unknown word has the zero vector
         weights = torch.tensor([[*occurrence_weights(ids, self.idf), 0.0]], dtype=torch.float64)
         bag = self.bag(torch.tensor([read]), per_sample_weights=weights)
         scores: Tensor = self.output(bag)[0]
@@ -451,7 +448,7 @@ def _put(layer: Any, weight: Array, bias: Array) -> None:
 
 
 def gradient_times_input(net: nn.Module, vectors: Array, target: int) -> Array:
-    """(T,): the sum over D of vector × gradient of one score, by torch's autograd."""
+    """The sum over D of vector × gradient of one score (T,), by torch's autograd."""
     inputs = torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
     net(inputs)[target].backward()
     assert inputs.grad is not None

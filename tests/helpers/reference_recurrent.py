@@ -1,8 +1,8 @@
-"""LRP through LSTM, GRU and plain RNN layers as plain loops over every unit: one document, one target.
+"""LRP through LSTM, GRU and plain RNN layers as plain loops over all units, for one document and one target.
 
 After Arras, Montavon, Müller and Samek 2017 (WASSA, arXiv 1706.07206), section 3.2: in gate × source the source
-receives all relevance and the gate none, every other step is a sum of terms. The paper has the LSTM; the GRU and the
-plain RNN follow in the same spirit. Numbers are Python floats; weights are laid out as torch has them.
+receives all relevance and the gate none; every other step is a sum of terms. The paper defines the LSTM; the GRU and
+the plain RNN apply the same two principles. Values are Python floats; weights have the layout of torch.
 
 Letters: T positions, E inputs, H units, S states per unit (h and c of an LSTM, h of the others).
 """
@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The states, one (S, H) per position, the relevance (T, E) of the inputs, and what was absorbed, by cause."""
+    """The states, one (S, H) per position, the relevance (T, E) of the inputs, and what was absorbed by cause."""
 
     states: list[Rows]
     relevance: Rows
@@ -72,17 +72,19 @@ def lstm(
         c.append([gates[-1][1][j] * c[-1][j] + gates[-1][0][j] * gates[-1][2][j] for j in range(units)])
         h.append([sigmoid(o[j]) * math.tanh(c[-1][j]) for j in range(units)])
     relevance = [[0.0] * len(words[0]) for _ in words]
-    of_c, of_h = [0.0] * units, [0.0] * units  # what the position behind hands back
+    of_c, of_h = [0.0] * units, [0.0] * units  # relevance that the following position passes to this one
     for t in reversed(range(len(words))):
         i, f, g = gates[t]
         before_c, before_h = [0.0] * units, [0.0] * units
         for j in range(units):
-            # h_t = gate o × source tanh(c_t): all that h_t has goes on to c_t
+            # h_t = gate o × source tanh(c_t): all relevance of h_t passes to c_t
             all_c = of_c[j] + of_h[j] + arriving[t][0][j] + arriving[t][1][j]
             # c_t is a sum of two terms, in each of which c_{t-1} or g is the source
-            (kept, entered) = shared([f[j] * c[t][j], i[j] * g[j]], [1.0, 1.0], 0.0, all_c, recipe, absorbed)
+            (kept, entered) = distribute([f[j] * c[t][j], i[j] * g[j]], [1.0, 1.0], 0.0, all_c, recipe, absorbed)
             before_c[j] = kept
-            lead_back(words[t], h[t], weights, 2 * units + j, entered, recipe, absorbed, relevance[t], before_h)
+            propagate_affine(
+                words[t], h[t], weights, 2 * units + j, entered, recipe, absorbed, relevance[t], before_h
+            )
         of_c, of_h = before_c, before_h
     absorbed["ignored"] = math.fsum(of_c + of_h)
     return Found([[h[t + 1], c[t + 1]] for t in range(len(words))], relevance, absorbed)
@@ -111,11 +113,11 @@ def gru(
         before = [0.0] * units
         for j in range(units):
             all_h, row = of_h[j] + arriving[t][0][j], 2 * units + j
-            to_n, kept = shared([(1 - z[j]) * n[j], z[j] * h[t][j]], [1.0, 1.0], 0.0, all_h, recipe, absorbed)
+            to_n, kept = distribute([(1 - z[j]) * n[j], z[j] * h[t][j]], [1.0, 1.0], 0.0, all_h, recipe, absorbed)
             before[j] += kept
-            to_u, to_m = shared([u[j], r[j] * m[j]], [1.0, 1.0], 0.0, to_n, recipe, absorbed)
-            from_x = shared(words[t], weights.w_ih[row], weights.b_ih[row], to_u, recipe, absorbed)
-            from_h = shared(h[t], weights.w_hh[row], weights.b_hh[row], to_m, recipe, absorbed)
+            to_u, to_m = distribute([u[j], r[j] * m[j]], [1.0, 1.0], 0.0, to_n, recipe, absorbed)
+            from_x = distribute(words[t], weights.w_ih[row], weights.b_ih[row], to_u, recipe, absorbed)
+            from_h = distribute(h[t], weights.w_hh[row], weights.b_hh[row], to_m, recipe, absorbed)
             for e, received in enumerate(from_x):
                 relevance[t][e] += received
             for k, received in enumerate(from_h):
@@ -141,7 +143,7 @@ def rnn(activation: Callable[[float], float]) -> Layer:
             before = [0.0] * units
             for j in range(units):
                 all_h = of_h[j] + arriving[t][0][j]
-                lead_back(words[t], h[t], weights, j, all_h, recipe, absorbed, relevance[t], before)
+                propagate_affine(words[t], h[t], weights, j, all_h, recipe, absorbed, relevance[t], before)
             of_h = before
         absorbed["ignored"] = math.fsum(of_h)
         return Found([[h[t + 1]] for t in range(len(words))], relevance, absorbed)
@@ -174,22 +176,22 @@ def products(values: Vector, weights: Vector) -> Row:
 
 
 def affine(x: Vector, h: Vector, weights: Weights, row: int) -> float:
-    """One pre-activation of the inputs and the states before."""
+    """One pre-activation of the inputs and the previous states."""
     terms = products(x, weights.w_ih[row]) + products(h, weights.w_hh[row])
     return math.fsum([*terms, weights.b_ih[row], weights.b_hh[row]])
 
 
-def shared(
+def distribute(
     inputs: Vector, weights: Vector, bias: float, relevance: float, recipe: Recipe, absorbed: dict[str, float]
 ) -> Row:
-    """What each input of one output gets of its relevance; the rest is entered in ``absorbed``."""
+    """The relevance that each input of one output receives; the rest is added to ``absorbed``."""
     fractions, causes = share(list(inputs), list(weights), bias, recipe, [BOX] * len(inputs))
     for cause, fraction in causes.items():
         absorbed[cause] += fraction * relevance
     return [fraction * relevance for fraction in fractions]
 
 
-def lead_back(
+def propagate_affine(
     x: Vector,
     h: Vector,
     weights: Weights,
@@ -200,8 +202,8 @@ def lead_back(
     to_x: Row,
     to_h: Row,
 ) -> None:
-    """Share one pre-activation's relevance over the inputs and the states before, side by side."""
-    received = shared(
+    """Distribute the relevance of one pre-activation over the inputs and the previous states together."""
+    received = distribute(
         [*x, *h],
         [*weights.w_ih[row], *weights.w_hh[row]],
         weights.b_ih[row] + weights.b_hh[row],
@@ -215,11 +217,11 @@ def lead_back(
         to_h[k] += received[len(x) + k]
 
 
-# ---- the paper's own message, for the LSTM alone
+# ---- the message of the paper, for the LSTM only
 
 
 def message(a: float, w: float, z: float, b: float, connected: int, epsilon: float, factor: float) -> float:
-    """What the fraction of z's relevance is that input ``a`` receives (section 3.2 there).
+    """The fraction of the relevance of z that input ``a`` receives (section 3.2 of the paper).
 
     ``factor`` 1 spreads the bias and epsilon over the ``connected`` inputs of z, 0 leaves them out.
     """
@@ -234,9 +236,9 @@ def paper_lstm(
     epsilon: float,
     factor: float,
 ) -> tuple[Rows, float]:
-    """Relevance (T, E) of the inputs and the sum left on the states before the first word, which are zero.
+    """The relevance (T, E) of the inputs, and the sum of that of the states before the first word, which are zero.
 
-    ``arriving`` (H,) is the relevance of the last h alone.
+    ``arriving`` (H,) is the relevance of the last h.
     """
     units, inputs, steps = len(arriving), len(words[0]), len(words)
     h, c = [[0.0] * units], [[0.0] * units]

@@ -1,4 +1,4 @@
-"""One page of each kind, with everything on it that a page of that kind can show."""
+"""One page of each kind, with all elements that a page of that kind can show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textlrp.records import Status
 from textlrp.reports.comparison.comparison_page import comparison_page
 from textlrp.reports.comparison.gallery_page import gallery_page
 from textlrp.reports.corpus.report_files import list_page
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.document import document_page, notebook_fragment
 from textlrp.reports.evaluation.evaluation_page import evaluation_page
 
@@ -32,13 +32,13 @@ Here ends what the model can read: all of this came too late for it.
 
 
 def specimen(many: bool, seed: int = 3, document_id: str = "test/sci.med/59225") -> Explanation:
-    """The text above explained for one class, or for every class and two contrasts; tokens of every status."""
+    """The text above explained for one class, or for all classes and two contrasts; it has tokens of every status."""
     tokens = split(TEXT)
     starts, read = tokens.spans[:, 0], np.array([form.isalpha() for form in tokens.forms])
     status = np.where(read, Status.READ, Status.NOT_A_WORD)
     status[[form.startswith("unreasonably") or form == "shuttle" for form in tokens.forms]] = Status.UNKNOWN
     status[starts < TEXT.index("My doctor")] = Status.SKIPPED
-    status[starts >= TEXT.index("all of this")] = Status.CUT_OFF
+    status[starts >= TEXT.index("all of this")] = Status.TRUNCATED
     targets = (*range(len(LABELS)), (13, 14), (14, 7)) if many else (13,)
     explanation = make_explanation(
         TEXT,
@@ -59,7 +59,7 @@ def document(many: bool) -> str:
 
 @cache
 def documents(many: bool = True) -> str:
-    """A list: right, wrong, without a label, without a word read."""
+    """A list: a correct and an incorrect prediction, a document without a label, and one without words."""
     ignored = make_explanation("1 2 3", labels=LABELS, targets=(0, 1), document_id="no word")
     unlabeled = make_explanation("An orbit, a doctor.", labels=LABELS, targets=(14, 13), document_id="no label")
     return list_page([specimen(many), specimen(many, seed=4, document_id="two"), unlabeled, ignored], title="Four")
@@ -67,7 +67,7 @@ def documents(many: bool = True) -> str:
 
 @cache
 def corpus() -> str:
-    """A list that is long enough for an overview, with a map and how good the explanations are."""
+    """A list that is long enough for an overview, with a map and the quality of the explanations."""
     places = np.random.default_rng(0).normal(size=(42, 2))
     words = TEXT.split()
     texts = [f"{words[n % len(words)]} and the {LABELS[n % 20]} of number {n}." for n in range(42)]
@@ -77,20 +77,20 @@ def corpus() -> str:
         )
         for n, text in enumerate(texts)
     ]
-    beside = Beside(places=lambda: places, about="hand-made", evaluation=make_results(documents=40))
-    return list_page(explanations, title="A corpus", beside=beside)
+    sections = ReportSections(lambda: places, "synthetic positions", make_results(documents=40))
+    return list_page(explanations, title="A corpus", sections=sections)
 
 
 @cache
 def gallery() -> str:
-    """The text under four rules."""
+    """The text explained with four rules."""
     rules = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)", "AlphaBeta(alpha=2.0, beta=1.0)")
     return gallery_page([replace(specimen(False, seed=n), rule=rule) for n, rule in enumerate(rules)])
 
 
 @cache
 def comparison() -> str:
-    """Two models of a dozen documents, the first of them the text above."""
+    """Two models on 13 documents; the first document is the text above."""
     texts = [f"The doctor saw orbit {n}." for n in range(12)]
     first, second = (
         [
@@ -110,7 +110,7 @@ def evaluation() -> str:
 
 @cache
 def notebook() -> str:
-    """Two cells that show the same explanation, and one of a single class, in a host with styles of its own."""
+    """Two cells with the same explanation, and one with a single class, in a host page with its own styles."""
     style = "body{font:20px serif;margin:0 1rem} b{color:#060} table td{border:1px solid red} input{margin:2em}"
     fragments = [notebook_fragment(specimen(many)) for many in (True, True, False)]
     return hosted(*fragments, style=style)
@@ -130,7 +130,7 @@ PAGES = {
 
 
 def slow(*values: object) -> object:
-    """Parameters of a test that `make test` leaves out."""
+    """Parameters of a test that `make test` omits."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 

@@ -1,7 +1,8 @@
-"""The same numbers as Captum's LRP where its definition is the same, from the word vectors on.
+"""Relevance equals that of Captum's LRP, from the word vectors on, where its definition is the same.
 
-Its stabilizer is 1e-9. Its gamma and alpha1-beta0 rules do not split negative inputs, leave the bias as it is (or
-out) and have no form for z < 0: they agree on inputs >= 0 without bias (or with it left out), gamma where z > 0.
+Captum's stabilizer is 1e-9. Its gamma and alpha1-beta0 rules do not separate negative inputs, do not treat the bias
+(or leave it out) and are not defined for z < 0. They agree for inputs >= 0 without bias (or with the bias left out),
+gamma where z > 0.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ each_net = pytest.mark.parametrize("net", LAYERS)
 
 
 def largest_gap(chosen: Subject, rule: Rule, *, recorded: bool = False) -> tuple[float, int]:
-    """The largest difference, and for how many classes and texts (for gamma those with a score > 0) it was asked."""
+    """The largest difference, and the number of classes and texts compared (for gamma those with a score > 0)."""
     composite = outside.composite_of(rule, CAPTUM_EPSILON)
     trace = outside.closed_trace(chosen)
-    found = outside.recorded(chosen, composite) if recorded else [outside.lead_back(trace, composite)] * N
+    found = outside.recorded(chosen, composite) if recorded else [outside.propagated(trace, composite)] * N
     theirs = outside.captum_relevance(chosen, outside.captum_rule(rule))
     gaps = []
     for n, ours in enumerate(found):
@@ -40,24 +41,24 @@ def largest_gap(chosen: Subject, rule: Rule, *, recorded: bool = False) -> tuple
 
 @each_net
 @every("rule", CAPTUM)
-def test_a_rule_is_that_of_captum_where_it_means_the_same(net: str, rule: Rule) -> None:
-    asked = 0
+def test_a_rule_equals_that_of_captum_where_the_definition_is_the_same(net: str, rule: Rule) -> None:
+    compared = 0
     for seed in SEEDS:
         worst, count = largest_gap(outside.captum_subject(net, seed, rule), rule)
         assert worst < TOLERANCE
-        asked += count
-    assert asked >= N * C
+        compared += count
+    assert compared >= N * C
 
 
 @each_net
 @every("rule", CAPTUM)
-def test_the_recorded_trace_is_that_of_captum(net: str, rule: Rule) -> None:
+def test_the_recorded_trace_equals_captum(net: str, rule: Rule) -> None:
     worst, count = largest_gap(outside.captum_subject(net, 0, rule), rule, recorded=True)
     assert worst < TOLERANCE
     assert count
 
 
 @every("rule", [rule for rule in CAPTUM if not isinstance(rule, (Zero, Epsilon))])
-def test_elsewhere_they_differ(rule: Rule) -> None:
-    """If this ever fails, what the docstrings say of Captum is out of date."""
+def test_the_rules_differ_for_other_inputs(rule: Rule) -> None:
+    """If this fails, the remarks about Captum in the docstrings of the rules are out of date."""
     assert largest_gap(outside.subject("max", 0), rule)[0] > 1e-3

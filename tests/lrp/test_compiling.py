@@ -1,4 +1,4 @@
-"""Compiled loops: their machine code lies in the user's cache folder, never beside the source."""
+"""Compiled loops: their machine code is stored in the user's cache folder, never next to the source."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run(folder: Path, **environment: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_machine_code_is_kept_in_the_users_cache_and_found_again(tmp_path: Path) -> None:
+def test_machine_code_is_stored_in_the_users_cache_and_loaded_from_it(tmp_path: Path) -> None:
     assert run(tmp_path) == ["3.0", "True", "Counter()"]
     assert list((tmp_path / "cache" / "textlrp" / "compiled").rglob("*.nbi"))
     assert not list(Path(textlrp.__file__).parent.rglob("*.nbi"))
@@ -47,6 +47,6 @@ def test_machine_code_is_kept_in_the_users_cache_and_found_again(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
+def test_loops_compile_without_a_cache_if_it_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder would be")
     assert run(tmp_path) == ["3.0", "True", "Counter()"]

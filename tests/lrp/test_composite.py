@@ -1,4 +1,4 @@
-"""Composites: which layer gets which rule."""
+"""Composites: the rule of each layer, by name, position and kind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_key_counts_for_its_layer_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", UNWEIGHTED)
-def test_what_only_adds_up_takes_zero_unless_named(kind: str) -> None:
+def test_layers_that_only_add_up_get_zero_unless_named(kind: str) -> None:
     layer = Layer("step", kind, None, None)
     assert Composite(default=Epsilon(0.1)).rule_for(layer) == Zero()
     assert Composite({0: Flat(), -1: Flat()}).rule_for(layer) == Zero()
@@ -54,7 +54,7 @@ def test_what_only_adds_up_takes_zero_unless_named(kind: str) -> None:
 
 @dataclass(frozen=True)
 class Stand:
-    """A step that only says where it stands."""
+    """A step with a name, a kind and its inputs and outputs, which propagates nothing."""
 
     name: str
     kind: str
@@ -100,9 +100,9 @@ def test_positions_in_branches_of_different_depth() -> None:
         "long1": (0, 3),
         "long2": (1, 2),
         "bag": (None, 3),
-        "late": (0, 2),  # nothing but a bag lies between it and the words
+        "late": (0, 2),  # only a bag is between it and the words
         "sum": (None, 2),
-        "hidden": (2, 1),  # the longest way counts
+        "hidden": (2, 1),  # the longest path counts
         "output": (3, 0),
     }
     composite = Composite({0: Flat(), 1: Gamma(), -1: Zero(), -2: ZPlus()}, default=Epsilon(0.5))
@@ -137,11 +137,11 @@ def test_a_value_read_twice_and_a_layer_used_twice() -> None:
     ) == {"a": (0, 2), "b": (1, 1), "residual": (None, 1), "c": (2, 0)}
 
 
-# ---- what does not fit
+# ---- keys that do not fit
 
 
 @every("key", ["conv7", 2, -3, "lookup", "relu"])
-def test_an_unknown_layer_is_named_with_those_there_are(key: str | int) -> None:
+def test_the_error_of_an_unknown_layer_lists_all_layers(key: str | int) -> None:
     with pytest.raises(RuleError) as refusal:
         Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT, OUTPUT])
     assert str(refusal.value) == (
@@ -169,13 +169,13 @@ def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
         ({None: Zero()}, Epsilon()),
     ],
 )
-def test_a_composite_of_something_else_than_rules_is_refused(layers: Any, default: Any) -> None:
-    with pytest.raises(RuleError, match=r"came.*wanted"):
+def test_a_composite_of_other_values_than_rules_is_refused(layers: Any, default: Any) -> None:
+    with pytest.raises(RuleError, match=r"must be .*; got .*\. (Try|Pass) "):
         Composite(layers, default=default)
 
 
 @every("rule", [kind() for kind in RULES])
-def test_a_rule_is_one_and_its_class_is_not(rule: Rule) -> None:
+def test_a_rule_is_a_rule_and_its_class_is_not(rule: Rule) -> None:
     assert is_rule(rule)
     assert not is_rule(type(rule))
     assert not is_rule("epsilon")

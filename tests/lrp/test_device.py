@@ -1,4 +1,4 @@
-"""What a device does with torch alone is what the loops do; on a GPU where there is one."""
+"""The torch operations for accelerators equal the compiled loops; also on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LENGTHS = (9, 1, 4, 2, 6)
 
 
 def made(width: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[list[int]]]:
-    """Vectors (U, D), weight (D, H × F), padded ids (N, T), and the ids of each text; phrases come twice."""
+    """Vectors (U, D), weight (D, H × F), padded ids (N, T), and the ids of each text, with repeated phrases."""
     noise = torch.Generator().manual_seed(seed)
     vectors = torch.randn((WORDS, D), generator=noise, dtype=torch.float64)
     vectors[0] = 0
@@ -30,11 +30,11 @@ def made(width: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
-@pytest.mark.parametrize("most", [1, 50, device.NUMBERS])
-def test_windows_and_what_they_hold_are_those_of_the_loops(
-    width: int, most: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("numbers", [1, 50, device.NUMBERS])
+def test_windows_and_their_products_equal_the_compiled_loops(
+    width: int, numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "NUMBERS", most)
+    monkeypatch.setattr(device, "NUMBERS", numbers)
     vectors, weight, ids, texts = made(width, seed=width)
     projections = vectors @ weight
     flat = np.array([word for text in texts for word in text])
@@ -44,15 +44,15 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
         *where.shape, width
     )
     products, start = device.winning_windows_on_device(projections, ids, torch.tensor(LENGTHS), width)
-    assert start.tolist() == where.tolist()  # of equals the first: phrases come twice here
+    assert start.tolist() == where.tolist()  # the first of equal windows: phrases are repeated here
     np.testing.assert_allclose(products, expected, rtol=1e-12, atol=1e-12)
 
     by_filter = weight.reshape(D, width, F).permute(2, 1, 0).contiguous()
     signed = window_relevance.signed_contributions(vectors.numpy(), by_filter.numpy(), ids.numpy(), start.numpy())
-    for found, side in zip(
+    for found, expected_sign in zip(
         device.signed_contributions_on_device(vectors, by_filter, ids, start), signed, strict=True
     ):
-        np.testing.assert_allclose(found, side, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(found, expected_sign, rtol=1e-12, atol=1e-12)
 
     factor = torch.randn((2, len(texts), F), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     spread = window_relevance.spread_over_windows(factor.numpy(), by_filter.numpy(), start.numpy(), ids.shape[1])
@@ -61,19 +61,19 @@ def test_windows_and_what_they_hold_are_those_of_the_loops(
     )
 
 
-def test_a_device_that_is_not_there_or_not_used_is_refused() -> None:
+def test_a_missing_or_unsupported_device_is_refused() -> None:
     model = textlrp.load("20newsgroups-cnn")
     with pytest.raises(OptionError, match="device must be a device that torch can use here"):
         textlrp.explain(model, "The shuttle.", device="nowhere")
-    with pytest.raises(OptionError, match="for LRP alone"):
+    with pytest.raises(OptionError, match="device must be 'cpu' unless method='lrp' and phrases=0; got 'cuda'"):
         textlrp.explain(model, "The shuttle.", device="cuda", method="occlusion")
-    with pytest.raises(OptionError, match="device must be .cpu. unless the model is a CNNClassifier"):
+    with pytest.raises(OptionError, match=r"device must be .cpu. unless the model is a CNNClassifier"):
         textlrp.explain(textlrp.load("20newsgroups-boe"), "The shuttle.", device="cuda")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 @pytest.mark.parametrize("rule", sorted(PRESETS))
-def test_a_gpu_gives_what_the_cpu_gives(rule: str) -> None:
+def test_a_gpu_gives_the_results_of_the_cpu(rule: str) -> None:
     model = textlrp.load("20newsgroups-cnn")
     texts = textlrp.load_sample_posts("test").texts[:20]
     here = textlrp.explain(model, texts, target="all", rule=rule, dtype="float64")

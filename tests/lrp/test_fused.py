@@ -1,4 +1,4 @@
-"""The way back in one sweep is the walk back over the tape: word by word, cause by cause, for every preset."""
+"""The fused sweep equals propagation through the trace: word by word, cause by cause, for every preset."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ TEXTS: tuple[list[int], ...] = (
     [1, 2],
     [0, 8, 8, 8, 8, 8, 8, 0, 4, 3, 2, 1],
 )
-"""A repeated phrase, no word, one, none that is known, unknown ones between, texts short and long."""
+"""A repeated phrase, no word, one word, only unknown words, unknown words in between, short and long texts."""
 
 DISTINCT = [name for name in PRESETS if name == next(other for other in PRESETS if PRESETS[other] == PRESETS[name])]
-"""The presets that differ from each other; the other names stand for one of these."""
+"""The presets without those that equal an earlier one."""
 
 each_dtype = pytest.mark.parametrize("dtype", LAW)
 each_widths = pytest.mark.parametrize("widths", WIDTHS, ids=str)
 
 
 class Case(NamedTuple):
-    """A net with random weights, biases included, and the tape of some texts."""
+    """A net with random weights and biases, and the trace of some texts."""
 
     net: ConvNet
     packed: Packed
@@ -83,10 +83,10 @@ def every_class(documents: int) -> NDArray[np.int64]:
 
 
 def seed_of(scores: torch.Tensor, classes: NDArray[np.int64]) -> torch.Tensor:
-    """(K, N, C): the score of each text's k-th class."""
+    """The seed (K, N, C) with the score of the k-th class of each text."""
     seed = scores.new_zeros((classes.shape[1], *scores.shape))
-    for n, own in enumerate(classes.tolist()):
-        for k, c in enumerate(own):
+    for n, targets in enumerate(classes.tolist()):
+        for k, c in enumerate(targets):
             seed[k, n, c] = scores[n, c]
     return seed
 
@@ -94,21 +94,22 @@ def seed_of(scores: torch.Tensor, classes: NDArray[np.int64]) -> torch.Tensor:
 def assert_same(
     trace: Trace, packed: Packed, composite: Composite, classes: NDArray[np.int64], dtype: str
 ) -> FusedRelevance:
-    """FusedRelevance is propagated, and keeps the law: both within the law's tolerance of all that moves.
+    """Assert that the fused sweep equals :func:`propagate` and conserves relevance.
 
-    What arrives at the filters belongs to that: it may be large and cancel.
+    The tolerance is relative to all relevance that is propagated, including that of the filters, which may be large
+    and cancel.
     """
     every = classes.shape[1] == C and bool((classes == np.arange(C)).all())
     on_words = propagate_fused(trace, composite, None if every else classes)
-    walked = propagate(trace, composite, seed_of(trace.scores, classes), watch=["features"])
+    stepwise = propagate(trace, composite, seed_of(trace.scores, classes), watch=["features"])
     assert on_words.relevance.dtype == np.dtype(dtype)
     assert {entry.dtype for entry in on_words.ledger.values()} == {np.dtype(dtype)}
-    assert on_words.ledger.keys() >= walked.ledger.keys()
-    assert not any(on_words.ledger[key].any() for key in on_words.ledger.keys() - walked.ledger.keys())
-    expected = walked.relevance.numpy().astype(np.float64)
-    entries = {key: entry.numpy().T.astype(np.float64) for key, entry in walked.ledger.items()}
+    assert on_words.ledger.keys() >= stepwise.ledger.keys()
+    assert not any(on_words.ledger[key].any() for key in on_words.ledger.keys() - stepwise.ledger.keys())
+    expected = stepwise.relevance.numpy().astype(np.float64)
+    entries = {key: entry.numpy().T.astype(np.float64) for key, entry in stepwise.ledger.items()}
     size = sum(np.abs(entry) for entry in entries.values())
-    size = size + np.abs(expected).sum(axis=2).T + walked.watched["features"].abs().sum(dim=2).numpy().T
+    size = size + np.abs(expected).sum(axis=2).T + stepwise.watched["features"].abs().sum(dim=2).numpy().T
     own = np.zeros((len(packed), classes.shape[1], expected.shape[2]))
     for n, length in enumerate(packed.lengths):
         own[n, :, :length] = on_words.relevance[packed.starts[n] : packed.starts[n + 1]].T
@@ -123,7 +124,7 @@ def assert_same(
 
 @each_dtype
 @every("preset", DISTINCT)
-def test_landing_is_propagating_and_keeps_the_law(preset: str, dtype: str) -> None:
+def test_the_fused_sweep_equals_propagation_and_conserves_relevance(preset: str, dtype: str) -> None:
     for widths in WIDTHS:
         for seed in range(2):
             _, packed, trace = case(widths, dtype, seed)
@@ -142,8 +143,8 @@ OTHER_RULES: tuple[Rule | Composite, ...] = (
 
 @each_dtype
 @every("rule", OTHER_RULES)
-def test_rules_with_numbers_and_rules_by_name_land_too(rule: Rule | Composite, dtype: str) -> None:
-    if isinstance(rule, ZBox):  # for the layer that reads the words alone
+def test_rules_with_parameters_and_rules_by_layer_name(rule: Rule | Composite, dtype: str) -> None:
+    if isinstance(rule, ZBox):  # only for the layer that reads the words
         composite = Composite({0: rule}, default=Epsilon())
     else:
         composite = rule if isinstance(rule, Composite) else Composite(default=rule)
@@ -171,7 +172,9 @@ def test_any_texts_and_any_classes_of_each(
 
 
 @each_widths
-def test_a_class_alone_is_what_it_is_among_all_in_whatever_order(widths: tuple[int, ...]) -> None:
+def test_the_relevance_of_a_class_does_not_depend_on_the_other_classes_or_their_order(
+    widths: tuple[int, ...],
+) -> None:
     _, packed, trace = case(widths, "float64")
     for preset in ("epsilon", "alpha2-beta1", "arras2017"):
         together = propagate_fused(trace, PRESETS[preset], None)
@@ -197,7 +200,7 @@ def test_few_of_many_classes(preset: str, targets: int) -> None:
 
 
 @every("preset", DISTINCT)
-def test_landing_is_the_plain_loops(preset: str) -> None:
+def test_the_fused_sweep_equals_plain_loops(preset: str) -> None:
     net, packed, trace = case((1, 3), "float64")
     table, weights = net.table.numpy(), net.weights
     convolutions = {
@@ -220,20 +223,20 @@ def test_landing_is_the_plain_loops(preset: str) -> None:
             assert gap(entry - expected.ledger.get(key, 0.0), *size) < LAW["float64"], key
 
 
-def test_a_layer_that_is_not_there_is_refused_as_on_the_walk_back() -> None:
+def test_an_unknown_layer_is_refused_as_in_propagation() -> None:
     _, packed, trace = case((2,), "float64")
-    with pytest.raises(RuleError, match="conv7") as window_relevance:
+    with pytest.raises(RuleError, match="conv7") as fused:
         propagate_fused(trace, Composite({"conv7": Epsilon()}), every_class(len(packed)))
-    with pytest.raises(RuleError) as walking:
+    with pytest.raises(RuleError) as stepwise:
         propagate(trace, Composite({"conv7": Epsilon()}), one_hot_seed(trace.scores, [0]))
-    assert str(window_relevance.value) == str(walking.value)
+    assert str(fused.value) == str(stepwise.value)
 
 
-# ---- which tapes
+# ---- which traces have windows
 
 
 @each_widths
-def test_the_tape_of_a_net_with_max_pooling_can_be_landed(widths: tuple[int, ...]) -> None:
+def test_the_trace_of_a_net_with_max_pooling_has_windows(widths: tuple[int, ...]) -> None:
     trace = case(widths, "float32").trace
     assert trace.windows is not None
     steps = {step.name: step for step in trace.steps}
@@ -244,12 +247,12 @@ def test_the_tape_of_a_net_with_max_pooling_can_be_landed(widths: tuple[int, ...
 
 
 @pytest.mark.parametrize("variant", ["cnn-mean", "boe", "svm"])
-def test_no_other_tape_can(variant: str) -> None:
+def test_other_traces_have_no_windows(variant: str) -> None:
     model = fitted(variant)
     assert model.trace(model.encode(READ)).windows is None
 
 
-def test_a_tape_that_was_changed_keeps_its_windows_only_where_they_are_the_same() -> None:
+def test_a_changed_trace_keeps_its_windows_only_if_they_are_the_same() -> None:
     trace = case((1, 2), "float64").trace
     assert by_dimension(trace)[0].windows is None
     centered = started(trace, PRESETS["alpha1-beta0"], "centered").trace
@@ -266,7 +269,7 @@ def entries(explanation: Explanation, k: int) -> dict[tuple[str, str], float]:
 
 @each_dtype
 @every("preset", ["epsilon", "epsilon-gamma-box", "alpha2-beta1", "arras2017", "flat"])
-def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(preset: str, dtype: str) -> None:
+def test_a_contrast_is_the_difference_of_its_maps_whatever_the_other_targets_are(preset: str, dtype: str) -> None:
     model = fitted("cnn-max", dtype)
     asked: list[Any] = [("med", "space"), "space", ("space", "autos"), ("autos", "autos"), "med"]
     singles = explain(model, READ, target="all", rule=preset)
@@ -282,13 +285,13 @@ def test_a_contrast_is_the_difference_of_its_maps_whatever_stands_beside_it(pres
             assert gap(found.relevance[k] - expected, *size) < LAW[dtype]
             for key in alone.ledger.keys() | found.ledger.keys():
                 entry = alone.ledger.get(key, np.zeros(C))
-                wanted = float(entry[a]) - (0.0 if b is None else float(entry[b]))
-                assert gap(entries(found, k).get(key, 0.0) - wanted, *size) < LAW[dtype], key
+                expected_entry = float(entry[a]) - (0.0 if b is None else float(entry[b]))
+                assert gap(entries(found, k).get(key, 0.0) - expected_entry, *size) < LAW[dtype], key
         assert score_gap(found) < LAW[dtype]
 
 
 @every("preset", DISTINCT)
-def test_the_recorded_module_is_explained_as_the_net_itself(preset: str) -> None:
+def test_the_recorded_module_has_the_relevance_of_the_net(preset: str) -> None:
     model = fitted("cnn-max", "float64")
     numbers = {word: number for number, word in enumerate(model.vocabulary_.words, start=1)}
     module = wrap(plain_module(model), tokenizer=str.split, vocabulary=numbers, classes=list(model.classes_))
@@ -301,7 +304,7 @@ def test_the_recorded_module_is_explained_as_the_net_itself(preset: str) -> None
             assert gap(recorded.absorbed[k] - own.absorbed[k], *size) < LAW["float64"]
 
 
-def test_phrases_are_led_back_by_the_walk_and_say_the_same() -> None:
+def test_explanations_with_phrases_have_the_same_relevance() -> None:
     model = fitted("cnn-max", "float64")
     with_phrases = explain(model, READ, target="all", phrases=3)
     for one, other in zip(with_phrases, explain(model, READ, target="all"), strict=True):

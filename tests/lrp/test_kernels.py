@@ -1,4 +1,4 @@
-"""The fused loops against plain ones, and their ways back against torch's autograd."""
+"""The compiled loops equal plain loops, and their adjoints equal torch's autograd."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS, D, F = 5, 3, 4
 
 
 class Case(NamedTuple):
-    """Texts of word numbers 0..WORDS - 1 end to end, with vectors (0 unknown), a convolution and its projections."""
+    """Texts of word ids from 0 (unknown) to WORDS - 1, with vectors, a convolution and its projections."""
 
     texts: list[list[int]]
     width: int
@@ -41,13 +41,13 @@ class Case(NamedTuple):
 
     @property
     def projections(self) -> NDArray[Any]:
-        """(WORDS, width × F), offset by offset."""
+        """The projections (WORDS, width × F), with the filters of each offset together."""
         weight = self.layer.weight.detach().permute(1, 2, 0).reshape(D, -1).numpy()
         return np.ascontiguousarray(self.vectors @ weight)
 
 
 def make_case(texts: list[list[int]], width: int, seed: int) -> Case:
-    """Vectors and weights of whole numbers, so that sums are exact and ties are frequent."""
+    """Create integer vectors and weights, so that sums are exact and ties are frequent."""
     draw = np.random.default_rng(seed)
     vectors = draw.integers(-2, 3, size=(WORDS, D)).astype(np.float64)
     vectors[0] = 0
@@ -64,7 +64,7 @@ REPEATED = make_case([[1, 2, 1, 2, 1, 2], [], [0, 0], [3], [1, 2]], 2, 1)
 
 
 def windows_of(case: Case, text: list[int]) -> NDArray[Any]:
-    """(windows, F) values without bias, product by product."""
+    """The values (windows, F) without bias, product by product."""
     weight = case.layer.weight.detach().numpy()
     values = np.zeros((max(len(text) - case.width + 1, 1), F))
     for t in range(len(values)):
@@ -84,18 +84,20 @@ def test_the_winner_is_the_first_of_the_largest_windows(case: Case) -> None:
     for n, text in enumerate(case.texts):
         values = windows_of(case, text)
         assert best[n].tolist() == values.max(axis=0).tolist()
-        assert where[n].tolist() == values.argmax(axis=0).tolist()  # numpy, too, takes the first of equals
+        assert where[n].tolist() == values.argmax(axis=0).tolist()  # numpy also returns the first of equal values
 
 
 def products_of(case: Case) -> NDArray[Any]:
-    """(N, F, width) what each word of the winning windows adds."""
+    """The products (N, F, width) of each word of the winning windows."""
     found = kernels.winners([(case.width, case.projections, None)], case.ids, case.starts)
     return found.products.reshape(len(case.texts), F, case.width)
 
 
 @settings(max_examples=60, deadline=None)
 @given(texts=texts_of_ids, widths=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=st.integers(0, 99))
-def test_winners_of_several_widths_are_those_of_each(texts: list[list[int]], widths: list[int], seed: int) -> None:
+def test_winners_of_several_widths_equal_those_of_each_width(
+    texts: list[list[int]], widths: list[int], seed: int
+) -> None:
     each = [make_case(texts, width, seed) for width in widths]
     split = WORDS - 2
     projected = [(case.width, case.projections[:split].copy(), case.projections[split:].copy()) for case in each]
@@ -114,7 +116,7 @@ def test_winners_of_several_widths_are_those_of_each(texts: list[list[int]], wid
 @settings(max_examples=60, deadline=None)
 @given(case=cases)
 @example(case=REPEATED)
-def test_contributions_are_those_of_the_winning_window(case: Case) -> None:
+def test_contributions_equal_those_of_the_winning_window(case: Case) -> None:
     best, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
     shares = products_of(case)
     assert shares.shape == (len(case.texts), F, case.width)
@@ -128,7 +130,7 @@ def test_contributions_are_those_of_the_winning_window(case: Case) -> None:
 
 
 def padded(case: Case) -> NDArray[np.int64]:
-    """(N, T) the texts one under the other, filled with the unknown word; T is at least the width."""
+    """The texts (N, T), padded with the unknown word; T is at least the width."""
     longest = max(case.width, *map(len, case.texts))
     return np.array([text + [0] * (longest - len(text)) for text in case.texts], dtype=np.int64)
 
@@ -136,7 +138,7 @@ def padded(case: Case) -> NDArray[np.int64]:
 @settings(max_examples=60, deadline=None)
 @given(case=cases)
 @example(case=REPEATED)
-def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
+def test_signed_contributions_equal_plain_loops(case: Case) -> None:
     _, where = kernels.winning_windows(case.projections, case.ids, case.starts, case.width)
     weight = np.ascontiguousarray(case.layer.weight.detach().permute(0, 2, 1).numpy())
     words = padded(case)
@@ -154,7 +156,7 @@ def test_signed_contributions_are_those_of_plain_loops(case: Case) -> None:
 @settings(max_examples=60, deadline=None)
 @given(case=cases)
 @example(case=REPEATED)
-def test_means_are_those_of_plain_loops(case: Case) -> None:
+def test_means_equal_plain_loops(case: Case) -> None:
     means = mean_kernels.mean_windows(case.projections, case.bias, case.ids, case.starts, case.width)
     for n, text in enumerate(case.texts):
         expected = np.maximum(windows_of(case, text) + case.bias, 0).mean(axis=0)
@@ -162,7 +164,7 @@ def test_means_are_those_of_plain_loops(case: Case) -> None:
 
 
 def convolved(case: Case, vectors: Tensor, text: list[int]) -> Tensor:
-    """(windows, F) by torch's own convolution, without the bias."""
+    """The values (windows, F) without bias, by torch's convolution."""
     row = vectors[torch.tensor(text, dtype=torch.int64)]
     padded = nn.functional.pad(row, (0, 0, 0, max(0, case.width - len(text))))
     return nn.functional.conv1d(padded.T, case.layer.weight).T
@@ -249,7 +251,7 @@ def test_adam_rows_steps_like_torch_and_leaves_the_other_rows_alone() -> None:
     parts=st.integers(1, 3), every=st.booleans(), targets=st.integers(1, 4),
     seed=st.integers(0, 99),
 )  # fmt: skip
-def test_winners_land_as_in_plain_loops(
+def test_propagated_winners_equal_plain_loops(
     cases: tuple[list[list[int]], list[int]], parts: int, every: bool, targets: int, seed: int
 ) -> None:
     several = [make_case(cases[0], width, seed) for width in cases[1]]
@@ -257,29 +259,29 @@ def test_winners_land_as_in_plain_loops(
     widths = np.repeat(cases[1], F)
     filters = len(widths)
     draw = np.random.default_rng(seed)
-    documents, classes_there = len(case.texts), 3
+    documents, known_classes = len(case.texts), 3
     if every:
-        classes = np.tile(np.arange(classes_there), (documents, 1))
+        classes = np.tile(np.arange(known_classes), (documents, 1))
     else:
-        classes = draw.integers(0, classes_there, size=(documents, targets))
+        classes = draw.integers(0, known_classes, size=(documents, targets))
     k = classes.shape[1]
 
     def numbers(*shape: int) -> NDArray[Any]:
         return draw.integers(-2, 3, size=shape).astype(np.float64)
 
-    shares, sides = numbers(documents, int(widths.sum())), numbers(parts, documents, filters)
+    shares, inputs = numbers(documents, int(widths.sum())), numbers(parts, documents, filters)
     weights, factors = numbers(parts, filters, 3), numbers(parts, documents, k)
     scale = numbers(documents, filters)
     bounds = np.cumsum([0, *widths])
     found_windows = [kernels.winning_windows(own.projections, own.ids, own.starts, own.width)[1] for own in several]
     where = np.concatenate(found_windows, axis=1)
-    on_words, ignored = numbers(len(case.ids), k), numbers(documents, k)  # what was there before does not count
+    on_words, ignored = numbers(len(case.ids), k), numbers(documents, k)  # earlier values must be overwritten
     expected = np.zeros_like(on_words), np.zeros_like(ignored)
     window_relevance.propagate_winners(
         shares,
         scale,
         bounds,
-        sides,
+        inputs,
         weights,
         factors,
         where,
@@ -292,13 +294,15 @@ def test_winners_land_as_in_plain_loops(
     for n, text in enumerate(case.texts):
         for f in range(filters):
             for j in range(k):
-                arrived = sum(sides[p, n, f] * weights[p, f, classes[n, j]] * factors[p, n, j] for p in range(parts))
+                received = sum(
+                    inputs[p, n, f] * weights[p, f, classes[n, j]] * factors[p, n, j] for p in range(parts)
+                )
                 for h in range(widths[f]):
                     t = where[n, f] + h
-                    given = shares[n, bounds[f] + h] * scale[n, f] * arrived
+                    share = shares[n, bounds[f] + h] * scale[n, f] * received
                     if t < len(text) and text[t] > 0:
-                        expected[0][case.starts[n] + t, j] += given
+                        expected[0][case.starts[n] + t, j] += share
                     else:
-                        expected[1][n, j] += given
-    for found, wanted in zip((on_words, ignored), expected, strict=True):
-        np.testing.assert_array_equal(found, wanted)
+                        expected[1][n, j] += share
+    for found, correct in zip((on_words, ignored), expected, strict=True):
+        np.testing.assert_array_equal(found, correct)

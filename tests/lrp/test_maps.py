@@ -1,4 +1,4 @@
-"""Linear maps: totals and what is pulled back, as plain loops over every product of an input and a weight."""
+"""Linear maps: totals and pulled relevance equal plain loops over all products of an input and a weight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from cases import every
 from torch import Tensor
 
-from textlrp.lrp.maps import Added, Dense, Features, LinearMap, Mean, WordBag, sides, table_bounds
+from textlrp.lrp.maps import Added, Dense, Features, LinearMap, Mean, WordBag, factor_pairs, table_bounds
 from textlrp.lrp.shares import Box, Part
 from textlrp.lrp.window_maps import WinningWindows, WordWindows
 
@@ -19,7 +19,7 @@ K, N, T, D, F, C, H, WORDS = 2, 3, 6, 4, 5, 3, 2, 7
 
 
 class Term(NamedTuple):
-    """One product of document ``n``: from which input to which output, and its place along a box of bounds."""
+    """One product of document ``n``: its input, its output, and its index in the bounds of a box."""
 
     n: int
     source: tuple[int, ...]
@@ -30,7 +30,7 @@ class Term(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A map, its terms, and the shapes (without N) of its inputs and outputs; boxes have ``width`` bounds."""
+    """A map, its products, and the shapes (without N) of its inputs and outputs; boxes have ``width`` bounds."""
 
     map: LinearMap
     terms: list[Term]
@@ -157,7 +157,7 @@ def box_of(case: Case, name: str, dtype: torch.dtype = torch.float64) -> Box:
 
 
 def value_of(term: Term, part: Part | Box) -> float:
-    """One part of one product, from its definition."""
+    """One part of one product, by its definition."""
     a, w = term.value, term.weight
     if isinstance(part, Box):
         low, high = (float(bound[term.place]) if bound.dim() else float(bound) for bound in part)
@@ -177,7 +177,7 @@ def value_of(term: Term, part: Part | Box) -> float:
 
 @each_case
 @every("part", PARTS)
-def test_total_and_pull_are_those_of_plain_loops(make: Callable[[], Case], part: Any) -> None:
+def test_total_and_pull_equal_plain_loops(make: Callable[[], Case], part: Any) -> None:
     case = make()
     if isinstance(part, str):
         part = box_of(case, part)
@@ -205,7 +205,7 @@ def test_maps_keep_the_dtype(make: Callable[..., Case], part: Any, dtype: torch.
 
 
 @each_case
-def test_a_part_may_be_asked_for_again_and_in_any_order(make: Callable[[], Case]) -> None:
+def test_parts_may_be_requested_repeatedly_and_in_any_order(make: Callable[[], Case]) -> None:
     case, other = make(), make()
     once = {part: case.map.total(part) for part in Part}
     for part in reversed(Part):
@@ -220,19 +220,19 @@ def pairs() -> Iterator[tuple[float, float]]:
 
 
 @each_part
-def test_sides_add_up_to_their_part(part: Any) -> None:
+def test_factor_pairs_add_up_to_their_part(part: Any) -> None:
     if isinstance(part, str):
         part = Box(torch.tensor(-2.0), torch.tensor(1.5))
     for a, w in pairs():
         found = sum(
-            float(side.inputs * side.weight)
-            for side in sides(part, torch.tensor(a, dtype=torch.float64), torch.tensor(w, dtype=torch.float64))
+            float(pair.inputs * pair.weight)
+            for pair in factor_pairs(part, torch.tensor(a, dtype=torch.float64), torch.tensor(w, dtype=torch.float64))
         )
         assert found == value_of(Term(0, (0,), (0,), a, w, 0), part)
 
 
 @each_part
-def test_the_total_over_words_that_were_read_leaves_out_the_others(part: Any) -> None:
+def test_read_total_excludes_unknown_words_and_padding(part: Any) -> None:
     case = winning_windows()
     if isinstance(part, str):
         part = box_of(case, part)

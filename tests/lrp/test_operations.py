@@ -1,4 +1,4 @@
-"""What single operations mean for relevance: the same net written in two ways is led back in the same way."""
+"""Single operations: the same net written in two ways has the same relevance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Forward = Callable[[Any, Tensor], Tensor]
 
 
 class Net(Base):
-    """Some layers by name, and a forward pass that is told."""
+    """Layers by name, and a forward pass given as a function."""
 
     def __init__(self, forward: Forward, layers: dict[str, Callable[[], Any]]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Net(Base):
 
 
 def net(forward: Forward, seed: int = 0, **layers: Callable[[], Any]) -> Net:
-    """Random weights in float64, running statistics included."""
+    """Create a net with random weights and running statistics in float64."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         made = Net(forward, {"out": lambda: nn.Linear(SIZE, CLASSES), **layers}).double()
@@ -55,7 +55,7 @@ def net(forward: Forward, seed: int = 0, **layers: Callable[[], Any]) -> Net:
     return made
 
 
-def led(trace: Trace, rule: Rule | Composite) -> Propagated:
+def propagated(trace: Trace, rule: Rule | Composite) -> Propagated:
     composite = rule if isinstance(rule, Composite) else Composite(default=rule)
     return propagate(trace, composite, one_hot_seed(trace.scores, range(trace.scores.shape[1])))
 
@@ -109,7 +109,7 @@ def _erased(net: Any, ids: Tensor) -> Tensor:
 
 
 class Twins(NamedTuple):
-    """Two ways to write a net; ``rules`` are those that cannot tell them apart."""
+    """Two ways to write a net; ``rules`` are those that give both the same relevance."""
 
     one: Forward
     other: Forward
@@ -178,7 +178,7 @@ TWINS: dict[str, Twins] = {
     ),
     "a norm of one word": Twins(
         lambda n, ids: n.out(n.norm(n.embed(ids[:, 0]))),
-        lambda n, ids: n.out(F.linear(n.embed(ids[:, 0]), _centring(n, ids), n.norm.bias)),
+        lambda n, ids: n.out(F.linear(n.embed(ids[:, 0]), _centering(n, ids), n.norm.bias)),
         {"norm": lambda: nn.LayerNorm(SIZE)},
         (*RULES, WSquare(0.5), Flat(0.5), Epsilon(0.5)),
     ),
@@ -234,7 +234,7 @@ TWINS: dict[str, Twins] = {
 
 
 def _directions(net: Any, ids: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The outputs and the last cell states of a layer of two directions, each direction as a layer of its own."""
+    """The outputs and last cell states of a layer with two directions, from a separate layer for each direction."""
     outputs, cells = [], []
     for suffix, turned in (("", []), ("_reverse", [1])):
         one = nn.LSTM(SIZE, SIZE // 2, batch_first=True)
@@ -246,7 +246,7 @@ def _directions(net: Any, ids: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     return outputs, cells
 
 
-def _centring(net: Any, ids: Tensor) -> Tensor:
+def _centering(net: Any, ids: Tensor) -> Tensor:
     x = net.embed(ids[0, 0]).detach()
     deviation = (x.var(unbiased=False) + net.norm.eps).sqrt()
     return (torch.eye(SIZE).double() - 1 / SIZE) * net.norm.weight[:, None] / deviation
@@ -263,14 +263,14 @@ def _by_product(net: Any, ids: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_two_ways_to_write_a_net_are_led_back_alike(name: str) -> None:
+def test_two_ways_to_write_a_net_have_the_same_relevance(name: str) -> None:
     twins = TWINS[name]
     for seed in range(2):
         one, other = (net(forward, seed, **twins.layers) for forward in (twins.one, twins.other))
         traces = record(one, IDS), record(other, IDS)
         torch.testing.assert_close(traces[0].scores, traces[1].scores, rtol=1e-12, atol=1e-12)
         for rule in twins.rules:
-            assert_same(*(led(trace, rule) for trace in traces))
+            assert_same(*(propagated(trace, rule) for trace in traces))
 
 
 # ---- law 1
@@ -308,10 +308,12 @@ LAWFUL: dict[str, tuple[Forward, dict[str, Callable[[], Any]]]] = {
 def test_relevance_plus_absorbed_is_score(name: str) -> None:
     forward, layers = LAWFUL.get(name) or TWINS[name][0::2][:2]
     trace = record(net(forward, **layers), IDS)
-    flat = Composite({kind: Flat() for kind in ("sum", "mean", "bag")}, default=Flat())  # reaches zeros too
+    flat = Composite(
+        {kind: Flat() for kind in ("sum", "mean", "bag")}, default=Flat()
+    )  # zeros also receive relevance
     for rule in (*{repr(preset): preset for preset in PRESETS.values()}.values(), flat):
         try:
-            found = led(trace, rule)
+            found = propagated(trace, rule)
         except RuleError as refused:
             assert "ZBox needs to know" in str(refused)  # noqa: PT017
             continue
@@ -321,26 +323,26 @@ def test_relevance_plus_absorbed_is_score(name: str) -> None:
             assert gap(float(missing), found.relevance[k], list(entries.values())) < 1e-13
 
 
-def test_what_lands_on_a_word_put_in_front_or_on_a_constant_is_unread() -> None:
+def test_relevance_of_an_inserted_word_or_constant_is_ignored() -> None:
     for name in ("a word put in front", "erased"):
         forward, layers = LAWFUL.get(name) or TWINS[name][0::2][:2]
-        found = led(record(net(forward, **layers), IDS), Composite({"sum": Flat()}, default=Flat()))
+        found = propagated(record(net(forward, **layers), IDS), Composite({"sum": Flat()}, default=Flat()))
         assert by_cause(found, 0)["ignored"] != 0
 
 
-def test_a_layer_whose_weights_are_made_anew_has_its_modules_name() -> None:
+def test_a_layer_with_computed_weights_has_the_name_of_its_module() -> None:
     forward, layers = LAWFUL["weights made anew"]
     assert [step.name for step in record(net(forward, **layers), IDS).steps if step.ruled] == ["conv"]
 
 
 def test_the_largest_of_equal_words_in_a_bag_is_the_first() -> None:
     module = nn.Sequential(nn.EmbeddingBag(WORDS, SIZE, mode="max", padding_idx=0), nn.Linear(SIZE, CLASSES)).double()
-    found = led(record(module, torch.tensor([[5, 5, 0, 5]])), Zero())
+    found = propagated(record(module, torch.tensor([[5, 5, 0, 5]])), Zero())
     assert (found.relevance[:, 0, 0] != 0).all()
     assert (found.relevance[:, 0, 1:] == 0).all()
 
 
-def test_a_bias_is_added_to_the_layer_before_only_where_that_has_none() -> None:
+def test_a_bias_is_folded_into_the_layer_before_only_if_that_has_none() -> None:
     def forward(n: Any, ids: Tensor) -> Tensor:
         return n.layer(n.embed(ids).sum(1)) + n.shift
 
@@ -353,7 +355,7 @@ def test_a_bias_is_added_to_the_layer_before_only_where_that_has_none() -> None:
         assert [step.name for step in record(module, IDS).steps if step.ruled] == steps
 
 
-# ---- refused
+# ---- refusals
 
 
 def _through_a_view(net: Any, ids: Tensor) -> Tensor:
@@ -371,7 +373,11 @@ def _compiled_in_place() -> nn.Module:
 
 REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
     "a view of a constant": (_through_a_view, {}, "in place through a view of it before 'add' in Net"),
-    "numpy": (lambda n, ids: n.out(torch.from_numpy(n.embed(ids).numpy()).sum(1)), {}, "'numpy' in Net leaves torch"),
+    "numpy": (
+        lambda n, ids: n.out(torch.from_numpy(n.embed(ids).numpy()).sum(1)),
+        {},
+        "'numpy' in Net turns tensors .* into numbers outside of torch",
+    ),
     "a compiled part": (
         lambda n, ids: n.out(n.part(n.embed(ids).sum(1))),
         {"part": lambda: torch.jit.script(nn.Linear(SIZE, SIZE))},
@@ -383,16 +389,16 @@ REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
         "the module 'part' is compiled",
     ),
     "an id outside": (lambda n, ids: n.out(n.embed(ids + 5).sum(1)), {},
-                      "word 6 has the id 12, and the module's embedding has 12 rows"),
+                      "ids must be from 0 to 11, because the embedding of the module has 12 rows; got 12 for word 6"),
     "a changing embedding": (
         lambda n, ids: n.out(n.table(ids).sum(1)),
         {"table": lambda: nn.Embedding(WORDS, SIZE, max_norm=1.0)},
-        "max_norm",
+        r"max_norm of an embedding must be None; got 1\.0",
     ),
     "a start that depends on the words": (
         lambda n, ids: n.out(n.layer(n.embed(ids), n.embed(ids).mean(1)[None])[1][0]),
         {"layer": lambda: nn.GRU(SIZE, SIZE, batch_first=True)},
-        r"'gru' in module 'layer' \(GRU\) .* initial states depend on the words",
+        r"'gru' in module 'layer' \(GRU\): its initial states depend on the words",
     ),
     "projections": (
         lambda n, ids: n.layer(n.embed(ids))[0].mean(1),
@@ -402,23 +408,23 @@ REFUSED: dict[str, tuple[Forward, dict[str, Callable[[], Any]], str]] = {
     "several packed texts": (
         lambda n, ids: n.out(n.layer(pack_padded_sequence(n.embed(ids.reshape(2, 3)), [3, 2], True))[1][0].sum(0)),
         {"layer": lambda: nn.GRU(SIZE, SIZE, batch_first=True)},
-        "several sequences are packed",
+        "it reads several packed sequences",
     ),
     "two sums by Einstein": (
         lambda n, ids: n.out(torch.einsum("ntd,ntd->nd", n.embed(ids), n.embed(ids))),
         {},
-        "'einsum' in Net cannot be led back: .* which of them is the gate",
+        "relevance cannot be propagated through 'einsum' in Net: .* which of them is the gate",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_led_back_is_refused_by_name(name: str) -> None:
-    forward, layers, said = REFUSED[name]
+def test_operations_without_propagation_are_refused_by_name(name: str) -> None:
+    forward, layers, message = REFUSED[name]
     module = net(forward, **layers)
-    with pytest.raises(ModelError, match=said):
-        led(record(module, IDS), Zero())
+    with pytest.raises(ModelError, match=message):
+        propagated(record(module, IDS), Zero())
     assert module.training
 
 

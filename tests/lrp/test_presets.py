@@ -44,7 +44,7 @@ ZENNIT = (
     "excitation_backprop",
 )
 GRADIENTS = {"deconvnet", "guided_backprop", "beta_smooth"}
-"""Zennit's composites that are no LRP."""
+"""Composites of Zennit that are not LRP."""
 
 FIRST_CONVOLUTION = Layer("conv2", "convolution", 0, 2)
 SECOND_CONVOLUTION = Layer("conv3", "convolution", 1, 1)
@@ -57,7 +57,7 @@ def test_the_names_of_other_toolkits_are_known(name: str) -> None:
     assert isinstance(as_composite(name), Composite)
 
 
-def test_zennits_own_list_is_covered() -> None:
+def test_all_composites_of_zennit_are_covered() -> None:
     zennit = outside.zennit()
     names = set(zennit.composites.COMPOSITES)
     assert set(ZENNIT) <= names
@@ -96,7 +96,7 @@ def test_zennits_own_list_is_covered() -> None:
         ("deep_taylor.bounded", ZBox(), ZPlus(), ZPlus(), ZBox()),
     ],
 )
-def test_presets_are_what_their_names_say(name: str, first: Rule, second: Rule, top: Rule, only: Rule) -> None:
+def test_presets_have_the_rules_of_their_names(name: str, first: Rule, second: Rule, top: Rule, only: Rule) -> None:
     composite = as_composite(name)
     found = [composite.rule_for(layer) for layer in (FIRST_CONVOLUTION, SECOND_CONVOLUTION, OUTPUT, ONLY)]
     assert found == [first, second, top, only]
@@ -131,24 +131,24 @@ def test_presets_cannot_be_changed() -> None:
         ("deep-taylor", "deep_taylor"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_closest(name: str, closest: str) -> None:
+def test_the_error_of_an_unknown_name_has_the_closest_name(name: str, closest: str) -> None:
     with pytest.raises(RuleError) as refusal:
         as_composite(name)
     assert str(refusal.value) == (
-        f"no rule is called {name!r}; the closest name is {closest!r}, and 'textlrp rules' lists all {len(PRESETS)}."
+        f"no rule is called {name!r}. Did you mean {closest!r}? 'textlrp rules' lists all {len(PRESETS)} names."
     )
 
 
 @pytest.mark.parametrize("name", ["", "?", "🚀"])
-def test_even_the_strangest_name_is_answered_in_one_sentence(name: str) -> None:
-    with pytest.raises(RuleError, match=r"^no rule is called .*the closest name is"):
+def test_the_error_of_any_unknown_name_has_a_suggestion(name: str) -> None:
+    with pytest.raises(RuleError, match=r"^no rule is called .* Did you mean"):
         as_composite(name)
 
 
 @pytest.mark.parametrize("rule", [None, 0.01, Epsilon, {"output": Zero()}], ids=repr)
-def test_what_is_no_rule_is_refused(rule: Any) -> None:
+def test_a_value_that_is_not_a_rule_is_refused(rule: Any) -> None:
     with pytest.raises(
         RuleError,
-        match=r"^rule=.* came; a name such as 'epsilon', a Rule such as Epsilon\(\), or a Composite is wanted",
+        match=r"^rule must be a name, a Rule or a Composite; got .*\. Try 'epsilon', Epsilon\(0.01\) or Composite",
     ):
         as_composite(rule)

@@ -1,4 +1,4 @@
-"""Projections in two tables, kept or worked out, are what they are in one."""
+"""Projections in two tables, kept and computed, equal those in one table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Words(NamedTuple):
 
 
 def made(rows: int, seed: int, dtype: str = "float64", whole: bool = False) -> Words:
-    """Random numbers; whole ones make sums exact and ties frequent."""
+    """Random values; with ``whole`` they are integers, which make sums exact and ties frequent."""
     draw = np.random.default_rng(seed)
 
     def numbers(*shape: int) -> Tensor:
@@ -51,7 +51,7 @@ TEXTS = st.lists(st.lists(st.integers(0, 7), max_size=7), min_size=1, max_size=4
 
 @settings(max_examples=60, deadline=None)
 @given(texts=TEXTS, kept=st.integers(0, 8), width=st.sampled_from(WIDTHS), seed=st.integers(0, 20))
-def test_two_tables_give_what_one_gives(texts: list[list[int]], kept: int, width: int, seed: int) -> None:
+def test_two_tables_give_the_result_of_one(texts: list[list[int]], kept: int, width: int, seed: int) -> None:
     words = made(8, seed, whole=True)
     one = (words.table @ words.weights[width]).numpy()
     ids = np.array([word for text in texts for word in text], dtype=np.int64)
@@ -67,7 +67,7 @@ def test_two_tables_give_what_one_gives(texts: list[list[int]], kept: int, width
 
 
 @each_dtype
-def test_tables_that_cannot_be_written_to_are_read(dtype: str) -> None:
+def test_read_only_tables_can_be_read(dtype: str) -> None:
     words = made(8, 3, dtype)
     one = (words.table @ words.weights[2]).numpy()
     ids, starts = np.array([1, 5, 0, 7, 6, 6], dtype=np.int64), np.array([0, 4, 4, 6], dtype=np.int64)
@@ -95,7 +95,7 @@ def test_tables_that_cannot_be_written_to_are_read(dtype: str) -> None:
     rows=st.integers(1, 50), memory=st.integers(0, 20_000), dtype=st.sampled_from(["float32", "float64"]),
     widths=st.lists(st.sampled_from(WIDTHS), min_size=1, max_size=3, unique=True),
 )  # fmt: skip
-def test_kept_words_fit_into_the_memory_and_one_more_would_not(
+def test_kept_words_fit_into_the_memory_and_one_more_word_would_not(
     rows: int, memory: int, dtype: str, widths: list[int]
 ) -> None:
     words = made(rows, 0, dtype)
@@ -111,7 +111,7 @@ def test_kept_words_fit_into_the_memory_and_one_more_would_not(
 
 @each_dtype
 @every("count", [0, 1, 9, TILE, TILE + 7, 2 * TILE + 30])
-def test_kept_projections_are_those_of_their_words(dtype: str, count: int) -> None:
+def test_kept_projections_equal_those_of_their_words(dtype: str, count: int) -> None:
     words = made(2 * TILE + 30, 1, dtype)
     kept = keep(words.table, words.weights, count)
     assert kept.words == count
@@ -123,7 +123,7 @@ def test_kept_projections_are_those_of_their_words(dtype: str, count: int) -> No
         assert not kept.tables[width][:1].any()
 
 
-def test_how_many_words_are_kept_changes_no_bit_of_a_word() -> None:
+def test_the_number_of_kept_words_changes_no_bit_of_a_projection() -> None:
     words = made(2 * TILE, 2, "float32")
     all_of_them = keep(words.table, words.weights, 2 * TILE)
     for count in (1, 5, TILE - 1, TILE + 1):
@@ -132,7 +132,7 @@ def test_how_many_words_are_kept_changes_no_bit_of_a_word() -> None:
             assert fewer.tables[width].tobytes() == all_of_them.tables[width][:count].tobytes()
 
 
-def test_projections_are_put_where_they_are_wanted() -> None:
+def test_projections_are_written_to_the_allocated_arrays() -> None:
     words = made(9, 4)
     given: list[NDArray[Any]] = []
 
@@ -152,7 +152,7 @@ def test_projections_are_put_where_they_are_wanted() -> None:
     seed=st.integers(0, 9),
     dtype=st.sampled_from(["float32", "float64"]),
 )
-def test_a_batch_has_the_projections_of_its_words_kept_or_not(
+def test_a_batch_has_the_projections_of_its_words_whether_kept_or_not(
     distinct: set[int], count: int, seed: int, dtype: str
 ) -> None:
     words = made(31, seed, dtype)
@@ -164,16 +164,16 @@ def test_a_batch_has_the_projections_of_its_words_kept_or_not(
     both = zip(
         project(words.table, rows, words.weights, kept), project(words.table, alone, words.weights, None), strict=True
     )
-    for (width, first, more), (_, worked_out, nothing) in both:
+    for (width, first, more), (_, computed, nothing) in both:
         close = 1e-5 if dtype == "float32" else 1e-13
         expected = words.table[torch.from_numpy(read)] @ words.weights[width]
         assert first is kept.tables[width]
         tables = np.concatenate([first, more])
         np.testing.assert_allclose(tables[rows.ids], expected, rtol=close, atol=close)
-        assert not tables[0].any()  # what is beyond the end of a text
+        assert not tables[0].any()  # row 0 is read beyond the end of a text
         assert len(nothing) == 0
-        np.testing.assert_allclose(worked_out[alone.ids], expected, rtol=close, atol=close)
-        assert not worked_out[0].any()
+        np.testing.assert_allclose(computed[alone.ids], expected, rtol=close, atol=close)
+        assert not computed[0].any()
 
 
 def test_no_row_of_a_kept_table_is_written_to_by_a_batch() -> None:

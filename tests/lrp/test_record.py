@@ -1,4 +1,4 @@
-"""The recorded trace of a foreign module: laws, equality with the closed form and with gradients, and refusals."""
+"""The recorded trace of an external module: laws, equality with closed form and gradients, and refusals."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 
 RULES = {repr(rule): rule for rule in PRESETS.values()}
-"""The presets, each once."""
+"""The presets without duplicates."""
 
 each_module = pytest.mark.parametrize("name", MODULES)
 
 
-def led(trace: Trace, rule: Any) -> Propagated:
-    """All classes at once."""
+def propagated(trace: Trace, rule: Any) -> Propagated:
+    """Propagate the scores of all classes."""
     return propagate(trace, rule, one_hot_seed(trace.scores, range(trace.scores.shape[1])))
 
 
@@ -43,8 +43,8 @@ def test_relevance_plus_absorbed_is_score_for_every_preset(name: str) -> None:
         trace = record(made(name, seed), some_ids(4 + 6 * seed, seed))
         for rule in RULES.values():
             try:
-                found = led(trace, rule)
-            except RuleError as refused:  # z^B knows bounds for word vectors only
+                found = propagated(trace, rule)
+            except RuleError as refused:  # z^B needs bounds, which only word vectors have
                 assert "ZBox needs to know" in str(refused)  # noqa: PT017
                 assert name in ("norms", "gates") or name not in FEEDFORWARD
                 continue
@@ -53,7 +53,7 @@ def test_relevance_plus_absorbed_is_score_for_every_preset(name: str) -> None:
 
 
 @every("name", MODULES)
-def test_the_scores_are_the_modules_own_before_any_softmax(name: str) -> None:
+def test_the_scores_are_the_pre_softmax_scores_of_the_module(name: str) -> None:
     module, ids = made(name, 3), some_ids(7, 3)
     scores = record(module, ids).scores[0]
     with torch.no_grad():
@@ -70,9 +70,9 @@ def test_the_scores_are_the_modules_own_before_any_softmax(name: str) -> None:
 def test_the_module_is_the_same_afterwards(name: str) -> None:
     module = made(name)
     part = next(part for part in module.modules() if part is not module)
-    part.eval()  # a mode of its own
+    part.eval()  # a mode that differs from that of the module
     before = snapshot(module)
-    led(record(module, some_ids(6)), Composite(default=Epsilon()))
+    propagated(record(module, some_ids(6)), Composite(default=Epsilon()))
     assert same(before, snapshot(module))
     assert all(parameter.grad is None for parameter in module.parameters())
 
@@ -100,7 +100,7 @@ def same(one: list[tuple[Any, ...]], other: list[tuple[Any, ...]]) -> bool:
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("variant", ["cnn-max", pytest.param("cnn-mean", marks=pytest.mark.slow), "boe"])
-def test_the_recorded_trace_is_the_closed_form(variant: str, seed: int) -> None:
+def test_the_recorded_trace_equals_the_closed_form(variant: str, seed: int) -> None:
     model: Any = scrambled(fitted(variant, "float64"), seed)
     module = plain_module(model)
     batch = model.encode(READ)
@@ -108,7 +108,7 @@ def test_the_recorded_trace_is_the_closed_form(variant: str, seed: int) -> None:
         ids = torch.from_numpy(batch.ids[n : n + 1, : int(batch.lengths[n])])
         closed, recorded = model.trace(batch.select([n])), record(module, ids)
         for rule in RULES.values():
-            one, other = led(closed, rule), led(recorded, rule)
+            one, other = propagated(closed, rule), propagated(recorded, rule)
             for k in range(3):
                 ours, theirs = by_cause(one, k), by_cause(other, k)
                 size = one.relevance[k, 0], list(ours.values())
@@ -131,7 +131,7 @@ def by_cause(found: Propagated, k: int) -> dict[str, float]:
 def test_lrp_0_is_gradient_times_input_on_relu_and_max_pool_nets(name: str) -> None:
     for seed in range(5):
         module, ids = made(name, seed), some_ids(9, seed)
-        found = led(record(module, ids), Composite(default=Zero()))
+        found = propagated(record(module, ids), Composite(default=Zero()))
         tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
         for k in range(CLASSES):
             module.zero_grad()
@@ -150,7 +150,7 @@ def test_lrp_0_is_gradient_times_input_on_relu_and_max_pool_nets(name: str) -> N
 
 
 def conv_loops(x: Tensor, layer: nn.Conv1d, relevance: Tensor, epsilon: float) -> Tensor:
-    """(C, T) relevance of the inputs of a convolution from (F, W) of its outputs, one product at a time."""
+    """The relevance (C, T) of the inputs of a convolution from that of its outputs (F, W), product by product."""
     pads = {"same": layer.dilation[0] * (layer.kernel_size[0] - 1)}
     total = pads.get(layer.padding, 0) if isinstance(layer.padding, str) else 2 * layer.padding[0]
     left = total // 2
@@ -180,7 +180,7 @@ def conv_loops(x: Tensor, layer: nn.Conv1d, relevance: Tensor, epsilon: float) -
     ],
     ids=str,
 )
-def test_a_convolution_is_that_of_plain_loops(options: dict[str, Any]) -> None:
+def test_a_convolution_equals_plain_loops(options: dict[str, Any]) -> None:
     class Net(Base):
         def __init__(self) -> None:
             super().__init__()
@@ -190,7 +190,7 @@ def test_a_convolution_is_that_of_plain_loops(options: dict[str, Any]) -> None:
             return self.conv(self.embed(ids).transpose(1, 2)).sum(-1)
 
     module, ids = Net().double(), torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8]])
-    found = led(record(module, ids), Composite(default=Epsilon(0.05)))
+    found = propagated(record(module, ids), Composite(default=Epsilon(0.05)))
     with torch.no_grad():
         x = module.embed(ids)[0].T
         z = module.conv(x[None])[0]
@@ -201,7 +201,7 @@ def test_a_convolution_is_that_of_plain_loops(options: dict[str, Any]) -> None:
             np.testing.assert_allclose(found.relevance[k, 0], expected, rtol=1e-10, atol=1e-12)
 
 
-def test_layer_norm_centres_and_scales_with_a_constant_deviation() -> None:
+def test_layer_norm_centers_and_scales_by_a_constant_deviation() -> None:
     class Net(Base):
         def __init__(self) -> None:
             super().__init__()
@@ -213,7 +213,7 @@ def test_layer_norm_centres_and_scales_with_a_constant_deviation() -> None:
             return self.norm(self.embed(ids)).sum(1)
 
     module, ids = Net().double(), torch.tensor([[1, 2, 3]])
-    found = led(record(module, ids), Composite(default=Epsilon(0.2)))
+    found = propagated(record(module, ids), Composite(default=Epsilon(0.2)))
     with torch.no_grad():
         x = module.embed(ids)[0]
         for k in range(SIZE):
@@ -241,14 +241,14 @@ def test_batch_norm_is_folded_into_the_convolution_before_it() -> None:
         conv.bias = nn.Parameter(bias.detach())
     hand.norm, hand.last = nn.Identity(), nn.Identity()
     for rule in ("epsilon", "alpha2-beta1", "gamma", "w-square"):
-        one, other = led(record(module, ids), PRESETS[rule]), led(record(hand, ids), PRESETS[rule])
+        one, other = propagated(record(module, ids), PRESETS[rule]), propagated(record(hand, ids), PRESETS[rule])
         for k in range(CLASSES):
             entries = [float(entry[k, 0]) for entry in other.ledger.values()]
             assert gap(one.relevance[k, 0] - other.relevance[k, 0], other.relevance[k, 0], entries) < 1e-12
     assert [step.name for step in record(module, ids).steps if step.ruled] == ["first", "second", "add", "out"]
 
 
-def test_a_batch_norm_whose_input_is_read_by_another_too_is_not_folded() -> None:
+def test_a_batch_norm_is_not_folded_if_another_step_reads_its_input() -> None:
     class Net(Base):
         def __init__(self) -> None:
             super().__init__()
@@ -262,28 +262,28 @@ def test_a_batch_norm_whose_input_is_read_by_another_too_is_not_folded() -> None
     assert [(step.name, step.kind) for step in trace.steps if step.ruled] == [
         ("mean", "mean"), ("lin", "dense"), ("norm", "norm"), ("add", "sum"),
     ]  # fmt: skip
-    assert trace_gap(trace, led(trace, Composite(default=Epsilon(0.1)))) < 1e-13
+    assert trace_gap(trace, propagated(trace, Composite(default=Epsilon(0.1)))) < 1e-13
 
 
 # ---- names and positions
 
 
-def test_steps_are_called_as_the_module_calls_its_layers() -> None:
+def test_steps_have_the_names_of_the_layers() -> None:
     module, ids = made("branches"), some_ids(5)
     named = [step.name for step in record(module, ids).steps if step.ruled]
     assert named == ["convs.0", "convs.1", "convs.2", "out"]
-    one = led(record(module, ids), Composite({"convs.1": Epsilon(3.0)}, default=Zero()))
+    one = propagated(record(module, ids), Composite({"convs.1": Epsilon(3.0)}, default=Zero()))
     assert {name for name, cause in one.ledger if cause == "stabilizer" and one.ledger[name, cause].any()} == {
         "convs.1"
     }
     with pytest.raises(RuleError, match=r"'convs.0' \(0, convolution\).*'out' \(1, dense\)"):
-        led(record(module, ids), Composite({"conv9": Zero()}))
+        propagated(record(module, ids), Composite({"conv9": Zero()}))
 
 
-def test_what_lands_on_padding_is_unread() -> None:
+def test_relevance_of_padding_is_ignored() -> None:
     module = made("branches")
     trace = record(module, torch.tensor([[3, 0, 5, 0]]))
-    found = led(trace, PRESETS["flat"])
+    found = propagated(trace, PRESETS["flat"])
     assert (found.relevance[:, 0, [1, 3]] == 0).all()
     assert found.ledger["embed", "ignored"].abs().sum() > 0
 
@@ -308,7 +308,10 @@ def test_a_value_changed_in_place_is_a_new_value() -> None:
     one, ids = Net(True).double(), some_ids(5)
     other = Net(False).double()
     other.load_state_dict(one.state_dict())
-    found, expected = led(record(one, ids), PRESETS["epsilon"]), led(record(other, ids), PRESETS["epsilon"])
+    found, expected = (
+        propagated(record(one, ids), PRESETS["epsilon"]),
+        propagated(record(other, ids), PRESETS["epsilon"]),
+    )
     torch.testing.assert_close(found.relevance, expected.relevance, rtol=1e-13, atol=0)
 
 
@@ -323,7 +326,7 @@ def test_a_change_in_place_through_a_view_is_refused() -> None:
         record(Net(), some_ids(4))
 
 
-# ---- what is not known
+# ---- unknown operations
 
 
 class Odd(Base):
@@ -345,25 +348,33 @@ class Inner(nn.Module):
 
 
 @every(
-    "function, said",
+    "function, message",
     [
         (torch.cosh, "no rule for the operation 'cosh' in module 'inner' (Inner).*@textlrp.register('cosh')"),
-        (lambda x: x * x, "'mul' in module 'inner' (Inner) cannot be led back: .*which of them is the gate"),
+        (
+            lambda x: x * x,
+            "propagated through 'mul' in module 'inner' (Inner): .*which of them is the gate.*register('mul')",
+        ),
         (lambda x: 1 / x, "divides by a value"),
-        (lambda x: torch.softmax(x, -1), "relevance came to 'softmax' in module 'inner' (Inner)"),
+        (
+            lambda x: torch.softmax(x, -1),
+            "cannot be propagated through 'softmax' in module 'inner' (Inner): it has no rule",
+        ),
         (lambda x: x @ x.transpose(1, 2), "which of them is the gate"),
     ],
 )
-def test_an_operation_that_is_not_known_stops_with_its_name_and_place(
-    function: Callable[[Tensor], Tensor], said: str
+def test_the_error_of_an_unknown_operation_names_it_and_its_module(
+    function: Callable[[Tensor], Tensor], message: str
 ) -> None:
-    pattern = said.replace("(", r"\(").replace(")", r"\)")
+    pattern = message.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(ModelError, match=pattern):
-        led(record(Odd(function), some_ids(4)), PRESETS["epsilon"])
+        propagated(record(Odd(function), some_ids(4)), PRESETS["epsilon"])
 
 
 def test_registering_an_operation_is_one_decorator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "HANDLERS", dict(operations.HANDLERS))  # what it teaches is forgotten afterwards
+    monkeypatch.setattr(
+        operations, "HANDLERS", dict(operations.HANDLERS)
+    )  # so that the handlers registered here are removed afterwards
     with pytest.raises(ModelError, match="no rule for the operation 'log1p'"):
         record(Odd(torch.log1p), some_ids(4))
 
@@ -381,7 +392,7 @@ def test_registering_an_operation_is_one_decorator(monkeypatch: pytest.MonkeyPat
             return torch.log1p(torch.relu(self.embed(ids))).cumsum(1)[:, -1]
 
     trace = record(Net().double(), some_ids(6))
-    assert trace_gap(trace, led(trace, PRESETS["zero"])) < 1e-13
+    assert trace_gap(trace, propagated(trace, PRESETS["zero"])) < 1e-13
 
 
 def test_a_module_that_does_not_read_its_ids_through_an_embedding_is_refused() -> None:
@@ -393,12 +404,14 @@ def test_a_module_that_does_not_read_its_ids_through_an_embedding_is_refused() -
         record(Net(), some_ids(4))
 
 
-def test_an_output_that_is_no_vector_of_scores_is_refused() -> None:
+def test_an_output_that_is_not_a_vector_of_scores_is_refused() -> None:
     class Net(Base):
         def forward(self, ids: Tensor) -> Tensor:
             return self.embed(ids)
 
-    with pytest.raises(ModelError, match=r"shape \(1, 4, 6\)"):
+    with pytest.raises(
+        ModelError, match=r"must return scores of shape \(1, C\) for one text; got the shape \(1, 4, 6\)"
+    ):
         record(Net(), some_ids(4))
 
 
@@ -411,8 +424,8 @@ def test_training_mode_is_put_back_after_an_error() -> None:
     assert not module.inner.training
 
 
-def test_branches_are_led_back_to_the_same_words_they_share() -> None:
-    """Two branches over one convolution: relevance is added up, once."""
+def test_the_relevance_of_branches_is_added_up_at_their_common_words() -> None:
+    """Several branches read one convolution, whose relevance is the sum of theirs."""
 
     class Twice(Branches):
         def forward(self, ids: Tensor) -> Tensor:
@@ -423,4 +436,4 @@ def test_branches_are_led_back_to_the_same_words_they_share() -> None:
     torch.manual_seed(1)
     module, ids = Twice().double(), some_ids(6, 4)
     trace = record(module, ids)
-    assert trace_gap(trace, led(trace, PRESETS["epsilon"])) < 1e-13
+    assert trace_gap(trace, propagated(trace, PRESETS["epsilon"])) < 1e-13

@@ -60,7 +60,7 @@ ONE_OF_A_KIND = tuple({type(rule): rule for rule in EQUATIONS}.values())
 
 
 class Case(NamedTuple):
-    """A layer, what it reads, and relevance (K, N, T, S, H) that arrives at its states."""
+    """A layer, its inputs, and the relevance (K, N, T, S, H) that arrives at its states."""
 
     kind: str
     inputs: Tensor
@@ -98,7 +98,7 @@ def case(
     started: bool = True,
     dtype: torch.dtype = torch.float64,
 ) -> Case:
-    """Random weights and words; ``started`` with states before the first word that are not zero."""
+    """Random weights and words; if ``started``, the states before the first word are not zero."""
     draw = np.random.default_rng(seed)
 
     def noise(*shape: int) -> Tensor:
@@ -119,12 +119,12 @@ def case(
 
 
 def filled(weights: Sequence[Tensor | None]) -> list[Tensor]:
-    """Without the biases that are not there."""
+    """The weights without missing biases."""
     return [weight for weight in weights if weight is not None]
 
 
 def plain(given: Case, n: int, k: int, recipe: Recipe) -> Found:
-    """Document ``n`` and target ``k`` by plain loops."""
+    """Compute document ``n`` and target ``k`` by plain loops."""
     end = int(given.lengths[n])
     none = [0.0] * len(given.weights[0])
     weights: list[Any] = [none if weight is None else weight.tolist() for weight in given.weights]
@@ -141,7 +141,7 @@ def plain(given: Case, n: int, k: int, recipe: Recipe) -> Found:
 
 
 def law_1(given: Case, relevance: Tensor, absorbed: dict[str, Tensor]) -> float:
-    """How far relevance + ledger are from what arrived, at worst."""
+    """The largest difference between relevance + ledger and the relevance that arrived."""
     worst = 0.0
     for k, n in np.ndindex(*relevance.shape[:2]):
         entries = [float(entry[k, n]) for entry in absorbed.values()]
@@ -172,7 +172,7 @@ def test_equals_the_equations_as_plain_loops(kind: str, reverse: bool, rule: Rul
 
 @pytest.mark.parametrize("epsilon", [0.001, 0.25])
 @pytest.mark.parametrize(("bias", "factor"), [("absorb", 0.0), ("spread", 1.0)])
-def test_equals_the_papers_own_message_with_and_without_its_bias_factor(
+def test_equals_the_message_of_the_paper_with_and_without_its_bias_factor(
     bias: Any, factor: float, epsilon: float
 ) -> None:
     for seed in range(5):
@@ -194,7 +194,7 @@ def test_equals_the_papers_own_message_with_and_without_its_bias_factor(
 @each_direction
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_zero_on_a_relu_net_is_gradient_times_input(bias: bool, reverse: bool) -> None:
-    """Of the words, of the states before the first word (``ignored``) and of the biases (``bias``)."""
+    """This includes the states before the first word (``ignored``) and the biases (``bias``)."""
     for seed in range(10):
         given = case(seed, "rnn_relu", reverse=reverse, bias=bias)
         _, states = given.run()
@@ -219,11 +219,11 @@ def test_zero_on_a_relu_net_is_gradient_times_input(bias: bool, reverse: bool) -
             assert gap(float(absorbed["bias"][0, n]) - biases, expected, entries) < 1e-10
 
 
-# ---- the way forward
+# ---- the forward pass
 
 
 def module(given: Case) -> nn.RNNBase:
-    """torch's own layer with the same weights, one direction."""
+    """torch's layer with the same weights, for one direction."""
     named: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn_tanh": nn.RNN, "rnn_relu": nn.RNN}
     options = {"nonlinearity": given.kind[4:]} if given.kind.startswith("rnn") else {}
     net: nn.RNNBase = named[given.kind](
@@ -236,7 +236,7 @@ def module(given: Case) -> nn.RNNBase:
 
 
 @each_kind
-def test_states_are_those_of_torchs_own_layers(kind: str) -> None:
+def test_states_equal_those_of_torchs_layers(kind: str) -> None:
     for seed in range(10):
         for reverse in (False, True):
             given = case(seed, kind, reverse=reverse, bias=seed % 2 == 0)
@@ -259,7 +259,7 @@ def test_states_are_those_of_torchs_own_layers(kind: str) -> None:
 
 
 def given_rules() -> list[Rule]:
-    """Every rule that some preset gives to a recurrent layer, at the words or behind; there no bounds are known."""
+    """All rules that presets give to a recurrent layer, without ZBox, whose bounds are not known there."""
     places = [Layer("layer", "recurrent", depth, 1) for depth in (0, 1)]
     rules = dict.fromkeys(preset.rule_for(place) for preset in PRESETS.values() for place in places)
     return [rule for rule in rules if rule != ZBox()]
@@ -291,7 +291,7 @@ def test_dtype_is_kept_and_float32_conserves(kind: str, rule: Rule) -> None:
 
 
 @pytest.mark.parametrize(("kind", "reverse", "rule"), covering(KINDS, (False, True), ONE_OF_A_KIND))
-def test_a_batch_gives_what_single_documents_give(kind: str, reverse: bool, rule: Rule) -> None:
+def test_a_batch_gives_the_results_of_single_documents(kind: str, reverse: bool, rule: Rule) -> None:
     given = case(7, kind, reverse=reverse)
     relevance, absorbed = given.back(rule)
     for n, end in enumerate(LENGTHS):
@@ -313,7 +313,7 @@ def test_a_batch_gives_what_single_documents_give(kind: str, reverse: bool, rule
 
 
 @each_kind
-def test_padding_changes_nothing_and_what_lands_on_it_is_unread(kind: str) -> None:
+def test_padding_changes_nothing_and_its_relevance_is_ignored(kind: str) -> None:
     given = case(9, kind, reverse=True)
     relevance, absorbed = given.back(Flat())
     outside = torch.arange(max(LENGTHS)) >= given.lengths[:, None]
@@ -328,14 +328,14 @@ def test_padding_changes_nothing_and_what_lands_on_it_is_unread(kind: str) -> No
 
 
 @each_kind
-def test_states_before_the_first_word_are_unread(kind: str) -> None:
+def test_relevance_of_states_before_the_first_word_is_ignored(kind: str) -> None:
     assert not case(1, kind, started=False).back(Zero())[1]["ignored"].any()
     assert case(1, kind, started=True).back(Zero())[1]["ignored"].all()
 
 
 @each_kind
 def test_relevance_is_linear_in_what_arrives(kind: str) -> None:
-    """So a contrast of two classes is the difference of their maps, and targets do not mix."""
+    """A contrast of two classes is therefore the difference of their maps, and targets do not interact."""
     given = case(5, kind)
     relevance, absorbed = given.back(AlphaBeta())
     difference = (given.arriving[0] - given.arriving[1])[None]
@@ -346,7 +346,7 @@ def test_relevance_is_linear_in_what_arrives(kind: str) -> None:
 
 
 @each_kind
-def test_parameters_stay_as_they_are_and_no_graph_is_kept(kind: str) -> None:
+def test_parameters_are_unchanged_and_no_graph_is_kept(kind: str) -> None:
     given = case(2, kind)
     net = module(given)
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -366,19 +366,23 @@ def test_parameters_stay_as_they_are_and_no_graph_is_kept(kind: str) -> None:
 
 
 @each_kind
-def test_z_box_without_bounds_is_refused_by_the_layers_name(kind: str) -> None:
+def test_the_error_of_z_box_without_bounds_names_the_layer(kind: str) -> None:
     with pytest.raises(RuleError, match="'layer'"):
         case(0, kind).back(ZBox())
 
 
-def test_relevance_that_outgrows_its_dtype_is_refused() -> None:
+def test_relevance_that_overflows_its_dtype_is_refused() -> None:
     given = case(0, "gru", lengths=(500,), dtype=torch.float32)
-    with pytest.raises(RuleError, match=r"outgrew float32 .* 500 positions of layer 'layer'.*float64"):
+    with pytest.raises(
+        RuleError, match=r"exceeds the largest float32 number in layer 'layer'.*500 positions.*float64"
+    ):
         given.back(AlphaBeta(4.0, 3.0))
 
 
 def test_other_layers_are_refused() -> None:
-    with pytest.raises(ModelError, match="'quasi' came as layer 'layer'"):
+    with pytest.raises(
+        ModelError, match="kind of layer 'layer' must be one of lstm, gru, rnn_tanh, rnn_relu; got 'quasi'"
+    ):
         case(0, "lstm")._replace(kind="quasi").run()
 
 
@@ -394,7 +398,7 @@ def test_projections_are_refused() -> None:
 
 
 class BiLSTM(nn.Module):
-    """Word vectors, two directions of an LSTM, their last states side by side, a linear layer."""
+    """Word vectors, an LSTM in two directions, their concatenated last states, and a linear layer."""
 
     def __init__(self, words: int, classes: int) -> None:
         super().__init__()
@@ -423,7 +427,7 @@ def net_and_texts(seed: int) -> tuple[BiLSTM, Tensor, Tensor]:
 
 @torch.no_grad()
 def lstm_trace(net: BiLSTM, ids: Tensor, lengths: Tensor) -> Trace:
-    """The tape, by hand."""
+    """The trace, written manually."""
     vectors = net.table(ids)
     steps: list[Any] = [Lookup("embedding", ("words",), "vectors", lambda: ids)]
     features, start = [], torch.zeros(len(ids), H, dtype=torch.float64)
@@ -478,7 +482,7 @@ def test_a_classifier_of_two_directions_equals_plain_loops() -> None:
 def classifier_by_loops(
     net: BiLSTM, ids: Tensor, target: int, recipe: Recipe
 ) -> tuple[np.ndarray[Any, Any], dict[str, float]]:
-    """Relevance (T,) of the words and what the two directions absorbed; one document, one target."""
+    """The relevance (T,) of the words and the absorbed relevance of both directions; one document, one target."""
     state = {name: value.tolist() for name, value in net.state_dict().items()}
     words = [state["table.weight"][word] for word in ids.tolist()]
     none = [0.0] * H
@@ -520,7 +524,7 @@ def test_composites_find_the_layer_by_name_position_and_kind() -> None:
 
 
 @every("preset", PRESETS)
-def test_presets_apply_or_say_that_there_are_no_bounds(preset: str) -> None:
+def test_presets_apply_or_report_missing_bounds(preset: str) -> None:
     net, ids, lengths = net_and_texts(2)
     trace = lstm_trace(net, ids, lengths)
     seed = one_hot_seed(trace.scores, range(3))

@@ -1,4 +1,4 @@
-"""Rules: the equations of the literature as plain loops, and what an output shares out sums to what it has."""
+"""Rules: equal to the equations of the literature as plain loops, and conserving relevance with the ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from textlrp.lrp.shares import Box, Part, Rule, Shares
 
 LOW, HIGH = -3.0, 2.5
 BOUNDS = Box(torch.tensor(LOW), torch.tensor(HIGH))
-"""Where the inputs of the neurons below are said to lie."""
+"""The bounds of the inputs of the neurons below."""
 
 EQUATIONS: dict[Rule, Recipe] = {
     Zero(): Recipe(),
@@ -56,7 +56,7 @@ each_rule = pytest.mark.parametrize("rule", EQUATIONS, ids=repr)
 
 @dataclass(frozen=True)
 class Neurons:
-    """Outputs, one a row, with ``inputs`` (O, J) of their own, ``weight`` (O, J) and ``bias`` (O,)."""
+    """O outputs with separate ``inputs`` (O, J), ``weight`` (O, J) and ``bias`` (O,)."""
 
     inputs: Tensor
     weight: Tensor
@@ -72,7 +72,7 @@ class Neurons:
         return self.parts(part).sum(dim=1)
 
     def parts(self, part: Part | Box) -> Tensor:
-        """(O, J) one part of each product."""
+        """One part (O, J) of each product."""
         a, w = self.inputs, self.weight
         if isinstance(part, Box):
             low, high = part.low.to(a.dtype), part.high.to(a.dtype)
@@ -86,7 +86,7 @@ class Neurons:
         }[part]
 
     def received(self, shares: Shares) -> Tensor:
-        """(O, J) what each input gets of an output's relevance of 1."""
+        """The share (O, J) that each input receives of an output with relevance 1."""
         total = torch.zeros_like(self.inputs)
         for part, factor in shares.flows:
             total = total + self.parts(part) * factor[:, None]
@@ -94,7 +94,7 @@ class Neurons:
 
 
 class Row(NamedTuple):
-    """One output: what it reads, with which weights, and its bias."""
+    """One output: its inputs, weights and bias."""
 
     inputs: list[float]
     weights: list[float]
@@ -144,7 +144,7 @@ ZEROS = [
 @given(rows=rows_of(eighths))
 @example(rows=ONE_SIDED)
 @example(rows=ZEROS)
-def test_shares_are_those_of_the_plain_loops(rule: Rule, rows: list[Row]) -> None:
+def test_shares_equal_plain_loops(rule: Rule, rows: list[Row]) -> None:
     step = neurons(*rows)
     shares = rule.shares(step)
     received = step.received(shares).numpy()
@@ -178,12 +178,12 @@ def test_fractions_sum_to_one(rule: Rule, dtype: torch.dtype, rows: list[Row]) -
 
 
 def pulled_apart(step: Neurons, shares: Shares) -> Tensor:
-    """(O,) the size of the flows before they cancel each other: what rounding errors are relative to."""
+    """The sum (O,) of |flow| before flows cancel, which rounding errors are relative to."""
     flows = sum(step.parts(part).abs().sum(dim=1) * factor.abs() for part, factor in shares.flows)
     return flows if isinstance(flows, Tensor) else step.bias * 0
 
 
-# ---- the formulas once by hand, at one small neuron: products 4, -3, 2 and bias -1, so z = 2
+# ---- the formulas computed manually for one small neuron: products 4, -3, 2 and bias -1, so z = 2
 
 
 BY_HAND = Row([2.0, -1.0, 1.0], [2.0, 3.0, 2.0], -1.0)
@@ -203,7 +203,7 @@ EXPECTED: dict[Rule, tuple[list[float], dict[str, float]]] = {
 
 
 @every("rule", EXPECTED)
-def test_by_hand(rule: Rule) -> None:
+def test_computed_manually(rule: Rule) -> None:
     step = neurons(BY_HAND)
     shares = rule.shares(step)
     fractions, causes = EXPECTED[rule]
@@ -216,7 +216,7 @@ def test_by_hand(rule: Rule) -> None:
 
 
 def only(shares: Shares) -> dict[str, float]:
-    """What the first output absorbed, by cause, without the zeros."""
+    """The nonzero fractions that the first output absorbs, by cause."""
     return {cause: float(value[0]) for cause, value in shares.absorbed.items() if value[0] != 0}
 
 
@@ -245,7 +245,7 @@ def test_an_output_of_zero_absorbs_its_relevance_as_empty(rule: Rule, z: float) 
 
 
 @pytest.mark.parametrize("rule", [Gamma(), Gamma(stabilizer=0.5), Gamma(0.0, stabilizer=0.5)], ids=repr)
-def test_of_an_output_of_zero_gamma_gives_nothing_even_with_a_stabilizer(rule: Rule) -> None:
+def test_gamma_distributes_nothing_from_an_output_of_zero_even_with_a_stabilizer(rule: Rule) -> None:
     step = neurons(Row([1.0, 1.0], [1.0, -1.0], 0.0))
     shares = rule.shares(step)
     assert not step.received(shares).any()
@@ -260,7 +260,7 @@ def test_a_denominator_of_zero_absorbs_all_as_empty(rule: Rule) -> None:
     assert all(factor.tolist() == [0.0] for _, factor in shares.flows)
 
 
-def test_a_side_with_nothing_in_it_absorbs_its_weight_as_empty() -> None:
+def test_a_sign_without_products_absorbs_its_weight_as_empty() -> None:
     positive, negative = neurons(Row([1.0, 2.0], [1.0, 0.5], 0.0)), neurons(Row([1.0, 2.0], [-1.0, -0.5], 0.0))
     assert only(AlphaBeta(3.0, 2.0).shares(positive)) == {"empty": -2.0}
     assert positive.received(AlphaBeta(3.0, 2.0).shares(positive)).tolist() == [[1.5, 1.5]]
@@ -271,13 +271,13 @@ def test_a_side_with_nothing_in_it_absorbs_its_weight_as_empty() -> None:
     assert only(ZPlus().shares(negative)) == {"empty": 1.0}
 
 
-def test_a_bias_fills_a_side_unless_it_is_ignored() -> None:
+def test_a_bias_gives_a_sign_a_denominator_unless_it_is_ignored() -> None:
     step = neurons(Row([1.0], [2.0], -1.0))
     assert only(AlphaBeta(2.0, 1.0).shares(step)) == {"bias": -1.0}
     assert only(AlphaBeta(2.0, 1.0, bias="ignore").shares(step)) == {"empty": -1.0}
 
 
-def test_without_inputs_there_is_nobody_to_spread_the_bias_over() -> None:
+def test_without_inputs_the_bias_is_absorbed_and_not_spread() -> None:
     rule = Epsilon(0.01, bias="spread")
     shares = rule.shares(neurons(Row([], [], 2.0), Row([], [], -1.0)))
     total = torch.stack(list(shares.absorbed.values())).sum(dim=0)
@@ -301,7 +301,7 @@ def test_zero_is_epsilon_without_epsilon_and_gamma_without_gamma() -> None:
 # ---- bounds
 
 
-def test_zbox_takes_the_layers_own_bounds_unless_it_has_some() -> None:
+def test_zbox_uses_the_bounds_of_the_layer_by_default() -> None:
     step = neurons(BY_HAND)
     own = Neurons(step.inputs, step.weight, step.bias, Box(torch.tensor([-2.0, -1.0, 0.0]), torch.tensor(1.0)))
     parts = torch.tensor([[8.0, 0.0, 2.0]], dtype=torch.float64)
@@ -309,10 +309,10 @@ def test_zbox_takes_the_layers_own_bounds_unless_it_has_some() -> None:
     assert torch.equal(own.received(ZBox(LOW, HIGH).shares(own)), step.received(ZBox().shares(step)))
 
 
-def test_zbox_says_where_it_knows_no_bounds() -> None:
+def test_zbox_without_known_bounds_names_the_layer() -> None:
     step = neurons(BY_HAND)
     unknown = Neurons(step.inputs, step.weight, step.bias, None, "output")
-    with pytest.raises(RuleError, match=r"bounds the inputs of layer 'output' lie.*ZBox\(low=..., high=...\)"):
+    with pytest.raises(RuleError, match=r"largest possible input of layer 'output'.*ZBox\(low=..., high=...\)"):
         ZBox().shares(unknown)
     assert only(ZBox(-1.0, 1.0).shares(unknown)) == {}
 
@@ -354,14 +354,16 @@ SIZED = [
 @every("kind, name", SIZED)
 @every("value", [-1e-9, float("nan"), float("inf"), "much", None, True])
 def test_a_number_out_of_range_is_refused(kind: Any, name: str, value: Any) -> None:
-    message = rf"^{name}=.* came; a finite number >= 0 is wanted, such as {kind.__name__}\({name}=[0-9.e-]+\)\.$"
+    message = rf"^{name} must be a finite number >= 0; got .*\. Try {kind.__name__}\({name}=[0-9.e-]+\)\.$"
     with pytest.raises(RuleError, match=message):
         kind(**{name: value})
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0, 1.0), (2.0, 0.0), (0.0, 1.0), (2.0, 1.0001)])
-def test_alpha_less_beta_is_one(alpha: float, beta: float) -> None:
-    with pytest.raises(RuleError, match=r"^alpha=.*, beta=.* came; alpha - beta = 1 is wanted, such as AlphaBeta\(2"):
+def test_alpha_minus_beta_must_be_one(alpha: float, beta: float) -> None:
+    with pytest.raises(
+        RuleError, match=r"^alpha - beta must equal 1; got alpha=.*, beta=.*\. Try AlphaBeta\(2, 1\)\.$"
+    ):
         AlphaBeta(alpha, beta)
     assert AlphaBeta(1.3, 0.3) == AlphaBeta(alpha=1.3, beta=0.3)  # though 1.3 - 0.3 is not 1 in floats
 
@@ -370,22 +372,22 @@ def test_alpha_less_beta_is_one(alpha: float, beta: float) -> None:
     ("kind", "choices"), [(Epsilon, "'absorb' or 'spread'"), (AlphaBeta, "'absorb' or 'ignore'")]
 )
 def test_an_unknown_bias_is_refused(kind: Any, choices: str) -> None:
-    with pytest.raises(RuleError, match=rf"^bias='even' came; {choices} is wanted.$"):
+    with pytest.raises(RuleError, match=rf"^bias must be {choices}; got 'even'\. Pass bias='absorb'\.$"):
         kind(bias="even")
 
 
 @every(
-    "low, high, wanted",
+    "low, high, reason",
     [
         (0.1, 1.0, "low <= 0 <= high"),
         (-1.0, -0.1, "low <= 0 <= high"),
         (0.0, 0.0, "low <= 0 <= high"),
         (float("-inf"), 1.0, "low <= 0 <= high"),
         ("a", 1.0, "low <= 0 <= high"),
-        (-1.0, None, "low and high together"),
-        (None, 1.0, "low and high together"),
+        (-1.0, None, "both be numbers or both be None"),
+        (None, 1.0, "both be numbers or both be None"),
     ],
 )
-def test_bounds_that_are_none_are_refused(low: Any, high: Any, wanted: str) -> None:
-    with pytest.raises(RuleError, match=rf"^ZBox\(low=.* came; .*{wanted}"):
+def test_invalid_bounds_are_refused(low: Any, high: Any, reason: str) -> None:
+    with pytest.raises(RuleError, match=rf"^low and high must .*{reason}.*; got ZBox\(low="):
         ZBox(low, high)

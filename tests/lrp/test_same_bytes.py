@@ -68,14 +68,14 @@ def test_signed_products_do_not_depend_on_threads(threads: int) -> None:
     before = numba.get_num_threads()
     numba.set_num_threads(min(threads, before))
     try:
-        together = window_relevance.signed_contributions(vectors, weight, words, where)
+        whole_batch = window_relevance.signed_contributions(vectors, weight, words, where)
     finally:
         numba.set_num_threads(before)
     for n in range(7):
         alone = window_relevance.signed_contributions(vectors, weight, words[n : n + 1], where[n : n + 1])
-        for side in range(2):
-            assert np.array_equal(together[side][n], alone[side][0])
+        for sign in range(2):
+            assert np.array_equal(whole_batch[sign][n], alone[sign][0])
     products = np.array([weight[f, h] * vectors[words[0, where[0, f] + h]] for f in range(5) for h in range(2)])
     expected = products.clip(0).sum(axis=1).reshape(5, 2)
     known = np.array([[words[0, where[0, f] + h] > 0 for h in range(2)] for f in range(5)])
-    np.testing.assert_allclose(together[0][0], expected * known, rtol=1e-5)
+    np.testing.assert_allclose(whole_batch[0][0], expected * known, rtol=1e-5)

@@ -1,4 +1,4 @@
-"""The tape and the walk back over it."""
+"""Propagation through traces of random nets, compared with plain loops and the law of conservation."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ for _name, _preset in PRESETS.items():
     if _preset not in COMPOSITES.values():
         COMPOSITES[_name] = _preset
 for _rule in EVERYWHERE:
-    _sum = Zero() if isinstance(_rule, ZBox) else _rule  # nobody knows the bounds of a sum
+    _sum = Zero() if isinstance(_rule, ZBox) else _rule  # the bounds of a sum are not known
     COMPOSITES[f"{_rule!r} everywhere"] = Composite({"bag": _rule, "mean": _rule, "sum": _sum}, default=_rule)
 
 
-class Tape:
-    """Writes a trace step by step over a random batch, and a random net as it goes."""
+class RandomTrace:
+    """Builds a trace of a random net over a random batch, step by step."""
 
     def __init__(self, seed: int, dtype: torch.dtype = torch.float64) -> None:
         self.draw = np.random.default_rng(seed)
@@ -165,17 +165,17 @@ class Tape:
         return Trace(tuple(self.steps), self.values["scores"], elements=N * T * M)
 
 
-def lead_back(trace: Trace, composite: Composite, targets: Sequence[int] = range(C)) -> Propagated:
+def propagated(trace: Trace, composite: Composite, targets: Sequence[int] = range(C)) -> Propagated:
     return propagate(trace, composite, one_hot_seed(trace.scores, targets))
 
 
-# ---- first of all: two branches
+# ---- two branches
 
 
-def by_hand(
+def by_plain_loops(
     inputs: NDArray[Any], step: Any, relevance: NDArray[Any], recipe: Recipe, ledger: dict[tuple[str, str], float]
 ) -> NDArray[Any]:
-    """One dense step of one document, led back by plain loops."""
+    """Propagate relevance of one document through one dense step, by plain loops."""
     weight, bias = step.map.weight.numpy(), step.bias.numpy()
     bounds = list(zip(*(bound.tolist() for bound in step.map.box()), strict=True))
     received = np.zeros(len(inputs))
@@ -204,33 +204,33 @@ TWO_BRANCHES: dict[Rule, Recipe] = {
 @every("rule", TWO_BRANCHES)
 def test_two_branches_a_value_read_twice_concat_and_sum(rule: Rule) -> None:
     recipe = TWO_BRANCHES[rule]
-    tape = Tape(seed=5)
-    bag = tape.bag()
-    left = tape.relu(tape.dense(bag))
-    right = tape.dense(bag)
-    both, total = tape.concat(left, right), tape.sum(left, right)
-    trace = tape.trace(tape.concat(both, total))
+    net = RandomTrace(seed=5)
+    bag = net.bag()
+    left = net.relu(net.dense(bag))
+    right = net.dense(bag)
+    both, total = net.concat(left, right), net.sum(left, right)
+    trace = net.trace(net.concat(both, total))
     steps: dict[str, Any] = {step.name: step for step in trace.steps}
-    found = lead_back(trace, Composite({"sum": rule, "bag": Zero()}, default=rule))
+    found = propagated(trace, Composite({"sum": rule, "bag": Zero()}, default=rule))
     for n in range(N):
-        values = {name: value[n].numpy() for name, value in tape.values.items()}
+        values = {name: value[n].numpy() for name, value in net.values.items()}
         for target in range(C):
             ledger: dict[tuple[str, str], float] = {}
             seed = np.zeros(C)
             seed[target] = values["scores"][target]
-            head = by_hand(values[steps["output"].reads[0]], steps["output"], seed, recipe, ledger)
+            head = by_plain_loops(values[steps["output"].reads[0]], steps["output"], seed, recipe, ledger)
             on_left, on_right = head[:M].copy(), head[M : 2 * M].copy()
             for m in range(M):
                 fractions, causes = share([values[left][m], values[right][m]], [1.0, 1.0], 0.0, recipe)
                 enter(ledger, total, causes, head[2 * M + m])
                 on_left[m] += fractions[0] * head[2 * M + m]
                 on_right[m] += fractions[1] * head[2 * M + m]
-            on_bag = by_hand(values[bag], steps[steps[left].reads[0]], on_left, recipe, ledger)
-            on_bag = on_bag + by_hand(values[bag], steps[right], on_right, recipe, ledger)
+            on_bag = by_plain_loops(values[bag], steps[steps[left].reads[0]], on_left, recipe, ledger)
+            on_bag = on_bag + by_plain_loops(values[bag], steps[right], on_right, recipe, ledger)
             weights = steps[bag].map.weights[n].numpy()
             words = np.zeros(T)
             for d in range(D):
-                length = int(tape.lengths[n])
+                length = int(net.lengths[n])
                 inputs = values["vectors"][:length, d].tolist()
                 fractions, causes = share(inputs, weights[:length].tolist(), 0.0, Recipe())
                 enter(ledger, bag, causes, on_bag[d])
@@ -242,21 +242,21 @@ def test_two_branches_a_value_read_twice_concat_and_sum(rule: Rule) -> None:
     assert trace_gap(trace, found, range(C)) < 1e-13
 
 
-def test_of_a_product_the_source_takes_all() -> None:
-    tape = Tape(seed=1)
-    bag = tape.bag()
-    gate, source = tape.dense(bag), tape.dense(bag)
-    trace = tape.trace(tape.product(gate, source))
-    found = lead_back(trace, PRESETS["epsilon"])
+def test_the_source_of_a_product_gets_all_relevance() -> None:
+    net = RandomTrace(seed=1)
+    bag = net.bag()
+    gate, source = net.dense(bag), net.dense(bag)
+    trace = net.trace(net.product(gate, source))
+    found = propagated(trace, PRESETS["epsilon"])
     without_gate = replace(trace, steps=tuple(step for step in trace.steps if step.name != gate))
-    alone = lead_back(without_gate, PRESETS["epsilon"])
+    alone = propagated(without_gate, PRESETS["epsilon"])
     assert not found.ledger[gate, "bias"].any()
     assert torch.equal(found.relevance, alone.relevance)
     assert trace_gap(trace, found, range(C)) < 1e-13
 
 
 @pytest.mark.parametrize("dimensions", [(), (D,)])
-def test_a_lookup_books_what_lands_on_nothing_as_unread(dimensions: tuple[int, ...]) -> None:
+def test_a_lookup_absorbs_relevance_of_unknown_words_as_ignored(dimensions: tuple[int, ...]) -> None:
     words = torch.tensor([[7, 0, 1], [0, 0, 0]])
     step = Lookup("embedding", ("words",), "vectors", lambda: words)
     arriving = torch.tensor(np.random.default_rng(0).normal(size=(C, 2, 3, *dimensions)))
@@ -270,7 +270,7 @@ def test_a_lookup_books_what_lands_on_nothing_as_unread(dimensions: tuple[int, .
 
 
 class Wrapped:
-    """A step that does something beside."""
+    """Base class of steps that change the behavior of another step."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
@@ -280,7 +280,7 @@ class Wrapped:
 
 
 class Watched(Wrapped):
-    """A step that remembers how much relevance passed it: sum |relevance|, (K, N)."""
+    """A step that remembers the sum of |relevance| that passed through it, (K, N)."""
 
     passed: Tensor
 
@@ -290,33 +290,33 @@ class Watched(Wrapped):
 
 
 def gap_of_a_random_net(trace: Trace, composite: Composite) -> float:
-    """As :func:`trace_gap`, relative also to the most relevance that passed any step.
+    """As :func:`trace_gap`, but relative to the largest sum of |relevance| that passed through any step.
 
-    A sum that nearly cancels sends huge relevance of both signs into its branches; where these meet again
-    it cancels, and only its rounding errors are left at the words.
+    A sum whose terms nearly cancel sends very large relevance of both signs into its branches. Where the branches
+    meet again, it cancels, and only its rounding errors reach the words.
     """
     steps = [Watched(step) for step in trace.steps]
-    found = lead_back(replace(trace, steps=tuple(steps)), composite)
-    most = torch.stack([step.passed for step in steps if hasattr(step, "passed")]).amax(dim=0)
+    found = propagated(replace(trace, steps=tuple(steps)), composite)
+    largest = torch.stack([step.passed for step in steps if hasattr(step, "passed")]).amax(dim=0)
     missing = found.relevance.sum(dim=-1) + sum(found.ledger.values()) - trace.scores.T
     assert found.relevance.dtype == trace.scores.dtype
     assert {entry.dtype for entry in found.ledger.values()} == {trace.scores.dtype}
-    return float((missing.abs() / torch.where(most > 0, most, 1)).max())
+    return float((missing.abs() / torch.where(largest > 0, largest, 1)).max())
 
 
 def random_trace(seed: int, plan: Sequence[tuple[str, int, int]], dtype: torch.dtype) -> Trace:
-    """A net of drawn steps; numbers choose among the values there are."""
-    tape = Tape(seed, dtype)
-    features = [tape.bag()]
+    """A net of random steps; the integers of a plan choose the values that a step reads."""
+    net = RandomTrace(seed, dtype)
+    features = [net.bag()]
     for kind, first, second in plan:
         one, other = features[first % len(features)], features[second % len(features)]
         if kind in ("bag", "max_conv", "mean_conv"):
-            features.append(getattr(tape, kind)())
+            features.append(getattr(net, kind)())
         elif kind in ("dense", "relu"):
-            features.append(getattr(tape, kind)(one))
-        elif kind == "concat" or tape.values[one].shape == tape.values[other].shape:
-            features.append(getattr(tape, kind)(one, other))
-    return tape.trace(tape.concat(*features[-2:]))
+            features.append(getattr(net, kind)(one))
+        elif kind == "concat" or net.values[one].shape == net.values[other].shape:
+            features.append(getattr(net, kind)(one, other))
+    return net.trace(net.concat(*features[-2:]))
 
 
 kinds = st.sampled_from(["bag", "max_conv", "mean_conv", "dense", "relu", "concat", "sum", "product"])
@@ -337,7 +337,7 @@ def test_relevance_plus_absorbed_is_score(
 @given(seed=seeds, plan=plans)
 def test_a_contrast_is_the_difference_of_two_maps(seed: int, plan: list[tuple[str, int, int]]) -> None:
     trace = random_trace(seed, [step for step in plan if step[0] != "sum"], torch.float64)
-    alone = lead_back(trace, PRESETS["epsilon"], [0, 1])
+    alone = propagated(trace, PRESETS["epsilon"], [0, 1])
     contrast = propagate(trace, PRESETS["epsilon"], one_hot_seed(trace.scores, [(0, 1)]))
     for n in range(N):
         size = [entry[:, n].numpy() for entry in alone.ledger.values()]
@@ -353,7 +353,7 @@ def test_a_contrast_is_the_difference_of_two_maps(seed: int, plan: list[tuple[st
 
 @dataclass(frozen=True)
 class Forgetful:
-    """A rule that absorbs, but does not say so, for one cause."""
+    """A rule that does not report what it absorbs for one cause."""
 
     rule: Rule
     cause: str
@@ -364,19 +364,19 @@ class Forgetful:
 
 
 class ForgetfulStep(Wrapped):
-    """A step whose entry in the ledger is lost."""
+    """A step that does not report what it absorbs."""
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
         return self.step.back(relevance, rule)[0], {}
 
 
 def two_layers(*, one_sided: bool = False) -> Trace:
-    """A convolution under a dense layer and the output; ``one_sided``: some outputs have products < 0 alone."""
-    tape = Tape(seed=3)
-    hidden = tape.relu(tape.dense(tape.max_conv()))
+    """A convolution, a dense layer and the output; if ``one_sided``, some outputs have only negative products."""
+    net = RandomTrace(seed=3)
+    hidden = net.relu(net.dense(net.max_conv()))
     if one_sided:
-        tape.values[hidden][:, 1:] = 0
-    return tape.trace(hidden)
+        net.values[hidden][:, 1:] = 0
+    return net.trace(hidden)
 
 
 @every(
@@ -397,43 +397,43 @@ def two_layers(*, one_sided: bool = False) -> Trace:
         (ZBox(stabilizer=0.1), "stabilizer"),
     ],
 )
-def test_a_forgotten_cause_breaks_the_law(rule: Rule, cause: str) -> None:
+def test_an_omitted_cause_breaks_the_law(rule: Rule, cause: str) -> None:
     trace = two_layers(one_sided=cause == "empty")
-    assert trace_gap(trace, lead_back(trace, Composite(default=rule)), range(C)) < 1e-13
-    assert trace_gap(trace, lead_back(trace, Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
+    assert trace_gap(trace, propagated(trace, Composite(default=rule)), range(C)) < 1e-13
+    assert trace_gap(trace, propagated(trace, Composite(default=Forgetful(rule, cause))), range(C)) > 1e-3
 
 
-def test_a_forgotten_empty_output_breaks_the_law() -> None:
-    tape = Tape(seed=3)
-    tape.values["nothing"] = torch.zeros(N, M, dtype=torch.float64)  # spreading sends relevance to it
-    trace = tape.trace(tape.concat(tape.bag(), tape.sum("nothing", "nothing")))
+def test_an_omitted_empty_output_breaks_the_law() -> None:
+    net = RandomTrace(seed=3)
+    net.values["nothing"] = torch.zeros(N, M, dtype=torch.float64)  # spreading sends relevance to it
+    trace = net.trace(net.concat(net.bag(), net.sum("nothing", "nothing")))
     spread = Epsilon(0.1, bias="spread")
     kept, lost = Composite(default=spread), Composite({"sum": Forgetful(Zero(), "empty")}, default=spread)
-    assert trace_gap(trace, lead_back(trace, kept), range(C)) < 1e-13
-    assert trace_gap(trace, lead_back(trace, lost), range(C)) > 1e-3
+    assert trace_gap(trace, propagated(trace, kept), range(C)) < 1e-13
+    assert trace_gap(trace, propagated(trace, lost), range(C)) > 1e-3
 
 
-def test_a_forgotten_unread_breaks_the_law() -> None:
+def test_an_omitted_ignored_entry_breaks_the_law() -> None:
     trace = two_layers()
     lost = replace(trace, steps=(ForgetfulStep(trace.steps[0]), *trace.steps[1:]))
     arras = PRESETS["arras2017"]
-    assert trace_gap(trace, lead_back(trace, arras), range(C)) < 1e-13
-    assert trace_gap(trace, lead_back(lost, arras), range(C)) > 1e-3
+    assert trace_gap(trace, propagated(trace, arras), range(C)) < 1e-13
+    assert trace_gap(trace, propagated(lost, arras), range(C)) > 1e-3
 
 
 def test_steps_of_one_name_share_their_entries() -> None:
-    tape = Tape(seed=4)
-    first = tape.dense(tape.bag(), name="shared", writes="first")
-    second = tape.dense(first, name="shared", writes="second")
-    trace = tape.trace(second)
-    found = lead_back(trace, Composite(default=Epsilon(0.1)))
+    net = RandomTrace(seed=4)
+    first = net.dense(net.bag(), name="shared", writes="first")
+    second = net.dense(first, name="shared", writes="second")
+    trace = net.trace(second)
+    found = propagated(trace, Composite(default=Epsilon(0.1)))
     assert trace_gap(trace, found, range(C)) < 1e-13
 
 
-# ---- the walk
+# ---- propagate
 
 
-def test_relevance_that_passes_a_watched_value_is_kept() -> None:
+def test_relevance_of_a_watched_value_is_returned() -> None:
     trace = two_layers()
     value = trace.steps[1].writes
     seed = one_hot_seed(trace.scores, [0, (1, 2)])
@@ -448,42 +448,42 @@ def test_relevance_that_passes_a_watched_value_is_kept() -> None:
 
 
 def test_a_rule_that_cannot_apply_names_the_layer() -> None:
-    tape = Tape(seed=6)
-    bag = tape.bag()
-    total = tape.sum(bag, bag)
-    with pytest.raises(RuleError, match=f"bounds the inputs of layer '{total}' lie"):
-        lead_back(tape.trace(total), Composite({"sum": ZBox()}))
+    net = RandomTrace(seed=6)
+    bag = net.bag()
+    total = net.sum(bag, bag)
+    with pytest.raises(RuleError, match=f"largest possible input of layer '{total}'"):
+        propagated(net.trace(total), Composite({"sum": ZBox()}))
 
 
-@pytest.mark.parametrize("together", [1, 2, 5])
-def test_targets_led_back_in_pieces_give_the_same(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_targets_propagated_in_chunks_give_the_same(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = two_layers()
     targets: list[int | tuple[int, int]] = [0, 1, 2, (0, 1), (2, 0)]
     whole = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
-    monkeypatch.setattr(trace_module, "WAY_BACK_ELEMENTS", together * trace.elements)
-    walks: list[int] = []
-    walk: Callable[..., Propagated] = trace_module._walk_back
+    monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", size * trace.elements)
+    sizes: list[int] = []
+    propagate_chunk: Callable[..., Propagated] = trace_module._propagate_chunk
 
-    def counted(tape: Any, layers: Any, composite: Any, seed: Tensor, watch: Any) -> Propagated:
-        walks.append(len(seed))
-        return walk(tape, layers, composite, seed, watch)
+    def counted(trace: Any, layers: Any, composite: Any, seed: Tensor, watch: Any) -> Propagated:
+        sizes.append(len(seed))
+        return propagate_chunk(trace, layers, composite, seed, watch)
 
-    monkeypatch.setattr(trace_module, "_walk_back", counted)
-    pieces = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
-    assert sum(walks) == 5
-    assert max(walks) == together
-    torch.testing.assert_close(pieces.relevance, whole.relevance, rtol=1e-13, atol=1e-14)
-    assert pieces.ledger.keys() == whole.ledger.keys()
+    monkeypatch.setattr(trace_module, "_propagate_chunk", counted)
+    chunked = propagate(trace, PRESETS["arras2017"], one_hot_seed(trace.scores, targets))
+    assert sum(sizes) == 5
+    assert max(sizes) == size
+    torch.testing.assert_close(chunked.relevance, whole.relevance, rtol=1e-13, atol=1e-14)
+    assert chunked.ledger.keys() == whole.ledger.keys()
     for key, entry in whole.ledger.items():
-        torch.testing.assert_close(pieces.ledger[key], entry, rtol=1e-13, atol=1e-14)
+        torch.testing.assert_close(chunked.ledger[key], entry, rtol=1e-13, atol=1e-14)
 
 
-def test_a_value_that_nobody_used_is_passed_over() -> None:
-    tape = Tape(seed=2)
-    bag = tape.bag()
-    tape.relu(tape.dense(bag))
-    trace = tape.trace(bag)
-    found = lead_back(trace, PRESETS["epsilon"])
+def test_a_value_that_no_step_reads_is_skipped() -> None:
+    net = RandomTrace(seed=2)
+    bag = net.bag()
+    net.relu(net.dense(bag))
+    trace = net.trace(bag)
+    found = propagated(trace, PRESETS["epsilon"])
     assert trace_gap(trace, found, range(C)) < 1e-13
     assert {step for step, _ in found.ledger} == {"output", bag, "embedding"}
 
@@ -492,7 +492,7 @@ def test_an_unknown_layer_is_refused_before_anything_runs() -> None:
     with pytest.raises(
         RuleError, match=r"no layer 'conv9' in this model; it has 'conv1' \(0, convolution\), 'dense2'"
     ):
-        lead_back(two_layers(), Composite({"conv9": Zero()}))
+        propagated(two_layers(), Composite({"conv9": Zero()}))
 
 
 def test_a_seed_has_the_score_at_the_target() -> None:

@@ -1,6 +1,6 @@
-"""The same numbers as Zennit 0.5.1, for every rule it has, from the word vectors on.
+"""Relevance equals that of Zennit 0.5.1, from the word vectors on, for every rule of Zennit.
 
-Its WSquare and ZPlus keep the bias in the denominator unless told otherwise; our stabilizer is set to its own.
+Its WSquare and ZPlus include the bias in the denominator by default. Our stabilizer is set to that of Zennit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ each_net = pytest.mark.parametrize("net", LAYERS)
 
 
 def worst(theirs: Tensor, ours: Propagated) -> float:
-    """The largest difference (C, N, T) of any class and text."""
+    """The largest difference from ``theirs`` (C, N, T), over all classes and texts."""
     gaps = [
         gap(ours.relevance[k, n] - theirs[k, n], ours.relevance[k, n], [e[k, n] for e in ours.ledger.values()])
         for k in range(C)
@@ -34,11 +34,11 @@ def worst(theirs: Tensor, ours: Propagated) -> float:
 
 @each_net
 @every("rule", ZENNIT)
-def test_a_rule_on_every_layer_is_that_of_zennit(net: str, rule: Rule) -> None:
+def test_a_rule_on_every_layer_equals_zennit(net: str, rule: Rule) -> None:
     for seed in SEEDS:
         chosen = outside.subject(net, seed)
         theirs = outside.zennit_relevance(chosen, outside.zennit_rule(rule), S)
-        ours = outside.lead_back(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S)))
+        ours = outside.propagated(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S)))
         assert theirs.abs().sum() > 0.1
         assert worst(theirs, ours) < TOLERANCE
 
@@ -46,15 +46,15 @@ def test_a_rule_on_every_layer_is_that_of_zennit(net: str, rule: Rule) -> None:
 @each_net
 @every("first", [WSquare(S), Flat(S), ZBox(-4.0, 5.0, S)])
 @every("rule", [rule for rule in ZENNIT if rule not in (WSquare(S), Flat(S))])
-def test_another_rule_at_the_word_vectors_too(net: str, first: Rule, rule: Rule) -> None:
+def test_another_rule_at_the_word_vectors_equals_zennit(net: str, first: Rule, rule: Rule) -> None:
     chosen = outside.subject(net, seed=7)
     theirs = outside.zennit_relevance(chosen, outside.zennit_rule(rule), S, outside.zennit_rule(first))
-    ours = outside.lead_back(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S), first))
+    ours = outside.propagated(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S), first))
     assert worst(theirs, ours) < TOLERANCE
 
 
 @pytest.mark.parametrize("net", ["max", "relu, max", "relu, mean"])
-def test_zbox_with_the_bounds_of_the_word_vectors(net: str) -> None:
+def test_zbox_with_the_bounds_of_the_word_vectors_equals_zennit(net: str) -> None:
     chosen = outside.subject(net, seed=1)
     low, high = chosen.table.amin(dim=0)[None, :, None], chosen.table.amax(dim=0)[None, :, None]
     theirs = outside.zennit_relevance(
@@ -64,12 +64,12 @@ def test_zbox_with_the_bounds_of_the_word_vectors(net: str) -> None:
         lambda: outside.zennit().rules.ZBox(low=low, high=high, stabilizer=S),
     )
     composite = outside.composite_of(Epsilon(S), Epsilon(S), ZBox(stabilizer=S))
-    assert worst(theirs, outside.lead_back(outside.closed_trace(chosen), composite)) < TOLERANCE
+    assert worst(theirs, outside.propagated(outside.closed_trace(chosen), composite)) < TOLERANCE
 
 
 @each_net
 @every("rule", ZENNIT)
-def test_the_recorded_trace_is_that_of_zennit(net: str, rule: Rule) -> None:
+def test_the_recorded_trace_equals_zennit(net: str, rule: Rule) -> None:
     chosen = outside.subject(net, seed=5)
     theirs = outside.zennit_relevance(chosen, outside.zennit_rule(rule), S)
     for n, ours in enumerate(outside.recorded(chosen, outside.composite_of(rule, Epsilon(S)))):
@@ -82,14 +82,14 @@ def test_all_of_zennits_rules_are_compared() -> None:
         name for name, value in vars(rules).items() if isinstance(value, type) and value.__module__ == rules.__name__
     }
     names = {name for name in names if issubclass(getattr(rules, name), outside.zennit().core.BasicHook)}
-    assert names - {"Norm"} == {name for name, _ in ZENNIT.values()}  # Norm is what averages have here
+    assert names - {"Norm"} == {name for name, _ in ZENNIT.values()}  # averages have Norm here
 
 
 @pytest.mark.parametrize("rule", [WSquare(S), ZPlus(S)], ids=repr)
-def test_with_the_bias_in_the_denominator_they_differ(rule: Rule) -> None:
-    """If this ever fails, what the docstrings say of Zennit is out of date."""
+def test_the_rules_differ_with_the_bias_in_the_denominator(rule: Rule) -> None:
+    """If this fails, the remarks about Zennit in the docstrings of the rules are out of date."""
     chosen = outside.subject("max", seed=0)
     name = type(rule).__name__
     theirs = outside.zennit_relevance(chosen, lambda: getattr(outside.zennit().rules, name)(stabilizer=S), S)
-    ours = outside.lead_back(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S)))
+    ours = outside.propagated(outside.closed_trace(chosen), outside.composite_of(rule, Epsilon(S)))
     assert worst(theirs, ours) > 1e-3

@@ -1,4 +1,4 @@
-"""A torch module of the user's own as a classifier: its softmax, copies of it, and what goes wrong in it."""
+"""A user's torch module as a classifier: its final softmax, its copies, and errors in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEXTS = ["the car", "oil pump road moon the car", "moon"]
 
 
 class Loop(Base):
-    """A recurrent cell by hand: a sigmoid for each word, and a softmax or a sigmoid at the end."""
+    """A manually written recurrent cell: a sigmoid for each word, and a softmax or a sigmoid at the end."""
 
     def __init__(self, outputs: int = CLASSES) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def test_the_softmax_at_the_end_is_found_in_texts_of_any_length(outputs: int) ->
         np.testing.assert_allclose(probabilities[0, -outputs:], own, rtol=1e-12)
 
 
-def test_the_softmax_at_the_end_is_found_where_texts_are_read_together() -> None:
+def test_the_softmax_at_the_end_is_found_with_batches() -> None:
     torch.manual_seed(0)
     module = Loop().double()
     alone, together = wrap(module, **HOW), wrap(module, batch=True, **HOW)
@@ -78,7 +78,7 @@ def test_a_copy_in_another_dtype_follows_the_weights() -> None:
 
 @every("half", [torch.float16, torch.bfloat16])
 @every("method", ["lrp", "gradient-x-input", "occlusion"])
-def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -> None:
+def test_half_precision_is_explained_in_single_precision(half: torch.dtype, method: str) -> None:
     module = made("branches").to(half)
     why = explain(wrap(module, **HOW), TEXTS[1], target="all", method=method)
     assert why.relevance.dtype == why.scores.dtype == np.float32
@@ -88,14 +88,17 @@ def test_half_precision_is_explained_in_single(half: torch.dtype, method: str) -
         np.testing.assert_allclose(why.relevance.sum(axis=1) + why.absorbed, why.scores, atol=1e-5)
 
 
-def test_a_module_that_cannot_be_copied_says_so() -> None:
+def test_a_module_that_cannot_be_copied_is_refused() -> None:
     module = made("branches").float()
     module.last = module.get_parameter("out.bias") * 2  # type: ignore[assignment]
-    with pytest.raises(ModelError, match=r"cannot be copied .* bring it to float64 yourself"):
+    with pytest.raises(
+        ModelError,
+        match=r"must support copy\.deepcopy to be explained in float64; got .* yourself and leave out dtype=",
+    ):
         explain(wrap(module, **HOW), TEXTS[1], dtype="float64")
 
 
-def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> None:
+def test_extra_state_of_a_module_changes_the_fingerprint() -> None:
     class Versioned(Branches):
         version = 1
 
@@ -108,11 +111,11 @@ def test_what_a_module_keeps_beside_its_weights_counts_for_the_fingerprint() -> 
     assert model.fingerprint_ != first
 
 
-def test_weights_that_are_not_there_or_elsewhere_are_named() -> None:
+def test_uninitialized_weights_and_weights_on_another_device_are_named() -> None:
     lazy = nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.LazyLinear(CLASSES))
-    with pytest.raises(ModelError, match=r"'2\.weight' has no numbers yet; call the module once"):
+    with pytest.raises(ModelError, match=r"its lazy parameter '2\.weight' has no values yet\. Call the module once"):
         explain(wrap(lazy, **HOW), TEXTS[0])
-    with pytest.raises(ModelError, match=r"'embed\.weight' lies on 'meta', and textlrp reads modules on the CPU"):
+    with pytest.raises(ModelError, match=r"module must be on the CPU; its 'embed\.weight' is on 'meta'\. Pass copy"):
         explain(wrap(made("branches").to("meta"), **HOW), TEXTS[0])
 
 
@@ -127,13 +130,15 @@ def test_a_score_that_is_not_a_number_is_named_with_its_text(method: str) -> Non
             return self.out(self.embed(ids).sum(1) / (ids > 1).sum(1, keepdim=True))
 
     model = wrap(Shares(), classes="abc", **HOW)
-    with pytest.raises(DataError, match="text '1' has no word that the vocabulary knows"):
+    with pytest.raises(DataError, match="text '1' has no word that is in the vocabulary"):
         explain(model, "nothing known", method=method)
-    with pytest.raises(ModelError, match=r"^scores must be finite; text '2' got nan for class 0\. The module"):
+    with pytest.raises(
+        ModelError, match=r"^scores must be finite; text '2' got nan for class 0\. A weight of the module"
+    ):
         list(explain(model, ["the moon", "<pad>"], method=method))
 
 
-def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_known() -> None:
+def test_an_operation_without_a_rule_is_named_even_without_classes() -> None:
     class Strange(Branches):
         def forward(self, ids: Tensor) -> Tensor:
             return torch.cosh(super().forward(ids))
@@ -142,7 +147,7 @@ def test_an_operation_without_a_rule_is_named_also_where_the_classes_are_not_kno
         explain(wrap(Strange(), **HOW), TEXTS[0])
 
 
-def test_an_assertion_in_forward_is_told_with_the_text() -> None:
+def test_an_assertion_in_forward_is_reported_with_the_text() -> None:
     class Strict(Branches):
         def forward(self, ids: Tensor) -> Tensor:
             assert ids.shape[1] < 4, "too many words"
@@ -152,7 +157,7 @@ def test_an_assertion_in_forward_is_told_with_the_text() -> None:
         list(explain(wrap(Strict(), classes="abc", **HOW), ["the oil car", TEXTS[1]]))
 
 
-def test_a_module_with_a_train_of_its_own_is_not_asked_to_change() -> None:
+def test_a_custom_train_method_is_never_called() -> None:
     class Counts(Branches):
         changes = 0
 

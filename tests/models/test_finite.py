@@ -101,7 +101,7 @@ def test_a_torch_module(value: float, method: str) -> None:
 @pytest.mark.parametrize("place", ["relevance", "ledger"])
 @pytest.mark.parametrize("method", ["lrp", "occlusion"])
 def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "_by_lrp" if method == "lrp" else "_by_other_method"
+    name = "_explain_by_lrp" if method == "lrp" else "_explain_by_other_method"
     original = getattr(batch_relevance, name)
 
     def wrong(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
@@ -113,16 +113,18 @@ def test_relevance_that_is_not_finite(place: str, method: str, monkeypatch: pyte
         return [changed, *others], [changed.relevance, *changed.ledger.values()]
 
     monkeypatch.setattr(batch_relevance, name, wrong)
-    with pytest.raises(ModelError, match=r"^relevance must be finite; text 'posts/0' got (nan|inf) by .*\. Choose"):
+    with pytest.raises(
+        ModelError, match=r"^relevance must be finite; got (nan|inf) for text 'posts/0' with .*\. Choose"
+    ):
         explain(fitted("boe"), DOCUMENTS[0], method=method)
 
 
 def test_finite_relevance_with_an_infinite_sum_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = batch_relevance._by_lrp
+    original = batch_relevance._explain_by_lrp
 
     def large(*args: Any) -> tuple[list[batch_relevance.DocumentRelevance], list[Any]]:
         found = [each._replace(relevance=np.full_like(each.relevance, 3e38)) for each in original(*args)[0]]
         return found, [each.relevance for each in found]
 
-    monkeypatch.setattr(batch_relevance, "_by_lrp", large)
+    monkeypatch.setattr(batch_relevance, "_explain_by_lrp", large)
     assert np.isfinite(explain(fitted("boe"), DOCUMENTS[0]).relevance).all()

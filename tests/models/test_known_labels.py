@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from toys import LABELS, TEXTS, small
 
 import textlrp
-from textlrp.bulk.parts import cut
+from textlrp.bulk.shards import split_into_shards
 from textlrp.cli import main
 from textlrp.cli.corpus_report import report_corpus
 from textlrp.cli.predictions import accuracy, predict, write_predictions
@@ -84,7 +84,7 @@ def test_predictions_leave_unknown_labels_out_of_the_accuracy() -> None:
         assert accuracy(predict(model(), documents("0", 0, "0.0"))) == 1
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         found = list(predict(model(), documents("0", "autos", "0", "car")))
-    assert [prediction.right for prediction in found] == [True, None, True, None]
+    assert [prediction.correct for prediction in found] == [True, None, True, None]
     assert accuracy(found) == 1
 
 
@@ -92,12 +92,12 @@ def test_reports_leave_them_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         page = report_corpus(model(), documents("0", "autos", "0", "car"), tmp_path / "a.html")
     written = page.read_text(encoding="utf-8")
-    assert "2 of the 2 with a label of their own" in written
-    assert "2 with a label that is not a class of the model are not counted" in written
+    assert "2 of 2 documents with a true label" in written
+    assert "2 documents with a label that is not a class of the model are not counted" in written
     asked = Comparison(against_rule="zero")
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         page = write_comparison(model(), documents("0", "autos", "0", "car"), tmp_path / "b.html", asked)
-    assert "of the 2 documents with a label of their own" in page.read_text(encoding="utf-8")
+    assert "2 documents with a true label" in page.read_text(encoding="utf-8")
 
 
 def test_evaluations_leave_them_out() -> None:
@@ -114,7 +114,7 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "a.csv")]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 labels are not classes of the model: 'zero'" in said
-    assert "100.0 % of 2 labeled texts" in said
+    assert "100.0% of 2 labeled texts" in said
 
 
 # ---- labels that look the same, and unusable labels
@@ -176,7 +176,7 @@ def test_half_characters_reach_every_table(tmp_path: Path) -> None:
     assert stored.text == "the doctor\ufffd gave \ufffd me"
     assert stored.relevance.tolist() == why.relevance.tolist()
     with pytest.warns(UserWarning, match="half a surrogate pair"):
-        (table,) = cut([Record(document.id, document.text, "a")])
+        (table,) = split_into_shards([Record(document.id, document.text, "a")])
     assert table["text"][0].as_py() == "the doctor\ufffd gave \ufffd me"
     write_predictions(predict(model(), [document]), tmp_path / "a.csv")
     found = words_of_classes(model(), Corpus(lambda: iter([document]), name="one"))

@@ -1,4 +1,4 @@
-"""Modules that behave in ways that an explanation must not trust: random numbers, other outputs, cut gradients."""
+"""Modules with unusual behavior: random numbers, several outputs, cut gradients, minimum lengths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from textlrp.errors import ModelError, OptionError
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.recorded.record import record
-from textlrp.lrp.recorded.unseen import check_all_seen
+from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.estimators import BagOfWordsClassifier
@@ -131,7 +131,7 @@ REFUSED: dict[str, Callable[[Tensor], Any]] = {
 def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) -> None:
     torch.manual_seed(0)
     module, ids = Around(CONSTANTS[name]).double(), torch.tensor([[1, 2, 3]])
-    check_all_seen(module, ids, module)
+    check_all_tracked(module, ids, module)
     trace = record(module, ids)
     found = propagate(trace, Composite({}, Zero()), one_hot_seed(trace.scores, [0]))
     vectors = module.embed(ids).detach().requires_grad_()
@@ -141,7 +141,7 @@ def test_comparisons_and_choices_are_constants_as_for_the_gradient(name: str) ->
 
 
 @every("name", REFUSED)
-def test_numbers_that_would_be_lost_are_refused(name: str) -> None:
+def test_operations_that_drop_relevance_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
         explain(wrap(Around(REFUSED[name]), **HOW), TEXT)
 
@@ -186,13 +186,13 @@ def test_a_module_made_in_inference_mode_has_gradients() -> None:
 
 
 @pytest.mark.parametrize("cut", [torch.no_grad, torch.inference_mode])
-def test_a_module_that_cuts_its_gradient_says_so(cut: Callable[[], AbstractContextManager[Any]]) -> None:
+def test_a_module_that_cuts_its_gradient_is_refused(cut: Callable[[], AbstractContextManager[Any]]) -> None:
     def change(x: Tensor) -> Tensor:
         with cut():
             return x * 2
 
     for method in GRADIENTS:
-        with pytest.raises(ModelError, match=r"the module cuts the gradient .* Use method='occlusion'"):
+        with pytest.raises(ModelError, match=r"module must pass gradients .* or use method='occlusion'"):
             explain(wrap(Around(change, own=False), **HOW), TEXT, method=method)
     for method in ("lrp", "occlusion"):
         assert explain(wrap(Around(change, own=False), **HOW), TEXT, method=method).relevance.any()
@@ -202,7 +202,7 @@ def test_a_module_that_cuts_its_gradient_says_so(cut: Callable[[], AbstractConte
 
 
 class Several(nn.Module):
-    """An embedding, class scores, and what else ``give`` makes of vectors and scores."""
+    """An embedding and class scores; ``give`` computes further outputs from vectors and scores."""
 
     def __init__(self, give: Callable[[Tensor, Tensor], Any]) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class Several(nn.Module):
 
 
 class Output(dict[str, Tensor]):
-    """A dictionary whose entries are attributes too."""
+    """A dictionary whose entries are also attributes."""
 
 
 OUTPUTS: dict[str, Callable[[Tensor, Tensor], Any]] = {
@@ -270,11 +270,13 @@ class Windows(nn.Module):
 
 
 @pytest.mark.parametrize("method", ["lrp", "gradient-x-input", "occlusion"])
-def test_short_texts_are_padded_where_asked(method: str) -> None:
+def test_short_texts_are_padded_to_min_length(method: str) -> None:
     torch.manual_seed(0)
     module, texts = Windows(), ["the oil car", "the oil", ""]
     model = wrap(module, **HOW)
-    with pytest.raises(ModelError, match=r"stopped at text '2' of 2 words.*pass min_length=3, and padding="):
+    with pytest.raises(
+        ModelError, match=r"an error for text '2' of 2 words.*pass min_length=3 to textlrp\.wrap, and padding="
+    ):
         list(explain(model, texts[:2], method=method))
     with pytest.warns(UserWarning, match="text '[23]' was skipped: "):
         found = list(explain(model, texts, method=method, errors="skip"))
@@ -288,7 +290,7 @@ def test_short_texts_are_padded_where_asked(method: str) -> None:
             np.testing.assert_allclose(why.relevance.sum(1) + why.absorbed, why.target_scores, rtol=1e-4, atol=1e-6)
 
 
-def test_one_bad_text_does_not_end_a_stream(models: Any) -> None:
+def test_texts_that_cannot_be_explained_are_skipped_if_requested(models: Any) -> None:
     for make in models:
         with pytest.warns(UserWarning, match="text '2' was skipped: row 1: text must be a string; got None"):
             found = list(explain(make(), [TEXT, None, "moon"], errors="skip", target="all"))
@@ -325,10 +327,10 @@ def test_a_linear_models_relevance_is_gradient_times_input_also_at_zero(rule: st
             assert score_gap(centered) < 1e-12
 
 
-# ---- what messages say about operations
+# ---- messages about operations
 
 
-def test_an_operation_of_several_values_is_not_said_to_pass_one() -> None:
+def test_the_hint_for_an_operation_of_several_values() -> None:
     with pytest.raises(ModelError, match=r"'lerp' .* reads 2 values .* call\.sums"):
         explain(wrap(Around(lambda x: torch.lerp(x, 2 * x, 0.5)), **HOW), TEXT)
     with pytest.raises(ModelError, match=r"If relevance passes through it unchanged"):
@@ -377,9 +379,9 @@ def test_offsets_that_are_lengths_are_explained() -> None:
         def forward(self, ids: Tensor) -> Tensor:
             return self.inner(ids.flatten(), torch.tensor([0, 1]))
 
-    with pytest.raises(ModelError, match=r"offsets.*explain a module around it whose forward\(ids\)"):
+    with pytest.raises(ModelError, match=r"offsets.*wrap a module whose forward\(ids\)"):
         explain(wrap(Bags(), lengths=True, classes=["a", "b"], **HOW), TEXT)
-    with pytest.raises(ModelError, match=r"its offsets \[0, 1\] do not make one bag of the text's 3 ids"):
+    with pytest.raises(ModelError, match=r"offsets must be \[0\], one bag of all 3 ids; got \[0, 1\]"):
         explain(wrap(Halves(), classes=["a", "b"], **HOW), TEXT)
     assert explain(wrap(Whole(), **HOW), TEXT).relevance.any()
 

@@ -1,4 +1,4 @@
-"""A torch module of the user's own behind ``explain``: reading, calling, other methods, and what it refuses."""
+"""A user's own torch module with ``explain``: reading texts, calling, other methods, and refusals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_every_module_is_explained_with_one_call(name: str) -> None:
     np.testing.assert_allclose(single.scores, why.scores, rtol=1e-4, atol=1e-6)
 
 
-def test_words_without_an_id_are_left_out_or_read_as_the_unknown_one() -> None:
+def test_words_without_an_id_are_left_out_or_get_the_unknown_id() -> None:
     module = made("branches")
     model = wrap(module, **HOW)
     left_out, read = explain(model, TEXT), explain(wrap(module, unknown=9, **HOW), TEXT)
@@ -94,7 +94,7 @@ def places(text: str) -> Iterator[tuple[int, str]]:
         position += len(word)
 
 
-def test_skipped_ranges_of_a_document_are_not_read() -> None:
+def test_skipped_ranges_of_a_document_are_ignored() -> None:
     document = Document("d", TEXT, "b", np.array([[0, 7]], np.int32))
     why = explain(wrap(made("branches"), classes=["a", "b", "c"], **HOW), document)
     assert why.status.tolist()[:3] == [Status.SKIPPED, Status.SKIPPED, Status.READ]
@@ -131,7 +131,7 @@ def test_a_word_that_is_not_kept_is_the_zero_vector(name: str) -> None:
 
 
 @each_module
-def test_the_point_is_where_the_module_stands_and_its_slope_is_right(name: str) -> None:
+def test_the_point_gives_the_scores_and_gradients_of_the_module(name: str) -> None:
     model = wrap(made(name), **HOW)
     batch = model.encode(["the old car oil pump road"])  # no word twice: an exact tie of windows has no slope
     point = model.input_point(batch, 0)
@@ -153,7 +153,7 @@ def test_other_methods_explain_it_too(method: str) -> None:
     assert (contrast.relevance[:, ~contrast.seen] == 0).all()
 
 
-def test_probabilities_are_those_of_the_modules_own_end() -> None:
+def test_probabilities_are_those_of_the_modules_final_softmax() -> None:
     assert explain(wrap(made("branches"), **HOW), TEXT).probabilities is None
     for name in ("gates", "bag mean"):
         module = made(name)
@@ -166,7 +166,7 @@ def test_probabilities_are_those_of_the_modules_own_end() -> None:
         np.testing.assert_allclose(why.probabilities, expected, rtol=1e-12)
 
 
-def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
+def test_the_module_is_unchanged_even_after_an_error() -> None:
     class Trips(Branches):
         def forward(self, ids: Tensor) -> Tensor:
             if ids.shape[1] > 5:
@@ -178,7 +178,9 @@ def test_the_module_is_the_same_afterwards_also_after_an_error() -> None:
         before = {key: value.clone() for key, value in module.state_dict().items()}
         held = [{key: id(value) for key, value in vars(part).items()} for part in module.modules()]
         if isinstance(module, Trips):
-            with pytest.raises(ModelError, match=r"stopped at text '1' of 6 words: RuntimeError: too long$"):
+            with pytest.raises(
+                ModelError, match=r"module raised an error for text '1' of 6 words: RuntimeError: too long$"
+            ):
                 explain(wrap(module, classes="abc", **HOW), TEXT)
         else:
             model = wrap(module, **HOW)
@@ -197,7 +199,7 @@ def test_the_fingerprint_changes_with_the_weights() -> None:
     assert len(prints[0]) == 12
 
 
-def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
+def test_a_text_without_a_known_word_is_explained_if_the_module_accepts_it() -> None:
     why = explain(wrap(Reader(batch_first=True, use="mean").double(), **HOW), "car", target="all")
     assert score_gap(why) < 1e-13
 
@@ -215,24 +217,32 @@ def test_a_text_without_a_word_is_answered_where_the_module_can() -> None:
 
 
 @every(
-    "options, error, said",
+    "options, error, message",
     [
-        (HOW | {"vocabulary": 3}, OptionError, "vocabulary must be a mapping or a callable, word -> id; got a int"),
-        (HOW | {"vocabulary": list(WORDS)}, OptionError, r"got a list\. Pass \{word: id for id, word"),
-        (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "gave 1.5 for the word 'the'"),
-        (HOW | {"unknown": -1}, OptionError, "unknown must be a whole number >= 0; got -1"),
+        (
+            HOW | {"vocabulary": 3},
+            OptionError,
+            "vocabulary must be a mapping or a callable, word -> id; got an object of type int",
+        ),
+        (
+            HOW | {"vocabulary": list(WORDS)},
+            OptionError,
+            r"got an object of type list\. Pass \{word: id for id, word",
+        ),
+        (HOW | {"vocabulary": {"the": 1.5}}, OptionError, "got 1.5 for the word 'the'"),
+        (HOW | {"unknown": -1}, OptionError, "unknown must be a whole number of at least 0; got -1"),
         (HOW | {"lengths": 3}, OptionError, "lengths must be True or the name of an argument of forward; got 3"),
-        (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of different labels"),
-        (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module gives 3 scores"),
-        (HOW | {"vocabulary": {"the": 99}}, ModelError, r"has the id 99.* 12 rows"),
-        (HOW | {"vocabulary": {}}, DataError, "no word that the vocabulary knows"),
+        (HOW | {"classes": ["a", "a", "b"]}, OptionError, "a list of at least two different labels"),
+        (HOW | {"classes": ["a", "b"]}, OptionError, "got 2 labels, and the module returns 3 scores"),
+        (HOW | {"vocabulary": {"the": 99}}, ModelError, r"from 0 to 11, because .* 12 rows; got 99 for word 1"),
+        (HOW | {"vocabulary": {}}, DataError, "no word that is in the vocabulary"),
         (HOW | {"tokenizer": lambda text: ["absent"]}, DataError, "'absent', does not occur"),
         (HOW | {"lengths": "sizes"}, OptionError, r"TypeError.*sizes.*Pass classes="),
         (HOW | {"lengths": "sizes", "classes": "abc"}, ModelError, r"TypeError.*sizes"),
     ],
 )
-def test_bad_input_gets_one_sentence(options: dict[str, Any], error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said) as caught:
+def test_bad_input_is_refused_in_one_sentence(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
         explain(wrap(made("branches"), **options), TEXT)
     assert "\n" not in str(caught.value)
 
@@ -268,7 +278,7 @@ def test_a_wrapped_module_is_accepted_wherever_a_model_is_and_a_bare_one_refused
         CALLS[name](made("branches"), tmp_path)
 
 
-def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(tmp_path: Path) -> None:
+def test_a_wrapped_module_is_evaluated_except_for_measures_of_known_layers(tmp_path: Path) -> None:
     model = wrap(made("branches"), classes="abc", min_length=3, **HOW)
     plan = EvaluationPlan(
         (MethodSpec("LRP epsilon"), MethodSpec("occlusion", "occlusion")), min_words=1, n_random_orders=2
@@ -279,7 +289,7 @@ def test_a_wrapped_module_is_evaluated_but_for_what_needs_layers_that_are_known(
     assert refused == ["Document vectors", "Sanity check (randomized weights)"], results["notes"]
 
 
-def test_a_wrapped_module_is_pickled_with_what_was_learned_about_it() -> None:
+def test_a_pickled_wrapped_module_keeps_its_state() -> None:
     model = wrap(made("gates"), classes="abc", **HOW)
     why = explain(model, TEXT, dtype="float32")
     again = explain(pickle.loads(pickle.dumps(model)), TEXT, dtype="float32")
@@ -293,7 +303,7 @@ def test_words_with_the_id_0_count_as_known() -> None:
     assert score_corpus(model, [Document("1", "the car xyz the", "a")]).known.tolist() == [3]
 
 
-def test_other_models_are_not_wrapped() -> None:
+def test_wrap_accepts_only_modules() -> None:
     from sklearn.svm import LinearSVC
     from toys import fitted
 
@@ -303,7 +313,7 @@ def test_other_models_are_not_wrapped() -> None:
         explain(LinearSVC(), TEXT)  # type: ignore[arg-type]
 
 
-def test_a_search_is_told_to_pass_what_it_found() -> None:
+def test_a_grid_search_is_refused_with_a_hint() -> None:
     from sklearn.model_selection import GridSearchCV
     from sklearn.svm import LinearSVC
 
@@ -312,7 +322,7 @@ def test_a_search_is_told_to_pass_what_it_found() -> None:
         explain(search, TEXT)  # type: ignore[arg-type]
 
 
-def test_a_default_dictionary_is_only_read() -> None:
+def test_a_defaultdict_is_not_changed() -> None:
     vocabulary: dict[str, int] = defaultdict(lambda: 9, VOCABULARY)
     why = explain(wrap(made("branches"), tokenizer=str.split, vocabulary=vocabulary), TEXT)
     assert vocabulary.keys() == VOCABULARY.keys()
@@ -320,7 +330,7 @@ def test_a_default_dictionary_is_only_read() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
+def test_a_users_registration_has_priority_over_the_built_in_table() -> None:
     script = (
         "import textlrp, torch\n"
         "@textlrp.register(torch.relu)\n"
@@ -333,7 +343,7 @@ def test_what_a_user_registers_stands_above_the_built_in_table() -> None:
 
 
 class WeighedBag(nn.Module):
-    """A bag whose words all weigh the same, more or less than nothing."""
+    """A bag in which all words have the same weight, positive or negative."""
 
     def __init__(self, weight: float) -> None:
         super().__init__()
@@ -343,7 +353,7 @@ class WeighedBag(nn.Module):
         return self.out(self.bag(ids, per_sample_weights=torch.full(ids.shape, self.weight)))
 
 
-def test_bounds_of_word_vectors_are_not_those_of_a_bag_that_turns_them_round() -> None:
+def test_a_bag_with_negative_weights_has_no_bounds_for_zbox() -> None:
     options: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"a": 1, "b": 2}}
     rule = Composite({"dense": ZBox()}, default=Zero())
     why = explain(wrap(WeighedBag(0.5), **options), "a b a", rule=rule)

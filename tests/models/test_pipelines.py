@@ -1,4 +1,4 @@
-"""Pipelines of scikit-learn: relevance and ledger add up to its own scores, and each number is at its place."""
+"""scikit-learn pipelines: relevance and ledger sum to scikit-learn's scores, and offsets are correct."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from textlrp.lrp.rules import ZBox, Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.classifier import Classifier
 from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
-from textlrp.models.pipeline.provenance import refine
+from textlrp.models.pipeline.provenance import split_at_edges
 from textlrp.records import Document, Status
 
 RULES = ("zero", "epsilon", "arras2017", "gamma", "alpha2-beta1", "alpha1-beta0", "z-plus", "w-square", "flat")
@@ -86,7 +86,7 @@ def largest_gap(found: Found, scores: NDArray[Any]) -> float:
 
 
 def own_scores(pipeline: Pipeline, texts: Sequence[str]) -> NDArray[Any]:
-    """What scikit-learn says, (N, C)."""
+    """The scores (N, C) of scikit-learn itself."""
     if isinstance(pipeline[-1], (MultinomialNB, ComplementNB, BernoulliNB)):
         return np.asarray(pipeline[-1].predict_joint_log_proba(pipeline[:-1].transform(texts)))
     scores = np.asarray(pipeline.decision_function(texts))
@@ -94,7 +94,7 @@ def own_scores(pipeline: Pipeline, texts: Sequence[str]) -> NDArray[Any]:
 
 
 def mixed_texts(seed: int, count: int) -> list[str]:
-    """Toy words in random order between all that makes offsets hard."""
+    """Toy words in random order, between characters that make offsets difficult."""
     draw = np.random.default_rng(seed)
     texts = []
     for text in random_texts(seed, count, 8):
@@ -163,7 +163,7 @@ def known(name: str) -> tuple[Pipeline, PipelineModel]:
 
 @pytest.mark.parametrize("name", VECTORIZERS)
 def test_relevance_plus_absorbed_is_scikit_learns_score(name: str) -> None:
-    """40 random documents of each of 25 ways to read them: 1,000 in all, every rule on each."""
+    """40 random documents for each of 25 vectorizers: 1,000 in total, with every rule."""
     pipeline, model = known(name)
     texts = mixed_texts(list(VECTORIZERS).index(name), 40)
     trace = model.trace(model.encode(texts))
@@ -222,7 +222,7 @@ WITHOUT_PROBABILITIES = {"svm", "svm-no-intercept", "sgd-hinge", "ridge", "ridge
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("head", HEADS)
-def test_every_linear_model_is_led_back_whole(head: str, classes: int) -> None:
+def test_every_linear_model_is_propagated_completely(head: str, classes: int) -> None:
     pipeline = fitted(TfidfVectorizer(ngram_range=(1, 2)), HEADS[head](), classes=classes)
     model = pipeline_model(pipeline)
     texts = mixed_texts(11, 12)
@@ -238,7 +238,7 @@ def test_every_linear_model_is_led_back_whole(head: str, classes: int) -> None:
         np.testing.assert_allclose(probabilities, pipeline.predict_proba(texts), rtol=1e-10, atol=1e-14)
 
 
-def test_sparse_coefficients_are_read_like_others() -> None:
+def test_sparse_coefficients_are_supported() -> None:
     pipeline = fitted(CountVectorizer(), SGDClassifier(random_state=0))
     dense = led(pipeline_model(pipeline), TEXTS[:3])
     pipeline[-1].sparsify()
@@ -246,7 +246,7 @@ def test_sparse_coefficients_are_read_like_others() -> None:
 
 
 @every("bounds", ["tfidf", "char", "hashing", "selected", "union-char"])
-def test_zbox_knows_the_bounds_of_what_is_normalized(bounds: str) -> None:
+def test_zbox_has_the_bounds_of_normalized_features(bounds: str) -> None:
     pipeline, model = known(bounds)
     texts = mixed_texts(5, 10)
     assert largest_gap(led(model, texts, ZBox()), own_scores(pipeline, texts)) < 1e-11
@@ -310,7 +310,7 @@ def test_a_word_ngram_is_shared_equally_over_its_words_and_its_occurrences() -> 
 
 @pytest.mark.parametrize("analyzer", ["char", "char_wb"])
 def test_a_character_ngram_is_shared_equally_over_its_characters(analyzer: str) -> None:
-    """Plain loops over n-grams of one text; blanks around words, and shrunk whitespace, by hand."""
+    """Plain loops over the n-grams of one text, with blanks around words and collapsed whitespace."""
     text = "the  probe\tof"
     vectorizer = CountVectorizer(analyzer=analyzer, ngram_range=(2, 3)).fit([text])
     draw = np.random.default_rng(0)
@@ -340,7 +340,7 @@ def test_a_character_ngram_is_shared_equally_over_its_characters(analyzer: str) 
     assert list(batch.readings[0].tokens) == list(text)
 
 
-def test_signed_hashes_that_meet_in_a_column_share_by_their_sign() -> None:
+def test_colliding_signed_hashes_share_by_their_sign() -> None:
     pipeline = fitted(HashingVectorizer(n_features=3, norm=None), LinearSVC(random_state=0))
     words = ["the", "doctor", "gave", "me", "the", "pill", "for", "pain", "and", "fever", "near", "the", "orbit"]
     alone = pipeline[0].transform(words).toarray()  # one word a row: its column and sign
@@ -353,7 +353,7 @@ def test_signed_hashes_that_meet_in_a_column_share_by_their_sign() -> None:
         np.testing.assert_allclose(found.relevance[c, 0], products, rtol=1e-12, atol=1e-14)
 
 
-def test_padding_alone_is_unread() -> None:
+def test_ngrams_of_padding_only_are_ignored() -> None:
     pipeline = fitted(CountVectorizer(analyzer="char_wb", ngram_range=(1, 1)), LinearSVC(random_state=0))
     found = led(pipeline_model(pipeline), ["the car", "x"])
     blank = pipeline[0].vocabulary_[" "]
@@ -362,14 +362,14 @@ def test_padding_alone_is_unread() -> None:
     )
 
 
-def test_words_of_several_vectorizers_are_cut_where_either_cuts() -> None:
+def test_tokens_are_split_at_the_edges_of_all_vectorizers() -> None:
     union = make_union(TfidfVectorizer(token_pattern=r"\w+"), TfidfVectorizer(token_pattern=r"[\w-]+"))
     model = pipeline_model(make_pipeline(union, LinearSVC()).fit(["x-ray of a car", "a rocket"], ["a", "b"]))
     reading = model.encode(["X-ray, a car"]).readings[0]
     assert list(reading.tokens) == ["X", "-", "ray", "a", "car"]
     assert reading.tokens.forms == ("x", "-", "ray", "a", "car")
     np.testing.assert_array_equal(
-        refine(
+        split_at_edges(
             [np.array([[0, 4], [2, 6]], np.int32), np.array([[8, 9], [3, 3]], np.int32)], np.zeros((0, 2), np.int32)
         ),
         [[0, 2], [2, 4], [4, 6], [8, 9]],
@@ -410,7 +410,7 @@ def test_bernoulli_absent_words_are_one_entry_of_the_ledger() -> None:
         np.testing.assert_allclose(found.relevance[c, 0], half[[0, 1, 0, 1, 2, 3]], rtol=1e-12)
 
 
-def test_statuses_say_what_became_of_each_token() -> None:
+def test_the_status_of_each_token() -> None:
     vectorizer = TfidfVectorizer(stop_words=["the"])
     selected = fitted(vectorizer, SelectKBest(chi2, k=3), LinearSVC())
     names = selected[0].get_feature_names_out()[selected[1].get_support()]
@@ -518,7 +518,7 @@ def test_a_batch_gives_what_single_documents_give(name: str) -> None:
         *((name, head) for name in ("hashing-8", "union") for head in ("logistic", "bernoulli")),
     ],
 )
-def test_a_point_is_where_the_model_stands(name: str, head: str) -> None:
+def test_a_point_gives_the_features_and_scores_of_the_model(name: str, head: str) -> None:
     pipeline = fitted(VECTORIZERS[name](), HEADS[head]())
     model = pipeline_model(pipeline)
     texts = mixed_texts(17, 6)
@@ -531,7 +531,7 @@ def test_a_point_is_where_the_model_stands(name: str, head: str) -> None:
         np.testing.assert_allclose(out[0], scores[n], rtol=1e-10, atol=1e-10)
         empty = sparse.csr_matrix((1, len(model.stage.column)))
         np.testing.assert_allclose(out[1], model.head.scores(empty, "float64")[0], rtol=1e-10, atol=1e-10)
-        if head == "bernoulli":  # its weights are log p, and the gradient knows of log(1 - p) as well
+        if head == "bernoulli":  # its weights are log p, but the gradient also has log(1 - p)
             continue
         gradient = torch.func.jacrev(point.forward)(point.inputs[None])[0, :, 0, :, 0]
         products = point.to_words(gradient * point.inputs[:, 0]).numpy()
@@ -563,7 +563,7 @@ def _attributes(estimator: Any) -> Any:
     return type(estimator).__name__
 
 
-def test_the_fingerprint_follows_what_the_scores_depend_on() -> None:
+def test_the_fingerprint_depends_on_everything_that_scores_depend_on() -> None:
     def make(C: float = 1.0, **options: Any) -> Pipeline:
         return fitted(TfidfVectorizer(stop_words=["the", "a", "of"], **options), LinearSVC(C=C, random_state=0))
 
@@ -582,11 +582,11 @@ def test_the_fingerprint_follows_what_the_scores_depend_on() -> None:
     assert len(others | {first}) == 6
 
 
-# ---- what is refused
+# ---- refusals
 
 
 class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A step nobody knows."""
+    """A step that textlrp does not know."""
 
     def fit(self, X: Any, y: Any = None) -> Own:
         return self
@@ -596,7 +596,7 @@ class Own(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class OwnSelector(SelectKBest):  # type: ignore[misc]
-    """A selector that does more than select."""
+    """A selector that also changes values."""
 
     def transform(self, X: Any) -> Any:
         return super().transform(X) * 2
@@ -605,61 +605,86 @@ class OwnSelector(SelectKBest):  # type: ignore[misc]
 @every(
     "steps, message",
     [
-        ((CountVectorizer(), Own(), LinearSVC()), "'own' is a Own, whose features cannot be followed"),
-        ((CountVectorizer(), OwnSelector(chi2, k=3), LinearSVC()), "'ownselector' is a OwnSelector"),
-        ((FunctionTransformer(list), CountVectorizer(), LinearSVC()), "'functiontransformer', a FunctionTransformer"),
-        ((CountVectorizer(), RandomForestClassifier(2)), "RandomForestClassifier"),
-        ((CountVectorizer(), OneVsRestClassifier(MultinomialNB())), "made of MultinomialNBs"),
+        (
+            (CountVectorizer(), Own(), LinearSVC()),
+            "step 'own' must keep features separate, so that each one belongs to words; got a Own.",
+        ),
+        (
+            (CountVectorizer(), OwnSelector(chi2, k=3), LinearSVC()),
+            "step 'ownselector' must keep features separate, so that each one belongs to words; got a OwnSelector",
+        ),
+        (
+            (FunctionTransformer(list), CountVectorizer(), LinearSVC()),
+            "step 'functiontransformer' must be a text vectorizer, because it gets the texts; got a FunctionTr",
+        ),
+        (
+            (CountVectorizer(), RandomForestClassifier(2)),
+            "must be a linear classifier, because only these are explained exactly; got a Random",
+        ),
+        (
+            (CountVectorizer(), OneVsRestClassifier(MultinomialNB())),
+            "must be a OneVsRestClassifier of linear classifiers; got one of MultinomialNB",
+        ),
     ],
 )
-def test_a_step_that_is_not_known_is_refused_by_name(steps: tuple[Any, ...], message: str) -> None:
+def test_an_unsupported_step_is_refused_by_name(steps: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ModelError) as refused:
         pipeline_model(fitted(*steps))
     assert message in str(refused.value)
 
 
 class Doubling(CountVectorizer):  # type: ignore[misc]
-    """A vectorizer whose n-grams are its own idea."""
+    """A vectorizer that overrides how n-grams are made."""
 
     def _word_ngrams(self, tokens: Any, stop_words: Any = None) -> Any:
         return [*tokens, *tokens]
 
 
-def test_features_that_are_not_those_of_the_places_are_noticed() -> None:
+def test_features_that_cannot_be_rebuilt_from_the_text_are_refused() -> None:
     model = pipeline_model(fitted(Doubling(), LinearSVC()))
-    with pytest.raises(ModelError, match="Doubling 'doubling' cannot be traced exactly: in text 1"):
+    with pytest.raises(ModelError, match=r"Doubling 'doubling' must make its features from n-grams .* in text 1 of"):
         model.encode(["zebra", "the car"])
 
 
-def test_what_is_no_fitted_text_pipeline_is_refused() -> None:
+def test_only_a_fitted_text_pipeline_is_accepted() -> None:
     with pytest.raises(ModelError, match=r"make_pipeline\(vectorizer, classifier\)"):
         pipeline_model(LinearSVC())
-    with pytest.raises(ModelError, match="LinearSVC 'linearsvc' is not fitted"):
+    with pytest.raises(ModelError, match="step 'linearsvc' must be fitted; got a LinearSVC that is not"):
         pipeline_model(make_pipeline(CountVectorizer(), LinearSVC()))
     numbers = LinearSVC().fit(np.eye(4), ["a", "b", "a", "b"])
-    with pytest.raises(ModelError, match="nothing before the LinearSVC"):
+    with pytest.raises(
+        ModelError, match="must have a text vectorizer before its classifier; got none before 'linearsvc'"
+    ):
         pipeline_model(make_pipeline(numbers))
-    with pytest.raises(ModelError, match="nothing before the LinearSVC"):
+    with pytest.raises(
+        ModelError, match="must have a text vectorizer before its classifier; got none before 'linearsvc'"
+    ):
         pipeline_model(make_pipeline("passthrough", numbers))
-    with pytest.raises(ModelError, match="CountVectorizer 'countvectorizer' is not fitted"):
+    with pytest.raises(ModelError, match="CountVectorizer 'countvectorizer' must be fitted"):
         pipeline_model(make_pipeline(CountVectorizer(), numbers))
     counts = CountVectorizer().fit(TEXTS)
-    with pytest.raises(ModelError, match="TfidfTransformer 'tfidftransformer' is not fitted"):
+    with pytest.raises(
+        ModelError, match="step 'tfidftransformer' must be fitted; got a TfidfTransformer that is not"
+    ):
         pipeline_model(make_pipeline(counts, TfidfTransformer(), numbers))
-    with pytest.raises(ModelError, match="fitted on 4 features"):
+    with pytest.raises(ModelError, match="got a LinearSVC of 4 features after steps that make "):
         pipeline_model(make_pipeline(counts, numbers))
-    with pytest.raises(ModelError, match="'passthrough' for 'raw'"):
+    with pytest.raises(
+        ModelError, match="'raw' in the FeatureUnion 'featureunion' must be a vectorizer; got 'passthrough'"
+    ):
         pipeline_model(make_pipeline(FeatureUnion([("raw", "passthrough"), ("counts", counts)]), numbers))
-    with pytest.raises(ModelError, match="everything in the FeatureUnion 'featureunion' is dropped"):
+    with pytest.raises(
+        ModelError, match="the FeatureUnion 'featureunion' must have at least one vectorizer; got only 'drop'"
+    ):
         pipeline_model(make_pipeline(FeatureUnion([("counts", "drop")]), numbers))
-    with pytest.raises(ModelError, match="after another vectorizer"):
+    with pytest.raises(ModelError, match="must come before other vectorizers; got a CountVectorizer after one"):
         pipeline_model(make_pipeline(counts, counts, numbers))
 
 
-def test_several_labels_a_text_are_refused() -> None:
+def test_multi_label_classifiers_are_refused() -> None:
     labels = np.array([[1, 0, 1], [0, 1, 0]] * 12)
     for head in (OneVsRestClassifier(LinearSVC()), RidgeClassifier()):
-        with pytest.raises(ModelError, match="several labels"):
+        with pytest.raises(ModelError, match=r"one label for each text; got a .* fitted with several"):
             pipeline_model(make_pipeline(CountVectorizer(), head).fit(TEXTS, labels))
 
 
@@ -673,7 +698,7 @@ def test_pipelines_within_pipelines_and_a_composite_by_name() -> None:
 
 def test_a_batch_of_another_model_is_refused() -> None:
     model = known("tfidf")[1]
-    with pytest.raises(OptionError, match="another model"):
+    with pytest.raises(OptionError, match=r"^batch must come from this model.* got a object of another model"):
         model.scores(object())  # type: ignore[arg-type]
     assert len(model.encode([])) == 0
 
@@ -705,19 +730,28 @@ def test_scalers_without_a_center_and_linear_kernels_are_exact(scaler: str, mach
         np.testing.assert_allclose(found.relevance.sum(1) + found.absorbed, found.scores, atol=1e-12)
 
 
-def test_what_is_not_exact_is_refused_with_the_true_reason() -> None:
+def test_steps_that_cannot_be_explained_exactly_are_refused_with_the_reason() -> None:
     texts, three = ["good film", "bad film", "so so"] * 4, list("pno") * 4
     counts = CountVectorizer().fit(texts)
     features = counts.transform(texts)
     linear = LinearSVC().fit(features, three)
-    for parts, said in (
-        ((counts, StandardScaler(), linear), "'standardscaler' subtracts a constant .* Pass with_mean=False"),
-        ((counts, RobustScaler(), linear), "'robustscaler' subtracts a constant .* Pass with_centering=False"),
-        ((counts, SVC().fit(features, three)), "kernel='rbf', so that its score is not linear"),
-        ((counts, SVC(kernel="linear").fit(features, three)), "compares its 3 classes in pairs"),
-        ((counts, SVC(kernel="linear")), "is not fitted"),
+    for parts, message in (
+        (
+            (counts, StandardScaler(), linear),
+            r"must not center features; got StandardScaler\(with_mean=True\)\. .* Pass with_mean=False",
+        ),
+        (
+            (counts, RobustScaler(), linear),
+            r"must not center features; got RobustScaler\(with_centering=True\)\. .* Pass with_centering",
+        ),
+        ((counts, SVC().fit(features, three)), r"must have a linear kernel, .*; got SVC\(kernel='rbf'\)"),
+        (
+            (counts, SVC(kernel="linear").fit(features, three)),
+            "got a SVC with 3 classes, which compares them in pairs",
+        ),
+        ((counts, SVC(kernel="linear")), "must be fitted; got a SVC that is not"),
         ((ColumnTransformer([("a", counts, 0)]), linear), "reads the columns of a table"),
-        ((counts, ColumnTransformer([("a", "passthrough", [0])]), linear), "comes after a vectorizer"),
+        ((counts, ColumnTransformer([("a", "passthrough", [0])]), linear), "must not be a ColumnTransformer"),
     ):
-        with pytest.raises(ModelError, match=said):
+        with pytest.raises(ModelError, match=message):
             pipeline_model(make_pipeline(*parts))

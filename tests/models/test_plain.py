@@ -22,7 +22,7 @@ each_net = pytest.mark.parametrize("variant", NETS)
 each_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
-def ids_of(batch: Any, n: int) -> torch.Tensor:
+def word_ids(batch: Any, n: int) -> torch.Tensor:
     return torch.from_numpy(batch.ids[n, : batch.lengths[n]].copy())[None]
 
 
@@ -34,7 +34,7 @@ def test_the_module_gives_the_scores_of_the_model(variant: str) -> None:
     for seed in range(4):
         model = scrambled(fitted(variant, "float64"), seed)
         batch, module = model.encode(READ), plain_module(model)
-        alone = [module(ids_of(batch, n))[0].tolist() for n in range(len(batch))]
+        alone = [module(word_ids(batch, n))[0].tolist() for n in range(len(batch))]
         np.testing.assert_allclose(alone, model.scores(batch), rtol=1e-12, atol=1e-12)
         assert isinstance(module, PlainBagNet if variant == "boe" else PlainConvNet)
 
@@ -56,9 +56,9 @@ def test_the_module_has_the_requested_dtype(variant: str) -> None:
     assert {p.dtype for p in wide.parameters()} == {torch.float64}
     assert {p.dtype for p in own.parameters()} == {torch.float32}
     trace = model.trace(batch, dtype="float64")
-    alone = [wide(ids_of(batch, n))[0].tolist() for n in range(len(batch))]
+    alone = [wide(word_ids(batch, n))[0].tolist() for n in range(len(batch))]
     np.testing.assert_allclose(alone, trace.scores, rtol=1e-12, atol=1e-12)
-    assert own(ids_of(batch, 0)).dtype == torch.float32
+    assert own(word_ids(batch, 0)).dtype == torch.float32
 
 
 @each_net
@@ -141,7 +141,7 @@ def test_the_inputs_of_a_net_are_the_vectors_of_its_words(variant: str) -> None:
     batch = model.encode(READ)
     for n in range(len(batch)):
         point = model.input_point(batch, n)
-        np.testing.assert_array_equal(point.inputs, model.weights_["embedding"][ids_of(batch, n)[0].numpy()])
+        np.testing.assert_array_equal(point.inputs, model.weights_["embedding"][word_ids(batch, n)[0].numpy()])
         numbers = torch.rand(2, len(point.inputs))
         assert torch.equal(point.to_words(numbers), numbers)
 

@@ -1,4 +1,4 @@
-"""Where a vectorizer's n-grams stand in a text: the same n-grams as scikit-learn's, each at its place."""
+"""Offsets of a vectorizer's n-grams: the same n-grams as scikit-learn's, each with correct offsets."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.alignment import align_pieces
+from textlrp.models.pipeline.alignment import align_characters
 from textlrp.models.pipeline.vectorizers import (
     TextVectorizer,
     analyze,
     check_rebuilt_counts,
     count_columns,
-    own_numbers,
     text_vectorizer,
+    vectorize,
 )
 from textlrp.text.placing import place
 
@@ -67,7 +67,7 @@ CHARACTER_OPTIONS: tuple[dict[str, Any], ...] = tuple(
 
 
 def random_texts(seed: int, count: int, longest: int = 12) -> list[str]:
-    """Texts with all that makes offsets hard."""
+    """Texts with characters that make offsets difficult."""
     draw = np.random.default_rng(seed)
     texts = []
     for _ in range(count):
@@ -85,7 +85,8 @@ def reader_of(options: dict[str, Any], kind: type = CountVectorizer) -> TextVect
 def ngrams(reader: TextVectorizer, text: str) -> list[str]:
     units = reader.units(text)
     return [
-        reader.joint.join(units.forms[a:b]) for a, b in zip(units.first.tolist(), units.last.tolist(), strict=True)
+        reader.separator.join(units.forms[a:b])
+        for a, b in zip(units.first.tolist(), units.last.tolist(), strict=True)
     ]
 
 
@@ -103,7 +104,7 @@ def stripped(text: str, how: str | None, lower: bool = True) -> str:
 
 
 @every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
-def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str, Any]) -> None:
+def test_the_ngrams_equal_those_of_the_vectorizer(options: dict[str, Any]) -> None:
     reader = reader_of(options)
     analyzer = reader.vectorizer.build_analyzer()
     for text in random_texts(1, 60):
@@ -112,12 +113,12 @@ def test_the_ngrams_are_those_of_the_vectorizers_own_analyzer(options: dict[str,
 
 @every("options", [*WORD_OPTIONS, *CHARACTER_OPTIONS])
 @every("kind", [CountVectorizer, TfidfVectorizer, HashingVectorizer])
-def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, Any], kind: type) -> None:
+def test_the_output_rebuilt_from_occurrences_equals_the_vectorizers(options: dict[str, Any], kind: type) -> None:
     reader = reader_of(options, kind)
     texts = random_texts(2, 20)
     found = [analyze(reader, text) for text in texts]
     rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
-    own = own_numbers(reader, texts)
+    own = vectorize(reader, texts)
     check_rebuilt_counts(reader, own, rebuilt)
     assert own.nnz
     assert abs(own - rebuilt).max() < 1e-14
@@ -125,17 +126,15 @@ def test_numbers_rebuilt_from_places_are_the_vectorizers_own(options: dict[str, 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(CHARACTER_OPTIONS))
-def test_any_text_gives_scikit_learns_character_ngrams(text: str, options: dict[str, Any]) -> None:
+def test_character_ngrams_of_any_text_equal_scikit_learns(text: str, options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(**options), "v")
     assert Counter(ngrams(reader, text)) == Counter(reader.vectorizer.build_analyzer()(text))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=30), st.sampled_from([None, "ascii", "unicode"]), st.booleans())
-def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
-    text: str, strip: str | None, lower: bool
-) -> None:
-    aligned = align_pieces(text, lambda t: stripped(t, strip, lower))
+def test_each_character_of_any_text_is_made_from_its_origin(text: str, strip: str | None, lower: bool) -> None:
+    aligned = align_characters(text, lambda t: stripped(t, strip, lower))
     assert aligned is not None
     assert aligned.text == stripped(text, strip, lower)
     assert len(aligned.starts) == len(aligned.ends) == len(aligned.text)
@@ -156,11 +155,11 @@ def test_any_text_is_aligned_so_that_each_character_is_made_of_its_origin(
         {"dtype": np.float32, "n_features": 32},
     ],
 )
-def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> None:
+def test_hashed_columns_and_signs_equal_scikit_learns(options: dict[str, Any]) -> None:
     reader = text_vectorizer(HashingVectorizer(ngram_range=(1, 2), **options), "v")
     texts = random_texts(3, 40)
     found = [analyze(reader, text) for text in texts]
-    difference = count_columns(reader, [(each.columns, each.signs) for each in found]) - own_numbers(reader, texts)
+    difference = count_columns(reader, [(each.columns, each.signs) for each in found]) - vectorize(reader, texts)
     assert abs(difference).max() < 1e-6
 
 
@@ -169,13 +168,13 @@ def test_hashed_columns_and_signs_are_scikit_learns(options: dict[str, Any]) -> 
 
 @every("strip", [None, "ascii", "unicode"])
 @every("pattern", [r"(?u)\b\w\w+\b", r"\S+"])
-def test_a_words_form_is_what_becomes_of_its_span(strip: str | None, pattern: str) -> None:
+def test_a_words_form_is_made_from_its_span(strip: str | None, pattern: str) -> None:
     reader = text_vectorizer(HashingVectorizer(strip_accents=strip, token_pattern=pattern), "v")
     for text in random_texts(4, 150):
         units = reader.units(text)
         for (start, end), form in zip(units.spans.tolist(), units.forms, strict=True):
             assert 0 <= start < end <= len(text)
-            # a span holds all of a character that became several, of which a word may be a part
+            # a span covers a whole character that became several, although the word may have only some of these
             assert form.replace("ς", "σ") in stripped(text[start:end], strip).replace("ς", "σ")
 
 
@@ -184,13 +183,13 @@ def spans_of(text: str, **options: Any) -> list[str]:
     return [text[start:end] for start, end in units.spans.tolist()]
 
 
-def test_an_accent_that_is_taken_off_belongs_to_its_letter() -> None:
+def test_a_removed_accent_belongs_to_its_letter() -> None:
     assert spans_of("Cafe\u0301 ole\u0301!", strip_accents="unicode") == ["Cafe\u0301", "ole\u0301"]
     assert spans_of("Cafe\u0301x", strip_accents="ascii") == ["Cafe\u0301x"]
     assert spans_of("go🚀 on", strip_accents="ascii") == ["go", "on"]
 
 
-def test_characters_that_become_several_keep_their_place() -> None:
+def test_characters_that_become_several_keep_their_offsets() -> None:
     assert spans_of("İİ ok", token_pattern=r"\S+") == ["İİ", "ok"]  # each becomes an i and a dot
     assert spans_of("Straße ok", preprocessor=str.casefold) == ["Straße", "ok"]
     assert spans_of("ﬁn ok", strip_accents="unicode") == ["ﬁn", "ok"]
@@ -198,11 +197,11 @@ def test_characters_that_become_several_keep_their_place() -> None:
     assert spans_of("aİb", analyzer="char") == ["a", "İ", "İ", "b"]
 
 
-def test_a_run_of_whitespace_is_one_blank_made_of_all_of_it() -> None:
+def test_a_run_of_whitespace_becomes_one_blank() -> None:
     assert spans_of("a \n b\tc", analyzer="char") == ["a", " \n ", "b", "\t", "c"]
 
 
-def test_blanks_around_words_came_from_nowhere() -> None:
+def test_blanks_around_words_have_no_origin() -> None:
     reader = text_vectorizer(HashingVectorizer(analyzer="char_wb", ngram_range=(2, 3)), "v")
     units = reader.units(" ab  c")
     assert units.spans.tolist() == [[0, 0], [1, 2], [2, 3], [0, 0], [0, 0], [5, 6], [0, 0]]
@@ -210,7 +209,7 @@ def test_blanks_around_words_came_from_nowhere() -> None:
     assert ngrams(reader, " ab  c") == [" a", "ab", "b ", " ab", "ab ", " c", "c ", " c "]
 
 
-def test_stop_words_are_left_out_and_ngrams_reach_over_them() -> None:
+def test_stop_words_are_left_out_and_ngrams_span_them() -> None:
     reader = text_vectorizer(HashingVectorizer(stop_words="english", ngram_range=(2, 2)), "v")
     units = reader.units("The engine of the car")
     assert units.forms == ("engine", "car")
@@ -230,13 +229,13 @@ def test_strings_are_found_as_whole_words_first() -> None:
     assert places([], "") == []
 
 
-def test_a_callable_analyzer_is_followed_where_its_results_stand_in_the_text() -> None:
+def test_results_of_a_callable_analyzer_are_located_in_the_text() -> None:
     capitals = re.compile(r"[A-Z]\w*").findall
     assert spans_of("The Engine of my Car", analyzer=capitals) == ["The", "Engine", "Car"]
     assert spans_of("The Engine", analyzer=lambda text: text.lower().split()) == ["The", "Engine"]
 
 
-def test_a_preprocessor_that_changes_the_length_is_followed_by_its_words() -> None:
+def test_a_preprocessor_that_changes_the_length_is_aligned_by_words() -> None:
     def without_marks(text: str) -> str:
         return re.sub(r"<[^>]*>", "", text).lower()
 
@@ -268,7 +267,7 @@ REMOVING: dict[str, dict[str, Any]] = {
         max_size=6,
     )
 )
-def test_words_stand_where_the_function_kept_them(options: dict[str, Any], parts: list[Any]) -> None:
+def test_words_are_located_where_the_function_kept_them(options: dict[str, Any], parts: list[Any]) -> None:
     text, truth = "", []
     for removed, words in parts:
         if removed:
@@ -281,7 +280,7 @@ def test_words_stand_where_the_function_kept_them(options: dict[str, Any], parts
         assert offsets(text, **options) == truth
 
 
-def test_what_a_preprocessor_replaced_stands_for_its_replacement() -> None:
+def test_the_origin_of_a_replacement_is_what_it_replaces() -> None:
     def replaced(text: str) -> str:
         return re.sub(r"https?://\S+", "link", text).replace("&amp;", "and")
 
@@ -295,7 +294,7 @@ def test_what_a_preprocessor_replaced_stands_for_its_replacement() -> None:
     assert spans_of("1999 cars", preprocessor=lambda text: re.sub(r"\d", "0", text)) == ["1999", "cars"]
 
 
-def test_what_a_function_repeats_stands_where_it_was() -> None:
+def test_the_origin_of_a_repeated_passage_is_the_passage() -> None:
     text = "Good film\nI liked the cast of the film"
     title = {"preprocessor": lambda text: " ".join([text.split("\n")[0]] * 2 + [text])}
     words = {"tokenizer": lambda text: text.split("\n")[0].split() * 2 + text.split(), "token_pattern": None}
@@ -305,9 +304,9 @@ def test_what_a_function_repeats_stands_where_it_was() -> None:
         assert [text[start:end] for start, end in found[6:]][-3:] == ["of", "the", "film"]
 
 
-def test_a_function_may_give_the_places_itself() -> None:
+def test_a_function_may_return_the_offsets_itself() -> None:
     class Last:
-        """Reads the last word alone."""
+        """Reads only the last word."""
 
         def __call__(self, text: str) -> list[str]:
             return text.split()[-1:]
@@ -320,7 +319,7 @@ def test_a_function_may_give_the_places_itself() -> None:
     assert offsets(text, analyzer=Last()) == [(10, 14)]
 
     class Tail:
-        """Reads the last four characters alone."""
+        """Reads only the last four characters."""
 
         def __call__(self, text: str) -> str:
             return text[-4:]
@@ -339,12 +338,12 @@ def test_a_function_may_give_the_places_itself() -> None:
     )
 
 
-def test_a_place_that_is_not_certain_is_said() -> None:
+def test_ambiguous_offsets_are_warned_of() -> None:
     with pytest.warns(UserWarning, match="the callable analyzer of .* occur several times"):
         offsets("good film good", analyzer=lambda text: text.split()[-1:])
 
 
-# ---- refused, with a way out
+# ---- refusals
 
 
 def refusal(vectorizer: Any, text: str = "the car and The Engine") -> str:
@@ -353,50 +352,52 @@ def refusal(vectorizer: Any, text: str = "the car and The Engine") -> str:
     return str(refused.value)
 
 
-def test_what_cannot_be_found_in_the_text_is_refused_by_name() -> None:
+def test_results_that_are_not_in_the_text_are_refused_by_name() -> None:
     message = refusal(HashingVectorizer(analyzer=lambda text: ["motor", "car"]))
     assert "callable analyzer of the HashingVectorizer 'words'" in message
-    assert "its result 'motor' is not in the text" in message
+    assert "must return parts of the text; got 'motor', which is not in the text" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: ["auto"], token_pattern=None))
     assert "tokenizer of the HashingVectorizer 'words'" in message
     message = refusal(HashingVectorizer(preprocessor=lambda text: "xyz"))
     assert "preprocessor of the HashingVectorizer 'words'" in message
     message = refusal(HashingVectorizer(tokenizer=lambda text: [1, 2], token_pattern=None))
-    assert "gave a int; strings are wanted" in message
+    assert "must return strings; got an object of type int" in message
 
 
-def test_characters_behind_a_preprocessor_are_followed_or_refused() -> None:
+def test_characters_of_a_preprocessed_text_are_located_or_refused() -> None:
     refused = refusal(HashingVectorizer(analyzer="char", preprocessor=lambda text: "xyz"))
-    assert "its result has too little in common with the text" in refused
+    assert "its result has too little in common with it" in refused
     assert spans_of('<img alt="so"> so', analyzer="char", preprocessor=without_tags) == [" ", "s", "o"]
 
 
 def test_files_are_refused() -> None:
-    assert "input='filename'" in refusal(HashingVectorizer(input="filename"))
+    assert "must have input='content', because textlrp passes the texts themselves; got 'filename'" in refusal(
+        HashingVectorizer(input="filename")
+    )
 
 
 def test_an_unfitted_vectorizer_is_refused_and_a_given_vocabulary_is_enough() -> None:
-    assert "CountVectorizer 'words' is not fitted" in refusal(CountVectorizer())
-    assert "TfidfVectorizer 'words' is not fitted" in refusal(TfidfVectorizer(vocabulary=["car"]))
+    assert "CountVectorizer 'words' must be fitted" in refusal(CountVectorizer())
+    assert "TfidfVectorizer 'words' must be fitted" in refusal(TfidfVectorizer(vocabulary=["car"]))
     given_words = CountVectorizer(vocabulary=["car", "the"])
     found = analyze(text_vectorizer(given_words, "words"), "the old car")
     assert found.columns.tolist() == [1, 0]
     assert not hasattr(given_words, "vocabulary_")
 
 
-def test_a_change_that_looks_at_more_than_single_characters_is_not_aligned() -> None:
-    assert align_pieces("é and more", lambda text: text[:3]) is None
+def test_a_change_that_depends_on_several_characters_is_not_aligned_by_characters() -> None:
+    assert align_characters("é and more", lambda text: text[:3]) is None
 
 
 class Doubling(CountVectorizer):  # type: ignore[misc]
-    """A vectorizer whose n-grams are its own idea."""
+    """A vectorizer that overrides how n-grams are made."""
 
     def _word_ngrams(self, tokens: Any, stop_words: Any = None) -> Any:
         return [*tokens, *tokens]
 
 
 class Splitting(CountVectorizer):  # type: ignore[misc]
-    """A vectorizer that overrides what may be overridden."""
+    """A vectorizer that overrides methods that textlrp supports."""
 
     def build_tokenizer(self) -> Any:
         return str.split
@@ -405,15 +406,15 @@ class Splitting(CountVectorizer):  # type: ignore[misc]
         return str.upper
 
 
-def test_overridden_methods_are_followed_or_noticed() -> None:
+def test_overridden_methods_are_supported_or_refused() -> None:
     texts = ["The car, the pill", "no, the car"]
     for kind, noticed in ((Doubling, True), (Splitting, False)):
         reader = text_vectorizer(kind().fit(texts), "words")
         found = [analyze(reader, text) for text in texts]
         rebuilt = count_columns(reader, [(each.columns, each.signs) for each in found])
         if noticed:
-            with pytest.raises(ModelError, match="Doubling 'words' cannot be traced exactly"):
-                check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
+            with pytest.raises(ModelError, match="Doubling 'words' must make its features from n-grams"):
+                check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)
         else:
-            check_rebuilt_counts(reader, own_numbers(reader, texts), rebuilt)
+            check_rebuilt_counts(reader, vectorize(reader, texts), rebuilt)
             assert reader.units("The car,").forms == ("THE", "CAR,")

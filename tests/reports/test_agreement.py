@@ -1,4 +1,4 @@
-"""Two explanations of one text: aligned word by word, and how far they agree."""
+"""Agreement of two explanations of one text: alignment, distance, rank correlation, top words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ seeds = st.integers(0, 2**16)
 
 
 def with_tokens(explanation: Explanation, spans: list[tuple[int, int]], relevance: list[float]) -> Explanation:
-    """The same text cut into other tokens, all read, with these relevances."""
+    """The same text with other tokens, all of which the model reads, and these relevances."""
     text = explanation.text
     tokens = Tokens(text, np.array(spans, np.int32).reshape(-1, 2), tuple(text[a:b].lower() for a, b in spans))
     return replace(
@@ -45,7 +45,7 @@ def cuts(draw: st.DrawFn, text: str = TEXT) -> list[tuple[int, int]]:
 def test_a_word_gets_the_sum_of_the_tokens_it_covers_and_shares_those_that_cover_it() -> None:
     why = make_explanation("ab cdef gh")
     first = with_tokens(why, [(0, 2), (3, 7)], [3.0, -1.0])
-    # "ab cd" lies on two words, 2 of its letters on each; "ef" on one; "gh" on none of the first
+    # "ab cd" overlaps two words, two letters each; "ef" overlaps one word; "gh" overlaps no word of the first
     second = with_tokens(why, [(0, 5), (5, 7), (8, 10)], [4.0, 2.0, -2.0])
     both = aligned(first, second)
     assert both.words == ("ab", "cdef", "gh")
@@ -71,7 +71,7 @@ def test_a_map_agrees_with_itself(seed: int) -> None:
     why = make_explanation(TEXT, seed=seed)
     both = aligned(why, why)
     assert both.rank_correlation == pytest.approx(1)
-    # a map with nothing for the class has no top words
+    # an explanation in which no word supports the class has no top words
     assert both.top_overlap == (1 if (both.first > 0).any() else None)
     assert both.distance == 0
     assert not both.difference.any()
@@ -119,7 +119,7 @@ def test_a_word_that_one_side_does_not_read_is_marked() -> None:
     assert both.first[1] == 0
 
 
-def test_of_nothing_there_is_no_correlation() -> None:
+def test_equal_values_have_no_correlation() -> None:
     empty = make_explanation("")
     both = aligned(empty, empty)
     assert (both.words, both.rank_correlation, both.top_overlap, both.distance) == ((), None, None, 0)
@@ -131,7 +131,7 @@ def test_other_texts_and_several_targets_are_refused() -> None:
     why = make_explanation(TEXT)
     with pytest.raises(DataError, match="different texts"):
         aligned(why, make_explanation("something else"))
-    with pytest.raises(DataError, match="2 targets"):
+    with pytest.raises(DataError, match="one target; got 2"):
         aligned(why, make_explanation(TEXT, targets=(0, 1)))
 
 

@@ -1,4 +1,4 @@
-"""Two explanations of each document, and the words they disagree on."""
+"""The comparison page, and the words with the largest differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from test_document import HOSTILE, Page
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.comparison.agreement import aligned
-from textlrp.reports.comparison.comparison_page import PASSAGE_LENGTH, WHOLE_TEXT, Pair, comparison_page, sides_of
+from textlrp.reports.comparison.comparison_page import FULL_TEXT, PASSAGE_LENGTH, Pair, comparison_page, sides_of
 from textlrp.reports.comparison.disagreement import Tally, count_words, words_of_all, words_of_document
 
 NAMES = ("one", "other")
@@ -34,7 +34,7 @@ def with_relevance(why: Explanation, *values: float) -> Explanation:
 
 
 def two_documents() -> list[Pair]:
-    """Weights by hand: in "a b" 0.75, 0.25 against 0.5, -0.5; in "b c" 0.2, 0.8 against -1, 0."""
+    """Known normalized relevance: "a b" 0.75, 0.25 and 0.5, -0.5; "b c" 0.2, 0.8 and -1, 0."""
     ab, bc = make_explanation("a b", document_id="ab"), make_explanation("b c", document_id="bc")
     return [
         (with_relevance(ab, 3, 1), with_relevance(replace(ab, model="boe-7"), 10, -10)),
@@ -57,7 +57,7 @@ def test_words_by_hand() -> None:
     assert second == []
 
 
-def test_words_of_one_document_by_hand() -> None:
+def test_words_of_one_document() -> None:
     (_, pair) = two_documents()
     rows = words_of_document(aligned(*pair), NAMES)
     assert [(row.word, row.first, row.second, row.difference) for row in rows] == [
@@ -86,28 +86,28 @@ def test_sums_add_up_and_swapping_swaps_signs(seeds: list[int]) -> None:
     assert [row.word for row in less] == [row.word for row in swapped[0]]
 
 
-def test_a_map_with_itself_disagrees_on_nothing() -> None:
+def test_an_explanation_agrees_with_itself() -> None:
     why = make_explanation(true_label="sci.med")
     said = Page(comparison_page([(why, why)])).said()
     assert "1.00 mean rank correlation" in said
-    assert "100 % of the ten words" in said
-    assert "0.00 mean difference" in said
-    assert "Words they disagree on most: weight" not in said
-    assert said.count("No word speaks more") == 2
+    assert "100% mean share of top words in common" in said
+    assert "0.00 mean distance" in said
+    assert "Words with the largest difference: normalized" not in said
+    assert said.count("No word has higher relevance") == 2
 
 
 def test_a_word_that_one_side_never_reads_is_marked() -> None:
     first, second = pair_of("doctor orbit")
-    deaf = replace(first, status=np.array([0, 3], np.uint8))
-    (row,) = [row for row in words_of_document(aligned(deaf, second), NAMES) if row.word == "orbit"]
-    assert row.note == "not read by one"
+    ignoring = replace(first, status=np.array([0, 3], np.uint8))
+    (row,) = [row for row in words_of_document(aligned(ignoring, second), NAMES) if row.word == "orbit"]
+    assert row.note == "ignored by one"
 
 
 def scored(why: Explanation, best: int, true_label: str) -> Explanation:
     return replace(why, scores=np.eye(3, dtype=np.float32)[best], true_label=true_label)
 
 
-def test_the_head_counts_right_and_wrong() -> None:
+def test_the_page_counts_correct_and_incorrect_documents() -> None:
     text, labels = "the doctor saw the orbit", ("sci.med", "sci.space", "rec.autos")
     answers = [(0, 0), (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 2)]
     pairs = []
@@ -116,18 +116,18 @@ def test_the_head_counts_right_and_wrong() -> None:
         pairs.append((scored(first, one, labels[0]), scored(second, other, labels[0])))
     page = comparison_page(pairs, names=NAMES)
     said = Page(page).said()
-    assert "4 of 8 documents get the same class from both" in said
-    assert "one right 2 2 50.0 %" in said
-    assert "one wrong 1 3" in said
-    assert "accuracy 37.5 %" in said
-    assert "one against other" in said
+    assert "4 of 8 documents have the same predicted class" in said
+    assert "one correct 2 2 50.0%" in said
+    assert "one incorrect 1 3" in said
+    assert "accuracy 37.5%" in said
+    assert "one vs. other" in said
 
 
 def test_without_labels_there_is_no_accuracy() -> None:
     assert "accuracy" not in Page(comparison_page([pair_of()])).said()
 
 
-def test_documents_stand_most_different_first_and_are_read_one_at_a_time() -> None:
+def test_documents_are_sorted_by_distance_and_read_one_at_a_time() -> None:
     why = make_explanation("doctor orbit")
     values = [(1, 1), (1, -1), (1, 0.5)]
     asked: list[int] = []
@@ -143,7 +143,7 @@ def test_documents_stand_most_different_first_and_are_read_one_at_a_time() -> No
     assert asked == [0, 1, 2]
 
 
-def test_headings_say_wherein_the_sides_differ() -> None:
+def test_headings_name_what_differs() -> None:
     why = make_explanation(rule="Zero()")
 
     def headings(other: Explanation, names: tuple[str, str] | None = None) -> list[str]:
@@ -159,17 +159,17 @@ def test_headings_say_wherein_the_sides_differ() -> None:
 
 
 def test_a_long_text_shows_a_passage_and_says_so() -> None:
-    long = " ".join(["word"] * WHOLE_TEXT)
+    long = " ".join(["word"] * FULL_TEXT)
     page = Page(comparison_page([pair_of(long)]))
     assert len(page.texts) == 2
     assert max(map(len, page.texts)) <= PASSAGE_LENGTH
-    assert f"of {len(long):,}, where both sides together" in page.said()
+    assert f"of {len(long):,} are shown, the passage with the most relevance" in page.said()
 
 
 @pytest.mark.slow
 def test_a_hundred_long_documents_stay_small() -> None:
     words = "".join(f"word{chr(97 + n % 26)} " for n in range(1000))
-    # few words have most of the relevance, as in models
+    # a few words have most of the relevance, as with real models
     first, second = (replace(why, relevance=why.relevance**3) for why in pair_of(words))
     page = comparison_page((first, second) for _ in range(100))
     assert page.count('<b class="m"') > 80 * 2 * 100
@@ -180,15 +180,15 @@ def test_pairs_that_do_not_belong_together_are_refused() -> None:
     first, second = pair_of()
     with pytest.raises(DataError, match="different texts"):
         comparison_page([(first, make_explanation("another"))])
-    with pytest.raises(DataError, match="2 targets"):
+    with pytest.raises(DataError, match="one target; got 2"):
         comparison_page([(make_explanation(targets=(0, 1)), make_explanation())])
-    with pytest.raises(DataError, match="no document"):
+    with pytest.raises(DataError, match="at least one pair of explanations; got none"):
         comparison_page([])
     with pytest.raises(DataError, match="boe-7"):
         comparison_page([(first, second), (second, first)])
 
 
-def test_nothing_is_written_where_a_pair_fails(tmp_path: Path) -> None:
+def test_nothing_is_written_if_a_pair_fails(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         comparison_page([pair_of(), (pair_of()[0], make_explanation("another"))], tmp_path / "c.html")
     assert list(tmp_path.iterdir()) == []

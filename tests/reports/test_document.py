@@ -26,7 +26,10 @@ VOID = {"meta", "input", "br", "img", "link"}
 
 
 class Page(HTMLParser):
-    """A page taken apart: tags with attribute names in order, attributes, and the text of each ``.text`` block."""
+    """A parsed page: tags with attribute names in order, attributes, and the text of each ``.text`` block.
+
+    The glossary is not part of its words, so that a test of the words is a test of the page itself.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class Page(HTMLParser):
         self.texts: list[str] = []
         self.words = ""
         self.open: list[str] = []
-        self._inside = 0
+        self._inside = self._glossary = 0
         self.feed(page)
         self.close()
 
@@ -44,6 +47,8 @@ class Page(HTMLParser):
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag not in VOID:
             self.open.append(tag)
+        if dict(attrs).get("class") == "glossary":
+            self._glossary = len(self.open)
         if dict(attrs).get("class") == "text":
             self.texts.append("")
             self._inside = len(self.open)
@@ -52,11 +57,13 @@ class Page(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes another tag"
         if len(self.open) < self._inside:
             self._inside = 0
+        if len(self.open) < self._glossary:
+            self._glossary = 0
 
     def handle_data(self, data: str) -> None:
         if self._inside:
             self.texts[-1] += data
-        elif not self.open or self.open[-1] != "style":
+        elif not self._glossary and (not self.open or self.open[-1] != "style"):
             self.words += data
 
     def count(self, tag: str) -> int:
@@ -73,7 +80,7 @@ def every_page(explanation: Explanation, title: str = "A title") -> Iterator[str
 
 
 def named(text: str) -> Explanation:
-    """An explanation that carries ``text`` in every place where a user's string can stand."""
+    """An explanation with ``text`` wherever a string of the user can be."""
     labels = (f"{text}A", f"{text}B", f"{text}C")
     explanation = make_explanation(
         "doctor orbit", labels=labels, targets=(0, (1, 2)), document_id=text, true_label=text
@@ -130,7 +137,7 @@ def test_nothing_is_requested_and_nothing_runs() -> None:
         for script in re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL):
             digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
             assert f"script-src 'sha256-{digest}'" in page
-        assert parsed.count("script") == ('id="documents"' in page)  # a list has one of its own, to filter and sort
+        assert parsed.count("script") == ('id="documents"' in page)  # a list has one script, to filter and sort
         assert "url(" not in page
         assert "@import" not in page
     policy = next(value for _, name, value in parsed_policy() if name == "content" and "default-src" in value)
@@ -145,8 +152,8 @@ def test_the_page_names_class_score_probability_and_label() -> None:
     explanation = make_explanation(true_label="sci.space", scores=np.array([3.25, 1.5, -1.0], np.float32))
     explanation = replace(explanation, probabilities=np.array([0.84, 0.15, 0.01], np.float32))
     said = Page(document_page(explanation)).said()
-    assert "The model’s answer is sci.med, with score 3.25 and probability 84.0 %." in said
-    assert "The document’s own label is sci.space: ✗ wrong." in said
+    assert "Predicted class: sci.med (score 3.25, probability 84.0%)." in said
+    assert "True label: sci.space (✗ incorrect)." in said
     assert "Why sci.med?" in said
     assert "score before softmax, probability" in said
     for label in explanation.labels:
@@ -180,20 +187,26 @@ def test_words_and_absorbed_sum_to_the_score_on_the_page() -> None:
         },
     )
     said = Page(document_page(explanation)).said()
-    assert "relevance on words+3.00" in said
-    assert "absorbed by the model’s bias+1.25" in said
-    assert "absorbed by the rule’s stabilizer−0.25" in said
+    assert "relevance of words+3.00" in said
+    assert "absorbed by bias+1.25" in said
+    assert "absorbed by stabilizer−0.25" in said
     assert "= score4.00" in said
-    assert "ignored positions" not in said
+    assert "ignored words" not in said
     assert "not accounted for" not in said
     broken = replace(explanation, ledger={})
     assert "not accounted for by this method+1.00" in Page(document_page(broken)).said()
 
 
-def test_top_words_stand_on_their_side() -> None:
+def test_top_words_are_on_the_side_of_their_sign() -> None:
     explanation = make_explanation("good bad good", relevance=np.array([[1.0, -0.5, 0.5]], np.float32))
     said = Page(document_page(explanation)).said()
-    assert re.search(r"Words for ?good ?×2 ?\+1\.50 ?Words against ?bad ?−0\.50", said)
+    assert re.search(r"Supports the class ?good ?×2 ?\+1\.50 ?Opposes the class ?bad ?−0\.50", said)
+
+
+def test_top_words_of_a_contrast_name_both_classes() -> None:
+    explanation = make_explanation("good bad", targets=((0, 1),))
+    said = Page(document_page(replace(explanation, **words_of(explanation, good=1.0, bad=-0.5)))).said()
+    assert re.search(r"Supports sci\.med ?good ?\+1\.00 ?Supports sci\.space ?bad ?−0\.50", said)
 
 
 def test_one_target_has_numbers_and_no_switch() -> None:
@@ -217,7 +230,7 @@ def test_several_targets_have_one_text_and_a_switch_in_a_fieldset() -> None:
     assert parsed.count("input") == 3
     (checked,) = re.findall(r"<input [^>]*checked>", page)
     assert 'class="k1"' in checked
-    assert "Why sci.med, not sci.space?" in parsed.said()
+    assert "Why sci.med and not sci.space?" in parsed.said()
     for k in range(3):
         assert f".doc:has(.k{k}:checked) .m{{--a:var(--{k},0)}}" in page
         assert f".doc:has(.v{k}:checked) .m{{--b:var(--{k},0)}}" in page
@@ -238,7 +251,7 @@ def test_sentences_are_bars_that_lead_into_the_text() -> None:
 
 
 def words_of(explanation: Explanation, **values: float) -> dict[str, np.ndarray]:
-    """One row of relevance with these values on these words, 0 elsewhere."""
+    """Return one row of relevance with these values for these words, and 0 for all others."""
     row = [[values.get(form, 0.0) for form in explanation.tokens.forms]]
     return {"relevance": np.array(row, np.float32)}
 
@@ -248,7 +261,7 @@ def test_a_word_says_how_often_it_was_seen_in_training() -> None:
     explanation = replace(explanation, **words_of(explanation, good=1.0, bad=-0.5, odd=0.1))
     page = document_page(explanation)
     assert re.findall(r'<b [^>]*data-n="(\d+)"', page) == ["312", "0"]
-    assert re.findall(r'tabindex="0">(\w+)</b>', page) == ["good", "bad"]  # the strong ones are in the tab order
+    assert re.findall(r'tabindex="0">(\w+)</b>', page) == ["good", "bad"]  # strongly relevant words can be focused
 
 
 def test_the_foot_names_the_day_the_page_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,22 +269,22 @@ def test_the_foot_names_the_day_the_page_was_written(monkeypatch: pytest.MonkeyP
     assert "written1970-01-02" in Page(document_page(make_explanation())).said()
 
 
-def test_unread_text_is_gray_and_says_why() -> None:
+def test_ignored_text_is_gray_and_has_a_reason() -> None:
     page = document_page(make_explanation("Head 42 word zzz last", status=[1, 2, 0, 3, 4]))
-    assert '<i title="not read: skipped range">Head</i>' in page
+    assert '<i title="ignored by the model: skipped range">Head</i>' in page
     assert "<i>42</i>" in page
-    assert '<i class="unknown" title="not read: unknown word">zzz</i>' in page
-    assert 'the longest text the model reads">last</i>' in page
-    key = Page(page).said()
-    assert "gray: not read (skipped range; not a word; unknown word; cut off" in key
-    assert "gray: not read" not in Page(document_page(make_explanation("all words"))).said()
+    assert '<i class="unknown" title="ignored by the model: unknown word">zzz</i>' in page
+    assert 'maximum length">last</i>' in page
+    legend = Page(page).said()
+    assert "gray: ignored by the model (skipped range; not a word; unknown word; truncated" in legend
+    assert "gray: ignored" not in Page(document_page(make_explanation("all words"))).said()
 
 
-def test_a_text_of_which_nothing_was_read_says_so() -> None:
+def test_a_text_without_a_word_that_the_model_reads_has_a_note() -> None:
     for text in ("", "42 17 !!"):
         for page in every_page(make_explanation(text, targets=(0, 1))):
-            assert "The model read no word of this text" in Page(page).said()
-    assert "read no word" not in Page(document_page(make_explanation())).said()
+            assert "The model ignores all words of this text" in Page(page).said()
+    assert "ignores all words" not in Page(document_page(make_explanation())).said()
 
 
 def test_a_post_of_300_words_and_20_classes_stays_light() -> None:
@@ -279,7 +292,7 @@ def test_a_post_of_300_words_and_20_classes_stays_light() -> None:
     words = ["".join(random.choice(list("abcdefghij"), size=6)) for _ in range(300)]
     labels = tuple(f"group.of.some.length.{n}" for n in range(20))
     explanation = make_explanation(" ".join(words), labels=labels, targets=range(20), seed=1)
-    # every word speaks in every class: heavier than any real document
+    # every word is relevant to every class: larger than any real document
     page = document_page(explanation)
     assert len(page.encode()) <= 120_000
 
@@ -304,7 +317,7 @@ def test_a_text_of_five_megabytes_is_a_matter_of_seconds(count: int) -> None:
     assert len(page) > 5_000_000
 
 
-def test_a_list_counts_documents_and_names_right_and_wrong() -> None:
+def test_a_list_shows_accuracy_and_correct_and_incorrect_documents() -> None:
     scores = np.array([3, 1, 0], np.float32)
     several = [
         make_explanation(document_id=f"d{n}", scores=scores, true_label=label)
@@ -314,9 +327,9 @@ def test_a_list_counts_documents_and_names_right_and_wrong() -> None:
     parsed = Page(page)
     said = parsed.said()
     assert "My posts" in said
-    assert "4 documents; 2 of the 3 with a label of their own are classified rightly (66.7 %)." in said
-    assert (said.count("✓ right"), said.count("✗ wrong")) == (2, 1)
-    assert "own label sci.space" in said
+    assert "4 documents. Accuracy: 66.7% (2 of 3 documents with a true label). Open" in said
+    assert (said.count("✓ correct"), said.count("✗ incorrect")) == (2, 1)
+    assert "true label sci.space" in said
     ids = [value for _, name, value in parsed.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     assert {f"d{n}" for n in range(1, 5)} <= set(ids)
@@ -326,7 +339,7 @@ def test_a_list_counts_documents_and_names_right_and_wrong() -> None:
 def test_a_list_without_labels_names_no_accuracy_and_may_be_empty() -> None:
     said = Page(list_page([make_explanation()])).said()
     assert "1 document." in said
-    assert "rightly" not in said
+    assert "Accuracy" not in said
     assert "0 documents." in Page(list_page([])).said()
 
 
@@ -378,7 +391,7 @@ def test_a_fragment_styles_only_itself_and_switches_by_itself() -> None:
 def test_reports_are_written_whole_and_one_or_many(tmp_path: Path) -> None:
     one, many = tmp_path / "one.html", tmp_path / "many.html"
     assert write_report(make_explanation(), one, title="Mine") == one
-    assert "<details" not in one.read_text(encoding="utf-8")
+    assert 'class="docs"' not in one.read_text(encoding="utf-8")
     assert "Mine" in one.read_text(encoding="utf-8")
     write_report((make_explanation(seed=n) for n in range(3)), many)
     assert many.read_text(encoding="utf-8").count('class="reading"') == 3
@@ -401,7 +414,7 @@ def test_a_report_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         write_report(make_explanation(), tmp_path / "no" / "report.html")
     with pytest.raises(DataError, match="got str"):
         write_report(["a text"], path)  # type: ignore[list-item]
-    with pytest.raises(OptionError, match="palette 'pink'"):
+    with pytest.raises(OptionError, match="got 'pink'"):
         write_report(make_explanation(), path, palette="pink")
 
 

@@ -315,7 +315,7 @@ def test_invalid_results_raise_errors() -> None:
         evaluation_page([])  # type: ignore[arg-type]
     with pytest.raises(DataError, match="the part 'sanity'"):
         evaluation_page({"sanity": "good"})
-    with pytest.raises(OptionError, match="palette 'pink'"):
+    with pytest.raises(OptionError, match="got 'pink'"):
         evaluation_page({}, palette="pink")
 
 

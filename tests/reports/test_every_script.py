@@ -17,7 +17,7 @@ from rich.text import Text
 
 import textlrp
 from textlrp.cli.terminal import print_explanation
-from textlrp.cli.terminal_text import look_of, print_text
+from textlrp.cli.terminal_text import mark_styles, print_text
 from textlrp.explanation import Explanation
 from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
@@ -35,7 +35,7 @@ CHINESE = "医生说这个疫苗是安全的。\n火箭发射推迟了，医生�
 
 
 class Marks(HTMLParser):
-    """The characters of the text block of a page or fragment, each with the sign of its mark."""
+    """Collect the characters of the text block of a page or fragment, each with the sign of its mark."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Marks(HTMLParser):
 
 
 def sign_of(style: str) -> int:
-    """+1 for, -1 against: by the share of the one target on a page, by red and blue in a fragment."""
+    """Return +1 (supports) or -1 (opposes), from the share on a page, from red and blue in a fragment."""
     if share := re.fullmatch(r"--0:(-?\d+)", style):
         return -1 if int(share[1]) < 0 else 1
     if ground := re.search(r"background-color:#(\w\w)\w\w(\w\w)", style):
@@ -74,7 +74,7 @@ def sign_of(style: str) -> int:
 
 
 def in_html(html: str) -> list[tuple[str, int]]:
-    """Only the text block: a fragment's rows of words come after it and have a direction of their own."""
+    """Take the text block only. A fragment's lists of words come after it and have their own direction."""
     start = html.find('<div class="text"')
     if start >= 0:
         return Marks(html[start : html.index("</div>", start) + 6]).found
@@ -83,10 +83,10 @@ def in_html(html: str) -> list[tuple[str, int]]:
 
 
 def in_terminal(explanation: Explanation, width: int) -> list[tuple[str, int]]:
-    """In full color: the sign of a character is the red or blue of its ground."""
+    """Return the terminal output in full color; a character's sign is its red or blue background."""
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system="truecolor", no_color=False)
-    print_text(explanation, 0, console, look_of(console))
+    print_text(explanation, 0, console, mark_styles(console))
     shown = Text.from_ansi(file.getvalue())
     signs = [0] * len(shown)
     for start, end, style in shown.spans:
@@ -111,12 +111,12 @@ def visible(found: list[tuple[str, int]]) -> str:
 
 
 def signs_of_letters(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Accents and joiners go with their letter in some forms and not in others."""
+    """Leave out accents and joiners, which some of the forms mark together with their letter."""
     return [(c, sign) for c, sign in found if unicodedata.category(c)[0] in "LNS" and not "🏻" <= c <= "🏿"]
 
 
 def by_characters(text: str) -> list[tuple[int, int]]:
-    """Chinese by characters, all else by runs of letters."""
+    """Split Chinese text into characters and all other text into runs of letters."""
     return [found.span() for found in re.finditer(r"[\u4e00-\u9fff]|[^\W\d_\u4e00-\u9fff]+", text)]
 
 
@@ -142,7 +142,7 @@ def test_signs_around_words_keep_the_text_and_agree(text: str) -> None:
     explanation = make_explanation(text, seed=1)
     file = io.StringIO()
     console = Console(file=file, width=400)
-    print_text(explanation, 0, console, look_of(console))
+    print_text(explanation, 0, console, mark_styles(console))
     found = [
         (character, {"+": 1, "-": -1}.get((piece[1] or " ")[0], 0))
         for piece in re.finditer(r"\[(\++|-+|\?)([^][]+)\]|([^][]+)", file.getvalue())
@@ -162,7 +162,7 @@ def test_direction_follows_the_text_and_not_the_page(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def polyglot() -> textlrp.BagOfWordsClassifier:
-    """Two classes in four languages."""
+    """A classifier of two classes, trained on four languages."""
     health = [
         "the doctor gives a vaccine",
         "die Ärztin gibt den Impfstoff",

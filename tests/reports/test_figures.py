@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from textlrp.reports.charts import figures
-from textlrp.reports.charts.axes import limits, moved_apart, ticks
-from textlrp.reports.charts.figures import MOST_DOTS, MOST_GROUPS
+from textlrp.reports.charts.axes import limits, spread_apart, ticks
+from textlrp.reports.charts.figures import MAX_GROUPS, MAX_POINTS
 from textlrp.reports.charts.svg import SERIES, SERIES_COLORS
 from textlrp.reports.palette import palette
 
@@ -58,13 +58,13 @@ def shapes(svg: str, attribute: str, value: str) -> list[str]:
 
 
 def points(path: str) -> list[tuple[float, float]]:
-    """The points of a line or of the places of marks."""
+    """Return the points of a line, or the positions of marks."""
     numbers = [float(number) for number in re.findall(r"[\d.]+", path.replace("h0", ""))]
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def lines(svg: str) -> list[ElementTree.Element]:
-    """The lines of a chart, the last first: elements whose path has a gap or an end."""
+    """Return the lines of a chart, the last line first: elements whose path has a gap or an end."""
     return [element for element in ElementTree.fromstring(svg) if (element.get("d") or "").endswith("h0")]
 
 
@@ -155,10 +155,10 @@ def test_deletion_has_a_line_and_a_name_for_each_method() -> None:
     assert len(lines(svg)) == len(protocol["curves"])
     assert len(shapes(svg, "fill-opacity", "0.16")) == 2  # the bands of the first and of random
     label = ElementTree.fromstring(svg).get("aria-label") or ""
-    assert f"LRP epsilon {100 * protocol['curves'][0]['accuracy'][-1]:.1f} %" in label
+    assert f"LRP epsilon {100 * protocol['curves'][0]['accuracy'][-1]:.1f}%" in label
 
 
-def test_lines_are_told_apart_without_color() -> None:
+def test_lines_are_distinct_without_color() -> None:
     svg = deletion_figure(make_results()["deletion"]["protocols"][0])
     elements = list(ElementTree.fromstring(svg))
     looks = []
@@ -171,18 +171,16 @@ def test_lines_are_told_apart_without_color() -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-3, 0.1])
 def test_a_chart_can_be_read_back(scale: float) -> None:
-    """The pixels of lines and bands are the data, at the scale that the tick labels give."""
+    """Lines and bands in pixels give the data back, by the scale of the tick labels."""
     protocol = make_results()["deletion"]["protocols"][0]
     curves = protocol["curves"]
     for one in curves:
         for key in ("accuracy", "low", "high"):
             one[key] = None if one[key] is None else [scale * value for value in one[key]]
     svg = deletion_figure(protocol)
-    labels = [
-        e for e in ElementTree.fromstring(svg).iter(f"{SVG}text") if re.fullmatch(r"[\d.e-]+( %)?", e.text or "")
-    ]
+    labels = [e for e in ElementTree.fromstring(svg).iter(f"{SVG}text") if re.fullmatch(r"[\d.e-]+%?", e.text or "")]
     up = [
-        (float(e.get("y") or 0) - 11 / 3, float((e.text or "")[:-2]) / 100)  # a third of the font size below
+        (float(e.get("y") or 0) - 11 / 3, float((e.text or "")[:-1]) / 100)  # a third of the font size below
         for e in labels
         if "%" in (e.text or "")
     ]
@@ -204,7 +202,7 @@ def test_a_chart_can_be_read_back(scale: float) -> None:
 @given(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300), st.booleans())
 def test_ticks_are_few_round_numbers_in_the_range(one: float, other: float, whole: bool) -> None:
     low, high = limits(np.array([one, other]))
-    found = ticks(low, high, least=1.0 if whole else 0.0)
+    found = ticks(low, high, min_step=1.0 if whole else 0.0)
     assert len(found) <= 7
     assert whole or len(found) >= 2
     assert all(low - 1e-6 * (high - low) <= tick <= high + 1e-6 * (high - low) for tick in found)
@@ -239,7 +237,7 @@ def test_a_gap_stays_a_gap_and_a_single_point_is_seen() -> None:
     (line,) = lines(deletion_figure({"title": "", "curves": [curve("m", [1.0, 0.9, None, 0.8, 0.7, None, 0.4])]}))
     parts = (line.get("d") or "").split("M")[1:]
     assert [len(points(part)) for part in parts] == [2, 2, 1]
-    assert line.get("stroke-linecap") == "round"  # what makes a line without length a dot
+    assert line.get("stroke-linecap") == "round"  # makes a line of length 0 visible as a dot
 
 
 def test_more_methods_than_colors_are_thin_and_gray_but_named() -> None:
@@ -250,8 +248,8 @@ def test_more_methods_than_colors_are_thin_and_gray_but_named() -> None:
     assert sum(line.get("class") == "soft" for line in lines(svg)) == 19 - len(SERIES)
 
 
-def test_words_put_back_are_called_so() -> None:
-    assert "words put back" in texts(
+def test_the_axis_of_an_insertion_names_inserted_words() -> None:
+    assert "words inserted" in texts(
         deletion_figure({"title": "", "mode": "insert", "curves": [curve("m", [0.0, 1.0])]})
     )
 
@@ -301,10 +299,10 @@ def test_a_map_has_a_point_a_document_up_to_a_limit_and_says_so() -> None:
     few, many = make_results(documents=200)["vectors"]["maps"][0], make_results()["vectors"]["maps"][0]
     groups = len(set(many["group"]))
     assert dots(map_figure(few)) == 200 + groups
-    assert dots(map_figure(many)) == MOST_DOTS + groups
+    assert dots(map_figure(many)) == MAX_POINTS + groups
     assert "1,500 of 7,532 documents shown" in texts(map_figure(many))
     assert not any("shown" in text for text in texts(map_figure(few)))
-    assert "1st component, 12.4 % of the variance" in texts(map_figure(few))
+    assert "1st component, 12.4% of the variance" in texts(map_figure(few))
 
 
 def test_a_map_of_many_groups_names_the_largest() -> None:
@@ -313,14 +311,14 @@ def test_a_map_of_many_groups_names_the_largest() -> None:
     svg = map_figure(
         {"weighting": "w", "x": random.normal(size=len(group)), "y": random.normal(size=len(group)), "group": group}
     )
-    assert {f"g{n}" for n in range(MOST_GROUPS)} <= set(texts(svg))
+    assert {f"g{n}" for n in range(MAX_GROUPS)} <= set(texts(svg))
     assert "5 smaller groups" in texts(svg)
     assert "g9" not in texts(svg)
 
 
 def test_bars_name_their_shares() -> None:
     rows = [{"method": "a", "accuracy": 0.91, "interval": [0.9, 0.92]}, {"method": "b", "accuracy": 0.2}]
-    assert texts(bars_figure(rows, title="hits")) == ["hits", "a", "91.0 %", "b", "20.0 %"]
+    assert texts(bars_figure(rows, title="hits")) == ["hits", "a", "91.0%", "b", "20.0%"]
 
 
 @given(
@@ -328,7 +326,7 @@ def test_bars_name_their_shares() -> None:
     st.floats(1, 30),
 )
 def test_names_are_apart_in_order_and_inside(wanted: list[float], gap: float) -> None:
-    places = moved_apart(wanted, gap, 0.0, 300.0)
+    places = spread_apart(wanted, gap, 0.0, 300.0)
     room = min(gap, 300.0 / max(1, len(wanted) - 1))
     order = np.argsort(wanted, kind="stable")
     assert all(
@@ -337,9 +335,9 @@ def test_names_are_apart_in_order_and_inside(wanted: list[float], gap: float) ->
     assert all(-1e-6 <= place <= 300.0 + 1e-6 for place in places)
 
 
-def test_names_that_have_room_stay_where_they_are() -> None:
-    assert moved_apart([10.0, 200.0, 100.0], 15, 0, 300) == [10.0, 200.0, 100.0]
-    assert moved_apart([100.0, 100.0], 20, 0, 300) == [90.0, 110.0]
+def test_names_that_do_not_overlap_are_not_moved() -> None:
+    assert spread_apart([10.0, 200.0, 100.0], 15, 0, 300) == [10.0, 200.0, 100.0]
+    assert spread_apart([100.0, 100.0], 20, 0, 300) == [90.0, 110.0]
 
 
 def contrast(one: str, other: str) -> float:

@@ -1,4 +1,4 @@
-"""One document under several rules, side by side."""
+"""The gallery page: one document explained by several rules and methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from test_document import HOSTILE, Page
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.comparison.gallery_page import PANEL_PASSAGE, SHORT, galleries_page, gallery_page
+from textlrp.reports.comparison.gallery_page import FULL_PANEL_TEXT, PANEL_PASSAGE, galleries_page, gallery_page
 
 RULES = ("Zero()", "Epsilon(epsilon=0.01)", "Gamma(gamma=0.25)")
 
@@ -37,7 +37,7 @@ def test_every_panel_has_the_name_the_text_and_the_ledger_line() -> None:
     said = page.said()
     for name in ("LRP-0", "LRP-ε (ε = 0.01)", "LRP-γ (γ = 0.25)", "A title"):
         assert name in said
-    assert said.count("on the words") == 3
+    assert said.count("relevance of words") == 3
     assert "relative to its own largest relevance" in said
     assert all(rule in said for rule in RULES)
 
@@ -58,12 +58,12 @@ def test_agreement_is_with_the_first_panel() -> None:
     turned = replace(first, relevance=first.relevance[:, ::-1].copy(), rule="Zero()")
     against = replace(first, relevance=-first.relevance, rule="Gamma(gamma=0.5)")
     said = Page(gallery_page([first, turned, against])).said()
-    assert said.count("The panel that the others are held against") == 1
-    assert "Rank correlation with the first panel −1.00; top words in common 100 %" in said
-    assert "Rank correlation with the first panel −1.00; top words in common 0 %" in said
+    assert said.count("all other panels are compared with this one") == 1
+    assert "Rank correlation with the first panel −1.00; top words in common 100%" in said
+    assert "Rank correlation with the first panel −1.00; top words in common 0%" in said
 
 
-def test_a_note_stands_in_the_panels_of_its_method() -> None:
+def test_a_note_is_in_the_panels_of_its_method() -> None:
     why = make_explanation()
     said = Page(gallery_page([why, replace(why, method="grad-cam")], notes={"grad-cam": "Asked for as CAM."})).said()
     assert said.count("Asked for as CAM.") == 1
@@ -71,14 +71,14 @@ def test_a_note_stands_in_the_panels_of_its_method() -> None:
 
 
 def test_a_long_text_shows_a_passage_says_so_and_has_the_whole() -> None:
-    short = " ".join(["word"] * (SHORT // 5))
+    short = " ".join(["word"] * (FULL_PANEL_TEXT // 5))
     assert "characters" not in Page(gallery_page(under_rules(short))).said()
-    long = " ".join(["word"] * (SHORT // 2))
+    long = " ".join(["word"] * (FULL_PANEL_TEXT // 2))
     page = Page(gallery_page(under_rules(long)))
     assert page.texts[3:] == [long] * 3
     assert len(set(page.texts[:3])) == 1
     assert len(page.texts[0]) <= PANEL_PASSAGE
-    assert f"of {len(long):,}, where all of them together" in page.said()
+    assert f"of {len(long):,}, the passage with the most relevance over all panels" in page.said()
 
 
 def test_several_documents_are_sections_read_one_at_a_time() -> None:
@@ -91,11 +91,11 @@ def test_several_documents_are_sections_read_one_at_a_time() -> None:
 
     page = galleries_page(documents())
     assert page.count("<section") == 3
-    assert "3 documents under 3 rules and methods" in Page(page).said()
+    assert "3 documents, 3 rules and methods" in Page(page).said()
     assert alive == [0, 1, 2]
 
 
-def test_it_is_written_whole(tmp_path: Path) -> None:
+def test_the_page_is_written_completely(tmp_path: Path) -> None:
     page = gallery_page(under_rules(), tmp_path / "g.html")
     assert (tmp_path / "g.html").read_text() == page
     with pytest.raises(DataError, match="Create it first"):
@@ -104,19 +104,19 @@ def test_it_is_written_whole(tmp_path: Path) -> None:
 
 def test_explanations_that_do_not_belong_together_are_refused() -> None:
     why = make_explanation()
-    for wrong, what in (
+    for other, what in (
         (make_explanation("another text"), "documents"),
         (replace(why, document_id="doc-2"), "documents"),
         (replace(why, model="boe-7"), "models: 'cnn-0123abcd' and 'boe-7'"),
         (make_explanation(targets=(1,)), "targets: 'sci.med' and 'sci.space'"),
     ):
         with pytest.raises(DataError, match=what):
-            gallery_page([why, wrong])
-    with pytest.raises(DataError, match="2 targets"):
+            gallery_page([why, other])
+    with pytest.raises(DataError, match="one target; got 2"):
         gallery_page([make_explanation(targets=(0, 1))])
-    with pytest.raises(DataError, match="no explanation came"):
+    with pytest.raises(DataError, match="explanations must contain at least one"):
         gallery_page([])
-    with pytest.raises(DataError, match="no document came"):
+    with pytest.raises(DataError, match="documents must contain at least one document; got none"):
         galleries_page([])
     with pytest.raises(DataError, match="got str"):
         gallery_page(["x"])  # type: ignore[list-item]

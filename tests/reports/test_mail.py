@@ -1,4 +1,4 @@
-"""The fragment for mails and comments: what it may hold, and what is left of it behind a sanitizer."""
+"""The fragment for mails and comments: what it may contain, and what a sanitizer leaves of it."""
 
 import re
 from dataclasses import replace
@@ -21,7 +21,7 @@ from textlrp.records import Tokens
 from textlrp.reports.document import mail_fragment
 from textlrp.reports.palette import palette, palette_names
 
-# what GitHub's sanitizer keeps
+# the elements that GitHub's sanitizer keeps
 GITHUB_TAGS = set(
     re.findall(
         r"\w+",
@@ -37,7 +37,7 @@ VOID = {"br", "hr"}
 
 
 class Fragment(HTMLParser):
-    """The words in order, each with the open tags and styles around it; the lines of the marked text."""
+    """The words of a fragment in order, each with its open tags and styles, and the lines of the marked text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Fragment(HTMLParser):
 
 
 def text_of(html: str) -> str:
-    """The marked text of a fragment, its lines joined, its spaces made plain."""
+    """Return the marked text of a fragment, with its lines joined and its spaces as plain spaces."""
     (inside,) = re.findall(r"<hr[^>]*>\n<div[^>]*>\n?(.*?)\n?</div>\n<hr", html, flags=re.DOTALL)
     lines = re.findall(r'<div dir="auto">(.*?)</div>', inside, flags=re.DOTALL)
     texts = ["".join(text for text, _ in Fragment(line).pieces) for line in lines]
@@ -116,7 +116,7 @@ def test_every_strength_can_be_read_and_states_its_own_ink() -> None:
     marks = re.findall(r'<(?:b|i|span) style="background-color:(#\w{6});color:(#\w{6})"', mail_fragment(explanation))
     assert len(marks) == 198 + 4  # all but -1, 0 and 1; the legend
     assert all(contrast(rgb(ink), rgb(ground)) >= 4.5 for ground, ink in marks)
-    assert palette("red-blue").light.speaks_for in {ground for ground, _ in marks}
+    assert palette("red-blue").light.supports in {ground for ground, _ in marks}
 
 
 def test_hostile_strings_leave_the_structure_of_a_fragment_alone() -> None:
@@ -189,12 +189,12 @@ def test_a_fragment_explains_itself() -> None:
     said = Fragment(mail_fragment(explanation)).said()
     for part in (
         "Why sci.space?",
-        "Its answer is sci.med, with score 3.00 (before softmax) and probability 70.0 %.",
-        "The document’s own label is sci.space: ✗ wrong.",
-        "Explained is the score of sci.space: 2.00.",
-        "strongly for, for, against, strongly against",
-        "Words for sci.space",
-        "on the words",
+        "predicted the class sci.med for the text below (score 3.00 before softmax, probability 70.0%).",
+        "True label: sci.space (✗ incorrect).",
+        "Explained here: the score of sci.space, 2.00.",
+        "it strongly supports, supports, opposes or strongly opposes the class.",
+        "Words that support sci.space",
+        "relevance of words",
         "document: doc-1",
         "method: layer-wise relevance propagation (lrp)",
         "rule: Epsilon(epsilon=1e-06)",
@@ -204,7 +204,7 @@ def test_a_fragment_explains_itself() -> None:
         assert part in said
     for word in explanation.words():
         assert re.search(rf"[+−]\d+\.\d+ {word.word}", said)
-    assert "not read" not in said
+    assert "ignored by the model" not in said
     assert "Also explained" not in said
 
 
@@ -212,20 +212,20 @@ def test_other_targets_follow_the_highest_score_first() -> None:
     explanation = make_explanation("a b c", targets=(0, 1, 2, (2, 0)), scores=np.float32([1, 3, 2]))
     said = Fragment(mail_fragment(explanation)).said()
     assert "Why sci.space?" in said
-    assert re.search(r"Also explained.*rec\.autos ?2\.00.*sci\.med ?1\.00.*rec\.autos, not sci\.med ?1\.00", said)
+    assert re.search(r"Also explained.*rec\.autos ?2\.00.*sci\.med ?1\.00.*rec\.autos and not sci\.med ?1\.00", said)
 
 
 def test_a_contrast_says_that_it_is_one() -> None:
     said = Fragment(mail_fragment(make_explanation(targets=((1, 0),), scores=np.float32([1, 3, 2])))).said()
-    assert "Why sci.space, not sci.med?" in said
-    assert "Explained is the difference of two scores, sci.space, not sci.med: 2.00." in said
-    assert "Difference of the scores 2.00 = " in said
+    assert "Why sci.space and not sci.med?" in said
+    assert "Explained here: the score difference sci.space − sci.med, 2.00." in said
+    assert "Score difference sci.space − sci.med: 2.00 = " in said
 
 
-def test_a_text_of_which_nothing_was_read_says_so() -> None:
+def test_a_text_without_a_word_that_the_model_reads_has_a_note() -> None:
     said = Fragment(mail_fragment(make_explanation("12 34"))).said()
-    assert "The model read no word of this text" in said
-    assert "Words for" not in said
+    assert "The model ignores all words of this text" in said
+    assert "Words that support" not in said
 
 
 def test_a_file_of_it_is_the_same_in_every_encoding(tmp_path: Path) -> None:

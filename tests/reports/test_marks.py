@@ -20,7 +20,7 @@ from textlrp.reports.view import view
 
 @st.composite
 def explanations(draw: st.DrawFn) -> Explanation:
-    """Any Unicode text, cut into any tokens, with any status and relevance."""
+    """Any Unicode text with any tokens, status and relevance."""
     text = draw(st.text(alphabet=st.characters(), max_size=60))
     edges = sorted(draw(st.sets(st.integers(0, len(text)), max_size=20)))
     spans = [(a, b) for a, b in pairwise(edges) if draw(st.booleans())]
@@ -79,21 +79,21 @@ def test_several_rows_share_one_scale_and_have_no_title() -> None:
     assert [run.text for run in runs(explanation, (0, 1))] == ["good", " bad"]
 
 
-def test_unread_neighbors_of_one_status_become_one_run_with_the_reason() -> None:
+def test_ignored_neighbors_of_one_status_become_one_run_with_the_reason() -> None:
     text = "From a b c\n\nread odd words end"
     status = [1, 1, 1, 1, 0, 3, 3, 4]
     found = runs(make_explanation(text, status=status), (0,))
     assert [(run.text, run.status) for run in found if run.status] == [
         ("From a b c", Status.SKIPPED),
         ("odd words", Status.UNKNOWN),
-        ("end", Status.CUT_OFF),
+        ("end", Status.TRUNCATED),
     ]
     assert [run.title for run in found if run.status] == [
-        REASONS[s] for s in (Status.SKIPPED, Status.UNKNOWN, Status.CUT_OFF)
+        REASONS[s] for s in (Status.SKIPPED, Status.UNKNOWN, Status.TRUNCATED)
     ]
 
 
-def test_what_is_not_a_number_or_not_read_is_not_shown() -> None:
+def test_relevance_that_is_nan_or_ignored_is_not_shown() -> None:
     explanation = make_explanation("a b c", status=[0, 0, 1])
     explanation = replace(explanation, relevance=np.array([[np.nan, 1.0, 5.0]], np.float32))
     assert shown_relevance(explanation, (0,)).tolist() == [[0.0, 1.0, 0.0]]
@@ -105,7 +105,7 @@ def test_word_sums_are_those_of_the_record() -> None:
     for k in (0, 1):
         expected = {row.word: (row.relevance, row.occurrences) for row in explanation.words(target=k)}
         assert set(sums.words) == set(expected)
-        for word, total, times in zip(sums.words, sums.sums[k], sums.times, strict=True):
+        for word, total, times in zip(sums.words, sums.sums[k], sums.counts, strict=True):
             assert total == pytest.approx(expected[word][0], abs=1e-6)
             assert times == expected[word][1]
 
@@ -157,17 +157,17 @@ def test_three_figures_whatever_the_size() -> None:
 
 def test_percentages_do_not_claim_certainty() -> None:
     assert [percentage(p) for p in (0.0, 1e-9, 0.5, 0.99999, 1.0)] == [
-        "0.0 %",
-        "< 0.1 %",
-        "50.0 %",
-        "> 99.9 %",
-        "100.0 %",
+        "0.0%",
+        "< 0.1%",
+        "50.0%",
+        "> 99.9%",
+        "100.0%",
     ]
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.text(alphabet="ab .!\n", max_size=60), st.integers(0, 9), st.lists(st.integers(0, 60), max_size=8))
-def test_sentences_share_out_the_relevance_and_leave_the_text_whole(text: str, seed: int, edges: list[int]) -> None:
+def test_sentences_partition_the_relevance_and_keep_the_text(text: str, seed: int, edges: list[int]) -> None:
     explanation = make_explanation(text, targets=(0, 2), seed=seed)
     edges = sorted({edge for edge in edges if edge <= len(text)})
     spans = np.array(list(zip(edges[::2], edges[1::2], strict=False)), np.int32).reshape(-1, 2)
@@ -179,7 +179,7 @@ def test_sentences_share_out_the_relevance_and_leave_the_text_whole(text: str, s
             assert "".join(run.text for run in part) == text[sentences[n].start : sentences[n].end]
     starts, ends = explanation.tokens.spans[:, 0], dict(zip(spans[:, 0], [*spans[1:, 0], len(text)], strict=False))
     sums = np.zeros((2, len(sentences)))
-    for n, sentence in enumerate(sentences):  # what stands between two sentences belongs to the one before
+    for n, sentence in enumerate(sentences):  # text between two sentences belongs to the first of them
         own = (starts >= sentence.start) & (starts < ends[sentence.start])
         sums[:, n] = shown_relevance(explanation, (0, 1))[:, own].sum(axis=1)
     largest = np.abs(sums).max(initial=0.0) or 1.0
@@ -196,8 +196,8 @@ def test_pages_the_terminal_and_top_list_equal_words_in_one_order() -> None:
     expected = [word.word for word in explanation.top(4)]
     assert expected == ["ape", "oil", "yak", "zebra"]
     shown = view(explanation).targets[0]
-    assert [row.words for row in shown.speaks_for] == expected
+    assert [row.words for row in shown.supporting] == expected
     assert list(Summary().add(explanation).words) == expected[:3]
-    speaks_for, speaks_against = _sides(explanation, 0, 4)
-    assert [word.word for word in speaks_for] == expected
-    assert [word.word for word in speaks_against] == [row.words for row in shown.speaks_against] == ["bee", "car"]
+    supporting, opposing = _sides(explanation, 0, 4)
+    assert [word.word for word in supporting] == expected
+    assert [word.word for word in opposing] == [row.words for row in shown.opposing] == ["bee", "car"]

@@ -1,4 +1,4 @@
-"""Names of rules and methods, told from what an explanation records."""
+"""Names of rules and methods, derived from what an explanation records."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def test_titles_carry_the_numbers() -> None:
 def test_a_composite_says_where_each_rule_is() -> None:
     composite = Composite({"conv2": Gamma(0.5), -1: Zero()}, default=Epsilon())
     assert named(composite).title == (
-        "LRP-γ (γ = 0.5) at conv2; LRP-0 where scores are written; else LRP-ε (ε = 1e-06)"
+        "LRP-γ (γ = 0.5) at conv2; LRP-0 at the last layer; LRP-ε (ε = 1e-06) elsewhere"
     )
 
 
 @pytest.mark.parametrize(
     "rule", ["Mine(x=1)", "no (call", "Composite({0: Mine()}, default=Zero())", "__import__('os')"]
 )
-def test_what_is_unknown_goes_by_the_name_it_came_with(rule: str) -> None:
+def test_an_unknown_rule_keeps_its_recorded_name(rule: str) -> None:
     assert named(rule) == DisplayName(rule)
 
 
-def test_nothing_recorded_is_said_too() -> None:
+def test_an_explanation_without_a_rule_has_a_name() -> None:
     assert named("").title == "LRP"
     assert named("", "my-own").title == "my-own"

@@ -1,4 +1,4 @@
-"""What an explanation's notes and its start look like wherever it is shown; no model is needed."""
+"""The notes and the start of an explanation on every page and in the terminal; no model is needed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from textlrp.reports.corpus.summary import with_targets
 from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 
 GENERAL = "Flat at the input was made for pixels."
-OWN = "The score is negative: with this rule, blue (against the class) marks what raises it."
+OWN = "The score is negative: with this rule, blue (opposes the class) marks words that raise it."
 
 
 def noted(**fields: object) -> Explanation:
     why = make_explanation(**{"notes": (GENERAL,), "target_notes": (OWN,), **fields})  # type: ignore[arg-type]
-    if why.start == "centered":  # keeps the law: the mean is taken from the bias
+    if why.start == "centered":  # keeps the sum: the mean is subtracted from the bias
         ledger = dict(why.ledger)
         ledger["conv", "bias"] = ledger["conv", "bias"] - why.scores.mean(dtype=why.scores.dtype)
         return replace(why, ledger=ledger)
@@ -46,7 +46,7 @@ def compared(why: Explanation, palette: str = "red-blue") -> str:
 
 
 def said(page: str) -> str:
-    """What a page shows as text."""
+    """Return the visible text of a page."""
     bare = re.sub(r"<style.*?</style>|<script.*?</script>", "", page, flags=re.DOTALL)
     return html.unescape(re.sub(r"<[^>]*>", "", bare))
 
@@ -87,7 +87,7 @@ def test_the_score_breakdown_of_a_centered_start_names_the_mean(name: str) -> No
 
 
 @every("name", SURFACES)
-def test_a_centered_start_stands_where_the_rule_does(name: str) -> None:
+def test_a_centered_start_is_shown_with_the_rule(name: str) -> None:
     named = re.compile("centered|minus the mean over classes")
     assert named.search(said(SURFACES[name](noted(start="centered"))))
     assert not named.search(said(SURFACES[name](noted())))

@@ -67,6 +67,6 @@ def test_explanations_of_any_scale_count_alike() -> None:
     quiet[0, [30, 31]] = 0.001, 0.001
     loud[0, [5, 59]] = 700, 300
     both = [replace(why, relevance=quiet), replace(why, relevance=loud)]
-    found = shared_passage(both, longest=50, limit=20)
+    found = shared_passage(both, full_text=50, limit=20)
     assert (found.start, found.end) == (75, 95)
-    assert shared_passage(both, longest=500, limit=20).whole
+    assert shared_passage(both, full_text=500, limit=20).whole

@@ -1,4 +1,4 @@
-"""Reports of many documents: what they say together, the folder, and what happens when something goes wrong."""
+"""Reports of many documents: the summary, the folder, and what happens when something goes wrong."""
 
 import json
 import multiprocessing
@@ -18,7 +18,7 @@ from textlrp.explanation import Explanation
 from textlrp.reports.charts.map import HEIGHT, LINE, WIDTH, document_map
 from textlrp.reports.corpus.report_files import list_page, write_report
 from textlrp.reports.corpus.report_folder import report_folder
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import Summary, with_targets
 
 LABELS = ("sci.med", "sci.space", "rec.autos")
@@ -45,24 +45,24 @@ def test_the_matrix_counts_every_labeled_document_once(drawn: list[tuple[int, st
         summary.add(make_explanation(seed=seed, true_label=true_label))
     matrix = summary.matrix()
     labeled = sum(true_label in LABELS for _, true_label in drawn)
-    assert summary.unknown == sum(true_label is not None for _, true_label in drawn) - labeled
+    assert summary.unknown_labels == sum(true_label is not None for _, true_label in drawn) - labeled
     assert summary.labeled == sum(cell.documents for line in matrix for cell in line) == labeled
-    assert summary.right == sum(line[k].documents for k, line in enumerate(matrix))
-    assert sum(c.documents for c in summary.confusions()) <= labeled - summary.right
+    assert summary.correct == sum(line[k].documents for k, line in enumerate(matrix))
+    assert sum(c.documents for c in summary.confusions()) <= labeled - summary.correct
     assert all(0 <= cell.shade <= 100 for line in matrix for cell in line)
 
 
-def test_rows_say_what_a_reader_looks_for() -> None:
+def test_rows_have_class_label_confidence_and_words() -> None:
     explanation = make_explanation("good bad odd", scores=np.array([3, 1, 0], np.float32), true_label="sci.space")
     row = Summary().add(explanation)
     words = [word.word for word in explanation.words(target="sci.med") if word.relevance > 0][:3]
     assert row.words == tuple(words)
-    assert (row.right, row.predicted, row.own, row.cell) == (False, 0, 1, "c1-0")
-    assert row.sureness == round(1000 * float(explanation.probabilities[0]))
+    assert (row.correct, row.predicted, row.true_label, row.cell) == (False, 0, 1, "c1-0")
+    assert row.confidence == round(1000 * float(explanation.probabilities[0]))
     bare = make_explanation("good", probabilities=None, scores=np.array([2, 1, 0], np.float32))
-    assert Summary().add(bare).sureness == round(1000 / (1 + np.exp(-1)))
+    assert Summary().add(bare).confidence == round(1000 / (1 + np.exp(-1)))
     alone = make_explanation("good", labels=("one",), probabilities=None, scores=np.array([-900], np.float32))
-    assert Summary().add(alone).sureness == 0
+    assert Summary().add(alone).confidence == 0
 
 
 def test_an_explanation_of_some_targets_keeps_the_law() -> None:
@@ -82,8 +82,10 @@ def ids(page: str) -> list[str]:
     return re.findall(r' id="([^"]+)"', page)
 
 
-def test_every_link_of_a_page_leads_somewhere() -> None:
-    page = list_page(some(12), beside=Beside(lambda: np.random.default_rng(0).normal(size=(12, 2)), "chance"))
+def test_every_link_of_a_page_has_a_target() -> None:
+    page = list_page(
+        some(12), sections=ReportSections(lambda: np.random.default_rng(0).normal(size=(12, 2)), "chance")
+    )
     assert len(ids(page)) == len(set(ids(page)))
     assert {link.removeprefix("#") for link in links(page)} <= set(ids(page))
     assert len({link for link in links(page) if re.fullmatch(r"#c\d+-\d+", link)}) > 1
@@ -108,7 +110,7 @@ def test_a_folder_has_a_page_for_each_document_and_every_link_leads_to_a_file(tm
 
 
 def found_in(script: str, word: str) -> list[int]:
-    """What the page's script reads from the file of words."""
+    """The documents that the page's script finds for a word in ``words.js``."""
     forms, places = json.loads("[" + script.removeprefix("textlrpWords(").removesuffix(")\n") + "]")
     position, found = -1, []
     for step in places[forms.index(word)].split(" "):
@@ -125,7 +127,7 @@ def test_the_file_of_words_names_the_documents_of_each(tmp_path: Path) -> None:
         assert found_in(script, word) == [n for n, text in enumerate(texts) if word in text.lower().replace("<", " ")]
 
 
-def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:
+def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     folder = report_folder(some(3), tmp_path / "report")
     write_report(some(2), folder)
     assert len(list((folder / "documents").iterdir())) == 2
@@ -139,7 +141,7 @@ def test_a_former_report_is_replaced_and_nothing_else_is(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_a_folder_that_fails_leaves_the_former_one(tmp_path: Path) -> None:
+def test_a_failed_report_leaves_the_earlier_one(tmp_path: Path) -> None:
     def breaks() -> Iterator[Explanation]:
         yield from some(2)
         raise RuntimeError("the model broke")
@@ -166,39 +168,39 @@ def test_pages_made_in_other_processes_are_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_is_ended_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_killed_worker_process_is_an_error(tmp_path: Path) -> None:
     def stream() -> Iterator[Explanation]:
         yield from some(150)
         for child in multiprocessing.active_children():
             child.kill()
         yield from some(150)
 
-    with pytest.raises(DataError, match="ended from outside"):
+    with pytest.raises(DataError, match="worker process was killed"):
         report_folder(stream(), tmp_path / "report", workers=2)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_report_of_no_document_says_so(tmp_path: Path) -> None:
+def test_a_report_of_no_document_shows_zero(tmp_path: Path) -> None:
     folder = report_folder([], tmp_path / "report")
     assert "0 documents." in (folder / "index.html").read_text(encoding="utf-8")
 
 
-def test_many_documents_are_summed_up_first_and_few_shown_first() -> None:
+def test_a_long_report_begins_with_the_overview_and_a_short_one_with_the_list() -> None:
     few, many = list_page(some(6)), list_page(some(45))
     assert few.index('id="documents"') < few.index('id="words"')
     assert many.index('id="documents"') > many.index('id="words"')
 
 
 def test_deletion_curves_of_an_evaluation_are_shown() -> None:
-    page = list_page(some(2), beside=Beside(evaluation=make_results()))
+    page = list_page(some(2), sections=ReportSections(evaluation=make_results()))
     assert 'id="deletion"' in page
     assert 'class="figure"' in page
-    assert 'id="deletion"' not in list_page(some(2), beside=Beside(evaluation={"accuracy": 0.5}))
+    assert 'id="deletion"' not in list_page(some(2), sections=ReportSections(evaluation={"accuracy": 0.5}))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(3, 60), st.integers(0, 99), st.integers(1, 12))
-def test_a_map_keeps_inside_and_its_names_apart(count: int, seed: int, classes: int) -> None:
+def test_points_are_inside_the_map_and_names_do_not_overlap(count: int, seed: int, classes: int) -> None:
     random = np.random.default_rng(seed)
     summary = Summary()
     for n in range(count):
@@ -216,7 +218,7 @@ def test_a_map_keeps_inside_and_its_names_apart(count: int, seed: int, classes: 
             assert abs(one.y - other.y) >= LINE - 0.11 or abs(one.x - other.x) >= apart - 0.11
 
 
-def test_places_that_are_all_the_same_make_no_map() -> None:
+def test_equal_positions_make_no_map() -> None:
     summary = Summary()
     for explanation in some(5):
         summary.add(explanation)

@@ -1,4 +1,4 @@
-"""Somebody's own bidirectional LSTM with packed sequences, explained from token ids."""
+"""An external bidirectional LSTM with packed sequences, explained from token ids."""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ import textlrp
 
 
 class BiLSTM(nn.Module):
-    """The last states of both directions, one dense layer; nothing in it knows of textlrp."""
+    """The last states of both directions and one dense layer; it does not depend on textlrp."""
 
     def __init__(self, words, classes, size=40, hidden=32):
         super().__init__()

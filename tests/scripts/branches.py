@@ -1,4 +1,4 @@
-"""Somebody's own multi-width CNN, written by hand, explained from token ids."""
+"""An external CNN with several filter widths, explained from token ids."""
 
 import re
 
@@ -10,7 +10,7 @@ import textlrp
 
 
 class KimCNN(nn.Module):
-    """Branches of several widths, as in Kim 2014; nothing in it knows of textlrp."""
+    """Branches of several widths, as in Kim 2014; it does not depend on textlrp."""
 
     def __init__(self, words, classes, size=50, filters=40, widths=(1, 2, 3)):
         super().__init__()

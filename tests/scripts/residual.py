@@ -1,4 +1,4 @@
-"""Somebody's own CNN with BatchNorm and a residual block, explained from token ids."""
+"""An external CNN with BatchNorm and a residual block, explained from token ids."""
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ import textlrp
 
 
 class ResidualCNN(nn.Module):
-    """Convolution, BatchNorm, ReLU, twice, around a shortcut; nothing in it knows of textlrp."""
+    """Convolution, BatchNorm and ReLU, twice, with a shortcut; it does not depend on textlrp."""
 
     def __init__(self, words, classes, size=32):
         super().__init__()

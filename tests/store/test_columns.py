@@ -1,4 +1,4 @@
-"""Rows of a bulk run: what is stored is read back, and what is left out is counted."""
+"""Rows of a bulk run are read back as they were stored, and the relevance of dropped words is counted."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.store import columns, read, to_frame
-from textlrp.store.columns import About, TableRow, about_of, to_table, write_parquet
+from textlrp.store.columns import RunMetadata, TableRow, run_metadata_of, to_table, write_parquet
 
 CLASSES = ("autos", "med", "space")
 WORDS = ("the", "doctor", "café", "<b>", "🚀", "")
 
 
-def about(precision: Any = "float32", top_k: int | None = None) -> About:
-    return About(CLASSES, "lrp", "Epsilon(epsilon=1e-06)", "cnn-0123abcd", "0.1.0", precision, top_k)
+def about(precision: Any = "float32", top_k: int | None = None) -> RunMetadata:
+    return RunMetadata(CLASSES, "lrp", "Epsilon(epsilon=1e-06)", "cnn-0123abcd", "0.1.0", precision, top_k)
 
 
 def make_row(relevance: Any, place: int = 0, seed: int = 0, left_out: float = 0.0) -> TableRow:
-    """A random row around relevance (K, L)."""
+    """A row with the given relevance (K, L); the other fields are random."""
     draw = np.random.default_rng(seed)
     relevance = np.asarray(relevance, dtype=np.float32)
     targets, length = relevance.shape
@@ -71,62 +71,68 @@ def size(values: Any) -> float:
     return float(np.abs(np.asarray(values, dtype=np.float64)).max(initial=0.0))
 
 
-# ---- there and back
+# ---- writing and reading back
 
 
 @BRIEF
 @given(rows=some_rows())
-def test_float32_comes_back_to_the_bit(rows: list[TableRow]) -> None:
+def test_float32_is_restored_bit_for_bit(rows: list[TableRow]) -> None:
     found = relevance_of(to_table(rows, about()))
-    assert [own.tobytes() for own in found] == [row.relevance.tobytes() for row in rows]
-    assert [own.shape for own in found] == [row.relevance.shape for row in rows]
-    assert {own.dtype for own in found} <= {np.dtype(np.float32)}
+    assert [stored.tobytes() for stored in found] == [row.relevance.tobytes() for row in rows]
+    assert [stored.shape for stored in found] == [row.relevance.shape for row in rows]
+    assert {stored.dtype for stored in found} <= {np.dtype(np.float32)}
 
 
 @BRIEF
 @given(rows=some_rows(st.floats(-(2.0**99), 2.0**99, width=32) | st.floats(-(2.0**-99), 2.0**-99, width=32)))
-def test_float16_comes_back_within_a_thousandth_of_the_rows_largest(rows: list[TableRow]) -> None:
-    for row, own in zip(rows, relevance_of(to_table(rows, about("float16"))), strict=True):
-        assert own.shape == row.relevance.shape
-        assert own.dtype == np.float32
-        assert size(own.astype(np.float64) - row.relevance) <= 1e-3 * size(row.relevance)
+def test_float16_has_an_error_of_at_most_a_thousandth_of_the_largest(rows: list[TableRow]) -> None:
+    for row, stored in zip(rows, relevance_of(to_table(rows, about("float16"))), strict=True):
+        assert stored.shape == row.relevance.shape
+        assert stored.dtype == np.float32
+        assert size(stored.astype(np.float64) - row.relevance) <= 1e-3 * size(row.relevance)
 
 
 @BRIEF
 @given(rows=some_rows(), precision=st.sampled_from(["float16", "float32"]))
-def test_everything_else_comes_back_as_it_was(rows: list[TableRow], precision: str) -> None:
+def test_all_other_columns_are_restored(rows: list[TableRow], precision: str) -> None:
     found = to_table(rows, about(precision)).to_pylist()
     assert len(found) == len(rows)
-    for row, own in zip(rows, found, strict=True):
-        assert (own["row"], own["document_id"], own["true_label"]) == (row.row, row.document_id, row.true_label)
-        assert (own["predicted"], own["targets"], own["versus"]) == (row.predicted, row.targets, row.versus)
-        assert own["words"] == row.words
-        assert list(zip(own["starts"], own["ends"], strict=True)) == [tuple(span) for span in row.spans.tolist()]
-        assert own["status"] == row.status.tolist()
+    for row, stored in zip(rows, found, strict=True):
+        assert (stored["row"], stored["document_id"], stored["true_label"]) == (
+            row.row,
+            row.document_id,
+            row.true_label,
+        )
+        assert (stored["predicted"], stored["targets"], stored["versus"]) == (row.predicted, row.targets, row.versus)
+        assert stored["words"] == row.words
+        assert list(zip(stored["starts"], stored["ends"], strict=True)) == [
+            tuple(span) for span in row.spans.tolist()
+        ]
+        assert stored["status"] == row.status.tolist()
         for name in ("scores", "absorbed", "left_out"):
-            assert own[name] == getattr(row, name).tolist()
-        assert [len(values) for values in own["relevance"]] == [len(row.words)] * len(row.targets)
-        assert precision == "float16" or own["scale"] == 1
+            assert stored[name] == getattr(row, name).tolist()
+        assert [len(values) for values in stored["relevance"]] == [len(row.words)] * len(row.targets)
+        assert precision == "float16" or stored["scale"] == 1
 
 
 @BRIEF
 @given(rows=some_rows(), precision=st.sampled_from(["float16", "float32"]), cut=st.integers(0, 4))
-def test_tables_put_together_or_cut_are_read_the_same(rows: list[TableRow], precision: str, cut: int) -> None:
+def test_concatenated_and_sliced_tables_are_read_the_same(rows: list[TableRow], precision: str, cut: int) -> None:
     whole = to_table(rows, about(precision))
     together = pa.concat_tables([to_table(rows[:cut], about(precision)), to_table(rows[cut:], about(precision))])
-    cut_of_it = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
-    for table in (together, cut_of_it):
+    sliced = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
+    for table in (together, sliced):
         assert table.schema.equals(whole.schema, check_metadata=True)
         found = relevance_of(table)
-        assert [own.tobytes() for own in found] == [own.tobytes() for own in relevance_of(whole)]
+        assert [stored.tobytes() for stored in found] == [stored.tobytes() for stored in relevance_of(whole)]
         assert to_frame(read(table)).equals(to_frame(read(whole)))
 
 
-def test_a_table_says_what_it_is() -> None:
-    said = about("float16", 7)
-    table = to_table([make_row(np.ones((2, 3)))], said)
-    assert about_of(table.schema, "it") == said
-    assert about_of(to_table([], about()).schema, "it") == about()
+def test_a_table_contains_its_metadata() -> None:
+    metadata = about("float16", 7)
+    table = to_table([make_row(np.ones((2, 3)))], metadata)
+    assert run_metadata_of(table.schema, "it") == metadata
+    assert run_metadata_of(to_table([], about()).schema, "it") == about()
 
 
 def test_labels_may_be_any_text() -> None:
@@ -162,29 +168,30 @@ def test_rows_read_from_a_table_are_explanations() -> None:
     assert "read this" in why.to_html()
 
 
-def test_a_precision_that_is_none_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"^precision must be 'float16' or 'float32'; got 'float64'\.$"):
+def test_an_unknown_precision_is_refused() -> None:
+    expected = r"^precision must be 'float16' or 'float32'; got 'float64'\. Pass precision='float32' for exact rel"
+    with pytest.raises(OptionError, match=expected):
         to_table([], about("float64"))
 
 
-# ---- the strongest words alone
+# ---- only the most relevant words
 
 DISTINCT = st.integers(-40, 40).map(float)  # many ties
 
 
 @BRIEF
 @given(rows=some_rows(DISTINCT), top_k=st.integers(1, 7))
-def test_a_row_keeps_the_words_among_the_largest_of_some_target(rows: list[TableRow], top_k: int) -> None:
+def test_a_row_keeps_the_most_relevant_words_of_each_target(rows: list[TableRow], top_k: int) -> None:
     for row in rows:
-        kept = row.strongest(top_k)
+        kept = row.most_relevant(top_k)
         starts = kept.spans[:, 0].tolist()
         places = [row.spans[:, 0].tolist().index(start) for start in starts]
         assert places == sorted(places)
-        wanted: set[int] = set()
-        for own in row.relevance:
-            order = sorted(range(len(own)), key=lambda place: (-abs(own[place]), place))  # the first of equals
-            wanted |= {place for place in order[:top_k] if own[place]}
-        assert set(places) == wanted
+        expected: set[int] = set()
+        for stored in row.relevance:
+            order = sorted(range(len(stored)), key=lambda place: (-abs(stored[place]), place))  # on a tie, the first
+            expected |= {place for place in order[:top_k] if stored[place]}
+        assert set(places) == expected
         assert kept.words == [row.words[place] for place in places]
         np.testing.assert_array_equal(kept.relevance, row.relevance[:, places])
         np.testing.assert_array_equal(kept.status, row.status[places])
@@ -192,27 +199,27 @@ def test_a_row_keeps_the_words_among_the_largest_of_some_target(rows: list[Table
 
 @BRIEF
 @given(rows=some_rows(st.floats(-100, 100, width=32)), top_k=st.integers(1, 4), before=st.sampled_from([0.0, 2.5]))
-def test_what_is_left_out_is_counted(rows: list[TableRow], top_k: int, before: float) -> None:
+def test_the_relevance_of_dropped_words_is_counted(rows: list[TableRow], top_k: int, before: float) -> None:
     rows = [make_row(row.relevance, row.row, row.row, before) for row in rows]
-    for row, own in zip(rows, to_table(rows, about(top_k=top_k)).to_pylist(), strict=True):
-        kept = np.array(own["relevance"], dtype=np.float64).reshape(row.relevance.shape[0], -1)
-        left_out = np.array(own["left_out"])
+    for row, stored in zip(rows, to_table(rows, about(top_k=top_k)).to_pylist(), strict=True):
+        kept = np.array(stored["relevance"], dtype=np.float64).reshape(row.relevance.shape[0], -1)
+        left_out = np.array(stored["left_out"])
         np.testing.assert_allclose(
             kept.sum(axis=1) + left_out, row.relevance.sum(axis=1, dtype=np.float64) + before, atol=2e-4
         )
-        assert own["absorbed"] == row.absorbed.tolist()
+        assert stored["absorbed"] == row.absorbed.tolist()
         assert kept.shape[1] <= top_k * len(row.targets)
 
 
-def test_the_law_holds_for_what_a_row_keeps() -> None:
+def test_kept_and_dropped_relevance_sum_to_the_total() -> None:
     row = make_row([[3.0, -1.0, 0.5, 0.0], [0.25, 0.0, -4.0, 1.0]])
-    (own,) = to_table([row], about(top_k=1)).to_pylist()
-    assert own["words"] == [row.words[0], row.words[2]]
-    assert own["relevance"] == [[3.0, 0.5], [0.25, -4.0]]
-    assert own["left_out"] == [-1.0, 1.0]
+    (stored,) = to_table([row], about(top_k=1)).to_pylist()
+    assert stored["words"] == [row.words[0], row.words[2]]
+    assert stored["relevance"] == [[3.0, 0.5], [0.25, -4.0]]
+    assert stored["left_out"] == [-1.0, 1.0]
 
 
-# ---- as a frame
+# ---- as a DataFrame
 
 
 @BRIEF
@@ -247,17 +254,17 @@ def write_rows(path: Path, *tables: pa.Table) -> Path:
 
 @settings(BRIEF, max_examples=30)
 @given(rows=some_rows(), precision=st.sampled_from(["float16", "float32"]))
-def test_a_file_gives_back_what_was_written(tmp_path_factory: Any, rows: list[TableRow], precision: str) -> None:
+def test_a_file_is_read_as_it_was_written(tmp_path_factory: Any, rows: list[TableRow], precision: str) -> None:
     table = to_table(rows, about(precision))
     path = write_rows(tmp_path_factory.mktemp("rows") / "some.parquet", table)
     found = pq.read_table(path)
     assert found.schema.equals(table.schema)
     assert found.to_pylist() == table.to_pylist()
-    assert about_of(found.schema, "it") == about(precision)
+    assert run_metadata_of(found.schema, "it") == about(precision)
     assert [why.to_dict() for why in read(path)] == [why.to_dict() for why in read(table)]
 
 
-def test_a_folder_is_read_in_order_one_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_read_in_order_one_row_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "GROUP_BYTES", 1)
     tables = [to_table([make_row(np.full((1, 2), n), n, n)], about()) for n in range(6)]
     write_rows(tmp_path / "part-000001.parquet", *tables[3:])
@@ -280,9 +287,9 @@ def test_documents_without_a_word(tmp_path: Path) -> None:
 def test_other_parquet_files_are_refused(tmp_path: Path) -> None:
     table = to_table([make_row(np.ones((1, 2)))], about())
     others = {
-        "foreign": pa.table({"text": ["a"]}),
-        "without what it says": table.replace_schema_metadata(None),
-        "of other columns": table.drop_columns(["scale"]),
+        "unrelated": pa.table({"text": ["a"]}),
+        "without metadata": table.replace_schema_metadata(None),
+        "without a column": table.drop_columns(["scale"]),
         "of a newer version": table.replace_schema_metadata(
             {b"textlrp": (table.schema.metadata or {})[b"textlrp"].replace(b"explanations 2", b"explanations 3")}
         ),
@@ -293,10 +300,10 @@ def test_other_parquet_files_are_refused(tmp_path: Path) -> None:
         path = tmp_path / f"{name}.parquet"
         pq.write_table(other, path)
         with pytest.raises(
-            DataError, match=r"\.parquet' has no explanations that textlrp stored, or a newer version"
+            DataError, match=r"\.parquet' contains no explanations that this version of textlrp can read\. Pass"
         ):
             next(read(path))
-        with pytest.raises(DataError, match=r"^the table has no explanations"):
+        with pytest.raises(DataError, match=r"^the table contains no explanations"):
             read(other)
 
 
@@ -308,12 +315,12 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     middle[len(whole) // 4 : len(whole) // 2] = b"\xff" * len(middle[len(whole) // 4 : len(whole) // 2])
     for damaged in (b"", b"text,label\n", whole[:-20], whole[: len(whole) // 2], bytes(middle)):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"some\.parquet' is damaged, or it is not a Parquet file\."):
+        with pytest.raises(DataError, match=r"some\.parquet' is damaged or not a Parquet file\."):
             list(read(path))
 
 
-def test_where_nothing_is(tmp_path: Path) -> None:
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "none", tmp_path / "none.parquet", tmp_path / "empty"):
-        with pytest.raises(DataError, match=rf"^there are no explanations at '.*{place.name}'\.$"):
+        with pytest.raises(DataError, match=rf"^no explanations found: '.*{place.name}'\. Pass a \.jsonl or"):
             read(place)

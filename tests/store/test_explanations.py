@@ -1,3 +1,5 @@
+"""Explanations written to JSON Lines or Parquet are read back unchanged; damaged files are refused."""
+
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
@@ -22,7 +24,7 @@ every_format = pytest.mark.parametrize("file", ["out.jsonl", "out.parquet"])
 
 
 def assert_same(one: object, other: object) -> None:
-    """Equal to the bit, type by type, all the way down."""
+    """Compare recursively: same types, and arrays equal bit for bit."""
     assert type(one) is type(other)
     if isinstance(one, np.ndarray):
         assert isinstance(other, np.ndarray)
@@ -116,7 +118,7 @@ def test_a_lone_surrogate_is_kept_in_json_lines_and_replaced_in_parquet(tmp_path
 
 
 @every_format
-def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, file: str) -> None:
+def test_an_empty_file_is_read_back(tmp_path: Path, file: str) -> None:
     store.write([], tmp_path / file)
     assert list(store.read(tmp_path / file)) == []
 
@@ -125,7 +127,7 @@ def test_no_explanation_at_all_is_a_file_too(tmp_path: Path, file: str) -> None:
 def test_files_are_written_and_read_one_explanation_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
-    monkeypatch.setattr(arrow_rows, "ROWS_TOGETHER", 3)
+    monkeypatch.setattr(arrow_rows, "ROWS_PER_TABLE", 3)
     monkeypatch.setattr(columns, "GROUP_BYTES", 1)
     store.write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / file)
     reader = store.read(tmp_path / file)
@@ -136,7 +138,7 @@ def test_files_are_written_and_read_one_explanation_at_a_time(
 
 
 @every_format
-def test_a_failure_on_the_way_leaves_nothing_half_written(tmp_path: Path, file: str) -> None:
+def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path, file: str) -> None:
     def breaks() -> Iterator[Explanation]:
         yield make_explanation()
         raise RuntimeError("the model broke")
@@ -154,7 +156,7 @@ def test_what_cannot_be_stored_is_named(tmp_path: Path, file: str) -> None:
         store.write(make_explanation(scores=np.array([1, np.inf, 0], np.float32)), tmp_path / file)
     with pytest.raises(DataError, match="not finite in float32"):
         store.write(make_explanation(dtype=np.float64, scores=np.array([1e300, 0, 0])), tmp_path / file)
-    with pytest.raises(DataError, match="got str"):
+    with pytest.raises(DataError, match=r"^explanations must be textlrp\.Explanation objects; got str\. Pass the"):
         store.write(["text"], tmp_path / file)  # type: ignore[list-item]
     with pytest.raises(DataError, match="does not exist"):
         store.write(make_explanation(), tmp_path / "no" / file)
@@ -162,27 +164,27 @@ def test_what_cannot_be_stored_is_named(tmp_path: Path, file: str) -> None:
 
 
 @every_format
-def test_a_missing_file_is_named_at_once(tmp_path: Path, file: str) -> None:
-    with pytest.raises(DataError, match=r"^there are no explanations at '.*nothing"):
+def test_a_missing_file_is_named_before_iterating(tmp_path: Path, file: str) -> None:
+    with pytest.raises(DataError, match=r"^no explanations found: '.*nothing"):
         store.read(tmp_path / f"nothing-{file}")
 
 
-def test_write_chooses_by_the_end_of_the_name(tmp_path: Path) -> None:
+def test_the_suffix_selects_the_format(tmp_path: Path) -> None:
     store.write(make_explanation(), tmp_path / "a.jsonl")
     store.write([make_explanation()], tmp_path / "b.PARQUET")
     assert len(list(store.read(tmp_path / "a.jsonl"))) == 1
     assert len(list(store.read(tmp_path / "b.PARQUET"))) == 1
-    with pytest.raises(DataError, match=r"\.jsonl or \.parquet"):
+    with pytest.raises(DataError, match=r"^path must end in \.jsonl or \.parquet; got '.*c\.txt'\. Change"):
         store.write(make_explanation(), tmp_path / "c.txt")
 
 
-def test_a_cut_line_is_named(tmp_path: Path) -> None:
+def test_a_truncated_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl"
     store.write([make_explanation(), make_explanation()], path)
     path.write_bytes(path.read_bytes()[:-30])
     reader = store.read(path)
     next(reader)
-    with pytest.raises(DataError, match=r"line 2.*cut off"):
+    with pytest.raises(DataError, match=r"line 2.*truncated"):
         next(reader)
 
 
@@ -191,7 +193,7 @@ def _without(name: str) -> Callable[[dict[str, Any]], object]:
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         _without("scores"),
         lambda data: [data],
@@ -217,30 +219,32 @@ def _without(name: str) -> Callable[[dict[str, Any]], object]:
         lambda data: data | {"phrases": [{"nonsense": 1, "relevance": [1.0]}]},
     ],
 )
-def test_a_foreign_or_spoiled_line_is_named(tmp_path: Path, spoil: Callable[[dict[str, Any]], object]) -> None:
+def test_a_line_with_other_or_wrong_fields_is_named(
+    tmp_path: Path, damage: Callable[[dict[str, Any]], object]
+) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_text(json.dumps(spoil(make_explanation().to_dict())), encoding="utf-8")
+    path.write_text(json.dumps(damage(make_explanation().to_dict())), encoding="utf-8")
     with pytest.raises(DataError, match="line 1"):
         list(store.read(path))
 
 
-def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
+def test_a_binary_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"\xff\xfe\x00binary\n")
     with pytest.raises(DataError, match="line 1"):
         list(store.read(path))
 
 
-def test_a_cut_or_foreign_parquet_file_is_named(tmp_path: Path) -> None:
+def test_a_truncated_or_unrelated_parquet_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     store.write([make_explanation(seed=n) for n in range(5)], path)
     whole = path.read_bytes()
     for bad in (b"", b"PAR1", whole[:-20], whole[: len(whole) // 2], b"text,label\n"):
         path.write_bytes(bad)
-        with pytest.raises(DataError, match="damaged, or it is not a Parquet file"):
+        with pytest.raises(DataError, match="damaged or not a Parquet file"):
             list(store.read(path))
     pq.write_table(pa.table({"text": ["a"], "label": ["b"]}), path)
-    with pytest.raises(DataError, match=r"^'.*x.parquet' has no explanations that textlrp stored"):
+    with pytest.raises(DataError, match=r"^'.*x.parquet' contains no explanations that this version"):
         list(store.read(path))
 
 
@@ -250,21 +254,21 @@ def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4:300] = b"\x00" * 296
     path.write_bytes(bytes(data))
-    with pytest.raises(DataError, match=r"damaged|fit each other|not an explanation"):
+    with pytest.raises(DataError, match=r"damaged|inconsistent|not an explanation"):
         list(store.read(path))
 
 
-def test_parts_that_do_not_fit_are_refused_from_parquet(tmp_path: Path) -> None:
+def test_inconsistent_fields_are_refused_from_parquet(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     store.write(make_explanation(status=np.zeros(3, np.uint8), text="a b c"), path)
     assert len(list(store.read(path))) == 1
     wrong = replace(make_explanation("a b c"), counts=np.zeros(2, np.int32))
     store.write(wrong, path)
-    with pytest.raises(DataError, match=r"row 1.*do not fit"):
+    with pytest.raises(DataError, match=r"row 1: the fields of the explanation are inconsistent"):
         list(store.read(path))
 
 
-def test_phrases_come_back_as_phrases(tmp_path: Path) -> None:
+def test_phrases_are_restored_as_phrases(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     store.write(with_phrases(make_explanation()), path)
     (stored,) = store.read(path)
@@ -281,8 +285,8 @@ def test_lines_of_versions_without_a_start_are_read(tmp_path: Path) -> None:
     assert (read.start, read.notes, read.target_notes) == ("score", (), ())
 
 
-def test_a_part_of_a_bulk_run_is_not_replaced(tmp_path: Path) -> None:
-    shared = columns.About(("a",), "lrp", "", "", "", "float16", None)
+def test_a_shard_of_a_bulk_run_is_not_replaced(tmp_path: Path) -> None:
+    shared = columns.RunMetadata(("a",), "lrp", "", "", "", "float16", None)
     path = tmp_path / "part-000000.parquet"
     columns.write_parquet([], str(path), shared.schema())
     with pytest.raises(DataError, match="exists and is not a file of explanations that textlrp wrote"):
@@ -303,8 +307,8 @@ def test_tables_of_older_versions_are_refused_by_name_and_replaced(metadata: byt
 
 
 @pytest.mark.parametrize("wrong", [{"start": "middle"}, {"target_notes": ["a", "b"]}, {"notes": [1]}])
-def test_a_start_or_notes_that_do_not_fit_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+def test_an_inconsistent_start_or_notes_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "wrong.jsonl"
     path.write_text(json.dumps(make_explanation().to_dict() | wrong) + "\n")
-    with pytest.raises(DataError, match="do not fit each other"):
+    with pytest.raises(DataError, match="fields of the explanation are inconsistent"):
         list(store.read(path))

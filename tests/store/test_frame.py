@@ -1,3 +1,5 @@
+"""The DataFrame of an explanation: its rows, its ledger and its sums."""
+
 import numpy as np
 from explanations import make_explanation
 
@@ -29,7 +31,7 @@ def test_the_table_and_its_ledger_sum_to_the_scores() -> None:
 
 def test_statuses_are_named() -> None:
     frame = make_explanation("a b c d e", status=[0, 1, 2, 3, 4]).to_frame()
-    assert frame["status"].tolist() == ["read", "skipped", "not a word", "unknown word", "cut off"]
+    assert frame["status"].tolist() == ["read", "skipped", "not a word", "unknown word", "truncated"]
 
 
 def test_a_text_without_tokens_has_an_empty_table() -> None:

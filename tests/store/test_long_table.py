@@ -1,4 +1,4 @@
-"""Long tables have the lines that the explanations of :func:`textlrp.store.read` have."""
+"""Long tables contain the same values as the explanations that :func:`textlrp.store.read` returns."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_files_of_whole_explanations_and_folders_are_read_too(tmp_path: Path) ->
     assert found["relevance"].type == pa.float32()
 
 
-def test_what_is_no_file_of_explanations_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there are no explanations"):
+def test_missing_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no explanations found: "):
         list(store.long_tables(tmp_path))
     wrong = tmp_path / "x.parquet"
     wrong.write_bytes(b"PAR1")

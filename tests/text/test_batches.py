@@ -120,7 +120,7 @@ def test_every_token_has_the_status_its_place_and_letters_give_it(
         elif not is_word(token):
             expected.append(Status.NOT_A_WORD)
         elif limit is not None and len(read) == limit:
-            expected.append(Status.CUT_OFF)
+            expected.append(Status.TRUNCATED)
         else:
             expected.append(Status.READ)
             read.append(t)
@@ -203,7 +203,9 @@ def test_a_reading_is_what_plain_loops_make_of_a_text(name: str, document: Docum
         elif not is_word(visible(text[start:end])):
             status.append(Status.NOT_A_WORD)
         else:
-            status.append(Status.CUT_OFF if limit is not None and status.count(Status.READ) >= limit else Status.READ)
+            status.append(
+                Status.TRUNCATED if limit is not None and status.count(Status.READ) >= limit else Status.READ
+            )
     reading = reader(name, max_tokens=limit, skip=first_line).read(document, 4)
     assert reading.status.tolist() == status
     assert reading.positions.tolist() == [t for t, each in enumerate(status) if each == Status.READ]
@@ -290,7 +292,7 @@ def test_reading_a_post_marks_what_is_not_read() -> None:
     assert named[":-)"] == named["12"] == "NOT_A_WORD"
     assert named["Doctors"] == named["agree"] == "READ"
     assert named["xyz"] == named["end"] == "UNKNOWN"
-    assert named["one"] == named["two"] == "CUT_OFF"
+    assert named["one"] == named["two"] == "TRUNCATED"
     assert batch.ids.tolist() == [[3, 0, 0, 1, 0, 0]]
     counts = dict(zip(reading.tokens, batch.counts[0].tolist(), strict=True))
     assert (counts["agree"], counts["Doctors"], counts["aside"], counts["xyz"]) == (2, 1, 1, 0)

@@ -17,7 +17,7 @@ from cases import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from textlrp.cli.inputs import texts_of
+from textlrp.cli.inputs import open_texts
 from textlrp.errors import DataError, OptionError
 from textlrp.evaluation.rationale_files import read_rationales
 from textlrp.text.corpora import load_corpus
@@ -74,8 +74,8 @@ def test_a_byte_order_mark_is_understood_in_all_other_inputs(
     path = write(tmp_path / "r.jsonl", '{"text": "good film", "words": ["good"]}\n'.encode(encoding))
     assert [each.text for each in read_rationales(path)] == ["good film"]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("good".encode(encoding))))
-    assert [document.text for document in texts_of("-", None, FileOptions())] == ["good"]
-    assert [document.text for document in texts_of(None, "\ufeffgood", FileOptions())] == ["good"]
+    assert [document.text for document in open_texts("-", None, FileOptions())] == ["good"]
+    assert [document.text for document in open_texts(None, "\ufeffgood", FileOptions())] == ["good"]
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -1,7 +1,9 @@
-"""Explaining ten million documents: Arrow batches in, Arrow batches out, by processes of this machine or by Ray.
+"""Explain corpora of any size: Arrow tables of texts in, Arrow tables of explanations out.
 
-:class:`BatchExplainer` is the function that every engine maps; :func:`explain_to_folder` a whole run that can be
-stopped and goes on. What they write is read by :mod:`textlrp.store`, without torch.
+:class:`BatchExplainer` is a function on Arrow tables, for engines that map batches (Ray Data, Spark, Dask).
+:func:`explain_to_folder` is a complete run on this machine or on a Ray cluster. It writes a folder of Parquet files,
+can be stopped at any time, and continues when it is called again. :mod:`textlrp.store` reads the results without
+torch.
 """
 
 from __future__ import annotations

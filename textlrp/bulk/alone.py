@@ -1,4 +1,4 @@
-"""Explain the parts of a corpus in this process; a worker process does the same with parts that it receives."""
+"""Explain the shards of a corpus in the current process. Worker processes use the same class for their shards."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ import pyarrow as pa
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.explainer import BatchExplainer
 from textlrp.bulk.messages import SharedProjections
-from textlrp.bulk.parts import Parts, Written, size_of, write_part
+from textlrp.bulk.shards import Shards, ShardSummary, explained_size, write_shard
 from textlrp.bulk.shared_projections import attach
 from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load_classifier
 
 
-class Alone:
-    """The engine of one process; see :class:`textlrp.bulk.run.Engine`.
+class SingleProcessEngine:
+    """The engine that uses only the current process; see :class:`textlrp.bulk.run.Engine`.
 
-    ``memory``: the most bytes that the projections of frequent words may take, once they are prepared.
+    ``memory``: limit in bytes for the projections of frequent words. :meth:`prepare` computes them.
     """
 
     def __init__(self, model: Classifier | str, options: BulkOptions, *, memory: int) -> None:
         self.model = load_classifier(model) if isinstance(model, str) else model
         self.memory, self._options = memory, options
+        # no projections yet: they take seconds to compute, and a finished run or a wrong option does not need them
         self._explainer = BatchExplainer(self.model, memory=0, **options.keywords())
         self._attached: list[SharedMemory] = []
-        self.about = self._explainer.about
+        self.metadata = self._explainer.metadata
 
     def size(self, rows: pa.Table) -> int:
-        """How many bytes the explanations of these rows take."""
-        return size_of(self._explainer, rows)
+        """The size in bytes of a file with the explanations of these rows."""
+        return explained_size(self._explainer, rows)
 
     def prepare(self, shared: SharedProjections | None = None) -> None:
-        """Project the frequent words, or use the projections that another process shares."""
+        """Compute the projections of frequent words, or attach to the ones that another process shares."""
         kept, self._attached = attach(shared) if shared is not None else (None, [])
         self._explainer = BatchExplainer(self.model, memory=self.memory, kept=kept, **self._options.keywords())
 
-    def write(self, part: pa.Table, folder: Path) -> Written:
-        """Explain a part into its file."""
-        return write_part(self._explainer, part, folder)
+    def write(self, shard: pa.Table, folder: Path) -> ShardSummary:
+        """Explain a shard and write its file."""
+        return write_shard(self._explainer, shard, folder)
 
-    def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
-        """Explain parts; yield a summary of each when its file is written."""
+    def explain(self, shards: Shards, folder: Path) -> Generator[ShardSummary, None, None]:
+        """Explain the shards; yield the summary of each one after its file is written."""
         self.prepare()
-        for part in parts:
-            yield self.write(part, folder)
+        for shard in shards:
+            yield self.write(shard, folder)

@@ -1,4 +1,4 @@
-"""What a bulk run passes on to each of its explainers, as one value. Importable without torch."""
+"""The explanation options of a bulk run as one value, to pass to worker processes. Importable without torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BulkOptions:
-    """How documents are explained; the fields are options of :class:`textlrp.bulk.BatchExplainer`, unchecked."""
+    """How to explain documents: the options of :class:`textlrp.bulk.BatchExplainer`, which checks them."""
 
     target: Any = None
     rule: str | Rule | Composite | None = None
@@ -26,5 +26,5 @@ class BulkOptions:
     device: str = "cpu"
 
     def keywords(self) -> dict[str, Any]:
-        """The fields by name: keyword arguments of :class:`textlrp.bulk.BatchExplainer`."""
+        """The options as keyword arguments of :class:`textlrp.bulk.BatchExplainer`."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -1,4 +1,4 @@
-"""Explain a corpus of any size, given by name or path, into a folder of Parquet files."""
+"""Explain a corpus, given by its name or path, into a folder of Parquet files. The command line calls this."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.run import Run, WorkerOptions, explain_with
 from textlrp.bulk.run_folder import check_run
 from textlrp.bulk.sources import CorpusSource, Source, file_source
-from textlrp.explainers.targets import targets_named
+from textlrp.explainers.targets import targets_from_text
 from textlrp.models.given_files import inputs_of
 from textlrp.text.named_corpora import NAMED, FileOptions, open_corpus, spread
 from textlrp.text.row_layout import Columns
-
-if TYPE_CHECKING:
-    pass
 
 
 def explain_in_bulk(
@@ -29,19 +25,22 @@ def explain_in_bulk(
     *,
     targets: Sequence[str] = (),
     versus: str | None = None,
-    by: WorkerOptions | None = None,
+    workers: WorkerOptions | None = None,
     limit: int | None = None,
     files: FileOptions | None = None,
     force: bool = False,
 ) -> Run:
-    """Explain a corpus by name or path with the model saved or bundled as ``model``, into ``folder``.
+    """Explain a corpus with the saved or bundled ``model``, and write the explanations to ``folder``.
 
-    ``targets`` and ``versus`` as in :func:`explain_corpus`; they replace ``options.target``. ``by`` as in
-    :func:`explain_to_folder`. A row of a file that cannot be read is set aside. A second call continues an unfinished
-    run. Raises as those do.
+    ``source``: the name of a corpus, or a path. ``targets`` and ``versus``: names of classes, as in
+    :func:`textlrp.explainers.targets.targets_named`; they replace ``options.target``. ``limit``: explain only this
+    number of documents, spread over the corpus. ``workers`` and ``force``: as in :func:`explain_to_folder`.
+
+    Unreadable rows of a file are skipped and written to ``rejected.jsonl`` with the reason. A second call continues
+    an unfinished run. Raises what :func:`explain_to_folder` and :func:`file_source` raise.
     """
     check_run(folder, inputs=inputs_of(source, models=[model]), force=force)
-    names = targets_named(targets, versus)
+    names = targets_from_text(targets, versus)
     files = files or FileOptions()
     named = str(source) in NAMED
     rows: Source
@@ -54,5 +53,5 @@ def explain_in_bulk(
         documents = corpus if limit is None else list(spread(corpus, limit))
         rows = CorpusSource(documents, json.dumps(what | {"limit": limit}))
     return explain_with(
-        model, rows, folder, replace(options, target=names or None), by=by or WorkerOptions(), force=force
+        model, rows, folder, replace(options, target=names or None), workers=workers or WorkerOptions(), force=force
     )

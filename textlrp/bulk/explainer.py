@@ -1,4 +1,4 @@
-"""From an Arrow batch of texts to an Arrow batch of explanations: the one function that every engine maps."""
+"""Convert an Arrow batch of texts to an Arrow batch of explanations: the function that every bulk engine maps."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.explainers.batch_relevance import DocumentRelevance
-from textlrp.explainers.blocks import led_pieces
+from textlrp.explainers.blocks import relevance_in_batches
 from textlrp.explainers.explain import BLOCK, explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
@@ -27,7 +27,7 @@ from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.records import Document
-from textlrp.store.columns import About, Precision, TableRow, to_table
+from textlrp.store.columns import Precision, RunMetadata, TableRow, to_table
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
@@ -35,15 +35,27 @@ from textlrp.version import __version__
 class BatchExplainer:
     """A function from Arrow tables of texts to Arrow tables of explanations, for any engine that maps batches.
 
-    ``model``: a fitted classifier, the path of a saved one, or a bundled name; by name it is loaded where the
-    function runs. ``target``, ``rule``, ``start``, ``method`` and ``device`` as in :func:`textlrp.explain`.
-    ``top_k``: keep only the words that are among so many of largest absolute relevance for some target.
-    ``precision``: "float16" (relevance scaled per document, error at most 0.001 of its largest) or "float32" (exact).
-    ``memory``: bytes that the projections of frequent words may take.
+    Parameters:
 
-    A batch has the column ``text`` and may have ``document_id``, ``label`` and ``row`` (places in the whole input);
-    the result has the columns of :mod:`textlrp.store`. Documents are explained in blocks of 64, so batches of
-    a multiple of that, cut at the same places, give the same bytes whoever maps them. One thread computes.
+    - ``model``: a fitted classifier, the path of a saved one, or the name of a bundled one. A path or name is loaded
+      when the object is created, so the engine can create it in each of its processes.
+    - ``target``, ``rule``, ``start``, ``method``, ``device``: as in :func:`textlrp.explain`.
+    - ``top_k``: keep only the words that are among the ``top_k`` with the largest absolute relevance for at least one
+      target. None keeps all words.
+    - ``precision``: ``"float16"`` (scaled per document; the error is at most 0.001 of the largest absolute relevance)
+      or ``"float32"`` (exact).
+    - ``memory``: limit in bytes for the cached projections of frequent words.
+    - ``kept``: projections that are already computed, to use instead.
+
+    A batch must have the column ``text``. The columns ``document_id``, ``label`` and ``row`` (position in the whole
+    input) are optional; other columns are ignored. The result has the columns that :mod:`textlrp.store` describes.
+
+    Documents are explained in blocks of 64 by a single thread. Batches whose sizes are multiples of 64 therefore give
+    the same bytes on every engine, whatever the batch size.
+
+    Raises :class:`OptionError` for a wrong ``top_k`` or ``precision``, :class:`TargetError` for a class that the
+    model does not have, :class:`RuleError` for a rule that does not fit the model, and :class:`ModelError` if the
+    model cannot be loaded.
     """
 
     def __init__(
@@ -61,66 +73,84 @@ class BatchExplainer:
         kept: Kept | None = None,
     ) -> None:
         if top_k is not None and not (is_whole(top_k) and top_k >= 1):
-            raise OptionError(f"top_k={top_k!r} came; the number of words to keep, or None for all, is wanted.")
+            hint = "Pass top_k=20, or None to keep all words."
+            raise OptionError(must_be("top_k", "a whole number of at least 1, or None", top_k, hint))
         self._model = load_classifier(model) if isinstance(model, str) else model
         check_wrapped(self._model)
         self._target = target
         settings = explain_settings(self._model, rule, method, device=device, start=start)
         classes = self._model.classes_
-        resolve_targets(target, classes, np.zeros((0, len(classes))))  # refuses a wrong target at once
+        resolve_targets(target, classes, np.zeros((0, len(classes))))  # raises for a wrong target
         if settings.method is None and device == "cpu":
             settings = settings._replace(
                 trace=tracer(self._model, kept=kept or kept_projections(self._model, memory))
             )
-        self._how = settings
+        self._settings = settings
         names = tuple(str(name) for name in classes)
-        begun, notes = self._start()
-        self.about = About(
-            names, settings.name, settings.printed, settings.fingerprint, __version__, precision, top_k, begun, notes
+        start_name, notes = self._start()
+        self.metadata = RunMetadata(
+            classes=names,
+            method=settings.name,
+            rule=settings.printed,
+            model=settings.fingerprint,
+            version=__version__,
+            precision=precision,
+            top_k=top_k,
+            start=start_name,
+            notes=notes,
         )
-        self.about.schema()  # refuses a wrong precision at once
+        self.metadata.schema()  # raises for a wrong precision
 
     def _start(self) -> tuple[str, tuple[str, ...]]:
-        """What propagation starts from, which is the same for every text, and how its relevance is to be read."""
-        if self._how.method is not None:
+        """The start of propagation, ``"score"`` or ``"centered"``, and notes for readers of the relevance.
+
+        Both depend only on the model and the rule, so the trace of an empty document is enough to determine them.
+        """
+        if self._settings.method is not None:
             return "score", ()
         empty = self._model.encode([Document("", "")])
-        begun = started(self._model.trace(empty), self._how.composite, self._how.start)
-        notes = (*begun.remarks, note_of_table(begun.start)) if begun.fixed_sign else begun.remarks
-        return begun.start, notes
+        propagation = started(self._model.trace(empty), self._settings.composite, self._settings.start)
+        notes = propagation.remarks
+        if propagation.fixed_sign:
+            notes = (*notes, note_of_table(propagation.start))
+        return propagation.start, notes
 
     def __call__(self, batch: pa.Table | pa.RecordBatch) -> pa.Table:
-        """Explain the documents of a batch; raises :class:`DataError` where a text is none."""
-        return pa.concat_tables([to_table([], self.about), *self.tables(batch)])
+        """Explain the documents of a batch; return one row per document, in the same order.
+
+        Raises :class:`DataError` if the batch has no column ``text`` or a value in it is not a string.
+        """
+        return pa.concat_tables([to_table([], self.metadata), *self.tables(batch)])
 
     def tables(self, batch: pa.Table | pa.RecordBatch) -> Iterator[pa.Table]:
-        """The same, block after block."""
+        """Explain a batch block by block: yield one table per block of 64 documents."""
         documents = list(_documents_of_batch(batch))
-        places = batch["row"].to_pylist() if "row" in batch.schema.names else range(len(documents))
+        positions = batch["row"].to_pylist() if "row" in batch.schema.names else range(len(documents))
         for begin in range(0, len(documents), BLOCK):
             with one_thread():
-                rows = list(self._rows(documents[begin : begin + BLOCK], places[begin : begin + BLOCK]))
-                table = to_table(rows, self.about)
+                rows = list(self._rows(documents[begin : begin + BLOCK], positions[begin : begin + BLOCK]))
+                table = to_table(rows, self.metadata)
             yield table
 
-    def _rows(self, block: list[Document], places: Sequence[int]) -> Iterator[TableRow]:
+    def _rows(self, block: list[Document], positions: Sequence[int]) -> Iterator[TableRow]:
         batch = self._model.encode(block)
         rows: dict[int, TableRow] = {}
-        for some, piece, found in led_pieces(self._model, batch, self._target, None, self._how):
-            for place, (n, explained) in enumerate(zip(some, found, strict=True)):
-                rows[n] = self._row(block[n], places[n], piece, place, explained)
+        # pieces of a block contain documents of similar length, so they are not in input order
+        for indexes, piece, found in relevance_in_batches(self._model, batch, self._target, None, self._settings):
+            for place, (n, explained) in enumerate(zip(indexes, found, strict=True)):
+                rows[n] = self._row(block[n], positions[n], piece, place, explained)
         return (rows[n] for n in range(len(block)))
 
-    def _row(self, document: Document, place: int, batch: Batch, n: int, explained: DocumentRelevance) -> TableRow:
+    def _row(self, document: Document, position: int, batch: Batch, n: int, explained: DocumentRelevance) -> TableRow:
         reading = batch.readings[n]
         absorbed = np.zeros(len(explained.targets), explained.relevance.dtype)
         for entry in explained.ledger.values():
             absorbed = absorbed + entry
         return TableRow(
-            row=place,
+            row=position,
             document_id=document.id,
             true_label=None if document.label is None else str(document.label),
-            predicted=self.about.classes[int(np.argmax(explained.scores))],
+            predicted=self.metadata.classes[int(np.argmax(explained.scores))],
             scores=explained.scores,
             targets=[t[0] if isinstance(t, tuple) else t for t in explained.targets],
             versus=[t[1] if isinstance(t, tuple) else -1 for t in explained.targets],
@@ -136,12 +166,14 @@ class BatchExplainer:
 def _documents_of_batch(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
     names = batch.schema.names
     if "text" not in names:
-        raise DataError(f"a batch has no column 'text'; it has {', '.join(names) or 'none'}.")
+        found = ", ".join(map(repr, names)) or "no columns"
+        raise DataError(f"a batch must have a column 'text'; got {found}. Rename the column with the texts.")
     count = batch.num_rows
     texts = batch["text"].to_pylist()
     ids = batch["document_id"].to_pylist() if "document_id" in names else [str(n) for n in range(count)]
     labels = batch["label"].to_pylist() if "label" in names else [None] * count
     for n, (text, id, label) in enumerate(zip(texts, ids, labels, strict=True)):
         if not isinstance(text, str):
-            raise DataError(f"row {n} of a batch holds {type(text).__name__}, not a text; drop such rows.")
+            kind = type(text).__name__
+            raise DataError(f"row {n} of a batch: text must be a string; got {kind}. Drop the row or fill it in.")
         yield Document(str(id), text, label)

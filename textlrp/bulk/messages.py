@@ -1,6 +1,7 @@
-"""Messages from the parent process to its workers. Importable without torch.
+"""Messages from the parent process to its worker processes. Importable without torch.
 
-A worker reads messages in order and answers each except :class:`Begin`. A table is a part to explain.
+A worker processes the messages in order. It replies to each one except :class:`BeginRun`. A ``pa.Table`` is a shard
+to explain; the reply is its :class:`~textlrp.bulk.shards.ShardSummary`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 
 class SharedTable(NamedTuple):
-    """A table in shared memory: the name of the memory, shape and data type."""
+    """A table in shared memory: the name of the memory block, and the shape and data type of the table."""
 
     name: str
     shape: tuple[int, int]
@@ -22,13 +23,13 @@ class SharedTable(NamedTuple):
 
 
 class SharedProjections(NamedTuple):
-    """Projections of the first ``words`` of the vocabulary in shared memory: one table for each filter width."""
+    """Projections of the first ``words`` words of the vocabulary in shared memory: one table per filter width."""
 
     words: int
     tables: dict[int, SharedTable]
 
     def release(self) -> None:
-        """Free the memory. Processes that are attached keep it; no other process can attach any more."""
+        """Free the memory. Attached processes can still use it; no other process can attach any more."""
         for table in self.tables.values():
             with suppress(FileNotFoundError):
                 memory = SharedMemory(table.name)
@@ -36,22 +37,25 @@ class SharedProjections(NamedTuple):
                 memory.unlink()
 
 
-class Introduce(NamedTuple):
-    """Answered by what all rows share (:class:`textlrp.store.columns.About`)."""
+class GetMetadata(NamedTuple):
+    """Request the metadata that all rows of the run share (:class:`textlrp.store.columns.RunMetadata`)."""
 
 
-class Size(NamedTuple):
-    """Asks how many bytes the explanations of these rows take in a file."""
+class MeasureSize(NamedTuple):
+    """Request the size in bytes of a file with the explanations of these rows."""
 
     rows: pa.Table
 
 
-class Share(NamedTuple):
-    """Asks for projections in shared memory; the answer is None if there are none."""
+class ShareProjections(NamedTuple):
+    """Request projections in shared memory; the reply is None if the model has none or the memory is too small."""
 
 
-class Begin(NamedTuple):
-    """Parts follow, to be explained into ``folder``. Without ``shared`` projections the worker makes its own."""
+class BeginRun(NamedTuple):
+    """Announce that shards follow, to be explained into ``folder``.
+
+    If ``shared`` is None, the worker computes its own projections.
+    """
 
     shared: SharedProjections | None
     folder: Path

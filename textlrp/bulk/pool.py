@@ -1,6 +1,6 @@
-"""Explain parts in several worker processes. A worker that dies is replaced and its parts are explained again.
+"""Explain shards in several worker processes. A worker that dies is replaced and its shards are explained again.
 
-The parent process reads the corpus and distributes parts; it does not import torch, which saves memory.
+The parent process reads the corpus and distributes the shards. It does not import torch, which saves memory.
 
 Why not `concurrent.futures`: a dead process breaks its whole executor, which reports neither the task of that process
 nor its exit code, and the named semaphores of an executor outlive a run that is killed.
@@ -20,39 +20,41 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from textlrp.bulk.bulk_options import BulkOptions
-from textlrp.bulk.messages import Begin, Introduce, Share, Size
-from textlrp.bulk.parts import PART_ROWS, Parts, Written, part_of
+from textlrp.bulk.messages import BeginRun, GetMetadata, MeasureSize, ShareProjections
+from textlrp.bulk.shards import SHARD_ROWS, Shards, ShardSummary, shard_number
 from textlrp.errors import DataError
-from textlrp.machine import context, warm_up
-from textlrp.store.columns import About
+from textlrp.machine import process_context, start_forkserver
+from textlrp.store.columns import RunMetadata
 
 if TYPE_CHECKING:
     from textlrp.models.base import TextClassifier
 
 PRELOAD = "textlrp.bulk.worker"
-"""The module that worker processes have imported when they start."""
+"""The module that the forkserver imports for all worker processes."""
 
-TRIES = 3
-"""How many workers may die while they explain the same part before the run stops."""
+MAX_DEATHS = 3
+"""The run stops when this number of workers have died while they explained the same shard."""
 
-PATIENCE = 10
-"""Seconds that a worker has to finish its part before it is terminated."""
+STOP_TIMEOUT = 10
+"""Seconds that a worker has to finish its shard before it is terminated."""
 
-AHEAD = 2
-"""Parts that a worker has at a time: the one it explains, and the next."""
+QUEUED_SHARDS = 2
+"""Shards that a worker has at a time: the one that it explains, and the next one, so that it never waits."""
 
 
 class _Worker(NamedTuple):
     process: BaseProcess
     connection: Connection
-    parts: deque[pa.Table]
+    shards: deque[pa.Table]
 
 
 @contextmanager
-def processes(model: TextClassifier | str, options: BulkOptions, *, workers: int, memory: int) -> Iterator[Processes]:
-    """Start ``workers`` processes that load the model; end them with the context."""
-    warm_up(PRELOAD)
-    pool = Processes(model, options, workers, memory)
+def worker_processes(
+    model: TextClassifier | str, options: BulkOptions, *, workers: int, memory: int
+) -> Iterator[ProcessPoolEngine]:
+    """Start ``workers`` processes that load the model, and stop them when the context ends."""
+    start_forkserver(PRELOAD)
+    pool = ProcessPoolEngine(model, options, workers, memory)
     try:
         pool.start()
         yield pool
@@ -60,66 +62,66 @@ def processes(model: TextClassifier | str, options: BulkOptions, *, workers: int
         pool.stop()
 
 
-class Processes:
-    """The engine of several processes of this machine; see :class:`textlrp.bulk.run.Engine`.
+class ProcessPoolEngine:
+    """The engine that uses several processes of this machine; see :class:`textlrp.bulk.run.Engine`.
 
-    ``memory``: the most bytes that the projections they share may take.
+    ``memory``: limit in bytes for the projections of frequent words, which the processes share.
     """
 
-    about: About
+    metadata: RunMetadata
 
     def __init__(self, model: TextClassifier | str, options: BulkOptions, workers: int, memory: int) -> None:
-        self._asked = (model, options, memory)
+        self._worker_arguments = (model, options, memory)
         self._workers = workers
-        self._context = context(PRELOAD)
+        self._context = process_context(PRELOAD)
         self._pool: list[_Worker] = []
-        self._begin: Begin | None = None
-        self._again: deque[pa.Table] = deque()
-        self._tries: Counter[int] = Counter()
+        self._begin: BeginRun | None = None
+        self._unfinished: deque[pa.Table] = deque()
+        self._deaths: Counter[int] = Counter()
 
     def start(self) -> None:
-        """Start all workers and wait until the first has loaded the model; raises what loading raises."""
+        """Start all workers and wait until the first has loaded the model; raise its exception if loading fails."""
         for _ in range(self._workers):
             self._add()
-        self.about = self._ask(Introduce(), "loaded the model")
+        self.metadata = self._ask(GetMetadata(), "loaded the model")
 
     def size(self, rows: pa.Table) -> int:
-        """How many bytes the explanations of these rows take."""
+        """The size in bytes of a file with the explanations of these rows."""
         first = int(rows["row"][0].as_py()) + 1
-        size: int = self._ask(Size(rows), f"explained the rows {first} to {first + len(rows) - 1}")
+        size: int = self._ask(MeasureSize(rows), f"explained rows {first} to {first + len(rows) - 1}")
         return size
 
-    def explain(self, parts: Parts, folder: Path) -> Generator[Written, None, None]:
-        """Explain parts; yield a summary of each when its file is written.
+    def explain(self, shards: Shards, folder: Path) -> Generator[ShardSummary, None, None]:
+        """Explain the shards; yield the summary of each one after its file is written.
 
-        Raises :class:`DataError` if :data:`TRIES` workers die at the same part, and any exception of a worker.
+        Raises :class:`DataError` if :data:`MAX_DEATHS` workers die at the same shard, and any exception of a worker.
         """
-        shared = self._ask(Share(), "projected the frequent words")
-        self._begin = Begin(shared, folder)
+        shared = self._ask(ShareProjections(), "projected the frequent words")
+        self._begin = BeginRun(shared, folder)
         try:
             for worker in self._pool:
                 _send(worker, self._begin)
-                self._feed(worker, parts)
-            while any(worker.parts for worker in self._pool):
-                for ready in wait([worker.connection for worker in self._pool if worker.parts]):
+                self._feed(worker, shards)
+            while any(worker.shards for worker in self._pool):
+                for ready in wait([worker.connection for worker in self._pool if worker.shards]):
                     worker = next(each for each in self._pool if each.connection is ready)
                     try:
-                        answer = worker.connection.recv()
+                        reply = worker.connection.recv()
                     except (EOFError, OSError):
-                        self._replace(worker, parts)
+                        self._replace(worker, shards)
                         continue
-                    if isinstance(answer, Exception):
-                        raise answer
-                    worker.parts.popleft()
-                    self._feed(worker, parts)
-                    yield answer
+                    if isinstance(reply, Exception):
+                        raise reply
+                    worker.shards.popleft()
+                    self._feed(worker, shards)
+                    yield reply
         finally:
             if shared is not None:
                 shared.release()
 
     def _add(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, *self._asked), daemon=True)
+        process = self._context.Process(target=_work, args=(theirs, *self._worker_arguments), daemon=True)
         process.start()
         theirs.close()
         worker = _Worker(process, ours, deque())
@@ -128,65 +130,72 @@ class Processes:
             _send(worker, self._begin)
         return worker
 
-    def _ask(self, message: Introduce | Size | Share, doing: str) -> Any:
-        """Send a message to the first worker, which has no part yet, and wait for its answer."""
+    def _ask(self, message: GetMetadata | MeasureSize | ShareProjections, task: str) -> Any:
+        """Send a message to the first worker, which has no shard yet, and return its reply.
+
+        ``task``: what the worker does, in the past tense, for the error message if it dies.
+        """
         worker = self._pool[0]
         _send(worker, message)
         try:
-            answer = worker.connection.recv()
+            reply = worker.connection.recv()
         except (EOFError, OSError):
             worker.process.join()
             raise DataError(
-                f"the process that {doing} ended (exit code {worker.process.exitcode}), for want of memory perhaps; "
-                "take fewer --workers, or look at what it worked on."
+                f"the process that {task} died (exit code {worker.process.exitcode}). It may have run out of memory. "
+                "Use fewer workers (--workers), or check the input that it worked on."
             ) from None
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
-    def _feed(self, worker: _Worker, parts: Parts) -> None:
-        while len(worker.parts) < AHEAD:
-            table = self._again.popleft() if self._again else next(parts, None)
-            if table is None:
+    def _feed(self, worker: _Worker, shards: Shards) -> None:
+        """Send shards to a worker until it has :data:`QUEUED_SHARDS`, first those of workers that died."""
+        while len(worker.shards) < QUEUED_SHARDS:
+            shard = self._unfinished.popleft() if self._unfinished else next(shards, None)
+            if shard is None:
                 return
-            worker.parts.append(table)
-            _send(worker, table)
+            worker.shards.append(shard)
+            _send(worker, shard)
 
-    def _replace(self, worker: _Worker, parts: Parts) -> None:
-        """Count the death of a worker against the part it was explaining, and start another."""
+    def _replace(self, worker: _Worker, shards: Shards) -> None:
+        """Count the death of a worker for the shard that it was explaining, and start another worker.
+
+        Raises :class:`DataError` after :data:`MAX_DEATHS` deaths at this shard.
+        """
         self._pool.remove(worker)
-        part = part_of(worker.parts[0])
-        self._tries[part] += 1
+        shard = shard_number(worker.shards[0])
+        self._deaths[shard] += 1
         worker.connection.close()
         worker.process.join()
-        if self._tries[part] >= TRIES:
-            first = part * PART_ROWS + 1
+        if self._deaths[shard] >= MAX_DEATHS:
+            first, count = shard * SHARD_ROWS + 1, len(worker.shards[0])
             raise DataError(
-                f"a process that explained the rows {first} to {first + len(worker.parts[0]) - 1} ended {TRIES} "
-                f"times (exit code {worker.process.exitcode}), for want of memory perhaps; take fewer --workers or "
-                "--top-k, or look at these rows. What is done is kept."
+                f"{MAX_DEATHS} processes died while they explained rows {first} to {first + count - 1} (exit code "
+                f"{worker.process.exitcode}). They may have run out of memory. Use fewer workers (--workers) or a "
+                "smaller top_k (--top-k), or check these rows. The files written so far are kept."
             )
-        self._again.extend(worker.parts)
-        self._feed(self._add(), parts)
+        self._unfinished.extend(worker.shards)
+        self._feed(self._add(), shards)
 
     def stop(self) -> None:
-        """End the workers: each after the part it is explaining, or when :data:`PATIENCE` runs out."""
+        """Stop the workers: each one after its current shard, or :data:`STOP_TIMEOUT` seconds later."""
         for worker in self._pool:
             worker.connection.close()
-        patience = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_TIMEOUT
         for worker in self._pool:
-            worker.process.join(max(0, patience - time.monotonic()))
+            worker.process.join(max(0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.terminate()
                 worker.process.join()
 
 
 def _send(worker: _Worker, message: Any) -> None:
-    with suppress(BrokenPipeError, ConnectionResetError):  # the worker is dead; receiving its answer will show that
+    with suppress(BrokenPipeError, ConnectionResetError):  # the worker is dead; receiving its reply will raise
         worker.connection.send(message)
 
 
 def _work(connection: Connection, model: TextClassifier | str, options: BulkOptions, memory: int) -> None:
-    from textlrp.bulk.worker import work  # late: torch comes with it
+    from textlrp.bulk.worker import work  # late, because it imports torch
 
     work(connection, model, options, memory)

@@ -1,4 +1,7 @@
-"""The folder of a run: what it is, which parts are there, what was set aside. Whatever is there is whole."""
+"""The folder of a bulk run: its settings, which shards are written, and which rows were rejected.
+
+Every file in it is written atomically, so a file that exists is complete.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from textlrp.bulk.parts import part_name, set_aside_of
+from textlrp.bulk.shards import read_summary, shard_file_name
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.kinds import json_lines
@@ -17,31 +20,34 @@ from textlrp.files.replacing import is_half_written, move_to_backup
 from textlrp.files.written_file import atomic_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 
-RUN, ASIDE = "run.json", "set-aside.jsonl"
+RUN, REJECTED = "run.json", "rejected.jsonl"
 
-_ASIDE_ROWS = json_lines("a file of rows that were set aside", ("row", "wrong"))
+_REJECTED_ROWS = json_lines("a file of rejected rows", ("row", "reason"))
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run: its file says so, and no marker is needed."""
+    """Whether a folder contains a run, of this or an older version. ``run.json`` identifies it; it has no marker."""
     check_regular(folder / RUN)
     found = json.loads((folder / RUN).read_text(encoding="utf-8"))
-    return isinstance(found, dict) and str(found.get("format")).startswith("run ") and "part_rows" in found
+    return isinstance(found, dict) and str(found.get("format")).startswith("run ") and "input" in found
 
 
-EXPLANATIONS = FolderKind("explanations", replaced=False, names=(RUN, ASIDE), recognize=_is_run)
+EXPLANATIONS = FolderKind("explanations", replaced=False, names=(RUN, REJECTED), recognize=_is_run)
 
 
 def check_run(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:
-    """Return where a run is written, links resolved; raises :class:`DataError` as :func:`check_folder` does."""
+    """Return the path of the run's folder with links resolved; raise :class:`DataError` as :func:`check_folder`."""
     return check_folder(path, EXPLANATIONS, inputs=inputs, force=force)
 
 
 class RunFolder:
-    """A folder that a run writes to; opening it makes it, or finds what an earlier run left in it.
+    """The folder that a run writes to. Created if it is missing; otherwise the run in it is continued.
 
-    ``settings``: all that the rows depend on. Raises :class:`DataError` where other things are in the folder, or a
-    run with other settings; with ``force`` they are moved to a backup name.
+    ``settings``: everything that the files depend on, stored as ``run.json``. ``shards``: the numbers of the shards
+    that are already written.
+
+    Raises :class:`DataError` if the folder contains a run with other settings, or other files. With ``force`` it is
+    moved to a backup name instead.
     """
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any], *, force: bool = False) -> None:
@@ -52,54 +58,51 @@ class RunFolder:
             move_to_backup(self.path)
         opened_folder(path, EXPLANATIONS, force=force)
         if not (self.path / RUN).is_file():
-            self._make()
+            self._write_settings()
         elif difference := self._difference():
             raise DataError(difference)
-        for left in filter(is_half_written, self.path.iterdir()):
-            if left.is_file():
-                left.unlink(missing_ok=True)
-        self.parts = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
+        # temporary files of a run that was killed
+        for leftover in filter(is_half_written, self.path.iterdir()):
+            if leftover.is_file():
+                leftover.unlink(missing_ok=True)
+        self.shards = {int(file.stem.removeprefix("part-")) for file in self.path.glob("part-*.parquet")}
 
-    def _make(self) -> None:
-        with atomic_file(self.path / RUN) as beside:
-            beside.write_text(json_text(self._settings), encoding="utf-8")
+    def _write_settings(self) -> None:
+        with atomic_file(self.path / RUN) as temporary:
+            temporary.write_text(json_text(self._settings), encoding="utf-8")
 
     def _difference(self) -> str:
-        """How the run in the folder differs from this one, as a sentence, or an empty string."""
+        """Describe how the run in the folder differs from this one; an empty string if it does not."""
         try:
             found = json.loads((self.path / RUN).read_text(encoding="utf-8"))
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            return f"{str(self.path / RUN)!r} is damaged; name a new folder."
+            return f"{str(self.path / RUN)!r} is damaged. Choose a new folder, or pass force=True (--force)."
         if found == self._settings:
             return ""
         differs = [name for name in self._settings if found.get(name) != self._settings[name]]
         return (
-            f"the folder {str(self.path)!r} holds a run that differs in {', '.join(differs) or 'its version'}; "
-            "name a new folder, or call it as it was called."
+            f"the folder {str(self.path)!r} contains a run with other settings: {', '.join(differs) or 'version'}. "
+            "Choose a new folder, repeat the settings of that run, or move it to a backup with force=True (--force)."
         )
 
-    def finish(self, parts: int) -> tuple[int, int]:
-        """Count documents and rows set aside in all ``parts``; list the latter in a file where there are any.
+    def finish(self, shards: int) -> tuple[int, int]:
+        """Return the numbers of documents and of rejected rows in all ``shards``; list the latter in a file, if any.
 
-        Raises :class:`DataError` where the file of a part is damaged.
+        Raises :class:`DataError` if the file of a shard is damaged.
         """
-        documents, aside = 0, []
-        for part in range(parts):
-            path = self.path / part_name(part)
+        documents, rejected = 0, []
+        for shard in range(shards):
+            path = self.path / shard_file_name(shard)
             try:
-                own, bad = set_aside_of(path)
+                in_shard, rejected_in_shard = read_summary(path)
             except (pa.ArrowException, OSError, KeyError, ValueError):
-                raise DataError(f"{str(path)!r} is damaged; remove it, and call again.") from None
-            documents += own
-            aside += bad
-        if aside:
-            with atomic_file(self.path / ASIDE, _ASIDE_ROWS) as beside, beside.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in aside)
-        return documents, len(aside)
-
-    @property
-    def aside(self) -> Path:
-        """The file that lists the rows set aside."""
-        return self.path / ASIDE
+                raise DataError(f"{str(path)!r} is damaged. Delete it, and repeat the call to rewrite it.") from None
+            documents += in_shard
+            rejected += rejected_in_shard
+        if rejected:
+            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rejected]
+            with atomic_file(self.path / REJECTED, _REJECTED_ROWS) as temporary:
+                temporary.write_text("".join(lines), encoding="utf-8")
+        return documents, len(rejected)

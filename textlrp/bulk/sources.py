@@ -1,4 +1,4 @@
-"""Where the rows of a run come from, how many there are about, and how to tell that they are still the same."""
+"""The input of a bulk run: its rows, an estimate of their number, and an identity that detects a changed input."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.corpora import Corpus
@@ -20,13 +20,13 @@ from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout
 
 RecordsOrBadRows = Iterable[Record | BadRow]
 
-PACKED = 3
-"""How many times smaller gzip makes texts, about."""
+COMPRESSION = 3
+"""The approximate ratio by which gzip compresses texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A table or a folder of class folders: rows that cannot be read are told apart, not fatal."""
+    """A table, or a folder of class folders. Iterating yields a record per row; a ``BadRow`` if it is unreadable."""
 
     path: Path
     columns: Columns
@@ -39,7 +39,7 @@ class FileSource:
         return read_rows(self.path, self.columns, layout=self.layout, encoding=self.encoding)
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a run to go on: place, size, time of the last change, columns."""
+        """What must not change while a run is continued: path, size, time of the last change, columns, encoding."""
         found = self.path.stat()
         changed = {} if self.path.is_dir() else {"bytes": found.st_size, "changed": found.st_mtime_ns}
         described = {
@@ -48,23 +48,23 @@ class FileSource:
             "columns": list(self.columns),
             "encoding": self.encoding,
         }
-        asked = [self.layout.delimiter, self.layout.header, self.layout.names]
-        return described | ({} if asked == [None, None, None] else {"layout": asked})
+        layout = [self.layout.delimiter, self.layout.header, self.layout.names]
+        return described | ({} if layout == [None, None, None] else {"layout": layout})
 
     def count(self, rows: int, characters: int) -> int | None:
-        """About how many rows there are, if the first ``rows`` have so many ``characters``; None if unknown."""
+        """Estimate the number of rows from the ``characters`` of the first ``rows``; None if that is impossible."""
         if self.path.suffix == ".parquet":
             with open_for_arrow(self.path) as file:
                 return int(pq.read_metadata(file).num_rows)
         if self.path.is_dir():
             return sum(len(names) for _, _, names in os.walk(self.path))
-        packed = PACKED if self.path.suffix == ".gz" else 1
-        return max(rows, self.path.stat().st_size * packed * rows // max(1, characters))
+        ratio = COMPRESSION if self.path.suffix == ".gz" else 1
+        return max(rows, self.path.stat().st_size * ratio * rows // max(1, characters))
 
 
 @dataclass(frozen=True, slots=True)
 class CorpusSource:
-    """Documents that can all be read: a corpus with a name, or a part of one."""
+    """Documents in memory, or a named corpus. ``name`` identifies them when a run is continued."""
 
     documents: Corpus | list[Document]
     name: str
@@ -73,11 +73,11 @@ class CorpusSource:
         return (Record(document.id, document.text, document.label) for document in self.documents)
 
     def identity(self) -> dict[str, Any]:
-        """As :meth:`FileSource.identity`."""
+        """See :meth:`FileSource.identity`."""
         return {"corpus": self.name}
 
     def count(self, rows: int, characters: int) -> int | None:
-        """As :meth:`FileSource.count`."""
+        """See :meth:`FileSource.count`; exact here."""
         return len(self.documents)
 
 
@@ -85,14 +85,19 @@ Source = FileSource | CorpusSource
 
 
 def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8", layout: Layout = AS_FOUND) -> FileSource:
-    """The rows of a file or folder; raises :class:`DataError` where there is none, and reads the first row."""
-    place = user_path(path)
-    check_regular(place)
-    if not place.exists():
-        raise DataError(f"{place} does not exist; a corpus is one of {FILE_TYPES}.")
-    if place.is_dir() and any(columns):
-        raise OptionError(f"{place} is a folder: it has no columns, so text=, label= and id= must be left out.")
-    source = FileSource(place, columns, encoding, layout)
+    """Return the rows of a file or folder as a source. The first row is read, so that wrong options fail here.
+
+    Raises :class:`DataError` if ``path`` does not exist, contains no texts or cannot be read, and
+    :class:`OptionError` for ``columns`` of a folder.
+    """
+    found = user_path(path)
+    check_regular(found)
+    if not found.exists():
+        raise DataError(f"file not found: {found}. Pass one of {FILE_TYPES}.")
+    if found.is_dir() and any(columns):
+        hint = f"{found} has no columns: omit text=, label= and id=."
+        raise OptionError(must_be("columns", "empty for a folder", columns, hint))
+    source = FileSource(found, columns, encoding, layout)
     if next(iter(source), None) is None:
-        raise DataError(f"{place} holds no texts; a corpus is one of {FILE_TYPES}.")
+        raise DataError(f"no texts in {found}. Pass one of {FILE_TYPES}.")
     return source

@@ -1,4 +1,4 @@
-"""The main function of a worker process: receive messages from the parent process, send back results."""
+"""The main function of a worker process: receive messages from the parent process, and send replies."""
 
 from __future__ import annotations
 
@@ -13,58 +13,64 @@ from typing import Any
 
 import pyarrow as pa
 
-from textlrp.bulk.alone import Alone
+from textlrp.bulk.alone import SingleProcessEngine
 from textlrp.bulk.bulk_options import BulkOptions
-from textlrp.bulk.messages import Begin, Introduce, Share, Size
+from textlrp.bulk.messages import BeginRun, GetMetadata, MeasureSize, ShareProjections
 from textlrp.bulk.shared_projections import share
 from textlrp.errors import DataError, TextlrpError
 from textlrp.models.classifier import Classifier
 
 
 def work(connection: Connection, model: Classifier | str, options: BulkOptions, memory: int) -> None:
-    """Answer messages until the parent closes the connection; an exception is sent back and ends the process."""
+    """Reply to messages until the parent closes the connection; send an exception to the parent, and end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     try:
-        _answer(connection, Alone(model, options, memory=memory))
+        _reply(connection, SingleProcessEngine(model, options, memory=memory))
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent is gone
     except TextlrpError as problem:
         with suppress(BrokenPipeError):
             connection.send(problem)
     except Exception as problem:  # noqa: BLE001  a user's tokenizer may raise anything
-        said = f"a process stopped at a part it explained: {type(problem).__name__}: {problem}. What is done is kept."
+        text = (
+            f"a worker process failed: {type(problem).__name__}: {problem}. The files written so far are kept. Fix "
+            "the problem, and repeat the call to continue the run."
+        )
         with suppress(BrokenPipeError):
-            connection.send(DataError(said))
+            connection.send(DataError(text))
 
 
-def _answer(connection: Connection, alone: Alone) -> None:
+def _reply(connection: Connection, engine: SingleProcessEngine) -> None:
     folder = Path()
     for message in _messages(connection):
         match message:
-            case Introduce():
-                connection.send(alone.about)
-            case Size(rows):
-                connection.send(alone.size(rows))
-            case Share():
-                connection.send(share(alone.model, alone.memory))
-            case Begin(shared, folder):
-                alone.prepare(shared)
-            case pa.Table() as part:
-                connection.send(alone.write(part, folder))
+            case GetMetadata():
+                connection.send(engine.metadata)
+            case MeasureSize(rows):
+                connection.send(engine.size(rows))
+            case ShareProjections():
+                connection.send(share(engine.model, engine.memory))
+            case BeginRun(shared, folder):
+                engine.prepare(shared)
+            case pa.Table() as shard:
+                connection.send(engine.write(shard, folder))
 
 
 def _messages(connection: Connection) -> Iterator[Any]:
-    """Yield the messages until the parent closes the connection; read ahead, so that sending never waits for work."""
-    came: SimpleQueue[Any] = SimpleQueue()
+    """Yield the messages until the parent closes the connection.
+
+    A thread receives them ahead of time, so that the parent never waits on a full pipe while this process works.
+    """
+    received: SimpleQueue[Any] = SimpleQueue()
 
     def read() -> None:
         try:
             with suppress(EOFError, OSError):
                 while True:
-                    came.put(connection.recv())
+                    received.put(connection.recv())
         finally:
-            came.put(None)
+            received.put(None)
 
     Thread(target=read, daemon=True).start()
-    while (message := came.get()) is not None:
+    while (message := received.get()) is not None:
         yield message

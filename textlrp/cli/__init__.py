@@ -1,9 +1,15 @@
-"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate``."""
+"""The command line: ``textlrp demo | train | predict | explain | report | rules | filters | words | evaluate``.
+
+:func:`main` runs a command line and turns every error of textlrp into one line on standard error. A command has a
+module ``…_command`` with its options and help; open this one to add a command, or to change how errors, warnings,
+pipes and Ctrl-C are handled.
+"""
 
 from __future__ import annotations
 
 import atexit
 import gc
+import inspect
 import os
 import re
 import sys
@@ -39,43 +45,53 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "words": cli_words,
     "evaluate": cli_evaluate,
 }
-"""Each command by its name, in the order of ``textlrp --help``."""
+"""Name and function of each command, in the order of ``textlrp --help``."""
+
+
+def _unwrapped(docstring: str | None) -> str:
+    """Join the lines of each paragraph: Typer keeps line breaks, which would break lines twice in a terminal."""
+    paragraphs = inspect.cleandoc(docstring or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
+
 
 for _name, _command in _COMMANDS.items():
-    app.command(_name)(_command)
+    app.command(_name, help=_unwrapped(_command.__doc__))(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0 done, 2 something in it is wrong, 130 interrupted."""
+    """Run a command line and return its exit code.
+
+    The code is 0 for success, 2 for an error, 130 after Ctrl-C, and 1 if the reader of a pipe closed it.
+    """
     for stream in (sys.stdout, sys.stderr):
-        _never_fail_on_a_letter(stream)
-    with warnings.catch_warnings(), _seldom_collected():
-        # what textlrp warns of is a UserWarning; the rest is between libraries
+        _escape_unencodable(stream)
+    with warnings.catch_warnings(), _relaxed_garbage_collection():
+        # warnings of textlrp are UserWarnings; all others are about libraries and do not concern the user
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = _warn
+        warnings.showwarning = _print_warning
         try:
             code = _run(arguments)
             sys.stdout.flush()
         except BrokenPipeError:
-            # python flushes once more at its end
+            # Python flushes standard output again on exit, which would fail once more
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except OSError as problem:
-            return _complain(f"{problem.filename or 'the system'}: {problem.strerror or problem}.")
+            return _print_error(f"{problem.filename or 'the system'}: {problem.strerror or problem}.")
     return code
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Let the garbage collector run less often while a command runs, and not at all as the process ends.
+def _relaxed_garbage_collection() -> Iterator[None]:
+    """Run the garbage collector less often during a command, and not at all when the process ends.
 
-    What is imported makes half a million objects that stay. To look through them again and again, and once more
-    before they are all thrown away, takes as long as torch takes to import.
+    The imported modules create half a million objects that live until the end. Scanning them again and again, and
+    once more at exit, takes as long as importing torch.
     """
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
-    atexit.unregister(gc.freeze)  # once, however often a process runs a command
+    atexit.unregister(gc.freeze)  # register it only once, even if a process runs many commands
     atexit.register(gc.freeze)
     try:
         yield
@@ -84,41 +100,52 @@ def _seldom_collected() -> Iterator[None]:
 
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
-"""What the parser raises on a wrong option; typer has no public name for it."""
+"""Raised by the parser for a wrong option; Typer has no public name for it."""
 
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = get_command(app).main(arguments, prog_name="textlrp", standalone_mode=False)
     except StoppedError as stopped:
-        return _complain(str(stopped), code=130)
+        return _print_error(str(stopped), code=130)
     except TextlrpError as problem:
-        return _complain(_OPTION.sub(_as_option, str(problem)).replace("pass force=True", "pass --force"))
+        return _print_error(_with_options(str(problem)))
     except USAGE_ERROR as problem:
-        wrong: Any = problem
-        command = wrong.ctx.command_path if wrong.ctx else "textlrp"
-        return _complain(f"{wrong.format_message().rstrip('.')}. See {command} --help.")
+        usage: Any = problem
+        command = usage.ctx.command_path if usage.ctx else "textlrp"
+        return _print_error(f"{usage.format_message().rstrip('.')}. See {command} --help.")
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        return _complain("stopped; nothing was written.", code=130)
+        return _print_error("stopped by Ctrl-C; nothing was written.", code=130)
     return code if isinstance(code, int) else 0
 
 
-_OPTION = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
+_PARAMETER = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
+_SUBJECT = re.compile(
+    r"^(encoding|engine|address|device|top_k|delimiter|columns|max_row_length|target|versus|rule|start|method|phrases"
+    r"|palette|evaluation|tokenizer|skip|workers|precision|min_words|steps|sample)(?= must )"
+)
 
 
-def _as_option(match: re.Match[str]) -> str:
-    """A function's option as the command line writes it; the text's column is ``--column`` in every command."""
-    return f"--{match[1].replace('text', 'column').replace('_', '-')}="
+def _with_options(message: str) -> str:
+    """Replace the parameters of functions in a message by the options of the command line.
+
+    ``encoding=`` becomes ``--encoding=``, a message that begins with ``top_k must`` begins with ``--top-k must``, and
+    ``force=True`` becomes ``--force``. The parameter ``text=``, the name of a column, becomes ``--column=``, which
+    every command that reads files has.
+    """
+    message = message.replace("pass force=True", "pass --force").replace("Pass force=True", "Pass --force")
+    message = _SUBJECT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
+    return _PARAMETER.sub(lambda match: f"--{match[1].replace('text', 'column').replace('_', '-')}=", message)
 
 
-def _complain(sentence: str, *, code: int = 2) -> int:
+def _print_error(sentence: str, *, code: int = 2) -> int:
     print(f"textlrp: {printable(sentence)}", file=sys.stderr)
     return code
 
 
-def _warn(
+def _print_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -126,10 +153,12 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"textlrp: warning: {printable(_OPTION.sub(_as_option, str(message)))}", file=sys.stderr)
+    """Print a warning on one line; has the signature of :func:`warnings.showwarning`."""
+    print(f"textlrp: warning: {printable(_with_options(str(message)))}", file=sys.stderr)
 
 
-def _never_fail_on_a_letter(stream: object) -> None:
+def _escape_unencodable(stream: object) -> None:
+    """Print a character that the encoding of the terminal lacks as an escape, instead of failing."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")

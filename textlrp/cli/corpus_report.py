@@ -1,4 +1,4 @@
-"""A report of a corpus: explained, summed up and mapped in one pass."""
+"""The work of ``textlrp report``: explain a corpus, summarize it, and place its documents on a map, in one pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from textlrp.models.nets import NetClassifier
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
-from textlrp.reports.corpus.report_index import Beside
+from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import with_targets
 
 
@@ -50,31 +50,40 @@ def report_corpus(
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
 
-    Without ``targets`` the predicted class is explained, and by LRP, where more classes cost next to nothing, also
-    the document's own label, or where they agree the class next in score. ``evaluation`` is a folder that
-    ``textlrp evaluate`` wrote, whose deletion curves are shown; ``workers`` are the processes that make a folder's
-    pages. Raises as :func:`explain_corpus` and
-    :func:`write_report` do, and :class:`DataError` where there are no such results.
+    Without ``targets``, the predicted class is explained. LRP, for which more classes cost almost nothing, then also
+    explains the true label or, if the prediction is correct, the class with the second-highest score. ``evaluation``
+    is a folder written by ``textlrp evaluate`` whose deletion curves are shown. ``workers`` is the number of
+    processes that write the pages of a folder. Raises as :func:`explain_corpus` and :func:`write_report` do, and
+    :class:`DataError` if ``evaluation`` has no results.
     """
     check_report(path, inputs=inputs_of(None, files=[evaluation and Path(evaluation, "results.json")]), force=force)
     results = None if evaluation is None else _results(evaluation)
     several = not targets and method == "lrp"
-    wanted = ("all",) if several else targets
+    names = ("all",) if several else targets
     known = KnownLabels(model.classes_.tolist())
-    whys = explain_corpus(model, known.resolve(documents), targets=wanted, rule=rule, start=start, method=method)
+    whys = explain_corpus(model, known.resolve(documents), targets=names, rule=rule, start=start, method=method)
     mapped = _VectorMap(model) if isinstance(model, NetClassifier) else _WordMap()
-    shown = map(_answer_and_other, whys) if several else whys
-    beside = Beside(mapped.places, mapped.about, results)
+    shown = map(_predicted_and_other, whys) if several else whys
+    sections = ReportSections(mapped.coordinates, mapped.about, results)
     written = write_report(
-        _seen(shown, mapped.add), path, title=title, palette=palette, beside=beside, workers=workers, force=force
+        _observed(shown, mapped.add),
+        path,
+        title=title,
+        palette=palette,
+        sections=sections,
+        workers=workers,
+        force=force,
     )
     known.warn()
     return written
 
 
 def check_report(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> bool:
-    """Whether a report of this name is one page, and not a folder; else :class:`DataError`: a name that is neither, a
-    folder that does not exist above it, a folder with other things in it."""
+    """Check that a report can be written at ``path``; return True for one page, False for a folder of pages.
+
+    Raises :class:`DataError` for any other suffix, if the parent folder does not exist, and for a folder with files
+    that textlrp did not write.
+    """
     if is_page(path):
         check_output(path, PAGES, inputs=inputs, force=force)
         return True
@@ -93,62 +102,64 @@ def _results(folder: str | Path) -> dict[str, Any]:
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise DataError(
-            f"there are no results of an evaluation in {str(folder)!r}; name a folder that 'textlrp evaluate' wrote."
+            f"evaluation must be a folder written by 'textlrp evaluate'; got {str(folder)!r}, which has no results. "
+            "Pass its output folder."
         ) from None
     return results
 
 
-def _answer_and_other(why: Explanation) -> Explanation:
-    """Of all classes the predicted one, and its own label, or the class next in score where they agree."""
+def _predicted_and_other(why: Explanation) -> Explanation:
+    """Keep two targets: the predicted class, and the true label or, if they agree, the second-highest score."""
     best = why.predicted
-    own = why.labels.index(why.true_label) if why.true_label in why.labels else best
-    next_best = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
-    other = own if own != best else next_best
+    true = why.labels.index(why.true_label) if why.true_label in why.labels else best
+    second = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
+    other = true if true != best else second
     return with_targets(why, list(dict.fromkeys((best, other))))
 
 
-def _seen(whys: Iterable[Explanation], look: Callable[[Explanation], None]) -> Iterator[Explanation]:
+def _observed(whys: Iterable[Explanation], observe: Callable[[Explanation], None]) -> Iterator[Explanation]:
+    """Call ``observe`` with each explanation as it passes, so that the corpus is read only once."""
     for why in whys:
-        look(why)
+        observe(why)
         yield why
 
 
 class _VectorMap:
-    """Documents as sums of their words' vectors weighted by relevance (Arras et al. 2017), on two components."""
+    """A map of documents by their relevance-weighted sums of word vectors (Arras et al. 2017), reduced by PCA."""
 
-    about = "word vectors weighted by relevance, as in Arras et al. 2017, on their first two principal components"
+    about = "PCA of the relevance-weighted document vectors, as in Arras et al. 2017"
 
     def __init__(self, model: NetClassifier) -> None:
         self._model = model
-        self._found: list[NDArray[Any]] = []
+        self._vectors: list[NDArray[Any]] = []
 
     def add(self, why: Explanation) -> None:
         words = read_words(why)
         vectors = self._model.lookup_vectors(self._model.word_ids(words.forms))
-        self._found.append(words.relevance[why.row()].astype(vectors.dtype) @ vectors)
+        self._vectors.append(words.relevance[why.row()].astype(vectors.dtype) @ vectors)
 
-    def places(self) -> NDArray[Any]:
-        """(N, 2)"""
-        vectors = normalize(np.array(self._found))
+    def coordinates(self) -> NDArray[Any]:
+        """(N, 2) the position of each document; (N, 0) for fewer than two documents."""
+        vectors = normalize(np.array(self._vectors))
         return np.asarray(PCA(2, random_state=0).fit_transform(vectors)) if min(vectors.shape) > 1 else vectors[:, :0]
 
 
 class _WordMap:
-    """Documents as their words' relevance, on two components, for models without word vectors."""
+    """A map of documents by the relevance of their words, reduced by a truncated SVD, for models without vectors."""
 
-    about = "the relevance of their words, on its first two components"
+    about = "truncated SVD of the relevance of their words"
 
     def __init__(self) -> None:
-        self._found: list[dict[str, float]] = []
+        self._relevances: list[dict[str, float]] = []
 
     def add(self, why: Explanation) -> None:
-        self._found.append({word.word: word.relevance for word in why.words()})
+        self._relevances.append({word.word: word.relevance for word in why.words()})
 
-    def places(self) -> NDArray[Any]:
-        """(N, 2)"""
-        if not any(self._found):  # no text has a word that the model reads
-            return np.zeros((len(self._found), 0))
-        vectors = normalize(DictVectorizer().fit_transform(self._found))
-        if min(vectors.shape) < 3:  # fewer words than that span no plane to project on
+    def coordinates(self) -> NDArray[Any]:
+        """(N, 2) the position of each document, or fewer columns if the documents have fewer than two words."""
+        if not any(self._relevances):  # no text has a word that the model reads
+            return np.zeros((len(self._relevances), 0))
+        vectors = normalize(DictVectorizer().fit_transform(self._relevances))
+        if min(vectors.shape) < 3:  # too few words or documents for a truncated SVD with two components
             return np.asarray(vectors.toarray())
         return np.asarray(TruncatedSVD(2, random_state=0).fit_transform(vectors))

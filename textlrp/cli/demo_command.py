@@ -1,6 +1,6 @@
 """The command ``textlrp demo``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -10,25 +10,36 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import say
-from textlrp.cli.shared_options import (
-    Force,
-    Seed,
-)
+from textlrp.cli.inputs import print_line
+from textlrp.cli.shared_options import OUTPUT, ForceOption, SeedOption
 
 
 def cli_demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="PAGE", help="The .html page to write; its folder is made.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PAGE",
+            help="The .html page to write. Its folder is created.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = Path("demo/report.html"),
-    seed: Seed = 0,
-    force: Force = False,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
 ) -> None:
-    """Train a classifier, explain some texts it has not seen, and write one page to look at.
+    """Train a classifier, explain some test posts, and write one page with the results.
 
-    It takes 20 Newsgroups from $TEXTLRP_20NEWS (20news-bydate.tar.gz or its unpacked folder) or through
-    scikit-learn; where it cannot be had, the sample posts that come with textlrp.
+    The data set is 20 Newsgroups: the archive 20news-bydate.tar.gz or its unpacked folder, if $TEXTLRP_20NEWS names
+    it, else the data set that scikit-learn downloads. If it cannot be downloaded, the demo uses the sample posts that
+    come with textlrp, and takes less than a minute.
+
+    [bold]Examples[/bold]
+
+    textlrp demo
+
+    textlrp demo --seed 1 -o page.html
     """
     from textlrp.cli.demonstration import demo
 
-    demo(output, seed=seed, log=say, force=force)
+    demo(output, seed=seed, log=print_line, force=force)

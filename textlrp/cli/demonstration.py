@@ -1,4 +1,7 @@
-"""The demo: train, explain, write one page."""
+"""The work of ``textlrp demo``: train a CNN, explain some test posts, write one page.
+
+Open it to change the data, the settings of the model, or which posts are shown.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,22 @@ from textlrp.text.newsgroups import NEWSGROUPS_VARIABLE
 from textlrp.text.vectors import Vectors
 
 SAMPLE_SETTINGS: Mapping[str, Any] = {"min_df": 1, "batch_size": 16, "validation_fraction": 0.1}
-"""Where ``CNNClassifier`` leaves its defaults for the 180 sample posts, beside the :func:`starting_vectors`."""
+"""Settings of ``CNNClassifier`` for the 180 sample posts that differ from its defaults, besides ``vectors``."""
 
-DEMO_RIGHT, DEMO_WRONG = 9, 3
+DEMO_CORRECT, DEMO_INCORRECT = 9, 3
+"""Number of correctly and of incorrectly classified posts that the demo shows, at most."""
+
 DEMO_CHARACTERS = range(500, 2500)
-"""Length of the posts that the demo shows, so that they can be read."""
+"""Length of the posts that the demo shows: long enough to be of interest, short enough to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What :func:`demo` did."""
+    """The result of :func:`demo`.
+
+    ``accuracy`` is the test accuracy on ``corpus``, ``seconds`` the duration of the training, and ``shown`` the
+    predictions for the posts on the page at ``path``.
+    """
 
     path: Path
     corpus: str
@@ -47,38 +56,38 @@ class Demo:
 def demo(path: str | Path = "demo/report.html", *, seed: int = 0, log: Log = silent, force: bool = False) -> Demo:
     """Train the default :class:`CNNClassifier` on 20 Newsgroups, explain some test posts, write one page.
 
-    Where 20 Newsgroups cannot be had and ``$TEXTLRP_20NEWS`` is not set, the sample posts stand in, with the
-    bundled model's word vectors. The folder of ``path`` is made. Raises :class:`DataError`; with ``force`` a file at
-    ``path`` that is not a page of textlrp is moved to a backup name.
+    If 20 Newsgroups is not available and ``$TEXTLRP_20NEWS`` is not set, the demo uses the sample posts, with the
+    word vectors of the bundled CNN. The folder of ``path`` is created. With ``force``, a file at ``path`` that is not
+    a page of textlrp is moved to a backup name; without it, :class:`DataError` is raised.
     """
     check_suffix(path, (".html",))
     _make_folder(Path(path).parent)
     check_output(path, PAGES, inputs=inputs_of("20newsgroups"), force=force)
     started = time.perf_counter()
     train, test, model, posts = _demo_parts(seed, log)
-    log(f"training a CNN on {len(train):,} {posts}, {len(train.label_names)} groups ...")
+    log(f"training a CNN on {len(train):,} {posts} ({len(train.label_names)} classes) ...")
     model.fit(train.documents, train.labels)
     seconds = time.perf_counter() - started
     predictions = list(predict(model, test))
-    share_right = accuracy(predictions)
-    log(f"test accuracy: {percentage(share_right)} of {len(test):,} posts, after {seconds:.0f} s")
+    share = accuracy(predictions)
+    correct = sum(prediction.correct is True for prediction in predictions)
+    summary = f"test accuracy {percentage(share)} ({correct:,} of {len(test):,})"
+    log(f"{summary}, trained in {seconds:.0f} s")
     chosen = choose_posts(test.documents, predictions)
     whys = explain(
         model,
         [test.documents[n] for n in chosen],
-        # a wrong answer is explained beside the right one
+        # an incorrect prediction is explained together with the true label
         targets=[list(dict.fromkeys((predictions[n].predicted, predictions[n].true_label))) for n in chosen],
     )
-    named = f"the model names {percentage(share_right)} of them rightly"
-    page = write_report(
-        whys, path, title=f"{len(chosen)} of {len(test):,} {posts} kept for the test; {named}", force=force
-    )
-    log(f"explained {len(chosen)} of them: {page}")
-    return Demo(page, test.name, share_right, seconds, tuple(predictions[n] for n in chosen))
+    title = f"{posts[0].upper()}{posts[1:]}: {summary}. {len(chosen)} documents shown."
+    page = write_report(whys, path, title=title, force=force)
+    log(f"wrote {page}: {len(chosen)} test posts explained")
+    return Demo(page, test.name, share, seconds, tuple(predictions[n] for n in chosen))
 
 
 def starting_vectors() -> Vectors:
-    """The word vectors that the demo on the sample posts starts from: those of the bundled CNN."""
+    """Word vectors from which the CNN for the sample posts starts: those of the bundled CNN."""
     return vectors_of("20newsgroups-cnn")
 
 
@@ -86,11 +95,11 @@ def _demo_parts(seed: int, log: Log) -> tuple[Corpus, Corpus, CNNClassifier, str
     try:
         parts = load_20newsgroups("train"), load_20newsgroups("test")
     except DataError:
-        if os.environ.get(NEWSGROUPS_VARIABLE):  # asked for by the user: nothing else will do
+        if os.environ.get(NEWSGROUPS_VARIABLE):  # the user named the archive, so do not replace it
             raise
         log(
-            "20 Newsgroups is not on this machine and cannot be downloaded, so this demo runs on the sample posts "
-            f"that come with textlrp; set {NEWSGROUPS_VARIABLE} to 20news-bydate.tar.gz for the real ones."
+            "20 Newsgroups is not on this machine and cannot be downloaded. The demo uses the sample posts that come "
+            f"with textlrp. To use 20 Newsgroups, set {NEWSGROUPS_VARIABLE} to the path of 20news-bydate.tar.gz."
         )
         model = CNNClassifier(random_state=seed, vectors=starting_vectors(), **SAMPLE_SETTINGS)
         return load_sample_posts("train"), load_sample_posts("test"), model, "sample posts"
@@ -98,24 +107,24 @@ def _demo_parts(seed: int, log: Log) -> tuple[Corpus, Corpus, CNNClassifier, str
 
 
 def choose_posts(documents: Sequence[Document], predictions: Sequence[Prediction]) -> list[int]:
-    """Positions of a dozen readable posts, each of another group, in order: right ones and a few wrong ones.
+    """Choose a dozen readable posts, each of another newsgroup; return their positions, ascending.
 
-    Wrong are those the model was surest of; the right one of a group is the middle one by probability.
+    :data:`DEMO_INCORRECT` of them are incorrectly classified: the most confident errors. The others are correctly
+    classified: the one with the median probability of its newsgroup.
     """
     readable = [n for n, document in enumerate(documents) if len(document.text) in DEMO_CHARACTERS]
-    by_sureness = sorted(readable, key=lambda n: (-(predictions[n].probability or 0.0), n))
-    wrong: dict[Label | None, int] = {}
-    right: dict[Label | None, list[int]] = {}
-    for n in by_sureness:
-        if predictions[n].right:
-            right.setdefault(predictions[n].true_label, []).append(n)
-        elif len(wrong) < DEMO_WRONG:
-            wrong.setdefault(predictions[n].true_label, n)
-    others = sorted((group for group in right if group not in wrong), key=str)
-    groups = (
-        [others[k * len(others) // DEMO_RIGHT] for k in range(DEMO_RIGHT)] if len(others) > DEMO_RIGHT else others
-    )
-    return sorted([*wrong.values(), *(right[group][len(right[group]) // 2] for group in groups)])
+    by_confidence = sorted(readable, key=lambda n: (-(predictions[n].probability or 0.0), n))
+    incorrect: dict[Label | None, int] = {}
+    correct: dict[Label | None, list[int]] = {}
+    for n in by_confidence:
+        if predictions[n].correct:
+            correct.setdefault(predictions[n].true_label, []).append(n)
+        elif len(incorrect) < DEMO_INCORRECT:
+            incorrect.setdefault(predictions[n].true_label, n)
+    groups = sorted((group for group in correct if group not in incorrect), key=str)
+    if len(groups) > DEMO_CORRECT:  # evenly spaced over the alphabet, so that all topics are represented
+        groups = [groups[k * len(groups) // DEMO_CORRECT] for k in range(DEMO_CORRECT)]
+    return sorted([*incorrect.values(), *(correct[group][len(correct[group]) // 2] for group in groups)])
 
 
 def _make_folder(folder: Path) -> None:
@@ -123,4 +132,4 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
-        raise DataError(f"cannot make the folder {str(folder)!r}: {reason}.") from None
+        raise DataError(f"cannot create the folder {str(folder)!r}: {reason}. Name another.") from None

@@ -1,6 +1,6 @@
 """The command ``textlrp evaluate``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -10,86 +10,110 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import file_options, say, texts_of
+from textlrp.cli.inputs import file_options, open_texts, print_line
 from textlrp.cli.shared_options import (
-    Column,
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Force,
-    Id,
+    OUTPUT,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
     LabelOption,
-    Limit,
-    MaxRowLength,
-    Model,
-    NoHeader,
-    Seed,
+    LimitOption,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
+    SeedOption,
 )
 from textlrp.evaluation.running.measures import MEASURES
 
 
 def cli_evaluate(
-    model: Model,
+    model: ModelArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the page, the results and the stages go.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for the page (index.html), the results (results.json) and finished stages.",
+            rich_help_panel=OUTPUT,
+        ),
     ],
     source: Annotated[
         str | None,
         typer.Argument(
             metavar="CORPUS",
-            help="Texts with a class each; see INPUT of textlrp explain. Not needed with --rationales alone.",
+            help="Labeled texts; see INPUT of textlrp explain. Optional with --rationales.",
         ),
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A method to measure; may be repeated, and the first is what the others are held against. Else LRP "
-            "and the quick methods.",
+            help="Attribution method to measure. Can be repeated; all are compared with the first one. Default: lrp "
+            "and the fast methods.",
         ),
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A rule of LRP to measure too; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help="Rule of LRP to measure in addition. Can be repeated.")
     ] = None,
     measure: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"{', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}; may be repeated. Else all.",
+            help=f"Measure to take: {', '.join([*MEASURES][:-1])} or {[*MEASURES][-1]}. Can be repeated. "
+            "Default: all.",
         ),
     ] = None,
-    slow: Annotated[bool, typer.Option("--slow", help="Measure LIME and SHAP too, on a sample.")] = False,
-    sample: Annotated[int, typer.Option(min=2, help="Documents of that sample.")] = 100,
-    min_words: Annotated[int, typer.Option(min=1, help="Words a document needs for words to be deleted.")] = 100,
-    steps: Annotated[int, typer.Option(min=1, help="Words to delete.")] = 50,
+    slow: Annotated[
+        bool, typer.Option("--slow", metavar="", help="Measure LIME and SHAP too, on --sample documents.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Number of documents on which --slow methods are measured.")
+    ] = 100,
+    min_words: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Shortest document used for word deletion, in words the model reads."),
+    ] = 100,
+    steps: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of words to delete from each document, one by one.")
+    ] = 50,
     rationales: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What people marked: a .jsonl file of text, label and spans ([start, end] in characters) or words. "
-            "CORPUS may be left out; where there is one, it serves the baseline tf × log ratio.",
+            help="Words marked by people: a .jsonl file with text, label, and spans (pairs of start and end) or "
+            "words. If CORPUS is given too, it is used for the baseline tf × log ratio.",
         ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="Another model, of another seed say, to compare explanations with."),
+        typer.Option(
+            metavar="MODEL",
+            help="Another model, such as one trained with another --seed, whose explanations are compared. Can be "
+            "repeated.",
+        ),
     ] = None,
-    limit: Limit = None,
-    column: Column = None,
+    limit: LimitOption = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
-    seed: Seed = 0,
-    force: Force = False,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
 ) -> None:
-    """Measure how good a model's explanations are, and write a page about it.
+    """Measure how good the explanations of a model are, and write a page with the results.
 
-    FOLDER gets index.html, results.json, and the stages that are done: stopped half-way, the same command goes on
-    from there.
+    The measures compare attribution methods by word deletion, by hybrid documents (pointing game), by agreement with
+    marks of people, by sanity checks, and by stability across models.
+
+    If the command is stopped, run it again: it continues after the last finished stage.
 
     [bold]Examples[/bold]
 
@@ -128,7 +152,9 @@ def cli_evaluate(
     documents = None
     if source is not None:
         files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
-        documents = texts_of(source, None, files, limit=limit)
+        documents = open_texts(source, None, files, limit=limit)
     name = source or str(rationales)
-    evaluate(classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=say, force=force)
-    say(f"wrote {output / 'index.html'}")
+    evaluate(
+        classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=print_line, force=force
+    )
+    print_line(f"wrote {output / 'index.html'}")

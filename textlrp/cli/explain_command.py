@@ -1,6 +1,6 @@
-"""The command ``textlrp explain``: into the terminal, a file, or a folder of any size.
+"""The command ``textlrp explain``: prints explanations, or writes them to a file or, for a large corpus, a folder.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -15,46 +15,54 @@ import typer
 from rich.console import Console
 
 from textlrp.bulk.bulk_options import BulkOptions
+from textlrp.cli.explanation_options import (
+    AddressOption,
+    DeviceOption,
+    EngineOption,
+    LinesOption,
+    MethodsOption,
+    PhrasesOption,
+    PrecisionOption,
+    RuleOption,
+    RulesOption,
+    StartOption,
+    TargetOption,
+    TopKOption,
+    VersusOption,
+    WidthOption,
+    WorkersOption,
+)
 from textlrp.cli.inputs import (
     InputTexts,
     check_input,
     file_options,
     load_model,
-    names_in,
-    say,
-    say_written,
-    texts_of,
+    open_texts,
+    print_line,
+    print_written,
+    split_names,
 )
 from textlrp.cli.shared_options import (
-    Address,
-    Column,
-    ColumnNames,
-    Delimiter,
-    Device,
-    Encoding,
-    EngineOption,
-    Force,
-    Id,
-    Input,
+    OUTPUT,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
+    InputArgument,
     LabelOption,
-    Limit,
-    Literally,
-    MaxRowLength,
-    Methods,
-    Model,
-    NoHeader,
-    PrecisionOption,
-    RuleOption,
-    Rules,
-    StartOption,
-    TargetOption,
-    TrustPickle,
-    Workers,
+    LimitOption,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
+    TextOption,
+    TrustPickleOption,
 )
-from textlrp.cli.side_by_side import check_alone, check_one_way, gallery
-from textlrp.cli.terminal import light_terminal, lines_asked, print_explanation
+from textlrp.cli.side_by_side import check_single, check_stored, gallery
+from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 from textlrp.errors import OptionError
-from textlrp.machine import warm_up
+from textlrp.machine import start_forkserver
 from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
 
@@ -65,109 +73,95 @@ _SUFFIXES = " or ".join([", ".join((".html", *FORMATS)[:-1]), [*FORMATS][-1]])
 
 
 def cli_explain(
-    model: Model,
-    source: Input = None,
-    text: Literally = None,
+    model: ModelArgument,
+    source: InputArgument = None,
+    text: TextOption = None,
     target: TargetOption = None,
-    versus: Annotated[str | None, typer.Option(metavar="CLASS", help="Why the target and not this class.")] = None,
+    versus: VersusOption = None,
     rule: RuleOption = None,
-    rules: Rules = None,
+    rules: RulesOption = None,
     start: StartOption = None,
-    method: Methods = None,
-    phrases: Annotated[
-        int,
-        typer.Option(min=0, help="Winning windows to list, of a CNN with max pooling: the phrases its filters saw."),
-    ] = 0,
+    method: MethodsOption = None,
+    phrases: PhrasesOption = 0,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help=f"A {_SUFFIXES} file, not the terminal; or a folder, for a large corpus.",
+            help=f"A {_SUFFIXES} file; or a folder, for a large corpus. Default: print to the terminal.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    top_k: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Words on each side in the terminal: 10, or 4 with several targets. In a folder: words kept of each "
-            "text and target, those with the largest relevance; else all.",
-        ),
-    ] = None,
-    device: Device = "cpu",
+    top_k: TopKOption = None,
+    device: DeviceOption = "cpu",
     precision: PrecisionOption = "float16",
-    workers: Workers = None,
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
-    address: Address = None,
-    lines: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|all",
-            help="Lines of each text to show in the terminal, 0 for none: 40 unless given, or all where the output "
-            "goes elsewhere.",
-        ),
-    ] = None,
-    width: Annotated[
-        int | None, typer.Option(min=20, help="Columns to write in; else those of the terminal, or $COLUMNS.")
-    ] = None,
-    limit: Limit = None,
-    column: Column = None,
+    address: AddressOption = None,
+    lines: LinesOption = None,
+    width: WidthOption = None,
+    limit: LimitOption = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
-    force: Force = False,
-    trust_pickle: TrustPickle = False,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
+    force: ForceOption = False,
+    trust_pickle: TrustPickleOption = False,
 ) -> None:
-    """Show which words speak for a class and which against it.
+    """Show which words support a class and which oppose it.
+
+    In the terminal, red words support the class and blue words oppose it. Without color, the signs + and - mark them.
+    Text that the model ignores is gray, or marked by a question mark.
 
     [bold]Examples[/bold]
 
-    textlrp explain 20newsgroups-cnn --text "My doctor says the vaccine is safe."
+    textlrp explain 20newsgroups-cnn --text "The vaccine is safe for children."
 
     textlrp explain 20newsgroups-cnn - --target sci.med --versus sci.space < post.txt
 
-    textlrp explain reviews-model new.csv --target all -o why.html
+    textlrp explain reviews-model new.csv --column review --target all -o why.html
 
     textlrp explain 20newsgroups-cnn --text "The orbit was low." --rule epsilon-gamma --phrases 5
 
-    textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma,alpha1beta0 --method cam -o gallery.html
+    textlrp explain 20newsgroups-cnn sample --rules zero,epsilon,gamma --method cam -o gallery.html
 
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
     files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
-    methods = names_in(method or ())
+    methods = split_names(method or ())
     if output is not None and not output.suffix:
-        check_one_way(phrases=phrases, rules=rules, methods=methods[1:], **{"trust-pickle": trust_pickle})
+        several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
+        check_stored(phrases=phrases, rules=rules, **several)
         from textlrp.bulk.run import WorkerOptions
 
-        by = WorkerOptions(workers=workers, engine=engine, address=address)
+        worker_options = WorkerOptions(workers=workers, engine=engine, address=address)
         options = BulkOptions(
             rule=rule, start=start, method=methods[0] if methods else "lrp", top_k=top_k, precision=precision
         )
         to_folder(
-            model, source, output, options, targets=target or (), versus=versus, limit=limit, by=by, files=files,
-            force=force,
+            model, source, output, options, targets=target or (), versus=versus, limit=limit,
+            workers=worker_options, files=files, force=force,
         )  # fmt: skip
         return
 
     def documents(limit: int | None) -> InputTexts:
-        return texts_of(source, text, files, limit=limit)
+        return open_texts(source, text, files, limit=limit)
 
     if rules is not None or len(methods) > 1:
-        check_alone(rule=rule, phrases=phrases)
+        check_single(rule=rule, phrases=phrases)
         gallery(
             model,
             source,
             documents,
             output,
             force=force,
-            rules=names_in([rules or ""]),
+            rules=split_names([rules or ""]),
             methods=methods,
             target=target or (),
             versus=versus,
@@ -180,13 +174,13 @@ def cli_explain(
     from textlrp.models.given_files import inputs_of
 
     console = Console(width=width)
-    most = lines_asked(lines, console)
+    shown_lines = parse_lines(lines, console)
     inputs = inputs_of(source, models=[model])
 
     from textlrp.explainers.named import explain_corpus
 
     if output is not None:
-        from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations  # late: it brings pyarrow
+        from textlrp.cli.explained_files import EXPLANATION_FILES, write_explanations  # late: it imports pyarrow
 
         check_output(output, EXPLANATION_FILES, inputs=inputs, force=force)
     classifier, texts = load_model(model, trust_pickle=trust_pickle), documents(limit)
@@ -202,15 +196,15 @@ def cli_explain(
         device=device,
     )
     if output is not None:
-        say_written(write_explanations(whys, output, force=force), texts)
+        print_written(write_explanations(whys, output, force=force), texts)
         return
     total = len(texts)
     for number, why in enumerate(whys, start=1):
         if total > 1:
-            say(f"text {number:,} of {total:,}")
-        print_explanation(why, console, top_k=top_k, lines=most, light=light_terminal(os.environ))
-    if texts.left_out:
-        say(f"shown: {texts.left_out}")
+            print_line(f"text {number:,} of {total:,}")
+        print_explanation(why, console, top_k=top_k, lines=shown_lines, light=is_light_terminal(os.environ))
+    if texts.limit_note:
+        print_line(f"showed {texts.limit_note}")
 
 
 def to_folder(
@@ -222,29 +216,33 @@ def to_folder(
     targets: Sequence[str],
     versus: str | None,
     limit: int | None,
-    by: WorkerOptions,
+    workers: WorkerOptions,
     files: FileOptions,
     force: bool,
 ) -> None:
-    """Explain a corpus into a folder and say what came of it; raises :class:`OptionError` for a single text."""
+    """Explain a corpus into a folder and print a summary; raises :class:`OptionError` for a single text."""
     if source is None or source == "-":
-        raise OptionError(f"one text came for the folder {str(output)!r}; end the name in {_SUFFIXES}.")
-    if by.engine == "local" and by.processes > 1:
-        warm_up("textlrp.bulk.worker")  # meanwhile the input is opened here
+        raise OptionError(
+            f"a folder needs a corpus; got one text for the folder {str(output)!r}. End the name in {_SUFFIXES}."
+        )
+    if workers.engine == "local" and workers.processes > 1:
+        start_forkserver("textlrp.bulk.worker")  # the server starts while this process opens the input
     from textlrp.bulk.corpus_run import explain_in_bulk
 
     run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, by=by, force=force,
+        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, workers=workers,
+        force=force,
     )  # fmt: skip
     if run.explained:
         speed, size = run.explained / run.seconds, run.bytes / run.explained
-        say(
-            f"explained {run.explained:,} documents in {run.seconds:,.1f} s, {speed:,.0f} a second; "
-            f"{size:,.0f} bytes each"
+        print_line(
+            f"explained {run.explained:,} documents in {run.seconds:,.1f} s ({speed:,.0f} per second, "
+            f"{size:,.0f} bytes per document)"
         )
     if run.rejected:
-        aside = run.folder / "set-aside.jsonl"
+        aside = run.folder / "rejected.jsonl"
         with aside.open(encoding="utf-8") as file:
-            first = json.loads(next(file))["wrong"]
-        say(f"set aside {run.rejected:,} rows that could not be read, listed in {aside}; the first: {first}")
-    say(f"wrote {run.folder}: {run.documents:,} documents")
+            first = json.loads(next(file))["reason"]
+        rows = f"{run.rejected:,} row{'s' * (run.rejected != 1)}"
+        print_line(f"skipped {rows} that could not be read, listed in {aside}; the first: {first}")
+    print_line(f"wrote {run.folder}: {run.documents:,} documents")

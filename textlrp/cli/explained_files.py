@@ -1,4 +1,4 @@
-"""Files of explanations: a page or a stored format, as the name ends."""
+"""Write explanations to one file: an HTML page or a stored format, by the suffix of its name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ EXPLANATION_FILES = PAGES | {suffix: format_of(f"x{suffix}").kind for suffix in 
 def write_explanations(
     explanations: Iterable[Explanation], path: str | Path, *, title: str | None = None, force: bool = False
 ) -> Path:
-    """Write a page (``.html``: of one document, or a list of several) or a file of :data:`FORMATS`.
+    """Write a page (``.html``: one document, or a report of several) or a stored file (a suffix of :data:`FORMATS`).
 
-    Raises :class:`DataError` for any other name, and where the place cannot be written to.
+    Raises :class:`DataError` for any other suffix, and if the file cannot be written.
     """
     if check_output(path, EXPLANATION_FILES, force=force) != ".html":
         return write(explanations, path, force=force)

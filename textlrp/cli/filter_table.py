@@ -10,10 +10,13 @@ from textlrp.records import Document, Listing
 from textlrp.reports.numbers import number
 
 
-def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: int = 5, most: int = 20) -> Listing:
-    """The ``most`` filters of a CNN with the largest activation in a corpus: their phrases and their class.
+def most_active_filters(
+    model: Classifier, documents: Iterable[Document], *, top: int = 5, max_filters: int = 20
+) -> Listing:
+    """List the ``max_filters`` filters of a CNN with the largest activation in a corpus.
 
-    Raises :class:`ModelError` for a model without winning windows; see :func:`filter_phrases`.
+    A row has the filter, its class with the output weight, and the ``top`` phrases with their activation. Raises
+    :class:`ModelError` for a model without winning windows; see :func:`filter_phrases`.
     """
     filters = [found for found in filter_phrases(model, documents, top=top) if found.phrases]
     filters.sort(key=lambda found: -found.phrases[0].activation)
@@ -23,9 +26,13 @@ def strongest_filters(model: Classifier, documents: Iterable[Document], *, top: 
             f"{found.classes[0][0]} {number(found.classes[0][1], 2, signed=True)}",
             ", ".join(f"{phrase.words} {phrase.activation:.2f}" for phrase in found.phrases),
         )
-        for found in filters[:most]
+        for found in filters[:max_filters]
     )
-    note = "Each filter with the class it speaks for (weight) and the phrases that excite it most (activation)."
+    note = (
+        "Each filter with the class that it supports most (its output weight) and the n-grams that activate it most "
+        "(their activation)."
+    )
     if not rows:
-        note = "No text has a word that the model reads."
-    return Listing(f"{len(rows)} of {len(filters)} filters", note, ("filter", "class", "phrases"), rows)
+        note = "No text contains a word that the model reads."
+    headings = ("filter", "class (weight)", "n-grams (activation)")
+    return Listing(f"{len(rows)} of {len(filters)} filters", note, headings, rows)

@@ -1,6 +1,6 @@
 """The command ``textlrp filters``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -10,53 +10,61 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import file_options, texts_of
+from textlrp.cli.inputs import file_options, open_texts
 from textlrp.cli.shared_options import (
-    Column,
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Id,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    IdOption,
     LabelOption,
-    Limit,
-    MaxRowLength,
-    Model,
-    NoHeader,
+    LimitOption,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
 )
 from textlrp.cli.terminal import print_listing
 
 
 def cli_filters(
-    model: Model,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="The texts to look through; see textlrp explain.")],
-    top_k: Annotated[int, typer.Option(min=1, help="Phrases of each filter.")] = 5,
-    most: Annotated[int, typer.Option(min=1, help="Filters to show, those with the largest activation.")] = 20,
-    limit: Limit = None,
-    column: Column = None,
+    model: ModelArgument,
+    source: Annotated[
+        str,
+        typer.Argument(metavar="INPUT", help="Texts in which to look for n-grams; see INPUT of textlrp explain."),
+    ],
+    top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Number of n-grams per filter.")] = 5,
+    max_filters: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Maximum number of filters to list, largest activation first."),
+    ] = 20,
+    limit: LimitOption = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
 ) -> None:
-    """Show what each filter of a CNN is after: the phrases that excite it most, and the class it speaks for.
+    """Show what each CNN filter detects: the n-grams that activate it most, and its class.
+
+    The class of a filter is the one to which it has the largest output weight.
 
     [bold]Examples[/bold]
 
-    textlrp filters 20newsgroups-cnn sample --most 10
+    textlrp filters 20newsgroups-cnn sample --max-filters 10
     """
     from textlrp.models.given_files import inputs_of
     from textlrp.models.model_folder import check_trained
 
-    inputs_of(source, models=[model])  # a pipe or a device is refused before the model is loaded
+    inputs_of(source, models=[model])  # refuse a pipe or a device before the model is loaded
     check_trained(model, "cnn", purpose="filters")
 
-    from textlrp.cli.filter_table import strongest_filters
+    from textlrp.cli.filter_table import most_active_filters
     from textlrp.models.loading import load_folder
 
     classifier = load_folder(model)
     files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
-    documents = texts_of(source, None, files, limit=limit)
-    print_listing(strongest_filters(classifier, documents, top=top_k, most=most), Console())
+    documents = open_texts(source, None, files, limit=limit)
+    print_listing(most_active_filters(classifier, documents, top=top_k, max_filters=max_filters), Console())

@@ -1,4 +1,7 @@
-"""What the commands read, and what they say."""
+"""The input of a command (texts, models, options given as text), and its lines of output.
+
+Open it to change how a command reads ``INPUT`` or ``--text``, or how progress lines are printed.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class InputTexts:
-    """The documents that a command reads: ``len`` of them, of the ``total`` of its input.
+    """The documents that a command reads: ``len`` of them, out of ``total`` in its input.
 
-    Both are counted only when they are asked for.
+    Both numbers are computed on first use, because counting the rows of a large file takes time.
     """
 
     def __init__(self, documents: Iterable[Document], count: Callable[[], int], total: int | None = None) -> None:
@@ -35,29 +38,30 @@ class InputTexts:
         return self._count()
 
     @property
-    def left_out(self) -> str:
-        """How many texts of the input were taken, where it has more."""
+    def limit_note(self) -> str:
+        """How many texts of the input are used; empty if all are."""
         if self._total is None or self._total <= len(self):
             return ""
-        return f"{len(self):,} of the {self._total:,} texts, evenly spaced; --limit takes more"
+        return f"{len(self):,} of {self._total:,} texts, evenly spaced (raise --limit for more)"
 
 
 def load_model(name: str, *, trust_pickle: bool = False) -> TextClassifier | PipelineModel:
-    """The model of that name or path; scikit-learn is imported for its pipelines alone."""
-    from textlrp.models.loading import load_classifier  # late: it brings torch
+    """Load a model by name or path. scikit-learn is imported only for a pipeline."""
+    from textlrp.models.loading import load_classifier  # late: it imports torch
 
     return load_classifier(name, trust_pickle=trust_pickle)
 
 
 def check_input(source: str | None, text: str | None) -> None:
+    """Raise :class:`OptionError` unless exactly one of INPUT and ``--text`` is given."""
     if source is not None and text is not None:
-        raise OptionError(f"both INPUT ({source}) and --text came; give one of them.")
+        raise OptionError(f"INPUT and --text must not be given together; got INPUT {source!r}. Remove one of them.")
     if source is None and text is None:
-        raise OptionError("no text came; give an INPUT, - for standard input, or --text TEXT.")
+        raise OptionError("there is no text to read. Pass an INPUT, '-' for standard input, or --text TEXT.")
 
 
-def names_in(values: Iterable[str]) -> list[str]:
-    """The names in options that may be repeated or hold several, separated by commas: not those inside brackets."""
+def split_names(values: Iterable[str]) -> list[str]:
+    """Split the values of an option at commas, except at commas inside brackets."""
     names, depth = [""], 0
     for letter in ",".join(values):
         depth += (letter in "([{") - (letter in ")]}")
@@ -78,13 +82,13 @@ def file_options(
     columns: str | None,
     max_row_length: int | None,
 ) -> FileOptions:
-    """How files are read, from the options of the command line."""
+    """Collect the options about the format of files."""
     header = False if no_header else None
     return FileOptions(column, label, id, encoding, delimiter, header, columns, max_row_length)
 
 
-def texts_of(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:
-    """The texts that a command reads: ``text`` itself, standard input, or those of ``source``."""
+def open_texts(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:
+    """Open the texts that a command reads: ``text`` itself, standard input, or those of ``source``."""
     if text is not None:
         return InputTexts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
@@ -95,8 +99,8 @@ def texts_of(source: str | None, text: str | None, files: FileOptions, *, limit:
         return InputTexts(opened, opened.__len__)
     total = len(opened)
     texts = InputTexts(spread(opened, limit), lambda: min(limit, total), total)
-    if texts.left_out:
-        say(f"taking {texts.left_out}")
+    if texts.limit_note:
+        print_line(f"using {texts.limit_note}")
     return texts
 
 
@@ -105,20 +109,23 @@ def _standard_input(encoding: str, limit: int) -> str:
         return read_text(sys.stdin.buffer, known_encoding(encoding), "standard input", limit)
     except UnicodeError:
         raise DataError(
-            f"standard input is not {encoding.upper()}; pass the right encoding=, cp1252 or latin-1 for instance."
+            f"standard input is not {encoding.upper()}. Pass its encoding, such as encoding='cp1252' or "
+            "encoding='latin-1'."
         ) from None
 
 
-def with_outcomes(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -> Iterator[Prediction]:
+def count_outcomes(predictions: Iterable[Prediction], outcomes: Counter[bool | None]) -> Iterator[Prediction]:
+    """Pass predictions through and count how many are correct (True), incorrect (False) or unlabeled (None)."""
     for prediction in predictions:
-        outcomes[prediction.right] += 1
+        outcomes[prediction.correct] += 1
         yield prediction
 
 
-def say_written(path: object, texts: InputTexts) -> None:
-    """Say where the output is, and how many texts are in it where the input has more."""
-    say(f"wrote {path}" + f" with {texts.left_out}" * bool(texts.left_out))
+def print_written(path: object, texts: InputTexts) -> None:
+    """Print where the output is, and how many texts it contains if the input has more."""
+    print_line(f"wrote {path}" + (f": {texts.limit_note}" if texts.limit_note else ""))
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
+    """Print one line of progress or result, safe for the terminal, and flush it."""
     print(printable(line), flush=True)

@@ -1,4 +1,4 @@
-"""Documents under several rules and methods, side by side."""
+"""A gallery page: each document explained by several rules and methods, side by side in panels."""
 
 from __future__ import annotations
 
@@ -21,42 +21,43 @@ from textlrp.records import Document
 from textlrp.reports.comparison.gallery_page import galleries_page
 
 CAM_NOTE = (
-    "Asked for as CAM: a class activation map needs mean pooling. This net takes each filter’s largest value, where "
-    "Grad-CAM for text stands for it."
+    "Requested as CAM. A class activation map needs mean pooling, but this network uses max pooling, so Grad-CAM for "
+    "text is shown instead."
 )
-"""Stands in the panel that takes the place of ``cam`` for a CNN with max-pooling."""
+"""Note in the Grad-CAM panel that replaces ``cam`` for a CNN with max pooling."""
 
 
-class View(NamedTuple):
-    """A panel's rule of LRP, or its method where that is not LRP."""
+class Panel(NamedTuple):
+    """The rule of LRP by which a panel explains, or another attribution method."""
 
     rule: str | None = None
     method: str = "lrp"
 
 
-def views(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[View]:
-    """The panels of a gallery in order: LRP by each rule, then each method; what comes to the same stands once.
+def gallery_panels(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Panel]:
+    """The panels of a gallery: LRP by each of ``rules``, then each of ``methods``, without repetitions.
 
-    LRP with no rule named is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max-pooling.
-    Raises :class:`RuleError` for names that there are not, :class:`OptionError` where none came.
+    The method ``lrp`` without rules is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max
+    pooling. Raises :class:`RuleError` for an unknown name, :class:`OptionError` if there is no rule and no method.
     """
-    spec = [View(rule) for rule in rules]
-    # beside rules, "lrp" says nothing more
-    spec += [View(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
-    if not spec:
-        raise OptionError("no rule came; name at least one, such as epsilon,gamma.")
-    by_meaning: dict[tuple[str, str], View] = {}
-    for view in spec:
-        settings = explain_settings(model, view.rule, view.method)
-        by_meaning.setdefault((settings.name, settings.printed), view)
-    return list(by_meaning.values())
+    named = [Panel(rule) for rule in rules]
+    # if rules are given, the method "lrp" adds no panel
+    named += [Panel(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
+    if not named:
+        raise OptionError("rules must name at least one rule; got none. Pass --rules epsilon,gamma.")
+    distinct: dict[tuple[str, str], Panel] = {}
+    for panel in named:
+        # two names can have the same meaning, such as epsilon and Epsilon()
+        settings = explain_settings(model, panel.rule, panel.method)
+        distinct.setdefault((settings.name, settings.printed), panel)
+    return list(distinct.values())
 
 
 def _method(model: Classifier, name: str) -> str:
-    return "grad-cam" if _asks_cam(name) and has_winning_windows(model) else name
+    return "grad-cam" if _is_cam(name) and has_winning_windows(model) else name
 
 
-def _asks_cam(name: str) -> bool:
+def _is_cam(name: str) -> bool:
     return name != "lrp" and isinstance(as_method(name), CAM)
 
 
@@ -73,27 +74,27 @@ def write_gallery(
     title: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a page with a section for each document and a panel for each of :func:`views`; gives back the path.
+    """Write a page with a section per document and a panel for each of :func:`gallery_panels`; return the path.
 
-    ``target`` and ``versus`` as in :func:`explain_corpus`; without a target the predicted class is explained.
-    ``start`` is that of every panel of LRP.
-    Raises :class:`DataError` also where ``path`` is no ``.html`` that can be written, else as that function does.
+    ``target`` and ``versus`` are those of :func:`explain_corpus`; without a target, the predicted class is explained.
+    ``start`` applies to every panel of LRP. Raises :class:`DataError` if ``path`` is not an ``.html`` file that can
+    be written, and as :func:`explain_corpus` does.
     """
     check_output(path, PAGES, force=force)
-    panels = views(model, rules=rules, methods=methods)
+    panels = gallery_panels(model, rules=rules, methods=methods)
     columns = [
         explain_corpus(
             model,
-            own,
+            own_documents,
             targets=() if target is None else (target,),
             versus=versus,
             rule=panel.rule,
             start=start if panel.method == "lrp" else None,
             method=panel.method,
         )
-        for panel, own in zip(panels, tee(documents, len(panels)), strict=True)
+        for panel, own_documents in zip(panels, tee(documents, len(panels)), strict=True)
     ]
-    replaced = any(_asks_cam(name) and _method(model, name) != name for name in methods)
+    replaced = any(_is_cam(name) and _method(model, name) != name for name in methods)
     notes = {"grad-cam": CAM_NOTE} if replaced else {}
     galleries_page(zip(*columns, strict=True), path, title=title, notes=notes, force=force)
     return Path(path)

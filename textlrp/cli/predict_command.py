@@ -1,6 +1,6 @@
 """The command ``textlrp predict``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -11,46 +11,55 @@ from typing import Annotated
 
 import typer
 
-from textlrp.cli.inputs import check_input, file_options, load_model, say, texts_of, with_outcomes
+from textlrp.cli.inputs import check_input, count_outcomes, file_options, load_model, open_texts, print_line
 from textlrp.cli.shared_options import (
-    Column,
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Force,
-    Id,
-    Input,
+    OUTPUT,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
+    InputArgument,
     LabelOption,
-    Literally,
-    MaxRowLength,
-    Model,
-    NoHeader,
-    TrustPickle,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
+    TextOption,
+    TrustPickleOption,
 )
 from textlrp.reports.numbers import percentage
 
 
 def cli_predict(
-    model: Model,
-    source: Input = None,
-    text: Literally = None,
+    model: ModelArgument,
+    source: InputArgument = None,
+    text: TextOption = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, or - for the terminal.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .jsonl or .csv file, or '-' to print tab-separated lines.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "-",
-    column: Column = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
-    force: Force = False,
-    trust_pickle: TrustPickle = False,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
+    force: ForceOption = False,
+    trust_pickle: TrustPickleOption = False,
 ) -> None:
-    """Name the class of each text: a line with id, predicted class, score, and probability where there is one.
+    """Predict the class of each text.
 
-    The score is the one before the softmax. Where the texts have classes of their own, the accuracy follows.
+    Writes one line per text: id, predicted class, its score before the softmax, and its probability if the model
+    computes one. If the texts are labeled, the accuracy is printed last.
 
     [bold]Examples[/bold]
 
@@ -70,12 +79,13 @@ def cli_predict(
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    documents = texts_of(source, text, files)
+    documents = open_texts(source, text, files)
     outcomes: Counter[bool | None] = Counter()
-    predictions = with_outcomes(predict(classifier, documents), outcomes)
+    predictions = count_outcomes(predict(classifier, documents), outcomes)
     if output == "-":
         stream_table(predictions, sys.stdout, delimiter="\t")
     else:
-        say(f"wrote {write_predictions(predictions, output, force=force)}")
+        print_line(f"wrote {write_predictions(predictions, output, force=force)}")
     if labeled := outcomes[True] + outcomes[False]:
-        print(f"accuracy: {percentage(outcomes[True] / labeled)} of {labeled:,} labeled texts", file=sys.stderr)
+        share = percentage(outcomes[True] / labeled)
+        print(f"accuracy: {share} ({outcomes[True]:,} of {labeled:,} labeled texts)", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Predict the class of each document of a corpus."""
+"""The work of ``textlrp predict``: predict the class of each document of a corpus, and write the predictions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from textlrp.text.surrogates import without_surrogates
 
 
 class Prediction(NamedTuple):
-    """The predicted class of a document; ``score`` is pre-softmax, ``true_label`` the class of its label, if any."""
+    """The predicted class of a document.
+
+    ``score`` is the score of that class before the softmax. ``probability`` is None for a model without
+    probabilities, ``true_label`` is None for a document without a label that is a class of the model.
+    """
 
     id: str
     predicted: Label
@@ -28,15 +32,15 @@ class Prediction(NamedTuple):
     true_label: Label | None
 
     @property
-    def right(self) -> bool | None:
-        """Whether it is the document's own label, compared as text; None where there is none."""
+    def correct(self) -> bool | None:
+        """Whether the prediction is the true label, compared as text; None without a true label."""
         return None if self.true_label is None else str(self.true_label) == str(self.predicted)
 
 
 def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Prediction]:
-    """The predicted class of each document, lazily and in order.
+    """Predict the class of each document, lazily and in order.
 
-    Labels that are not classes of the model are told in one warning at the end; see :class:`KnownLabels`.
+    At the end, one warning lists the labels that are not classes of the model; see :class:`KnownLabels`.
     """
     rest = iter(documents)
     classes = model.classes_.tolist()
@@ -60,7 +64,7 @@ PREDICTION_FILES = {
 
 
 def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, force: bool = False) -> Path:
-    """Write to ``.jsonl`` or ``.csv``, one document a line; raises :class:`DataError`."""
+    """Write predictions to a ``.jsonl`` or ``.csv`` file, one document per line; raises :class:`DataError`."""
     suffix = check_output(path, PREDICTION_FILES, force=force)
     with (
         atomic_file(path, PREDICTION_FILES[suffix], force=force) as beside,
@@ -76,7 +80,7 @@ def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, fo
 
 
 def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter: str = ",") -> None:
-    """Write a header line and one line a document, as they come."""
+    """Write a header line and one line per document, in input order."""
     table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     table.writerow(PREDICTION_COLUMNS)
     for id, predicted, score, probability, _ in predictions:
@@ -86,6 +90,6 @@ def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter:
 
 
 def accuracy(predictions: Iterable[Prediction]) -> float:
-    """The share of correct predictions among the documents whose label is a class of the model; NaN without any."""
-    right = [prediction.right for prediction in predictions if prediction.right is not None]
-    return sum(right) / len(right) if right else float("nan")
+    """Accuracy on the documents whose label is a class of the model; NaN if there is none."""
+    outcomes = [prediction.correct for prediction in predictions if prediction.correct is not None]
+    return sum(outcomes) / len(outcomes) if outcomes else float("nan")

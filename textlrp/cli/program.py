@@ -1,4 +1,4 @@
-"""The program that the commands belong to."""
+"""The Typer application to which ``textlrp.cli`` adds the commands, with the text of ``textlrp --help``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import textlrp
 
 app = typer.Typer(
     name="textlrp",
-    help="Which words made a text classifier choose a category? Train one, or take a bundled one, and see.",
-    epilog="Begin with: textlrp demo. Each command has its own --help, with examples.",
+    help="Train text classifiers and show which words support each prediction, by layer-wise relevance propagation "
+    "(LRP).",
+    epilog="Start with: textlrp demo. For options and examples of a command: textlrp COMMAND --help.",
     rich_markup_mode="rich",
     add_completion=False,
 )
@@ -20,7 +21,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _program(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
         print(f"textlrp {textlrp.__version__}")

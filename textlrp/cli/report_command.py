@@ -1,6 +1,6 @@
 """The command ``textlrp report``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -10,43 +10,53 @@ from typing import Annotated
 
 import typer
 
+from textlrp.cli.explanation_options import (
+    MethodOption,
+    RuleOption,
+    StartOption,
+    TargetOption,
+)
 from textlrp.cli.inputs import (
     InputTexts,
     file_options,
     load_model,
-    say_written,
-    texts_of,
+    open_texts,
+    print_written,
 )
 from textlrp.cli.shared_options import (
-    Column,
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Force,
-    Id,
+    OUTPUT,
+    READING,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
     LabelOption,
-    MaxRowLength,
-    MethodOption,
-    Model,
-    NoHeader,
-    RuleOption,
-    StartOption,
-    TargetOption,
-    TrustPickle,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
+    TrustPickleOption,
 )
 from textlrp.cli.side_by_side import comparison
 from textlrp.machine import cores
 from textlrp.reports.palette import palette_names
 
+COMPARISON = "Comparison"
+"""The panel of ``--help`` with the options of a comparison."""
+
 PAGE_TEXTS = 100
-"""Texts on one page of a report, unless --limit says otherwise."""
+"""Maximum number of texts on a page, unless ``--limit`` is given."""
 
 
 def cli_report(
-    model: Model,
+    model: ModelArgument,
     source: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A file, a folder, -, 20newsgroups or sample; see textlrp explain."),
+        typer.Argument(
+            metavar="INPUT",
+            help="A file, a folder, '-' for standard input, 20newsgroups or sample; see INPUT of textlrp explain.",
+        ),
     ],
     output: Annotated[
         Path,
@@ -54,7 +64,8 @@ def cli_report(
             "--output",
             "-o",
             metavar="PAGE|FOLDER",
-            help="An .html page, good for some hundred texts, or a folder with a page for each of any number.",
+            help="An .html page, for up to some hundred texts, or a folder with one page per text, for any number.",
+            rich_help_panel=OUTPUT,
         ),
     ],
     target: TargetOption = None,
@@ -62,46 +73,74 @@ def cli_report(
     start: StartOption = None,
     method: MethodOption = "lrp",
     palette: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Colors of the words: {' or '.join(palette_names())}.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"Colors of the marked words: {' or '.join(palette_names())}.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "red-blue",
     evaluation: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="What 'textlrp evaluate' wrote: its deletion curves are shown too."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder written by 'textlrp evaluate'. The report then shows its deletion curves.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Another model to compare with, on a page with both sides of each text."),
+        typer.Option(
+            metavar="MODEL",
+            help="Another model to compare with. The page shows each text with the explanations of both.",
+            rich_help_panel=COMPARISON,
+        ),
     ] = None,
     against_rule: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Another rule to compare with; or of the other model, its rule."),
+        typer.Option(
+            metavar="NAME",
+            help="Another rule to compare with. With --against: the rule for the other model.",
+            rich_help_panel=COMPARISON,
+        ),
     ] = None,
     against_method: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Another method to compare with; or of the other model, its method."),
+        typer.Option(
+            metavar="NAME",
+            help="Another attribution method to compare with. With --against: the method for the other model.",
+            rich_help_panel=COMPARISON,
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="The most texts to take, evenly spaced: 100 on a page, all in a folder."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Maximum number of texts. If the input has more, N evenly spaced texts are used. Default: 100 for a "
+            "page, all for a folder.",
+            rich_help_panel=READING,
+        ),
     ] = None,
-    column: Column = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
-    force: Force = False,
-    trust_pickle: TrustPickle = False,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
+    force: ForceOption = False,
+    trust_pickle: TrustPickleOption = False,
 ) -> None:
-    """Write a report of texts: what is taken for what, the words of each class, a map, and each text with its words.
+    """Write an HTML report: confusion matrix, words of each class, map, and marked texts.
 
-    Each text is explained for the class the model chose, and beside it for its own class or the next one in score;
-    --target all lets you switch over all of them.
+    Each text is explained for its predicted class, and for one more class: the true label if the prediction is
+    incorrect, else the class with the second-highest score. With --target all, the page can switch between all
+    classes.
 
-    With --against, --against-rule or --against-method it is a page about two sides: how far they agree, the words
-    they disagree on most, and each text marked by both.
+    --against, --against-rule and --against-method write a comparison instead: how far two models, rules or methods
+    agree, the words on which they differ most, and each text with the marks of both.
 
     [bold]Examples[/bold]
 
@@ -113,11 +152,10 @@ def cli_report(
 
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
-
     files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
 
     def documents(limit: int | None) -> InputTexts:
-        return texts_of(source, None, files, limit=limit)
+        return open_texts(source, None, files, limit=limit)
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(
@@ -163,4 +201,4 @@ def cli_report(
         workers=cores(),
         force=force,
     )
-    say_written(written if page else written / "index.html", texts)
+    print_written(written if page else written / "index.html", texts)

@@ -1,6 +1,6 @@
 """The command ``textlrp rules``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from textlrp.cli.terminal import print_listing
 
 
 def cli_rules() -> None:
-    """List the rules of LRP, the composites under their names, and the methods to compare it with."""
+    """List the LRP rules, the named composites, and the other attribution methods.
+
+    Use their names with --rule, --rules and --method of the other commands.
+
+    [bold]Examples[/bold]
+
+    textlrp rules
+    """
     from textlrp.explainers.catalog import catalog
 
     for listing in catalog():

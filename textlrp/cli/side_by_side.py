@@ -1,4 +1,7 @@
-"""What the commands do that show explanations side by side."""
+"""The commands' work for pages with explanations side by side: galleries (``explain``), comparisons (``report``).
+
+It checks the options, loads the models, and calls :mod:`textlrp.cli.panels` or :mod:`textlrp.cli.two_sides`.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from textlrp.cli.inputs import InputTexts, load_model, say_written
+from textlrp.cli.inputs import InputTexts, load_model, print_written
 from textlrp.errors import OptionError
 from textlrp.files.kinds import PAGES
 
-GALLERY = 12
-"""Documents of a gallery, unless --limit says otherwise."""
+GALLERY_TEXTS = 12
+"""Maximum number of texts in a gallery, unless ``--limit`` is given."""
 
-TextsUpTo = Callable[[int | None], InputTexts]
-"""At most so many documents."""
+OpenTexts = Callable[[int | None], InputTexts]
+"""Opens the input of a command with a maximum number of texts (None: all)."""
 
 
 def gallery(
     model: str,
     source: str | None,
-    documents: TextsUpTo,
+    documents: OpenTexts,
     output: Path | None,
     *,
     force: bool,
@@ -32,9 +35,9 @@ def gallery(
     limit: int | None,
     trust_pickle: bool,
 ) -> None:
-    """One page with a panel for each rule and method; raises :class:`OptionError` without a page to write it to."""
+    """Write one page with a panel for each rule and method; raises :class:`OptionError` without ``output``."""
     if output is None:
-        raise OptionError("several rules or methods stand side by side on a page; name it with -o PAGE.html.")
+        raise OptionError("--output must be an .html page for several rules or methods; got none. Pass -o PAGE.html.")
     _check_one(target, "several rules or methods")
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
@@ -44,7 +47,7 @@ def gallery(
 
     classifier = load_model(model, trust_pickle=trust_pickle)
     one = target[0] if target else None
-    texts = documents(limit or GALLERY)
+    texts = documents(limit or GALLERY_TEXTS)
     page = write_gallery(
         classifier,
         texts,
@@ -56,13 +59,13 @@ def gallery(
         start=start,
         force=force,
     )
-    say_written(page, texts)
+    print_written(page, texts)
 
 
 def comparison(
     model: str,
     source: str,
-    documents: TextsUpTo,
+    documents: OpenTexts,
     output: Path,
     *,
     force: bool,
@@ -78,9 +81,12 @@ def comparison(
     evaluation: Path | None,
     trust_pickle: bool,
 ) -> None:
-    """One page about two models, rules or methods."""
+    """Write one page that compares two models, rules or methods."""
     if evaluation is not None:
-        raise OptionError("--evaluation came with a comparison; it belongs to a report of one side. Leave it out.")
+        raise OptionError(
+            "--evaluation cannot be used in a comparison. Leave it out, or leave out --against, --against-rule and "
+            "--against-method."
+        )
     _check_one(target, "two models, rules or methods")
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
@@ -89,7 +95,7 @@ def comparison(
     from textlrp.cli.two_sides import Comparison, write_comparison
 
     first = load_model(model, trust_pickle=trust_pickle)
-    asked = Comparison(
+    compared = Comparison(
         against=None if against is None else load_model(against, trust_pickle=trust_pickle),
         rule=rule,
         method=method,
@@ -100,28 +106,27 @@ def comparison(
     )
     texts = documents(limit)
     page = write_comparison(
-        first, texts, output, asked, names=(model, against or model), palette=palette, force=force
+        first, texts, output, compared, names=(model, against or model), palette=palette, force=force
     )
-    say_written(page, texts)
+    print_written(page, texts)
 
 
 def _check_one(target: Sequence[str], what: str) -> None:
     if len(target) > 1:
-        raise OptionError(f"--target came {len(target)} times; a page of {what} explains one class. Give one.")
+        raise OptionError(f"--target must be given once on a page of {what}; got {len(target)} classes. Pass one.")
 
 
-def check_alone(**options: object) -> None:
-    """Raise :class:`OptionError` for options that came and belong to a single explanation."""
+def check_single(**options: object) -> None:
+    """Raise :class:`OptionError` for an option that applies to one rule, if several rules or methods are given."""
     for name, value in options.items():
         if value:
             raise OptionError(
-                f"--{name} came with several rules or methods; it belongs to a single one. Leave it out, or name the "
-                "rule in --rules."
+                f"--{name} cannot be used with several rules or methods. Leave it out, or add the rule to --rules."
             )
 
 
-def check_one_way(**options: object) -> None:
-    """Raise :class:`OptionError` for options that came and do not go with a folder of explanations."""
+def check_stored(**options: object) -> None:
+    """Raise :class:`OptionError` for an option that does not apply to a folder of explanations."""
     for name, value in options.items():
         if value:
-            raise OptionError(f"--{name} does not go with a folder of explanations; leave it out, or name a file.")
+            raise OptionError(f"--{name} cannot be used with an output folder. Leave it out, or pass -o FILE.")

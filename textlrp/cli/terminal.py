@@ -1,4 +1,8 @@
-"""Print explanations and tables in a terminal, as wide and as light as it is."""
+"""Print an explanation or a table in a terminal, fitted to its width and background.
+
+Open it to change what ``textlrp explain`` prints: the heading, the word tables, the notes, the score breakdown. The
+marked text itself is printed by :mod:`textlrp.cli.terminal_text`.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from textlrp.cli.terminal_text import harmless, legend, look_of, print_text
+from textlrp.cli.terminal_text import harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
 from textlrp.records import Listing
 from textlrp.relevant_words import WordRelevance
-from textlrp.reports.balance import balances
+from textlrp.reports.balance import score_breakdowns
 from textlrp.reports.numbers import decimals, number, percentage
 
 NARROW = 70
-"""Columns below which the classes of several targets do not stand in a table."""
+"""Width in columns below which several targets are listed below each other instead of in a table."""
 
 
 def printable(text: str) -> str:
-    """Text on one line, with nothing in it that a terminal would obey or could not show."""
+    """Join the text to one line and replace what a terminal would interpret or cannot show."""
     return harmless(" ".join(text.split()))
 
 
@@ -34,38 +38,38 @@ def print_explanation(
     lines: int | None = None,
     light: bool = False,
 ) -> None:
-    """The document's class and score, its text with marks, and the words that speak for and against each target.
+    """Print the predicted class, the marked text, the words of each target, and the score breakdown.
 
-    With several targets the marks are those of :meth:`Explanation.row`, the predicted class where it was explained.
-    ``top_k`` words on each side: 10 with their relevance for one target, 4 for several, unless given.
-    ``lines`` of the text at most, all unless given, 0 for none. ``light`` suits a terminal with a light ground.
+    The marks and the breakdown are those of :meth:`Explanation.row`: the predicted class if it was explained.
+    ``top_k`` is the number of words on each side (default: 10 for one target, 4 for several), ``lines`` the maximum
+    number of text lines (default: all; 0: no text). ``light`` selects colors for a light background.
     """
     row = explanation.row()
     console.print(_heading(explanation), soft_wrap=True)
     if lines != 0 and explanation.text.strip():
-        look = look_of(console, light=light)
-        console.print(legend(explanation, row, look))
+        styles = mark_styles(console, light=light)
+        console.print(legend(explanation, row, styles))
         console.print()
-        print_text(explanation, row, console, look, most=lines)
+        print_text(explanation, row, console, styles, max_lines=lines)
         console.print()
     if not explanation.seen.any():
-        console.print("the model read no word of this text; it answers from its biases", highlight=False)
+        console.print("The model reads no word of this text; its scores are biases only.", highlight=False)
     elif len(explanation.targets) == 1:
-        console.print(_for_one(explanation, top_k or 10))
+        console.print(_word_table(explanation, top_k or 10))
     elif console.width < NARROW:
-        console.print(_one_below_the_other(explanation, top_k or 4))
+        console.print(_target_lines(explanation, top_k or 4))
     else:
-        console.print(_for_several(explanation, top_k or 4))
+        console.print(_target_table(explanation, top_k or 4))
     if explanation.phrases:
         console.print(_phrase_table(explanation, top_k or 10))
     for note in _notes(explanation):
         console.print(note)
-    console.print(_conservation(explanation, row))
+    console.print(_score_breakdown(explanation, row))
     console.print()
 
 
 def _notes(explanation: Explanation) -> list[Text]:
-    """Every note once; one that concerns some of several targets follows their names."""
+    """Each note once; a note about some of several targets begins with their names."""
     found: list[str] = list(explanation.notes)
     targets_of: dict[str, list[str]] = {}
     for name, note in zip(explanation.target_names, explanation.target_notes, strict=False):
@@ -76,15 +80,16 @@ def _notes(explanation: Explanation) -> list[Text]:
     return [Text.assemble(("note: ", "bold"), printable(note)) for note in found]
 
 
-def _conservation(explanation: Explanation, row: int) -> Text:
-    """Where the score went, of one target."""
-    what = "difference of the scores" if isinstance(explanation.targets[row], tuple) else "score"
-    of = f" of {printable(explanation.target_names[row])}" if len(explanation.targets) > 1 else ""
-    return Text(f"{what}{of} {balances(explanation)[row].line}", style="dim")
+def _score_breakdown(explanation: Explanation, row: int) -> Text:
+    """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
+    names = " − ".join(map(printable, names_of(explanation, row)))
+    alone = len(explanation.targets) == 1 and not isinstance(explanation.targets[row], tuple)
+    what = "score breakdown" if alone else f"score breakdown ({names})"
+    return Text(f"{what}: {score_breakdowns(explanation)[row].line}", style="dim")
 
 
 def print_listing(listing: Listing, console: Console) -> None:
-    """A table under its title; the first column is never cut."""
+    """Print a table below its title and note; cells are wrapped, except in the first column."""
     console.print(Text(listing.title, style="bold"))
     if listing.note:
         console.print(Text(listing.note, style="dim"))
@@ -101,16 +106,16 @@ def print_listing(listing: Listing, console: Console) -> None:
 
 
 def _phrase_table(explanation: Explanation, count: int) -> Table:
-    """The winning windows with the largest relevance for the first target, and the filter that saw each."""
+    """The winning windows with the largest relevance for the target of :meth:`Explanation.row`, and their filters."""
     row = explanation.row()
-    table = _empty_table(f"phrases for {printable(explanation.target_names[row])}", "filter")
+    table = _new_table(f"phrases (n-grams) for {' over '.join(map(printable, names_of(explanation, row)))}", "filter")
     digits = decimals(max(abs(float(phrase.relevance[row])) for phrase in explanation.phrases))
     for phrase in sorted(explanation.phrases, key=lambda phrase: -abs(float(phrase.relevance[row])))[:count]:
         value = float(phrase.relevance[row])
         table.add_row(
             Text.assemble(
                 (number(value, digits, signed=True), "red" if value > 0 else "blue"),
-                f" {_closed(printable(explanation.text[phrase.start : phrase.end]))}",
+                f" {_with_direction_mark(printable(explanation.text[phrase.start : phrase.end]))}",
             ),
             Text(f"{phrase.step} {phrase.filter}", style="dim"),
         )
@@ -118,27 +123,38 @@ def _phrase_table(explanation: Explanation, count: int) -> Table:
 
 
 def _heading(explanation: Explanation) -> Text:
+    """Document, predicted class, score, probability if the model has one, and the true label if it is known."""
     best = explanation.predicted
     line = Text.assemble(
         (printable(explanation.document_id), "bold"),
-        f": {printable(explanation.labels[best])}, score {number(float(explanation.scores[best]))}",
+        f": predicted class {printable(explanation.labels[best])}, score {number(float(explanation.scores[best]))}",
     )
     if explanation.probabilities is not None:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
     if explanation.true_label is not None:
-        right = explanation.true_label == explanation.labels[best]
+        true_label = printable(explanation.true_label)
         if explanation.true_label not in explanation.labels:
-            line.append(f" (true label {printable(explanation.true_label)}, which is not a class of the model)")
-            return line
-        line.append(" (✓ its own label)" if right else f" (✗ its own label is {printable(explanation.true_label)})")
+            line.append(f" (true label: {true_label}, not a class of the model)")
+        elif explanation.true_label == explanation.labels[best]:
+            line.append(" (✓ correct)")
+        else:
+            line.append(f" (✗ incorrect, true label: {true_label})")
     return line
 
 
-def _for_one(explanation: Explanation, count: int) -> Table:
-    """Words with their relevance, side by side."""
+def _heads(explanation: Explanation) -> tuple[str, str]:
+    """The heads of the two columns of words, for an explanation of one target."""
+    one, *other = map(printable, names_of(explanation, 0))
+    if not other:
+        return f"supports {one}", f"opposes {one}"
+    # in a contrast of A and B, a word with negative relevance supports B more than A
+    return f"supports {one} over {other[0]}", f"supports {other[0]} over {one}"
+
+
+def _word_table(explanation: Explanation, count: int) -> Table:
+    """The words of one target with their relevance: supporting words on the left, opposing words on the right."""
     digits = decimals(float(abs(explanation.relevance).max(initial=0)))
-    name = printable(explanation.target_names[0])
-    table = _empty_table(f"for {name}", f"against {name}")
+    table = _new_table(*_heads(explanation))
     sides = [
         [(number(word.relevance, digits, signed=True), word) for word in side]
         for side in _sides(explanation, 0, count)
@@ -153,9 +169,9 @@ def _for_one(explanation: Explanation, count: int) -> Table:
     return table
 
 
-def _for_several(explanation: Explanation, count: int) -> Table:
-    """One row a target: its score and its words, the strongest first."""
-    table = _empty_table("class", "score", "words for it", "words against it")
+def _target_table(explanation: Explanation, count: int) -> Table:
+    """One row per target: its score and its words, most relevant first; the predicted class is bold."""
+    table = _new_table("class", "score", "supports the class", "opposes the class")
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] == explanation.predicted
         table.add_row(
@@ -169,21 +185,21 @@ def _for_several(explanation: Explanation, count: int) -> Table:
     return table
 
 
-def _one_below_the_other(explanation: Explanation, count: int) -> Text:
-    """What :func:`_for_several` shows, on lines of their own."""
+def _target_lines(explanation: Explanation, count: int) -> Text:
+    """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
     lines = Text()
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] == explanation.predicted else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
-        speaks_for, speaks_against = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
-        for sign, words, color in (("+", speaks_for, "red"), ("−", speaks_against, "blue")):
+        supports, opposes = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
+        for sign, words, color in (("+", supports, "red"), ("−", opposes, "blue")):
             if words:
                 lines.append(f"{sign} {words}\n", color)
     lines.rstrip()
     return lines
 
 
-def _empty_table(*headings: str) -> Table:
+def _new_table(*headings: str) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
     for heading in headings:
         table.add_column(heading, no_wrap=heading in ("class", "score"), overflow="fold")
@@ -191,6 +207,7 @@ def _empty_table(*headings: str) -> Table:
 
 
 def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRelevance], list[WordRelevance]]:
+    """The ``count`` words that support a target most, and the ``count`` words that oppose it most."""
     words = explanation.words(target=row)
     return (
         [word for word in words if word.relevance > 0][:count],
@@ -199,29 +216,29 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
 
 
 def _word(word: WordRelevance) -> str:
-    return _closed(printable(word.word)) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
+    return _with_direction_mark(printable(word.word)) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
 
 
-def _closed(text: str) -> str:
-    """A word of a script from right to left with a mark after it: the number that follows stays where it is."""
+def _with_direction_mark(text: str) -> str:
+    """Append a left-to-right mark to a word of a right-to-left script, so that a number after it stays in place."""
     return text + "\u200e" if any(bidirectional(c) in ("R", "AL") for c in text) else text
 
 
-LINES = 40
-"""Lines of a text that a terminal shows unless more are asked for."""
+DEFAULT_LINES = 40
+"""Maximum number of lines of a text in a terminal, unless ``--lines`` is given."""
 
 
-def lines_asked(lines: str | None, console: Console) -> int | None:
-    """The most lines of a text to show, None for all; raises :class:`OptionError` for what is no number."""
+def parse_lines(lines: str | None, console: Console) -> int | None:
+    """Parse ``--lines``: the maximum number of lines of a text, or None for all; raises :class:`OptionError`."""
     if lines is None:
-        return LINES if console.is_terminal else None
+        return DEFAULT_LINES if console.is_terminal else None
     if lines == "all":
         return None
     if lines.isdecimal():
         return int(lines)
-    raise OptionError(f"--lines {lines!r} is no number of lines; give one, 0 for no text, or all.")
+    raise OptionError(f"--lines must be a number of lines or 'all'; got {lines!r}. Pass 0 to show no text.")
 
 
-def light_terminal(environment: Mapping[str, str]) -> bool:
-    """Whether the terminal says that its ground is light: the last part of ``$COLORFGBG`` is 7 or 15."""
+def is_light_terminal(environment: Mapping[str, str]) -> bool:
+    """Whether the background is light: then the last part of ``$COLORFGBG`` is 7 or 15 (white)."""
     return environment.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")

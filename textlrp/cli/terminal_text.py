@@ -1,6 +1,7 @@
-"""An explained text in a terminal: its own words, marked, wrapped to the width.
+"""Print the text of an explanation in a terminal: words are marked by relevance and lines wrapped to the width.
 
-A text may hold anything, and nothing in it may drive the terminal: see :func:`harmless`.
+Open it to change colors, signs, the legend, or how long texts are shortened. A text can contain anything, also escape
+sequences, so every string goes through :func:`harmless` before it is printed.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from rich.style import Style
 from rich.text import Text
 
 from textlrp.explanation import Explanation
-from textlrp.records import Status
-from textlrp.reports.lines import lines_of, strength, whole_letters
+from textlrp.records import Status, target_names
+from textlrp.reports.lines import grapheme_runs, lines_of, strength
 from textlrp.reports.marks import REASONS, TextRun
 from textlrp.reports.palette import Shades, mixed, palette
 from textlrp.text.invisible import control_symbol
 
-LONGEST_UNREAD = (3, 400)
-"""Lines, and characters, above which a skipped range and what was cut off are only told of."""
+MAX_IGNORED = (3, 400)
+"""Lines and characters up to which text that the model ignores is printed; longer text is replaced by a note."""
 
 _KEPT = frozenset("\t\u200c\u200d\u200e\u200f" + "".join(map(chr, range(0xE0020, 0xE0080))))
-"""Not printable in Python's eyes, but harmless: a tab, joiners of letters and emoji, plain direction marks, flags."""
+"""Not printable according to Python, but harmless: tab, joiners of letters and emoji, direction marks, flags."""
 
 
 def harmless(text: str) -> str:
-    """The text with nothing in it that a terminal would obey or could not show, character for character.
+    """Replace every character that a terminal would interpret or cannot show; the length stays the same.
 
-    Control characters become their symbols (␛). What would turn the direction of the rest of the line, and what is
-    no character at all, becomes U+FFFD.
+    Control characters become their symbols (␛). Characters that change the direction of the rest of the line, and
+    code points that are no characters, become U+FFFD.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -40,52 +41,53 @@ def harmless(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What marks look like: a style for each strength, 1 to 4, and whether signs stand around the words.
+class MarkStyles:
+    """How marked words look: one style for each strength from 1 to 4, for words that support and that oppose a class.
 
-    Strong marks differ by more than their color; where there is none, all marks are signs: ``[+word]``.
+    Strengths 3 and 4 are also underlined (support) or italic (oppose), so that marks differ by more than color. With
+    ``signs``, for terminals without color, a mark is written out: ``[+word]``.
     """
 
-    speaks_for: tuple[Style, ...]
-    speaks_against: tuple[Style, ...]
+    supports: tuple[Style, ...]
+    opposes: tuple[Style, ...]
     ignored: Style
     signs: bool = False
 
     def mark(self, text: str, share: int) -> Text:
-        """A word that speaks for (``share`` above 0) or against."""
+        """A word that supports (``share`` above 0) or opposes the class; ``share`` is in percent, -100 to 100."""
         step = strength(share)
-        style = (self.speaks_for if share > 0 else self.speaks_against)[step - 1]
+        style = (self.supports if share > 0 else self.opposes)[step - 1]
         sign = ("+" if share > 0 else "-") * max(1, step - 1)
         return Text(f"[{sign}{text}]" if self.signs else text, style)
 
-    def left(self, text: str) -> Text:
-        """Words that were not read."""
+    def mark_ignored(self, text: str) -> Text:
+        """Text that the model ignores."""
         return Text(f"[?{text}]" if self.signs else text, self.ignored)
 
 
-def look_of(console: Console, *, light: bool = False) -> Look:
-    """The best that a terminal can show, on a dark ground unless it is ``light``; signs where it shows no color."""
+def mark_styles(console: Console, *, light: bool = False) -> MarkStyles:
+    """Choose the best styles that a terminal can show; ``light``: its background is light."""
     dim = Style(dim=True)
     if console.no_color or console.color_system is None:
-        return Look((Style(),) * 4, (Style(),) * 4, dim, signs=True)
+        return MarkStyles((Style(),) * 4, (Style(),) * 4, dim, signs=True)
     if console.color_system == "truecolor":
         shades = palette("red-blue").light if light else palette("red-blue").dark
-        return Look(
-            _grounds(_blends(shades.speaks_for, shades), shades.ink, Style(underline=True)),
-            _grounds(_blends(shades.speaks_against, shades), shades.ink, Style(italic=True)),
+        return MarkStyles(
+            _on_background(_blended(shades.supports, shades), shades.ink, Style(underline=True)),
+            _on_background(_blended(shades.opposes, shades), shades.ink, Style(italic=True)),
             dim,
         )
     if console.color_system == "256":
         ink, reds, blues = _CUBE_LIGHT if light else _CUBE_DARK
-        return Look(
-            _grounds(reds, ink, Style(underline=True)),
-            _grounds(blues, ink, Style(italic=True)),
+        return MarkStyles(
+            _on_background(reds, ink, Style(underline=True)),
+            _on_background(blues, ink, Style(italic=True)),
             dim,
         )
-    return Look(_sixteen("red", "underline"), _sixteen("blue", "italic"), dim)
+    return MarkStyles(_sixteen("red", "underline"), _sixteen("blue", "italic"), dim)
 
 
-# colors that a terminal of 256 has; the nearest ones to the palette's dark blends would be brown and green
+# chosen from the colors of 256-color terminals; the nearest ones to the dark palette would be brown and green
 _CUBE_LIGHT = (
     "#000000",
     ("#ffd7d7", "#ffafaf", "#ff8787", "#ff5f5f"),
@@ -98,55 +100,70 @@ _CUBE_DARK = (
 )
 
 
-def _blends(color: str, shades: Shades) -> tuple[str, ...]:
+def _blended(color: str, shades: Shades) -> tuple[str, ...]:
     return tuple(mixed(color, shades.paper, percent) for percent in (25, 45, 70, 100))
 
 
-def _grounds(colors: Sequence[str], ink: str, strong: Style) -> tuple[Style, ...]:
+def _on_background(colors: Sequence[str], ink: str, strong: Style) -> tuple[Style, ...]:
     plain = tuple(Style(color=ink, bgcolor=color) for color in colors)
     return (*plain[:2], *(style + strong for style in plain[2:]))
 
 
 def _sixteen(color: str, strong: str) -> tuple[Style, ...]:
-    text = "bright_blue" if color == "blue" else color  # plain blue on black cannot be read
+    text = "bright_blue" if color == "blue" else color  # plain blue on black is illegible
     styles = (text, f"bold {text}", f"bold {strong} {text}", f"bold {strong} bright_white on {color}")
     return tuple(map(Style.parse, styles))
 
 
-def legend(explanation: Explanation, row: int, look: Look) -> Text:
-    """Which class is explained, and how to read the marks."""
-    line = Text.assemble("Why ", (harmless(" ".join(explanation.target_names[row].split())), "bold"), "?")
+def legend(explanation: Explanation, row: int, styles: MarkStyles) -> Text:
+    """The class that is explained, and what the marks mean; kinds of marks that do not occur are left out."""
+    line = Text.assemble(*_question(explanation, row))
     if explanation.seen.any():
-        for ending, text, share in (
-            (" ", "for", 20),
+        for before, text, share in (
+            (" ", "supports", 20),
             (" ", "strongly", 100),
-            (", ", "against", -20),
+            (", ", "opposes", -20),
             (" ", "strongly", -100),
         ):
-            line.append(ending).append_text(look.mark(text, share))
+            line.append(before).append_text(styles.mark(text, share))
     if not explanation.seen.all():
-        line.append(", " if explanation.seen.any() else " ").append_text(look.left("not read"))
+        line.append(", " if explanation.seen.any() else " ").append_text(styles.mark_ignored("ignored"))
     return line
 
 
-def print_text(explanation: Explanation, row: int, console: Console, look: Look, *, most: int | None = None) -> None:
-    """The text marked for one target, ``most`` lines of it; it says what it leaves out."""
-    pieces = _wrapped(explanation, row, console, look)
-    for piece in islice(pieces, most):
-        piece.rstrip()
-        console.print(piece, no_wrap=True, overflow="ignore", crop=False)
-    if rest := sum(1 for _ in pieces):
-        note = f"({rest:,} more line{'s' if rest > 1 else ''} of this text; --lines all shows the whole)"
+def _question(explanation: Explanation, row: int) -> list[str | tuple[str, str]]:
+    """``Why A?`` or, for a contrast, ``Why A and not B?``, as styled parts."""
+    one, *other = (harmless(" ".join(name.split())) for name in names_of(explanation, row))
+    return ["Why ", (one, "bold"), *(part for name in other for part in (" and not ", (name, "bold"))), "?"]
+
+
+def names_of(explanation: Explanation, row: int) -> tuple[str, ...]:
+    """The class of one target; for a contrast, its two classes."""
+    target = explanation.targets[row]
+    return target_names(explanation.labels, target if isinstance(target, tuple) else (target,))
+
+
+def print_text(
+    explanation: Explanation, row: int, console: Console, styles: MarkStyles, *, max_lines: int | None = None
+) -> None:
+    """Print the text with the marks of one target. After ``max_lines`` a note gives the number of lines left out."""
+    lines = _wrapped(explanation, row, console, styles)
+    for line in islice(lines, max_lines):
+        line.rstrip()
+        console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    if rest := sum(1 for _ in lines):
+        note = f"({rest:,} more line{'s' if rest > 1 else ''}; --lines all shows the whole text)"
         console.print(Text(note, "dim"))
 
 
-def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -> Iterator[Text]:
-    told = [_summarized_if_long(run) for run in whole_letters(explanation, row)]
-    blank: list[Text] | None = None  # lines that wait for one with words on it; none do before the first
-    for line in lines_of(told):
+def _wrapped(explanation: Explanation, row: int, console: Console, styles: MarkStyles) -> Iterator[Text]:
+    """The lines of the marked text, wrapped to the width, without blank lines at its beginning and end."""
+    shown = [_shortened(run) for run in grapheme_runs(explanation, row)]
+    blank: list[Text] | None = None  # blank lines are kept back until a line with text follows; None before the first
+    for line in lines_of(shown):
         marked = Text(tab_size=8)
         for run in line:
-            marked.append_text(_styled(run, look))
+            marked.append_text(_styled(run, styles))
         if not marked.plain.strip():
             if blank is not None:
                 blank.append(Text())
@@ -156,23 +173,23 @@ def _wrapped(explanation: Explanation, row: int, console: Console, look: Look) -
         yield from marked.wrap(console, console.width)
 
 
-def _summarized_if_long(run: TextRun) -> TextRun:
-    """A long stretch that the model was not given, as a note; a note has no title."""
-    if run.status not in (Status.SKIPPED, Status.CUT_OFF):
+def _shortened(run: TextRun) -> TextRun:
+    """Replace a long skipped or truncated range by a note with its size; an empty ``title`` marks the note."""
+    if run.status not in (Status.SKIPPED, Status.TRUNCATED):
         return run
     lines, characters = len(run.text.splitlines()), len(run.text)
-    if lines <= LONGEST_UNREAD[0] and characters <= LONGEST_UNREAD[1]:
+    if lines <= MAX_IGNORED[0] and characters <= MAX_IGNORED[1]:
         return run
-    size = f"{lines:,} lines" if lines > LONGEST_UNREAD[0] else f"{characters:,} characters"
+    size = f"{lines:,} lines" if lines > MAX_IGNORED[0] else f"{characters:,} characters"
     return run._replace(text=f"({size} {REASONS[run.status]})", title="")
 
 
-def _styled(run: TextRun, look: Look) -> Text:
+def _styled(run: TextRun, styles: MarkStyles) -> Text:
     text = harmless(run.text)
     if run.shares:
-        return look.mark(text, run.shares[0][1])
+        return styles.mark(text, run.shares[0][1])
     if run.status is None:
         return Text(text)
     if run.status == Status.NOT_A_WORD or not run.title:
-        return Text(text, look.ignored)
-    return look.left(text)
+        return Text(text, styles.ignored)
+    return styles.mark_ignored(text)

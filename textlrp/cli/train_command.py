@@ -1,6 +1,6 @@
 """The command ``textlrp train``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textlrp.cli.inputs import file_options, say
+from textlrp.cli.inputs import file_options, print_line
 from textlrp.cli.shared_options import (
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Force,
-    Id,
+    OUTPUT,
+    READING,
+    ColumnNamesOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
     LabelOption,
-    MaxRowLength,
-    NoHeader,
-    Seed,
+    MaxRowLengthOption,
+    NoHeaderOption,
+    SeedOption,
 )
 from textlrp.models.model_kinds import KINDS
 
@@ -35,58 +37,77 @@ def cli_train(
         str,
         typer.Argument(
             metavar="CORPUS",
-            help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of class folders, "
-            "20newsgroups, or sample.",
+            help="Labeled texts: a .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder with one folder per "
+            "class, or the training posts of 20newsgroups or sample.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to save the model.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Folder to save the model in.", rich_help_panel=OUTPUT),
+    ],
     model: Annotated[
         KindName,
         typer.Option(
             metavar="KIND",
-            help=f"The kind of model to train: {', '.join(f'{kind} ({each.what})' for kind, each in KINDS.items())}.",
+            help=f"Kind of model: {', '.join(f'{kind} ({each.what})' for kind, each in KINDS.items())}.",
         ),
     ] = "cnn",
     text: Annotated[
-        str | None, typer.Option("--text", "--column", metavar="NAME", help="The column that holds the text.")
+        str | None,
+        typer.Option(
+            "--text",
+            "--column",
+            metavar="NAME",
+            help="Column with the text. Default: text, content, body or message.",
+            rich_help_panel=READING,
+        ),
     ] = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
     vectors: Annotated[
         str | None,
         typer.Option(
             metavar="PATH|NAME",
-            help="Word vectors to start from: a word2vec, GloVe, fastText or npz file, a spaCy pipeline, or a "
-            "bundled model. Without it they are made from the training texts.",
+            help="Word vectors to start from (cnn and boe only): a word2vec, GloVe, fastText or npz file, a spaCy "
+            "pipeline, or a bundled model. Default: computed from the training texts.",
         ),
     ] = None,
     skip: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PART",
-            help="What the model does not read: headers, quotes, footers or none; may be repeated. Else headers.",
+            help="Part of each text that the model ignores: headers, quotes, footers or none. Can be repeated. "
+            "Default: headers.",
         ),
     ] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="How texts are cut into words: auto (the default: spaCy's rules for English, and single characters "
-            "in scripts without spaces), spacy, spacy:LANGUAGE such as spacy:de, treebank or words.",
+            help="Tokenizer: auto (spaCy's rules for English; single characters in scripts without spaces), spacy, "
+            "spacy:LANGUAGE such as spacy:de, treebank or words. Default: auto.",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="The most passes over the training texts.")] = None,
-    seed: Seed = 0,
-    force: Force = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Maximum number of passes over the training texts (cnn and boe only). Default: that of the model.",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    force: ForceOption = False,
 ) -> None:
-    """Train a classifier on texts that have a class each, and save it.
+    """Train a text classifier on labeled texts and save it.
 
-    Ctrl-C ends the training and keeps the best so far.
+    cnn and boe keep a part of the texts out of the training, measure the accuracy on it after each epoch, and save
+    the best epoch. Ctrl-C stops the training and saves the best epoch so far.
 
     [bold]Examples[/bold]
 
@@ -101,4 +122,4 @@ def cli_train(
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
     files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length)
-    train_corpus(source, output, model=untrained, files=files, log=say, force=force)
+    train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)

@@ -1,4 +1,4 @@
-"""Train a classifier on a corpus and save it."""
+"""The work of ``textlrp train``: create a classifier from options, train it on a corpus, and save it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.cli.predictions import accuracy, predict
-from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.estimators import ESTIMATORS, TextEstimator
 from textlrp.models.given_files import inputs_of
@@ -30,7 +30,7 @@ from textlrp.text.vectors import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What :func:`train_corpus` did: the saved model, and its accuracies where there are any."""
+    """The result of :func:`train_corpus`: the model, saved at ``path``, and its accuracies, None if not measured."""
 
     model: TextClassifier
     path: Path
@@ -49,20 +49,22 @@ def new_model(
     skip: Sequence[str] = ("headers",),
     tokenizer: str | None = None,
 ) -> TextClassifier:
-    """An untrained classifier by its short name, one of :data:`KINDS`; what is None stays at its default.
+    """Create an untrained classifier by its short name, a key of :data:`KINDS`.
 
-    ``tokenizer`` is a name that :func:`make_tokenizer` knows. ``vectors`` may name a bundled model, whose word
-    vectors are taken. Raises :class:`OptionError`.
+    Options that are None keep the default of the classifier. ``tokenizer`` is a name as in :func:`make_tokenizer`.
+    ``vectors`` is a file or the name of a bundled model whose word vectors are used. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
-        raise OptionError(f"no model is called {kind!r}; there are {', '.join(KINDS)}.")
+        raise OptionError(must_be("model", f"one of {', '.join(KINDS)}", kind))
     if tokenizer is not None:
-        make_tokenizer(tokenizer)  # a wrong name is refused before the corpus is read
+        make_tokenizer(tokenizer)  # refuse a wrong name before the corpus is read
     skip, words = tuple(skip), dict[str, Any]() if tokenizer is None else {"tokenizer": tokenizer}
     estimator = ESTIMATORS[kind]
     if (epochs is not None or vectors is not None) and not issubclass(estimator, NetClassifier):
         nets = " and ".join(name for name, each in ESTIMATORS.items() if issubclass(each, NetClassifier))
-        raise OptionError(f"epochs and word vectors are for the nets ({nets}); the {kind} has neither.")
+        raise OptionError(
+            f"epochs and vectors apply to neural networks ({nets}); the {kind} has neither. Leave them out."
+        )
     model: TextEstimator = estimator(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
@@ -72,10 +74,10 @@ def new_model(
 
 
 def vectors_of(name: str) -> Vectors:
-    """The word vectors of a saved or bundled net; raises :class:`ModelError`."""
+    """Return the word vectors of a saved or bundled net; raises :class:`ModelError`."""
     model = load_folder(name)
     if not isinstance(model, NetClassifier):
-        raise ModelError(f"{name} is a bag of words and has no word vectors; name a cnn or boe.")
+        raise ModelError(f"{name} is a bag of words, which has no word vectors. Name a model of kind cnn or boe.")
     return model.word_vectors_
 
 
@@ -90,9 +92,9 @@ def train_corpus(
 ) -> Training:
     """Train ``model`` on a corpus and save it to the folder ``path``.
 
-    A corpus with a name is trained on its train part and measured on its test part; see :func:`open_corpus`.
-    Raises as the estimators do, and before the training :class:`ModelError` if ``path`` cannot be taken; with
-    ``force`` what is there, if it is no saved model, is moved to a backup name.
+    A named corpus is split: the model is trained on its training part and tested on its test part; see
+    :func:`open_corpus`. ``log`` gets each line of progress. With ``force``, other files at ``path`` are moved to a
+    backup name; without it, :class:`ModelError` is raised before the training. Raises as the estimators do.
     """
     vectors = getattr(model, "vectors", None)
     check_model_folder(
@@ -109,12 +111,12 @@ def train_corpus(
     log(f"trained in {seconds:.1f} s")
     held_out = _held_out_accuracy(model)
     if held_out is not None:
-        log(f"accuracy on held-out texts of these: {percentage(held_out)}")
+        log(f"accuracy on held-out texts: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
         tested = accuracy(predict(model, test))
-        log(f"accuracy on the {len(test):,} test posts: {percentage(tested)}")
+        log(f"test accuracy: {percentage(tested)} ({len(test):,} posts)")
     card = {
         "corpus": corpus.name,
         "documents": len(corpus),
@@ -128,7 +130,7 @@ def train_corpus(
 
 
 class _Lines(logging.Handler):
-    """Passes log messages on as lines."""
+    """A logging handler that passes each message to a function."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.INFO)
@@ -140,7 +142,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def _training_log(log: Log) -> Iterator[None]:
-    """Hand what the training logs, such as the time it takes, to ``log``."""
+    """Pass the log messages of the training, such as its expected duration, to ``log``."""
     handler, level = _Lines(log), LOGGER.level
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
@@ -153,16 +155,19 @@ def _training_log(log: Log) -> Iterator[None]:
 
 def check_labeled(corpus: Corpus) -> None:
     """Raise :class:`DataError` for the first document without a label."""
-    bare = [document.id for document in corpus.documents if document.label is None]
-    if len(bare) == len(corpus):
-        raise DataError(f"{corpus.name} has no labels to train on; name their column with label=.")
-    if bare:
-        others = f" (and {len(bare) - 1:,} more)" if len(bare) > 1 else ""
-        raise DataError(f"{corpus.name}: document {bare[0]!r}{others} has no label; remove it or give it one.")
+    unlabeled = [document.id for document in corpus.documents if document.label is None]
+    if len(unlabeled) == len(corpus):
+        raise DataError(f"{corpus.name} has no labels to train on. Pass the name of their column as label=.")
+    if unlabeled:
+        others = f" (and of {len(unlabeled) - 1:,} more)" if len(unlabeled) > 1 else ""
+        raise DataError(
+            f"{corpus.name}: the label of document {unlabeled[0]!r}{others} is missing. Fill it in or drop the "
+            "document."
+        )
 
 
 def check_model_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
-    """Raise :class:`ModelError` if a model cannot be saved here: found out before the training, not after it."""
+    """Raise :class:`ModelError` if a model cannot be saved at ``path``. Call it before the training, not after it."""
     check_replaceable(Path(path), inputs=inputs, force=force)
 
 

@@ -1,4 +1,4 @@
-"""Two models, rules or methods on the same documents, side by side."""
+"""A comparison page: the same documents explained by two models, two rules or two methods."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from textlrp.reports.comparison.comparison_page import comparison_page
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a model's explanations by ``rule`` and ``method`` are compared with.
+    """The two sides of a comparison.
 
-    That is the model ``against``, or the same one, by ``against_rule`` or ``against_method``, or where neither is
-    given by the same rule and method; ``start`` is that of every side that is LRP. Both sides explain ``target``;
-    without one the class that the first model predicts, but each side its own where the two do not have the same
-    classes.
+    The first side is the model itself with ``rule`` and ``method``. The second side is the model ``against`` (None:
+    the same model) with ``against_rule`` and ``against_method``. If both are None, it has the rule and the method of
+    the first side. ``start`` applies to every side that is LRP.
+
+    Both sides explain ``target``. If that is None, they explain the class that the first model predicts; if the
+    models have different classes, each side explains its own predicted class.
     """
 
     against: Classifier | None = None
@@ -39,67 +41,69 @@ class Comparison:
     start: Start | None = None
 
 
-def explained_twice(
-    model: Classifier, documents: Iterable[Document], asked: Comparison
+def explain_both_sides(
+    model: Classifier, documents: Iterable[Document], compared: Comparison
 ) -> Iterator[tuple[Explanation, Explanation]]:
-    """Each document explained by both sides, lazily; raises as :func:`textlrp.explain` does."""
-    other = asked.against or model
-    rule, method = asked.against_rule, asked.against_method or "lrp"
-    if asked.against_rule is None and asked.against_method is None:
-        rule, method = asked.rule, asked.method
-    targets = () if asked.target is None else (asked.target,)
-    start = asked.start if asked.method == "lrp" else None
-    other_start = asked.start if method == "lrp" else None
-    mine, theirs = tee(documents)
-    firsts = explain_corpus(model, mine, targets=targets, rule=asked.rule, start=start, method=asked.method)
+    """Explain each document by both sides, lazily; raises as :func:`textlrp.explain` does."""
+    other = compared.against or model
+    rule, method = compared.against_rule, compared.against_method or "lrp"
+    if compared.against_rule is None and compared.against_method is None:
+        rule, method = compared.rule, compared.method
+    targets = () if compared.target is None else (compared.target,)
+    start = compared.start if compared.method == "lrp" else None
+    other_start = compared.start if method == "lrp" else None
+    first_documents, other_documents = tee(documents)
+    firsts = explain_corpus(
+        model, first_documents, targets=targets, rule=compared.rule, start=start, method=compared.method
+    )
     if targets or not same_classes(model, other):
-        seconds = explain_corpus(other, theirs, targets=targets, rule=rule, start=other_start, method=method)
+        seconds = explain_corpus(other, other_documents, targets=targets, rule=rule, start=other_start, method=method)
     else:
         firsts, ahead = tee(firsts)
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
-        own = (positions[why.labels[why.predicted]] for why in ahead)
-        known = KnownLabels(other.classes_.tolist()).resolve(theirs)
-        seconds = explain(other, known, targets=own, rule=rule, start=other_start, method=method)
+        # the second side explains the class that the first one predicts, by its position in the second model
+        predicted = (positions[why.labels[why.predicted]] for why in ahead)
+        known = KnownLabels(other.classes_.tolist()).resolve(other_documents)
+        seconds = explain(other, known, targets=predicted, rule=rule, start=other_start, method=method)
     return zip(firsts, seconds, strict=True)
 
 
 def same_classes(one: Classifier, other: Classifier) -> bool:
-    """Whether two models have the same classes, in whatever order."""
-    mine, theirs = ({str(label) for label in model.classes_.tolist()} for model in (one, other))
-    return mine == theirs
+    """Whether two models have the same classes, in any order."""
+    return {str(label) for label in one.classes_.tolist()} == {str(label) for label in other.classes_.tolist()}
 
 
 def write_comparison(
     model: Classifier,
     documents: Iterable[Document],
     path: str | Path,
-    asked: Comparison,
+    compared: Comparison,
     *,
     names: tuple[str, str] | None = None,
     title: str | None = None,
     palette: str = "red-blue",
     force: bool = False,
 ) -> Path:
-    """Write a page with both explanations of each document; gives back the path. ``names`` are those of the models.
+    """Write a page with both explanations of each document; return the path. ``names`` are the names of the models.
 
-    Raises :class:`DataError` where ``path`` is no ``.html`` that can be written, or no document came, else as
-    :func:`textlrp.explain` does.
+    Raises :class:`DataError` if ``path`` is not an ``.html`` file that can be written or if there are no documents,
+    and as :func:`textlrp.explain` does.
     """
     check_output(path, PAGES, force=force)
     known = KnownLabels(model.classes_.tolist())
-    pairs = explained_twice(model, known.resolve(documents), asked)
-    about = _explained_class(model, asked)
+    pairs = explain_both_sides(model, known.resolve(documents), compared)
+    about = _explained_class(model, compared)
     comparison_page(pairs, path, names=names, about=about, title=title, palette=palette, force=force)
     known.warn()
     return Path(path)
 
 
-def _explained_class(model: Classifier, asked: Comparison) -> str:
-    """Which class the page is about."""
-    if asked.target is not None:
-        return f"Both sides explain the score of {asked.target}."
-    if asked.against is None:
+def _explained_class(model: Classifier, compared: Comparison) -> str:
+    """One sentence for the page: which class both sides explain."""
+    if compared.target is not None:
+        return f"Both sides explain the score of {compared.target}."
+    if compared.against is None:
         return "Both sides explain the score of the class that the model predicts."
-    if same_classes(model, asked.against):
-        return "Both sides explain the class that the first model predicts, also where the second predicts another."
+    if same_classes(model, compared.against):
+        return "Both sides explain the class that the first model predicts, even if the second predicts another."
     return "The models do not have the same classes, so each side explains the class that its own model predicts."

@@ -1,4 +1,4 @@
-"""The words of each class over a corpus, as tables and files."""
+"""The work of ``textlrp words``: the most relevant words of each class of a corpus, as tables and files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def words_of_classes(
     phrases: int = 0,
     top: int = 20,
 ) -> list[ClassWords]:
-    """:func:`class_words` of a corpus, with classes given as text as in :func:`explain_corpus`.
+    """Explain a corpus and return the :func:`class_words`; ``targets`` are names, as in :func:`explain_corpus`.
 
-    Without ``targets`` each document counts for its predicted class. ``phrases``: how many winning windows of each
-    document count, for a CNN with max pooling. Raises :class:`DataError` where no document comes, and as
+    Without ``targets``, each document counts for its predicted class. ``phrases`` is the number of winning windows of
+    each document to count, for a CNN with max pooling. Raises :class:`DataError` if there are no documents, and as
     :func:`explain_corpus` does.
     """
     explanations = explain_corpus(
@@ -48,23 +48,23 @@ def words_of_classes(
     )
     found = class_words(explanations, top=top)
     if not found:
-        raise DataError("no text came; the words of a class want some.")
+        raise DataError("the input has no texts, so there are no words to list. Pass at least one text.")
     return found
 
 
 def word_listings(found: Iterable[ClassWords]) -> Iterator[Listing]:
-    """A table for each class, and one of its phrases where there are any."""
+    """A table of words for each class, and a table of its phrases if it has any."""
     for each in found:
-        texts = f"{each.documents:,} text{'s' * (each.documents != 1)} explained for it"
+        texts = f"{each.documents:,} text{'s' * (each.documents != 1)} explained for this class"
         yield _listing(f"{each.label}: {texts}", "word", each.words)
         if each.phrases:
-            yield _listing(f"{each.label}: phrases", "phrase", each.phrases)
+            yield _listing(f"{each.label}: phrases (n-grams)", "phrase", each.phrases)
 
 
 def write_words(found: Iterable[ClassWords], path: str | Path, *, force: bool = False) -> Path:
-    """Write to ``.jsonl`` or ``.csv``, one word or phrase a line; raises :class:`DataError`.
+    """Write words to a ``.jsonl`` or ``.csv`` file, one word or phrase per line; raises :class:`DataError`.
 
-    ``in_training`` is empty where it is not known; the examples of a CSV are parted by blanks.
+    ``in_training`` is empty if it is unknown. The examples in a CSV file are separated by spaces.
     """
     suffix = check_output(path, WORD_FILES, force=force)
     with (
@@ -105,8 +105,8 @@ def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:
         for word in words
     )
     unseen = any(word.in_training == 0 for word in words)
-    note = f"{UNSEEN} in no training text: what the model knows of it comes from its word vectors." * unseen
+    note = f"{UNSEEN} not in any training text; the model knows it only from its word vectors." * unseen
     if not words:
-        note = "No word has relevance for this class."
+        note = "No word is relevant for this class."
     headings = (kind, "relevance", "texts", *(("training texts",) if known else ()), "most relevant in")
     return Listing(title, note, headings, rows)

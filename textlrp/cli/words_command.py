@@ -1,6 +1,6 @@
 """The command ``textlrp words``.
 
-What it calls brings torch, so it is imported only when the command runs.
+Modules that need torch are imported inside the function, so that ``--help`` and errors in options stay fast.
 """
 
 from __future__ import annotations
@@ -11,71 +11,85 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from textlrp.cli.inputs import file_options, load_model, say, texts_of
-from textlrp.cli.shared_options import (
-    Column,
-    ColumnNames,
-    Delimiter,
-    Encoding,
-    Force,
-    Id,
-    LabelOption,
-    Limit,
-    MaxRowLength,
+from textlrp.cli.explanation_options import (
+    EXPLANATION,
     MethodOption,
-    Model,
-    NoHeader,
+    PhrasesOption,
     RuleOption,
     StartOption,
-    TrustPickle,
+)
+from textlrp.cli.inputs import file_options, load_model, open_texts, print_line
+from textlrp.cli.shared_options import (
+    OUTPUT,
+    ColumnNamesOption,
+    ColumnOption,
+    DelimiterOption,
+    EncodingOption,
+    ForceOption,
+    IdOption,
+    LabelOption,
+    LimitOption,
+    MaxRowLengthOption,
+    ModelArgument,
+    NoHeaderOption,
+    TrustPickleOption,
 )
 from textlrp.cli.terminal import print_listing
 
 
 def cli_words(
-    model: Model,
+    model: ModelArgument,
     source: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="The texts to look through; see INPUT of textlrp explain.")
+        str, typer.Argument(metavar="CORPUS", help="Texts to explain and sum over; see INPUT of textlrp explain.")
     ],
     target: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CLASS",
-            help="A class whose words to show, or all: every text counts for it; may be repeated. Else each text "
-            "counts for its predicted class.",
+            help="Class whose words to list, or all; every text is explained for it. Can be repeated. Default: each "
+            "text is explained for its predicted class.",
+            rich_help_panel=EXPLANATION,
         ),
     ] = None,
     rule: RuleOption = None,
     start: StartOption = None,
     method: MethodOption = "lrp",
-    phrases: Annotated[
-        int,
-        typer.Option(min=0, help="Winning windows of each text to count as phrases, of a CNN with max pooling."),
-    ] = 0,
+    phrases: PhrasesOption = 0,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .jsonl or .csv file, not the terminal."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .jsonl or .csv file. Default: print tables.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Words of each class.")] = 20,
-    limit: Limit = None,
-    column: Column = None,
+    top_k: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Number of words per class.", rich_help_panel=OUTPUT)
+    ] = 20,
+    limit: LimitOption = None,
+    column: ColumnOption = None,
     label: LabelOption = None,
-    id: Id = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    no_header: NoHeader = False,
-    columns: ColumnNames = None,
-    max_row_length: MaxRowLength = None,
-    force: Force = False,
-    trust_pickle: TrustPickle = False,
+    id: IdOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnNamesOption = None,
+    max_row_length: MaxRowLengthOption = None,
+    force: ForceOption = False,
+    trust_pickle: TrustPickleOption = False,
 ) -> None:
-    """Show the words with the most relevance for each class, summed over a corpus.
+    """List the most relevant words of each class, summed over a corpus.
+
+    A word that is unrelated to the topic of its class, such as a name or a signature, indicates a shortcut of the
+    model.
 
     [bold]Examples[/bold]
 
     textlrp words 20newsgroups-cnn sample --top-k 10
 
-    textlrp words reviews-model new.csv --column review --target good --phrases 20 -o words.csv
+    textlrp words reviews-model new.csv --column review --target 5 -o words.csv
     """
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
@@ -88,7 +102,7 @@ def cli_words(
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
-    documents = texts_of(source, None, files, limit=limit)
+    documents = open_texts(source, None, files, limit=limit)
     found = words_of_classes(
         classifier,
         documents,
@@ -100,7 +114,7 @@ def cli_words(
         top=top_k,
     )
     if output is not None:
-        say(f"wrote {write_words(found, output, force=force)}")
+        print_line(f"wrote {write_words(found, output, force=force)}")
         return
     for listing in word_listings(found):
         print_listing(listing, Console())

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import FloatArray
-from textlrp.class_words import overlaps, strongest
+from textlrp.class_words import most_relevant, overlaps
 from textlrp.errors import OptionError
 from textlrp.evaluation.rationale_files import Rationale
 from textlrp.explanation import Explanation
@@ -117,10 +117,10 @@ def agreement_measures(
     """Average precision, AUROC, pointing (0 or 1) and intersection over union of one document."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    common = int(marked[strongest(relevance, int(marked.sum()))].sum())
+    common = int(marked[most_relevant(relevance, int(marked.sum()))].sum())
     return (
         float(average_precision_score(marked, relevance)),
         float(roc_auc_score(marked, relevance)),
-        float(marked[strongest(relevance, 1)[0]]),
+        float(marked[most_relevant(relevance, 1)[0]]),
         common / (2 * int(marked.sum()) - common),
     )

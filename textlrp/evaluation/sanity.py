@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.class_words import ReadWords, read_words, strongest
+from textlrp.class_words import ReadWords, most_relevant, read_words
 from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.intervals import Interval, bootstrap_interval
 from textlrp.evaluation.randomizing import cascade_layers, randomize_weights
@@ -183,7 +183,7 @@ def _same_words(a: Explanation | None, b: Explanation | None, number: int) -> tu
 
 def _overlaps(a: ReadWords, b: ReadWords, top_k: int) -> list[float]:
     return [
-        len({*strongest(x, top_k).tolist()} & {*strongest(y, top_k).tolist()}) / max(1, min(top_k, len(x)))
+        len({*most_relevant(x, top_k).tolist()} & {*most_relevant(y, top_k).tolist()}) / max(1, min(top_k, len(x)))
         for x, y in zip(a.relevance, b.relevance, strict=True)
     ]
 

@@ -1,6 +1,9 @@
-"""What the other methods are asked, and what they answer.
+"""What other attribution methods than LRP get and return: :class:`Case` and :class:`Attribution`.
 
-Letters: L words read of the text, C classes, K classes to explain, S alternatives of the text.
+Open it before you write a method; :mod:`textlrp.explainers.method_table` lists them.
+
+Letters: L words the model reads, J known words among them, C classes, K classes to explain, S alternatives of the
+text (some words left out).
 """
 
 from __future__ import annotations
@@ -18,18 +21,20 @@ from textlrp.records import Status
 from textlrp.text.batches import Batch
 
 BASELINE = ("words", "baseline")
-"""In the ledger: the score with no word read, or what a method has in its place."""
+"""Ledger key: the score of the text without any word, or what a method uses in its place (LIME: the intercept)."""
 UNSUMMED = ("words", "unsummed")
-"""In the ledger: what a numeric method leaves over of the score; a difference."""
+"""Ledger key: the part of the score that a numerical method does not account for. It is computed as a difference."""
 
 WORDS_SCORED = 1 << 16
-"""Alternatives of a text are scored together while they have fewer words than this in all."""
+"""Alternatives of a text are scored in one batch as long as they have at most this many words in total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribution:
-    """``relevance`` (K, L) of the words read, the ``ledger`` {(step, cause): (K,)}, and whether it is ``exact``:
-    whether both together sum to the score."""
+    """The result of a method for one text: ``relevance`` (K, L) of the words the model reads, and a ledger.
+
+    ``ledger`` maps (step, cause) to (K,). ``exact``: relevance and ledger together sum to the score.
+    """
 
     relevance: Array
     ledger: Mapping[tuple[str, str], Array] = field(default_factory=dict)
@@ -38,7 +43,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """Text ``n`` of a batch, the model, and the K ``classes`` to explain."""
+    """One text to explain: text ``n`` of a batch, the model, and the K ``classes`` to explain."""
 
     model: Classifier
     batch: Batch
@@ -48,33 +53,33 @@ class Case:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(L,) which of the words read the model knows."""
+        """(L,) which of the words are in the model's vocabulary."""
         status = self.batch.status[self.n][self.batch.readings[self.n].positions]
         return np.asarray(status != Status.UNKNOWN)
 
     def scores(self) -> Array:
-        """(K,) of the text as it is."""
-        own: Array = self._of_classes(self.model.scores(self.batch.select([self.n])))[0]
-        return own
+        """(K,) scores of the unchanged text."""
+        scores: Array = self._of_classes(self.model.scores(self.batch.select([self.n])))[0]
+        return scores
 
     def scores_keeping(self, masks: NDArray[np.bool_]) -> Array:
-        """(S, K) of alternatives (S, J), each with those of the J known words kept where it is True."""
+        """(S, K) scores of S alternatives: ``masks`` (S, J) is False for each known word to leave out."""
         known = self.known
-        together = max(1, WORDS_SCORED // max(1, len(known)))
+        batch_size = max(1, WORDS_SCORED // max(1, len(known)))
         scores = [np.zeros((0, len(self.classes)))]
-        for begin in range(0, len(masks), together):
-            kept = masks[begin : begin + together]
+        for begin in range(0, len(masks), batch_size):
+            kept = masks[begin : begin + batch_size]
             keep = np.ones((len(kept), len(known)), dtype=bool)
             keep[:, known] = kept
             scores.append(self._of_classes(masked_scores(self.model, self.batch, self.n, keep)))
         return np.concatenate(scores)
 
     def on_words(self, relevance: Array) -> Array:
-        """(K, J) of the known words as (K, L) of the words read."""
+        """Expand values (K, J) of the known words to (K, L), with 0 for unknown words."""
         known = self.known
-        everywhere = np.zeros((len(relevance), len(known)))
-        everywhere[:, known] = relevance
-        return everywhere
+        on_all_words = np.zeros((len(relevance), len(known)))
+        on_all_words[:, known] = relevance
+        return on_all_words
 
     def _of_classes(self, scores: Array) -> Array:
         return np.asarray(scores[:, list(self.classes)], dtype=np.float64)

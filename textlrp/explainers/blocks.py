@@ -1,4 +1,7 @@
-"""One block of documents -> their Explanations, by LRP or by another method."""
+"""Explain one block of documents: split it into batches, compute relevance, and build the Explanations.
+
+Letters: N documents, T tokens, C classes, K targets.
+"""
 
 from __future__ import annotations
 
@@ -21,50 +24,59 @@ from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
 PADDED_WORDS = 1 << 16
-"""A block with long texts is split so that documents × longest stays below this, or one text is left."""
+"""A block with long texts is split so that documents × longest text stays below this, down to one text a batch."""
 
 
 def explain_block(
     model: Classifier, block: list[Document], target: Any, targets: Iterable[Any] | None, settings: ExplainSettings
 ) -> Iterator[Explanation]:
-    """The explanations of a block, in order; ``targets`` holds one target per document where it is given."""
-    own = None if targets is None else list(targets)
-    if own is not None and len(own) != len(block):
+    """Yield the explanations of a block, in input order.
+
+    ``targets``, if given, has one target for each document. Raises :class:`TargetError` if it has too few.
+    """
+    targets_per_document = None if targets is None else list(targets)
+    if targets_per_document is not None and len(targets_per_document) != len(block):
         raise TargetError(
-            f"targets= ended before the documents did; one for each is wanted, {block[len(own)].id!r} has none."
+            f"targets must have one target for each document; document {block[len(targets_per_document)].id!r} has "
+            "none. Pass as many targets as documents, or target= for all of them."
         )
     done: dict[int, Explanation] = {}
     labels = tuple(map(str, model.classes_))
-    for rows, piece, explained in led_pieces(model, model.encode(block), target, own, settings):
+    for rows, batch, explained in relevance_in_batches(
+        model, model.encode(block), target, targets_per_document, settings
+    ):
         probabilities = model.probabilities(np.stack([each.scores for each in explained]))
-        for place, row in enumerate(rows):
-            own_probabilities = None if probabilities is None else probabilities[place]
-            done[row] = _explanation(labels, block[row], piece, place, explained[place], own_probabilities, settings)
+        for n, row in enumerate(rows):
+            document_probabilities = None if probabilities is None else probabilities[n]
+            done[row] = _explanation(labels, block[row], batch, n, explained[n], document_probabilities, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
 
-def led_pieces(
-    model: Classifier, batch: Batch, target: Any, own: list[Any] | None, settings: ExplainSettings
+def relevance_in_batches(
+    model: Classifier, block: Batch, target: Any, targets_per_document: list[Any] | None, settings: ExplainSettings
 ) -> Iterator[tuple[list[int], Batch, list[DocumentRelevance]]]:
-    """:func:`relevance_of_batch` for a block of any size, piece by piece: rows, piece, and what was found."""
-    for rows in pieces_of_block(batch.lengths, model.max_texts_per_trace):
-        piece = batch if rows == list(range(len(batch))) else batch.select(rows)
-        own_piece = None if own is None else [own[row] for row in rows]
-        with threads_for(len(rows), int(piece.lengths.max(initial=0))):
-            explained = relevance_of_batch(model, piece, target, own_piece, settings)
-        yield rows, piece, explained
+    """Call :func:`relevance_of_batch` on a block of any size, batch by batch.
+
+    Yields the rows of the block that are in the batch, the batch, and the results.
+    """
+    for rows in batches_of_block(block.lengths, model.max_texts_per_trace):
+        batch = block if rows == list(range(len(block))) else block.select(rows)
+        targets = None if targets_per_document is None else [targets_per_document[row] for row in rows]
+        with threads_for(len(rows), int(batch.lengths.max(initial=0))):
+            explained = relevance_of_batch(model, batch, target, targets, settings)
+        yield rows, batch, explained
 
 
-def pieces_of_block(lengths: NDArray[np.int32], most: int) -> Iterator[list[int]]:
-    """Rows of a block, texts of like length together, few enough that padding stays small."""
-    piece: list[int] = []
+def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator[list[int]]:
+    """Split the rows of a block into batches of texts of similar length, small enough to need little padding."""
+    batch: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():
-        if piece and (len(piece) == most or (len(piece) + 1) * int(lengths[row]) > PADDED_WORDS):
-            yield piece
-            piece = []
-        piece.append(row)
-    yield piece
+        if batch and (len(batch) == max_documents or (len(batch) + 1) * int(lengths[row]) > PADDED_WORDS):
+            yield batch
+            batch = []
+        batch.append(row)
+    yield batch
 
 
 def _explanation(
@@ -79,7 +91,7 @@ def _explanation(
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
     on_tokens[:, reading.positions] = explained.relevance
-    of_lrp = settings.method is None
+    by_lrp = settings.method is None
     entries = np.array(list(explained.ledger.values())) if explained.ledger else np.zeros((0, 1))
     return Explanation(
         document_id=document.id,
@@ -109,6 +121,6 @@ def _explanation(
             fixed_sign=explained.fixed_sign,
             for_pixels=bool(explained.remarks),
         )
-        if of_lrp
+        if by_lrp
         else (),
     )

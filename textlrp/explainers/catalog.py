@@ -1,4 +1,4 @@
-"""The rules, the composites and the methods there are, as rows of text."""
+"""List the rules, composites and methods as rows of text, for ``textlrp rules``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from textlrp.records import Listing
 
 
 def catalog() -> tuple[Listing, ...]:
-    """Three listings: rules with their formula, composites, and methods with what they sum to."""
+    """Return three listings: rules with their formula, composites, and methods with what their relevance sums to."""
     rules = Listing(
         "Rules of LRP",
-        "One for all layers, as in --rule 'Gamma(0.5)', or --rule 'Composite({0: Flat()}, default=Zero())'.",
-        ("rule", "how it shares relevance out"),
+        "Pass one for all layers, such as --rule 'Gamma(0.5)', or one per layer: --rule 'Composite({0: Flat()}, "
+        "default=Zero())'.",
+        ("rule", "how it distributes relevance"),
         tuple((_short(rule()), _first_sentence(rule)) for rule in RULES),
     )
     composites = Listing(
-        "Composites by name",
-        "For rule= and --rule; 0 is every layer that reads the words. start: what propagation starts from unless "
-        "start= or --start says otherwise (in a model of one layer, the rule at 0 decides). * made for the pixels of "
-        "an image: explanations carry a note.",
-        ("name", "start", "what it stands for"),
+        "Composites: rules by layer",
+        "Names for rule= and --rule. The number 0 is every layer that reads words. start: where propagation starts "
+        "unless start= or --start is given (in a model with one layer, the rule at 0 decides). An asterisk marks "
+        "composites made for the pixels of images; their explanations carry a note.",
+        ("name", "start", "rules"),
         tuple(
             (name, "centered" if composite.fixed_sign([_TOP]) else "score", _printed_composite(composite))
             for name, composite in PRESETS.items()
@@ -33,11 +34,15 @@ def catalog() -> tuple[Listing, ...]:
     )
     methods = Listing(
         "Methods",
-        "For method= and --method.",
-        ("name", "what it is", "what its scores sum to"),
+        "Names for method= and --method.",
+        ("name", "description", "what its relevance sums to"),
         (
-            ("lrp", "layer-wise relevance propagation by a rule", "the score, with what the ledger absorbed"),
-            *((name, entry.what, entry.sums_to) for name, entry in METHODS.items()),
+            (
+                "lrp",
+                "layer-wise relevance propagation by a rule",
+                "the score minus what is absorbed (see the score breakdown)",
+            ),
+            *((name, entry.description, entry.sums_to) for name, entry in METHODS.items()),
         ),
     )
     return rules, composites, methods
@@ -48,11 +53,11 @@ def _first_sentence(rule: type) -> str:
 
 
 _FIRST, _TOP = Layer("", "convolution", 0, 1), Layer("", "dense", 1, 0)
-"""The layers of a net that matter here: the one that reads the words and the one that writes the scores."""
+"""Two layers represent every net here: the one that reads the words and the one that computes the scores."""
 
 
 def _printed_composite(composite: Composite) -> str:
-    """A composite on one line, its rules as short as they can be pasted; with a star if it was made for pixels."""
+    """Format a composite on one line, with an asterisk if it was made for pixels."""
     return _shortened(composite) + " *" * bool(composite.remarks_on_text([_FIRST]))
 
 
@@ -62,7 +67,7 @@ def _shortened(composite: Composite) -> str:
 
 
 def _short(rule: Any) -> str:
-    """A rule with its numbers, and with what is not as usual; it can be pasted."""
+    """Format a rule with its numbers and with every option that is not at its default; the result can be pasted."""
     shown: list[str] = []
     for position, field in enumerate(dataclasses.fields(rule)):
         value = getattr(rule, field.name)

@@ -1,18 +1,19 @@
 """Gradient methods in closed form, for a convolutional net with max pooling.
 
-Only the winning windows carry a gradient, and which windows win is the same along the straight way from zero
-vectors: there all windows of a filter shrink alike, and its bias moves none of them. So the gradient of a class's
-score by the pooled value of filter f is its output weight w_f, and methods differ in what of it passes the ReLU:
+Only the winning windows carry a gradient. The same windows win everywhere on the straight path from zero vectors to
+the input: all windows of a filter are scaled by the same factor there, and the bias does not change their order. So
+the gradient of a class's score with respect to the pooled value of filter f is its output weight w_f. The methods
+differ only in how much of it passes the ReLU (z_f: pre-activation of the winning window, b_f: bias):
 
 ==========================  ==============================================================================
 gradient                    w_f [z_f > 0]
 guided backprop             max(0, w_f) [z_f > 0]
 deconvnet                   max(0, w_f)
-integrated gradients        w_f times the weight of the nodes α where α (z_f - b_f) + b_f > 0
+integrated gradients        w_f times the total weight of the nodes α with α (z_f - b_f) + b_f > 0
 Grad-CAM for text           max(0, w_f) max(0, z_f), to each word of the window whatever its vector
 ==========================  ==============================================================================
 
-Letters: N texts, K classes to explain, L words read, F filters, T words of the longest text.
+Letters: N texts, K classes to explain, L words the model reads, F filters, T words of the longest text, D dimensions.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from textlrp.models.cnn import CNNClassifier, has_winning_windows
 from textlrp.text.batches import Batch
 
 Passing = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Output weights (K, N, F), the winners' values z (N, F) and their bias (F,) -> what passes the ReLU (K, N, F)."""
+"""Output weights (K, N, F), winning pre-activations z (N, F), biases (F,) -> what passes the ReLU (K, N, F)."""
 
 
 def has_closed_form(model: Classifier, method: Method) -> bool:
-    """Whether :func:`closed_form` knows this method of this model."""
+    """Return whether :func:`closed_form` supports this method for this model."""
     known = isinstance(method, SquaredGradient | IntegratedGradients | GradCAM) or _passing(method) is not None
     return known and has_winning_windows(model)
 
@@ -58,27 +59,28 @@ def has_closed_form(model: Classifier, method: Method) -> bool:
 def closed_form(
     model: Classifier, batch: Batch, classes: Sequence[Sequence[int]], method: Method, *, dtype: str | None = None
 ) -> list[Attribution]:
-    """Each text of a batch explained for its own ``classes[n]``; the numbers of :func:`attribute`, sooner.
+    """Explain each text n of a batch for ``classes[n]``: the same numbers as :func:`attribute`, computed faster.
 
-    The texts of a call may ask for different classes; memory grows with the largest number of them.
+    The texts may have different classes. Memory grows with the largest number of classes of a text.
     """
     assert has_winning_windows(model)
     trace = model.trace(batch, dtype=dtype)
-    most = max(len(own) for own in classes)
-    wanted = torch.tensor([[*own, *[own[0]] * (most - len(own))] for own in classes]).T
-    weight = torch.from_numpy(model.output_weight).to(trace.scores.dtype)[wanted]
+    most_classes = max(len(each) for each in classes)
+    # Shorter lists of classes repeat their first class; _of_text drops the repeats.
+    padded = torch.tensor([[*each, *[each[0]] * (most_classes - len(each))] for each in classes]).T
+    weight = torch.from_numpy(model.output_weight).to(trace.scores.dtype)[padded]
     if isinstance(method, IntegratedGradients):
         return _integrated(model, trace, batch, classes, weight, method)
     if isinstance(method, SquaredGradient):
-        found = sum_tensors([map.spread(factor, map.weight) for map, factor in _passed(trace, weight, _if_active)])
-        found = found.square().sum(dim=-1)
+        passed = _after_relu(trace, weight, _if_active)
+        relevance = sum_tensors([map.spread(factor, map.weight) for map, factor in passed]).square().sum(dim=-1)
     elif isinstance(method, GradCAM):
-        found = _on_words(trace, weight, _pooled, Part.EVEN) / model.weights_["embedding"].shape[1]
+        relevance = _on_words(trace, weight, _pooled, Part.EVEN) / model.weights_["embedding"].shape[1]
     else:
         passing = _passing(method)
         assert passing is not None
-        found = _on_words(trace, weight, passing)
-    return [Attribution(_of_text(found, batch, n, len(own))) for n, own in enumerate(classes)]
+        relevance = _on_words(trace, weight, passing)
+    return [Attribution(_of_text(relevance, batch, n, len(each))) for n, each in enumerate(classes)]
 
 
 def _passing(method: Method) -> Passing | None:
@@ -101,24 +103,24 @@ def _pooled(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
 
 
 def _on_words(trace: Trace, weight: Tensor, passing: Passing, part: Part = Part.PRODUCT) -> Tensor:
-    """(K, N, T): what passes, times the input, summed over D; or with ``Part.EVEN`` times one for each of D."""
-    return sum_tensors([map.pull(part, factor) for map, factor in _passed(trace, weight, passing)])
+    """(K, N, T): what passes the ReLU times the input, summed over D; with ``Part.EVEN`` every input counts as 1."""
+    return sum_tensors([map.pull(part, factor) for map, factor in _after_relu(trace, weight, passing)])
 
 
 def gradients_by_dimension(model: CNNClassifier, batch: Batch) -> Tensor:
-    """(N, T, D): the gradient of the predicted class's score by every number of the word vectors."""
+    """Return the gradient (N, T, D) of the predicted class's score with respect to the word vectors."""
     trace = model.trace(batch)
     weight = torch.from_numpy(model.output_weight)[trace.scores.argmax(dim=1)][None]
-    return sum_tensors([map.spread(factor, map.weight) for map, factor in _passed(trace, weight, _if_active)])[0]
+    return sum_tensors([map.spread(factor, map.weight) for map, factor in _after_relu(trace, weight, _if_active)])[0]
 
 
-def _passed(trace: Trace, weight: Tensor, passing: Passing) -> list[tuple[WinningWindows, Tensor]]:
-    """Each convolution, with what of the output weights (K, N, F) passes its ReLU."""
+def _after_relu(trace: Trace, weight: Tensor, passing: Passing) -> list[tuple[WinningWindows, Tensor]]:
+    """Each convolution's winning windows, with the part of the output weights (K, N, F) that passes its ReLU."""
     windows = [(step, step.map) for step in trace.steps if isinstance(step, Linear) if _wins(step.map)]
     parts = torch.split(weight, [step.outputs.shape[1] for step, _ in windows], dim=-1)
     return [
-        (map, passing(own.contiguous(), step.outputs, step.bias))
-        for own, (step, map) in zip(parts, windows, strict=True)
+        (map, passing(part.contiguous(), step.outputs, step.bias))
+        for part, (step, map) in zip(parts, windows, strict=True)
     ]
 
 
@@ -126,11 +128,11 @@ def _wins(map: LinearMap) -> TypeGuard[WinningWindows]:
     return isinstance(map, WinningWindows)
 
 
-def _of_text(found: Tensor, batch: Batch, n: int, count: int) -> Array:
-    """(K, N, T) -> (K, L) of text n, 0 for unknown words."""
+def _of_text(relevance: Tensor, batch: Batch, n: int, count: int) -> Array:
+    """(K, N, T) -> (K, L) of text n, with 0 for unknown words."""
     length = int(batch.lengths[n])
-    relevance: Array = found[:count, n, :length].double().numpy() * (batch.text(n) > 0)
-    return relevance
+    of_words: Array = relevance[:count, n, :length].double().numpy() * (batch.text(n) > 0)
+    return of_words
 
 
 def _integrated(
@@ -142,32 +144,34 @@ def _integrated(
     method: IntegratedGradients,
 ) -> list[Attribution]:
     nodes, counts = gauss_legendre(method.steps)
-    places = torch.from_numpy((nodes + 1) / 2).to(weight.dtype)
+    positions = torch.from_numpy((nodes + 1) / 2).to(weight.dtype)
     shares = torch.cat([weight.new_zeros(1), torch.from_numpy(np.cumsum(counts / 2)).to(weight.dtype)])
 
-    def active_share(own: Tensor, z: Tensor, bias: Tensor) -> Tensor:
-        """The weight of the nodes α, which ascend, where α s + b > 0; s = z - b."""
+    def active_share(weight: Tensor, z: Tensor, bias: Tensor) -> Tensor:
+        """Multiply by the total weight of the nodes α (ascending) with α s + b > 0, where s = z - b."""
         slope = z - bias
+        # The node where the ReLU switches; a slope of 0 is replaced by 1 so that the division is defined.
         turn = torch.where(slope != 0, -bias / torch.where(slope != 0, slope, 1), 0)
-        before = shares[torch.searchsorted(places, turn.contiguous(), right=True)]
+        # A node exactly at the switch has pre-activation 0 and is inactive: hence the two sides of searchsorted.
+        before = shares[torch.searchsorted(positions, turn.contiguous(), right=True)]
         up, flat = shares[-1] - before, shares[-1] * (bias > 0)
-        down = shares[torch.searchsorted(places, turn.contiguous(), right=False)]
-        return own * torch.where(slope > 0, up, torch.where(slope < 0, down, flat))
+        down = shares[torch.searchsorted(positions, turn.contiguous(), right=False)]
+        return weight * torch.where(slope > 0, up, torch.where(slope < 0, down, flat))
 
-    found = _on_words(trace, weight, active_share)
+    on_words = _on_words(trace, weight, active_share)
     scores = trace.scores.double().numpy()
-    nothing = _nothing(model, trace).double().numpy()
+    empty_scores = _scores_of_zero_vectors(model, trace).double().numpy()
     results = []
-    for n, own in enumerate(classes):
-        relevance = _of_text(found, batch, n, len(own))
-        baseline = nothing[list(own)]
-        unsummed = scores[n, list(own)] - baseline - relevance.sum(axis=1)
+    for n, each in enumerate(classes):
+        relevance = _of_text(on_words, batch, n, len(each))
+        baseline = empty_scores[list(each)]
+        unsummed = scores[n, list(each)] - baseline - relevance.sum(axis=1)
         results.append(Attribution(relevance, {BASELINE: baseline, UNSUMMED: unsummed}, exact=True))
     return results
 
 
-def _nothing(model: CNNClassifier, trace: Trace) -> Tensor:
-    """(C,) the scores of zero vectors alone."""
+def _scores_of_zero_vectors(model: CNNClassifier, trace: Trace) -> Tensor:
+    """(C,) scores of a text of zero vectors only."""
     dtype = trace.scores.dtype
     weights = {name: torch.from_numpy(w).to(dtype) for name, w in model.weights_.items() if name != "embedding"}
     pooled = torch.cat([torch.relu(weights[f"conv{width}.bias"]) for width in model.widths_and_filters()[0]])

@@ -1,7 +1,7 @@
-"""Texts -> Explanations, lazily, all classes at once.
+"""``textlrp.explain``: from a model and texts to Explanations, one block of documents at a time.
 
-Input is cut into fixed blocks by position, so local, resumed and distributed runs see the same batches
-and agree byte for byte.
+Blocks have a fixed size and are cut by position in the input. So local, resumed and distributed runs see the same
+batches and agree byte for byte.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 BLOCK = 64
-"""Documents explained together; fixed, so that results do not depend on who asks."""
+"""Number of documents in a block. It is fixed, so that results do not depend on the caller."""
 
 
 @overload
@@ -87,46 +87,49 @@ def explain(
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
 ) -> Explanation | Iterator[Explanation]:
-    """Lead the score of a class back onto the words, by layer-wise relevance propagation.
+    """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
-    ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model, or
-    a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`. ``texts``: one text or Document gives an
-    :class:`Explanation`, an iterable of them an iterator. ``target``: None (the predicted class), a label,
-    ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or a list of these for K targets. ``targets``: one
-    such value per document instead. ``rule``: a name ("epsilon" unless given; see ``textlrp rules``), a Rule, or a
-    Composite. ``start``: what propagation starts from, "score", "centered" (the score minus the mean of all C scores,
-    explained through the last layer with its mean over classes subtracted), or None for the one that suits the rule:
-    "centered" for rules whose map turns upside down where the score is negative (alpha-beta, z-plus, w², flat,
-    boxes), else "score". ``method``: "lrp", or another one to compare it with, by name ("gradient-x-input", "lime",
-    ...) or value. ``phrases``: for a CNNClassifier with max pooling, how many winning windows to list, those with the
-    largest relevance. ``dtype``: "float32" or "float64"; the model's own unless given, "float32" for a module in half
-    precision. ``device``: where a CNNClassifier with max pooling is explained by LRP, "cuda" for instance. The score
-    explained is the pre-softmax one.
+    Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
-    ``errors``: what an iterable does at a text that cannot be explained: "raise", or "skip" with a warning that
-    names it. Where no text at all can be explained, the error of the first is raised.
+    - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
+      or a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`.
+    - ``texts``: a string or :class:`Document`, or an iterable of them.
+    - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
+      a list of these for K targets. ``targets``: one such value for each document instead.
+    - ``rule``: a name ("epsilon" by default; ``textlrp rules`` lists them), a Rule, or a Composite.
+    - ``start``: where propagation starts. "score" is the score itself; "centered" is the score minus the mean of all
+      C scores, propagated through the last layer with its mean over classes subtracted. None chooses "centered" for
+      rules whose map reverses its signs for a negative score (alpha-beta, z-plus, w², flat, boxes), else "score".
+    - ``method``: "lrp", or another method by name ("gradient-x-input", "lime", ...) or value.
+    - ``phrases``: how many winning windows to list, most relevant first (CNNClassifier with max pooling only).
+    - ``dtype``: "float32" or "float64". The default is the model's own, and "float32" for a module in half precision.
+    - ``device``: for example "cuda", to explain a CNNClassifier with max pooling by LRP on a GPU.
+    - ``errors``: what to do about a text of an iterable that cannot be explained: "raise", or "skip" it with a
+      warning that names it. If no text at all can be explained, the error of the first one is raised.
 
-    For each target, ``relevance.sum() + absorbed == start_scores`` with LRP (Bach et al. 2015; Arras et al. 2017);
-    what other methods sum to is said by ``textlrp rules``.
-    Raises :class:`TargetError` on an unknown class, :class:`RuleError` on an unknown rule or method,
-    :class:`OptionError` on an unknown start, and :class:`ModelError` on a model with an operation that cannot be led
-    back, or with ``start="centered"`` on a module whose scores are not the output of one linear layer.
+    With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
+    ``textlrp rules`` lists what the relevance of other methods sums to.
+
+    Raises :class:`TargetError` for an unknown class, :class:`RuleError` for an unknown rule or method,
+    :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
+    rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
     classifier = as_classifier(model)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
         raise TargetError(
-            "target= and targets= both came; target= is for all documents, targets= holds one for each."
+            "target= and targets= must not be used together: target= applies to all documents, targets= has one "
+            "target for each. Leave one of them out."
         )
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
-    # refuses a wrong target at once
+    # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
-    own = None if targets is None else _own_targets(targets, texts)
+    checked = None if targets is None else _checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(explain_block(classifier, [_as_document(texts, 0)], target, own, settings))
-    explained = _explain_stream if errors == "raise" else _explain_readable
-    return explained(classifier, check_container(texts), target, own, settings)
+        return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
+    explained = _explain_stream if errors == "raise" else _explain_or_skip
+    return explained(classifier, check_container(texts), target, checked, settings)
 
 
 def explain_settings(
@@ -138,37 +141,53 @@ def explain_settings(
     device: str = "cpu",
     start: Start | None = None,
 ) -> ExplainSettings:
-    """The options of :func:`explain`, checked; raises as it does."""
+    """Check the options of :func:`explain` and collect them; raises as it does."""
     if dtype is not None and dtype not in TORCH_DTYPES:
-        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+        raise OptionError(f"dtype must be 'float32' or 'float64'; got {dtype!r}. Leave it out for the model's own.")
     if not (is_whole(phrases) and phrases >= 0):
-        raise OptionError(f"phrases={phrases!r} came; the number of phrases to list is wanted, 0 for none.")
+        raise OptionError(
+            f"phrases must be the number of phrases to list, 0 or more; got {phrases!r}. Pass phrases=10, for "
+            "example."
+        )
     if device != "cpu" and (phrases or method != "lrp"):
-        raise OptionError(f"device={device!r} came; it is for LRP alone, without phrases=. Leave it or them out.")
+        raise OptionError(
+            f"device must be 'cpu' unless method='lrp' and phrases=0; got {device!r}. Leave out device=, or method= "
+            "and phrases=."
+        )
     check_start(start)
     composite = as_composite("epsilon" if rule is None else rule)
-    fingerprint = model.fingerprint_  # scikit-learn's own error where the model is not fitted
-    with torch.inference_mode(False):  # tensors that it keeps must be usable in any grad mode
+    fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
+    with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
         return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
     if rule is not None:
-        raise RuleError(f"rule={rule!r} came with method={method!r}; a rule belongs to LRP: leave one of them out.")
+        raise RuleError(
+            f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
+            "rule= or method=."
+        )
     other = as_method(method)
     if start == "centered":
         raise OptionError(
-            f"start must be 'score' with method={method!r}; got 'centered', which is for LRP. Leave it out."
+            f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
+            "out start=."
         )
     return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
 
 
-def _own_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
-    """``targets``, after a look at how many there are where both sides can be counted."""
+def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
+    """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
     if isinstance(targets, str) or not isinstance(targets, Iterable):
-        raise TargetError(f"targets={targets!r} came; one target per document is wanted. Did you mean target=?")
+        raise TargetError(
+            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
+            "target of all documents."
+        )
     documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
     if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
-        raise TargetError(f"targets= holds {len(targets)} for {documents} documents; one for each is wanted.")
+        raise TargetError(
+            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
+            "target= for one target of all documents."
+        )
     return targets
 
 
@@ -179,44 +198,44 @@ def _explain_stream(
     targets: Iterable[Any] | None,
     settings: ExplainSettings,
 ) -> Iterator[Explanation]:
-    named = (_as_document(text, row) for row, text in enumerate(texts))
-    own_targets = None if targets is None else iter(targets)
-    while block := list(islice(named, BLOCK)):
-        own = None if own_targets is None else islice(own_targets, len(block))
-        yield from explain_block(model, block, target, own, settings)
+    documents = (_as_document(text, row) for row, text in enumerate(texts))
+    remaining_targets = None if targets is None else iter(targets)
+    while block := list(islice(documents, BLOCK)):
+        of_block = None if remaining_targets is None else islice(remaining_targets, len(block))
+        yield from explain_block(model, block, target, of_block, settings)
 
 
-def _explain_readable(
+def _explain_or_skip(
     model: Classifier,
     texts: Iterable[Any],
     target: Any,
     targets: Iterable[Any] | None,
     settings: ExplainSettings,
 ) -> Iterator[Explanation]:
-    """As :func:`_explain_stream`, without the texts that cannot be explained."""
+    """Explain as :func:`_explain_stream` does, but skip texts that cannot be explained, with a warning."""
     rows = enumerate(texts)
-    own_targets = None if targets is None else iter(targets)
-    first: TextlrpError | None = None
-    explained = 0
+    remaining_targets = None if targets is None else iter(targets)
+    first_error: TextlrpError | None = None
+    count = 0
     while block := list(islice(rows, BLOCK)):
-        own = None if own_targets is None else list(islice(own_targets, len(block)))
+        of_block = None if remaining_targets is None else list(islice(remaining_targets, len(block)))
         try:
             found = list(
-                explain_block(model, [_as_document(text, row) for row, text in block], target, own, settings)
+                explain_block(model, [_as_document(text, row) for row, text in block], target, of_block, settings)
             )
-        except (DataError, ModelError):  # one text at least; each is asked for by itself
+        except (DataError, ModelError):  # at least one text cannot be explained: try them one by one
             found = []
-            for place, (row, text) in enumerate(block):
-                alone = None if own is None else own[place : place + 1]
+            for n, (row, text) in enumerate(block):
+                single = None if of_block is None else of_block[n : n + 1]
                 try:
-                    found += explain_block(model, [_as_document(text, row)], target, alone, settings)
+                    found += explain_block(model, [_as_document(text, row)], target, single, settings)
                 except (DataError, ModelError) as problem:
-                    first = first or problem
+                    first_error = first_error or problem
                     warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
-        explained += len(found)
+        count += len(found)
         yield from found
-    if first is not None and not explained:
-        raise first
+    if first_error is not None and not count:
+        raise first_error
 
 
 def _name(text: Any, row: int) -> str:
@@ -224,6 +243,6 @@ def _name(text: Any, row: int) -> str:
 
 
 def _as_document(text: Any, row: int) -> Document:
-    """A plain string becomes a Document named by its position, counted from 1."""
+    """Convert a plain string to a Document named by its position, counted from 1."""
     checked = check_text(text, row)
     return checked if isinstance(checked, Document) else Document(str(row + 1), checked)

@@ -1,6 +1,6 @@
-"""The attribution methods by their names, and how each explains a text. Open it to add a method.
+"""The table of attribution methods: name, implementation, description. Open it to add a method.
 
-Letters: L words read, D dimensions of a word vector x_t, f_c the score of class c.
+Letters: L words the model reads, D dimensions of a word vector x_t, f_c the score of class c.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ from textlrp.lrp.presets import is_call, pasted
 
 
 class MethodEntry(NamedTuple):
-    """A method with its defaults, how it explains a text, what it is, and what its relevance sums to.
+    """A method with its default options, its implementation, a description, and what its relevance sums to.
 
-    ``exact``: relevance and ledger sum to the score. ``without_words``: it is asked also where no word is known.
+    ``exact``: relevance and ledger sum to the score. ``without_words``: the implementation is also called for a text
+    without known words.
     """
 
     value: Method
     explain: Callable[[Case, Any], Attribution]
-    what: str
+    description: str
     sums_to: str
     exact: bool = False
     without_words: bool = False
@@ -58,88 +59,91 @@ _ENTRIES = (
         SquaredGradient(),
         lambda case, _: squared_gradient(case),
         "sensitivity analysis: squared gradient",
-        "the gradient's squared length",
+        "the squared norm of the gradient",
     ),
     MethodEntry(
         GradientTimesInput(),
         lambda case, _: gradient_times_input(case),
         "gradient × input",
-        "the score less biases on ReLU and max-pooling nets",
+        "the score minus biases, for nets of ReLU and max pooling",
     ),
     MethodEntry(
         IntegratedGradients(),
         integrated_gradients,
-        "gradient × input along the way from zero vectors",
-        "the score less that of no word; the ledger has the rest",
+        "gradient × input, averaged on the path from zero vectors",
+        "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
     ),
-    MethodEntry(SmoothGrad(), smoothgrad, "gradient × input, gradient averaged over noise", "nothing known"),
+    MethodEntry(
+        SmoothGrad(), smoothgrad, "gradient × input, gradient averaged over noisy inputs", "no known quantity"
+    ),
     MethodEntry(
         Deconvnet(),
         lambda case, _: rectified_gradient(case, guided=False),
-        "gradient × input, ReLU lets positive signals back",
-        "nothing known",
+        "gradient × input, each ReLU passes positive gradients only",
+        "no known quantity",
     ),
     MethodEntry(
         GuidedBackprop(),
         lambda case, _: rectified_gradient(case, guided=True),
-        "as deconvnet, where the ReLU was active",
-        "nothing known",
+        "as deconvnet, but only where the ReLU was active",
+        "no known quantity",
     ),
     MethodEntry(
         Occlusion(),
         lambda case, _: occlusions(case.model, case.batch.select([case.n]), [case.classes])[0],
-        "the score less that without the word",
-        "nothing known",
+        "score minus the score without the word",
+        "no known quantity",
     ),
     MethodEntry(
         CAM(),
         lambda case, _: cam(case),
-        "class activation map, CNN with mean pooling",
-        "the score less the output's bias; the ledger has the rest",
+        "class activation map, for CNNs with mean pooling",
+        "the score minus the output bias; rest in the score breakdown",
         without_words=True,
     ),
     MethodEntry(
         GradCAM(),
         lambda case, _: grad_cam(case),
-        "Grad-CAM for text, CNN",
-        "nothing known; never negative",
+        "Grad-CAM for text, for CNNs",
+        "no known quantity; never negative",
         without_words=True,
     ),
-    MethodEntry(Random(), random, "uniform in [-1, 1)", "nothing"),
+    MethodEntry(Random(), random, "random baseline: uniform in [-1, 1)", "no known quantity"),
     MethodEntry(
         Lime(),
         lime,
-        "local linear regression on thinned-out texts",
-        "what the regression predicts less its intercept; the ledger has the rest",
+        "linear regression on the text with random words left out",
+        "the regression's prediction minus its intercept; rest in the score breakdown",
         exact=True,
     ),
     MethodEntry(
         Shap(),
         shap,
-        "Owen values over a balanced tree of positions",
-        "the score less that of no word; the ledger has the rest",
+        "Owen values over a balanced tree of word positions",
+        "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
     ),
 )
 
 METHODS: Mapping[str, MethodEntry] = MappingProxyType({entry.value.name: entry for entry in _ENTRIES})
-"""Each name and what it stands for; "lrp" itself is not among them."""
+"""Method names and their entries. "lrp" is not one of them."""
 
 _OTHER_NAMES = {"input-t-gradient": "gradient-x-input", "sensitivity-analysis": "squared-gradient"}
 
 
 def as_method(method: str | Method) -> Method:
-    """A method by its name or as it is.
+    """Return a method from its name, from its printed form (``"Lime(samples=500)"``), or as given.
 
-    A method may also come as the text it prints as: ``"Lime(samples=500)"``. Underscores may stand for hyphens, as
-    other toolkits write these names. Raises :class:`RuleError` for anything
-    else, with the closest name there is.
+    Underscores may replace hyphens, as in other toolkits. Raises :class:`RuleError` for anything else; the message
+    names the closest method.
     """
     if isinstance(method, Method):
         return method
     if not isinstance(method, str):
-        raise RuleError(f"method={method!r} came; a name such as 'lime', or a method such as Lime(), is wanted.")
+        raise RuleError(
+            f"method must be a name or a method object; got {method!r}. Pass 'lime' or Lime(), for example."
+        )
     if is_call(method):
         made = pasted(method, {type(entry.value).__name__: type(entry.value) for entry in _ENTRIES})
         return as_method(made)
@@ -149,5 +153,5 @@ def as_method(method: str | Method) -> Method:
         return METHODS[name].value
     close = difflib.get_close_matches(name.lower(), ("lrp", *METHODS), n=1, cutoff=0.0)
     raise RuleError(
-        f"no method is called {method!r}; the closest name is {close[0]!r}, and there are lrp, {', '.join(METHODS)}."
+        f"method must be one of lrp, {', '.join(METHODS)}; got {method!r}. The closest name is {close[0]!r}."
     )

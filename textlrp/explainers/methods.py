@@ -1,6 +1,8 @@
-"""The attribution methods that LRP is compared with, as frozen values with their options.
+"""The attribution methods other than LRP, as frozen values with their options.
 
-Letters: L words read, D dimensions of a word vector x_t, f_c the score of class c.
+Open it for the definition and the source of a method, and for its options.
+
+Letters: L words the model reads, D dimensions of a word vector x_t, f_c the score of class c.
 """
 
 from __future__ import annotations
@@ -14,16 +16,18 @@ from textlrp.models.options import check_positive, check_whole, is_whole
 
 def _check_seed(seed: Any) -> None:
     if not is_whole(seed) or not 0 <= seed < 2**32:
-        raise OptionError(f"seed={seed!r} came; a whole number from 0 to 2**32 - 1 is wanted.")
+        raise OptionError(f"seed must be a whole number from 0 to 2**32 - 1; got {seed!r}. Pass seed=0.")
 
 
-def _check_samples(samples: Any, *, least: int) -> None:
+def _check_samples(samples: Any, *, least: int, default: int) -> None:
     if not is_whole(samples) or samples < least:
-        raise OptionError(f"samples={samples!r} came; a whole number >= {least} is wanted.")
+        raise OptionError(
+            f"samples must be a whole number of at least {least}; got {samples!r}. Pass samples={default}."
+        )
 
 
 class Method:
-    """A frozen value: an attribution method with its options. ``name`` is what users and explanations call it."""
+    """A frozen attribution method with its options; ``name`` identifies it for users and in explanations."""
 
     __slots__ = ()
 
@@ -34,9 +38,9 @@ class Method:
 class SquaredGradient(Method):
     """Sensitivity analysis: R_t = sum_d (∂f_c / ∂x_td)².
 
-    Says where the score would change, not what speaks for the class: there is no sign. Sums to the squared length of
-    the gradient. A squared gradient of a tf-idf value is shared over the words of its n-gram.
-    Source: Simonyan et al. 2014 (arXiv 1312.6034); as in Arras et al. 2017.
+    Shows where the score is sensitive, not which words support the class: relevance has no sign. Sums to the squared
+    norm of the gradient. The squared gradient of a tf-idf value is distributed over the words of its n-gram. Source:
+    Simonyan et al. 2014 (arXiv 1312.6034); as in Arras et al. 2017.
     """
 
     name: ClassVar[str] = "squared-gradient"
@@ -46,8 +50,8 @@ class SquaredGradient(Method):
 class GradientTimesInput(Method):
     """R_t = sum_d x_td · ∂f_c / ∂x_td.
 
-    Equals LRP-0 on nets of ReLU and max-pooling, and sums to the score less what LRP-0 absorbs there; elsewhere its
-    sum means nothing. Source: Shrikumar et al. 2016 (arXiv 1605.01713).
+    Equals LRP-0 on nets of ReLU and max pooling, and there sums to the score minus what LRP-0 absorbs. On other
+    models the sum has no meaning. Source: Shrikumar et al. 2016 (arXiv 1605.01713).
     """
 
     name: ClassVar[str] = "gradient-x-input"
@@ -55,11 +59,11 @@ class GradientTimesInput(Method):
 
 @dataclass(frozen=True, slots=True)
 class IntegratedGradients(Method):
-    """R_t = sum_d x_td · ∫ ∂f_c(α x) / ∂x_td dα for α from 0 to 1, by Gauss-Legendre with so many ``steps``.
+    """R_t = sum_d x_td · ∫ ∂f_c(α x) / ∂x_td dα for α from 0 to 1, by Gauss-Legendre quadrature with ``steps`` nodes.
 
-    The baseline is zero vectors (no tf-idf value). Sums to f_c(x) − f_c(0) but for the ``unsummed`` remainder of the
-    integral: none on linear models, about 1 / ``steps`` of the whole where ReLU and max-pooling bend the path.
-    Source: Sundararajan et al. 2017 (arXiv 1703.01365).
+    The baseline input is zero vectors (for a pipeline: no tf-idf value). Sums to f_c(x) − f_c(0) except for the
+    ``unsummed`` remainder of the integral: 0 on linear models, about 1 / ``steps`` of the total where ReLU and max
+    pooling make the integrand discontinuous. Source: Sundararajan et al. 2017 (arXiv 1703.01365).
     """
 
     steps: int = 50
@@ -71,10 +75,10 @@ class IntegratedGradients(Method):
 
 @dataclass(frozen=True, slots=True)
 class SmoothGrad(Method):
-    """Gradient × input with the gradient a mean over ``samples`` of the inputs with Gaussian noise.
+    """Gradient × input, where the gradient is the mean over ``samples`` copies of the input with Gaussian noise.
 
-    ``noise`` is its standard deviation relative to the range (largest minus smallest number) of the inputs; unknown
-    words get none. No sum is known. Source: Smilkov et al. 2017 (arXiv 1706.03825).
+    ``noise`` is the standard deviation relative to the range (largest minus smallest number) of the inputs. Unknown
+    words get no noise. The sum has no known meaning. Source: Smilkov et al. 2017 (arXiv 1706.03825).
     """
 
     samples: int = 25
@@ -90,9 +94,10 @@ class SmoothGrad(Method):
 
 @dataclass(frozen=True, slots=True)
 class Deconvnet(Method):
-    """Gradient × input where every ReLU lets positive signals back, whatever it let forward: g -> max(0, g).
+    """Gradient × input, where every ReLU passes positive gradients only, active or not: g -> max(0, g).
 
-    No sum is known. Without a ReLU it is gradient × input. Source: Zeiler and Fergus 2014 (arXiv 1311.2901).
+    The sum has no known meaning. Without a ReLU it equals gradient × input. Source: Zeiler and Fergus 2014 (arXiv
+    1311.2901).
     """
 
     name: ClassVar[str] = "deconvnet"
@@ -100,9 +105,10 @@ class Deconvnet(Method):
 
 @dataclass(frozen=True, slots=True)
 class GuidedBackprop(Method):
-    """Gradient × input where every ReLU lets positive signals back, where it was active: g -> max(0, g) · [z > 0].
+    """Gradient × input, where every active ReLU passes positive gradients only: g -> max(0, g) · [z > 0].
 
-    No sum is known. Without a ReLU it is gradient × input. Source: Springenberg et al. 2015 (arXiv 1412.6806).
+    The sum has no known meaning. Without a ReLU it equals gradient × input. Source: Springenberg et al. 2015 (arXiv
+    1412.6806).
     """
 
     name: ClassVar[str] = "guided-backprop"
@@ -110,10 +116,11 @@ class GuidedBackprop(Method):
 
 @dataclass(frozen=True, slots=True)
 class Occlusion(Method):
-    """R_t = f_c(text) − f_c(text without word t): its vector is zero, its position stays.
+    """R_t = f_c(text) − f_c(text without word t). The vector of word t is set to zero; its position stays.
 
-    The sum means nothing unless the score is a sum over words. Costs L passes; words that stand in for each other get
-    little. Source: Zeiler and Fergus 2014 (arXiv 1311.2901); on words Li et al. 2016 (arXiv 1612.08220).
+    The sum has no meaning unless the score is a sum over words. Costs L forward passes. Words that can replace each
+    other get little relevance. Source: Zeiler and Fergus 2014 (arXiv 1311.2901); for words Li et al. 2016 (arXiv
+    1612.08220).
     """
 
     name: ClassVar[str] = "occlusion"
@@ -121,10 +128,11 @@ class Occlusion(Method):
 
 @dataclass(frozen=True, slots=True)
 class CAM(Method):
-    """Class activation map: a window at t gets M_c(t) = sum_f w_cf A_f(t) / W, shared equally over its known words.
+    """Class activation map: a window at t gets M_c(t) = sum_f w_cf A_f(t) / W.
 
-    For a CNNClassifier with ``pooling="mean"`` alone; W windows of each width. Sums to f_c less the output's bias and
-    the windows with no known word, both in the ledger. Source: Zhou et al. 2016 (arXiv 1512.04150), over time.
+    It is distributed equally over the known words of the window. Only for a CNNClassifier with ``pooling="mean"``;
+    each width has W windows. Sums to f_c minus the output bias and minus the windows without a known word; the ledger
+    has both. Source: Zhou et al. 2016 (arXiv 1512.04150), applied over time.
     """
 
     name: ClassVar[str] = "cam"
@@ -132,12 +140,16 @@ class CAM(Method):
 
 @dataclass(frozen=True, slots=True)
 class GradCAM(Method):
-    """Gradient-weighted class activation map, for a CNNClassifier; never negative, so nothing speaks against a class.
+    """Gradient-weighted class activation map, for a CNNClassifier. Never negative: no word opposes a class.
 
-    Max-pooling: each known word of a filter's winning window gets max(0, ∂f_c / ∂p_f) · p_f of the pooled p_f
-    (Grad-CAM-Text, Lertvittayakumjorn and Toni 2019, arXiv 1908.11355). Mean pooling: a window gets
-    max(0, sum_f α_f A_f(t)) with α_f the mean of ∂f_c / ∂A_f over time, for each width on its own, shared equally
-    over its known words (Selvaraju et al. 2017, arXiv 1610.02391). No sum is known.
+    Max pooling: each known word of a filter's winning window gets max(0, ∂f_c / ∂p_f) · p_f, where p_f is the pooled
+    value. Source: Grad-CAM-Text, Lertvittayakumjorn and Toni 2019 (arXiv 1908.11355).
+
+    Mean pooling: a window of one width gets max(0, sum_f α_f A_f(t)) over the filters f of that width, where α_f is
+    the mean of ∂f_c / ∂A_f over time. It is distributed equally over the window's known words. Source: Selvaraju et
+    al. 2017 (arXiv 1610.02391).
+
+    The sum over words has no known meaning.
     """
 
     name: ClassVar[str] = "grad-cam"
@@ -145,7 +157,10 @@ class GradCAM(Method):
 
 @dataclass(frozen=True, slots=True)
 class Random(Method):
-    """Uniform in [−1, 1): what any method must beat. Decided by seed, class, the document's id and its text."""
+    """Random baseline: uniform in [−1, 1). Any useful method must be better.
+
+    The values depend only on the seed, the class, and the id and text of the document.
+    """
 
     seed: int = 0
     name: ClassVar[str] = "random"
@@ -156,12 +171,13 @@ class Random(Method):
 
 @dataclass(frozen=True, slots=True)
 class Lime(Method):
-    """The weights of a ridge regression of the score on which words were kept, in ``samples`` thinned-out texts.
+    """The weights of a ridge regression that predicts the score from which words are present.
 
-    Fitted by lime's own ``LimeBase``, with the sampling, distance and kernel of its ``LimeTextExplainer`` at
-    ``bow=False``; every position is a feature, a word left out is the zero vector. The intercept is the ``baseline``;
-    the rest of the score, which the regression misses, is ``unsummed``. Needs the extra ``baselines``.
-    Source: Ribeiro et al. 2016 (arXiv 1602.04938).
+    It is fitted on the text and ``samples`` - 1 copies with random words left out, by lime's ``LimeBase`` with the
+    sampling, distance and kernel of ``LimeTextExplainer(bow=False)``: every position is a feature, and a word that is
+    left out is the zero vector. The intercept is the ledger entry ``baseline``; the rest of the score that the
+    regression does not explain is ``unsummed``. Needs the extra ``baselines``. Source: Ribeiro et al. 2016 (arXiv
+    1602.04938).
     """
 
     samples: int = 1000
@@ -169,17 +185,18 @@ class Lime(Method):
     name: ClassVar[str] = "lime"
 
     def __post_init__(self) -> None:
-        _check_samples(self.samples, least=2)
+        _check_samples(self.samples, least=2, default=1000)
         _check_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True)
 class Shap(Method):
-    """Owen values: what a word adds to the score, averaged over orders that keep neighbors together.
+    """Owen values: how much a word adds to the score, averaged over orders that keep neighbors together.
 
-    Reckoned by shap's own ``PartitionExplainer`` over a balanced tree of positions, with at most about ``samples``
-    thinned-out texts; where these end, a group's value is shared equally over its words. Sums to f_c(text) − f_c(no
-    word), which is the ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv 1705.07874).
+    Computed by shap's ``PartitionExplainer`` over a balanced tree of word positions, with about ``samples`` masked
+    texts at most. If that is not enough, the value of a group is distributed equally over its words. Sums to
+    f_c(text) minus the score of the empty text, which is the ledger entry ``baseline``. Needs the extra
+    ``baselines``. Source: Lundberg and Lee 2017 (arXiv 1705.07874).
     """
 
     samples: int = 500
@@ -187,5 +204,5 @@ class Shap(Method):
     name: ClassVar[str] = "shap"
 
     def __post_init__(self) -> None:
-        _check_samples(self.samples, least=4)
+        _check_samples(self.samples, least=4, default=500)
         _check_seed(self.seed)

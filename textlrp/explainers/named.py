@@ -1,11 +1,11 @@
-"""Explain documents with classes, rules and methods given as text, as the command line and files give them."""
+"""Explain documents with classes, rules and methods given as text, as on the command line or in files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from textlrp.explainers.explain import explain
-from textlrp.explainers.targets import targets_named
+from textlrp.explainers.targets import targets_from_text
 from textlrp.explanation import Explanation
 from textlrp.lrp.starts import Start
 from textlrp.models.classifier import Classifier
@@ -25,14 +25,14 @@ def explain_corpus(
     phrases: int = 0,
     device: str = "cpu",
 ) -> Iterator[Explanation]:
-    """:func:`textlrp.explain` with classes given as text: ``"3"`` is the class 3 of a model of whole numbers.
+    """Call :func:`textlrp.explain` with classes given as text, as on the command line.
 
-    Labels of documents are matched with the classes of the model; see :class:`KnownLabels`.
-    ``targets`` may hold ``"all"``; none is the predicted class. ``versus`` B asks of each target A why A and not B.
-    Raises :class:`TargetError`, :class:`RuleError`, and :class:`OptionError` where ``versus`` has nothing to
-    be compared with.
+    ``"3"`` is the class 3 of a model with whole-number labels. The labels of documents are matched with the classes
+    of the model; see :class:`KnownLabels`. ``targets`` may contain ``"all"``; an empty one means the predicted class.
+    ``versus`` B explains, for each target A, why A and not B. Raises :class:`TargetError` and :class:`RuleError` as
+    ``explain`` does, and :class:`OptionError` for ``versus`` without a target.
     """
-    names = targets_named(targets, versus)
+    names = targets_from_text(targets, versus)
     known = KnownLabels(model.classes_.tolist()).resolve(documents)
     return explain(
         model,

@@ -1,4 +1,4 @@
-"""One text by one of the other methods: a map per class, so that tables compare like with like."""
+"""Explain texts by a method other than LRP: one map per class, comparable across methods."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from textlrp.text.batches import Batch
 def attribute(
     model: Classifier, batch: Batch, n: int, classes: Sequence[int], method: Method, *, dtype: str | None = None
 ) -> Attribution:
-    """Text ``n`` of a batch explained for each of K classes: relevance (K, L) of the words read, in float64.
+    """Explain text ``n`` of a batch for each of K classes: relevance (K, L) of the words the model reads, in float64.
 
-    ``dtype`` is what gradients are taken in, the model's own unless given. Where the method is exact, relevance and
-    ledger sum to the model's score. Raises :class:`ModelError` where the method does not apply to the model,
-    :class:`MissingExtraError` where its package is not installed.
+    ``dtype`` is the dtype of gradients; None is the model's own. If the method is exact, relevance and ledger sum to
+    the model's score. Raises :class:`ModelError` if the method does not apply to the model, and
+    :class:`MissingExtraError` if its package is not installed.
     """
     case = Case(model, batch, n, tuple(classes), dtype)
     entry = METHODS[method.name]
     if case.known.any() or entry.without_words:
         return entry.explain(case, method)
-    nothing = np.zeros((len(case.classes), len(case.known)))
-    return Attribution(nothing, {BASELINE: case.scores()} if entry.exact else {}, entry.exact)
+    zeros = np.zeros((len(case.classes), len(case.known)))
+    return Attribution(zeros, {BASELINE: case.scores()} if entry.exact else {}, entry.exact)
 
 
 def attribute_batch(
     model: Classifier, batch: Batch, classes: Sequence[Sequence[int]], method: Method, *, dtype: str | None = None
 ) -> list[Attribution]:
-    """Every text of a batch explained for its own ``classes[n]``; in closed form where there is one."""
+    """Explain every text n of a batch for ``classes[n]``, in closed form if possible."""
     if has_closed_form(model, method):
         return closed_form(model, batch, classes, method, dtype=dtype)
     if isinstance(method, Occlusion):
         return occlusions(model, batch, classes)
-    return [attribute(model, batch, n, own, method, dtype=dtype) for n, own in enumerate(classes)]
+    return [attribute(model, batch, n, each, method, dtype=dtype) for n, each in enumerate(classes)]

@@ -1,6 +1,6 @@
-"""Methods that leave words out and look at the scores, and chance.
+"""Methods that leave words out and compare scores (occlusion, LIME, SHAP), and the random baseline.
 
-Letters: J known words of the text, S alternatives, K classes to explain, L words read.
+Letters: J known words of the text, S alternatives, K classes to explain, L words the model reads.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch
 
 KERNEL_WIDTH = 25.0
-"""Of lime's text explainer, for distances from 0 to 100."""
+"""The kernel width of lime's text explainer, for distances from 0 to 100."""
 
 Masks = NDArray[np.bool_]
+"""(S, J) for S alternatives, which of the J known words they keep."""
 
 
 def random(case: Case, method: Random) -> Attribution:
-    """Uniform in [-1, 1), the same for the same seed, class, document and text."""
+    """Draw relevance uniformly in [-1, 1), determined by seed, class, document id and text."""
     reading = case.batch.readings[case.n]
     maps = []
     for c in case.classes:
-        named = f"{int(method.seed)}\0{c}\0{reading.document_id}\0{reading.tokens.text}"
-        digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
+        key = f"{int(method.seed)}\0{c}\0{reading.document_id}\0{reading.tokens.text}"
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
         maps.append(np.random.default_rng(int.from_bytes(digest, "big")).uniform(-1, 1, len(case.known)))
     return Attribution(np.stack(maps) * case.known)
 
 
 def check_installed(method: Method) -> None:
-    """Raise :class:`MissingExtraError` where the package of a method is not there."""
+    """Raise :class:`MissingExtraError` if the package that a method needs is not installed."""
     if isinstance(method, Lime):
         _lime_base()
     if isinstance(method, Shap):
@@ -48,26 +49,26 @@ def check_installed(method: Method) -> None:
 
 
 def occlusions(model: Classifier, batch: Batch, classes: Sequence[Sequence[int]]) -> list[Attribution]:
-    """Of each text, the score of its own ``classes[n]`` less that without the word, word by word."""
-    cases = [Case(model, batch, n, tuple(own), None) for n, own in enumerate(classes)]
+    """Compute, for each text n and its ``classes[n]``, the score minus the score without each word."""
+    cases = [Case(model, batch, n, tuple(each), None) for n, each in enumerate(classes)]
     paths = path_scores(model, batch, [np.flatnonzero(case.known) for case in cases], change="single")
-    found = []
+    attributions = []
     for case, scores in zip(cases, paths, strict=True):
-        own = scores[:, list(case.classes)].astype(np.float64)
-        found.append(Attribution(case.on_words((own[0] - own[1:]).T)))
-    return found
+        of_classes = scores[:, list(case.classes)].astype(np.float64)  # row 0: nothing left out
+        attributions.append(Attribution(case.on_words((of_classes[0] - of_classes[1:]).T)))
+    return attributions
 
 
 # ---- lime
 
 
 def lime(case: Case, method: Lime) -> Attribution:
-    """The weights of lime's local regression; its intercept and what it misses are in the ledger.
+    """Fit lime's local regression: relevance is its weights; the ledger has its intercept and its error.
 
-    Raises :class:`MissingExtraError` where lime is not installed.
+    Raises :class:`MissingExtraError` if lime is not installed.
     """
     draw = np.random.RandomState(int(method.seed))
-    masks = _thinned(int(case.known.sum()), method.samples, draw)
+    masks = _random_masks(int(case.known.sum()), method.samples, draw)
     scores = case.scores_keeping(masks)
     kept = masks.astype(np.float64)
     base = _lime_base()(_kernel, random_state=draw)
@@ -88,13 +89,16 @@ def _lime_base() -> Any:
         from lime.lime_base import LimeBase
     except ImportError as error:
         raise MissingExtraError(
-            "method 'lime' needs lime, which is not installed; run: pip install 'textlrp[baselines]'"
+            "method 'lime' needs the package lime, which is not installed. Run: pip install 'textlrp[baselines]'"
         ) from error
     return LimeBase
 
 
-def _thinned(words: int, samples: int, draw: Any) -> Masks:
-    """The text, and ``samples`` - 1 times one with 1 to J words left out, drawn as lime's text explainer does."""
+def _random_masks(words: int, samples: int, draw: Any) -> Masks:
+    """Draw ``samples`` masks (S, J) as lime's text explainer does.
+
+    The first mask keeps all J words; each other one drops 1 to J of them.
+    """
     masks = np.ones((samples, words), dtype=bool)
     for row, size in enumerate(draw.randint(1, words + 1, samples - 1), start=1):
         masks[row, draw.choice(range(words), size, replace=False)] = False
@@ -102,7 +106,7 @@ def _thinned(words: int, samples: int, draw: Any) -> Masks:
 
 
 def _distances(masks: Masks) -> Array:
-    """(S,) 100 × the cosine distance between each mask and the full one, 100 for an empty one."""
+    """(S,) 100 × the cosine distance between each mask and the full one; 100 for an empty mask."""
     return np.asarray((1 - np.sqrt(masks.mean(axis=1))) * 100)
 
 
@@ -114,37 +118,37 @@ def _kernel(distances: Array) -> Array:
 
 
 def shap(case: Case, method: Shap) -> Attribution:
-    """Owen values by shap's partition explainer; the score of no word is in the ledger.
+    """Compute Owen values with shap's partition explainer; the ledger has the score of the empty text.
 
-    Raises :class:`MissingExtraError` where shap is not installed.
+    Raises :class:`MissingExtraError` if shap is not installed.
     """
     explainer = _partition_explainer()
     words = int(case.known.sum())
-    if words == 1:  # a tree has two leaves at least
+    if words == 1:  # shap's tree needs at least two leaves
         scores = case.scores_keeping(np.array([[False], [True]]))
         return Attribution(case.on_words((scores[1:] - scores[:1]).T), {BASELINE: scores[0]}, exact=True)
     with _numpy_seeded(int(method.seed)):
-        found = explainer(case.scores_keeping, _Masker(words))(
+        result = explainer(case.scores_keeping, _Masker(words))(
             np.ones((1, words), dtype=bool), max_evals=int(method.samples), batch_size=64, silent=True
         )
-    return Attribution(case.on_words(found.values[0].T), {BASELINE: found.base_values[0].copy()}, exact=True)
+    return Attribution(case.on_words(result.values[0].T), {BASELINE: result.base_values[0].copy()}, exact=True)
 
 
 def _partition_explainer() -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its plots, which nobody wants here, use what matplotlib will drop
+            warnings.simplefilter("ignore")  # shap's plots, unused here, call a deprecated function of matplotlib
             from shap.explainers import PartitionExplainer
     except ImportError as error:
         raise MissingExtraError(
-            "method 'shap' needs shap, which is not installed; run: pip install 'textlrp[baselines]'"
+            "method 'shap' needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"
         ) from error
     return PartitionExplainer
 
 
 @contextmanager
 def _numpy_seeded(seed: int) -> Iterator[None]:
-    """numpy's global generator, by which shap breaks ties, with a seed; afterwards it is as it was."""
+    """Seed numpy's global generator, which shap uses to break ties, and restore its state afterwards."""
     before = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:
@@ -154,7 +158,7 @@ def _numpy_seeded(seed: int) -> Iterator[None]:
 
 
 class _Masker:
-    """What shap asks about J words: which alternatives there are, and the tree of its groups."""
+    """The masker that shap needs: it applies a mask to J words and provides the tree of word groups."""
 
     immutable_outputs = True
 
@@ -167,7 +171,10 @@ class _Masker:
 
 
 def balanced_tree(words: int) -> Array:
-    """(J - 1, 4) a tree over J positions, halved again and again, as scipy writes it: two nodes, distance, leaves."""
+    """Return a balanced binary tree over J positions as a scipy linkage (J - 1, 4).
+
+    The columns are two nodes, their distance, and the number of leaves.
+    """
     rows: list[tuple[float, ...]] = []
 
     def node(begin: int, end: int) -> int:

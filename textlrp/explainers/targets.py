@@ -1,15 +1,20 @@
-"""Which class to explain: from what the user wrote to positions in ``classes_``."""
+"""Resolve the classes to explain: from what the user passes as ``target`` to positions in ``classes_``.
+
+Letters: N documents, C classes, K targets.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import OptionError, TargetError
 from textlrp.models.options import is_whole
 from textlrp.records import Target
@@ -17,73 +22,120 @@ from textlrp.records import Target
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A class by its position in ``classes_``, where a label could be mistaken for one: ``Index(3)``."""
+    """A class by its position in ``classes_``, for labels that are numbers themselves: ``Index(3)``."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A class by its label as text, whatever the labels are: ``Named("3")`` is the class 3 of whole numbers."""
+    """A class by its label as text: ``Named("3")`` is the class 3 of a model with whole-number labels."""
 
     text: str
 
 
-def targets_named(targets: Sequence[str], versus: str | None = None) -> list[Any]:
-    """Targets from classes given as text: ``targets`` may hold ``"all"``, and ``versus`` is held against each.
+def targets_from_text(targets: Sequence[str], versus: str | None = None) -> list[Any]:
+    """Convert classes given as text to targets; each is contrasted with ``versus`` if that is given.
 
-    Raises :class:`OptionError` where ``versus`` has nothing to be compared with.
+    ``targets`` may contain ``"all"``. Raises :class:`OptionError` for ``versus`` without a target.
     """
     if versus is None:
         return [name if name == "all" else Named(name) for name in targets]
     if not targets:
-        raise OptionError(f"versus {versus!r} needs a target: the class whose score it is held against.")
+        raise OptionError(
+            f"versus must be used with a target; got versus={versus!r} alone. Pass target=, too: the class to "
+            "compare it with."
+        )
     return [(Named(name), Named(versus)) for name in targets]
 
 
 def resolve_targets(target: Any, classes: NDArray[Any], scores: NDArray[Any]) -> list[tuple[Target, ...]]:
-    """The K targets of each of N documents, as positions.
+    """Return the targets of each of N documents, as positions in ``classes``.
 
-    ``target`` is None (the predicted class), a label, :class:`Index`, a tuple (A, B), ``"all"``, or a list
-    of these; ``scores`` (N, C). Raises :class:`TargetError` on a class that does not exist.
+    ``target`` is None (the predicted class), a label, :class:`Index`, a tuple (A, B), ``"all"``, or a list of these;
+    ``scores`` (N, C). Raises :class:`TargetError` for a class that does not exist.
     """
     if target is None:
         return [(int(row.argmax()),) for row in scores]
     if isinstance(target, list):
         if not target:
-            raise TargetError('target=[] came; name at least one class, or pass None for the predicted one or "all".')
+            raise TargetError(
+                'target must name at least one class; got []. Pass a label, "all", or None for the predicted class.'
+            )
         per_document = [resolve_targets(single, classes, scores) for single in target]
         return [sum((single[n] for single in per_document), ()) for n in range(len(scores))]
     if isinstance(target, str) and target == "all" and target not in classes.tolist():
         return [tuple(range(len(classes)))] * len(scores)
-    return [(one_target(target, classes),)] * len(scores)
+    return [(resolve_target(target, classes),)] * len(scores)
 
 
-def one_target(target: Any, classes: NDArray[Any]) -> Target:
-    """A label, an :class:`Index` or a pair of these as positions; raises :class:`TargetError`."""
+def resolve_target(target: Any, classes: NDArray[Any]) -> Target:
+    """Return the position of a label or :class:`Index`, or those of a pair; raises :class:`TargetError`."""
     if isinstance(target, tuple):
         if len(target) != 2:
-            raise TargetError(f"{target!r} came; a pair (A, B) asks why A and not B, a list names several classes.")
+            raise TargetError(
+                f"target must be a label or a pair (A, B) for why A and not B; got the tuple {target!r}. Pass a "
+                "list for several classes."
+            )
         return position_of(target[0], classes), position_of(target[1], classes)
     return position_of(target, classes)
 
 
 def position_of(label: Any, classes: NDArray[Any]) -> int:
-    """The position of one label; raises :class:`TargetError` with the closest label there is."""
-    known: Sequence[Any] = classes.tolist()
-    names = [str(name) for name in known]
+    """Return the position of one label; the :class:`TargetError` for an unknown one names the closest label."""
+    labels: Sequence[Any] = classes.tolist()
+    names = [str(name) for name in labels]
     if isinstance(label, Named):
         return names.index(label.text) if label.text in names else position_of(label.text, classes)
     if isinstance(label, Index):
         if is_whole(label.position) and -len(classes) <= label.position < len(classes):
             return int(label.position) % len(classes)
         raise TargetError(
-            f"{label!r} came; this model has {len(classes)} classes, Index(0) to Index({len(classes) - 1})."
+            f"target must be from Index(0) to Index({len(classes) - 1}) for this model with {len(classes)} classes; "
+            f"got {label!r}."
         )
     value = label.item() if isinstance(label, np.generic) else label
-    for position, name in enumerate(known):
+    for position, name in enumerate(labels):
+        # bool is a subclass of int, and True == 1: a label must also agree in being a bool
         if isinstance(value, type(name)) and name == value and isinstance(name, bool) == isinstance(value, bool):
             return position
     close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
-    force = f" Index({value}) asks for a position." if isinstance(value, int) and not isinstance(value, bool) else ""
-    raise TargetError(f"the model knows no class {value!r}; the closest of its {len(names)} is {close[0]!r}.{force}")
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    by_position = f" Pass Index({value}) for the class at that position." if is_number else ""
+    raise TargetError(
+        f"target must be one of the model's {len(names)} classes; got {value!r}. The closest label is "
+        f"{close[0]!r}.{by_position}"
+    )
+
+
+# ---- from targets to the classes that they need
+
+
+class ClassesOfTargets:
+    """The distinct ``classes`` that some targets need; :meth:`combine` makes the maps of the targets from theirs.
+
+    The map of a contrast (A, B) is that of A minus that of B. ``is_identity``: the targets are the classes.
+    """
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.classes = list(dict.fromkeys(c for t in targets for c in (t if isinstance(t, tuple) else (t,))))
+        row = {c: k for k, c in enumerate(self.classes)}
+        self._plus = [row[t[0] if isinstance(t, tuple) else t] for t in targets]
+        self._minus = [(k, row[t[1]]) for k, t in enumerate(targets) if isinstance(t, tuple)]
+        self.is_identity = not self._minus and self._plus == list(range(len(targets)))
+
+    def combine(self, maps: Array, dtype: Any) -> Array:
+        """Maps of the classes (classes, ...) -> maps of the K targets (K, ...)."""
+        if self.is_identity:
+            combined = maps[: len(self._plus)]
+        else:
+            combined = maps[self._plus]
+            for k, other in self._minus:
+                combined[k] -= maps[other]
+        return combined if combined.dtype == dtype else combined.astype(dtype)
+
+
+@lru_cache(maxsize=64)
+def classes_of_targets(targets: tuple[Target, ...]) -> ClassesOfTargets:
+    """Return the distinct classes that some targets need; cached, because most documents have the same targets."""
+    return ClassesOfTargets(targets)

@@ -1,4 +1,7 @@
-"""Composites: which layer of a model gets which rule."""
+"""Composites: maps from the layers of a model to LRP rules.
+
+Open this module to see how a layer is addressed (by name, position or kind) and which rule it gets by default.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
-from textlrp.errors import RuleError
+from textlrp.errors import RuleError, must_be
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 
 __all__ = ["Composite", "Layer"]
 
 UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
-"""Kinds that only add up: Zero unless named (a stabilizer at a mean would swallow the score)."""
+"""Kinds of layers that only add up their inputs, with their default rule.
+
+They follow LRP-0 unless a composite names them: the output of a mean is small, so that a stabilizer such as 0.01
+would absorb much of the score.
+"""
 
 LAYER_KINDS = ("dense", "convolution", "recurrent", "norm", *UNWEIGHTED)
 """The kinds of layers that take a rule."""
 
 
 class Layer(NamedTuple):
-    """A layer as a composite sees it; ``depth`` is None for the kinds that only add up, and ``height`` may be.
+    """What a composite knows of a layer.
 
-    ``depth``: weighted layers between it and the words; ``height``: between it and the scores.
+    ``depth`` is the number of weighted layers between it and the words, ``height`` the number between it and the
+    scores. ``depth`` is None for the kinds that only add up (:data:`UNWEIGHTED`), and ``height`` may be None.
     """
 
     name: str
@@ -33,13 +41,13 @@ class Layer(NamedTuple):
 
     @property
     def keys(self) -> tuple[str | int, ...]:
-        """What it may be called in a composite, the first that is there counts."""
-        places = () if self.depth is None or self.height is None else (self.depth, -1 - self.height)
-        return (self.name, *places, self.kind)
+        """The keys that address the layer in a composite, in order of precedence."""
+        positions = () if self.depth is None or self.height is None else (self.depth, -1 - self.height)
+        return (self.name, *positions, self.kind)
 
 
 def is_rule(value: object) -> TypeGuard[Rule]:
-    """Whether this is a rule, and not a rule's class."""
+    """Whether a value is a rule; the class of a rule is not."""
     return isinstance(value, Rule) and not isinstance(value, type)
 
 
@@ -47,11 +55,15 @@ def is_rule(value: object) -> TypeGuard[Rule]:
 class Composite:
     """A map from layers to rules.
 
-    A key of ``layers`` is a layer's name ("conv2", "output"), its position, or its kind ("convolution", "dense",
-    "recurrent", "norm", "mean", "sum", "bag"), and they count in this order; every other layer takes ``default``.
-    Position 0 is every weighted layer that reads the words themselves, 1 those behind it, -1 the layer that writes
-    the scores, -2 those before it. Averages, sums and embedding bags have no position and take :class:`Zero` unless
-    named (Montavon et al. 2019, section 10.3, on choosing rules by depth).
+    A key of ``layers`` is the name of a layer ("conv2", "output"), its position, or its kind ("convolution", "dense",
+    "recurrent", "norm", "mean", "sum", "bag"). If several keys fit a layer, the name takes precedence over the
+    position, and the position over the kind. All other layers get the rule ``default``.
+
+    Position 0 is every weighted layer that reads the words, 1 the layers after it; -1 is the layer that writes the
+    scores, -2 the layers before it. Averages, sums and embedding bags have no position and get :class:`Zero` unless
+    they are named. Source: Montavon et al. 2019, section 10.3, on choosing rules by depth.
+
+    Raises :class:`RuleError` if ``layers`` is not such a map, or ``default`` is not a rule.
 
     >>> Composite({"output": Zero()}, default=Epsilon(0.01))
     Composite({'output': Zero()}, default=Epsilon(epsilon=0.01, bias='absorb'))
@@ -63,15 +75,22 @@ class Composite:
     def __post_init__(self) -> None:
         if not isinstance(self.layers, Mapping):
             raise RuleError(
-                f"layers={self.layers!r} came; a map from layers to rules is wanted, such as "
-                "Composite({'output': Zero()}); one rule for all is Composite(default=Zero())."
+                f"layers must be a map from layers to rules; got {self.layers!r}. "
+                "Try Composite({'output': Zero()}), or Composite(default=Zero()) for one rule at all layers."
             )
         for rule in (*self.layers.values(), self.default):
             if not is_rule(rule):
-                raise RuleError(f"{rule!r} came as a rule in a Composite; a Rule such as Zero() is wanted.")
+                raise RuleError(must_be("each rule of a Composite", "a Rule", rule, "Pass one such as Zero()."))
         for key in self.layers:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
-                raise RuleError(f"{key!r} came as a layer in a Composite; a name, a kind or a position is wanted.")
+                raise RuleError(
+                    must_be(
+                        "each layer of a Composite",
+                        "a name, a position or a kind",
+                        key,
+                        "Try 'output', 0 or 'dense'.",
+                    )
+                )
         object.__setattr__(self, "layers", dict(self.layers))
 
     def __repr__(self) -> str:
@@ -79,30 +98,30 @@ class Composite:
 
     @cached_property
     def printed(self) -> str:
-        """The composite as it can be pasted back; a single rule for everything as that rule."""
+        """The composite as text that :func:`.as_composite` reads; just the rule if all layers have one rule."""
         return repr(self) if self.layers else repr(self.default)
 
     def rule_for(self, layer: Layer) -> Rule:
-        """The rule of a layer."""
+        """Return the rule of a layer."""
         for key in layer.keys:
             if key in self.layers:
                 return self.layers[key]
         return UNWEIGHTED.get(layer.kind, self.default)
 
     def fixed_sign(self, layers: Iterable[Layer]) -> bool:
-        """Whether a layer that writes the scores (``height`` 0) has a rule with :func:`has_fixed_sign`.
+        """Whether :func:`has_fixed_sign` is true of the rule of a layer that writes the scores (``height`` 0).
 
-        The sign of the relevance that leaves this layer is then the sign of what propagation starts from.
+        The inputs of that layer then get the sign of the score that propagation starts from.
         """
         return any(layer.height == 0 and has_fixed_sign(self.rule_for(layer)) for layer in layers)
 
     def remarks_on_text(self, layers: Iterable[Layer]) -> tuple[str, ...]:
-        """:func:`remark_on_text` of the rules at the layers that read the words (``depth`` 0), each once."""
+        """Return :func:`remark_on_text` of the rules at the layers that read the words (``depth`` 0), each once."""
         found = [remark_on_text(self.rule_for(layer)) for layer in layers if layer.depth == 0]
         return tuple(dict.fromkeys(remark for remark in found if remark))
 
     def check(self, layers: Sequence[Layer]) -> None:
-        """Raise :class:`RuleError` if a key fits none of the ``layers`` and is no kind."""
+        """Raise :class:`RuleError` if a key fits none of the ``layers`` and is not a kind of layer."""
         known = {key for layer in layers for key in layer.keys} | set(LAYER_KINDS)
         for key in self.layers:
             if key not in known:
@@ -110,7 +129,7 @@ class Composite:
 
 
 def _layer_list(layers: Iterable[Layer]) -> str:
-    """Each layer once: its name, and its position and kind in brackets."""
+    """Each layer once, with its position and kind in parentheses."""
     return ", ".join(
         dict.fromkeys(
             f"{layer.name!r} ({layer.kind})"

@@ -1,14 +1,15 @@
-"""Linear maps bound to their inputs, and how relevance is pulled back through them.
+"""Linear maps of one batch: dense layers, sums, means and bags of word vectors.
 
-Every part of the products (:class:`textlrp.lrp.shares.Part`) is a sum of one or two products of an *input side* and a
-*weight side*: (a w)⁺, say, is a⁺ w⁺ + a⁻ w⁻ (:func:`sides`). So a map needs only to apply itself to such a pair, and
-its adjoint; each rule follows. A map answers two questions about a part:
+A part of the products a w (:class:`textlrp.lrp.shares.Part`) is a sum of one or two products of a factor that depends
+on the inputs and one that depends on the weights (:func:`factor_pairs`), such as (a w)⁺ = a⁺ w⁺ + a⁻ w⁻. For every
+rule a map therefore needs only two operations:
 
 - ``total(part)``: sum_j part_jk of each output k;
-- ``pull(part, factor)``: received_j = sum_k part_jk factor_k.
+- ``pull(part, factor)``: received_j = sum_k part_jk factor_k, the adjoint.
 
-Letters: N documents, T tokens, D embedding dimensions, F filters, H window width, U distinct words of
-the batch, J inputs, O outputs, K targets.
+Open this module to add a kind of layer. Convolutions over words are in :mod:`textlrp.lrp.window_maps`.
+
+Letters: N documents, T tokens, D dimensions, F filters, U distinct words, J inputs, O outputs, K targets.
 """
 
 from __future__ import annotations
@@ -23,44 +24,44 @@ from torch import Tensor
 from textlrp.lrp.shares import Box, Part
 
 
-class Side(NamedTuple):
-    """A factor for the inputs and one for the weights."""
+class FactorPair(NamedTuple):
+    """A factor that depends on the inputs, and one that depends on the weights."""
 
     inputs: Tensor
     weight: Tensor
 
 
-def sides(part: Part | Box, inputs: Tensor, weight: Tensor) -> tuple[Side, ...]:
-    """The pairs whose products add up to ``part``; each has the shapes of ``inputs`` and ``weight``."""
+def factor_pairs(part: Part | Box, inputs: Tensor, weight: Tensor) -> tuple[FactorPair, ...]:
+    """Return the pairs whose products add up to ``part``; they have the shapes of ``inputs`` and ``weight``."""
     if isinstance(part, Box):
         return (
-            Side(inputs - part.low, weight.clamp(min=0)),
-            Side(inputs - part.high, weight.clamp(max=0)),
+            FactorPair(inputs - part.low, weight.clamp(min=0)),
+            FactorPair(inputs - part.high, weight.clamp(max=0)),
         )
     match part:
         case Part.PRODUCT:
-            return (Side(inputs, weight),)
+            return (FactorPair(inputs, weight),)
         case Part.POSITIVE:
             return (
-                Side(inputs.clamp(min=0), weight.clamp(min=0)),
-                Side(inputs.clamp(max=0), weight.clamp(max=0)),
+                FactorPair(inputs.clamp(min=0), weight.clamp(min=0)),
+                FactorPair(inputs.clamp(max=0), weight.clamp(max=0)),
             )
         case Part.NEGATIVE:
             return (
-                Side(inputs.clamp(min=0), weight.clamp(max=0)),
-                Side(inputs.clamp(max=0), weight.clamp(min=0)),
+                FactorPair(inputs.clamp(min=0), weight.clamp(max=0)),
+                FactorPair(inputs.clamp(max=0), weight.clamp(min=0)),
             )
         case Part.SQUARE:
-            return (Side(torch.ones_like(inputs), weight.square()),)
+            return (FactorPair(torch.ones_like(inputs), weight.square()),)
         case Part.EVEN:
-            return (Side(torch.ones_like(inputs), torch.ones_like(weight)),)
+            return (FactorPair(torch.ones_like(inputs), torch.ones_like(weight)),)
 
 
 Bounds = Callable[[], Box]
-"""Bounds that are worked out only when a rule asks for them."""
+"""Returns the bounds of inputs; they are computed only if a rule needs them."""
 
 Grid = Callable[[], Tensor]
-"""Texts one under the other, (N, T), padded only when somebody asks for them."""
+"""Returns the ids (N, T) of padded texts; they are padded only if they are needed."""
 
 
 class LinearMap(Protocol):
@@ -68,35 +69,35 @@ class LinearMap(Protocol):
 
     @property
     def box(self) -> Bounds | None:
-        """Tells where the inputs are known to lie, 0 included; None where nothing is known."""
+        """The smallest and the largest possible input, 0 included; None if they are not known."""
         ...
 
     def total(self, part: Part | Box) -> Tensor:
-        """sum_j part_jk of each output k; broadcasts against the outputs (N, ...)."""
+        """Return sum_j part_jk of each output k, which broadcasts against the outputs (N, ...)."""
         ...
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        """(K, N, outputs...) -> (K, N, inputs...): sum over the outputs k of part_jk × factor_k."""
+        """Return sum_k part_jk × factor_k of each input j: (K, N, outputs...) -> (K, N, inputs...)."""
         ...
 
 
 @runtime_checkable
 class VectorMap(LinearMap, Protocol):
-    """A linear map that reads word vectors, and leads relevance back to whole words or to their dimensions."""
+    """A linear map that reads word vectors. It can pull relevance to words or to their dimensions."""
 
     @property
     def vectors(self) -> Tensor:
-        """(U, D) of the distinct words."""
+        """The vectors (U, D) of the distinct words."""
         ...
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
-        """(K, N, outputs...) -> (K, N, T, D); summed over D it is :meth:`pull`."""
+        """As :meth:`pull`, without the sum over D: (K, N, outputs...) -> (K, N, T, D)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ByDimension:
-    """A map over word vectors that leads relevance back to their dimensions (K, N, T, D)."""
+    """A map over word vectors that pulls relevance to their dimensions (K, N, T, D)."""
 
     map: VectorMap
 
@@ -120,10 +121,11 @@ class Dense:
     box: Bounds | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        return sum_tensors([side.inputs @ side.weight.T for side in sides(part, self.inputs, self.weight)])
+        return sum_tensors([inputs @ weight.T for inputs, weight in factor_pairs(part, self.inputs, self.weight)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return sum_tensors([(factor @ side.weight) * side.inputs for side in sides(part, self.inputs, self.weight)])
+        pairs = factor_pairs(part, self.inputs, self.weight)
+        return sum_tensors([(factor @ weight) * inputs for inputs, weight in pairs])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,15 +142,17 @@ class Added:
         return factor[..., None] * self._part(part)
 
     def _part(self, part: Part | Box) -> Tensor:
-        return sum_tensors([inputs * weight for inputs, weight in sides(part, self.inputs, self.inputs.new_ones(1))])
+        return sum_tensors(
+            [inputs * weight for inputs, weight in factor_pairs(part, self.inputs, self.inputs.new_ones(1))]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """A dense layer over the non-zero entries of a sparse row: no rule sees the others.
+    """A dense layer over the non-zero entries of a sparse row. Rules see only these entries.
 
-    ``values`` (N, J) are the entries of each document, padded with zeros; ``weight`` (N, J, O) the
-    weights that meet them; ``counts`` (N,) how many entries are real.
+    ``values`` (N, J) are the non-zero entries of each document, padded with zeros; ``weight`` (N, J, O) are the
+    weights of these entries; ``counts`` (N,) is the number of entries without padding.
     """
 
     values: Tensor
@@ -156,25 +160,26 @@ class Features:
     counts: Tensor
     box: Bounds | None = None
 
-    def _sides(self, part: Part | Box) -> list[Side]:
+    def _factor_pairs(self, part: Part | Box) -> list[FactorPair]:
+        # w² and 1 are not 0 at padding. A float32 mask would cost float64 relevance half its digits.
         real = (torch.arange(self.values.shape[1]) < self.counts[:, None]).to(self.values.dtype)
-        return [Side(side.inputs * real, side.weight) for side in sides(part, self.values, self.weight)]
+        return [FactorPair(pair.inputs * real, pair.weight) for pair in factor_pairs(part, self.values, self.weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return sum_tensors([torch.einsum("nj,njo->no", *side) for side in self._sides(part)])
+        return sum_tensors([torch.einsum("nj,njo->no", *pair) for pair in self._factor_pairs(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         return sum_tensors(
-            [torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._sides(part)]
+            [torch.einsum("kno,njo->knj", factor, weight) * inputs for inputs, weight in self._factor_pairs(part)]
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordBag:
-    """z_d = sum_t g_t v_td: a weighted sum of word vectors, led back to whole words.
+    """z_d = sum_t g_t v_td: a weighted sum of word vectors; relevance is pulled to words.
 
-    ``vectors`` (U, D) of the distinct words, ``ids`` (N, T) rows of it, ``weights`` (N, T) the g_t >= 0, ``lengths``
-    (N,) how many of them are real.
+    ``vectors`` (U, D) of the distinct words; ``ids`` (N, T) are rows of it; ``weights`` (N, T) are g_t >= 0;
+    ``lengths`` (N,) is the number of words without padding.
     """
 
     vectors: Tensor
@@ -183,9 +188,11 @@ class WordBag:
     lengths: Tensor
     box: Bounds | None = None
 
-    def _sides(self, part: Part | Box) -> list[Side]:
-        real = (torch.arange(self.ids.shape[1]) < self.lengths[:, None]).to(self.weights.dtype)
-        return [Side(side.inputs, side.weight * real) for side in sides(part, self.vectors, self.weights)]
+    def _factor_pairs(self, part: Part | Box) -> list[FactorPair]:
+        real = (torch.arange(self.ids.shape[1]) < self.lengths[:, None]).to(self.weights.dtype)  # see Features
+        return [
+            FactorPair(pair.inputs, pair.weight * real) for pair in factor_pairs(part, self.vectors, self.weights)
+        ]
 
     def total(self, part: Part | Box) -> Tensor:
         documents, words = len(self.ids), len(self.vectors)
@@ -193,50 +200,50 @@ class WordBag:
         return sum_tensors(
             [
                 weight.new_zeros(documents, words).index_put_((row, self.ids), weight, accumulate=True) @ inputs
-                for inputs, weight in self._sides(part)
+                for inputs, weight in self._factor_pairs(part)
             ]
         )
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        ids = self.ids.expand(factor.shape[0], *self.ids.shape)
-        return sum_tensors([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in self._sides(part)])
+        ids, pairs = self.ids.expand(factor.shape[0], *self.ids.shape), self._factor_pairs(part)
+        return sum_tensors([(factor @ inputs.T).gather(2, ids) * weight for inputs, weight in pairs])
 
     def pull_dimensions(self, part: Part | Box, factor: Tensor) -> Tensor:
         return sum_tensors(
             [
                 factor[:, :, None, :] * inputs.expand_as(self.vectors)[self.ids] * weight[:, :, None]
-                for inputs, weight in self._sides(part)
+                for inputs, weight in self._factor_pairs(part)
             ]
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mean:
-    """z_f = sum_t a_tf / L: ``inputs`` (N, T, F), zero beyond each document's ``lengths`` (N,)."""
+    """z_f = sum_t a_tf / L: ``inputs`` (N, T, F), zero beyond the ``lengths`` L (N,) of the documents."""
 
     inputs: Tensor
     lengths: Tensor
     box: Bounds | None = None
 
-    def _sides(self, part: Part | Box) -> list[Side]:
+    def _factor_pairs(self, part: Part | Box) -> list[FactorPair]:
         inside = (torch.arange(self.inputs.shape[1]) < self.lengths[:, None]).to(self.inputs.dtype)[:, :, None]
-        weight = 1 / self.lengths.to(self.inputs.dtype)[:, None, None]
-        return [Side(side.inputs, side.weight * inside) for side in sides(part, self.inputs, weight)]
+        weight = 1 / self.lengths.to(self.inputs.dtype)[:, None, None]  # 1 / L in int64 would be float32
+        return [FactorPair(pair.inputs, pair.weight * inside) for pair in factor_pairs(part, self.inputs, weight)]
 
     def total(self, part: Part | Box) -> Tensor:
-        return sum_tensors([(inputs * weight).sum(dim=1) for inputs, weight in self._sides(part)])
+        return sum_tensors([(inputs * weight).sum(dim=1) for inputs, weight in self._factor_pairs(part)])
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
-        return sum_tensors([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._sides(part)])
+        return sum_tensors([factor[:, :, None, :] * (inputs * weight) for inputs, weight in self._factor_pairs(part)])
 
 
 def table_bounds(table: Tensor) -> Box:
-    """The smallest and the largest value of each dimension of a table (V + 1, D) of word vectors, 0 included."""
+    """Return the smallest and the largest value (D,) of each dimension of word vectors (V + 1, D), 0 included."""
     return Box(table.amin(dim=0).clamp(max=0), table.amax(dim=0).clamp(min=0))
 
 
 def sum_tensors(tensors: Sequence[Tensor]) -> Tensor:
-    """The sum of one or more tensors."""
+    """Return the sum of one or more tensors, added from left to right."""
     total = tensors[0]
     for tensor in tensors[1:]:
         total = total + tensor

@@ -1,19 +1,20 @@
-"""Composites by name: the ones users of other toolkits know, under the names they have there.
+"""Named composites, and reading a rule or composite from text.
 
-Sources: the registries of iNNvestigate 2.1 (names that begin with ``lrp.`` or ``deep_taylor``) and of Zennit 0.5.1.
-Two things are the same in all of them: averages, sums and embedding bags follow LRP-0, and position 0 means every
-weighted layer that reads the words.
+Open this module to see what a name such as ``"epsilon-gamma"`` means, or to add one. The names are those of
+iNNvestigate 2.1 (they begin with ``lrp.`` or ``deep_taylor``) and Zennit 0.5.1. In all of them, averages, sums and
+embedding bags follow LRP-0, and position 0 is every weighted layer that reads the words.
 """
 
 from __future__ import annotations
 
 import ast
 import difflib
+import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from textlrp.errors import RuleError
+from textlrp.errors import RuleError, must_be
 from textlrp.lrp.composite import Composite, is_rule
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.shares import Rule
@@ -27,7 +28,7 @@ def _one_rule(rule: Rule) -> Composite:
 
 
 def _layered(convolution: Rule, first: Rule | None = None) -> Composite:
-    """Epsilon but on convolutions and, where one is given, on the layer that reads the words."""
+    """Epsilon at all layers except the convolutions and, if ``first`` is given, the layers that read the words."""
     return Composite({"convolution": convolution} if first is None else {0: first, "convolution": convolution})
 
 
@@ -68,20 +69,21 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
         "deep_taylor.bounded": Composite({0: ZBox()}, default=ZPlus()),
     }
 )
-"""Each name and what it stands for."""
+"""The composite of each name."""
 
 _PAPER_NAMES = {"alpha1beta0": "alpha1-beta0", "alpha2beta1": "alpha2-beta1"}
-"""As papers write them."""
+"""Names as they are written in papers, and our names."""
 
 PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in RULES} | {"Composite": Composite}
-"""What may stand in a rule that comes as text."""
+"""The classes that a rule given as text may call."""
 
 
 def as_composite(rule: str | Rule | Composite) -> Composite:
-    """A preset's name, a rule for every weighted layer, or a composite, as a composite.
+    """Return the composite that ``rule`` describes.
 
-    A rule or composite may also come as the text it prints as: ``"Gamma(gamma=0.5)"``. Zennit's names may be written
-    with underscores, as it writes them. Raises :class:`RuleError` on anything else.
+    ``rule`` is the name of a preset, a rule (for every weighted layer), a composite, or a rule or composite as text,
+    such as ``"Gamma(gamma=0.5)"``. Zennit's names may be written with underscores, as Zennit does. Raises
+    :class:`RuleError` on anything else.
     """
     if isinstance(rule, Composite):
         return rule
@@ -93,36 +95,33 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
             return as_composite(pasted(rule, PASTEABLE))
         close = difflib.get_close_matches(rule, PRESETS, n=1, cutoff=0.0)
         raise RuleError(
-            f"no rule is called {rule!r}; the closest name is {close[0]!r}, and 'textlrp rules' lists all "
-            f"{len(PRESETS)}."
+            f"no rule is called {rule!r}. Did you mean {close[0]!r}? 'textlrp rules' lists all {len(PRESETS)} names."
         )
     if is_rule(rule):
         return Composite(default=rule)
     raise RuleError(
-        f"rule={rule!r} came; a name such as 'epsilon', a Rule such as Epsilon(), or a Composite is wanted."
+        must_be("rule", "a name, a Rule or a Composite", rule, "Try 'epsilon', Epsilon(0.01) or Composite(...).")
     )
 
 
-# ---- values from what they print as: Gamma(gamma=0.5), Composite({0: Flat()}, default=Epsilon())
+# ---- values from text: Gamma(gamma=0.5), Composite({0: Flat()}, default=Epsilon())
 
 
 def is_call(text: str) -> bool:
-    """Whether a text looks like a printed value and not like a name."""
+    """Whether a text looks like a call, such as ``Gamma(0.5)``, and not like a name."""
     return text.rstrip().endswith(")") and "(" in text
 
 
 def pasted(text: str, classes: Mapping[str, Any]) -> Any:
-    """The value that prints as ``text``, made from these classes.
+    """Return the value whose ``repr`` is ``text``, built from ``classes`` (by name).
 
-    Nothing is evaluated: the text may call the given classes with plain numbers, strings and dictionaries, no more.
-    Raises :class:`RuleError` on anything else, and as the classes do.
+    Nothing is evaluated as Python code: the text may only call the given classes with numbers, strings, dictionaries
+    and other such calls. Raises :class:`RuleError` on anything else, and the errors of the classes.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise RuleError(
-            f"{text!r} cannot be read; a value as Python prints it is wanted, such as Gamma(gamma=0.5)."
-        ) from None
+        raise RuleError(f"{text!r} cannot be read as a Python call. Write it like Gamma(gamma=0.5).") from None
     return _pasted_value(tree, text, classes)
 
 
@@ -133,7 +132,8 @@ def _pasted_value(node: ast.expr, text: str, classes: Mapping[str, Any]) -> Any:
             try:
                 return classes[name](*(_pasted_value(each, text, classes) for each in node.args), **options)
             except TypeError as problem:
-                raise RuleError(f"{text!r} cannot be made: {problem}.") from None
+                takes = ", ".join(inspect.signature(classes[name]).parameters) or "no arguments"
+                raise RuleError(f"{text!r} cannot be created: {problem}. {name} takes {takes}.") from None
         case ast.Dict(keys=keys, values=values):
             return {
                 _pasted_value(key, text, classes): _pasted_value(value, text, classes)
@@ -145,5 +145,5 @@ def _pasted_value(node: ast.expr, text: str, classes: Mapping[str, Any]) -> Any:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
     raise RuleError(
-        f"{ast.unparse(node)!r} in {text!r} is not known; there are {', '.join(classes)}, numbers and strings."
+        f"{ast.unparse(node)!r} in {text!r} is not allowed here. Use only {', '.join(classes)}, numbers and strings."
     )

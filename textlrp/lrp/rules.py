@@ -1,4 +1,11 @@
-"""What a rule is: how it shares the relevance of an output among its inputs. Open it before ``rules.py``."""
+"""The LRP rules: LRP-0, epsilon, gamma, alpha-beta, z⁺, w², flat and z^B.
+
+Open this module to look up the formula and the source of a rule, or to add one. :mod:`textlrp.lrp.shares` defines
+what a rule is and has the functions that the rules are built from.
+
+Letters in the formulas: a_j is an input of an output neuron, w_j its weight, b the bias and z = sum_j a_j w_j + b.
+Input j receives share_j × R of the relevance R of the output. (x)⁺ = max(x, 0) and (x)⁻ = min(x, 0).
+"""
 
 from __future__ import annotations
 
@@ -9,28 +16,26 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from textlrp.errors import RuleError
+from textlrp.errors import RuleError, must_be
 from textlrp.lrp.shares import Box, Flow, Outputs, Part, Rule, Shares, divide, one_part, part_products
 
 __all__ = ["AlphaBeta", "Epsilon", "Flat", "Gamma", "WSquare", "ZBox", "ZPlus", "Zero"]
 
 
 def is_plain_share(rule: Rule) -> bool:
-    """Whether a rule is LRP-0 but for a stabilizer that is there for the division alone."""
-    guard = Epsilon().epsilon
-    return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= guard and rule.bias == "absorb")
-
-
-# ---- the rules
+    """Whether a rule is LRP-0, or LRP-epsilon with a stabilizer so small that it only prevents division by zero."""
+    small = Epsilon().epsilon
+    return isinstance(rule, Zero) or (isinstance(rule, Epsilon) and rule.epsilon <= small and rule.bias == "absorb")
 
 
 @dataclass(frozen=True, slots=True)
 class Zero:
     """LRP-0: share_j = a_j w_j / z.
 
-    Conserves all but the bias, which absorbs b / z. On ReLU and max-pool nets it equals gradient × input
-    (Shrikumar et al. 2016; Ancona et al. 2018). On word vectors it applies anywhere, but is noisy where z is small:
-    choose it for the top layer. Source: Bach et al. 2015, eq. 56; Montavon et al. 2019, section 10.2.1.
+    The bias absorbs b / z; everything else is conserved. On nets of ReLU and max-pooling the relevance equals
+    gradient × input (Shrikumar et al. 2016; Ancona et al. 2018). The rule applies to any layer of a text model, but
+    is noisy where z is small: use it at the top layer. Source: Bach et al. 2015, eq. 56; Montavon et al. 2019,
+    section 10.2.1.
     """
 
     fixed_sign: ClassVar[bool] = False
@@ -43,14 +48,15 @@ class Zero:
 class Epsilon:
     """LRP-epsilon: share_j = a_j w_j / (z + ε sign z), with sign 0 = +1.
 
-    ``epsilon`` >= 0 keeps small z from blowing up relevance; it absorbs ε sign z of the denominator (cause
-    ``stabilizer``), the bias absorbs b. With ``bias="spread"`` both are instead spread evenly over the inputs of
-    the output, as Arras et al. 2017 (eqs. 5 and 6) do: relevance is then conserved exactly, but words that an
-    output never looked at receive some. Where there is no input they are absorbed after all. On word vectors it
-    applies to any layer. Captum's EpsilonRule is the same but for the sign of 0.
-    Source: Bach et al. 2015, eq. 58.
+    ``epsilon`` >= 0 keeps relevance from growing without bound where z is small. The stabilizer absorbs
+    ε sign z / (z + ε sign z) of the relevance (cause ``stabilizer``) and the bias absorbs b / (z + ε sign z).
 
-    Raises :class:`RuleError` on a negative ``epsilon`` or an unknown ``bias``.
+    With ``bias="spread"`` both amounts are distributed evenly over the inputs of the output, as in Arras et al. 2017
+    (eqs. 5 and 6). Relevance is then conserved exactly, but words that contribute nothing to an output also receive
+    some of its relevance. An output without any input absorbs both amounts all the same.
+
+    The rule applies to any layer of a text model. Captum's EpsilonRule differs only in the sign of 0. Raises
+    :class:`RuleError` if ``epsilon`` is negative or ``bias`` is unknown. Source: Bach et al. 2015, eq. 58.
     """
 
     epsilon: float = 1e-6
@@ -67,15 +73,16 @@ class Epsilon:
 
 @dataclass(frozen=True, slots=True)
 class Gamma:
-    """Generalized LRP-gamma: what agrees with the output in sign counts 1 + γ times.
+    """Generalized LRP-gamma: products a_j w_j with the sign of the output z get weight 1 + γ, the others weight 1.
 
-    Where z > 0, share_j = [a_j w_j + γ (a_j w_j)⁺] / [z + γ (sum_j (a_j w_j)⁺ + b⁺)]; where z < 0 the same with ⁻ in
-    place of ⁺; an output of exactly 0 gives nothing (``empty``). The bias absorbs b + γ b⁺ or b + γ b⁻ of the
-    denominator. Large ``gamma`` leads toward alpha1beta0, 0 is LRP-0. It applies to word vectors, whose signs are
-    mixed, because it looks at the sign of the product; for inputs >= 0 it is the gamma rule of Montavon et al. 2019
-    (section 10.2.3). Captum's GammaRule neither splits negative inputs nor treats the bias or z < 0: it is the same
-    on inputs >= 0 without bias where z > 0, with stabilizer 1e-9.
-    Source: Andéol et al. 2021.
+    Where z > 0, share_j = [a_j w_j + γ (a_j w_j)⁺] / [z + γ (sum_j (a_j w_j)⁺ + b⁺)]. Where z < 0, ⁻ takes the place
+    of ⁺. An output of exactly 0 absorbs all its relevance (cause ``empty``). The bias absorbs b + γ b⁺ (or b + γ b⁻)
+    over the denominator. ``gamma=0`` is LRP-0; for large ``gamma`` the rule approaches alpha1-beta0.
+
+    The rule applies to word vectors, which have values of both signs, because it depends on the sign of the product.
+    For inputs >= 0 it is the gamma rule of Montavon et al. 2019 (section 10.2.3). Captum's GammaRule does not
+    separate negative inputs and does not treat the bias or z < 0. It is the same for inputs >= 0 without bias where
+    z > 0, with stabilizer 1e-9. Source: Andéol et al. 2021.
     """
 
     gamma: float = 0.25
@@ -88,6 +95,7 @@ class Gamma:
 
     def shares(self, step: Outputs) -> Shares:
         z, bias = step.outputs, step.bias
+        # masks in the dtype of z: a float times a Boolean tensor is float32, also where z is float64
         up, down = self.gamma * (z > 0).to(z.dtype), self.gamma * (z < 0).to(z.dtype)
         favored = up * bias.clamp(min=0) + down * bias.clamp(max=0)
         denominator = z + up * step.total(Part.POSITIVE) + down * step.total(Part.NEGATIVE) + favored
@@ -105,11 +113,14 @@ class AlphaBeta:
     """LRP-alpha-beta: share_j = α (a_j w_j)⁺ / (P + b⁺) - β (a_j w_j)⁻ / (N + b⁻), with α - β = 1.
 
     P and N are the sums of the positive and of the negative products. The bias absorbs α b⁺ / (P + b⁺) -
-    β b⁻ / (N + b⁻); with ``bias="ignore"`` (iNNvestigate's ``IB``) b is left out everywhere. A side with nothing in
-    it absorbs its α or -β as ``empty``: an output whose inputs all agree in sign conserves only through that entry.
-    It applies to word vectors; α = 2, β = 1 doubles contradictions, so relevance of one layer may exceed its score.
-    Captum's Alpha1_Beta0_Rule does not split negative inputs and leaves the bias as it is: it is AlphaBeta(1, 0) on
-    inputs >= 0 without bias, with stabilizer 1e-9. Source: Bach et al. 2015, eq. 60.
+    β b⁻ / (N + b⁻). With ``bias="ignore"`` (``IB`` in iNNvestigate) b is left out of all terms. Where P + b⁺ or
+    N + b⁻ is 0, the term absorbs its α or -β (cause ``empty``). An output whose products all have one sign therefore
+    conserves relevance only together with that ledger entry.
+
+    The rule applies to word vectors. Because α exceeds 1 for β > 0, the sum of |relevance| of a layer may exceed the
+    |score|. Captum's Alpha1_Beta0_Rule does not separate negative inputs and does not treat the bias. It equals
+    AlphaBeta(1, 0) for inputs >= 0 without bias, with stabilizer 1e-9. Raises :class:`RuleError` unless α - β = 1
+    and both are >= 0. Source: Bach et al. 2015, eq. 60.
     """
 
     alpha: float = 2.0
@@ -124,31 +135,34 @@ class AlphaBeta:
         _check_choice(self, "bias", ("absorb", "ignore"))
         if abs(self.alpha - self.beta - 1) > 1e-12 * max(1.0, self.alpha):
             raise RuleError(
-                f"alpha={self.alpha!r}, beta={self.beta!r} came; alpha - beta = 1 is wanted, such as AlphaBeta(2, 1)."
+                f"alpha - beta must equal 1; got alpha={self.alpha!r}, beta={self.beta!r}. Try AlphaBeta(2, 1)."
             )
 
     def shares(self, step: Outputs) -> Shares:
         bias = step.bias if self.bias == "absorb" else torch.zeros_like(step.bias)
-        for_it, flows = self._side(step, Part.POSITIVE, self.alpha, bias.clamp(min=0))
-        if not self.beta:
-            return Shares((flows,), for_it)
-        against, counter = self._side(step, Part.NEGATIVE, -self.beta, bias.clamp(max=0))
-        return Shares((flows, counter), {cause: part + against[cause] for cause, part in for_it.items()})
+        positive, positive_absorbed = self._one_sign(step, Part.POSITIVE, self.alpha, bias.clamp(min=0))
+        if not self.beta:  # the negative products are not needed, and may be expensive to compute
+            return Shares((positive,), positive_absorbed)
+        negative, negative_absorbed = self._one_sign(step, Part.NEGATIVE, -self.beta, bias.clamp(max=0))
+        absorbed = {cause: entry + negative_absorbed[cause] for cause, entry in positive_absorbed.items()}
+        return Shares((positive, negative), absorbed)
 
-    def _side(self, step: Outputs, part: Part, weight: float, bias: Tensor) -> tuple[dict[str, Tensor], Flow]:
+    def _one_sign(self, step: Outputs, part: Part, weight: float, bias: Tensor) -> tuple[Flow, dict[str, Tensor]]:
+        # the total of a part may have fewer axes than the outputs; each output needs its own denominator
         divided = divide(step.total(part) + bias, self.stabilizer, like=step.outputs)
         absorbed = divided.absorbed | {"bias": bias * divided.inverse}
-        return {cause: weight * share for cause, share in absorbed.items()}, Flow(part, weight * divided.inverse)
+        return Flow(part, weight * divided.inverse), {cause: weight * share for cause, share in absorbed.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class ZPlus:
     """LRP-z⁺: share_j = (a_j w_j)⁺ / sum_j (a_j w_j)⁺.
 
-    Conserves exactly and ignores the bias: the form of Deep Taylor decomposition. An output with no positive product
-    absorbs all as ``empty``. It shows only what speaks for a class; on word vectors it applies, with the positive
-    products taken over both signs of the input. Zennit's ZPlus keeps b⁺ unless ``zero_params='bias'``.
-    Source: Montavon et al. 2017 (Deep Taylor), section 4.2.
+    Conserves relevance exactly and leaves out the bias, as Deep Taylor decomposition does. An output without a
+    positive product absorbs all its relevance (cause ``empty``). The relevance shows only evidence that supports a
+    class. The rule applies to word vectors: the products are positive where input and weight have the same sign,
+    whichever sign that is. Zennit's ZPlus includes b⁺ unless ``zero_params='bias'``. Source: Montavon et al. 2017
+    (Deep Taylor), section 4.2.
     """
 
     stabilizer: float = 0.0
@@ -165,15 +179,18 @@ class ZPlus:
 class WSquare:
     """LRP-w²: share_j = w_j² / sum_j w_j².
 
-    Conserves exactly and ignores both the input and the bias: it says which weights are large, not which words
-    were read, so on word vectors it is meant for the first layer alone. What it sends to unknown words or padding is
-    ``ignored``. Zennit's WSquare keeps b² unless ``zero_params='bias'``. Source: Montavon et al. 2017, section 4.1.
+    Conserves relevance exactly. Depends neither on the inputs nor on the bias: the relevance shows which weights are
+    large and not which words were read. Use it only at the first layer of a text model. Relevance that reaches
+    unknown words or padding is absorbed (cause ``ignored``). Zennit's WSquare includes b² unless
+    ``zero_params='bias'``.
+    Source: Montavon et al. 2017, section 4.1.
     """
 
     stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
-        "WSquare at the input was made for pixels: it shares by the size of the weights, whichever words were read."
+        "WSquare at the input was made for pixels: the shares depend on the size of the weights alone, and not on "
+        "which words were read."
     )
 
     def __post_init__(self) -> None:
@@ -187,15 +204,15 @@ class WSquare:
 class Flat:
     """LRP-flat: share_j = 1 / (number of inputs).
 
-    Conserves exactly. It erases the differences between the words of a window, so on text it makes sense only at the
-    first layer, to show where a filter looked. What it sends to unknown words or padding is ``ignored``.
-    Source: Lapuschkin et al. 2019.
+    Conserves relevance exactly. All words of a window receive the same share. Use it only at the first layer of a
+    text model, to show which window activated a filter. Relevance that reaches unknown words or padding is absorbed
+    (cause ``ignored``). Source: Lapuschkin et al. 2019.
     """
 
     stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
-        "Flat at the input was made for pixels: it shares equally, so every word of a window gets the same share."
+        "Flat at the input was made for pixels: all words of a window receive the same share, whatever they mean."
     )
 
     def __post_init__(self) -> None:
@@ -209,12 +226,14 @@ class Flat:
 class ZBox:
     """LRP-z^B: share_j = [a_j w_j - l_j w_j⁺ - h_j w_j⁻] / sum_j of the same, for inputs in [l_j, h_j].
 
-    Conserves exactly and ignores the bias. It is for the layer that reads the input. ``low`` and ``high`` are None
-    (the model's own bounds: the smallest and largest value of each dimension of the word vectors, 0 included; [0, 1]
-    for TF-IDF) or one number each, low <= 0 <= high. Word vectors have no bounds of their own, so on them it measures
-    against the most extreme word in each dimension. Source: Montavon et al. 2017, section 4.3.
+    Conserves relevance exactly and leaves out the bias. Use it at the layer that reads the input. ``low`` and
+    ``high`` are one number each, low <= 0 <= high, or both None for the bounds of the model: the smallest and the
+    largest value of each dimension of the word vectors, 0 included, or [0, 1] for TF-IDF. Word vectors have no
+    natural bounds, so the rule compares each word with the most extreme value in each dimension.
+    Source: Montavon et al. 2017, section 4.3.
 
-    Raises :class:`RuleError` where a layer's inputs have no known bounds.
+    Raises :class:`RuleError` if only one bound is given, if not low <= 0 <= high (both finite), and during
+    propagation if no bounds of the inputs of a layer are known.
     """
 
     low: float | None = None
@@ -222,18 +241,24 @@ class ZBox:
     stabilizer: float = 0.0
     fixed_sign: ClassVar[bool] = True
     on_text: ClassVar[str] = (
-        "ZBox at the input was made for pixels: it compares each word with the extreme values that the inputs can "
-        "take, which mean little for word vectors."
+        "ZBox at the input was made for pixels: it compares each word with the smallest and largest possible input, "
+        "which have little meaning for word vectors."
     )
 
     def __post_init__(self) -> None:
         _check_size(self, "stabilizer")
         if (self.low is None) != (self.high is None):
-            raise RuleError(f"{self!r} came; give low and high together, or neither for the model's own bounds.")
+            raise RuleError(
+                f"low and high must both be numbers or both be None; got {self!r}. Pass both, such as "
+                "ZBox(-1.0, 1.0), or neither to use the bounds of the model."
+            )
         if self.low is not None and self.high is not None:
             finite = _is_number(self.low) and _is_number(self.high)
             if not (finite and self.low <= 0 <= self.high and self.low < self.high):
-                raise RuleError(f"{self!r} came; finite low <= 0 <= high are wanted, such as ZBox(-1.0, 1.0).")
+                raise RuleError(
+                    f"low and high must be finite numbers with low <= 0 <= high and low < high; got {self!r}. "
+                    "Try ZBox(-1.0, 1.0)."
+                )
 
     def shares(self, step: Outputs) -> Shares:
         return one_part(step, self._box(step), self.stabilizer)
@@ -243,15 +268,15 @@ class ZBox:
             return Box(step.outputs.new_tensor(self.low), step.outputs.new_tensor(self.high))
         if step.bounds is None:
             raise RuleError(
-                f"ZBox needs to know between which bounds the inputs of layer {step.name!r} lie, and only word "
-                "vectors and TF-IDF have known ones, for a dense layer or a convolution that reads them; name the "
+                f"ZBox needs to know the smallest and the largest possible input of layer {step.name!r}. They are "
+                "known only for a dense layer or a convolution that reads word vectors or TF-IDF values. Pass the "
                 "bounds, ZBox(low=..., high=...), or give this layer another rule."
             )
         return step.bounds
 
 
 RULES: tuple[type[Any], ...] = (Zero, Epsilon, Gamma, AlphaBeta, ZPlus, WSquare, Flat, ZBox)
-"""Every rule there is."""
+"""All rules of this package."""
 
 
 def _is_number(value: object) -> bool:
@@ -259,16 +284,17 @@ def _is_number(value: object) -> bool:
 
 
 def _check_size(rule: Any, name: str) -> None:
-    """Raise :class:`RuleError` unless this field is a finite number >= 0."""
+    """Raise :class:`RuleError` unless the field ``name`` is a finite number >= 0."""
     value = getattr(rule, name)
     if not (_is_number(value) and value >= 0):
-        usual = type(rule).__dataclass_fields__[name].default
+        default = type(rule).__dataclass_fields__[name].default
         raise RuleError(
-            f"{name}={value!r} came; a finite number >= 0 is wanted, such as {type(rule).__name__}({name}={usual!r})."
+            must_be(name, "a finite number >= 0", value, f"Try {type(rule).__name__}({name}={default!r}).")
         )
 
 
 def _check_choice(rule: Any, name: str, choices: tuple[str, ...]) -> None:
-    """Raise :class:`RuleError` unless this field is one of these."""
+    """Raise :class:`RuleError` unless the field ``name`` is one of ``choices``."""
     if getattr(rule, name) not in choices:
-        raise RuleError(f"{name}={getattr(rule, name)!r} came; {' or '.join(map(repr, choices))} is wanted.")
+        what = " or ".join(map(repr, choices))
+        raise RuleError(must_be(name, what, getattr(rule, name), f"Pass {name}={choices[0]!r}."))

@@ -1,6 +1,6 @@
-"""What propagation starts from: the score of a class, or the score minus the mean over classes.
+"""The start of propagation: the score of a class, or its centered score (minus the mean over classes).
 
-Open this for the two starts, for how the second is put on a trace, and for which one a rule takes by default.
+Open this module to see how the centered start is applied to a trace, and which start is the default of a rule.
 
 Letters: N documents, C classes, J inputs of the last layer.
 """
@@ -31,15 +31,15 @@ def check_start(start: object) -> None:
     """Raise :class:`OptionError` unless this is None or one of the two starts."""
     if start is not None and (not isinstance(start, str) or start not in get_args(Start)):
         raise OptionError(
-            f"start must be 'score' or 'centered'; got {start!r}. Leave it out for the one that suits the rule."
+            f"start must be 'score' or 'centered'; got {start!r}. Omit start= for the default of the rule."
         )
 
 
 class Started(NamedTuple):
-    """A trace to propagate through, whose ``scores`` are what propagation starts from.
+    """A trace whose ``scores`` are the relevance that propagation starts from.
 
-    ``start`` names it. ``fixed_sign`` is :meth:`Composite.fixed_sign` and ``remarks``
-    :meth:`Composite.remarks_on_text` of this trace's layers.
+    ``start`` is ``"score"`` or ``"centered"``. ``fixed_sign`` is :meth:`Composite.fixed_sign` and ``remarks``
+    :meth:`Composite.remarks_on_text` of the layers of this trace.
     """
 
     trace: Trace
@@ -51,46 +51,48 @@ class Started(NamedTuple):
 def started(trace: Trace, composite: Composite, start: Start | None) -> Started:
     """Apply ``start`` to a trace; None is the default of the composite on this trace.
 
-    The default is ``"centered"`` where the composite has a fixed sign: a rule that shares the parts of one sign gives
-    words that raise a score the sign of that score, and a one-vs-rest model scores most documents below 0 even for
-    their own class, so the map of a negative score is upside down. The centered score of the predicted class is
-    never negative. Every other composite, and a module whose scores are not written by one linear layer, starts from
-    the score. Raises :class:`ModelError` for an explicit ``"centered"`` on such a module.
+    The default is ``"centered"`` if the composite has a fixed sign. Such a rule gives words that raise a score the
+    sign of that score. A one-vs-rest model scores most documents below 0, even for their true class, and the
+    relevance of a negative score has the opposite sign everywhere. The centered score of the predicted class is
+    never negative. All other composites start from the score, and so does a module whose scores are not the output
+    of one linear layer. Raises :class:`ModelError` if ``"centered"`` is requested for such a module.
     """
     fixed = False
     remarks: tuple[str, ...] = ()
-    # most composites have no such rule, and need not be asked layer by layer
+    # Most composites have no rule of either kind. The layers of their traces need not be collected.
     if any(has_fixed_sign(rule) or remark_on_text(rule) for rule in (*composite.layers.values(), composite.default)):
         layers = [layer for layer in layers_of(trace) if layer is not None]
         fixed, remarks = composite.fixed_sign(layers), composite.remarks_on_text(layers)
     if start == "score" or (start is None and not fixed):
         return Started(trace, "score", fixed, remarks)
-    found = _centered(trace)
-    if found is not None:
-        return Started(found, "centered", fixed, remarks)
+    centered = _centered(trace)
+    if centered is not None:
+        return Started(centered, "centered", fixed, remarks)
     if start is None:
         return Started(trace, "score", fixed, remarks)
     raise ModelError(
-        "start must be 'score' for this module: its scores are not the output of one linear layer, so their mean "
-        "cannot be subtracted from that layer's weights. Pass start='score'."
+        "start must be 'score' for this module; got 'centered'. Its scores are not the output of one linear layer, "
+        "so their mean cannot be subtracted from the weights of that layer. Pass start='score'."
     )
 
 
 def _centered(trace: Trace) -> Trace | None:
-    """The trace of the model whose scores are centered: from the last layer's weights and bias, their mean over
-    classes is subtracted.
+    """Return the trace of the same model with centered scores; None if no linear layer writes the scores.
 
-    So the start of class c is score_c - mean, and the last layer shares it by w_c - mean(w), which is what a word
-    adds to the centered score. Two other definitions have the same start, and neither reads correctly under every
-    rule. A one-hot seed of score_c - mean at class c keeps the layer's own products, so that a rule that divides by
-    score_c turns the map upside down where score_c < 0 < score_c - mean. The map of c minus the mean of all maps is
-    correct for rules without a bias or stabilizer term of their own, such as LRP-0, and equals this definition there;
-    but with a rule of fixed sign the other classes' negative scores give their words positive relevance. A function
-    of the text that is added to all scores changes neither the prediction nor softmax probabilities; nor does it
-    change a map from a centered start.
+    The mean over classes is subtracted from the weights and the bias of the last layer. The start of class c is then
+    score_c - mean, and the last layer distributes it by the products with w_c - mean(w): the contribution of an input
+    to the centered score. A function of the text that is added to all scores changes neither the prediction nor the
+    softmax probabilities, and it does not change this relevance either.
 
-    None where the scores are not written by one linear layer. A model with one output f has the scores (-f, f), which
-    are centered: its trace comes back as it is.
+    Two other definitions have the same start, and each is misleading for some rules:
+
+    - A one-hot seed of score_c - mean at class c, with the weights unchanged. A rule that divides by score_c reverses
+      all signs where score_c < 0 < score_c - mean.
+    - The relevance of class c minus the mean of the relevance of all classes. For rules without a term for bias or
+      stabilizer, such as LRP-0, it equals the definition here. With a rule of fixed sign, the negative scores of the
+      other classes give words that support those classes positive relevance.
+
+    A model with one output f has the scores (-f, f), which are centered already: its trace is returned unchanged.
     """
     way = _way_to_last_layer(trace)
     if way is None:
@@ -99,14 +101,15 @@ def _centered(trace: Trace) -> Trace | None:
     if isinstance(last.map, Applied):
         if last.outputs[0].numel() == 1:
             return trace
-        found, bias = _written_out(last, last.map, moves, trace.scores)
-        map: LinearMap | None = found
+        rows, bias = _written_out(last, last.map, moves, trace.scores)
+        map: LinearMap | None = rows
     else:
         map = None if moves else _centered_map(last.map)
         bias = _less_mean(last.bias.expand(trace.scores.shape[1:]))
     if map is None:
         return None
-    # not the centered scores: in float32 these differ from the sum of the products where the mean is large
+    # z is computed from the centered weights and not as score - mean: where the mean is large, the two differ in
+    # float32, and relevance is conserved only if z is the sum of the products that the rule distributes by
     outputs = map.total(Part.PRODUCT) + bias
     direct = None if last.direct is None else map
     centered = replace(last, writes=trace.output, map=map, bias=bias, outputs=outputs, direct=direct)
@@ -117,7 +120,10 @@ def _centered(trace: Trace) -> Trace | None:
 
 
 def _way_to_last_layer(trace: Trace) -> tuple[Linear, list[Step]] | None:
-    """The linear layer that writes the scores, and the steps behind it, which only move numbers; None without one."""
+    """The linear layer whose output the scores are, and the steps after it, which only rearrange values.
+
+    None if there is no such layer.
+    """
     writer = {step.writes: step for step in trace.steps}
     readers = [value for step in trace.steps for value in step.reads]
     moves: list[Step] = []
@@ -144,13 +150,16 @@ def _centered_map(map: LinearMap) -> LinearMap | None:
 
 
 def _written_out(last: Linear, map: Applied, moves: Sequence[Step], scores: Tensor) -> tuple[Applied, Tensor]:
-    """The last layer of a recorded module (one document) with a row of weights for each class, and the biases (1, C);
-    the mean over classes is subtracted from both."""
-    chosen = torch.eye(scores.shape[1], dtype=scores.dtype)[:, None]
+    """The last layer of a recorded module (one document) as one row of weights for each class, and its biases (1, C).
+
+    The mean over classes is subtracted from both.
+    """
+    one_hot = torch.eye(scores.shape[1], dtype=scores.dtype)[:, None]
     for step in moves:
-        (chosen,), _ = step.back(chosen, Zero())
-    rows = replace(map, inputs=torch.ones_like(map.inputs)).pull(Part.PRODUCT, chosen)[:, 0]
-    bias = (chosen * last.bias.expand_as(last.outputs)).flatten(1).sum(dim=1)
+        (one_hot,), _ = step.back(one_hot, Zero())
+    # with inputs of 1 the products are the weights themselves
+    rows = replace(map, inputs=torch.ones_like(map.inputs)).pull(Part.PRODUCT, one_hot)[:, 0]
+    bias = (one_hot * last.bias.expand_as(last.outputs)).flatten(1).sum(dim=1)
     return Applied(map.inputs, rows - rows.mean(dim=0), _rows_times, map.box), _less_mean(bias)[None]
 
 
@@ -159,6 +168,10 @@ def _rows_times(inputs: Tensor, weight: Tensor) -> Tensor:
 
 
 def _less_mean(values: Tensor) -> Tensor:
-    """(..., C) minus its mean over classes, rounded once."""
-    exact = values.cpu().double()  # not every device has float64
+    """(..., C) minus its mean over classes, rounded once.
+
+    Where the mean is large compared with the differences, a float32 mean and a float32 difference would each lose
+    digits; in float64 only the result is rounded.
+    """
+    exact = values.cpu().double()  # on the CPU, because some devices have no float64
     return (exact - exact.mean(dim=-1, keepdim=True)).to(values.device, values.dtype)

@@ -1,11 +1,9 @@
-"""The tape of a forward pass, and the one walk back over it.
+"""The steps of a trace: linear, routing, concatenation, sum, product and look-up.
 
-A :class:`Trace` lists what a model did to a batch. Each step names the values it reads and the value
-it writes, and can lead the relevance (K, N, ...) of what it wrote back to what it read, together with
-what it absorbed on the way. :func:`propagate` walks the tape backwards, adds up relevance where a value
-was read more than once, and keeps the ledger.
+Each step propagates the relevance (K, N, ...) of the value that it wrote to the values that it read, and returns what
+was absorbed. Open this module to add a kind of step; :mod:`textlrp.lrp.trace` puts steps together.
 
-Letters: N documents, T tokens, C classes, K explained targets.
+Letters: N documents, T tokens, C classes, D embedding dimensions, K explained targets.
 """
 
 from __future__ import annotations
@@ -24,26 +22,26 @@ from textlrp.lrp.rules import is_plain_share
 from textlrp.lrp.shares import Box, Part, Rule
 
 SMALL = 2.0**40
-"""Relevance below the smallest number times this stands for a share of 0."""
+"""Relevance of a magnitude up to the smallest normal number times this represents a share of 0."""
 
 
 def without_zeros(values: Tensor) -> Tensor:
-    """The same values, with the smallest normal number of the same sign in place of 0."""
+    """Return the values with 0 replaced by the smallest normal number of the same sign."""
     smallest = values.new_tensor(torch.finfo(values.dtype).tiny)
     return torch.where(values == 0, smallest.copysign(values), values)
 
 
 def sum_outputs(relevance: Tensor) -> Tensor:
-    """(K, N, ...) -> (K, N): summed over everything but target and document."""
+    """(K, N, ...) -> (K, N): sum over all axes except target and document."""
     return relevance if relevance.dim() == 2 else relevance.flatten(start_dim=2).sum(dim=-1)
 
 
 Absorbed = dict[str, Tensor]
-"""What a step absorbed: cause -> (K, N)."""
+"""Relevance that a step absorbed: cause -> (K, N)."""
 
 
 class Step(Protocol):
-    """One entry of the tape; ``ruled`` says whether a rule decides anything in it."""
+    """One step of a trace; ``ruled`` is whether it needs a rule."""
 
     ruled: ClassVar[bool]
 
@@ -57,17 +55,22 @@ class Step(Protocol):
     def writes(self) -> str: ...
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        """Relevance (K, N, ...) of the written value -> that of each value read, and what was absorbed."""
+        """Return the relevance (K, N, ...) of each value read, and what was absorbed.
+
+        ``relevance`` (K, N, ...) is that of the written value.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
-    """An affine step z = map(a) + bias: a rule decides how relevance splits.
+    """An affine step z = map(a) + bias, through which a rule distributes relevance.
 
-    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them. ``direct`` is the map where the model is linear
-    in its words, from here on and before. There the share that LRP-0 gives an input of a score is its product a w
-    alone, so that the score may be 0: zeros stand as the smallest number (:func:`without_zeros`).
+    ``outputs`` (N, ...) are z; ``bias`` broadcasts against them.
+
+    ``direct`` is set if the whole model is linear in its words: the map, with zeros replaced by the smallest normal
+    number (:func:`without_zeros`). In such a model LRP-0 from a score z gives an input (a w / z) × z = a w, also
+    where z = 0. The division 0 / 0 is avoided because no factor is exactly 0.
     """
 
     name: str
@@ -89,6 +92,9 @@ class Linear:
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         if self.direct is not None:
+            # Relevance this small is not that of a real score. It is the smallest normal number, which represents a
+            # score of 0, or a share of it. LRP-0 divides it by an output that is 0 in the same sense, so that an
+            # input gets a w. For every other rule it is 0.
             smallest = relevance.abs() <= torch.finfo(relevance.dtype).tiny * SMALL
             if is_plain_share(rule):
                 nothing = (self.outputs == 0) & ~smallest
@@ -103,7 +109,11 @@ class Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Routing:
-    """Relevance only moves: the ReLU, the winner of a max-pool, dropout. ``move`` says where to."""
+    """A step through which relevance only moves: ReLU, max-pooling, dropout.
+
+    ``move`` maps the relevance (K, N, ...) of the output to that of the input. Max-pooling moves all relevance of an
+    output to the first of its largest inputs.
+    """
 
     name: str
     kind: str
@@ -118,7 +128,7 @@ class Routing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Concat:
-    """Several values side by side along the last axis; ``sizes`` are their lengths there."""
+    """Several values concatenated along the last axis; ``sizes`` are their lengths along it."""
 
     name: str
     reads: tuple[str, ...]
@@ -133,7 +143,7 @@ class Concat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sum:
-    """Several values of one shape added up: a linear step with weights 1 and no bias; ``inputs`` are those values."""
+    """The sum of several values of one shape: a linear step with weights 1 and no bias; ``inputs`` are the values."""
 
     name: str
     reads: tuple[str, ...]
@@ -143,18 +153,17 @@ class Sum:
     ruled: ClassVar[bool] = True
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        side_by_side = torch.stack(self.inputs, dim=-1)
-        outputs = side_by_side.sum(dim=-1)
-        added = Linear(
-            self.name, self.kind, ("",), "", Added(side_by_side), outputs.new_zeros((1,) * outputs.dim()), outputs
-        )
+        terms = torch.stack(self.inputs, dim=-1)
+        outputs = terms.sum(dim=-1)
+        no_bias = outputs.new_zeros((1,) * outputs.dim())
+        added = Linear(self.name, self.kind, ("",), "", Added(terms), no_bias, outputs)
         (received,), absorbed = added.back(relevance, rule)
         return received.unbind(dim=-1), absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """gate × source, read in this order: the source takes all (Arras et al. 2017, arXiv 1706.07206)."""
+    """gate × source, read in this order: the source receives all relevance (Arras et al. 2017, arXiv 1706.07206)."""
 
     name: str
     reads: tuple[str, str]
@@ -168,10 +177,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
-    """The way from word vectors (N, T) or (N, T, D) to words (N, T).
+    """The look-up of word vectors: sums relevance (K, N, T, D) over the dimensions to that of the words (K, N, T).
 
-    Sums over D where there is one. ``grid`` makes the ids (N, T) that were looked up; what lands on a word of id 0
-    (padding, unknown words, which are zero vectors) is absorbed as ``ignored``.
+    Relevance (K, N, T) that a map has already summed is taken as it is. ``grid`` returns the ids (N, T) that were
+    looked up. Relevance that reaches a word of id 0 (padding and unknown words, which are zero vectors) is absorbed
+    (cause ``ignored``).
     """
 
     name: str
@@ -187,29 +197,30 @@ class Lookup:
         return [words * read], {"ignored": (words * ~read).sum(dim=-1)}
 
 
-class LateSteps(Sequence[Step]):
-    """Steps that are written down when the first of them is asked for."""
+class LazySteps(Sequence[Step]):
+    """Steps that are created when the first of them is accessed: the fused sweep often needs none of them."""
 
-    def __init__(self, write: Callable[[], tuple[Step, ...]]) -> None:
-        self._write = cache(write)
+    def __init__(self, create: Callable[[], tuple[Step, ...]]) -> None:
+        self._create = cache(create)
 
     def __len__(self) -> int:
-        return len(self._write())
+        return len(self._create())
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._write()[place]
+    def __getitem__(self, position: Any) -> Any:
+        return self._create()[position]
 
     def __iter__(self) -> Iterator[Step]:
-        return iter(self._write())
+        return iter(self._create())
 
 
 class Windows(NamedTuple):
-    """The winning windows of all convolutions of a net, side by side, and the texts that they are of.
+    """The winning windows of all convolutions of a net, and the texts that they belong to.
 
-    F filters of all widths; S = the sum of their widths. ``products`` (N, S), ``where`` (N, F), ``bounds`` (F + 1,)
-    as in :class:`.Winners`; ``outputs`` (N, F) with the bias (F,) of the convolutions; ``words``
-    (L,) ids, 0 where unknown; ``starts`` (N + 1,) where each text begins. ``filters`` of each convolution by its
-    name, in order; ``lookup`` the name of the step that reads the words, ``output`` the layer that writes the scores.
+    F is the number of filters of all convolutions, S the sum of their widths, L the number of words of all texts.
+    ``products`` (N, S), ``where`` (N, F) and ``bounds`` (F + 1,) are as in :class:`.Winners`. ``outputs`` (N, F)
+    include the ``bias`` (F,). ``words`` (L,) are ids, 0 for unknown words, text after text; ``starts`` (N + 1,) are
+    the positions at which the texts begin. ``filters`` has the number of filters of each convolution by its name, in
+    order. ``lookup`` is the name of the step that reads the words, ``output`` the layer that writes the scores.
     """
 
     products: Tensor

@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from textlrp.errors import ModelError, OptionError, must_be
-from textlrp.lrp.kernels.projections import numbered
+from textlrp.lrp.kernels.projections import distinct_words
 from textlrp.lrp.trace import Trace
 from textlrp.models.bagnet import BagNet, new_bag_weights
 from textlrp.models.net_scores import SCORING_BLOCK, scores_of
@@ -183,7 +183,7 @@ class BagOfEmbeddingsClassifier(NetClassifier):
 
     def net_for_texts(self, texts: Sequence[Ids], dtype: str | None = None) -> tuple[BagNet, list[Ids]]:
         """Return a network that knows only the words of these texts, and the texts as ids of that network."""
-        words, places = numbered(np.concatenate([np.zeros(0, np.int64), *texts]))
+        words, places = distinct_words(np.concatenate([np.zeros(0, np.int64), *texts]))
         torch_dtype = TORCH_DTYPES[dtype or self.dtype]
         weights = {
             name: torch.from_numpy(self.weights_[name]).to(torch_dtype) for name in ("output.weight", "output.bias")

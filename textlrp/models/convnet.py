@@ -26,7 +26,7 @@ from textlrp.lrp.kernels.threads import torch_on_one_thread
 from textlrp.lrp.maps import Dense, Grid, Mean, table_bounds
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
-from textlrp.lrp.trace_steps import Concat, LateSteps, Linear, Lookup, Routing, Step, Windows
+from textlrp.lrp.trace_steps import Concat, LazySteps, Linear, Lookup, Routing, Step, Windows
 from textlrp.lrp.window_maps import WinningWindows, WordWindows
 from textlrp.models.packing import Packed
 from textlrp.models.window_pooling import WindowMax, WindowMean
@@ -130,7 +130,7 @@ class ConvNet:
         windows = Windows(
             products, found.where, found.bounds, z, bias, packed.words, packed.starts, filters, "embedding", output
         )
-        return Trace(LateSteps(steps), output.outputs, elements=largest, windows=windows)
+        return Trace(LazySteps(steps), output.outputs, elements=largest, windows=windows)
 
     def _output(self, features: Tensor) -> Linear:
         """The step of the dense layer, over the features (N, F) of all widths."""

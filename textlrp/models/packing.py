@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from textlrp.lrp.kernels.projections import numbered
+from textlrp.lrp.kernels.projections import distinct_words
 from textlrp.lrp.kernels.windows import Ids as Ids
 from textlrp.text.batches import end_to_end, grid
 
@@ -40,7 +40,7 @@ class Packed:
 
     @cached_property
     def _numbered(self) -> tuple[Ids, Ids]:
-        return numbered(self.words)
+        return distinct_words(self.words)
 
     def texts(self) -> list[Ids]:
         """Return the vocabulary ids of each text."""

@@ -83,7 +83,7 @@ def _by_windows(model: Any, batch: Batch, steps: Positions, change: Change) -> l
         projections = (vectors @ net.weights[f"conv{width}.weight"]).numpy()
         windows = path_windows(
             projections, packed.ids, packed.starts, width, flat, step_starts,
-            inserting=change == "insert", back_again=change == "single",
+            inserting=change == "insert", one_at_a_time=change == "single",
         )  # fmt: skip
         pooled.append(torch.relu(torch.from_numpy(windows) + net.weights[f"conv{width}.bias"]))
     scores = (torch.cat(pooled, dim=1) @ net.weights["output.weight"].T + net.weights["output.bias"]).numpy()

@@ -1,4 +1,8 @@
-"""Where a score went: the words, each cause of the ledger, and what a method leaves unaccounted for."""
+"""The score breakdown: the score of a target as the sum of the relevance of words and of absorbed parts.
+
+The causes are those of ``Explanation.ledger``. If the parts do not sum to the score, as with some
+methods, the difference is a part of its own, so that a page never shows a wrong sum.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +15,21 @@ from textlrp.reports.marks import shown_relevance
 from textlrp.reports.numbers import decimals, number
 
 CAUSES = {
-    "bias": "the model’s bias",
-    "stabilizer": "the rule’s stabilizer",
-    "empty": "parts with nothing to share",
-    "ignored": "ignored positions",
-    "absent": "words the text does not have",
-    "baseline": "the score of an empty text",
-    "unsummed": "the method’s numeric remainder",
+    "bias": "bias",
+    "stabilizer": "stabilizer",
+    "empty": "empty parts (no contribution of that sign)",
+    "ignored": "ignored words (unknown words, padding)",
+    "absent": "words that are not in the text",
+    "baseline": "baseline (score of an empty text)",
+    "unsummed": "numerical error of the method",
 }
-"""The causes of the ledger in plain words."""
+"""Cause in the ledger -> its name on pages and in the terminal."""
 
 TOLERANCE = 1e-4
-"""Of sum |relevance| + sum |ledger|: float32 sums of long documents stay far below it."""
+"""The parts sum to the score if they differ by less than this share of sum |relevance| + sum |ledger|.
+
+Far above the float32 rounding error of sums over long documents, far below anything a reader should know about.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,57 +41,59 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """How the score of one target is made up; ``left_over`` is None where the parts sum to the score.
+class ScoreBreakdown:
+    """The parts that sum to the score of one target, as text.
 
-    ``mean`` is the mean over classes where propagation started from the score without it, else None.
+    ``mean`` is the mean score over classes if propagation started from the score minus that mean, else None.
+    ``remainder`` is None if the parts sum to the score, else what is missing.
     """
 
     score: str
-    on_words: str
+    words: str
     absorbed: tuple[Fact, ...]
     mean: str | None
-    left_over: str | None
+    remainder: str | None
 
     @property
     def line(self) -> str:
-        """All of it on one line, without what rounds to nothing."""
+        """The breakdown on one line, without absorbed parts that round to zero."""
         absorbed = (part for part in self.absorbed if any(figure in part.value for figure in "123456789"))
-        parts = [Fact("on the words", self.on_words), *absorbed]
+        parts = [Fact("relevance of words", self.words), *absorbed]
         if self.mean is not None:
             parts.append(Fact("mean score over classes", self.mean))
-        if self.left_over is not None:
-            parts.append(Fact("not accounted for by this method", self.left_over))
+        if self.remainder is not None:
+            parts.append(Fact("not accounted for by this method", self.remainder))
         return f"{self.score} = " + ", ".join(f"{part.value} {part.name}" for part in parts)
 
 
-def balances(explanation: Explanation) -> list[Balance]:
-    """One balance per target."""
+def score_breakdowns(explanation: Explanation) -> list[ScoreBreakdown]:
+    """Return one breakdown per target."""
     digits = decimals(float(np.abs(explanation.scores).max()))
     scores, ledger = explanation.target_scores.astype(np.float64), _by_cause(explanation)
-    on_words = shown_relevance(explanation, range(len(explanation.targets)))
+    relevance = shown_relevance(explanation, range(len(explanation.targets)))
     found = []
     starts = explanation.start_scores.astype(np.float64)
     for row, (score, start) in enumerate(zip(scores.tolist(), starts.tolist(), strict=True)):
+        # a contrast has no mean: it cancels in the difference of the two scores
         centered = explanation.start == "centered" and not isinstance(explanation.targets[row], tuple)
-        words = float(on_words[row].sum())
+        words = float(relevance[row].sum())
         parts = {cause: float(entry[row]) for cause, entry in ledger.items()}
-        left_over = start - words - sum(parts.values())
-        whole = float(np.abs(on_words[row]).sum()) + sum(abs(part) for part in parts.values())
+        remainder = start - words - sum(parts.values())
+        total = float(np.abs(relevance[row]).sum()) + sum(abs(part) for part in parts.values())
         found.append(
-            Balance(
+            ScoreBreakdown(
                 score=number(score, digits),
-                on_words=number(words, digits, signed=True),
+                words=number(words, digits, signed=True),
                 absorbed=tuple(Fact(CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
                 mean=number(explanation.mean_score, digits, signed=True) if centered else None,
-                left_over=number(left_over, digits, signed=True) if abs(left_over) > TOLERANCE * whole else None,
+                remainder=number(remainder, digits, signed=True) if abs(remainder) > TOLERANCE * total else None,
             )
         )
     return found
 
 
 def _by_cause(explanation: Explanation) -> dict[str, np.ndarray]:
-    """The ledger summed over steps, causes in their usual order; causes that took nothing are left out."""
+    """Sum the ledger over steps: cause -> (K,), ordered as :data:`CAUSES`, without causes that absorbed nothing."""
     sums: dict[str, np.ndarray] = {}
     for (_, cause), entry in explanation.ledger.items():
         sums[cause] = sums.get(cause, np.zeros(len(explanation.targets))) + entry

@@ -1,4 +1,4 @@
-"""The scores of the classes as rows of a page."""
+"""The bar chart of class scores on a document page: one row per class, as text and percentages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from textlrp.reports.numbers import number, percentage
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class in the chart of scores: a bar from ``left``, ``width`` long (percent), and its row if explained."""
+    """One class of the chart. The bar begins at ``left`` and has ``width`` percent of the chart.
+
+    ``row`` is the class's position among the explained targets, None if it is not explained.
+    """
 
     name: str
     score: str
@@ -25,7 +28,7 @@ class ClassRow:
 
 
 def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
-    """One row per class, the highest score first; all bars start at a common zero."""
+    """Return one row per class, the highest score first. All bars begin at the same zero line."""
     scores = explanation.scores.astype(np.float64)
     low, high = min(0.0, float(scores.min())), max(0.0, float(scores.max()))
     extent = (high - low) or 1.0
@@ -46,4 +49,5 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
 
 
 def probability_of(explanation: Explanation, position: int) -> str | None:
+    """Return the probability of a class as text, None if the model has no probabilities."""
     return None if explanation.probabilities is None else percentage(float(explanation.probabilities[position]))

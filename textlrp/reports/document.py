@@ -1,6 +1,7 @@
-"""Explanations as HTML that needs no script, no network and no trust in the text.
+"""One explanation as HTML: a page of its own, a notebook cell, or a fragment for a mail.
 
-How a value reaches a page, and what a page may do, is said in :mod:`textlrp.reports.rendering`.
+None of them needs a script or the network, and no text of the user can inject HTML: see
+:mod:`textlrp.reports.rendering`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import FRAGMENT_MARK
-from textlrp.reports.mail import key, marked_lines
+from textlrp.reports.mail import mail_legend, marked_lines
 from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import view
 
 
-class Steps(NamedTuple):
-    """Where a page of a folder leads: the list of all, and the documents before and behind it, if any."""
+class PageLinks(NamedTuple):
+    """Links of a page in a report folder: to the index, and to the previous and the next document, if any."""
 
-    home: str
+    all_documents: str
     previous: str | None
-    following: str | None
+    next: str | None
 
 
 def document_page(
@@ -33,25 +34,26 @@ def document_page(
     *,
     title: str | None = None,
     palette: str = "red-blue",
-    steps: Steps | None = None,
+    links: PageLinks | None = None,
     force: bool = False,
 ) -> str:
-    """One document as a self-contained page: its own text, marked; written to ``path`` too where one is given.
+    """Return one document as a self-contained page with its text marked by relevance, and write it to ``path``.
 
-    With several targets the page has a class switch, and still one copy of the text. ``steps`` leads to other pages.
-    Raises :class:`DataError` if ``path`` cannot be written, :class:`OptionError` for an unknown palette. With
-    ``force`` a file at ``path`` that is not a page of textlrp is moved to a backup name instead of refused.
+    With several targets the page has a switch between them and one copy of the text. Without ``path`` nothing is
+    written. ``links`` are links to other pages of a report folder. If ``path`` is a file that is not a page of
+    textlrp, ``force`` moves it to a backup name. Raises :class:`DataError` if ``path`` cannot be written,
+    :class:`OptionError` for an unknown palette.
     """
     doc = view(explanation, title=title, sentences=True)
-    page = rendered("document.html", doc=doc, steps=steps, palette=palette_of(palette))
+    page = rendered("document.html", doc=doc, links=links, palette=palette_of(palette))
     if path is not None:
         write_page(page, path, force=force)
     return page
 
 
 def notebook_fragment(explanation: Explanation, *, palette: str = "red-blue") -> str:
-    """The explanation for a notebook cell: its own styles, all under one class name, and no other effect."""
-    # two cells may show the same explanation: their radio buttons need different names
+    """Return the explanation for a notebook cell. Its styles are under one class name and change no other cell."""
+    # a random name, because two cells may show the same explanation and must not share a group of radio buttons
     uid = f"textlrp-{secrets.token_hex(4)}"
     return rendered("fragment.html", doc=view(explanation), uid=uid, palette=palette_of(palette))
 
@@ -59,12 +61,12 @@ def notebook_fragment(explanation: Explanation, *, palette: str = "red-blue") ->
 def mail_fragment(
     explanation: Explanation, path: str | Path | None = None, *, palette: str = "red-blue", force: bool = False
 ) -> str:
-    """The explanation for a mail or a comment: its styles are inline, and it can be read where they are dropped.
+    """Return the explanation for a mail or a comment, with inline styles only; write it to ``path`` if given.
 
-    No style sheet, class, id or script; strong words are bold and underlined (for) or in struck italics (against).
-    With several targets the text is marked for :meth:`Explanation.row`, and the others follow as a table. A file is
-    written in ASCII, with character references, so that it can be read in any encoding. Raises as
-    :func:`document_page` does.
+    It has no style sheet, class, id or script, and stays readable where styles are removed: words that strongly
+    support the class are bold and underlined, words that strongly oppose it are italic and struck through. With
+    several targets the text is marked for :meth:`Explanation.row`, and a table lists the others. The file is ASCII
+    with character references, so that it can be read in any encoding. Raises the errors of :func:`document_page`.
     """
     colors = palette_of(palette)
     doc, shades, row = view(explanation), colors.light, explanation.row()
@@ -75,11 +77,11 @@ def mail_fragment(
         target=doc.targets[row],
         others=[doc.targets[other] for other in highest_first if other != row],
         lines=marked_lines(explanation, row, shades),
-        key=key(explanation, row, shades),
+        legend=mail_legend(explanation, row, shades),
         shades=shades,
-        against=colors.words[1],
+        palette=colors,
     )
-    # Markdown takes an empty line for the end of HTML
+    # in Markdown an empty line ends a block of HTML
     fragment = "\n".join(line for line in fragment.splitlines() if line.strip()) + "\n"
     if path is not None:
         text = FRAGMENT_MARK + fragment.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -1,4 +1,4 @@
-"""The runs of a text line by line, for forms that have no way to keep a text's own white space."""
+"""Split the runs of a text into lines, for the mail fragment and the terminal, which show each line by itself."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from textlrp.explanation import Explanation
-from textlrp.reports.marks import STRONG, TextRun, runs
+from textlrp.reports.marks import STRONG_FROM, TextRun, runs
 
-_STEPS = (15, STRONG, 65)
-_JOINER = "\u200d"
+_STEPS = (15, STRONG_FROM, 65)
+_JOINER = "\u200d"  # zero-width joiner: an emoji such as a family is several emoji with joiners between them
 
 
 def strength(share: int) -> int:
-    """How strongly a mark of this share (percent) shows: 1 to 4; 3 and 4 are strong."""
+    """Return the strength of a mark, 1 to 4, from its share in percent; 3 and 4 are strong."""
     return 1 + sum(abs(share) >= step for step in _STEPS)
 
 
-def whole_letters(explanation: Explanation, row: int) -> list[TextRun]:
-    """The runs of a text for one target; none begins inside what people see as one letter.
+def grapheme_runs(explanation: Explanation, row: int) -> list[TextRun]:
+    """Return the runs of a text for one target, none of which begins inside a grapheme cluster.
 
-    A model of characters may give an emoji's parts, or a letter and its accent, different relevance. Cut there,
-    a terminal would draw neither; so the first part's mark covers all of them.
+    A grapheme cluster is what a reader sees as one character: a letter and its accent, or a composed emoji. A
+    character-level model may give its parts different relevance, but a terminal cannot draw the parts separately. The
+    mark of the first part therefore covers the whole cluster.
     """
     found: list[TextRun] = []
     for run in runs(explanation, (row,)):
-        head = _within_letter(found[-1].text[-1], run.text) if found else 0
+        head = _continuation(found[-1].text[-1], run.text) if found else 0
         if head:
             found[-1] = found[-1]._replace(text=found[-1].text + run.text[:head])
         if head < len(run.text):
@@ -34,7 +35,7 @@ def whole_letters(explanation: Explanation, row: int) -> list[TextRun]:
 
 
 def lines_of(text_runs: Sequence[TextRun]) -> Iterator[list[TextRun]]:
-    """The runs of each line: joined they are ``text.splitlines()``, so every kind of line break counts."""
+    """Split the runs into lines. Joined, each line is one of ``text.splitlines()``, so all line breaks count."""
     text = "".join(run.text for run in text_runs)
     position, begin, end = 0, 0, len(text_runs[0].text) if text_runs else 0
     start = 0
@@ -53,8 +54,8 @@ def lines_of(text_runs: Sequence[TextRun]) -> Iterator[list[TextRun]]:
         start += len(with_break)
 
 
-def _within_letter(before: str, text: str) -> int:
-    """How many characters at the start of ``text`` belong to the letter that ``before`` is the last part of."""
+def _continuation(before: str, text: str) -> int:
+    """Count the characters at the start of ``text`` that belong to the grapheme cluster of ``before``."""
     for position, character in enumerate(text):
         if before != _JOINER and not _extends(character):
             return position
@@ -63,7 +64,7 @@ def _within_letter(before: str, text: str) -> int:
 
 
 def _extends(character: str) -> bool:
-    """Whether this character changes the one before: an accent, a vowel sign, a joiner, a skin tone."""
+    """Whether this character modifies the one before it: an accent, a vowel sign, a joiner or a skin tone."""
     return (
         unicodedata.category(character) in ("Mn", "Mc", "Me")
         or character == _JOINER

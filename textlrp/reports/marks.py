@@ -1,6 +1,9 @@
-"""An explanation as runs of text: what to mark, how strongly, and what was not read.
+"""Cut the text of an explanation into runs, each marked by its relevance or by the reason why the model ignores it.
 
-The law: the runs' texts, joined, are the document. K' counts the rows (targets) shown.
+Joined, the texts of the runs are the document, character for character. Every page, the mail fragment and the
+terminal show these runs. Open this module to change what is marked and how strongly.
+
+T tokens, S sentences, W distinct words, K' the rows (targets) that are shown.
 """
 
 from __future__ import annotations
@@ -15,30 +18,33 @@ from textlrp.explanation import Explanation
 from textlrp.records import Status
 from textlrp.reports.numbers import decimals, number
 
-SHOWN = 2
-"""Percent of the document's largest relevance below which a word is left unmarked."""
+MARKED_FROM = 2
+"""A word is marked if its relevance is at least this many percent of the document's largest."""
 
-STRONG = 30
-"""Percent of the document's largest relevance from which a word is underlined and the keyboard reaches it."""
+STRONG_FROM = 30
+"""A word is underlined and reached by the Tab key if its relevance is at least this many percent of the largest."""
+
+IGNORED = "ignored by the model: "
+"""Begins each of :data:`REASONS`."""
 
 REASONS = {
-    Status.SKIPPED: "not read: skipped range",
-    Status.NOT_A_WORD: "not read: not a word",
-    Status.UNKNOWN: "not read: unknown word",
-    Status.CUT_OFF: "not read: cut off, past the longest text the model reads",
+    Status.SKIPPED: f"{IGNORED}skipped range",
+    Status.NOT_A_WORD: f"{IGNORED}not a word",
+    Status.UNKNOWN: f"{IGNORED}unknown word",
+    Status.TRUNCATED: f"{IGNORED}truncated at the model’s maximum length",
 }
-"""Why a token was not read, in plain words."""
+"""Why the model ignores a token, as pages and the terminal show it."""
 
-_MARKED = 255  # beside the values of Status, in one array of token kinds
+_MARKED = 255  # a token kind of its own, outside the values of Status, so that one uint8 array covers all kinds
 
 
 class TextRun(NamedTuple):
-    """A stretch of the text that looks alike.
+    """A stretch of text that is shown in one style.
 
-    ``status`` is None for plain text (gaps, and words read whose relevance does not show), READ for
-    one marked word, else the reason why the stretch was not read. ``shares`` are (row, percent) of a
-    marked word, -100 to 100. ``title`` says the number or the reason. ``in_training`` is how many training documents
-    have a marked word, -1 where that is not known.
+    ``status`` is READ for one marked word, None for plain text (gaps between tokens, and words with too little
+    relevance to mark), else the reason why the model ignores the stretch. ``shares`` are the (row, percent) pairs of
+    a marked word, -100 to 100. ``title`` is the tooltip: the relevance or the reason. ``in_training`` is the number
+    of training documents that contain the marked word, -1 if unknown.
     """
 
     text: str
@@ -49,20 +55,23 @@ class TextRun(NamedTuple):
 
     @property
     def strong(self) -> bool:
-        """Whether the word stands out for a target, so that the keyboard should reach it."""
-        return any(abs(share) >= STRONG for _, share in self.shares)
+        """Whether the word is strongly relevant to any target, so that it is underlined and can be focused."""
+        return any(abs(share) >= STRONG_FROM for _, share in self.shares)
 
 
 class WordSums(NamedTuple):
-    """The distinct words read (W), in alphabetical order: ``sums`` (K', W) and ``times`` (W,)."""
+    """The distinct words that the model reads (W), in alphabetical order.
+
+    ``sums`` (K', W) is their relevance, summed over occurrences, and ``counts`` (W,) the number of occurrences.
+    """
 
     words: list[str]
     sums: NDArray[np.float64]
-    times: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
 
 def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np.float64]:
-    """(K', T) the relevance of these rows in float64; 0 where it is ignored or not a finite number."""
+    """Return the relevance of these rows (K', T) in float64, with 0 for ignored tokens and for NaN or infinity."""
     values = explanation.relevance[list(rows)].astype(np.float64)
     values[~np.isfinite(values)] = 0.0
     values[:, ~explanation.seen] = 0.0
@@ -70,16 +79,16 @@ def shown_relevance(explanation: Explanation, rows: Sequence[int]) -> NDArray[np
 
 
 def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
-    """The document's text cut into runs, in order; linear in the length of the text.
+    """Cut the text of the document into runs, in order; the time is linear in the length of the text.
 
-    A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a
-    percent. A marked word's title is its relevance if there is one row, and empty if there are more.
+    A share is relative to the largest ``|relevance|`` of the document over ``rows``, rounded to a whole percent. The
+    title of a marked word is its relevance if there is one row; with several rows it is empty.
     """
     values = shown_relevance(explanation, rows)
     largest = float(np.abs(values).max(initial=0.0))
     percents = np.rint(100.0 * (values / (largest or 1.0))).astype(np.int16)
     kinds = explanation.status.astype(np.uint8)
-    kinds[(np.abs(percents) >= SHOWN).any(axis=0)] = _MARKED
+    kinds[(np.abs(percents) >= MARKED_FROM).any(axis=0)] = _MARKED
 
     text, spans, digits = explanation.text, explanation.tokens.spans, decimals(largest)
     found: list[TextRun] = []
@@ -92,7 +101,7 @@ def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
             found.append(TextRun(text[position:start], None, (), ""))
         if kind == _MARKED:
             column = percents[:, first].tolist()
-            shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= SHOWN)
+            shares = tuple((row, share) for row, share in zip(rows, column, strict=True) if abs(share) >= MARKED_FROM)
             title = number(float(values[0, first]), digits, signed=True) if len(rows) == 1 else ""
             found.append(TextRun(text[start:end], Status.READ, shares, title, int(explanation.counts[first])))
         else:
@@ -104,8 +113,11 @@ def runs(explanation: Explanation, rows: Sequence[int]) -> list[TextRun]:
 
 
 class SentenceRelevance(NamedTuple):
-    """A sentence with words that were read: its place in the text, the relevance of its words for each row (K',) in
-    percent of the largest of the document, and ``title``, its number where there is one row."""
+    """A sentence with at least one word that the model reads.
+
+    ``start`` and ``end`` are character offsets. ``shares`` are (row, percent) pairs: the summed relevance of the
+    sentence's words, relative to the document's largest sentence. ``title`` is that sum if there is one row.
+    """
 
     start: int
     end: int
@@ -114,14 +126,16 @@ class SentenceRelevance(NamedTuple):
 
 
 def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[np.int32]) -> list[SentenceRelevance]:
-    """The sentences (S, 2) that hold words read, each with the relevance of its words; a word belongs to the
-    sentence it begins in."""
+    """Sum the relevance of each sentence; ``spans`` (S, 2) are the sentences' character offsets.
+
+    A word belongs to the sentence that it begins in. Sentences without a word that the model reads are left out.
+    """
     if not len(spans):
         return []
-    place = np.searchsorted(spans[:, 0], explanation.tokens.spans[:, 0], "right") - 1
-    inside = explanation.seen & (place >= 0)
-    values, place = shown_relevance(explanation, rows)[:, inside], place[inside]
-    sums = np.array([np.bincount(place, weights=row, minlength=len(spans)) for row in values])
+    sentence = np.searchsorted(spans[:, 0], explanation.tokens.spans[:, 0], "right") - 1
+    inside = explanation.seen & (sentence >= 0)
+    values, sentence = shown_relevance(explanation, rows)[:, inside], sentence[inside]
+    sums = np.array([np.bincount(sentence, weights=row, minlength=len(spans)) for row in values])
     largest = float(np.abs(sums).max(initial=0.0))
     percents = np.rint(100.0 * (sums / (largest or 1.0))).astype(int)
     digits = decimals(largest)
@@ -132,17 +146,17 @@ def sentence_sums(explanation: Explanation, rows: Sequence[int], spans: NDArray[
             tuple((row, int(share)) for row, share in zip(rows, percents[:, n], strict=True) if share),
             number(float(sums[0, n]), digits, signed=True) if len(rows) == 1 else "",
         )
-        for n in np.unique(place).tolist()
+        for n in np.unique(sentence).tolist()
     ]
 
 
 def in_sentences(
     found: Sequence[TextRun], sentences: Sequence[SentenceRelevance]
 ) -> list[tuple[int | None, list[TextRun]]]:
-    """The runs cut where a sentence begins or ends: (number of the sentence or None, its runs), in order."""
+    """Cut the runs at the ends of sentences: (index of the sentence or None, its runs), in order."""
     edges = [edge for sentence in sentences for edge in (sentence.start, sentence.end)]
     pieces: list[tuple[int | None, list[TextRun]]] = []
-    position, passed = 0, 0
+    position, passed = 0, 0  # characters consumed, edges at or before them; an odd number of edges is a sentence
     for run in found:
         text = run.text
         while text:
@@ -158,7 +172,7 @@ def in_sentences(
 
 
 def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """First and last token of each stretch of one kind; a marked word stands alone."""
+    """Return the first and last token of each stretch of one kind. A marked word is a stretch by itself."""
     if not len(kinds):
         return []
     begins = np.ones(len(kinds), dtype=np.bool_)
@@ -169,13 +183,13 @@ def _groups(kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
 
 
 def word_sums(explanation: Explanation, rows: Sequence[int]) -> WordSums:
-    """Relevance summed over the occurrences of each distinct word read.
+    """Sum the relevance of each distinct word that the model reads over its occurrences.
 
-    The order is that of equal words in :meth:`textlrp.Explanation.words`, so pages list words as it does.
+    The alphabetical order is how :meth:`textlrp.Explanation.words` breaks ties, so pages list words as it does.
     """
     forms, word_of = explanation.tokens.words()
     read = np.unique(word_of[explanation.seen])
-    index = {form: place for place, form in enumerate(sorted({forms[word] for word in read.tolist()}))}
+    index = {form: n for n, form in enumerate(sorted({forms[word] for word in read.tolist()}))}
     ids = np.array([index[forms[word]] for word in read.tolist()], dtype=np.int64)
     shown = shown_relevance(explanation, rows)
     values = np.array([np.bincount(word_of, weights=row, minlength=len(forms))[read] for row in shown])

@@ -1,6 +1,7 @@
-"""What rules and methods are called, and what each does in one plain sentence.
+"""Display names of rules and methods, each with one sentence that describes it.
 
-Told from what an explanation records of itself, so that a stored one needs no model and no torch.
+The names are derived from the ``rule`` and ``method`` strings of an explanation, so a stored explanation can be shown
+without the model and without torch. Add a new rule or method here, so that pages show its usual name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from textlrp.explanation import Explanation
 
 
 class DisplayName(NamedTuple):
-    """A rule or method in the field's own term, and a sentence on what it does (empty for one unknown here)."""
+    """The usual name of a rule or method, and a sentence that describes it (empty if it is not known here)."""
 
     title: str
     sentence: str = ""
@@ -20,63 +21,77 @@ class DisplayName(NamedTuple):
 
 _METHODS = {
     "squared-gradient": DisplayName(
-        "Sensitivity analysis", "How sharply the score would change with the word, squared: it has no sign."
+        "Sensitivity analysis",
+        "The squared norm of the gradient of the score with respect to the word’s vector; never negative.",
     ),
     "gradient-x-input": DisplayName(
-        "Gradient × input", "Each word’s vector times the slope of the score at it: a straight line through the text."
+        "Gradient × input",
+        "The gradient of the score times the word’s vector: a linear approximation of the score at this text.",
     ),
     "integrated-gradients": DisplayName(
-        "Integrated gradients", "Gradient × input, averaged along the way from a text of zero vectors to this one."
+        "Integrated gradients",
+        "Gradient × input, with the gradient averaged along the straight path from zero vectors to this text.",
     ),
     "smoothgrad": DisplayName(
-        "SmoothGrad", "Gradient × input, its gradient averaged over copies of the text with noise."
+        "SmoothGrad", "Gradient × input, with the gradient averaged over noisy copies of the text."
     ),
-    "deconvnet": DisplayName("Deconvnet", "Gradient × input, where every ReLU lets only positive signals back."),
+    "deconvnet": DisplayName(
+        "Deconvnet", "Gradient × input, with negative gradients set to zero at every ReLU in the backward pass."
+    ),
     "guided-backprop": DisplayName(
         "Guided backprop",
-        "Gradient × input, where a ReLU lets only positive signals back, and only if it was active.",
+        "Gradient × input, with gradients set to zero at every ReLU where they are negative or the unit is inactive.",
     ),
-    "occlusion": DisplayName("Occlusion", "How much the score falls when the word is taken out."),
+    "occlusion": DisplayName("Occlusion", "The decrease of the score when the word is removed."),
     "cam": DisplayName(
-        "Class activation map (CAM)", "Each window’s own part of the score, shared equally over the words it covers."
+        "Class activation map (CAM)", "The part of the score from each window, divided equally among its words."
     ),
     "grad-cam": DisplayName(
         "Grad-CAM for text",
-        "What each filter adds to the score, given to every word of the window it saw; nothing speaks against.",
+        "The part of the score from each filter, assigned to every word of its window; never negative.",
     ),
-    "random": DisplayName("Random", "Numbers drawn at random: what any method must beat."),
+    "random": DisplayName("Random", "Random numbers: the baseline that every method must beat."),
     "lime": DisplayName(
-        "LIME", "A linear model fitted to the scores of many copies of the text with words left out."
+        "LIME", "The weights of a linear model fitted to the scores of many copies of the text with words removed."
     ),
     "shap": DisplayName(
-        "SHAP (Owen values)", "What a word adds to the score, averaged over orders in which words are put back."
+        "SHAP (Owen values)",
+        "The average change of the score when the word is added, over many orders of adding the words.",
     ),
 }
 
 _RULES = {
-    "Zero": DisplayName("LRP-0", "Each unit passes its relevance on in proportion to what each input added to it."),
+    "Zero": DisplayName(
+        "LRP-0", "Each unit distributes its relevance to its inputs in proportion to their contributions."
+    ),
     "Epsilon": DisplayName(
-        "LRP-ε", "As LRP-0, with a small ε in the denominator that absorbs relevance where inputs cancel out."
+        "LRP-ε", "Like LRP-0, with a small ε in the denominator that absorbs relevance where contributions cancel."
     ),
     "Gamma": DisplayName(
-        "LRP-γ", "What agrees with a unit’s sign counts more: the larger γ, the less speaks against."
+        "LRP-γ",
+        "Contributions with the sign of the unit count more: the larger γ, the less relevance opposes the class.",
     ),
-    "AlphaBeta": DisplayName("LRP-αβ", "What raises a unit and what lowers it are shared out apart, α against β."),
-    "ZPlus": DisplayName("LRP-z⁺", "As LRP-α1β0, and biases get no relevance: all of it goes to words."),
-    "WSquare": DisplayName("LRP-w²", "Relevance follows the squared weights, whichever words were read."),
-    "Flat": DisplayName("LRP-flat", "Every input of a unit gets the same: it shows where the model looked."),
+    "AlphaBeta": DisplayName(
+        "LRP-αβ", "Positive contributions are weighted by α and negative ones by β, and distributed separately."
+    ),
+    "ZPlus": DisplayName("LRP-z⁺", "Like LRP-α1β0, but biases absorb no relevance: all of it reaches words."),
+    "WSquare": DisplayName("LRP-w²", "Relevance is proportional to the squared weights, whatever the inputs are."),
+    "Flat": DisplayName(
+        "LRP-flat", "Every input of a unit gets the same relevance: shows where the model looked, not what it found."
+    ),
     "ZBox": DisplayName(
-        "LRP-zᴮ", "For inputs between known bounds: in proportion to the distance from the lowest product."
+        "LRP-zᴮ",
+        "For bounded inputs: relevance is proportional to each contribution minus its lowest possible value.",
     ),
 }
 _LETTERS = {"epsilon": "ε", "gamma": "γ", "alpha": "α", "beta": "β"}
-_PLACES = {0: "where words are read", -1: "where scores are written", "convolution": "on convolutions"}
+_LAYERS = {0: "at the first layer", -1: "at the last layer", "convolution": "at convolutions"}
 
 
 def name_of(explanation: Explanation) -> DisplayName:
-    """The name of the rule, or of the method if that is not LRP; what is unknown goes by the name it came with."""
+    """Return the name of the rule, or of the method if it is not LRP. An unknown one keeps its recorded name."""
     if explanation.method != "lrp":
-        return _METHODS.get(explanation.method, DisplayName(explanation.method or "a method without a name"))
+        return _METHODS.get(explanation.method, DisplayName(explanation.method or "unnamed method"))
     try:
         call = ast.parse(explanation.rule.strip(), mode="eval").body
     except (SyntaxError, ValueError):
@@ -85,7 +100,7 @@ def name_of(explanation: Explanation) -> DisplayName:
 
 
 def _rule(call: ast.expr) -> DisplayName | None:
-    """A printed rule or composite; None for what is neither."""
+    """Name a rule or composite from its parsed ``repr``; None if it is neither."""
     match call:
         case ast.Call(func=ast.Name(id="Composite"), args=[ast.Dict() as layers], keywords=[ast.keyword(value=rest)]):
             return _composite_name(layers, rest)
@@ -101,13 +116,13 @@ def _single(kind: str, values: dict[str | None, Any]) -> DisplayName:
         alpha, beta = values.get("alpha", 2.0), values.get("beta", 1.0)
         title = f"LRP-α{alpha:g}β{beta:g}"
         sentence = (
-            sentence if beta else "Only what raises a unit gets relevance: nothing speaks against a high score."
+            sentence if beta else "Only positive contributions get relevance: no word opposes a positive score."
         )
     else:
         numbers = [f"{_LETTERS[str(key)]} = {value:g}" for key, value in values.items() if key in _LETTERS]
         title = f"{title} ({', '.join(numbers)})" if numbers else title
     if values.get("bias") == "spread":
-        title, sentence = f"{title}, bias spread", "As LRP-ε, with the bias spread evenly over the words it met."
+        title, sentence = f"{title}, bias spread", "Like LRP-ε, with the bias distributed equally over the inputs."
     elif values.get("bias") == "ignore":
         title = f"{title}, no bias"
     return DisplayName(title, sentence)
@@ -118,9 +133,9 @@ def _composite_name(layers: ast.Dict, rest: ast.expr) -> DisplayName | None:
     parts = [(_constant(key), _rule(rule)) for key, rule in zip(layers.keys, layers.values, strict=True) if key]
     if default is None or any(rule is None for _, rule in parts):
         return None
-    placed = [f"{rule.title} {_PLACES.get(place, f'at {place}')}" for place, rule in parts if rule is not None]
-    title = "; ".join([*placed, f"else {default.title}"])
-    return DisplayName(title, "A composite: each kind of layer goes by the rule that suits it.")
+    named = [f"{rule.title} {_LAYERS.get(layer, f'at {layer}')}" for layer, rule in parts if rule is not None]
+    title = "; ".join([*named, f"{default.title} elsewhere"])
+    return DisplayName(title, "A composite: different layers use different rules.")
 
 
 def _constant(node: ast.expr) -> Any:

@@ -1,4 +1,4 @@
-"""Numbers as pages and terminals show them."""
+"""Format numbers for pages and the terminal: relevances, scores, percentages."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import math
 
 
 def decimals(largest: float) -> int:
-    """Decimals that leave about three figures of a number of this size, at least two."""
+    """Return how many decimals, 2 to 12, show a number of this size with about three significant digits."""
     if largest == 0.0 or not math.isfinite(largest):
         return 2
     return min(max(2, 2 - math.floor(math.log10(largest))), 12)
 
 
 def number(value: float, digits: int = 2, *, signed: bool = False) -> str:
-    """A number for people: fixed decimals, a true minus sign, no ``-0.00``."""
-    rounded = round(value, digits) + 0.0  # which turns the negative zero of rounding into zero
+    """Format a number with fixed decimals and a true minus sign, never as ``-0.00``."""
+    rounded = round(value, digits) + 0.0  # adding 0.0 turns the -0.0 that rounding can return into 0.0
     text = f"{value:+.2e}" if abs(value) >= 1e9 else f"{rounded:+.{digits}f}"
     if not signed or not 0 < abs(rounded) < math.inf:
         text = text.removeprefix("+")
     return text.replace("-", "−")
 
 
-def percentage(probability: float) -> str:
-    """A probability for people: ``93.1 %``; the ends read ``< 0.1 %`` and ``> 99.9 %``."""
-    if 0.0 < probability < 0.001:
-        return "< 0.1 %"
-    if 0.999 < probability < 1.0:
-        return "> 99.9 %"
-    return f"{100.0 * probability:.1f} %"
+def percentage(share: float) -> str:
+    """Format a share from 0 to 1: ``93.1%``. Shares close to the ends are ``< 0.1%`` and ``> 99.9%``."""
+    if 0.0 < share < 0.001:
+        return "< 0.1%"
+    if 0.999 < share < 1.0:
+        return "> 99.9%"
+    return f"{100.0 * share:.1f}%"

@@ -1,25 +1,28 @@
-"""The colors of a page, for light and dark screens, as frozen values.
+"""Color palettes of the pages and the terminal, for light and dark screens.
 
-``speaks_for`` and ``speaks_against`` are the colors at full strength; a word shows them mixed with
-the paper in proportion to its relevance. Ink on either of them, at any strength, keeps a contrast of
-at least 4.5 (WCAG 2.2 AA), and so does the soft ink of ignored text on paper.
+``supports`` and ``opposes`` are the colors of full strength. A word's background is one of them, mixed with the paper
+color in proportion to the word's relevance. Ink on any such mixture has a contrast of at least 4.5 (WCAG 2.2 AA), and
+so has the soft ink of ignored text on paper.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textlrp.errors import OptionError
+from textlrp.errors import OptionError, must_be
 
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """One screen's colors as ``#rrggbb``; the ``…_line`` colors underline strong words and fill bars."""
+    """The colors of a light or a dark screen as ``#rrggbb``.
 
-    speaks_for: str
-    speaks_against: str
-    for_line: str
-    against_line: str
+    The two ``…_line`` colors underline the most relevant words and fill bars.
+    """
+
+    supports: str
+    opposes: str
+    supports_line: str
+    opposes_line: str
     paper: str
     panel: str
     ink: str
@@ -30,7 +33,7 @@ class Shades:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """A name, the colors' names for sentences (for, against), and the shades of light and dark screens."""
+    """A named palette; ``words`` are the names of its two colors in sentences: (supports, opposes)."""
 
     name: str
     words: tuple[str, str]
@@ -39,10 +42,10 @@ class Palette:
 
 
 def _palette(name: str, light: tuple[str, str, str, str], dark: tuple[str, str, str, str]) -> Palette:
-    speaks_for, _, against = name.partition("-")
+    supports, _, opposes = name.partition("-")
     return Palette(
         name,
-        (speaks_for, against),
+        (supports, opposes),
         Shades(
             *light, paper="#ffffff", panel="#f5f6f8", ink="#1a1d21", soft="#69707a", rule="#dfe3e8", bar="#a9b2bd"
         ),
@@ -65,19 +68,20 @@ _PALETTES = (
 
 
 def mixed(color: str, paper: str, percent: int) -> str:
-    """A color on paper at a strength of 0 to 100 percent, all as ``#rrggbb``."""
+    """Mix a color into the paper color at 0 to 100 percent; all colors are ``#rrggbb``."""
     parts = ((int(color[i : i + 2], 16), int(paper[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round((one * percent + other * (100 - percent)) / 100):02x}" for one, other in parts)
 
 
 def palette_names() -> tuple[str, ...]:
-    """The names that :func:`palette` knows, the default first."""
+    """Return the names of all palettes, the default first."""
     return tuple(each.name for each in _PALETTES)
 
 
 def palette(name: str) -> Palette:
-    """The palette of this name, e.g. ``"red-blue"``; raises :class:`OptionError` for any other."""
+    """Return the palette with this name, e.g. ``"red-blue"``. Raises :class:`OptionError` if there is none."""
     for each in _PALETTES:
         if each.name == name:
             return each
-    raise OptionError(f"palette {name!r} is unknown; choose one of {', '.join(palette_names())}.")
+    names = palette_names()
+    raise OptionError(must_be("palette", f"one of {', '.join(names)}", name, f"Pass palette={names[0]!r}."))

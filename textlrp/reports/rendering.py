@@ -1,4 +1,9 @@
-"""Render a page from its template, with every text escaped and every character showable."""
+"""Render templates into pages, and write pages to files.
+
+This module decides how values reach a page: Jinja escapes every value, and characters that a browser cannot show are
+replaced by symbols. What a page may do is decided by the Content-Security-Policy in ``templates/base.html``: no
+network and no script, except one script known by its hash on lists. Open this module before you add a template.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +21,29 @@ from markupsafe import Markup, escape
 from textlrp.files.kinds import PAGE, PAGE_MARK
 from textlrp.files.written_file import atomic_file
 from textlrp.records import Status
+from textlrp.reports.glossary import glossary_of
 from textlrp.reports.marks import TextRun
+from textlrp.reports.palette import Palette
 from textlrp.text.invisible import control_symbol
 
 
 def rendered(name: str, **values: Any) -> str:
-    """The template of this name, filled in; a value that the template wants and nobody gave is an error."""
+    """Fill in the template with this name. A value that the template uses and that is missing is an error."""
     return _templates().get_template(name).render(**values)
 
 
 def write_page(page: str, path: str | Path, *, force: bool = False) -> None:
-    """Write a page whole or not at all; raises :class:`DataError` where it cannot.
+    """Write a page completely or not at all. Raises :class:`DataError` if ``path`` cannot be written.
 
-    With ``force`` a file that is not a page of textlrp is moved to a backup name, such as ``page.html.bak1``.
+    If ``path`` is a file that is not a page of textlrp, ``force`` moves it to a backup name, such as
+    ``page.html.bak1``; without ``force`` it is an error.
     """
-    with atomic_file(path, PAGE, force=force) as beside:
-        beside.write_text(page, encoding="utf-8", newline="\n")
+    with atomic_file(path, PAGE, force=force) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", newline="\n")
 
 
 def today() -> str:
-    """The date a page is written, or the one of ``SOURCE_DATE_EPOCH`` where that is set, so that pages can repeat."""
+    """Return today's date, or that of ``SOURCE_DATE_EPOCH`` if it is set, so that pages are reproducible."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
     now = datetime.fromtimestamp(int(seconds), UTC) if seconds.isdigit() else datetime.now()
     return now.date().isoformat()
@@ -52,27 +60,35 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["spans"] = spans
+    templates.filters["in_colors"] = in_colors
     templates.globals["page_mark"] = Markup(PAGE_MARK)
+    templates.globals["glossary_of"] = glossary_of
     return templates
 
 
 def _finalized(value: object) -> object:
-    # runs before the escaping; markup was made from parts that went through here already
+    # Jinja calls this before it escapes; Markup is left alone because its parts have been through here already
     return showable(value) if type(value) is str else value
 
 
-# C0 and C1 controls but tab, line feed, form feed and carriage return; lone surrogates; noncharacters
+# C0 and C1 controls except tab, line feed, form feed and carriage return; lone surrogates; noncharacters
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def showable(text: str) -> str:
-    """Control characters as their symbols (␀), and what has none as U+FFFD."""
+    """Replace control characters by their symbols (␀), and other characters that cannot be shown by U+FFFD."""
     return text if text.isprintable() else _UNSHOWABLE.sub(lambda match: control_symbol(match[0]), text)
 
 
 def spans(runs: Iterable[TextRun]) -> Markup:
-    """The runs one behind the other, without a character between them."""
+    """Render the runs of a text without a character between them: inside ``.text`` white space is shown."""
     return Markup("".join(map(_run_html, runs)))
+
+
+def in_colors(note: str, colors: Palette) -> str:
+    """Name the colors of this palette in a note that is written for red and blue."""
+    names = dict(zip(("red", "blue"), colors.words, strict=True))
+    return re.sub(r"\b(?:red|blue)\b(?= \()", lambda found: names[found[0]], note)
 
 
 def _run_html(run: TextRun) -> str:

@@ -1,4 +1,8 @@
-"""What a page says about an explanation, in words and rounded numbers: no HTML in here."""
+"""An explanation prepared for a template: rounded numbers as text, marked runs, top words. This module has no HTML.
+
+:func:`view` is the only way from an :class:`Explanation` to a page. To show something new, add a field here and use
+it in ``templates/parts.html``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.records import Status
-from textlrp.reports.balance import Balance, Fact, balances
+from textlrp.reports.balance import Fact, ScoreBreakdown, score_breakdowns
 from textlrp.reports.class_rows import ClassRow, class_rows, probability_of
 from textlrp.reports.marks import (
     REASONS,
@@ -26,47 +30,57 @@ from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
-TOP = 8
-"""Words listed for and against a class."""
+LISTED_WORDS = 8
+"""Words listed that support a class, and that oppose it; phrases listed."""
 
 SENTENCES = range(2, 161)
-"""So many sentences are drawn as bars; more would be too thin to tell apart."""
+"""Numbers of sentences that are drawn as bars. More bars would be too thin to distinguish."""
 
-READABLE = 100_000
-"""Characters up to which a text is cut into sentences."""
+MAX_SENTENCE_TEXT = 100_000
+"""Longer texts, in characters, are not cut into sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopRow:
-    """A word or phrase: its summed relevance as text, a bar in percent, and how often it was read or seen."""
+    """A word or phrase with its summed relevance.
+
+    ``share`` is the length of its bar in percent; ``note`` is the number of occurrences (``×2``) or of filters.
+    """
 
     words: str
     value: str
     share: int
-    against: bool
+    opposes: bool
     note: str
 
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """One explained class or contrast; ``centered`` is the score minus the mean, where that is explained."""
+    """One explained class, or the contrast of class ``name`` with class ``other_name``.
+
+    ``centered`` is the score minus the mean over classes if propagation started from that, else None.
+    """
 
     row: int
     name: str
-    against_name: str | None
+    other_name: str | None
     score: str
     probability: str | None
     centered: str | None
-    speaks_for: tuple[TopRow, ...]
-    speaks_against: tuple[TopRow, ...]
-    balance: Balance
+    supporting: tuple[TopRow, ...]
+    opposing: tuple[TopRow, ...]
+    breakdown: ScoreBreakdown
     phrases: tuple[TopRow, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """Everything a template shows of one document."""
+    """Everything a template shows of one document.
+
+    ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
+    explained classes and contrasts, ``default`` is the one shown first.
+    """
 
     id: str
     title: str
@@ -74,7 +88,7 @@ class DocumentView:
     score: str
     probability: str | None
     true_label: str | None
-    right: bool | None
+    correct: bool | None
     snippet: str
     runs: list[TextRun]
     sentences: list[SentenceRelevance]
@@ -87,24 +101,27 @@ class DocumentView:
     facts: tuple[Fact, ...]
 
     @property
-    def pieces(self) -> list[tuple[int | None, list[TextRun]]]:
-        """The runs, cut at the ends of sentences: (number of the sentence or None, its runs)."""
+    def runs_by_sentence(self) -> list[tuple[int | None, list[TextRun]]]:
+        """The runs cut at the ends of sentences: (index of the sentence or None, its runs)."""
         return in_sentences(self.runs, self.sentences)
 
     @property
     def contrasts(self) -> tuple[TargetView, ...]:
-        """The explained classes that can be held against each other: none where there is one."""
-        classes = tuple(target for target in self.targets if target.against_name is None)
+        """The explained classes that can be compared with each other; empty if there is only one."""
+        classes = tuple(target for target in self.targets if target.other_name is None)
         return classes if len(classes) > 1 else ()
 
     @property
     def many(self) -> bool:
-        """Whether there is a class to switch to."""
+        """Whether the page needs a switch between targets."""
         return len(self.targets) > 1
 
 
 def view(explanation: Explanation, *, title: str | None = None, sentences: bool = False) -> DocumentView:
-    """All targets of an explanation as a page shows them; the default is the predicted class."""
+    """Prepare all targets of an explanation for a page.
+
+    The predicted class is shown first if it is explained. With ``sentences`` the text is also cut into sentences.
+    """
     rows = range(len(explanation.targets))
     best, digits = explanation.predicted, decimals(float(np.abs(explanation.scores).max()))
     largest = float(np.abs(shown_relevance(explanation, rows)).max(initial=0.0))
@@ -118,7 +135,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
         true_label=explanation.true_label,
-        right=explanation.true_label == explanation.labels[best]
+        correct=explanation.true_label == explanation.labels[best]
         if explanation.true_label in explanation.labels
         else None,
         snippet=snippet(explanation),
@@ -135,9 +152,9 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
 
 
 def _shown_sentences(explanation: Explanation, rows: Sequence[int]) -> list[SentenceRelevance]:
-    if len(explanation.text) > READABLE or not explanation.seen.any():
+    if len(explanation.text) > MAX_SENTENCE_TEXT or not explanation.seen.any():
         return []
-    # what stands before the first word that was read, as a header does, has no sentence to show
+    # text before the first word that the model reads, such as a header, has no sentences
     start = int(explanation.tokens.spans[explanation.seen.argmax(), 0])
     spans = sentence_spans(explanation.text[start:]) + np.int32(start)
     found = sentence_sums(explanation, rows, spans)
@@ -150,30 +167,32 @@ def _target_views(explanation: Explanation, digits: int) -> tuple[TargetView, ..
         TargetView(
             row=row,
             name=explanation.labels[target[0] if isinstance(target, tuple) else target],
-            against_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
+            other_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
             score=number(float(explanation.target_scores[row]), digits),
             probability=None if isinstance(target, tuple) else probability_of(explanation, target),
             centered=number(float(explanation.start_scores[row]), digits, signed=True)
-            if balance.mean is not None
+            if breakdown.mean is not None
             else None,
-            speaks_for=_top_rows(sums.words, sums.sums[row], sums.times, 1.0),
-            speaks_against=_top_rows(sums.words, sums.sums[row], sums.times, -1.0),
-            balance=balance,
+            supporting=_top_rows(sums.words, sums.sums[row], sums.counts, 1.0),
+            opposing=_top_rows(sums.words, sums.sums[row], sums.counts, -1.0),
+            breakdown=breakdown,
             phrases=_top_phrases(explanation, row),
             notes=explanation.notes_of(row),
         )
-        for row, (target, balance) in enumerate(zip(explanation.targets, balances(explanation), strict=True))
+        for row, (target, breakdown) in enumerate(
+            zip(explanation.targets, score_breakdowns(explanation), strict=True)
+        )
     )
 
 
 def _top_phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
-    """The phrases with the largest relevance for one target, summed over the filters that saw the same words."""
+    """Return the most relevant phrases of one target, summed over the filters that match the same words."""
     seen: dict[str, tuple[float, int]] = {}
     for phrase in explanation.phrases:
         words = " ".join(explanation.text[phrase.start : phrase.end].split())
         total, filters = seen.get(words, (0.0, 0))
         seen[words] = (total + float(phrase.relevance[row]), filters + 1)
-    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:TOP]
+    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:LISTED_WORDS]
     largest = abs(order[0][1][0]) if order else 0.0
     return tuple(
         TopRow(
@@ -188,18 +207,18 @@ def _top_phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
     )
 
 
-def _top_rows(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: float) -> tuple[TopRow, ...]:
-    """The words with the largest relevance of one sign; bars are relative to the largest of both signs."""
+def _top_rows(words: Sequence[str], sums: np.ndarray, counts: np.ndarray, sign: float) -> tuple[TopRow, ...]:
+    """Return the words with the largest relevance of one sign; bars are relative to the largest of both signs."""
     largest = float(np.abs(sums).max(initial=0.0))
     digits = decimals(largest)
-    order = np.argsort(-sign * sums, kind="stable")[:TOP]
+    order = np.argsort(-sign * sums, kind="stable")[:LISTED_WORDS]
     return tuple(
         TopRow(
             words[w],
             number(float(sums[w]), digits, signed=True),
             round(100 * abs(float(sums[w])) / largest),
             sign < 0,
-            f"×{times[w]}" if times[w] > 1 else "",
+            f"×{counts[w]}" if counts[w] > 1 else "",
         )
         for w in order.tolist()
         if sign * sums[w] > 0.0
@@ -209,7 +228,7 @@ def _top_rows(words: Sequence[str], sums: np.ndarray, times: np.ndarray, sign: f
 def _document_facts(explanation: Explanation) -> tuple[Fact, ...]:
     facts = (
         Fact("document", explanation.document_id),
-        Fact("own label", explanation.true_label or ""),
+        Fact("true label", explanation.true_label or ""),
         Fact("method", method_title(explanation)),
         Fact("rule", explanation.rule),
         Fact("start", start_title(explanation)),

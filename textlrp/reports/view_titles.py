@@ -1,4 +1,4 @@
-"""How a page names a document, a rule, a method and the start of propagation."""
+"""Short texts for pages: the first words of a document, and the names of method, rule and start of propagation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textlrp.explanation import Explanation
 
 
 def snippet(explanation: Explanation, length: int = 110) -> str:
-    """The first words of the text that was read, on one line."""
+    """Return the beginning of the text, from the first word that the model reads, on one line."""
     read = np.flatnonzero(explanation.seen)
     start = int(explanation.tokens.spans[read[0], 0]) if len(read) else 0
     window = explanation.text[start : start + 4 * length]
@@ -21,15 +21,15 @@ def snippet(explanation: Explanation, length: int = 110) -> str:
 
 
 def method_title(explanation: Explanation) -> str:
-    """The method's name for people."""
+    """Return the name of the method as pages show it."""
     return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
 
 
 def start_title(explanation: Explanation) -> str:
-    """What propagation started from, for people; empty where that is the score itself."""
+    """Describe what propagation started from; empty if that is the score itself."""
     return "score minus the mean over classes (centered)" if explanation.start == "centered" else ""
 
 
 def rule_and_start(explanation: Explanation) -> str:
-    """The rule as it can be pasted, and what propagation started from where that is not the score."""
+    """Return the rule as Python code, with ``start='centered'`` if propagation did not start from the score."""
     return explanation.rule + ", start='centered'" * (explanation.start == "centered")

@@ -1,7 +1,7 @@
-"""Explanations as rows of an Arrow table, and back.
+"""Convert explanations to rows of an Arrow table, and rows to explanations.
 
-Whole explanations come back to the bit. A row of a bulk run has no text and no ledger: the text is rebuilt from the
-stored words, and the ledger is the relevance of none of them.
+Whole explanations are restored bit for bit. A row of a bulk run contains no text and no ledger: the text is rebuilt
+from the stored words, and the ledger has at most two entries, for the columns ``absorbed`` and ``left_out``.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from textlrp.explanation import Explanation, from_dict
-from textlrp.store.columns import WHOLE, About, arrow_table
+from textlrp.explanation import Explanation
+from textlrp.explanation_data import from_dict
+from textlrp.store.columns import WHOLE_SCHEMA, RunMetadata, arrow_table
 
-ROWS_TOGETHER = 32
+ROWS_PER_TABLE = 32
 REBUILT = "The text was not stored: only the stored words are shown, at their offsets."
-"""A note on explanations whose text is rebuilt from their words."""
+"""The note of explanations whose text is rebuilt from their words."""
 
 
 def tables_of(explanations: Iterable[Explanation]) -> Iterator[pa.Table]:
-    """Whole explanations as Arrow tables of a few rows each."""
+    """Yield whole explanations as Arrow tables of :data:`ROWS_PER_TABLE` rows."""
     first, rest = 0, iter(explanations)
-    while some := list(islice(rest, ROWS_TOGETHER)):
+    while some := list(islice(rest, ROWS_PER_TABLE)):
         columns: dict[str, list[Any]] = {
             "row": list(range(first, first + len(some))),
             "predicted": [e.labels[e.predicted] for e in some],
@@ -38,13 +39,16 @@ def tables_of(explanations: Iterable[Explanation]) -> Iterator[pa.Table]:
             "ledger": [[{"step": s, "cause": c, "relevance": r} for (s, c), r in e.ledger.items()] for e in some],
             "phrases": [[phrase._asdict() for phrase in e.phrases] for e in some],
         }
-        columns |= {name: [getattr(e, name) for e in some] for name in WHOLE.names if name not in columns}
-        yield arrow_table(columns, WHOLE)
+        columns |= {name: [getattr(e, name) for e in some] for name in WHOLE_SCHEMA.names if name not in columns}
+        yield arrow_table(columns, WHOLE_SCHEMA)
         first += len(some)
 
 
-def explanation_of(row: Mapping[str, pa.Scalar], about: About | None) -> Explanation:
-    """The explanation in a row, a whole one without ``about``; raises ValueError and the like for a damaged row."""
+def explanation_of(row: Mapping[str, pa.Scalar], metadata: RunMetadata | None) -> Explanation:
+    """Return the explanation in a row of a bulk run, or in a row of whole explanations if ``metadata`` is None.
+
+    Raises an exception of ``stored_checks.WRONG_VALUES`` for a damaged row.
+    """
     data: dict[str, Any] = {name: _from_cell(cell) for name, cell in row.items()}
     pairs = zip(data["targets"].tolist(), data["versus"].tolist(), strict=True)
     data |= {
@@ -54,22 +58,22 @@ def explanation_of(row: Mapping[str, pa.Scalar], about: About | None) -> Explana
         "relevance": data["relevance"].astype(np.float32) * np.float32(data["scale"]),
         "dtype": "float32",
     }
-    if about is not None:
+    if metadata is not None:
         entries = (("all steps", "absorbed", data["absorbed"]), ("top-k", "left out", data["left_out"]))
-        data |= {name: getattr(about, name) for name in About.__slots__} | {
-            "labels": about.classes,
+        data |= {name: getattr(metadata, name) for name in RunMetadata.__slots__} | {
+            "labels": metadata.classes,
             "text": _rebuilt(data["words"], data["spans"].tolist()),
             "probabilities": None,
             "counts": np.full(len(data["words"]), -1),
             "ledger": [{"step": s, "cause": c, "relevance": entry} for s, c, entry in entries if entry.any()],
             "phrases": [],
-            "notes": (*about.notes, REBUILT),
+            "notes": (*metadata.notes, REBUILT),
         }
     return from_dict(data)
 
 
 def _from_cell(cell: pa.Scalar) -> Any:
-    """A list of numbers as an array, also of lists of numbers, end to end; any other value as Python has it."""
+    """Return lists of numbers as an array (lists of lists are flattened), and any other value as a Python object."""
     items = cell.values if pa.types.is_list(cell.type) else None
     if items is not None and pa.types.is_list(items.type):
         items = items.flatten()
@@ -79,7 +83,7 @@ def _from_cell(cell: pa.Scalar) -> Any:
 
 
 def _rebuilt(words: Iterable[str], spans: Iterable[tuple[int, int]]) -> str:
-    """A text with the words at their offsets, cut or filled with spaces to their lengths."""
+    """Return a text with the words at their offsets, truncated or padded with spaces to their lengths."""
     pieces, position = [], 0
     for word, (start, end) in zip(words, spans, strict=True):
         pieces += [" " * (start - position), word[: end - start].ljust(end - start)]

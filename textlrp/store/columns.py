@@ -1,6 +1,6 @@
-"""The columns of stored explanations, and how rows become Arrow tables and Parquet files.
+"""The columns of stored explanations, and functions that write rows to Arrow tables and Parquet files.
 
-Open it when a column is added or the files must become smaller. The columns are described in :mod:`textlrp.store`.
+Open this module to add a column, or to make the files smaller. :mod:`textlrp.store` describes the columns.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError, OptionError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.text.surrogates import all_without_surrogates
 
 Precision = Literal["float16", "float32"]
 PRECISIONS: tuple[Precision, ...] = ("float16", "float32")
 METADATA = b"textlrp"
-"""The key of the schema's metadata: JSON with the format and, in a bulk run, what all rows share."""
+"""The key in the metadata of the schema: JSON with the format and, in a bulk run, a :class:`RunMetadata`."""
 VERSION = "explanations 2"
 OLDER_VERSIONS = ("explanations 1", "rows 1")
 GROUP_BYTES = 1 << 25
-"""Rows are written as soon as they take this many bytes: 32 MiB."""
+"""Minimum size of a row group: 32 MiB. It bounds the memory of writers and readers."""
 
-_TEXT, _TEXTS, _WHOLE_NUMBERS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int32())
+_TEXT, _TEXTS, _WHOLE_SCHEMA_NUMBERS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int32())
 _SINGLES, _MATRIX = pa.list_(pa.float32()), pa.list_(pa.list_(pa.float32()))
 _ALWAYS = {
     "row": pa.int64(), "document_id": _TEXT, "true_label": _TEXT, "predicted": _TEXT, "scores": _SINGLES,
-    "targets": _WHOLE_NUMBERS, "versus": _WHOLE_NUMBERS,
-    "words": _TEXTS, "starts": _WHOLE_NUMBERS, "ends": _WHOLE_NUMBERS, "status": pa.list_(pa.uint8()),
+    "targets": _WHOLE_SCHEMA_NUMBERS, "versus": _WHOLE_SCHEMA_NUMBERS,
+    "words": _TEXTS, "starts": _WHOLE_SCHEMA_NUMBERS, "ends": _WHOLE_SCHEMA_NUMBERS, "status": pa.list_(pa.uint8()),
     "scale": pa.float32(), "relevance": _MATRIX, "absorbed": _SINGLES, "left_out": _SINGLES,
 }  # fmt: skip
 _PHRASE = {"start": pa.int32(), "end": pa.int32(), "step": _TEXT, "filter": pa.int32(), "relevance": _SINGLES}
 _ONLY_WHOLE = {
-    "text": _TEXT, "labels": _TEXTS, "probabilities": _SINGLES, "counts": _WHOLE_NUMBERS,
+    "text": _TEXT, "labels": _TEXTS, "probabilities": _SINGLES, "counts": _WHOLE_SCHEMA_NUMBERS,
     "ledger": pa.list_(pa.struct({"step": _TEXT, "cause": _TEXT, "relevance": _SINGLES})),
     "phrases": pa.list_(pa.struct(_PHRASE)),
     "method": _TEXT, "rule": _TEXT, "model": _TEXT, "version": _TEXT, "start": _TEXT,
@@ -55,16 +55,16 @@ _PARQUET: dict[str, Any] = {
     ],
     "column_encoding": dict.fromkeys(("row", "starts" + _OF_ELEMENTS, "ends" + _OF_ELEMENTS), "DELTA_BINARY_PACKED"),
 }  # fmt: skip
-"""What makes files small without making them slow."""
+"""Options for Parquet that make files small without making them slow to write."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What all rows of a bulk run share, stored in the schema's metadata.
+class RunMetadata:
+    """Metadata that all rows of a bulk run share, stored in the metadata of the schema.
 
-    ``classes`` (C,) the labels as text; ``model`` the fingerprint; ``precision`` of the relevance; ``top_k``: how
-    many words with the largest absolute relevance are kept for each target, None for all; ``start`` and ``notes`` as
-    in :class:`textlrp.Explanation`.
+    ``classes`` (C,): the labels as text. ``precision``: data type of the relevance. ``top_k``: the number of words
+    stored per target, those with the largest absolute relevance; None is all. The other fields are those of
+    :class:`textlrp.Explanation`.
     """
 
     classes: tuple[str, ...]
@@ -78,45 +78,57 @@ class About:
     notes: tuple[str, ...] = ()
 
     def schema(self) -> pa.Schema:
-        """The columns of a bulk run with all this as metadata; raises :class:`OptionError` for another precision."""
+        """Return the columns of a bulk run, with this metadata.
+
+        Raises :class:`OptionError` for an unknown ``precision``.
+        """
         if self.precision not in PRECISIONS:
-            raise OptionError(f"precision must be 'float16' or 'float32'; got {self.precision!r}.")
+            hint = "Pass precision='float32' for exact relevance."
+            raise OptionError(must_be("precision", "'float16' or 'float32'", self.precision, hint))
         kinds = _ALWAYS | {"relevance": pa.list_(pa.list_(getattr(pa, self.precision)()))}
         return _schema(kinds, asdict(self))
 
 
-def _schema(kinds: Mapping[str, pa.DataType], about: Mapping[str, Any]) -> pa.Schema:
+def _schema(kinds: Mapping[str, pa.DataType], metadata: Mapping[str, Any]) -> pa.Schema:
     columns = [pa.field(name, kind, name in ("true_label", "probabilities")) for name, kind in kinds.items()]
-    return pa.schema(columns, metadata={METADATA: json.dumps({"format": VERSION, **about})})
+    return pa.schema(columns, metadata={METADATA: json.dumps({"format": VERSION, **metadata})})
 
 
-WHOLE = _schema(_ALWAYS | _ONLY_WHOLE, {})
-"""The columns of whole explanations, which may have different models and rules."""
+WHOLE_SCHEMA = _schema(_ALWAYS | _ONLY_WHOLE, {})
+"""The columns of whole explanations. Each row has its own model and rule."""
 
 
-def about_of(schema: pa.Schema, where: str) -> About | None:
-    """What all rows of a table share, None for whole explanations; raises :class:`DataError` for any other table."""
+def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
+    """Return the metadata of a table from a bulk run, or None for a table of whole explanations.
+
+    ``where``: name of the table in messages. Raises :class:`DataError` for a table that textlrp did not write, or
+    that another version wrote.
+    """
     found = (schema.metadata or {}).get(METADATA, b"")
     version = found.decode(errors="replace")
     try:
-        said = json.loads(found)
-        version, about = said.pop("format"), None
+        content = json.loads(found)
+        version, metadata = content.pop("format"), None
         if version == VERSION:
-            if said:
-                about = About(**said | {"classes": tuple(said["classes"]), "notes": tuple(said["notes"])})
-            wanted = about.schema() if about else WHOLE
-            if all(schema.field(column.name).type == column.type for column in wanted):
-                return about
+            if content:
+                tuples = {name: tuple(content[name]) for name in ("classes", "notes")}
+                metadata = RunMetadata(**content | tuples)
+            expected = metadata.schema() if metadata else WHOLE_SCHEMA
+            if all(schema.field(column.name).type == column.type for column in expected):
+                return metadata
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
     if version in OLDER_VERSIONS:
         raise DataError(f"{where} was written by an older version of textlrp. Explain the documents again.")
-    raise DataError(f"{where} has no explanations that textlrp stored, or a newer version wrote it.")
+    raise DataError(
+        f"{where} contains no explanations that this version of textlrp can read. Pass a file that "
+        "textlrp.store.write or a bulk run wrote, or update textlrp if a newer version wrote it."
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableRow:
-    """One document of a bulk run: arrays as in the columns, ``spans`` (L, 2) the starts and ends."""
+    """One document of a bulk run. The fields are the columns; ``spans`` (L, 2) contains ``starts`` and ``ends``."""
 
     row: int
     document_id: str
@@ -132,15 +144,19 @@ class TableRow:
     absorbed: NDArray[Any]
     left_out: NDArray[Any]
 
-    def strongest(self, top_k: int) -> TableRow:
-        """The row with only the words that are among the ``top_k`` with the largest |relevance| for some target."""
+    def most_relevant(self, top_k: int) -> TableRow:
+        """Return the row with only the ``top_k`` words of each target, those with the largest absolute relevance.
+
+        A word is kept if it is among them for at least one target; words with zero relevance are dropped. The
+        relevance of the dropped words is added to ``left_out``.
+        """
         size = np.abs(self.relevance)
         order = np.argsort(-size, axis=1, kind="stable")[:, :top_k]
         kept = np.unique(order[np.take_along_axis(size, order, axis=1) > 0])
         relevance = self.relevance[:, kept]
         return replace(
             self,
-            words=[self.words[place] for place in kept.tolist()],
+            words=[self.words[n] for n in kept.tolist()],
             spans=self.spans[kept],
             status=self.status[kept],
             relevance=relevance,
@@ -148,30 +164,32 @@ class TableRow:
         )
 
 
-def to_table(rows: Sequence[TableRow], about: About) -> pa.Table:
-    """Some rows of a bulk run as one Arrow table with the columns of :meth:`About.schema`."""
-    if about.top_k is not None:
-        rows = [row.strongest(about.top_k) for row in rows]
-    columns = {own.name: [getattr(row, own.name) for row in rows] for own in fields(TableRow)}
+def to_table(rows: Sequence[TableRow], metadata: RunMetadata) -> pa.Table:
+    """Return rows of a bulk run as one Arrow table with the columns of :meth:`RunMetadata.schema`."""
+    if metadata.top_k is not None:
+        rows = [row.most_relevant(metadata.top_k) for row in rows]
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(TableRow)}
     columns["scale"] = [1] * len(rows)
-    if about.precision == "float16":
-        columns["scale"] = [np.abs(own, dtype=np.float32).max(initial=0) or 1 for own in columns["relevance"]]
+    if metadata.precision == "float16":
+        # scaled to [-1, 1]: unscaled, large relevance would overflow in float16 and small relevance underflow
+        matrices = columns["relevance"]
+        columns["scale"] = [np.abs(matrix, dtype=np.float32).max(initial=0) or 1 for matrix in matrices]
         columns["relevance"] = [
-            own.astype(np.float32) / scale for own, scale in zip(columns["relevance"], columns["scale"], strict=True)
+            matrix.astype(np.float32) / scale for matrix, scale in zip(matrices, columns["scale"], strict=True)
         ]
     spans = columns["spans"]
-    columns |= {"starts": [own[:, 0] for own in spans], "ends": [own[:, 1] for own in spans]}
-    return arrow_table(columns, about.schema())
+    columns |= {"starts": [pairs[:, 0] for pairs in spans], "ends": [pairs[:, 1] for pairs in spans]}
+    return arrow_table(columns, metadata.schema())
 
 
 def arrow_table(columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> pa.Table:
-    """An Arrow table of lists of values; half surrogate pairs become U+FFFD with a warning."""
+    """Return an Arrow table of columns given as lists. Half surrogate pairs become U+FFFD, with a warning."""
     try:
         arrays = [_arrow_array(columns[column.name], column.type) for column in schema]
     except UnicodeEncodeError:
         warnings.warn(
-            "a text or name contains half a surrogate pair, which Parquet cannot store; it is written as U+FFFD. "
-            "A .jsonl file keeps it.",
+            "a text or name contains half a surrogate pair, which Parquet cannot store; it is replaced by U+FFFD. "
+            "Write a .jsonl file to keep it.",
             UserWarning,
             stacklevel=2,
         )
@@ -180,18 +198,18 @@ def arrow_table(columns: Mapping[str, Sequence[Any]], schema: pa.Schema) -> pa.T
 
 
 def _arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Values as an Arrow array; lists of numbers by way of NumPy, which is many times as fast."""
-    if not pa.types.is_list(kind) or pa.types.is_struct(kind.value_type) or any(own is None for own in values):
+    """Convert values to an Arrow array. Lists of numbers are converted by NumPy, which is many times faster."""
+    if not pa.types.is_list(kind) or pa.types.is_struct(kind.value_type) or any(each is None for each in values):
         return pa.array(values, kind)
     inner = kind.value_type
     if pa.types.is_list(inner):
-        lengths = np.repeat([own.shape[1] for own in values], [own.shape[0] for own in values])
-        items = _lists(lengths, _flat_numbers([own.reshape(-1) for own in values], inner.value_type))
+        lengths = np.repeat([matrix.shape[1] for matrix in values], [matrix.shape[0] for matrix in values])
+        items = _lists(lengths, _flat_numbers([matrix.reshape(-1) for matrix in values], inner.value_type))
     elif pa.types.is_string(inner):
         items = pa.array(list(chain.from_iterable(values)), inner)
     else:
         items = _flat_numbers(values, inner)
-    return _lists([len(own) for own in values], items)
+    return _lists([len(each) for each in values], items)
 
 
 def _flat_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -206,7 +224,7 @@ def _lists(lengths: Sequence[int] | NDArray[Any], items: pa.Array) -> pa.ListArr
 def write_parquet(
     tables: Iterable[pa.Table], sink: Any, schema: pa.Schema, metadata: Mapping[bytes, str] | None = None
 ) -> int:
-    """Write tables to a file opened for Arrow, one row group at a time; the number of rows."""
+    """Write tables and the file's ``metadata`` to a sink, one row group at a time; return the number of rows."""
     rows = 0
     with pq.ParquetWriter(sink, schema, **_PARQUET) as writer:
         for group in _row_groups(tables):
@@ -217,7 +235,7 @@ def write_parquet(
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Tables put together until they are large enough for a row group."""
+    """Concatenate tables to row groups of at least :data:`GROUP_BYTES`; the last one may be smaller."""
     group: list[pa.Table] = []
     size = 0
     for table in filter(len, tables):

@@ -1,4 +1,4 @@
-"""Explanations as one pandas table."""
+"""Convert explanations to a pandas DataFrame with one row per document, target and token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from textlrp.explanation import Explanation
 from textlrp.text.surrogates import all_without_surrogates, has_surrogate, without_surrogates
 
-_STATUSES = np.array(["read", "skipped", "not a word", "unknown word", "cut off"], object)
+_STATUSES = np.array(["read", "skipped", "not a word", "unknown word", "truncated"], object)
 """The values of :class:`textlrp.records.Status` in words."""
 _DTYPES = {
     "document": object, "token": object, "start": np.int32, "end": np.int32, "class": object,
@@ -20,24 +20,33 @@ _DTYPES = {
 
 
 def to_frame(explanations: Explanation | Iterable[Explanation], *, ledger: bool = False) -> pd.DataFrame:
-    """Return one row per document, target and token (K × T rows per document, target by target).
+    """Return a DataFrame with one row per document, target and token: K × T rows per document, target by target.
 
-    Columns: ``document``, ``token`` as written, ``start`` and ``end`` (characters), ``class`` (a contrast
-    reads ``A, not B``), ``relevance``, ``seen``, ``status`` in words, ``word`` (the form looked up) and
-    ``count`` (training documents with the word, -1 where that is not known). What reached no word is in
-    ``frame.attrs["ledger"]``, a list of ``{"document", "class", "step", "cause", "relevance"}``; with ``ledger=True``
-    also as rows after the words, with an empty token, ``start`` and ``end`` -1 and the step and cause as ``status``,
-    so that the relevance of a document and class sums to its ``start_scores``. Half surrogate pairs, which pandas
-    cannot store, become U+FFFD.
+    Columns:
+
+    - ``document``: the id of the document.
+    - ``token``: the token as written in the text; ``start`` and ``end``: its character offsets.
+    - ``class``: the explained class; for a contrast ``A, not B``.
+    - ``relevance``: float32.
+    - ``seen``: whether the model reads the token; ``status``: ``read``, or why it is ignored.
+    - ``word``: the normalized token that the model looks up; ``count``: the number of training documents that contain
+      it, -1 if unknown.
+
+    ``frame.attrs["ledger"]`` contains the relevance that reached no word, as a list of ``{"document", "class",
+    "step", "cause", "relevance"}``. With ``ledger=True`` these entries are also rows at the end of the table, with an
+    empty token, offsets -1, and ``step: cause`` as the status. The relevance of a document and class then sums to its
+    ``start_scores``.
+
+    Half surrogate pairs, which pandas cannot store, become U+FFFD.
     """
-    some = [explanations] if isinstance(explanations, Explanation) else list(explanations)
-    pieces = [_token_columns(each) for each in some]
+    every = [explanations] if isinstance(explanations, Explanation) else list(explanations)
+    pieces = [_token_columns(each) for each in every]
     columns = {name: [np.zeros(0, dtype), *(piece[name] for piece in pieces)] for name, dtype in _DTYPES.items()}
     frame = pd.DataFrame({name: np.concatenate(arrays) for name, arrays in columns.items()})
-    entries = [entry for each in some for entry in _ledger_entries(each)]
+    entries = [entry for each in every for entry in _ledger_entries(each)]
     if ledger and entries:
-        nothing = {"token": "", "start": -1, "end": -1, "seen": False, "word": "", "count": -1}
-        rows = [entry | nothing | {"status": f"{entry['step']}: {entry['cause']}"} for entry in entries]
+        no_token = {"token": "", "start": -1, "end": -1, "seen": False, "word": "", "count": -1}
+        rows = [entry | no_token | {"status": f"{entry['step']}: {entry['cause']}"} for entry in entries]
         frame = pd.concat([frame, pd.DataFrame(rows)[list(frame)].astype(frame.dtypes)], ignore_index=True)
     frame.attrs["ledger"] = entries
     return frame

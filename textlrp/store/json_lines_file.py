@@ -1,4 +1,4 @@
-"""Explanations as JSON lines."""
+"""Read and write explanations as JSON Lines: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from textlrp.errors import DataError
-from textlrp.explanation import Explanation, from_dict
+from textlrp.explanation import Explanation
+from textlrp.explanation_data import from_dict
 from textlrp.files.kinds import json_lines
 from textlrp.store.file_formats import KIND_NAME, Format
 from textlrp.store.stored_checks import WRONG_VALUES, consistent
@@ -21,7 +22,7 @@ def _write_lines(explanations: Iterable[Explanation], path: Path) -> None:
             text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
             try:
                 line = text.encode()
-            except UnicodeEncodeError:  # half a surrogate pair has no UTF-8; an escape in JSON can name it
+            except UnicodeEncodeError:  # half a surrogate pair cannot be encoded as UTF-8, but as a JSON escape
                 line = json.dumps(data, separators=(",", ":")).encode()
             file.write(line + b"\n")
 
@@ -35,13 +36,13 @@ def _read_lines(path: Path) -> Iterator[Explanation]:
             try:
                 data = json.loads(line)
             except (ValueError, RecursionError):
-                raise DataError(f"{where}: this line is not JSON, or it is cut off. Write the file again.") from None
+                raise DataError(f"{where}: the line is not JSON, or it is truncated. Write the file again.") from None
             try:
                 explanation = from_dict(data)
             except DataError as problem:
                 raise DataError(f"{where}: {problem}") from None
             except WRONG_VALUES:
-                raise DataError(f"{where}: this is not an explanation that textlrp stored.") from None
+                raise DataError(f"{where}: not an explanation that textlrp wrote. Write the file again.") from None
             yield consistent(explanation, where)
 
 

@@ -1,6 +1,7 @@
-"""Stored explanations as long Arrow tables, for pandas, DuckDB or Polars, without an object for each document.
+"""Convert stored explanations to long Arrow tables for pandas, DuckDB or Polars.
 
-Open it for millions of documents; :func:`textlrp.store.to_frame` is the same for a few, with more columns.
+No Python object is created per document, so this is fast for millions of documents. For a few documents,
+:func:`textlrp.store.to_frame` gives the same table with more columns.
 """
 
 from __future__ import annotations
@@ -13,43 +14,48 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from textlrp.store.columns import About, about_of
+from textlrp.store.columns import RunMetadata, run_metadata_of
 from textlrp.store.file_formats import stored_files
 from textlrp.store.parquet_file import opened_parquet
 
 
 def long_tables(source: str | Path | pa.Table) -> Iterator[pa.Table]:
-    """One line for each document, target and stored word, a row group of the files at a time.
+    """Yield tables with one line per document, target and stored word: one table per row group of the files.
 
-    ``source``: a ``.parquet`` file of explanations, the folder of a bulk run, or a table of
-    :class:`textlrp.bulk.BatchExplainer`. Columns: row, document_id, target, versus (null unless it is a contrast),
-    word, start, end, status (0 is a known word; see :class:`textlrp.records.Status`), relevance (float32). Raises
-    :class:`DataError` where there are no explanations.
+    ``source``: a ``.parquet`` file of explanations, the folder of a bulk run, or a table that
+    :class:`textlrp.bulk.BatchExplainer` returned.
+
+    Columns: ``row``, ``document_id``, ``target``, ``versus`` (null unless the target is a contrast), ``word``,
+    ``start``, ``end``, ``status`` (see :class:`textlrp.records.Status`; 0 if the model reads the word) and
+    ``relevance`` (float32).
+
+    Raises :class:`DataError` if the source does not exist, is damaged, or contains no explanations.
     """
     if isinstance(source, pa.Table):
-        yield _long_table(source, about_of(source.schema, "the table"))
+        yield _long_table(source, run_metadata_of(source.schema, "the table"))
         return
     for path in stored_files(source):
-        with opened_parquet(path) as (file, about):
+        with opened_parquet(path) as (file, metadata):
             for group in range(file.num_row_groups):
-                yield _long_table(file.read_row_group(group), about)
+                yield _long_table(file.read_row_group(group), metadata)
 
 
-def _long_table(table: pa.Table, about: About | None) -> pa.Table:
+def _long_table(table: pa.Table, metadata: RunMetadata | None) -> pa.Table:
     matrices = [
-        _matrix(own, scale) for own, scale in zip(table["relevance"], table["scale"].to_pylist(), strict=True)
+        _matrix(stored, scale) for stored, scale in zip(table["relevance"], table["scale"].to_pylist(), strict=True)
     ]
-    lengths = [own.shape[1] for own in matrices]
+    lengths = [matrix.shape[1] for matrix in matrices]
     firsts = np.concatenate([[0], np.cumsum(lengths)])
     word = _joined(
         [
-            np.tile(np.arange(first, first + own.shape[1]), len(own))
-            for first, own in zip(firsts, matrices, strict=False)
+            np.tile(np.arange(first, first + matrix.shape[1]), len(matrix))
+            for first, matrix in zip(firsts, matrices, strict=False)
         ],
         np.int64,
     )
-    line = np.repeat(np.arange(len(table)), [own.size for own in matrices]) if matrices else np.zeros(0, np.int64)
-    labels = [about.classes] * len(table) if about else table["labels"].to_pylist()
+    sizes = [matrix.size for matrix in matrices]
+    line = np.repeat(np.arange(len(table)), sizes) if matrices else np.zeros(0, np.int64)
+    labels = [metadata.classes] * len(table) if metadata else table["labels"].to_pylist()
 
     def of_line(name: str) -> Any:
         return table[name].take(pa.array(line))
@@ -62,12 +68,12 @@ def _long_table(table: pa.Table, about: About | None) -> pa.Table:
 
     def of_target(name: str) -> Any:
         named = [
-            None if target < 0 else own[target]
-            for own, targets in zip(labels, table[name].to_pylist(), strict=True)
+            None if target < 0 else names[target]
+            for names, targets in zip(labels, table[name].to_pylist(), strict=True)
             for target in targets
         ]
-        sizes = [length for length, own in zip(lengths, matrices, strict=True) for _ in range(len(own))]
-        places = np.repeat(np.arange(len(named)), sizes) if named else np.zeros(0, np.int64)
+        widths = [matrix.shape[1] for matrix in matrices for _ in range(len(matrix))]
+        places = np.repeat(np.arange(len(named)), widths) if named else np.zeros(0, np.int64)
         return pa.array(named, pa.string()).take(pa.array(places))
 
     return pa.table(
@@ -80,17 +86,17 @@ def _long_table(table: pa.Table, about: About | None) -> pa.Table:
             "start": of_word("starts"),
             "end": of_word("ends"),
             "status": of_word("status"),
-            "relevance": _joined([own.reshape(-1) for own in matrices], np.float32),
+            "relevance": _joined([matrix.reshape(-1) for matrix in matrices], np.float32),
         }
     )
 
 
 def _matrix(stored: Any, scale: float) -> NDArray[np.float32]:
-    """(K, L) the relevance of a row."""
-    own = stored.values  # K lists
-    numbers = own.flatten().to_numpy(zero_copy_only=False).astype(np.float32) * np.float32(scale)
-    return numbers.reshape(len(own), -1) if len(own) else np.zeros((0, 0), np.float32)
+    """(K, L) The relevance of a row."""
+    lists = stored.values  # K lists of L numbers
+    numbers = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32) * np.float32(scale)
+    return numbers.reshape(len(lists), -1) if len(lists) else np.zeros((0, 0), np.float32)
 
 
-def _joined(parts: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype), *parts])
+def _joined(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype), *arrays])

@@ -1,4 +1,4 @@
-"""Checks of stored explanations: numbers are finite in float32, and the parts of one fit together."""
+"""Check explanations: numbers finite in float32 before they are written, fields consistent after they are read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from textlrp.explanation import Explanation
 from textlrp.records import STARTS
 
 WRONG_VALUES = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What reading a foreign or damaged explanation raises."""
-
-
-# ---- checks of both formats
+"""Exceptions that building an explanation from damaged or unrelated data may raise."""
 
 
 def checked_float32(explanations: Explanation | Iterable[Explanation]) -> Iterator[Explanation]:
-    """The explanations with float32 numbers, all of them finite."""
+    """Yield the explanations with all numbers converted to float32.
+
+    Raises :class:`DataError` for a number that is not finite in float32, and for anything but an explanation.
+    """
     for each in (explanations,) if isinstance(explanations, Explanation) else explanations:
         if not isinstance(each, Explanation):
-            raise DataError(f"only Explanations can be stored; got {type(each).__name__}. Pass what explain() gives.")
+            raise DataError(
+                f"explanations must be textlrp.Explanation objects; got {type(each).__name__}. "
+                "Pass the result of textlrp.explain()."
+            )
         single = partial(_finite_float32, document=each.document_id)
         yield replace(
             each,
@@ -41,14 +44,17 @@ def _finite_float32(values: Any, document: str) -> Any:
         array = np.asarray(values).astype(np.float32, copy=False)
     if not np.isfinite(array).all():
         raise DataError(
-            f"the explanation of {document!r} has a number that is not finite in float32, so it cannot be stored. "
-            "Look at the model's weights."
+            f"the explanation of {document!r} contains a number that is not finite in float32, so it cannot be "
+            "stored. Check the weights of the model for NaN and very large values."
         )
     return array
 
 
 def consistent(explanation: Explanation, where: str) -> Explanation:
-    """The explanation if its fields fit each other, so that what reads it later may rely on that."""
+    """Return the explanation if its fields are consistent, so that all later code can rely on it.
+
+    Raises :class:`DataError` otherwise; ``where`` is the place in the file, for the message.
+    """
     e, count, length = explanation, len(explanation.targets), len(explanation.tokens)
     positions = [p for t in e.targets for p in (t if isinstance(t, tuple) else (t,))]
     edges = e.tokens.spans.reshape(-1)
@@ -73,5 +79,5 @@ def consistent(explanation: Explanation, where: str) -> Explanation:
         and (not length or (edges[0] >= 0 and edges[-1] <= len(e.text) and bool((np.diff(edges) >= 0).all())))
     )
     if not fits:
-        raise DataError(f"{where}: the parts of this explanation do not fit each other. Write the file again.")
+        raise DataError(f"{where}: the fields of the explanation are inconsistent. Write the file again.")
     return explanation

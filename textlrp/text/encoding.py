@@ -116,7 +116,7 @@ class Reader:
             before = np.searchsorted(positions, bounds[:-1])
             # the index of each word among the words that are read of its own text
             rank = np.arange(len(positions)) - np.repeat(before, np.diff(before, append=len(positions)))
-            found.status[positions[rank >= self.max_tokens]] = Status.CUT_OFF
+            found.status[positions[rank >= self.max_tokens]] = Status.TRUNCATED
             positions = positions[rank < self.max_tokens]
         return _Block(
             documents, texts, found, bounds.tolist(), positions, np.searchsorted(positions, bounds).tolist()

@@ -1,1 +1,1 @@
-"""The compiled loops under the closed forms."""
+"""Compiled loops for convolutional nets over words, and their torch versions for accelerators."""

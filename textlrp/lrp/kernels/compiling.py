@@ -1,6 +1,6 @@
-"""The decorator of the compiled loops: machine code is kept in the user's cache folder, never beside the source.
+"""The decorator of all compiled loops, which caches machine code in the user's cache folder.
 
-Open it when compiled code must be kept elsewhere, or not at all.
+Open this module if the compiled code must be stored elsewhere, or not at all.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from textlrp.user_cache import cache_path, is_writable
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``numba.njit`` with ``options``, its machine code kept from one process to the next.
+    """Return the decorator ``numba.njit`` with ``options`` and a cache on disk.
 
-    It is kept in ``$NUMBA_CACHE_DIR`` where that is set, else in ``compiled`` of the user's cache folder
-    (:mod:`textlrp.user_cache`). Where that cannot be written, each process compiles for itself.
+    The machine code is stored in ``$NUMBA_CACHE_DIR`` if that is set, and otherwise in the folder ``compiled`` of the
+    user's cache folder (:mod:`textlrp.user_cache`). If that folder is not writable, each process compiles the loops
+    again.
     """
 
     def compile_late(function: Callable[..., Any]) -> Any:
         settings: Any = numba.config
         before = settings.CACHE_DIR
         folder = Path(before) if before else cache_path("compiled")
-        # numba reads this once, when it decorates; the user's own functions keep their own place
+        # numba reads this setting only while it decorates; it is reset for functions that are not ours
         settings.CACHE_DIR = str(folder)
         try:
             return numba.njit(cache=is_writable(folder), **options)(function)

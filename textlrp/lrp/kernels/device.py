@@ -1,8 +1,10 @@
-"""The loops of :mod:`textlrp.lrp.kernels.windows` as torch operations, for tensors that are not in the CPU's memory.
+"""The loops of :mod:`textlrp.lrp.kernels.windows` and ``window_relevance`` as torch operations, for accelerators.
 
-They give the same windows: of equals the first wins. No more than about :data:`NUMBERS` are held at once.
+They choose the same windows as the compiled loops: among equal windows the first one wins. Large batches are computed
+in chunks, so that an intermediate tensor has at most about :data:`NUMBERS` elements.
 
-Letters: N documents, T words of the longest, U words with projections, D embedding dimensions, F filters, H width.
+Letters: N documents, T tokens of the longest document, U words with projections, D embedding dimensions, F filters,
+H window width, K targets.
 """
 
 from __future__ import annotations
@@ -11,32 +13,36 @@ import torch
 from torch import Tensor
 
 NUMBERS = 1 << 27
-"""Numbers held at once: 512 MiB in float32."""
+"""The largest number of elements of an intermediate tensor: 512 MiB in float32."""
 
 
 def winning_windows_on_device(projections: Tensor, ids: Tensor, lengths: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """What each word of the largest windows adds (N, F, H), and where these windows begin (N, F) int64.
+    """Return the products (N, F, H) of each word of the winning windows, and where these windows begin (N, F) int64.
 
-    ``projections`` (U, H × F), row 0 zeros; ``ids`` (N, T) rows of it, padded with 0; ``lengths`` (N,).
+    ``projections`` (U, H × F), row 0 zeros; ``ids`` (N, T) are rows of it, padded with 0; ``lengths`` (N,).
     """
     documents, filters = len(ids), projections.shape[1] // width
     by_offset = projections.view(len(projections), width, filters)
     windows = ids.shape[1] - width + 1
     starts = torch.empty((documents, filters), dtype=torch.int64, device=ids.device)
-    places = torch.arange(windows, device=ids.device)
-    together = max(1, NUMBERS // max(1, windows * filters))
-    for begin in range(0, documents, together):
-        own = ids[begin : begin + together]
-        z = sum(by_offset[:, h][own[:, h : h + windows]] for h in range(width))
-        beyond = places >= (lengths[begin : begin + together, None] - width + 1).clamp(min=1)
-        starts[begin : begin + together] = z.masked_fill(beyond[:, :, None], -torch.inf).argmax(dim=1)  # type: ignore[union-attr]
-    offsets, each = torch.arange(width, device=ids.device), torch.arange(filters, device=ids.device)
+    positions = torch.arange(windows, device=ids.device)
+    chunk = max(1, NUMBERS // max(1, windows * filters))
+    for begin in range(0, documents, chunk):
+        rows = ids[begin : begin + chunk]
+        # added offset by offset, in the order of the compiled loop: repeated phrases make exact ties, and another
+        # order of summation could break them in favor of a later window
+        z = sum(by_offset[:, h][rows[:, h : h + windows]] for h in range(width))
+        # a document shorter than the window has one window, at 0
+        beyond = positions >= (lengths[begin : begin + chunk, None] - width + 1).clamp(min=1)
+        # among equal values argmax returns the first
+        starts[begin : begin + chunk] = z.masked_fill(beyond[:, :, None], -torch.inf).argmax(dim=1)  # type: ignore[union-attr]
+    offsets, each_filter = torch.arange(width, device=ids.device), torch.arange(filters, device=ids.device)
     words = winning_words(ids, starts, width)
-    return by_offset[words, offsets, each[:, None]], starts
+    return by_offset[words, offsets, each_filter[:, None]], starts
 
 
 def winning_words(ids: Tensor, starts: Tensor, width: int) -> Tensor:
-    """(N, F, H): the rows of the words in the windows that begin at ``starts`` (N, F)."""
+    """Return the ids (N, F, H) of the words in the windows that begin at ``starts`` (N, F)."""
     row = torch.arange(len(ids), device=ids.device)[:, None, None]
     return ids[row, starts[:, :, None] + torch.arange(width, device=ids.device)]
 
@@ -44,23 +50,23 @@ def winning_words(ids: Tensor, starts: Tensor, width: int) -> Tensor:
 def signed_contributions_on_device(
     vectors: Tensor, weight: Tensor, ids: Tensor, starts: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """(N, F, H) twice: the positive and the negative products of each word of the winning windows, summed over D.
+    """Return the positive and the negative products (N, F, H) of each word of the winning windows, summed over D.
 
-    ``vectors`` (U, D), ``weight`` (F, H, D), ``ids`` (N, T), ``starts`` (N, F).
+    ``vectors`` (U, D), ``weight`` (F, H, D), ``ids`` (N, T) rows of ``vectors``, ``starts`` (N, F).
     """
     words = winning_words(ids, starts, weight.shape[1])
     positive, negative = (vectors.new_zeros(words.shape) for _ in range(2))
-    together = max(1, NUMBERS // max(1, len(ids) * weight.shape[1] * weight.shape[2]))
-    for begin in range(0, weight.shape[0], together):
-        some = slice(begin, begin + together)
-        products = vectors[words[:, some]] * weight[some]
-        positive[:, some] = products.clamp(min=0).sum(dim=3)
-        negative[:, some] = products.clamp(max=0).sum(dim=3)
+    chunk = max(1, NUMBERS // max(1, len(ids) * weight.shape[1] * weight.shape[2]))
+    for begin in range(0, weight.shape[0], chunk):
+        filters = slice(begin, begin + chunk)
+        products = vectors[words[:, filters]] * weight[filters]
+        positive[:, filters] = products.clamp(min=0).sum(dim=3)
+        negative[:, filters] = products.clamp(max=0).sum(dim=3)
     return positive, negative
 
 
 def spread_on_device(factor: Tensor, weight: Tensor, starts: Tensor, tokens: int) -> Tensor:
-    """(K, N, F) of winning windows -> (K, N, T, D): each filter's weights (F, H, D) times its factor."""
+    """Add the weights (F, H, D) of each filter times its factor, at its winning window: (K, N, F) -> (K, N, T, D)."""
     targets, documents, _ = factor.shape
     spread = factor.new_zeros((targets, documents * tokens, weight.shape[2]))
     row = torch.arange(documents, device=starts.device)[:, None] * tokens + starts

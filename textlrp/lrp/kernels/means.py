@@ -1,6 +1,6 @@
-"""The loops of the convolutional net that averages over time, and of the optimizer of word vectors.
+"""Compiled loops of the convolutional net with mean-pooling, and of the optimizer of word vectors.
 
-Arguments and letters as in :mod:`textlrp.lrp.kernels.windows`.
+Arguments and letters are those of :mod:`textlrp.lrp.kernels.windows`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textlrp.lrp.kernels.windows import Floats
 def mean_windows(
     projections: Floats, bias: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
 ) -> Floats:
-    """(N, F): the mean over time of each filter's ReLU, bias (F,) added."""
+    """Return the mean over time (N, F) of the ReLU of each filter, with its bias (F,)."""
     means = np.zeros((len(starts) - 1, len(bias)), dtype=projections.dtype)
     _mean_windows(projections, bias, ids, starts, width, means)
     return means
@@ -25,11 +25,11 @@ def mean_windows(
 def scatter_means(
     gradient: Floats, projections: Floats, bias: Floats, ids: NDArray[np.int64], starts: NDArray[np.int64], width: int
 ) -> tuple[Floats, Floats]:
-    """The adjoint of :func:`mean_windows`: gradients (N, F) -> (U, width × F) and bias (F,)."""
+    """Return the gradients of the projections (U, width × F) and the bias (F,) from those of :func:`mean_windows`."""
     on_words = np.zeros_like(projections)
-    bias_landed = np.zeros_like(bias)
-    _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bias_landed)
-    return on_words, bias_landed
+    on_bias = np.zeros_like(bias)
+    _scatter_means(gradient, projections, bias, ids, starts, width, on_words, on_bias)
+    return on_words, on_bias
 
 
 @numba.njit(inline="always")
@@ -61,7 +61,8 @@ def _mean_windows(projections, bias, ids, starts, width, means):  # type: ignore
 
 
 @compiled()
-def _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bias_landed):  # type: ignore[no-untyped-def]
+def _scatter_means(gradient, projections, bias, ids, starts, width, on_words, on_bias):  # type: ignore[no-untyped-def]
+    # Not parallel: documents share words, so that threads would add to the same rows, and in an order that varies.
     filters = len(bias)
     window = np.empty(filters, projections.dtype)
     for n in range(gradient.shape[0]):
@@ -72,7 +73,7 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bi
             _mean_window(projections, bias, ids, begin, length, t, width, window)
             for f in range(filters):
                 window[f] = gradient[n, f] / count if window[f] > 0 else 0
-                bias_landed[f] += window[f]
+                on_bias[f] += window[f]
             for h in range(min(width, length - t)):
                 word = ids[begin + t + h]
                 if word > 0:
@@ -82,10 +83,10 @@ def _scatter_means(gradient, projections, bias, ids, starts, width, on_words, bi
 
 @compiled(parallel=True)
 def adam_rows(table, first, second, rows, gradient, rate, bias1, bias2, decay1=0.9, decay2=0.999, tiny=1e-8):  # type: ignore[no-untyped-def]
-    """One Adam step (Kingma & Ba 2015, algorithm 1) on the ``rows`` of ``table`` that a batch used, in place.
+    """Do one Adam step (Kingma & Ba 2015, algorithm 1) in place, on those ``rows`` of ``table`` that a batch used.
 
-    ``gradient`` (rows, D); ``first`` and ``second`` are the moments, of the table's shape; ``bias1`` and
-    ``bias2`` are 1 - decay^step.
+    ``gradient`` (rows, D); ``first`` and ``second`` are the moments, with the shape of ``table``; ``bias1`` and
+    ``bias2`` are the bias corrections 1 - decay^step.
     """
     for i in numba.prange(len(rows)):
         r = rows[i]

@@ -1,9 +1,11 @@
-"""Leaving words out one after another, in the convolutional net: only the windows that meet the word are added again.
+"""Compiled loop that deletes or inserts words one after another in a convolutional net, with few additions per step.
 
-With ``P[u, h, f]`` as in :mod:`textlrp.lrp.kernels.windows`, the values of all windows of a text are kept; a word
-that goes touches at most ``width`` of them, and a filter is searched anew only where its winner was touched and fell.
-Every window is added up in the order of :func:`winning_windows` there, so the numbers are those of whole
-forward passes, to the last bit.
+Deletion experiments need the largest window of each filter after every step. The values of all windows of a text are
+kept, with ``P[u, h, f]`` as in :mod:`textlrp.lrp.kernels.windows`. A changed word is in at most ``width`` windows,
+and only these are added up again. All windows of a filter are searched only if its largest window became smaller.
+
+Every window is added up in the order of :func:`.winning_windows`, so that the values equal those of complete forward
+passes bit for bit. Keep that order if you change either loop.
 """
 
 from __future__ import annotations
@@ -24,82 +26,87 @@ def path_windows(
     step_starts: Ids,
     *,
     inserting: bool = False,
-    back_again: bool = False,
+    one_at_a_time: bool = False,
 ) -> Floats:
-    """The largest windows, without bias, of each text and after each of its steps: (N + all steps, F).
+    """Return the values of the largest windows, without bias, before and after each step: (N + all steps, F).
 
-    ``projections``, ``ids``, ``starts`` and ``width`` as in :mod:`textlrp.lrp.kernels.windows`; ``steps`` are
-    positions within the texts, all texts end to end, ``step_starts`` (N + 1,) where each text's begin. Text n has
-    the rows from ``step_starts[n] + n`` on: before the first step, and after each.
+    ``projections``, ``ids``, ``starts`` and ``width`` are as in :mod:`textlrp.lrp.kernels.windows`. ``steps`` are
+    positions in the texts, text after text; ``step_starts`` (N + 1,) is where the steps of each text begin. The rows
+    of text n begin at ``step_starts[n] + n``: one before the first step, and one after each step.
 
-    At each step the word at that position becomes the zero vector, its position stays. ``inserting``: all words are
-    zero vectors at first and each step brings one back. ``back_again``: each step starts from the whole text.
+    At each step the word at that position is replaced by the zero vector; the other words keep their positions. If
+    ``inserting``, all words are zero vectors at first, and each step restores one. If ``one_at_a_time``, each step
+    starts from the initial text again.
     """
     filters = projections.shape[1] // width
-    found = np.empty((len(steps) + len(starts) - 1, filters), dtype=projections.dtype)
-    _path_windows(projections, ids, starts, width, steps, step_starts, inserting, back_again, found)
-    return found
+    largest = np.empty((len(steps) + len(starts) - 1, filters), dtype=projections.dtype)
+    _path_windows(projections, ids, starts, width, steps, step_starts, inserting, one_at_a_time, largest)
+    return largest
 
 
 @numba.njit(inline="always")
-def _path_window(projections, ids, begin, length, there, t, width, window):  # type: ignore[no-untyped-def]
+def _path_window(projections, ids, begin, length, present, t, width, window):  # type: ignore[no-untyped-def]
+    """Add up the window at t in the order of :func:`.winning_windows`; the zeros skipped here change no value."""
     filters = len(window)
     window[:] = 0
     for h in range(min(width, length - t)):
         word = ids[begin + t + h]
-        if word > 0 and there[t + h]:
+        if word > 0 and present[t + h]:
             row = projections[word, h * filters : (h + 1) * filters]
             for f in range(filters):
                 window[f] += row[f]
 
 
 @numba.njit(inline="always")
-def _search(values, best, where, fallen):  # type: ignore[no-untyped-def]
-    """Find the largest window of the filters whose winner fell."""
+def _search(values, best, where, stale):  # type: ignore[no-untyped-def]
+    """Find the largest window of each filter whose ``best`` is ``stale``; of equal windows the first one wins."""
     for f in range(len(best)):
-        if fallen[f]:
+        if stale[f]:
             best[f] = values[f, 0]
             where[f] = 0
             for t in range(1, values.shape[1]):
                 if values[f, t] > best[f]:
                     best[f] = values[f, t]
                     where[f] = t
-            fallen[f] = False
+            stale[f] = False
 
 
 @compiled(parallel=True)
-def _path_windows(projections, ids, starts, width, steps, step_starts, inserting, back_again, found):  # type: ignore[no-untyped-def]
-    filters = found.shape[1]
+def _path_windows(projections, ids, starts, width, steps, step_starts, inserting, one_at_a_time, largest):  # type: ignore[no-untyped-def]
+    filters = largest.shape[1]
     for n in numba.prange(len(starts) - 1):
         begin = starts[n]
         length = starts[n + 1] - begin
         row = step_starts[n] + n
         values = np.empty((filters, max(length - width + 1, 1)), projections.dtype)
         window = np.empty(filters, projections.dtype)
-        there = np.full(length, not inserting)
+        present = np.full(length, not inserting)
         best = np.empty(filters, projections.dtype)
         where = np.zeros(filters, np.int64)
-        fallen = np.full(filters, True)
+        stale = np.full(filters, True)
         for t in range(values.shape[1]):
-            _path_window(projections, ids, begin, length, there, t, width, window)
+            _path_window(projections, ids, begin, length, present, t, width, window)
             for f in range(filters):
                 values[f, t] = window[f]
-        _search(values, best, where, fallen)
-        found[row] = best
+        _search(values, best, where, stale)
+        largest[row] = best
         for step in range(step_starts[n + 1] - step_starts[n]):
             position = steps[step_starts[n] + step]
-            for time in range(2 if back_again else 1):
-                there[position] = not there[position]
+            for time in range(2 if one_at_a_time else 1):  # the second time undoes the step
+                present[position] = not present[position]
                 for t in range(max(position - width + 1, 0), min(position + 1, values.shape[1])):
-                    _path_window(projections, ids, begin, length, there, t, width, window)
+                    _path_window(projections, ids, begin, length, present, t, width, window)
                     for f in range(filters):
                         values[f, t] = window[f]
+                        # A window above the best so far is the new best, even if that is stale: the stale value is an
+                        # upper bound of all windows that did not change. An equal window changes nothing, because
+                        # only the value is returned. If the best window itself became smaller, search again.
                         if window[f] > best[f]:
                             best[f] = window[f]
                             where[f] = t
-                            fallen[f] = False
+                            stale[f] = False
                         elif where[f] == t and window[f] < best[f]:
-                            fallen[f] = True
-                _search(values, best, where, fallen)
+                            stale[f] = True
+                _search(values, best, where, stale)
                 if time == 0:
-                    found[row + step + 1] = best
+                    largest[row + step + 1] = best

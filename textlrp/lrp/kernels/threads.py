@@ -1,4 +1,4 @@
-"""Computing on one thread where the last bits matter."""
+"""Limit computations to one thread, where results must be reproducible or further threads only cost time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch and numba compute on one thread for a while.
+    """Let torch and numba compute on one thread inside the ``with`` block.
 
-    The last bits of a product depend on how many there are, and an engine that maps batches has a worker for each
-    core already. Numba keeps its number for each calling thread, and engines call from threads of their own.
+    The last bits of a matrix product depend on the number of threads. And an engine that maps batches already has one
+    worker process for each core. Numba stores its number of threads separately for each calling thread, and engines
+    call from threads that they create, so it is set here and not once for the process.
     """
     torch_threads, numba_threads = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
@@ -29,10 +30,10 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def torch_on_one_thread() -> Iterator[None]:
-    """Let torch compute on one thread for a while: for many operations of some ten thousand numbers each.
+    """Let torch compute on one thread inside the ``with`` block: for many operations on some 10,000 numbers each.
 
-    A second thread saves a few microseconds of each. Where another program uses its core, the first waits for it
-    for as long as a time slice of the operating system.
+    A second thread would save a few microseconds of each operation. But if another program uses the core of that
+    thread, the first thread waits for up to a time slice of the operating system.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -43,28 +44,28 @@ def torch_on_one_thread() -> Iterator[None]:
 
 
 SHORT_TEXT = 500
-"""Words of a text that one thread projects as soon as two do."""
+"""Up to this number of words, one thread processes a single text as fast as two."""
 
 
 def threads_for(documents: int, words: int) -> AbstractContextManager[None]:
-    """One thread for a single document of so many words, where it is short; else as many as there are.
+    """Use one thread for a single document of up to :data:`SHORT_TEXT` ``words``, and all threads otherwise.
 
-    The loops run in parallel over documents. With one of them a second thread has nothing to do, and waiting for it
-    on a busy machine takes longer than the work.
+    The loops run in parallel over documents. For a single document a second thread has nothing to do, and on a busy
+    machine waiting for it takes longer than the computation.
     """
     return one_thread() if documents == 1 and words <= SHORT_TEXT else nullcontext()
 
 
 SMALL_CORPUS = 1 << 18
-"""Words read in an epoch up to which a net is trained on one thread."""
+"""Up to this number of words per epoch, a net is trained on one thread."""
 
 
 @contextmanager
 def threads_for_training(words: int) -> Iterator[None]:
-    """One thread for training on so few ``words`` an epoch; else as many as there are.
+    """Use one thread for training on up to :data:`SMALL_CORPUS` ``words`` per epoch, and all threads otherwise.
 
-    A step of a small corpus takes milliseconds, and two threads meet many times in each. Where other programs use the
-    cores, waiting for each other takes them up to a hundred times as long as the work.
+    A training step of a small corpus takes milliseconds, and two threads synchronize many times in each step. If
+    other programs use the cores, waiting for each other takes up to a hundred times as long as the computation.
     """
     if words > SMALL_CORPUS:
         yield

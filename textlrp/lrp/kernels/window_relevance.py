@@ -1,4 +1,8 @@
-"""Compiled loops of the way back: what the words of winning windows contribute, and their relevance."""
+"""Compiled loops of relevance propagation: contributions and relevance of the words of winning windows.
+
+Letters as in :mod:`textlrp.lrp.kernels.windows`; further D embedding dimensions, T tokens, C classes, K explained
+classes, P flows of the output layer (see :mod:`textlrp.lrp.fused`).
+"""
 
 from __future__ import annotations
 
@@ -16,15 +20,18 @@ from textlrp.lrp.kernels.windows import Floats, Ids, WindowStarts
 def signed_contributions(
     vectors: Floats, weight: Floats, words: NDArray[np.int64], where: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """(N, F, H) twice: the positive and the negative products of each word of the winning windows, summed over D.
+    """Return the positive and the negative products (N, F, H) of each word of the winning windows, summed over D.
 
-    ``vectors`` (U, D), ``weight`` (F, H, D), ``words`` (N, T) rows of ``vectors``, ``where`` (N, F) first positions.
+    ``vectors`` (U, D); ``weight`` (F, H, D); ``words`` (N, T) are rows of ``vectors``; ``where`` (N, F) are the
+    positions at which the windows begin.
     """
     positive = np.zeros((*where.shape, weight.shape[1]), dtype=vectors.dtype)
     negative = np.zeros_like(positive)
 
-    def sum_products(some: slice) -> None:
-        _signed_contributions(vectors, weight, words[some], where[some], positive[some], negative[some])
+    def sum_products(documents: slice) -> None:
+        _signed_contributions(
+            vectors, weight, words[documents], where[documents], positive[documents], negative[documents]
+        )
 
     threads = min(numba.get_num_threads(), len(where))
     if threads <= 1:
@@ -36,8 +43,10 @@ def signed_contributions(
     return positive, negative
 
 
-# not parallel=True: numba optimizes a parallel loop a second time where it is compiled and not loaded from the cache,
-# and with a free order of summation the first process would differ from later ones in the last bit
+# fastmath lets the compiler reorder the sum over D, so that it can use vector instructions. The order is then fixed
+# in the machine code, and so are the last bits of the result. parallel=True is not used for this reason: numba
+# optimizes a parallel loop again in the process that compiles it, but not in those that load it from the cache. With
+# a free order of summation the first process could differ from later ones in the last bit.
 @compiled(nogil=True, fastmath={"reassoc", "nsz", "contract"})
 def _signed_contributions(vectors, weight, words, where, positive, negative):  # type: ignore[no-untyped-def]
     filters, width, dimensions = weight.shape
@@ -47,6 +56,7 @@ def _signed_contributions(vectors, weight, words, where, positive, negative):  #
             for h in range(width):
                 word = words[n, where[n, f] + h]
                 if word > 0:
+                    # ``nothing`` is a zero of the vectors' dtype: a plain 0.0 would make float32 sums float64
                     above, below = nothing, nothing
                     for d in range(dimensions):
                         product = vectors[word, d] * weight[f, h, d]
@@ -57,9 +67,9 @@ def _signed_contributions(vectors, weight, words, where, positive, negative):  #
 
 
 def spread_over_windows(factor: Floats, weight: Floats, where: NDArray[np.int64], tokens: int) -> Floats:
-    """(K, N, F) of winning windows -> (K, N, T, D): each filter's weights, times its factor, where its window stands.
+    """Add the weights of each filter, times its factor, at its winning window: (K, N, F) -> (K, N, T, D).
 
-    ``weight`` (F, H, D), ``where`` (N, F) first positions; ``tokens`` = T, at least the longest window's end.
+    ``weight`` (F, H, D); ``where`` (N, F) as above; ``tokens`` is T, at least the end of the last window.
     """
     spread = np.zeros((*factor.shape[:2], tokens, weight.shape[2]), dtype=factor.dtype)
     _spread_over_windows(factor, weight, where, spread)
@@ -84,7 +94,7 @@ def propagate_winners(
     shares: Floats,
     scale: Floats,
     bounds: Ids,
-    sides: Floats,
+    inputs: Floats,
     weights: Floats,
     factors: Floats,
     where: WindowStarts,
@@ -94,22 +104,24 @@ def propagate_winners(
     on_words: Floats,
     ignored: Floats,
 ) -> None:
-    """Propagate classes through the dense layer and the winning windows of all widths to the words, in place.
+    """Propagate relevance from classes through the output layer and the winning windows to the words, in place.
 
-    Of text n and its k-th class, filter f gets ``r = sum_p sides[p, n, f] weights[p, f, class] factors[p, n, k]``
-    (P parts of the dense layer's rule) and gives ``shares[n, bounds[f] + h] scale[n, f] r`` to word h of its window.
+    For document n and its k-th class, filter f receives
+    ``r = sum_p inputs[p, n, f] weights[p, f, class] factors[p, n, k]``, and word h of its window receives
+    ``shares[n, bounds[f] + h] scale[n, f] r``.
 
-    F filters of all widths, S = the sum of their widths: ``shares`` (N, S); ``scale`` (N, F); ``bounds`` (F + 1,)
-    where the shares of each filter begin, and so how wide it is; ``sides`` (P, N, F); ``weights`` (P, F, C);
-    ``factors`` (P, N, K); ``where`` (N, F), ``ids``, ``starts`` as in :func:`winning_windows`; ``classes`` (N, K),
-    None for all C in their order. Written: ``on_words`` (L, K), ``ignored`` (N, K) what met unknown
-    words or padding.
+    F filters of all widths, S the sum of their widths: ``shares`` (N, S); ``scale`` (N, F); ``bounds`` (F + 1,) as
+    in :class:`.Winners`; ``inputs`` (P, N, F); ``weights`` (P, F, C); ``factors`` (P, N, K); ``where`` (N, F),
+    ``ids`` and ``starts`` as in :func:`.winning_windows`; ``classes`` (N, K), None for all C in their order.
+
+    The results are written to ``on_words`` (L, K) and ``ignored`` (N, K), the relevance that reached unknown words or
+    padding.
     """
     _propagate_winners(
         shares,
         scale,
         bounds,
-        sides,
+        inputs,
         weights,
         factors,
         where,
@@ -124,45 +136,52 @@ def propagate_winners(
 
 @compiled(parallel=True)
 def _propagate_winners(  # type: ignore[no-untyped-def]
-    shares, scale, bounds, sides, weights, factors, where, ids, starts, classes, every, on_words, ignored
+    shares, scale, bounds, inputs, weights, factors, where, ids, starts, classes, every, on_words, ignored
 ):
-    parts, documents, filters = sides.shape
+    # Parallel over documents: each has its own rows of ``on_words`` and ``ignored``, to which its filters are added
+    # in their order. The result does not depend on the number of threads.
+    flows, documents, filters = inputs.shape
     targets = factors.shape[2]
-    simple = parts == 1 and every
+    one_flow = flows == 1 and every
     for n in numba.prange(documents):
         begin = starts[n]
         length = starts[n + 1] - begin
         on_words[begin : begin + length] = 0
         ignored[n] = 0
-        arrived = np.empty(targets, shares.dtype)
+        received = np.empty(targets, shares.dtype)
+        # List the filters that have relevance: after a ReLU many outputs are 0. Every f is stored, and the next one
+        # overwrites it if it does not count. A branch would be slower, because it cannot be predicted.
         active = np.empty(filters, np.int32)
         count = 0
-        for f in range(filters):  # without a branch: which filters give nothing cannot be predicted
-            side = sides[0, n, f] if parts == 1 else shares.dtype.type(1)
+        for f in range(filters):
+            value = inputs[0, n, f] if flows == 1 else shares.dtype.type(1)
             active[count] = f
-            count += scale[n, f] * side != 0
-        for place in range(count):
-            f = active[place]
-            side = scale[n, f]
-            source = arrived
-            if simple:  # the factor of a class is the same for all filters, and comes last
-                side *= sides[0, n, f]
+            count += scale[n, f] * value != 0
+        for i in range(count):
+            f = active[i]
+            multiplier = scale[n, f]
+            source = received
+            if one_flow:
+                # The factor of a class is the same for all filters. So the sum over filters is computed with the bare
+                # weights, and multiplied by the factor once for each word, after this loop.
+                multiplier *= inputs[0, n, f]
                 source = weights[0, f]
             else:
-                arrived[:] = 0
-                for p in range(parts):
-                    own, weight, factor = sides[p, n, f], weights[p, f], factors[p, n]
-                    if own != 0:
+                received[:] = 0
+                for p in range(flows):
+                    value, weight, factor = inputs[p, n, f], weights[p, f], factors[p, n]
+                    if value != 0:
                         for k in range(targets):
-                            arrived[k] += own * weight[k if every else classes[n, k]] * factor[k]
+                            received[k] += value * weight[k if every else classes[n, k]] * factor[k]
             first = bounds[f]
             for h in range(bounds[f + 1] - first):
-                share = side * shares[n, first + h]
-                at = where[n, f] + h
-                row = on_words[begin + at] if at < length and ids[begin + at] > 0 else ignored[n]
+                share = multiplier * shares[n, first + h]
+                position = where[n, f] + h
+                # padding and unknown words never receive relevance: it is summed in the ledger
+                row = on_words[begin + position] if position < length and ids[begin + position] > 0 else ignored[n]
                 for k in range(targets):
                     row[k] += share * source[k]
-        if simple:
+        if one_flow:
             factor = factors[0, n]
             for t in range(begin, begin + length):
                 for k in range(targets):

@@ -1,14 +1,21 @@
-"""The fused loops of the convolutional net: add per-word projections, keep the largest window, share it out.
+"""Compiled loops of convolution and max-pooling over words: the winning window of each filter.
 
 A convolution over looked-up word vectors is a sum of per-word projections: with
 ``P[u, h, f] = vector[u] · W[f, :, h]`` for each word u, the value of filter f at position t is
-``sum_h P[id[t + h], h, f]``. The loops below never form the (T × F) activations.
+``sum_h P[id[t + h], h, f]``. The loops add up projections and keep the largest window; they never create the (T × F)
+activations.
 
-Row 0 of ``projections`` is the unknown word and padding, all zeros. Rows are (H × F) flat, offset by offset. A
-document shorter than the window has the one window at 0, padded with zero vectors; windows never reach beyond a
-longer document. Where projections come in two tables, row i of the second is that of id ``len(first) + i``.
+Row 0 of ``projections`` is that of unknown words and padding, all zeros. A row has H × F numbers, the F filters of
+each offset together. A document shorter than the window has one window at 0, padded with zero vectors. In a longer
+document no window extends beyond its end. If projections are in two tables, id ``len(first) + i`` is row i of the
+second table.
 
-Letters: N documents, L words of all of them end to end, U words with projections, F filters, H window width.
+Two properties must be preserved when this module is changed. Of equal windows the first one wins (the comparison is
+``>``): repeated phrases make exact ties common. And the projections of a window are added in the order of their
+offsets: another order would change last bits, break ties and make :mod:`textlrp.lrp.kernels.path_loops` and
+:mod:`textlrp.lrp.kernels.device` disagree with this module.
+
+Letters: N documents, L words of all documents, U words with projections, F filters, H window width.
 """
 
 from __future__ import annotations
@@ -30,10 +37,10 @@ WindowStarts = NDArray[np.int32]
 def winning_windows(
     projections: Floats, ids: Ids, starts: Ids, width: int, *, more: Floats | None = None
 ) -> tuple[Floats, WindowStarts]:
-    """The first of the largest windows of each filter.
+    """Return the value of the largest window of each filter, without bias, and where it begins: (N, F) each.
 
-    ``projections`` (U, H × F), ``more`` the second table; ``ids`` (L,) rows of them; ``starts`` (N + 1,) where each
-    document begins. Returns the largest values (N, F), without bias, and where those windows begin.
+    Of equal windows the first one is returned. ``projections`` (U, H × F) and ``more`` are the two tables; ``ids``
+    (L,) are their rows; ``starts`` (N + 1,) is where each document begins.
     """
     filters = projections.shape[1] // width
     best = np.empty((len(starts) - 1, filters), dtype=projections.dtype)
@@ -44,10 +51,11 @@ def winning_windows(
 
 
 class Winners(NamedTuple):
-    """The winning windows of the F filters of all widths, width after width; S = the sum of the widths of these.
+    """The winning windows of the F filters of all widths, one width after the other; S is the sum of their widths.
 
-    ``values`` (N, F) without bias; ``where`` (N, F) they begin; ``products`` (N, S): what each word of a window adds
-    to its filter. Filter f has the products ``bounds[f]`` to ``bounds[f + 1]``, with ``bounds`` (F + 1,).
+    ``values`` (N, F) are the largest values, without bias; ``where`` (N, F) are the positions at which these windows
+    begin; ``products`` (N, S) are the projections of the words of each window. The products of filter f are the
+    columns from ``bounds[f]`` up to ``bounds[f + 1]``, with ``bounds`` (F + 1,).
     """
 
     values: Floats
@@ -57,9 +65,9 @@ class Winners(NamedTuple):
 
 
 def winners(projected: Sequence[tuple[int, Floats, Floats | None]], ids: Ids, starts: Ids) -> Winners:
-    """:func:`winning_windows` of several widths, with what each word adds.
+    """Return the winning windows of several widths, with the projections of their words.
 
-    ``projected``: for each width, that width and its projections in one table or two.
+    ``projected`` has each width, with its projections in one table or two.
     """
     counts = [first.shape[1] // width for width, first, _ in projected]
     bounds = np.zeros(sum(counts) + 1, dtype=np.int64)
@@ -78,23 +86,23 @@ def winners(projected: Sequence[tuple[int, Floats, Floats | None]], ids: Ids, st
 
 
 def _second(projections: Floats, more: Floats | None) -> Floats:
-    """The second table, as writable as the first: numba wants both of one type."""
+    """The second table, writable only if the first is: numba needs one type for the row of either table."""
     second = projections[:0] if more is None else more[:]
     second.flags.writeable = projections.flags.writeable
     return second
 
 
 def scatter_winners(gradient: Floats, where: WindowStarts, ids: Ids, starts: Ids, width: int, words: int) -> Floats:
-    """The adjoint of :func:`winning_windows`: (N, F) -> (U, width × F) for ``words`` = U."""
+    """Return the gradient (U, width × F) of projections from that of the largest windows (N, F); U = ``words``."""
     on_words = np.zeros((words, width * gradient.shape[1]), dtype=gradient.dtype)
     _scatter_winners(gradient, where, ids, starts, width, on_words)
     return on_words
 
 
 @numba.njit(inline="always")
-def _word_row(projections, more, ids, begin, length, place, offset, filters):  # type: ignore[no-untyped-def]
-    """(F,) what the word at a place adds to each filter, ``offset`` words into a window; zeros beyond the end."""
-    word = ids[begin + place] if place < length else 0
+def _word_row(projections, more, ids, begin, length, position, offset, filters):  # type: ignore[no-untyped-def]
+    """The projections (F,) of the word at ``position``, ``offset`` words into a window; zeros beyond the end."""
+    word = ids[begin + position] if position < length else 0
     kept = len(projections)
     row = projections[word] if word < kept else more[word - kept]
     return row[offset * filters : (offset + 1) * filters]
@@ -109,8 +117,9 @@ def _winning_windows(  # type: ignore[no-untyped-def]
         begin = starts[n]
         length = starts[n + 1] - begin
         largest = best[n, first_filter : first_filter + filters]
-        place = where[n, first_filter : first_filter + filters]
-        place[:] = 0
+        position = where[n, first_filter : first_filter + filters]
+        # the window at 0, which a document shorter than the window also has; 0 + x is x, so the sum equals that below
+        position[:] = 0
         largest[:] = 0
         for h in range(width):
             row = _word_row(projections, more, ids, begin, length, h, h, filters)
@@ -119,19 +128,21 @@ def _winning_windows(  # type: ignore[no-untyped-def]
         window = np.empty(filters, projections.dtype)
         for t in range(1, length - width + 1):
             first = _word_row(projections, more, ids, begin, length, t, 0, filters)
-            if width == 1:  # the usual widths in one sweep each, the others by adding up in a buffer
+            # The usual widths take one sweep over the filters; the others add up in a buffer. In each case > keeps
+            # the first of equal windows, and without a branch in the loop the compiler vectorizes it.
+            if width == 1:
                 for f in range(filters):
                     value = first[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
+                    position[f] = t if larger else position[f]
             elif width == 2:
                 second = _word_row(projections, more, ids, begin, length, t + 1, 1, filters)
                 for f in range(filters):
                     value = first[f] + second[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
+                    position[f] = t if larger else position[f]
             else:
                 for f in range(filters):
                     window[f] = first[f]
@@ -144,16 +155,18 @@ def _winning_windows(  # type: ignore[no-untyped-def]
                     value = window[f] + last[f]
                     larger = value > largest[f]
                     largest[f] = value if larger else largest[f]
-                    place[f] = t if larger else place[f]
-        if products.shape[1]:  # now, while the rows are in the processor's cache
-            own = products[n, first_product : first_product + filters * width]
+                    position[f] = t if larger else position[f]
+        if products.shape[1]:  # gathered here, while the rows are in the cache of the processor
+            gathered = products[n, first_product : first_product + filters * width]
             for f in range(filters):
                 for h in range(width):
-                    own[f * width + h] = _word_row(projections, more, ids, begin, length, place[f] + h, h, filters)[f]
+                    row = _word_row(projections, more, ids, begin, length, position[f] + h, h, filters)
+                    gathered[f * width + h] = row[f]
 
 
 @compiled()
 def _scatter_winners(gradient, where, ids, starts, width, on_words):  # type: ignore[no-untyped-def]
+    # Not parallel: documents share words, so that threads would add to the same rows, and in an order that varies.
     filters = gradient.shape[1]
     for n in range(gradient.shape[0]):
         begin = starts[n]

@@ -1,4 +1,4 @@
-"""Handlers of arithmetic: products, sums and differences of two values or of one and a constant, and averages."""
+"""Handlers of arithmetic operations: sums, differences, products, matrix products, averages and embedding bags."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from textlrp.lrp.recorded.steps import Fold
 from textlrp.lrp.recorded.watch import weighted_sum
 
 _WHICH_GATE = (
-    "it multiplies two values that both depend on the words, and which of them is the gate is not clear (a gate "
-    "comes from a sigmoid or softmax)."
+    "it multiplies two values that both depend on the words, and it is not clear which of them is the gate (a gate "
+    "is the result of a sigmoid or softmax)."
 )
+"""Of gate × source the source gets all relevance, so exactly one of two factors must be a gate."""
 
 
-def _pair(call: Call) -> tuple[Any, Any]:
+def _operands(call: Call) -> tuple[Any, Any]:
+    """The left and the right operand; the reflected operators of Python have them in reverse order."""
     left, right = call.argument(0, "input"), call.argument(1, "other")
     return (right, left) if call.operation in ("radd", "rsub", "rmul", "rdiv", "rtruediv") else (left, right)
 
 
 def addition(call: Call) -> None:
-    """A sum or difference of two values, or a value with a constant added, which is a bias."""
-    left, right = _pair(call)
+    """A sum or difference of two values, or of a value and a constant, which is a bias."""
+    left, right = _operands(call)
     alpha = float(call.kwargs.get("alpha", 1))
-    factor = -alpha if call.operation in ("sub", "subtract", "rsub") else alpha  # of the right one
+    factor = -alpha if call.operation in ("sub", "subtract", "rsub") else alpha  # the factor of the right operand
     if call.tracks(left) and call.tracks(right):
         call.sums([left, right], [1, factor])
         return
@@ -38,14 +40,14 @@ def addition(call: Call) -> None:
     shape = call.outputs[0].shape
     value = call.linear("sum", source, weight, lambda a, w: a.expand(shape) * w, bias=bias)
     if weight == 1 and source.shape == shape:
-        call.tape.folds[value] = Fold(None, bias)
+        call.trace.folds[value] = Fold(None, bias)
     if gated:  # 1 - gate is a gate
-        call.tape.gates.add(value)
+        call.trace.gates.add(value)
 
 
 def multiplication(call: Call) -> None:
-    """Of gate × source the source takes all; a constant factor or divisor lets relevance pass."""
-    left, right = _pair(call)
+    """Of gate × source the source gets all relevance; through a constant factor or divisor relevance passes."""
+    left, right = _operands(call)
     dividing = "div" in call.operation
     if call.tracks(left) and call.tracks(right):
         if dividing:
@@ -67,7 +69,7 @@ def multiplication(call: Call) -> None:
 
 
 def matrix_product(call: Call) -> None:
-    """A dense layer without bias, or a sum weighted by a gate (attention)."""
+    """A dense layer without bias, or a sum that is weighted by a gate (attention)."""
     left = call.argument(0, "input")
     right = call.argument(1, "other", call.kwargs.get("mat2", call.kwargs.get("vec")))
     if call.operation == "rmatmul":
@@ -88,20 +90,20 @@ def matrix_product(call: Call) -> None:
 
 
 def einsum(call: Call) -> None:
-    """As :func:`matrix_product`, for two operands."""
+    """As :func:`matrix_product`, for ``einsum`` with two operands."""
     equation, *given = call.args
     operands = list(given[0]) if isinstance(given[0], (list, tuple)) else given
     if not isinstance(equation, str) or len(operands) != 2:
-        raise call.refuse("only two operands are known.")
+        raise call.refuse("only two operands are supported.")
     gates = [call.gate(each) if call.tracks(each) else None for each in operands]
     if gates in ([True, True], [False, False]):
         call.stops(str(call.refuse(_WHICH_GATE)))
         return
-    place = gates.index(False) if False in gates else gates.index(True)
-    source, constant = operands[place], operands[1 - place]
+    position = gates.index(False) if False in gates else gates.index(True)
+    source, constant = operands[position], operands[1 - position]
 
     def apply(a: Tensor, w: Tensor) -> Tensor:
-        result: Tensor = torch.einsum(equation, *((a, w) if place == 0 else (w, a)))
+        result: Tensor = torch.einsum(equation, *((a, w) if position == 0 else (w, a)))
         return result
 
     call.linear("dense" if None in gates else "sum", source, call.numbers(constant), apply, layer=(constant,))
@@ -111,7 +113,7 @@ def einsum(call: Call) -> None:
 
 
 def mean_or_sum(call: Call) -> None:
-    """A mean or sum over some axes, or all."""
+    """A mean or sum over some axes, or over all."""
     inputs, axes = call.argument(0, "input"), call.argument(1, "dim", call.kwargs.get("axis"))
     if axes is None or axes == ():
         axes = tuple(range(inputs.dim()))
@@ -123,7 +125,7 @@ def mean_or_sum(call: Call) -> None:
 
 
 def average_pool_1d(call: Call) -> None:
-    """Average pooling over one axis, as a matrix of what each position gives to each window."""
+    """Average pooling over one axis, as a matrix with the weight of each position in each window."""
     inputs = call.argument(0, "input")
     length = inputs.shape[-1]
     units = torch.eye(length, dtype=inputs.dtype)[None]
@@ -144,9 +146,9 @@ def embedding_bag(call: Call) -> None:
     lookups, vectors = call.args
     if lookups.offsets is not None and lookups.offsets.tolist() not in ([0], [0, lookups.ids.numel()]):
         raise call.refuse(
-            f"its offsets {lookups.offsets.tolist()} do not make one bag of the text's {lookups.ids.numel()} ids. "
-            "textlrp calls a module with the ids (1, T) of one text; if its forward takes offsets, explain a module "
-            "around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+            f"offsets must be [0], one bag of all {lookups.ids.numel()} ids; got {lookups.offsets.tolist()}.",
+            "textlrp calls a module with the ids (1, T) of one text. If your forward takes offsets, wrap it in a "
+            "module whose forward(ids) calls it with ids.flatten() and torch.tensor([0]).",
         )
     if lookups.mode == "max":
         call.moves()

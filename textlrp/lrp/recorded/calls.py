@@ -1,4 +1,7 @@
-"""One operation of a module under way, and the words to say what it means for relevance."""
+"""One observed operation of a module, and the methods that define how relevance passes through it.
+
+Open this module before you write a handler for :func:`textlrp.register`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.maps import Bounds
 from textlrp.lrp.recorded.steps import Applied, Bilinear, Moved, Passed, Stopped
-from textlrp.lrp.recorded.tape import Squash, Tape
+from textlrp.lrp.recorded.trace_builder import Squash, TraceBuilder
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace_steps import Linear, Product, Sum
@@ -20,14 +23,19 @@ from textlrp.lrp.trace_steps import Linear, Product, Sum
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """One operation on values that depend on the words, and the ways to say what it means for relevance.
+    """One operation on values that depend on the words ("tracked" values).
 
-    ``args``, ``kwargs`` and ``result`` are those of the call; ``before`` and ``names`` hold, by id(), the numbers
-    that the tracked tensors had before it, and the values they are on the tape. ``ordinal`` is the position of the
-    last softmax or sigmoid among all of the forward pass so far.
+    A handler reads the operation with :meth:`argument`, :meth:`tracks` and :meth:`numbers`. It then calls one of
+    these methods to define how relevance passes through the operation: :meth:`passes` (unchanged), :meth:`moves` (as
+    the values move), :meth:`linear` (distributed by a rule), :meth:`sums`, :meth:`product`, or :meth:`stops` (not at
+    all).
+
+    ``args``, ``kwargs`` and ``result`` are those of the call. ``before`` and ``names`` contain, by id(), the values
+    that the tracked tensors had before it, and their names in the trace. ``ordinal`` is the position of the last
+    softmax or sigmoid among all of these in the forward pass so far.
     """
 
-    tape: Tape
+    trace: TraceBuilder
     operation: str
     function: Callable[..., Any]
     args: Sequence[Any]
@@ -37,18 +45,18 @@ class Call:
     names: dict[int, str]
     ordinal: int
 
-    # ---- looking
+    # ---- reading the operation
 
-    def argument(self, place: int, name: str, default: Any = None) -> Any:
-        """An argument by its place or its name."""
-        return self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
+    def argument(self, position: int, name: str, default: Any = None) -> Any:
+        """Return an argument by its position or its name."""
+        return self.args[position] if position < len(self.args) else self.kwargs.get(name, default)
 
     def tracks(self, value: Any) -> bool:
-        """Whether this depends on the words."""
+        """Whether a value depends on the words."""
         return isinstance(value, Tensor) and id(value) in self.names
 
     def numbers(self, tensor: Tensor) -> Tensor:
-        """The numbers of a tensor as they were before the call."""
+        """Return the values that a tensor had before the call, which may have changed it in place."""
         return self.before.get(id(tensor), tensor)
 
     @property
@@ -62,59 +70,61 @@ class Call:
         return list({id(t): t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t)}.values())
 
     def gate(self, tensor: Tensor) -> bool:
-        """Whether a value came from a sigmoid or softmax."""
-        return self.names[id(tensor)] in self.tape.gates
+        """Whether a value is the result of a sigmoid or softmax."""
+        return self.names[id(tensor)] in self.trace.gates
 
-    # ---- saying
+    # ---- defining how relevance passes
 
     def passes(self, *, blocked: Tensor | None = None) -> str:
-        """Relevance passes through an elementwise operation of one tracked value, but not where ``blocked``.
+        """Let relevance pass unchanged through an elementwise operation of one tracked value.
 
-        Raises :class:`ModelError` where it reads several.
+        Relevance is absorbed where ``blocked`` is True. Returns the name of the result. Raises :class:`ModelError` if
+        the operation reads several tracked values.
         """
         if len(self.tracked) > 1:
             raise self.refuse(
-                f"it reads {len(self.tracked)} values that depend on the words, and call.passes() is for one. Use "
-                "call.sums(...), call.product(gate, source) or call.moves()."
+                f"it reads {len(self.tracked)} values that depend on the words, and call.passes() is for one.",
+                "Use call.sums(...), call.product(gate, source) or call.moves().",
             )
-        read, _ = self.spread(self.tracked[0])
-        name = self.tape.step_name(self.operation)
+        read, _ = self.expanded(self.tracked[0])
+        name = self.trace.step_name(self.operation)
         value = self._write(self.outputs[0])
-        self.tape.steps.append(Passed(name, self.operation, (read,), value, blocked))
+        self.trace.steps.append(Passed(name, self.operation, (read,), value, blocked))
         if self.gate(self.tracked[0]):
-            self.tape.gates.add(value)
+            self.trace.gates.add(value)
         return value
 
     def moves(self, *, into: Tensor | None = None, like: Callable[..., Any] | None = None) -> None:
-        """Numbers change places, and constants may stand between them.
+        """Let relevance move back to where the operation took its values from; it may insert constants between them.
 
-        The result is the tensor ``into`` where the operation gives none. ``like`` is the function of the arguments to
-        lead back through where it is not the operation itself.
+        ``into`` is the tensor that the operation changes, if it returns none. ``like`` is a function of the same
+        arguments whose derivative shows where values were taken from, if the operation itself has another derivative.
         """
         inputs = tuple(self.before[id(tensor)] for tensor in self.tracked)
-        name = self.tape.step_name(self.operation)
+        name = self.trace.step_name(self.operation)
         keys = [id(tensor) for tensor in self.tracked]
         function, constant = like or self.function, {} if into is None else {id(into): self.before[id(into)]}
-        for place, output in enumerate(self.outputs if into is None else [into]):
+        for index, output in enumerate(self.outputs if into is None else [into]):
 
-            def again(leaves: Sequence[Tensor], place: int = place) -> Tensor:
-                own = constant | dict(zip(keys, leaves, strict=True))
-                result = replayed(function, self.args, self.kwargs, own)
-                return [tensor for tensor in tensors_in(result) if tensor.is_floating_point()][place]
+            def replay(leaves: Sequence[Tensor], index: int = index) -> Tensor:
+                replaced = constant | dict(zip(keys, leaves, strict=True))
+                result = replayed(function, self.args, self.kwargs, replaced)
+                return [tensor for tensor in tensors_in(result) if tensor.is_floating_point()][index]
 
-            # only what came from an input differs; a difference itself would be lost beside a constant of -inf
+            # An entry of the result that differs between inputs of 1 and of 0 was taken from an input; the others are
+            # constants. They are compared and not subtracted, because the difference of two constants of -inf is NaN.
             ones, zeros = ([filled(value) for value in inputs] for filled in (torch.ones_like, torch.zeros_like))
-            differs = again(ones) != again(zeros)
+            differs = replay(ones) != replay(zeros)
             reached = None if bool(differs.all()) else differs.to(inputs[0].dtype)
             value = self._write(output)
             reads = tuple(self.names[key] for key in keys)
-            self.tape.steps.append(Moved(name, reads, value, again, inputs, reached))
-            if all(read in self.tape.gates for read in reads):
-                self.tape.gates.add(value)
-            if len(reads) == 1 and reads[0] in self.tape.squashed:
-                self.tape.squashed[value] = self.tape.squashed[reads[0]]
-            if all(read in self.tape.boxes for read in reads):
-                self.tape.boxes[value] = _moved_box([self.tape.boxes[read] for read in reads], again, reached)
+            self.trace.steps.append(Moved(name, reads, value, replay, inputs, reached))
+            if all(read in self.trace.gates for read in reads):
+                self.trace.gates.add(value)
+            if len(reads) == 1 and reads[0] in self.trace.squashed:
+                self.trace.squashed[value] = self.trace.squashed[reads[0]]
+            if all(read in self.trace.boxes for read in reads):
+                self.trace.boxes[value] = _moved_box([self.trace.boxes[read] for read in reads], replay, reached)
 
     def linear(
         self,
@@ -128,81 +138,102 @@ class Call:
         connected: Tensor | None = None,
         scale: Tensor | None = None,
     ) -> str:
-        """z = scale × apply(inputs, weight) + bias, linear in inputs and in weight; a rule decides.
+        """Let a rule distribute relevance through z = scale × apply(inputs, weight) + bias.
 
-        ``layer`` are the parameters that name the step. A weight that is constant must not change afterwards.
+        ``apply`` must be linear in the inputs and in the weight. ``kind`` is the kind of layer for composites, such
+        as "dense" or "sum". The step is named after the layer that has one of the parameters ``layer``.
+        ``connected`` and ``scale`` are as in :class:`.Applied`. The weight must not be changed in place afterwards.
+        Returns the name of the result.
         """
         z = self.outputs[0]
         read = self.names[id(inputs)]
-        name = self.tape.step_name(self.operation, *layer)
+        name = self.trace.step_name(self.operation, *layer)
         value = self._write(z)
-        box = self.tape.boxes.get(read)
+        box = self.trace.boxes.get(read)
         mapped = Applied(self.numbers(inputs), weight.detach(), apply, box, connected, scale)
         added = z.new_zeros(()) if bias is None else bias.detach()
-        self.tape.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
+        # [None] adds the axis of the one document; z is cloned because the module may change it in place later
+        self.trace.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
         if box is not None and kind in ("mean", "sum", "bag") and bias is None and bool((weight >= 0).all()):
-            self.tape.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
+            self.trace.boxes[value] = lambda: Box(*(apply(end, weight) for end in box()))
         return value
 
     def sums(self, tensors: Sequence[Tensor], signs: Sequence[float]) -> None:
-        """Several values added up, each times a number: -1 for one that is subtracted."""
-        spread = [self.spread(tensor) for tensor in tensors]
-        name = self.tape.step_name(self.operation)
+        """Let a rule distribute relevance among several tracked values that are added up.
+
+        ``signs`` has the factor of each value, such as -1 for one that is subtracted.
+        """
+        expanded = [self.expanded(tensor) for tensor in tensors]
+        name = self.trace.step_name(self.operation)
         value = self._write(self.outputs[0])
-        inputs = tuple(sign * numbers[None] for (_, numbers), sign in zip(spread, signs, strict=True))
-        self.tape.steps.append(Sum(name, tuple(read for read, _ in spread), value, inputs))
+        inputs = tuple(sign * numbers[None] for (_, numbers), sign in zip(expanded, signs, strict=True))
+        self.trace.steps.append(Sum(name, tuple(read for read, _ in expanded), value, inputs))
 
     def product(self, gate: Tensor, source: Tensor) -> None:
-        """gate × source: the source takes all."""
-        (gated, _), (read, _) = self.spread(gate), self.spread(source)
-        name = self.tape.step_name(self.operation)
-        self.tape.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
+        """Let all relevance of gate × source pass to the source (Arras et al. 2017, arXiv 1706.07206)."""
+        (gated, _), (read, _) = self.expanded(gate), self.expanded(source)
+        name = self.trace.step_name(self.operation)
+        self.trace.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
 
-    def spread(self, tensor: Tensor) -> tuple[str, Tensor]:
-        """A value and its numbers, expanded to the shape of the result."""
+    def expanded(self, tensor: Tensor) -> tuple[str, Tensor]:
+        """Return the name and the values of a tracked tensor, expanded to the shape of the result."""
         numbers, shape = self.before[id(tensor)], self.outputs[0].shape
         if numbers.shape == shape:
             return self.names[id(tensor)], numbers
-        value = self.tape.new_value("expand")
-        self.tape.steps.append(
+        value = self.trace.new_value("expand")
+        self.trace.steps.append(
             Moved("expand", (self.names[id(tensor)],), value, lambda leaves: leaves[0].expand(shape), (numbers,))
         )
         return value, numbers.expand(shape)
 
     def stops(self, why: str) -> str:
-        """Nothing may be led back from here on; ``why`` is raised if relevance arrives."""
+        """Let no relevance pass: a :class:`ModelError` with the message ``why`` is raised if any arrives.
+
+        Returns the name of the result.
+        """
         shapes = tuple(self.before[id(tensor)].shape for tensor in self.tracked)
         reads = tuple(self.names[id(tensor)] for tensor in self.tracked)
         value = self._write(self.outputs[0])
-        self.tape.steps.append(Stopped(self.operation, reads, value, why, shapes))
+        self.trace.steps.append(Stopped(self.operation, reads, value, why, shapes))
         return value
 
-    def refuse(self, why: str) -> ModelError:
-        """The error that says what cannot be led back, and where it stands."""
-        return ModelError(f"{self.tape.place(self.operation)} cannot be led back: {why}")
+    def refuse(self, why: str, hint: str = "") -> ModelError:
+        """Return the error for an operation through which relevance cannot be propagated.
+
+        The message names the operation and its module. ``why`` is the reason and ``hint`` what the user can do, both
+        as sentences; the default hint is to register a handler.
+        """
+        hint = hint or (
+            "Rewrite it, or define how relevance passes through it with "
+            f"@textlrp.register({self.operation!r}); see textlrp.register."
+        )
+        return ModelError(
+            f"relevance cannot be propagated through {self.trace.describe(self.operation)}: {why} {hint}"
+        )
 
     def squashes(self, value: str) -> None:
-        """The value that this operation wrote is a gate, or the probabilities at the end of the module."""
-        self.tape.squash(value, Squash(self.ordinal, self.operation))
+        """Mark the result as a gate, or as the probabilities at the end of the module."""
+        self.trace.squash(value, Squash(self.ordinal, self.operation))
 
     def _write(self, tensor: Tensor) -> str:
-        return self.tape.write(tensor, self.operation)
+        return self.trace.write(tensor, self.operation)
 
 
 def _moved_box(
-    boxes: Sequence[Bounds], again: Callable[[Sequence[Tensor]], Tensor], reached: Tensor | None
+    boxes: Sequence[Bounds], replay: Callable[[Sequence[Tensor]], Tensor], reached: Tensor | None
 ) -> Bounds:
-    """Bounds that moved with their numbers; padding has those of what it was put beside."""
+    """The bounds of values, moved as the values are; padding gets the bounds of the values next to it."""
 
     def moved() -> Box:
         ends = list(zip(*(box() for box in boxes), strict=True))
-        # clones, since the operation may work in place
-        return Box(*(_beside(list(end), again([each.clone() for each in end]), reached) for end in ends))
+        # clones, because the operation may work in place
+        return Box(*(_with_padding(list(end), replay([each.clone() for each in end]), reached) for end in ends))
 
     return moved
 
 
-def _beside(before: Sequence[Tensor], after: Tensor, reached: Tensor | None) -> Tensor:
+def _with_padding(before: Sequence[Tensor], after: Tensor, reached: Tensor | None) -> Tensor:
+    """The moved bounds ``after``, with those of padding taken from the edge of the axis that has grown."""
     if reached is None or len(before) > 1 or before[0].dim() != after.dim():
         return after
     grown = [axis for axis in range(after.dim()) if before[0].shape[axis] != after.shape[axis]]

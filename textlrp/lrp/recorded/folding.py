@@ -1,6 +1,6 @@
-"""What is known of recorded steps only once all are there: which fold into others, and which are ``direct``.
+"""Simplify a complete recorded trace: fold steps into others, and mark models that are linear in their words.
 
-BatchNorm, and a bias of its own, become part of the weighted step before them.
+BatchNorm, and the addition of a bias, become part of the weighted step before them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ from textlrp.lrp.trace_steps import Linear, Step, without_zeros
 
 
 def folded(recorded: Sequence[Step], folds: Mapping[str, Fold], scalable: Container[str]) -> list[Step]:
-    """The steps, with each scaling and shifting (``folds``, by the value it writes) inside the step it alone reads.
+    """Return the steps, with scalings and shifts folded into the weighted step before them.
 
-    Only a value that is ``scalable`` has one row of weights for each channel, and only a step without a bias takes a
-    shift that comes alone.
+    ``folds`` has the scalings and shifts by the value that they write. One is folded only if no other step reads the
+    output of the weighted step. A scaling needs an output in ``scalable``, which has one row of weights per channel.
+    A shift alone needs a weighted step without a bias.
     """
     readers = Counter(value for step in recorded for value in step.reads)
     written: dict[str, int] = {}
     steps: list[Step] = []
     for step in recorded:
         fold = folds.get(step.writes)
-        place = written.get(step.reads[0]) if fold is not None else None
-        target = steps[place] if place is not None else None
+        index = written.get(step.reads[0]) if fold is not None else None
+        target = steps[index] if index is not None else None
         if (
             fold is not None
-            and place is not None
+            and index is not None
             and isinstance(target, Linear)
             and isinstance(step, Linear)
             and isinstance(target.map, Applied)
@@ -38,8 +39,8 @@ def folded(recorded: Sequence[Step], folds: Mapping[str, Fold], scalable: Contai
             and readers[step.reads[0]] == 1
             and (step.reads[0] in scalable if fold.scale is not None else target.bias.dim() == 1)
         ):
-            steps[place] = _merged(target, target.map, fold, step)
-            written[step.writes] = place
+            steps[index] = _merged(target, target.map, fold, step)
+            written[step.writes] = index
         else:
             written[step.writes] = len(steps)
             steps.append(step)
@@ -57,9 +58,11 @@ def _merged(linear: Linear, mapped: Applied, fold: Fold, after: Linear) -> Linea
 
 
 def with_direct(steps: Sequence[Step], output: str) -> list[Step]:
-    """The steps, marked as ``direct`` where the scores are linear in the words: look-ups, moves, sums, one layer.
+    """Return the steps, with their linear steps marked as ``direct`` if the scores are linear in the words.
 
-    A sum that happens to be 0 is the smallest number instead, so that the shares of its parts are not lost.
+    They are if the module consists of look-ups, moves, sums and one dense layer at the end. Inputs of 0 are replaced
+    by the smallest normal number, so that the shares of an input that cancels to 0 are not lost
+    (:attr:`.Linear.direct`).
     """
     *before, last = steps
     linear = isinstance(last, Linear) and last.kind == "dense" and last.writes == output

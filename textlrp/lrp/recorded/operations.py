@@ -1,8 +1,8 @@
-"""What each torch operation means for relevance: one handler per operation, and the table of all of them.
+"""How relevance passes through each torch operation: one handler per operation, and the table of all handlers.
 
-Open it to add an operation: write a handler, which gets a :class:`.Call`, and add it to the table. An operation that
-is not there stops the recording with its name and place. Handlers of products, sums and averages are in
-``arithmetic.py``, those of recurrent layers in ``recurrent_operations.py``.
+Open this module to add an operation: write a handler, a function of a :class:`.Call`, and add it to the table. An
+operation that is not in the table stops the recording with an error that names it. Handlers of products, sums and
+averages are in ``arithmetic.py``, those of recurrent layers in ``recurrent_operations.py``.
 """
 
 from __future__ import annotations
@@ -26,38 +26,37 @@ Handler = Callable[[Call], None]
 
 
 def activation(call: Call) -> None:
-    """An elementwise operation: relevance passes through."""
+    """An elementwise operation: relevance passes through unchanged."""
     call.passes()
 
 
 def constant(call: Call) -> None:
-    """What a module cuts off from its gradient is a constant for relevance too."""
+    """A detached value: it is a constant for relevance, as it is for the gradient."""
 
 
 def sigmoid(call: Call) -> None:
-    """Relevance passes through; the value is a gate, or the probability at the end."""
+    """Relevance passes through unchanged; the result is a gate, or the probability at the end of the module."""
     call.squashes(call.passes())
 
 
 def softmax(call: Call) -> None:
-    """No relevance passes through; the value may be a gate (attention), or the probabilities at the end."""
-    where = call.tape.place(call.operation)
-    value = call.stops(
-        f"relevance came to {where}, which shares a whole out among its inputs and has no rule; it may only stand at "
-        "the end or weigh other values (attention)."
+    """No relevance passes through; the result may be a gate (attention), or the probabilities at the end."""
+    refusal = call.refuse(
+        "it has no rule.",
+        "A softmax may only be the last operation of the module, or weigh other values as a gate (attention).",
     )
-    call.squashes(value)
+    call.squashes(call.stops(str(refusal)))
 
 
 def move(call: Call) -> None:
-    """Numbers change places, and relevance moves back with them; max-pooling moves its winner."""
+    """Values are only moved, and relevance moves back; max-pooling moves the largest values."""
     call.moves()
 
 
 def extremum(call: Call) -> None:
-    """Compared with a constant an activation; else the winner gets all relevance."""
+    """The larger of a value and a constant is an activation; otherwise the chosen value gets all relevance."""
     other = call.argument(1, "other")
-    if isinstance(other, Tensor) and len(call.tracked) == 1:  # as a ReLU is the larger of x and 0
+    if isinstance(other, Tensor) and len(call.tracked) == 1:  # a ReLU is the larger of x and 0
         call.passes()
     else:
         call.moves()
@@ -75,7 +74,7 @@ def assignment(call: Call) -> None:
 
 
 def gated_linear_unit(call: Call) -> None:
-    """a × sigmoid(b) of two halves (a, b): the source takes all."""
+    """a × sigmoid(b) of two halves (a, b): the source a gets all relevance."""
     call.moves(like=lambda a, dim=-1: a.chunk(2, dim)[0])
 
 
@@ -83,17 +82,17 @@ def gated_linear_unit(call: Call) -> None:
 
 
 def dense(call: Call) -> None:
-    """A dense layer: a rule decides."""
+    """A dense layer: a rule distributes relevance."""
     inputs, weight, bias = call.argument(0, "input"), call.argument(1, "weight"), call.argument(2, "bias")
     if call.tracks(weight) or call.tracks(bias):
         raise call.refuse("its weights depend on the words.")
     value = call.linear("dense", inputs, weight, F.linear, bias=bias, layer=(weight, bias))
     if call.outputs[0].dim() == 2:
-        call.tape.scalable.add(value)
+        call.trace.scalable.add(value)
 
 
 def convolution(call: Call) -> None:
-    """A convolution in one or two dimensions: a rule decides."""
+    """A convolution in one or two dimensions: a rule distributes relevance."""
     inputs, weight, bias = call.argument(0, "input"), call.argument(1, "weight"), call.argument(2, "bias")
     if call.tracks(weight):
         raise call.refuse("its weights depend on the words.")
@@ -108,25 +107,28 @@ def convolution(call: Call) -> None:
     shaped = None if bias is None else bias.reshape(-1, *(1 for _ in weight.shape[2:]))
     value = call.linear("convolution", inputs, weight, apply, bias=shaped, layer=(weight, bias))
     if inputs.dim() == weight.dim():
-        call.tape.scalable.add(value)
+        call.trace.scalable.add(value)
 
 
 def dense_of_matrices(call: Call) -> None:
-    """``addmm``, a dense layer as bias + words @ weights."""
+    """``addmm``: a dense layer as bias + inputs @ weights."""
     bias, inputs, weight = call.argument(0, "input"), call.argument(1, "mat1"), call.argument(2, "mat2")
     plain = call.kwargs.get("beta", 1) == 1 == call.kwargs.get("alpha", 1)
     if call.tracks(weight) or call.tracks(bias) or not plain:
-        raise call.refuse("only bias + words @ weights is known.")
+        raise call.refuse("only bias + inputs @ weights is supported, with alpha=1, beta=1 and constant weights.")
     call.linear("dense", inputs, weight, torch.matmul, bias=bias, layer=(weight, bias))
 
 
 def batch_norm(call: Call) -> None:
-    """A diagonal linear step by the running statistics; it is folded into a weighted step before it."""
+    """A diagonal linear step with the running statistics, folded into the weighted step before it if possible."""
     inputs = call.argument(0, "input")
     mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
     weight, bias, training = call.argument(3, "weight"), call.argument(4, "bias"), call.argument(5, "training", False)
     if mean is None or variance is None or training is True:
-        raise call.refuse("it normalizes by the batch itself; only running statistics are known.")
+        raise call.refuse(
+            "it normalizes by the statistics of the batch.",
+            "Use running statistics: track_running_stats=True and eval mode.",
+        )
     scale = (variance + call.argument(7, "eps", 1e-5)).rsqrt()
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale
@@ -134,23 +136,23 @@ def batch_norm(call: Call) -> None:
     value = call.linear(
         "norm", inputs, scale.reshape(shape), torch.mul, bias=shift.reshape(shape), layer=(mean, weight)
     )
-    call.tape.folds[value] = Fold(scale.detach(), shift.reshape(shape).detach())
+    call.trace.folds[value] = Fold(scale.detach(), shift.reshape(shape).detach())
 
 
 def layer_norm(call: Call) -> None:
-    """The mean subtraction is linear and the deviation a constant (Ali et al. 2022, arXiv 2202.07304)."""
+    """Subtracting the mean is a linear step; the deviation is a constant (Ali et al. 2022, arXiv 2202.07304)."""
     inputs, over = call.argument(0, "input"), call.argument(1, "normalized_shape")
     weight, bias, eps = call.argument(2, "weight"), call.argument(3, "bias"), call.argument(4, "eps", 1e-5)
     numbers, axes = call.numbers(inputs), len(over)
     deviation = (numbers.flatten(-axes).var(dim=-1, unbiased=False) + eps).rsqrt()
     size = numbers.flatten(-axes).shape[-1]
-    centring = torch.eye(size, dtype=numbers.dtype) - 1 / size
+    centering = torch.eye(size, dtype=numbers.dtype) - 1 / size
     if weight is not None:
-        centring = centring * weight.reshape(-1)
+        centering = centering * weight.reshape(-1)
     call.linear(
         "norm",
         inputs,
-        centring,
+        centering,
         lambda a, w: (a.flatten(-axes) @ w).reshape(a.shape),
         bias=bias,
         layer=(weight, bias),
@@ -197,19 +199,21 @@ HANDLERS: dict[str, Handler] = {operation: handler for listed, handler in _TABLE
 
 
 def register(*functions: Callable[..., Any] | str) -> Callable[[Handler], Handler]:
-    """Teach the recording what torch operations mean for relevance.
+    """Define how relevance passes through torch operations that textlrp does not know.
 
-    ``functions`` are torch functions (``torch.erf`` also covers ``Tensor.erf``) or their plain names. The function
-    decorated gets a :class:`~textlrp.lrp.recorded.calls.Call` and describes the operation, mostly in one line::
+    ``functions`` are torch functions (``torch.erf`` also covers ``Tensor.erf``) or their plain names. The decorated
+    function gets a :class:`~textlrp.lrp.recorded.calls.Call` and describes the operation, usually in one line::
 
         @textlrp.register(torch.special.erf)
         def error_function(call):
             call.passes()          # an activation: relevance passes through
 
         @textlrp.register(torch.cumsum)
-        def cumulated(call):       # a linear operation: give it as apply(input, weight)
+        def cumulative_sum(call):  # a linear operation: write it as apply(input, weight)
             call.linear("sum", call.argument(0, "input"), torch.ones(()),
                         lambda a, w: torch.cumsum(a * w, dim=call.argument(1, "dim")))
+
+    A registered function replaces an earlier one for the same operation.
     """
 
     def keep(handler: Handler) -> Handler:
@@ -221,18 +225,18 @@ def register(*functions: Callable[..., Any] | str) -> Callable[[Handler], Handle
 
 
 def handler_of(call: Call) -> Handler:
-    """What to do for an operation; raises :class:`ModelError` if nobody has said."""
+    """Return the handler of an operation; raise :class:`ModelError` if it has none."""
     if call.operation in HANDLERS:
         return HANDLERS[call.operation]
     if len(call.tracked) > 1:
         raise ModelError(
-            f"no rule for the operation {call.tape.place(call.operation)}, which reads {len(call.tracked)} "
-            f"values that depend on the words. Register how relevance is shared among them: @textlrp.register("
+            f"no rule for the operation {call.trace.describe(call.operation)}, which reads {len(call.tracked)} "
+            f"values that depend on the words. Register how relevance is distributed among them: @textlrp.register("
             f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
             "textlrp.register."
         )
     raise ModelError(
-        f"no rule for the operation {call.tape.place(call.operation)}. If relevance passes through it unchanged, "
+        f"no rule for the operation {call.trace.describe(call.operation)}. If relevance passes through it unchanged, "
         f"register it: @textlrp.register({call.operation!r}), then def _(call): call.passes(); for a linear one "
         "call.linear(...); see textlrp.register."
     )

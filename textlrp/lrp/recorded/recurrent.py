@@ -1,20 +1,21 @@
-"""LSTM, GRU and plain RNN layers as one step of the tape.
+"""Relevance propagation through LSTM, GRU and plain RNN layers: each direction of a layer is one step of a trace.
 
-In gate × source the source takes all (Arras et al. 2017, WASSA, arXiv 1706.07206, section 3.2). What is left of a
-cell is the same for all of them, so there is one way back. The relevance R of a state (c_t of an LSTM, which also
-takes over all that arrives at h_t = o tanh c_t; h_t of the others) splits by the layer's rule, and at each position
+Of gate × source the source gets all relevance (Arras et al. 2017, WASSA, arXiv 1706.07206, section 3.2). With that
+rule all three kinds of cells have the same structure, and one implementation serves them. The state is c_t in an
+LSTM and h_t in the others. In an LSTM, relevance of h_t = o tanh c_t passes to c_t. The relevance R_t of the state
+is distributed by the rule of the layer at each position:
 
-    state = kept + entered     of an LSTM: f c_{t-1} + i g; of a GRU: z h_{t-1} + (1 - z) n; of an RNN: entered alone
-    entered                    a gate times tanh or ReLU of a pre-activation, to which all of it passes
-    pre-activation             affine in [x_t, h_{t-1}]; of a GRU: u + r m, with u affine in x_t and m in h_{t-1}
+    state = kept + entered     LSTM: f c_{t-1} + i g; GRU: z h_{t-1} + (1 - z) n; RNN: entered only
+    entered                    a gate times tanh or ReLU of a pre-activation, which gets all its relevance
+    pre-activation             affine in [x_t, h_{t-1}]; GRU: u + r m, with u affine in x_t and m affine in h_{t-1}
 
-How each of these shares out is known before any relevance arrives. It is worked out for all positions at once, and
-the loop over time, from last to first, only runs
+All these fractions depend on the forward pass only. They are computed for all positions together, before any
+relevance arrives. The loop over time, from the last position to the first, is then linear in the relevance:
 
-    R_{t-1} = arriving_{t-1} + kept share of R_t + what the pre-activation hands to h_{t-1}.
+    R_{t-1} = arriving_{t-1} + kept fraction × R_t + relevance that the pre-activation passes to h_{t-1}.
 
 Letters: N documents, T tokens, E inputs, H units, S states per unit (h and c of an LSTM, h of the others), K targets.
-Inside, time comes first (T, N, ...) and runs in the layer's own direction, so that padding is always behind.
+Internally, time is the first axis (T, N, ...) and runs in the direction of the layer, so that padding is always last.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from textlrp.errors import ModelError, RuleError
-from textlrp.lrp.maps import Added, sides, sum_tensors
+from textlrp.errors import ModelError, RuleError, must_be
+from textlrp.lrp.maps import Added, factor_pairs, sum_tensors
 from textlrp.lrp.recorded.recurrent_forward import CELLS, TensorPair, Unrolled
 from textlrp.lrp.shares import Rule, Shares
 from textlrp.lrp.trace_steps import Absorbed, Linear, sum_outputs
@@ -38,13 +39,14 @@ Weights = Sequence[Tensor | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recurrent:
-    """One direction of one recurrent layer: reads (N, T, E), writes its states (N, T, S, H).
+    """One direction of one recurrent layer: reads inputs (N, T, E) and writes states (N, T, S, H).
 
-    ``order`` (N, T) says which position the layer read when, and is its own inverse; ``inside`` (N, T) where a
-    document has words. What lands elsewhere or on the states before the first word is absorbed as ``ignored``.
+    ``order`` (N, T) is the position that the layer reads at each time; the permutation is its own inverse. ``inside``
+    (N, T) is True where a document has words. Relevance that reaches padding or the states before the first word is
+    absorbed (cause ``ignored``).
 
-    With ``AlphaBeta`` and β > 0 relevance grows with the number of positions, because α and β count at each anew;
-    :class:`RuleError` is raised where it outgrows its dtype.
+    With ``AlphaBeta`` and β > 0, α and β multiply relevance at each position anew, so that its size can grow
+    exponentially with the length of a text. A :class:`RuleError` is raised if it overflows its dtype.
     """
 
     name: str
@@ -57,20 +59,22 @@ class Recurrent:
     ruled: ClassVar[bool] = True
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        # the output gate and tanh pass relevance unchanged, so h_t and c_t of an LSTM add up to one state
         arriving = relevance.sum(dim=3)
         outside = sum_outputs(arriving * ~self.inside[:, :, None])
         row = torch.arange(len(self.order), device=self.order.device)[:, None]
+        # (K, N, T, H) by position -> (K, T, N, H) by time; Boolean masks keep the dtype of the relevance
         in_time = (arriving * self.inside[:, :, None])[:, row, self.order].transpose(1, 2)
         split = _split(self.unrolled, self.name, rule)
-        met, initial = _through_time(in_time, split)
-        absorbed = {cause: torch.einsum("ktnh,tnh->kn", met, share) for cause, share in split.absorbed.items()}
+        states, initial = _through_time(in_time, split)
+        absorbed = {cause: torch.einsum("ktnh,tnh->kn", states, share) for cause, share in split.absorbed.items()}
         absorbed["ignored"] = outside + sum_outputs(initial)
-        received = sum_tensors([((met * factor) @ weight) * side for factor, side, weight in split.inputs])
+        received = sum_tensors([((states * factor) @ weight) * inputs for factor, inputs, weight in split.inputs])
         if relevance.isfinite().all() and not (received.isfinite().all() and initial.isfinite().all()):
             raise RuleError(
-                f"relevance outgrew {str(relevance.dtype).removeprefix('torch.')} on its way through the "
-                f"{self.order.shape[1]} positions of layer {self.name!r}, because {rule!r} lets it grow at each; use "
-                "float64, or a rule that does not, such as Epsilon(0.01) or AlphaBeta(1, 0)."
+                f"relevance exceeds the largest {str(relevance.dtype).removeprefix('torch.')} number in layer "
+                f"{self.name!r}: {rule!r} increases it at each of the {self.order.shape[1]} positions. Use "
+                "dtype='float64', or a rule that does not increase it, such as Epsilon(0.01) or AlphaBeta(1, 0)."
             )
         return [received.transpose(1, 2)[:, row, self.order]], absorbed
 
@@ -87,16 +91,18 @@ def recurrent_steps(
     reverse: bool,
     lengths: Tensor,
 ) -> tuple[Recurrent, Tensor]:
-    """One direction of one layer, run over ``inputs`` (N, T, E): its step and the states (N, T, S, H) it writes.
+    """Run one direction of one layer over ``inputs`` (N, T, E); return its step and its states (N, T, S, H).
 
-    ``kind``: "lstm", "gru", "rnn_tanh" or "rnn_relu". ``initial``: h (N, H) before the first word, and c (N, H) of an
-    LSTM, None for zeros. ``lengths`` (N,): how many words are real; the states beyond are zero. ``reverse``: each
-    document is read from its own last word to its first.
+    ``kind`` is "lstm", "gru", "rnn_tanh" or "rnn_relu". ``initial`` is h (N, H) before the first word, and c (N, H)
+    of an LSTM; c is 0 if None. ``lengths`` (N,) is the number of words without padding; states of padding are 0. If
+    ``reverse``, each document is read from its last word to its first.
 
-    Raises :class:`ModelError` on another kind, and on an LSTM with projections.
+    Raises :class:`ModelError` if the kind is unknown, or an LSTM has projections.
     """
     if kind not in CELLS:
-        raise ModelError(f"{kind!r} came as layer {name!r}; one of {', '.join(CELLS)} is wanted.")
+        raise ModelError(
+            must_be(f"the kind of layer {name!r}", f"one of {', '.join(CELLS)}", kind, "Pass one of these.")
+        )
     cell, gates = CELLS[kind]
     order, inside = _reading_order(inputs.shape[1], lengths.to(inputs.device), reverse)
     row = torch.arange(len(inputs), device=inputs.device)[:, None]
@@ -112,32 +118,39 @@ def recurrent_steps(
 
 
 def _parameters(name: str, weights: Weights, gates: int) -> tuple[TensorPair, TensorPair]:
-    """The two weights and the two biases, zeros where there are none."""
+    """The two weights and the two biases; a missing bias is 0."""
     w_ih, w_hh, b_ih, b_hh = (None if weight is None else weight.detach() for weight in weights)
     assert w_ih is not None
     assert w_hh is not None
     if len(w_hh) != gates * w_hh.shape[1]:
         raise ModelError(
-            f"layer {name!r} projects its {len(w_hh) // gates} units to {w_hh.shape[1]}, and relevance is not led "
-            "through projections; use a layer without proj_size."
+            f"layer {name!r} projects its {len(w_hh) // gates} units to {w_hh.shape[1]} (proj_size), and relevance "
+            "cannot be propagated through this projection. Use a layer without proj_size."
         )
     none = w_hh.new_zeros(len(w_hh))
     return (w_ih, w_hh), (none if b_ih is None else b_ih, none if b_hh is None else b_hh)
 
 
 def _reading_order(tokens: int, lengths: Tensor, reverse: bool) -> TensorPair:
-    """Which position each document reads when (N, T), and where it has words (N, T)."""
+    """The position that is read at each time (N, T), and where a document has words (N, T).
+
+    In reverse direction only the words are reversed, and padding stays last. So the initial states meet the last word
+    and not the padding, as in a packed sequence.
+    """
     time = torch.arange(tokens, device=lengths.device)
     inside = time < lengths[:, None]
     back_to_front = torch.where(inside, lengths[:, None] - 1 - time, time)
     return back_to_front if reverse else time.expand_as(inside), inside
 
 
-# ---- the way back
+# ---- relevance
 
 
 class Pull(NamedTuple):
-    """Each input j receives ``inputs_j`` × sum_h ``weight_hj`` × ``factor_h`` × R_h; factor (T, N, H)."""
+    """One flow of relevance: input j receives ``inputs_j`` × sum_h ``weight_hj`` × ``factor_h`` × R_h.
+
+    ``factor`` is (T, N, H).
+    """
 
     factor: Tensor
     inputs: Tensor
@@ -145,8 +158,10 @@ class Pull(NamedTuple):
 
 
 class Split(NamedTuple):
-    """How the relevance of the states splits: ``kept`` (T, N, H) stays with the state, ``absorbed`` is lost by cause,
-    and the rest is pulled to the ``inputs`` and to the ``hidden`` states before.
+    """The fractions by which the relevance of the states is distributed.
+
+    ``kept`` (T, N, H) passes to the state before, None if the cell keeps nothing. ``inputs`` and ``hidden`` are the
+    flows to the inputs and to h_{t-1}. ``absorbed`` has the fractions (T, N, H) by cause.
     """
 
     kept: Tensor | None
@@ -156,7 +171,7 @@ class Split(NamedTuple):
 
 
 def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
-    """Work out for all positions how the states share out."""
+    """Compute the fractions for all positions."""
     whole = torch.ones_like(unrolled.affine[0].outputs)
     absorbed: Absorbed = {}
     kept, entered = None, whole
@@ -165,17 +180,18 @@ def _split(unrolled: Unrolled, name: str, rule: Rule) -> Split:
     parts = [entered] if unrolled.terms is None else _split_sum(unrolled.terms, name, rule, entered, absorbed)
     split = Split(kept, [], [], absorbed)
     for affine, fraction in zip(unrolled.affine, parts, strict=True):
+        # the rule sees x_t and h_{t-1} as one input, because they share the denominator; the flows are then separate
         shares = rule.shares(affine.linear(name))
         _absorb(absorbed, shares, fraction)
         for part, factor in shares.flows:
-            for side, pulls in ((affine.inputs, split.inputs), (affine.hidden, split.hidden)):
-                if side is not None:
-                    pulls += [Pull(fraction * factor, *pair) for pair in sides(part, *side)]
+            for pair, pulls in ((affine.inputs, split.inputs), (affine.hidden, split.hidden)):
+                if pair is not None:
+                    pulls += [Pull(fraction * factor, *signed) for signed in factor_pairs(part, *pair)]
     return split
 
 
 def _split_sum(terms: Tensor, name: str, rule: Rule, fraction: Tensor, absorbed: Absorbed) -> tuple[Tensor, ...]:
-    """What each of the two terms (T, N, H, 2) of a sum gets, where ``fraction`` of the relevance reaches the sum."""
+    """The fraction that each of the two terms (T, N, H, 2) of a sum receives, of which ``fraction`` is the whole."""
     outputs = terms.sum(dim=-1)
     added = Added(terms)
     shares = rule.shares(Linear(name, "recurrent", ("",), "", added, outputs.new_zeros((1, 1, 1)), outputs))
@@ -185,21 +201,23 @@ def _split_sum(terms: Tensor, name: str, rule: Rule, fraction: Tensor, absorbed:
 
 
 def _absorb(absorbed: Absorbed, shares: Shares, fraction: Tensor) -> None:
-    """Add what a rule absorbs of ``fraction`` (T, N, H) of the relevance."""
+    """Add what a rule absorbs of ``fraction`` (T, N, H) of the relevance to ``absorbed``."""
     for cause, share in shares.absorbed.items():
         absorbed[cause] = absorbed.get(cause, torch.zeros_like(fraction)) + fraction * share
 
 
 def _through_time(arriving: Tensor, split: Split) -> tuple[Tensor, Tensor]:
-    """The relevance (K, T, N, H) that the states have, and (K, N, H) what reaches those before the first word.
+    """The relevance (K, T, N, H) of the states, and that (K, N, H) of the states before the first word.
 
-    ``arriving`` (K, T, N, H) comes from outside the layer.
+    ``arriving`` (K, T, N, H) is the relevance that arrives from outside the layer. Time is the only loop: R_{t-1}
+    needs the complete R_t. The terms are added in a fixed order (kept, then each flow), which fixes the last bits.
     """
     relevance = arriving.clone()
-    behind = relevance.new_zeros((*relevance.shape[:1], *relevance.shape[2:]))
+    # the relevance that position t + 1 passes to the state at t
+    previous = relevance.new_zeros((*relevance.shape[:1], *relevance.shape[2:]))
     for t in reversed(range(relevance.shape[1])):
-        relevance[:, t] += behind
-        here = relevance[:, t]
-        pulled = [((here * factor[t]) @ weight) * side[t] for factor, side, weight in split.hidden]
-        behind = sum_tensors(pulled if split.kept is None else [here * split.kept[t], *pulled])
-    return relevance, behind
+        relevance[:, t] += previous
+        current = relevance[:, t]
+        pulled = [((current * factor[t]) @ weight) * hidden[t] for factor, hidden, weight in split.hidden]
+        previous = sum_tensors(pulled if split.kept is None else [current * split.kept[t], *pulled])
+    return relevance, previous

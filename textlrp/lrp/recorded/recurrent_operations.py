@@ -1,4 +1,4 @@
-"""What torch's recurrent layers mean for relevance: one step per layer and direction, and moves between them."""
+"""Handlers of torch's recurrent layers: one step for each layer and direction, and moves between them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textlrp.lrp.trace_steps import Absorbed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences:
-    """A recurrent layer over all sequences (N, T, E) that a module made of its one text."""
+    """A recurrent layer over all sequences (N, T, E) that a module creates from one text."""
 
     name: str
     reads: tuple[str]
@@ -33,7 +33,7 @@ class Sequences:
 
 
 class _Arguments(NamedTuple):
-    """The arguments of torch's recurrent functions; ``sizes`` where packed, ``start`` is h, or h and c."""
+    """The arguments of torch's recurrent functions; ``sizes`` is None if not packed, ``start`` is h, or h and c."""
 
     sizes: Tensor | None
     start: Sequence[Tensor]
@@ -44,104 +44,108 @@ class _Arguments(NamedTuple):
     batch_first: bool
 
     def sequences(self, value: Tensor) -> Tensor:
-        """To (N, T, ...) and, for those that are not packed, back again."""
+        """Return ``value`` as (N, T, ...); for sequences that are not packed, also the inverse."""
         if self.sizes is not None:
             return value[None]
         return value if self.batch_first else value.transpose(0, 1)
 
     def weights_of(self, row: int) -> Sequence[Tensor | None]:
-        """The weights and biases of one direction of one layer."""
+        """Return the weights and biases of one direction of one layer."""
         per = len(self.weights) // (self.layers * self.directions)
         return [*self.weights[per * row : per * (row + 1)], *([] if self.biases else [None, None])]
 
     def start_of(self, row: int, sequences: int) -> tuple[Tensor, Tensor | None]:
-        """The states h (N, H) before the first word, and c of an LSTM."""
+        """Return the states h (N, H) before the first word, and c of an LSTM."""
         h, *c = (state.reshape(len(state), sequences, -1)[row] for state in self.start)
         return h, c[0] if c else None
 
 
 def _arguments(call: Call) -> _Arguments:
-    """Packed calls have the batch sizes as second argument, which moves the others.
-
-    Raises :class:`ModelError` on arguments whose relevance cannot be propagated.
-    """
+    """Return the arguments of a call; raise :class:`ModelError` if relevance cannot be propagated with them."""
     rest = list(call.args[1:])
+    # a call with packed sequences has the batch sizes as second argument, before the others
     sizes = rest.pop(0) if isinstance(rest[2], (list, tuple)) else None
     start, weights, biases, layers, _, _, bidirectional, *batch_first = rest
-    many = start if isinstance(start, (list, tuple)) else (start,)
-    given = _Arguments(sizes, many, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
-    if len(weights) != (4 if biases else 2) * layers * given.directions:
-        raise call.refuse("its states are projected (proj_size).")
+    states = start if isinstance(start, (list, tuple)) else (start,)
+    arguments = _Arguments(sizes, states, weights, biases, layers, 2 if bidirectional else 1, any(batch_first))
+    if len(weights) != (4 if biases else 2) * layers * arguments.directions:
+        raise call.refuse("its states are projected.", "Use a layer without proj_size.")
     if sizes is not None and (sizes != 1).any():
-        raise call.refuse("several sequences are packed into one, and only one at a time is known.")
-    if any(call.tracks(state) for state in many):
-        raise call.refuse("its initial states depend on the words.")
-    return given
+        raise call.refuse("it reads several packed sequences, and only one is supported.", "Pack one text at a time.")
+    if any(call.tracks(state) for state in states):
+        raise call.refuse("its initial states depend on the words.", "Pass constant initial states, or none.")
+    return arguments
 
 
 def recurrent_layer(call: Call) -> None:
-    """LSTM, GRU and plain RNN layers: a step for each layer and direction."""
-    given = _arguments(call)
-    name = call.tape.step_name(call.operation, given.weights[0])
+    """LSTM, GRU and plain RNN layers: one step for each layer and direction."""
+    arguments = _arguments(call)
+    name = call.trace.step_name(call.operation, arguments.weights[0])
     words = call.numbers(call.args[0])
-    inputs = given.sequences(words)
-    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda found: given.sequences(found[0]))
+    inputs = arguments.sequences(words)
+    value = _moved(call, [call.names[id(call.args[0])]], [words], lambda values: arguments.sequences(values[0]))
     states: list[Tensor] = []
     written: list[str] = []
-    for layer in range(given.layers):
-        values, found = _one_layer(call, given, layer, name, value, inputs)
-        value = _moved(call, values, found, _side_by_side)
-        inputs = _side_by_side(found)
-        states += found
+    for layer in range(arguments.layers):
+        values, layer_states = _one_layer(call, arguments, layer, name, value, inputs)
+        value = _moved(call, values, layer_states, _concatenated)
+        inputs = _concatenated(layer_states)
+        states += layer_states
         written += values
-    call.tape.elements = max(call.tape.elements, sum(state.numel() for state in states))
+    call.trace.elements = max(call.trace.elements, sum(state.numel() for state in states))
 
-    def output(found: Sequence[Tensor]) -> Tensor:
-        return given.sequences(found[0]) if given.sizes is None else found[0][0]
+    def output(values: Sequence[Tensor]) -> Tensor:
+        return arguments.sequences(values[0]) if arguments.sizes is None else values[0][0]
 
     _moved(call, [value], [inputs], output, call.outputs[0])
-    for place, last in enumerate(call.outputs[1:]):
-        _moved(call, written, states, _last(place, given.directions, last.shape), last)
+    for number, last in enumerate(call.outputs[1:]):
+        _moved(call, written, states, _last(number, arguments.directions, last.shape), last)
 
 
 def _one_layer(
-    call: Call, given: _Arguments, layer: int, name: str, value: str, inputs: Tensor
+    call: Call, arguments: _Arguments, layer: int, name: str, value: str, inputs: Tensor
 ) -> tuple[list[str], list[Tensor]]:
-    """The values and states (N, T, S, H) that each direction of one layer writes; ``value`` has its ``inputs``."""
+    """The names and states (N, T, S, H) of the values that each direction of one layer writes.
+
+    ``value`` is the name of its ``inputs``.
+    """
     written, states = [], []
     lengths = torch.full((len(inputs),), inputs.shape[1])
-    for direction in range(given.directions):
-        row = layer * given.directions + direction
-        written.append(call.tape.new_value(call.operation))
-        step, found = recurrent_steps(
+    for direction in range(arguments.directions):
+        row = layer * arguments.directions + direction
+        written.append(call.trace.new_value(call.operation))
+        step, step_states = recurrent_steps(
             call.operation,
             name,
             value,
             written[-1],
             inputs,
-            given.weights_of(row),
-            given.start_of(row, len(inputs)),
+            arguments.weights_of(row),
+            arguments.start_of(row, len(inputs)),
             reverse=direction == 1,
             lengths=lengths,
         )
-        call.tape.steps.append(Sequences(name, (value,), written[-1], step))
-        states.append(found)
+        call.trace.steps.append(Sequences(name, (value,), written[-1], step))
+        states.append(step_states)
     return written, states
 
 
-def _side_by_side(states: Sequence[Tensor]) -> Tensor:
-    """(N, T, S, H) of each direction -> (N, T, directions × H) of h."""
+def _concatenated(states: Sequence[Tensor]) -> Tensor:
+    """The states h of all directions: (N, T, S, H) each -> (N, T, directions × H)."""
     return torch.cat([state[:, :, 0] for state in states], dim=-1)
 
 
-def _last(place: int, directions: int, shape: Any) -> Callable[[Sequence[Tensor]], Tensor]:
-    """The states after the last position each direction read: h (``place`` 0) or c (1) of all layers."""
+def _last(state: int, directions: int, shape: Any) -> Callable[[Sequence[Tensor]], Tensor]:
+    """Return a function that selects the last states of all layers and directions: h (``state`` 0) or c (1).
 
-    def found(states: Sequence[Tensor]) -> Tensor:
-        rows = [state[:, 0 if number % directions else -1, place] for number, state in enumerate(states)]
+    The reverse direction, which comes second, reads position 0 last.
+    """
+
+    def select(states: Sequence[Tensor]) -> Tensor:
+        rows = [each[:, 0 if number % directions else -1, state] for number, each in enumerate(states)]
         return torch.stack(rows).reshape(shape)
 
-    return found
+    return select
 
 
 def _moved(
@@ -151,7 +155,7 @@ def _moved(
     function: Callable[[Sequence[Tensor]], Tensor],
     output: Tensor | None = None,
 ) -> str:
-    """A move that is written here; of a tensor of the module's own where ``output`` is given."""
-    value = call.tape.new_value(call.operation) if output is None else call.tape.write(output, call.operation)
-    call.tape.steps.append(Moved("states", tuple(reads), value, function, tuple(part.detach() for part in inputs)))
+    """Add a step that moves values to ``output``, a tensor of the module, or to an intermediate value if None."""
+    value = call.trace.new_value(call.operation) if output is None else call.trace.write(output, call.operation)
+    call.trace.steps.append(Moved("states", tuple(reads), value, function, tuple(part.detach() for part in inputs)))
     return value

@@ -1,7 +1,7 @@
-"""Steps of a recorded trace: any bilinear operation, anything that only moves numbers, and the look-up of words.
+"""The steps of a recorded trace: bilinear operations, operations that only move values, and look-ups of word vectors.
 
-The values of a foreign module keep whatever layout it gave them. One text is recorded at a time, so a relevance here
-is (K, 1, *shape of the value): K targets, one document.
+The values keep the layout that the external module gave them. One text is recorded at a time, so relevance has the
+shape (K, 1, *shape of the value): K targets, one document.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
-from textlrp.lrp.maps import Bounds, Side, sides, sum_tensors
+from textlrp.lrp.maps import Bounds, FactorPair, factor_pairs, sum_tensors
 from textlrp.lrp.shares import Box, Part, Rule
 from textlrp.lrp.trace_steps import Absorbed, sum_outputs
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
-"""apply(input, weight), linear in each."""
+"""apply(input, weight), linear in each of the two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Applied:
-    """z = scale × apply(a, w): ``inputs`` a and ``weight`` w as the module had them.
+    """The linear map z = scale × apply(a, w), with ``inputs`` a and ``weight`` w in the layout of the module.
 
-    ``connected`` says which weights connect an input with an output at all, where not all do. ``scale`` > 0, one
-    number per output, is part of every weight of that output.
+    ``connected`` is 1 for the weights that connect an input with an output, and None if all do. It is needed to count
+    inputs (:attr:`.Part.EVEN`). ``scale`` > 0, one number per output, is a factor of every weight of that output.
     """
 
     inputs: Tensor
@@ -38,17 +38,17 @@ class Applied:
     scale: Tensor | None = None
 
     def total(self, part: Part | Box) -> Tensor:
-        total = sum_tensors([self.apply(inputs, weight) for inputs, weight in self._sides(part)])
+        total = sum_tensors([self.apply(inputs, weight) for inputs, weight in self._factor_pairs(part)])
         return self._scaled(part, total)[None]
 
     def pull(self, part: Part | Box, factor: Tensor) -> Tensor:
         factor = self._scaled(part, factor)
-        return sum_tensors([self._adjoint(weight, factor) * inputs for inputs, weight in self._sides(part)])
+        return sum_tensors([self._adjoint(weight, factor) * inputs for inputs, weight in self._factor_pairs(part)])
 
-    def _sides(self, part: Part | Box) -> tuple[Side, ...]:
+    def _factor_pairs(self, part: Part | Box) -> tuple[FactorPair, ...]:
         if part is Part.EVEN and self.connected is not None:
-            return (Side(torch.ones_like(self.inputs), self.connected),)
-        return sides(part, self.inputs, self.weight)
+            return (FactorPair(torch.ones_like(self.inputs), self.connected),)
+        return factor_pairs(part, self.inputs, self.weight)
 
     def _scaled(self, part: Part | Box, value: Tensor) -> Tensor:
         if self.scale is None or part is Part.EVEN:
@@ -57,17 +57,20 @@ class Applied:
 
     @torch.enable_grad()
     def _adjoint(self, weight: Tensor, factor: Tensor) -> Tensor:
-        """(K, 1, outputs) -> (K, 1, inputs)."""
+        """The adjoint of apply(·, weight): (K, 1, outputs) -> (K, 1, inputs)."""
+        # apply is linear in the inputs, so its derivative is the same at any point, and zeros will do
         inputs = torch.zeros_like(self.inputs, requires_grad=True)
-        return led_through(self.apply(inputs, weight.detach()), [inputs], factor)[0]
+        return vector_jacobian_products(self.apply(inputs, weight.detach()), [inputs], factor)[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moved:
-    """Numbers that only change places: ``function`` of the ``inputs`` again, led back by its own derivative.
+    """An operation that only moves values. ``function`` of the ``inputs`` repeats it.
 
-    So a max-pool sends relevance where the operation itself takes its number from. What lands on a number that came
-    from none of the inputs (padding, a constant) is absorbed as ``ignored``; ``reached`` is 0 there.
+    Relevance is propagated by the derivative of ``function``, which is 1 from where a value was taken and 0
+    elsewhere. Max-pooling therefore sends relevance to the input that the operation itself chose, also among equal
+    inputs; ``amax`` shares it evenly among them. Relevance of an output that is no input (padding, a constant) is
+    absorbed as ``ignored``: ``reached`` is 0 there, and None if there is no such output.
     """
 
     name: str
@@ -85,15 +88,17 @@ class Moved:
         if self.reached is not None:
             absorbed["ignored"] = sum_outputs(relevance * (1 - self.reached))
         leaves = [value.detach().clone().requires_grad_() for value in self.inputs]
-        result = self.function([leaf.clone() for leaf in leaves])  # a clone may be changed in place
-        return led_through(result, leaves, relevance), absorbed
+        # clones, because the operation may work in place, which autograd does not allow on a leaf
+        result = self.function([leaf.clone() for leaf in leaves])
+        return vector_jacobian_products(result, leaves, relevance), absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passed:
-    """Relevance passes through unchanged: an activation, or a product with a constant.
+    """An elementwise operation of one value, through which relevance passes unchanged.
 
-    Where the constant is zero (``blocked``), it is absorbed as ``ignored``.
+    It is an activation or a product with a constant. Where the constant is zero (``blocked``), relevance is absorbed
+    (cause ``ignored``).
     """
 
     name: str
@@ -111,9 +116,10 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stopped:
-    """A value that nothing may be led back through; ``why`` is the sentence to raise.
+    """An operation through which relevance cannot be propagated; ``why`` is the message of the error.
 
-    ``shapes`` are those of the values read.
+    The error is raised only if relevance other than 0 arrives: a gate receives none. ``shapes`` are those of the
+    values read.
     """
 
     name: str
@@ -132,10 +138,10 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenLookup:
-    """The way from word vectors (..., D) to the words (1, T) they were looked up for.
+    """The look-up of word vectors (..., D) for the words (1, T): sums relevance over D and by word.
 
-    ``positions`` (...) say which word each vector belongs to, -1 for none; ``read`` is False for a vector that stands
-    for no word. What lands there is absorbed as ``ignored``.
+    ``positions`` (...) has the index of the word of each vector, -1 for none; ``read`` is False for vectors of
+    padding. Relevance of a vector without a word is absorbed (cause ``ignored``).
     """
 
     name: str
@@ -149,20 +155,21 @@ class TokenLookup:
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         per_id = relevance.sum(dim=-1).flatten(start_dim=2)
-        place = torch.where(self.read & (self.positions >= 0), self.positions, self.words).reshape(-1)
-        on_words = per_id.new_zeros((*per_id.shape[:2], self.words + 1)).index_add_(2, place, per_id)
+        # column T, after the words, collects the relevance of vectors without a word
+        column = torch.where(self.read & (self.positions >= 0), self.positions, self.words).reshape(-1)
+        on_words = per_id.new_zeros((*per_id.shape[:2], self.words + 1)).index_add_(2, column, per_id)
         return [on_words[..., : self.words]], {"ignored": on_words[..., self.words]}
 
 
 class Fold(NamedTuple):
-    """What makes a step part of the weighted one before it: its outputs times ``scale`` (F,), plus ``shift``."""
+    """A step that can be folded into the weighted step before it: its outputs × ``scale`` (F,) + ``shift``."""
 
     scale: Tensor | None
     shift: Tensor
 
 
-def led_through(result: Tensor, leaves: Sequence[Tensor], relevance: Tensor) -> list[Tensor]:
-    """Relevance (K, 1, *result) led back to each leaf (K, 1, *leaf) by the derivative of ``result``."""
+def vector_jacobian_products(result: Tensor, leaves: Sequence[Tensor], relevance: Tensor) -> list[Tensor]:
+    """Return relevance (K, 1, *result) times the derivative of ``result`` by each leaf: (K, 1, *leaf)."""
     per_target = [
         torch.autograd.grad(result, list(leaves), each[0], retain_graph=True, materialize_grads=True)
         for each in relevance

@@ -1,7 +1,7 @@
-"""Watch a module's forward pass from the token ids on, without touching the module.
+"""Observe the operations of a forward pass without changing the module.
 
-A :class:`Watch` is a torch function mode: it sees every torch operation of a forward pass. It follows the token ids
-through operations that only move them, to the embeddings that look them up.
+A :class:`Watch` is a torch function mode, which torch calls for every operation. It tracks the token ids through
+operations that only move them, to the embeddings that look up their vectors.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from textlrp.errors import ModelError
 from textlrp.lrp.recorded.randomness import is_random, names
 
-NOWHERE = -1
-"""The position of an id that was made up on the way: padding."""
+NO_POSITION = -1
+"""The position of an id that is not in the text, such as padding that the module adds."""
 
 SQUASHES = names("softmax log_softmax softmin sigmoid hardsigmoid logsigmoid")
-"""Operations that make probabilities of scores, where they stand at the end."""
+"""Operations that make probabilities of scores, if they are at the end of a module."""
 
 FRESH = names(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_full new_empty new_tensor"
 )
-"""Operations that take no more than a shape or a type from their first argument."""
+"""Operations that use only the shape or dtype of their first argument."""
 
 LIKE = names("expand_as view_as reshape_as type_as to")
-"""Operations that take no more than that from their second argument."""
+"""Operations that use only the shape or dtype of their second argument."""
 
 _INDEXED = frozenset({"getitem", "index_select", "gather", "take_along_dim"})
-"""Moves that read positions from another tensor."""
+"""Moves whose second tensor contains indices."""
 
 
 class Watch(TorchFunctionMode):
-    """Follows the ids (1, T); subclasses decide about looked-up vectors and all other operations.
+    """Tracks the ids (1, T). Subclasses define what happens at look-ups and at all other operations.
 
-    ``skip`` is the ordinal of a softmax or sigmoid that is left out, so that its input is what it would have given.
+    ``skip`` is the position, among all softmax and sigmoid operations, of one that returns its input unchanged.
     """
 
     def __init__(self, ids: Tensor, skip: int | None = None) -> None:
@@ -45,19 +45,19 @@ class Watch(TorchFunctionMode):
         self.skip = skip
         self.squashes = 0
         self.draws: str | None = None  # the first operation that draws random numbers
-        self.alive: list[Tensor] = [ids]  # an id() names a tensor only while it lives
+        self.alive: list[Tensor] = [ids]  # keeps the tensors, because the id() of a deleted one may be used again
         self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel()).reshape(ids.shape)}
 
     def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
-        """The result of an embedding or bag: ``vectors`` (..., D) of the ids at ``positions`` (...)."""
+        """Return the result of an embedding or bag for the ``vectors`` (..., D) of the ids at ``positions`` (...)."""
         return arguments.bag_of(vectors) if arguments.bag else vectors
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Any operation that is not about ids."""
+        """Return the result of an operation that does not read ids."""
         return function(*args, **kwargs)
 
-    def place(self, operation: str) -> str:
-        """An operation as messages name it."""
+    def describe(self, operation: str) -> str:
+        """Return an operation as messages name it."""
         return repr(operation)
 
     def __torch_function__(
@@ -70,7 +70,7 @@ class Watch(TorchFunctionMode):
             if self.squashes - 1 == self.skip:
                 return args[0] if args else kwargs["input"]
         if self.draws is None and is_random(operation, args, kwargs):
-            self.draws = self.place(operation)
+            self.draws = self.describe(operation)
         arguments = self._lookups(operation, args, kwargs)
         if arguments is not None:
             positions = self.positions[id(arguments.ids)]
@@ -82,43 +82,42 @@ class Watch(TorchFunctionMode):
             return self.other(operation, func, args, kwargs)
         result = func(*args, **kwargs)
         if operation not in FRESH:
-            self._follow(operation, func, args, kwargs, result)
+            self._track_ids(operation, func, args, kwargs, result)
         return result
 
     def _lookups(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Lookups | None:
-        """The arguments of an embedding of the ids, or of ``table[ids]`` with a parameter (V, D) as the table."""
+        """The arguments of an embedding of the ids, or of ``table[ids]`` with a parameter (V, D) as table."""
         if operation in ("embedding", "embedding_bag"):
             arguments = Lookups(operation, args, kwargs)
             return arguments if id(arguments.ids) in self.positions else None
         if operation == "getitem" and isinstance(args[0], nn.Parameter) and id(args[1]) in self.positions:
-            # a number for each word is not a vector but a constant
+            # a parameter (V,) has a number for each word and no vector: a constant
             return Lookups("embedding", (args[1], args[0]), {}) if args[0].dim() == 2 else None
         return None
 
-    def _follow(
+    def _track_ids(
         self, operation: str, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], result: Any
     ) -> None:
-        """Note where the ids went: whole numbers that are ids moved about, or changed one by one.
-
-        A mask or a count made of them is a constant.
-        """
-        found = list(tensors_in(result))
-        whole = [tensor for tensor in found if not tensor.is_floating_point() and tensor.dtype != torch.bool]
-        if not whole:
+        """Track integers in a result that are ids, moved or changed one by one. Masks and counts are constants."""
+        results = list(tensors_in(result))
+        integers = [tensor for tensor in results if not tensor.is_floating_point() and tensor.dtype != torch.bool]
+        if not integers:
             return
         read = {id(t): self.positions[id(t)] for t in tensors_in((args, kwargs)) if id(t) in self.positions}
-        indexed = operation in _INDEXED and id(args[0]) not in self.positions  # ids say where, and are not moved
-        if operation in MOVES and not indexed:
+        as_index = operation in _INDEXED and id(args[0]) not in self.positions  # ids that are indices do not move
+        if operation in MOVES and not as_index:
+            # repeat the move with the positions of the ids, and with 1 and 0: an entry that is the same for both is
+            # not one of the ids but was inserted by the operation
             filled = ({key: fill(ids) for key, ids in read.items()} for fill in (torch.ones_like, torch.zeros_like))
             moved, ones, zeros = (
                 list(tensors_in(replayed(func, args, kwargs, instead))) for instead in (read, *filled)
             )
-            for ids, positions, one, zero in zip(found, moved, ones, zeros, strict=True):
-                if any(ids is tensor for tensor in whole):  # where the two do not differ, it is none of the ids
-                    self.positions[id(ids)] = torch.where(one != zero, positions, NOWHERE)
-        elif len(whole) == 1 and whole[0].shape == next(iter(read.values())).shape:
-            self.positions[id(whole[0])] = next(iter(read.values()))
-        self.alive += whole
+            for ids, positions, one, zero in zip(results, moved, ones, zeros, strict=True):
+                if any(ids is tensor for tensor in integers):
+                    self.positions[id(ids)] = torch.where(one != zero, positions, NO_POSITION)
+        elif len(integers) == 1 and integers[0].shape == next(iter(read.values())).shape:
+            self.positions[id(integers[0])] = next(iter(read.values()))
+        self.alive += integers
 
 
 class Lookups:
@@ -136,7 +135,7 @@ class Lookups:
         self.bag = bag
         self.ids: Tensor = given["input"]
         self.table: Tensor = given["weight"]
-        if bag and self.table.dtype in (torch.int32, torch.int64):  # the order of old versions
+        if bag and self.table.dtype in (torch.int32, torch.int64):  # old versions of torch have the table first
             self.ids, self.table = self.table, self.ids
         self.padding: int | None = given.get("padding_idx")
         if self.padding is not None and self.padding < 0:
@@ -147,7 +146,7 @@ class Lookups:
         self.max_norm: float | None = given.get("max_norm")
 
     def bag_weights(self) -> Tensor:
-        """(N, T) what each id counts in its bag."""
+        """Return the weight (N, T) of each id in its bag."""
         ids = self.ids if self.ids.dim() == 2 else self.ids[None]
         counted = torch.ones(ids.shape, dtype=self.table.dtype)
         if self.padding is not None:
@@ -157,7 +156,7 @@ class Lookups:
         return counted / counted.sum(dim=1, keepdim=True).clamp(min=1) if self.mode == "mean" else counted
 
     def bag_of(self, vectors: Tensor) -> Tensor:
-        """(N, D) what the embedding bag makes of the vectors (N, T, D), or (T, D) of a single bag."""
+        """Return the result (N, D) of the embedding bag for vectors (N, T, D), or (T, D) of a single bag."""
         if self.mode == "max":
             counted = self.bag_weights() > 0
             whole = vectors if vectors.dim() == 3 else vectors[None]
@@ -166,20 +165,20 @@ class Lookups:
         return weighted_sum(vectors, self.bag_weights().to(vectors.dtype))
 
     def check_range(self, positions: Tensor) -> None:
-        """Raise :class:`ModelError` on an id that the table does not have."""
+        """Raise :class:`ModelError` if the table has no row for an id."""
         rows = len(self.table)
         outside = (self.ids < 0) | (self.ids >= rows)
         if outside.any():
             word = int(positions[outside][0])
-            place = f"word {word + 1} has" if word >= 0 else "padding has"
+            where = f"word {word + 1}" if word >= 0 else "padding"
             raise ModelError(
-                f"{place} the id {int(self.ids[outside][0])}, and the module's embedding has {rows} rows; ids from 0 "
-                f"to {rows - 1} are wanted of the vocabulary."
+                f"token ids must be from 0 to {rows - 1}, because the embedding of the module has {rows} rows; got "
+                f"{int(self.ids[outside][0])} for {where}. Pass the vocabulary that the module was trained with."
             )
 
 
 def weighted_sum(vectors: Tensor, weights: Tensor) -> Tensor:
-    """(N, T, D), or (T, D) with N = 1, and weights (N, T) -> (N, D)."""
+    """Return the sum (N, D) of vectors (N, T, D), or (T, D) with N = 1, with weights (N, T)."""
     return (weights[..., None] * vectors).sum(dim=-2)
 
 
@@ -190,11 +189,11 @@ MOVES = names(
     "roll view_as reshape_as masked_fill where pack_padded_sequence pad_packed_sequence contiguous clone unfold "
     "diagonal"
 )
-"""Operations that only move numbers about, or put constants between them."""
+"""Operations that only move values, or insert constants between them."""
 
 
 def operation_of(function: Callable[..., Any]) -> str:
-    """The plain name of a torch function, method or property: ``relu`` for F.relu, Tensor.relu_ and torch.relu."""
+    """Return the plain name of a function, method or property: ``relu`` for F.relu, Tensor.relu_ and torch.relu."""
     name: str = resolve_name(function) or getattr(function, "__name__", str(function))
     parts = name.split(".")
     last = parts[-2] if parts[-1] in ("__get__", "__set__") and len(parts) > 1 else parts[-1]
@@ -203,7 +202,7 @@ def operation_of(function: Callable[..., Any]) -> str:
 
 
 def written_in_place(function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> list[Tensor]:
-    """The tensor that an operation writes into, if it does."""
+    """Return the tensors that an operation changes in place, if any."""
     plain = getattr(function, "__name__", "")
     if (
         operation_of(function) == "setitem"
@@ -218,7 +217,7 @@ _IN_PLACE_OPERATORS = ("iadd", "isub", "imul", "itruediv", "imatmul")
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries, in order."""
+    """Yield the tensors in nested tuples, lists and dictionaries, in order."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
@@ -232,7 +231,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 def replayed(
     function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], instead: dict[int, Tensor]
 ) -> Any:
-    """The result of an operation with some tensors, by id(), replaced."""
+    """Return the result of an operation with some tensors replaced; ``instead`` has the new ones by id()."""
 
     def put(value: Any) -> Any:
         if isinstance(value, Tensor):

@@ -1,1 +1,1 @@
-"""scikit-learn pipelines, explained on the user's own text."""
+"""scikit-learn pipelines as models: exact explanations on the user's original text."""

@@ -1,4 +1,9 @@
-"""Where the characters of a changed text came from."""
+"""Align a preprocessed text with the original: which original characters is each character made from?
+
+Open it for preprocessors of a vectorizer: lower-casing, stripping accents, and user-defined functions.
+
+Letters: P characters of the changed text, M spans.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +19,22 @@ import numpy as np
 from textlrp.text.cheapest_places import LEFT_OUT, Choices, best_of_some, passages
 from textlrp.text.placing import Offsets, in_markup, place_costs, runs_of
 
-WORTH = 4 * LEFT_OUT
-"""What a matched word is worth: as much as some stretches left out."""
-COMPARED = 1 << 20
-"""Stretches are compared character by character while the product of their lengths stays below this."""
+MATCH_VALUE = 4 * LEFT_OUT
+"""The value of matching a word; matching it may cost up to four stretches of the text that are left out."""
+MAX_COMPARISONS = 1 << 20
+"""Stretches are compared character by character if the product of their lengths is at most this."""
 
 _WORD = re.compile(
     "[{0}]|[^\\W{0}]+".format(r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff")  # Thai, Lao, kana, Han
 )
-"""A run of letters and digits; a single character in scripts that put no blanks between words."""
+"""A run of letters and digits, or a single character in scripts that put no blanks between words."""
 
 
 class Aligned(NamedTuple):
-    """A changed ``text`` of P characters; character p came from ``starts[p]:ends[p]`` of the original, both (P,).
+    """A changed ``text`` of P characters, with the origin of each.
 
-    An empty range stands for a character that came from nowhere. ``unsure``: other places are just as likely.
+    Character p was made from ``starts[p]:ends[p]`` of the original, both (P,); the range is empty for an added
+    character. ``unsure``: another alignment is just as likely.
     """
 
     text: str
@@ -37,67 +43,67 @@ class Aligned(NamedTuple):
     unsure: bool = False
 
     def origin(self, spans: Offsets) -> Offsets:
-        """Spans (M, 2) of the changed text as spans of the original; empty for what came from nowhere."""
+        """Convert spans (M, 2) of the changed text to spans of the original; added text gets an empty span."""
         origin = np.zeros((len(spans), 2), dtype=np.int32)
         real = np.flatnonzero(self.starts < self.ends)
         first, last = (np.searchsorted(real, edges) for edges in (spans[:, 0], spans[:, 1]))
         filled = first < last
         origin[filled, 0] = self.starts[real[first[filled]]]
         origin[filled, 1] = self.ends[real[last[filled] - 1]]
-        origin[origin[:, 0] >= origin[:, 1]] = 0  # parts from places in another order have no common stretch
+        origin[origin[:, 0] >= origin[:, 1]] = 0  # rearranged parts have no common stretch in the original
         return origin
 
 
-def same_places(text: str) -> Aligned:
-    """A text whose characters stand where those of the original do, or the original itself."""
-    places = np.arange(len(text) + 1, dtype=np.int32)
-    return Aligned(text, places[:-1], places[1:])
+def identity_alignment(text: str) -> Aligned:
+    """Align an unchanged text, or one in which every character stayed at its position."""
+    edges = np.arange(len(text) + 1, dtype=np.int32)
+    return Aligned(text, edges[:-1], edges[1:])
 
 
-def align_pieces(text: str, change: Callable[[str], str], *, known: bool = True) -> Aligned | None:
-    """Align what ``change`` made of a text, where it treats each character alone (lower case, stripped accents).
+def align_characters(text: str, change: Callable[[str], str], *, known: bool = True) -> Aligned | None:
+    """Align the result of a ``change`` that treats each character alone (lower case, stripped accents).
 
-    A combining mark that was removed belongs to the character before it. None if the pieces, joined, are not what
-    ``change`` makes of the whole. ``known``: it surely treats each character alone.
+    A removed combining mark belongs to the character before it. Returns None if the changed characters, joined, are
+    not the changed text. ``known``: the function is known to treat each character alone.
     """
     changed = change(text)
     if known and text.isascii() and len(changed) == len(text):
-        return same_places(changed)
-    pieces = {character: change(character) for character in set(text)}
-    if _one_sigma("".join(map(pieces.__getitem__, text))) != _one_sigma(changed):
+        return identity_alignment(changed)
+    changed_characters = {character: change(character) for character in set(text)}
+    if _without_final_sigma("".join(map(changed_characters.__getitem__, text))) != _without_final_sigma(changed):
         return None
     starts, ends = [], []
-    for place, character in enumerate(text):
-        piece = pieces[character]
-        if piece:
-            starts += [place] * len(piece)
-            ends += [place + 1] * len(piece)
-        elif ends and ends[-1] == place and unicodedata.category(character)[0] == "M":
-            ends[-1] = place + 1
+    for position, character in enumerate(text):
+        result = changed_characters[character]
+        if result:
+            starts += [position] * len(result)
+            ends += [position + 1] * len(result)
+        elif ends and ends[-1] == position and unicodedata.category(character)[0] == "M":
+            ends[-1] = position + 1
     return Aligned(changed, np.array(starts, dtype=np.int32), np.array(ends, dtype=np.int32))
 
 
-def _one_sigma(text: str) -> str:
-    """Lower-casing looks beyond a single character in one case alone: a sigma that ends a word."""
+def _without_final_sigma(text: str) -> str:
+    """Replace final sigma by sigma: the only character whose lower case depends on its neighbors."""
     return text.replace("ς", "σ")
 
 
-def align_changed(text: str, changed: str) -> Aligned | None:
-    """Align what a user's function made of a text as a whole: it may remove, repeat, replace and add parts.
+def align_words(text: str, changed: str) -> Aligned | None:
+    """Align the result of a user's function, which may remove, repeat, replace and add parts of the text.
 
     Words are matched first, all together and with as few stretches left out as possible; between them, characters.
-    What was replaced came from all of what it replaces, what was added from nowhere. None where the two have too
-    little in common to tell.
+    The origin of replacing characters is all that they replace; added characters have no origin. Returns None if the
+    two texts have too little in common.
     """
     starts, ends = (np.zeros(len(changed), dtype=np.int32) for _ in range(2))
     anchors, unsure = _matched_words(text, changed)
     same = 0
     for before, after in pairwise([_Anchor(0, 0, 0, 0), *anchors, _Anchor(len(changed), 0, len(text), 0)]):
         if after.length:
-            places = np.arange(after.length, dtype=np.int32) + after.place
-            starts[after.at : after.at + after.length], ends[after.at : after.at + after.length] = places, places + 1
-        begin, low = before.at + before.length, before.place + before.length
-        high = max(low, after.place)  # a repeated passage goes back: nothing lies between
+            origin = np.arange(after.length, dtype=np.int32) + after.origin
+            starts[after.at : after.at + after.length], ends[after.at : after.at + after.length] = origin, origin + 1
+        begin, low = before.at + before.length, before.origin + before.length
+        high = max(low, after.origin)  # a repeated passage comes from further up: then nothing is in between
         same += _fill(starts, ends, (changed, begin, after.at), (text, low, high))
     words = sum(map(str.isalnum, changed))
     if words and not anchors and 2 * same < words:
@@ -106,29 +112,32 @@ def align_changed(text: str, changed: str) -> Aligned | None:
 
 
 class _Anchor(NamedTuple):
-    """``length`` characters from ``at`` of a changed text that came from those from ``place`` of the original."""
+    """``length`` equal characters: from ``at`` in the changed text, from ``origin`` in the original."""
 
     at: int
     length: int
-    place: int
+    origin: int
     number: int
 
 
 def _matched_words(text: str, changed: str) -> tuple[list[_Anchor], bool]:
-    """The words of the changed text that stand in the original, and whether another choice is just as likely."""
-    there, here = (list(_WORD.finditer(each)) for each in (text, changed))
-    known: dict[str, list[int]] = {}
-    for number, word in enumerate(there):
-        known.setdefault(_folded(word[0]), []).append(number)
-    begins, ends = [word.start() for word in there], [word.end() for word in there]
+    """Match words of the changed text with words of the original.
+
+    Also returns whether another choice of matches is just as likely.
+    """
+    words, changed_words = (list(_WORD.finditer(each)) for each in (text, changed))
+    numbers_of: dict[str, list[int]] = {}
+    for number, word in enumerate(words):
+        numbers_of.setdefault(_folded(word[0]), []).append(number)
+    begins, ends = [word.start() for word in words], [word.end() for word in words]
     costs = place_costs(begins, ends, text, in_markup(text))
-    places = [np.array(known.get(_folded(word[0]), []), dtype=np.int64) for word in here]
+    places = [np.array(numbers_of.get(_folded(word[0]), []), dtype=np.int64) for word in changed_words]
     choices = [Choices(found, found + 1, costs[found]) for found in places]
-    chosen, unsure = best_of_some(choices, len(there), WORTH)
+    chosen, unsure = best_of_some(choices, len(words), MATCH_VALUE)
     numbers = [int(found[at]) if at >= 0 else -1 for found, at in zip(places, chosen, strict=True)]
     for first, last in runs_of(np.array(numbers) < 0):
-        before, after = numbers[first - 1] if first else -1, numbers[last] if last < len(numbers) else len(there)
-        if after - before > 1:  # words were left out here: these replace them
+        before, after = numbers[first - 1] if first else -1, numbers[last] if last < len(numbers) else len(words)
+        if after - before > 1:  # some original words are unmatched here: these words replace them
             continue
         repeated, unsure[first:last] = passages(choices[first:last])
         numbers[first:last] = [
@@ -136,15 +145,17 @@ def _matched_words(text: str, changed: str) -> tuple[list[_Anchor], bool]:
         ]
     anchors = [
         _Anchor(word.start(), word.end() - word.start(), begins[number], number)
-        for word, number in zip(here, numbers, strict=True)
+        for word, number in zip(changed_words, numbers, strict=True)
         if number >= 0 and ends[number] - begins[number] == word.end() - word.start()
     ]
     return anchors, bool(unsure.any())
 
 
-def _fill(starts: Offsets, ends: Offsets, here: tuple[str, int, int], there: tuple[str, int, int]) -> int:
-    """Align a stretch of the changed text with one of the original, character by character; how many are the same."""
-    (changed, begin, end), (text, low, high) = here, there
+def _fill(
+    starts: Offsets, ends: Offsets, changed_range: tuple[str, int, int], original_range: tuple[str, int, int]
+) -> int:
+    """Align a stretch of the changed text with one of the original, by characters; return how many are equal."""
+    (changed, begin, end), (text, low, high) = changed_range, original_range
     same = 0
     while begin < end and low < high and _folded(changed[begin]) == _folded(text[low]):
         starts[begin], ends[begin] = low, low + 1
@@ -157,17 +168,17 @@ def _fill(starts: Offsets, ends: Offsets, here: tuple[str, int, int], there: tup
         return same
     size = (end - begin) * (high - low)
     matcher = SequenceMatcher(None, changed[begin:end], text[low:high], autojunk=False)
-    steps = matcher.get_opcodes() if size <= COMPARED else [("replace", 0, end - begin, 0, high - low)]
-    for kind, first, last, low_there, high_there in steps:
-        own = np.arange(begin + first, begin + last)
-        if kind == "equal" or (kind == "replace" and last - first == high_there - low_there):
-            starts[own] = low + np.arange(low_there, high_there)
-            ends[own] = starts[own] + 1
-            same += len(own) * (kind == "equal")
+    steps = matcher.get_opcodes() if size <= MAX_COMPARISONS else [("replace", 0, end - begin, 0, high - low)]
+    for kind, first, last, low_in_original, high_in_original in steps:
+        positions = np.arange(begin + first, begin + last)
+        if kind == "equal" or (kind == "replace" and last - first == high_in_original - low_in_original):
+            starts[positions] = low + np.arange(low_in_original, high_in_original)
+            ends[positions] = starts[positions] + 1
+            same += len(positions) * (kind == "equal")
         elif kind == "replace" and any(map(str.isalnum, changed[begin + first : begin + last])):
-            starts[own], ends[own] = low + low_there, low + high_there
+            starts[positions], ends[positions] = low + low_in_original, low + high_in_original
         else:
-            starts[own] = ends[own] = low + low_there
+            starts[positions] = ends[positions] = low + low_in_original
     return same
 
 

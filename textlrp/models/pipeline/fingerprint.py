@@ -1,4 +1,7 @@
-"""A fingerprint of a scikit-learn pipeline: the same in every run, another with anything that scores depend on."""
+"""A fingerprint of a scikit-learn pipeline, which identifies the model of a stored explanation.
+
+It is equal in every process, and different if anything that affects scores differs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from textlrp.models.pipeline.vectorizers import TextVectorizer
 
 
 def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[Any], head: Head) -> str:
-    """Twelve hexadecimal digits: a hash of options, vocabularies, what the steps learned, weights and classes."""
+    """Return 12 hexadecimal digits: a hash of options, vocabularies, fitted attributes, weights and classes."""
     content = hashlib.sha256()
     _add(content, pipeline)
     for reader in readers:
@@ -27,7 +30,7 @@ def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[A
 
 
 def _add(content: Any, value: Any) -> None:
-    """Feed one value into a hash, by what it is and not by where it lies in memory."""
+    """Add a value to the hash by its content, never by its memory address."""
     if isinstance(value, BaseEstimator):
         _add(content, [type(value).__name__, value.get_params(deep=False)])
     elif isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Load a scikit-learn pipeline from a file: skops' format with an allow-list, a pickle only where it is trusted.
+"""Load a scikit-learn pipeline from a file: skops' format with an allow-list, or a pickle if the user trusts it.
 
-skops stores an object as JSON and arrays, and builds it again from types that are named in the file. textlrp allows
-the types that skops trusts by default (scikit-learn's estimators, numpy's numbers and functions) and :data:`TRUSTED`.
+skops stores an object as JSON and arrays, and rebuilds it from types that the file names. textlrp allows the types
+that skops trusts by default (scikit-learn's estimators, numpy's numbers and functions) and :data:`TRUSTED`.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ from textlrp.models.tensor_file import check_model_file
 SKOPS = ".skops"
 TRUSTED = frozenset(
     {
-        "scipy.sparse._csr.csr_matrix",  # checked by check_parts: scipy's loops do not check indices
+        # check_parts validates the matrix, because scipy's compiled loops do not check indices
+        "scipy.sparse._csr.csr_matrix",
         "sklearn.feature_selection._mutual_info.mutual_info_classif",
         "sklearn.feature_selection._univariate_selection.chi2",
         "sklearn.feature_selection._univariate_selection.f_classif",
     }
 )
-"""Types that a pipeline of text may hold beyond those that skops trusts."""
+"""Types that a pipeline may contain in addition to those that skops trusts."""
 BROKEN = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, NotImplementedError, OSError,
     RecursionError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile,
 )  # fmt: skip
-"""What reading or using a damaged file may stop with."""
+"""Exceptions that reading or using a damaged file may raise."""
 
 
 def load_pipeline(path: Path, *, trust_pickle: bool = False) -> PipelineModel | TextClassifier:
-    """The model in a ``.skops`` file, or with ``trust_pickle`` in a ``.joblib`` or ``.pkl`` file.
+    """Load the model in a ``.skops`` file, or with ``trust_pickle`` in a ``.joblib`` or ``.pkl`` file.
 
-    Raises :class:`ModelError` where the file is damaged, holds types that are not allowed or something else than a
+    Raises :class:`ModelError` if the file is damaged, contains types that are not allowed or something other than a
     fitted pipeline that can be explained, and for a pickle that is not trusted; :class:`MissingExtraError` without
     skops.
     """
@@ -52,11 +53,11 @@ def load_pipeline(path: Path, *, trust_pickle: bool = False) -> PipelineModel | 
         found = _from_pickle(path)
     else:
         raise ModelError(
-            f"{path} is a pickle, and opening a pickle can run any code. Store the pipeline with "
-            f'skops.io.dump(pipeline, "{path.stem}.skops") and name that file; or, only if you trust where the '
-            "pickle comes from, pass --trust-pickle (in Python, trust_pickle=True)."
+            f"{path} must be in the skops format; got a pickle, and loading a pickle can run any code. Store the "
+            f'pipeline with skops.io.dump(pipeline, "{path.stem}.skops") and pass that file. Only if you trust the '
+            "source of the pickle, pass --trust-pickle (in Python, trust_pickle=True)."
         )
-    if isinstance(found, TextClassifier):  # out of a pickle
+    if isinstance(found, TextClassifier):  # a textlrp classifier in a pickle
         return found
     try:
         check_parts(found)
@@ -70,23 +71,29 @@ def load_pipeline(path: Path, *, trust_pickle: bool = False) -> PipelineModel | 
 
 
 def check_parts(found: Any) -> None:
-    """Raise :class:`ModelError` on numbers that compiled code of scipy would take for places outside its arrays."""
+    """Raise :class:`ModelError` for values that compiled code of scipy would use as indices outside its arrays."""
     for owner, name, value in _attributes(found):
         if sparse.issparse(value):
             try:
                 value.check_format(full_check=True)
             except ValueError as reason:
-                raise ModelError(f"{name} of the {type(owner).__name__} must be a valid matrix; {reason}.") from None
+                raise ModelError(
+                    f"{name} of the {type(owner).__name__} must be a valid sparse matrix; {reason}. Store the "
+                    "pipeline again."
+                ) from None
         elif name == "vocabulary_":
             columns = list(value.values()) if isinstance(value, dict) else []
             if not all(isinstance(column, (int, np.integer)) for column in columns) or sorted(columns) != list(
                 range(len(columns))
             ):
-                raise ModelError(f"vocabulary_ of the {type(owner).__name__} must number its words from 0 upwards.")
+                raise ModelError(
+                    f"vocabulary_ of the {type(owner).__name__} must number its words from 0 upwards without gaps. "
+                    "Store the pipeline again."
+                )
 
 
 def _attributes(found: Any) -> Iterator[tuple[Any, str, Any]]:
-    """The attributes of an estimator and of the estimators in it, each with its owner."""
+    """Yield (owner, name, value) for the attributes of an estimator and of the estimators in it."""
     waiting, seen = [found], set()
     while waiting:
         owner = waiting.pop()
@@ -105,14 +112,14 @@ def _from_skops(path: Path) -> Any:
         from skops.io import get_untrusted_types, load
     except ImportError as error:
         raise MissingExtraError(
-            f"{path} needs skops, which is not installed; run: pip install 'textlrp[skops]'"
+            f"{path} needs the package skops, which is not installed. Run: pip install 'textlrp[skops]'"
         ) from error
     try:
         named = set(get_untrusted_types(file=path))
         if refused := sorted(named - TRUSTED):
             raise ModelError(
-                f"{path} must hold scikit-learn's own types only; got {', '.join(refused)}. Use scikit-learn's "
-                "options in place of functions of your own, or load the file yourself and pass the pipeline to "
+                f"{path} must contain only scikit-learn's own types; got {', '.join(refused)}. Use scikit-learn's "
+                "options instead of your own functions, or load the file yourself and pass the pipeline to "
                 "textlrp.explain()."
             )
         return load(path, trusted=sorted(named))
@@ -123,7 +130,7 @@ def _from_skops(path: Path) -> Any:
 
 
 def _from_pickle(path: Path) -> Any:
-    warnings.warn(f"{path} is a pickle: opening it runs whatever code it holds.", UserWarning, stacklevel=4)
+    warnings.warn(f"{path} is a pickle: loading it runs any code that it contains.", UserWarning, stacklevel=4)
     import joblib
 
     try:
@@ -133,5 +140,8 @@ def _from_pickle(path: Path) -> Any:
 
 
 def _broken(path: Path, reason: Exception) -> ModelError:
-    said = " ".join(str(reason).split()) or type(reason).__name__
-    return ModelError(f"{path} is damaged, or holds no pipeline of text ({said[:300].rstrip('.')}). Store it again.")
+    detail = " ".join(str(reason).split()) or type(reason).__name__
+    return ModelError(
+        f"{path} must contain a fitted text pipeline; it is damaged, or contains something else "
+        f"({detail[:300].rstrip('.')}). Store the pipeline again."
+    )

@@ -1,8 +1,8 @@
-"""A fitted scikit-learn pipeline of text vectorizers and a linear model, explained on the original text.
+"""A fitted scikit-learn pipeline of text vectorizers and a linear model, as a model that textlrp can explain.
 
-The numbers are scikit-learn's own; what is added is where in the text each of them came from.
+The features and scores are scikit-learn's own. What is added is the origin of each feature in the original text.
 
-Letters: N documents, L tokens read, J features, E features of one document, C classes, K targets.
+Letters: N documents, L tokens that the model reads, J features, E non-zero features of one document, C classes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from textlrp.models.pipeline.fingerprint import digest
 from textlrp.models.pipeline.linear import Head, linear_head
 from textlrp.models.pipeline.pipeline_steps import Stage, make_stage
 from textlrp.models.pipeline.provenance import ReadSource, read_document
-from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, own_numbers
+from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, vectorize
 from textlrp.models.sparse_tape import Absent, ToWords, joint_shares, padded_entries
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
@@ -41,26 +41,26 @@ from textlrp.text.batches import Batch, end_to_end
 
 @dataclass(frozen=True, eq=False)
 class PipelineBatch(Batch):
-    """Readings with the pipeline's own ``features`` (N, J), CSR, and the ``sources`` (N,) that they came from.
+    """Encoded texts, with the pipeline's ``features`` (N, J), CSR, and the ``sources`` (N,) of these features.
 
-    The ``words`` are 1: a pipeline knows n-grams and not words.
+    The ``words`` are all 1, because a pipeline has ids of n-grams and not of words.
     """
 
     features: Any
     sources: tuple[ReadSource, ...]
 
     def select(self, rows: Sequence[int]) -> PipelineBatch:
-        """Some of the readings, in the order of ``rows``."""
+        """Return some of the texts, in the order of ``rows``."""
         some = super().select(rows)
         return replace(some, features=self.features[list(rows)], sources=tuple(self.sources[row] for row in rows))
 
 
 @dataclass(eq=False)
 class PipelineModel:
-    """A pipeline behind the ``Classifier`` protocol; see :func:`pipeline_model`.
+    """A pipeline as a ``Classifier``; made by :func:`pipeline_model`.
 
-    ``readers`` are its vectorizers, ``stage`` what lies between them and the linear model, ``head`` that model.
-    ``used``: which columns (V,) of each vectorizer the linear model sees.
+    ``readers`` are its vectorizers, ``stage`` the steps between them and the linear model, ``head`` that model.
+    ``used_columns``: for each vectorizer, which of its columns (V,) the linear model uses.
     """
 
     max_texts_per_trace = 64
@@ -69,65 +69,71 @@ class PipelineModel:
     fingerprint_: str
     dtype: str
     readers: tuple[TextVectorizer, ...]
-    used: tuple[NDArray[np.bool_], ...]
+    used_columns: tuple[NDArray[np.bool_], ...]
     stage: Stage
     head: Head
 
     def encode(self, texts: TextInputs) -> PipelineBatch:
-        """Texts with their tokens and features.
+        """Convert texts to tokens and features.
 
-        Raises :class:`ModelError` where a vectorizer's features cannot be found in a text.
+        Raises :class:`ModelError` if a vectorizer's features cannot be located in a text.
         """
         documents = [
             text if isinstance(text, Document) else Document(str(row), text)
             for row, text in enumerate(check_texts(texts))
         ]
-        read = [read_document(document, self.readers, self.used) for document in documents]
+        read = [read_document(document, self.readers, self.used_columns) for document in documents]
         sources = tuple(source for _, source in read)
-        numbers = []
-        for place, reader in enumerate(self.readers):
-            traced = [source.traced[place] for source in sources]
-            own = own_numbers(reader, [source.text for source in sources])
-            check_rebuilt_counts(reader, own, count_columns(reader, [(each.columns, each.signs) for each in traced]))
-            numbers.append(own)
+        values = []
+        for number, reader in enumerate(self.readers):
+            occurrences = [source.occurrences[number] for source in sources]
+            vectorized = vectorize(reader, [source.text for source in sources])
+            # Offsets are right only if the located n-grams give the same numbers as scikit-learn itself.
+            rebuilt = count_columns(reader, [(each.columns, each.signs) for each in occurrences])
+            check_rebuilt_counts(reader, vectorized, rebuilt)
+            values.append(vectorized)
         readings = tuple(reading for reading, _ in read)
         return PipelineBatch(
             readings,
             *end_to_end([np.ones(len(reading.positions), dtype=np.int64) for reading in readings]),
             tuple(reading.status for reading in readings),
             tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings),
-            self.head.prepare(self.stage.run(numbers)),
+            self.head.prepare(self.stage.run(values)),
             sources,
         )
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> Array:
-        """The linear model's scores (N, C); features that a token with ``keep`` (N, L) False is part of do not count.
+        """Return the linear model's scores (N, C).
 
-        A word is dropped when all its tokens are; what the others make is weighted and normalized anew.
+        ``keep`` (N, L): a feature does not count if one of its units was dropped. A unit (word or character) is
+        dropped when all its tokens have ``keep`` False. The remaining features are weighted and normalized again.
         """
-        batch = _own(batch)
+        batch = _checked_batch(batch)
         if keep is None:
             return self._finite(self.head.scores(batch.features, self.dtype), batch)
         kept = [keep[n, : int(batch.lengths[n])] for n in range(len(batch))]
-        numbers = [
-            count_columns(reader, [source.traced[place].kept(kept[n]) for n, source in enumerate(batch.sources)])
-            for place, reader in enumerate(self.readers)
+        values = [
+            count_columns(
+                reader,
+                [each.occurrences[number].kept(of_text) for each, of_text in zip(batch.sources, kept, strict=True)],
+            )
+            for number, reader in enumerate(self.readers)
         ]
-        return self._finite(self.head.scores(self.head.prepare(self.stage.run(numbers)), self.dtype), batch)
+        return self._finite(self.head.scores(self.head.prepare(self.stage.run(values)), self.dtype), batch)
 
     def probabilities(self, scores: Array) -> Array | None:
-        """What ``predict_proba`` says where the scores are these (N, C); None where the linear model has none."""
+        """Return ``predict_proba`` for these scores (N, C); None if the linear model has none."""
         return None if self.head.probabilities is None else self.head.probabilities(scores)
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The tape of the forward pass: words to features, and features to scores."""
-        batch, dtype = _own(batch), dtype or self.dtype
+        """Return the trace of the forward pass: words to features, and features to scores."""
+        batch, dtype = _checked_batch(batch), dtype or self.dtype
         features, head = batch.features.astype(dtype), self.head
         counts, values, weight = padded_entries(features, head.weight)
         longest = max(1, int(batch.lengths.max(initial=0)))
         shares = joint_shares(self._shares(batch), counts, values.shape[1], longest, dtype)
         steps: list[Step] = [ToWords("ngrams", ("words",), "features", shares, (len(batch), longest))]
-        if head.absent is not None:
+        if head.absent is not None:  # BernoulliNB: one extra entry for all features that the text does not have
             missing = head.missing(batch.features).astype(dtype)
             values = np.concatenate([np.ones((len(values), 1), dtype=dtype), values], axis=1)
             weight = np.concatenate([missing[:, None], weight], axis=1)
@@ -141,11 +147,11 @@ class PipelineModel:
         return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """The features of text ``n`` that are not zero, (E, 1), and the linear model over them.
+        """Return the non-zero features of text ``n``, (E, 1), and the linear model that reads them.
 
-        What an n-gram made of padding alone is given is lost in ``to_words``: no word stands for it.
+        ``to_words`` drops the relevance of an n-gram that consists of padding only, because no word belongs to it.
         """
-        batch, dtype = _own(batch), dtype or self.dtype
+        batch, dtype = _checked_batch(batch), dtype or self.dtype
         row = batch.features[[n]].astype(dtype)
         weights, biases = self.head.as_linear(row.indices)
         weight = torch.from_numpy(np.ascontiguousarray(weights.T.astype(dtype)))
@@ -164,7 +170,7 @@ class PipelineModel:
         return check_scores(scores, self.classes_, lambda n: batch.readings[n].document_id)
 
     def _box(self, dtype: str) -> Bounds | None:
-        """Bounds of the features, where both are known."""
+        """Bounds of the features, if both are known; ZBox needs them."""
         low, high = (0.0, 1.0) if self.head.threshold is not None else self.stage.bounds
         if not (math.isfinite(low) and math.isfinite(high)):
             return None
@@ -173,36 +179,39 @@ class PipelineModel:
         )
 
     def _shares(self, batch: PipelineBatch) -> list[Any]:
-        """How each text's features that are not zero are shared over its words: (E, L + 1), the last is ignored."""
+        """For each text, how its non-zero features are distributed over its words: (E, L + 1).
+
+        The last column is what is ignored.
+        """
         shares = []
         for n, source in enumerate(batch.sources):
             entries = batch.features[[n]].indices
             vectorizer, column = self.stage.vectorizer[entries], self.stage.column[entries]
             parts, order = [], []
-            for place, reader in enumerate(self.readers):
-                mine = np.flatnonzero(vectorizer == place)
-                parts.append(source.traced[place].column_shares(column[mine], present=reader.present))
-                order.append(mine)
+            for number, reader in enumerate(self.readers):
+                of_reader = np.flatnonzero(vectorizer == number)
+                parts.append(source.occurrences[number].column_shares(column[of_reader], present=reader.present))
+                order.append(of_reader)
             stacked = sparse.vstack(parts, format="csr")
             shares.append(stacked[np.argsort(np.concatenate(order), kind="stable")])
         return shares
 
 
 def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
-    """A fitted scikit-learn ``Pipeline`` as a model that ``explain`` can read; the pipeline stays as it is.
+    """Convert a fitted scikit-learn ``Pipeline`` to a model that ``explain`` accepts. The pipeline is not changed.
 
-    Before the linear model it may have CountVectorizer, TfidfVectorizer and HashingVectorizer (words, characters,
-    ``char_wb``), TfidfTransformer, FeatureUnion, selectors, Normalizer, MaxAbsScaler,
-    and StandardScaler and RobustScaler that do not center. A text is read as a whole,
-    but for a Document's ``skip``, whose characters become blanks.
-    Raises :class:`ModelError` on any other step, by name, and where it is not fitted.
+    Supported before the linear model: CountVectorizer, TfidfVectorizer and HashingVectorizer (words, characters,
+    ``char_wb``), TfidfTransformer, FeatureUnion, feature selectors, Normalizer, MaxAbsScaler, and StandardScaler and
+    RobustScaler without centering. The whole text is read, except for a Document's ``skip``, whose characters are
+    replaced by blanks. Raises :class:`ModelError` for any other step, which it names, and for a pipeline that is not
+    fitted.
     """
     if dtype not in TORCH_DTYPES:
-        raise OptionError(f"dtype={dtype!r} came; 'float32' or 'float64' is wanted.")
+        raise OptionError(f"dtype must be 'float32' or 'float64'; got {dtype!r}.")
     if not isinstance(pipeline, Pipeline):
         raise ModelError(
-            f"a {type(pipeline).__name__} came; a scikit-learn Pipeline is wanted: "
-            "make_pipeline(vectorizer, classifier) puts fitted parts together and does not fit them again."
+            f"model must be a fitted scikit-learn Pipeline; got a {type(pipeline).__name__}. Pass "
+            "make_pipeline(vectorizer, classifier): fitted parts stay fitted."
         )
     (*steps, (last, estimator)) = pipeline.steps
     while isinstance(estimator, Pipeline):
@@ -214,25 +223,27 @@ def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
     stage = make_stage(Pipeline(steps), "", None, readers, learned) if steps else None
     if stage is None:
         raise ModelError(
-            f"nothing before the {type(estimator).__name__} {last!r} reads text; a CountVectorizer, TfidfVectorizer "
-            "or HashingVectorizer is wanted: make_pipeline(vectorizer, classifier)."
+            f"the pipeline must have a text vectorizer before its classifier; got none before {last!r}, a "
+            f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer "
+            "or HashingVectorizer."
         )
     if len(stage.column) != head.weight.shape[1]:
         raise ModelError(
-            f"the {type(estimator).__name__} {last!r} was fitted on {head.weight.shape[1]} features, but the steps "
-            f"before it make {len(stage.column)}; fit the pipeline again."
+            f"step {last!r} must be fitted on the features of the steps before it; got a {type(estimator).__name__} "
+            f"of {head.weight.shape[1]} features after steps that make {len(stage.column)}. Fit the pipeline again."
         )
-    used = []
-    for place, reader in enumerate(readers):
-        seen = np.zeros(reader.width, dtype=bool)
-        seen[stage.column[stage.vectorizer == place]] = True
-        used.append(seen)
-    return PipelineModel(
-        head.classes, digest(pipeline, readers, learned, head), dtype, tuple(readers), tuple(used), stage, head
-    )
+    used_columns = []
+    for number, reader in enumerate(readers):
+        is_used = np.zeros(reader.width, dtype=bool)
+        is_used[stage.column[stage.vectorizer == number]] = True
+        used_columns.append(is_used)
+    fingerprint = digest(pipeline, readers, learned, head)
+    return PipelineModel(head.classes, fingerprint, dtype, tuple(readers), tuple(used_columns), stage, head)
 
 
-def _own(batch: Batch) -> PipelineBatch:
+def _checked_batch(batch: Batch) -> PipelineBatch:
     if not isinstance(batch, PipelineBatch):
-        raise OptionError(f"a {type(batch).__name__} of another model came; use what this model's encode() returns.")
+        raise OptionError(
+            f"batch must come from this model's encode(); got a {type(batch).__name__} of another model."
+        )
     return batch

@@ -1,7 +1,8 @@
-"""The steps of a fitted scikit-learn pipeline before its linear model, each feature followed back to a vectorizer.
+"""The steps of a fitted scikit-learn pipeline before its linear model; each feature is traced to a vectorizer column.
 
-Every step that is supported keeps features apart: a feature of its result is one feature of what it read, with
-another value. So each feature of the last step belongs to one column of one vectorizer.
+Every supported step keeps features separate: each output feature is one input feature with another value. So each
+feature of the last step belongs to exactly one column of one vectorizer. Open it to support another step, or for the
+messages that refuse one.
 
 Letters: N texts, J features, V columns of a vectorizer.
 """
@@ -35,7 +36,7 @@ SUPPORTED_STEPS = (
 
 
 class ValueRange(NamedTuple):
-    """Where the values of a stage lie, 0 included; infinite where nothing is known."""
+    """The range of a stage's values, 0 included; infinite where no bound is known."""
 
     low: float
     high: float
@@ -43,10 +44,10 @@ class ValueRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """Some steps of a pipeline, up to and including one of them.
+    """The steps of a pipeline up to and including one of them.
 
-    ``run`` makes its features (N, J) of the vectorizers' numbers, each (N, V). Feature j is column ``column[j]`` of
-    vectorizer ``vectorizer[j]``, both (J,). The values lie in ``bounds``.
+    ``run`` computes its features (N, J) from the outputs of the vectorizers, each (N, V). Feature j is column
+    ``column[j]`` of vectorizer ``vectorizer[j]``, both (J,). The values lie in ``bounds``.
     """
 
     run: Callable[[Sequence[Any]], Any]
@@ -56,86 +57,89 @@ class Stage:
 
 
 def make_stage(
-    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], features: list[Any]
+    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], fitted_parts: list[Any]
 ) -> Stage | None:
-    """The stage of one step, or None where nothing has been read yet ('passthrough' in front of the vectorizers).
+    """Return the stage of one step, or None if it gets and returns texts ('passthrough' before the vectorizers).
 
-    ``before`` is None where the step gets the texts themselves. Vectorizers are added to ``readers``, the fitted
-    parts of the other steps that values depend on to ``features``. Raises :class:`ModelError` on a step that is not
-    supported, or not fitted.
+    ``before`` is None if the step gets the texts themselves. The step's vectorizers are appended to ``readers``, and
+    what other steps learned to ``fitted_parts``. Raises :class:`ModelError` for a step that is not supported or not
+    fitted.
     """
-    if _does_nothing(step):
+    if _is_passthrough(step):
         return before
     if isinstance(step, Pipeline):
         for inner, each in step.steps:
-            before = make_stage(each, inner, before, readers, features)
+            before = make_stage(each, inner, before, readers, fitted_parts)
         return before
     if isinstance(step, FeatureUnion):
-        return _union(step, name, before, readers, features)
+        return _union(step, name, before, readers, fitted_parts)
     if isinstance(step, VECTORIZERS):
         if before is not None:
-            raise ModelError(f"the {type(step).__name__} {name!r} comes after another vectorizer; put it in front.")
-        return _reading(step, name, readers)
+            raise ModelError(
+                f"step {name!r} must come before other vectorizers; got a {type(step).__name__} after one, which "
+                "would read numbers. Put it first, or combine both in a FeatureUnion."
+            )
+        return _vectorizer_stage(step, name, readers)
     if isinstance(step, ColumnTransformer):
-        raise _columns(name, before)
+        raise _column_transformer_error(name, before)
     if before is None:
         raise ModelError(
-            f"the step {name!r}, a {type(step).__name__}, gets the texts themselves; only CountVectorizer, "
-            "TfidfVectorizer and HashingVectorizer can be traced there: give them what it does as preprocessor=."
+            f"step {name!r} must be a text vectorizer, because it gets the texts; got a {type(step).__name__}. Use "
+            "CountVectorizer, TfidfVectorizer or HashingVectorizer, and pass what this step does as preprocessor=."
         )
-    return _features(step, name, before, features)
+    return _feature_stage(step, name, before, fitted_parts)
 
 
-def _does_nothing(step: Any) -> bool:
-    """Whether a step hands on what it gets; a fitted FeatureUnion has a FunctionTransformer for 'passthrough'."""
+def _is_passthrough(step: Any) -> bool:
+    """Whether a step returns its input; a fitted FeatureUnion has a FunctionTransformer for 'passthrough'."""
     named = step is None or (isinstance(step, str) and step == "passthrough")
     return named or (type(step) is FunctionTransformer and step.func is None)
 
 
-# ---- the kinds
+# ---- the supported steps
 
 
-def _reading(step: Any, name: str, readers: list[TextVectorizer]) -> Stage:
-    place = len(readers)
+def _vectorizer_stage(step: Any, name: str, readers: list[TextVectorizer]) -> Stage:
+    number = len(readers)
     reader = text_vectorizer(step, name)
     readers.append(reader)
     columns = np.arange(reader.width)
-    return Stage(lambda numbers: numbers[place], np.full_like(columns, place), columns, _vectorizer_bounds(reader))
+    return Stage(lambda outputs: outputs[number], np.full_like(columns, number), columns, _vectorizer_bounds(reader))
 
 
 def _vectorizer_bounds(reader: TextVectorizer) -> ValueRange:
-    own = reader.vectorizer
-    if isinstance(own, TfidfVectorizer):
-        return ValueRange(0.0, math.inf if own.norm is None else 1.0)
-    if isinstance(own, HashingVectorizer):
-        high = 1.0 if own.norm is not None or own.binary else math.inf
-        return ValueRange(-high if own.alternate_sign and not own.binary else 0.0, high)
-    return ValueRange(0.0, 1.0 if own.binary else math.inf)
+    vectorizer = reader.vectorizer
+    if isinstance(vectorizer, TfidfVectorizer):
+        return ValueRange(0.0, math.inf if vectorizer.norm is None else 1.0)
+    if isinstance(vectorizer, HashingVectorizer):
+        high = 1.0 if vectorizer.norm is not None or vectorizer.binary else math.inf
+        return ValueRange(-high if vectorizer.alternate_sign and not vectorizer.binary else 0.0, high)
+    return ValueRange(0.0, 1.0 if vectorizer.binary else math.inf)
 
 
 def _union(
-    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], features: list[Any]
+    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], fitted_parts: list[Any]
 ) -> Stage | None:
     weights = step.transformer_weights or {}
     branches, factors = [], []
     for inner, each in step.transformer_list:
         if isinstance(each, str) and each == "drop":
             continue
-        branch = make_stage(each, inner, before, readers, features)
+        branch = make_stage(each, inner, before, readers, fitted_parts)
         if branch is None:
             raise ModelError(
-                f"'passthrough' for {inner!r} in the FeatureUnion {name!r} puts the texts themselves beside "
-                "features; give a vectorizer instead, or 'drop'."
+                f"{inner!r} in the FeatureUnion {name!r} must be a vectorizer; got 'passthrough', which passes "
+                "texts and no features. Use a vectorizer or 'drop'."
             )
         branches.append(branch)
         factors.append(float(weights.get(inner, 1.0)))
     if not branches:
-        raise ModelError(f"everything in the FeatureUnion {name!r} is dropped; at least one vectorizer is wanted.")
-    features.append(factors)
+        raise ModelError(f"the FeatureUnion {name!r} must have at least one vectorizer; got only 'drop'.")
+    fitted_parts.append(factors)
     ends = [factor * end for branch, factor in zip(branches, factors, strict=True) for end in branch.bounds if factor]
 
-    def run(numbers: Sequence[Any]) -> Any:
-        parts = [branch.run(numbers) for branch in branches]
+    def run(outputs: Sequence[Any]) -> Any:
+        parts = [branch.run(outputs) for branch in branches]
         scaled = [part if factor == 1 else part * factor for part, factor in zip(parts, factors, strict=True)]
         return sparse.hstack(scaled, format="csr")
 
@@ -147,55 +151,57 @@ def _union(
     )
 
 
-def _columns(name: str, before: Stage | None) -> ModelError:
-    """Why a ColumnTransformer is not supported."""
+def _column_transformer_error(name: str, before: Stage | None) -> ModelError:
+    """Return the error that explains why a ColumnTransformer is not supported."""
     if before is None:
         return ModelError(
-            f"the ColumnTransformer {name!r} reads the columns of a table, and explain() gives one text at a time. "
-            "Put the vectorizer and the classifier of the text column into a Pipeline of their own."
+            f"step {name!r} must read a text; got a ColumnTransformer, which reads the columns of a table. Make a "
+            "Pipeline of the vectorizer of the text column and the classifier, fit it on the texts, and explain "
+            "that."
         )
     return ModelError(
-        f"the ColumnTransformer {name!r} comes after a vectorizer; choose features with a selector such as "
-        "SelectKBest, or combine vectorizers with a FeatureUnion."
+        f"step {name!r} must not be a ColumnTransformer. Use a feature selector such as SelectKBest, or combine "
+        "vectorizers with a FeatureUnion."
     )
 
 
-def _features(step: Any, name: str, before: Stage, features: list[Any]) -> Stage:
+def _feature_stage(step: Any, name: str, before: Stage, fitted_parts: list[Any]) -> Stage:
     """A step from features to features."""
     kind = type(step)
     if isinstance(step, SelectorMixin) and kind.transform is SelectorMixin.transform:
         chosen = np.asarray(_fitted(step, name).get_support(indices=True))
-        features.append(chosen)
+        fitted_parts.append(chosen)
         return Stage(
-            lambda numbers: before.run(numbers)[:, chosen],
+            lambda outputs: before.run(outputs)[:, chosen],
             before.vectorizer[chosen],
             before.column[chosen],
             before.bounds,
         )
-    if centring := _centring(step):
+    if option := _centering_option(step):
         raise ModelError(
-            f"the {kind.__name__} {name!r} subtracts a constant from every feature ({centring}=True), also from "
-            f"those that a text does not have, so that its relevance has no word. Pass {centring}=False, which keeps "
-            "features sparse, and fit the pipeline again."
+            f"step {name!r} must not center features; got {kind.__name__}({option}=True). It also changes features "
+            f"that a text does not have, and their relevance would belong to no word. Pass {option}=False and fit "
+            "the pipeline again."
         )
-    if kind not in _AFTER:
+    if kind not in _FEATURE_STEPS:
         raise ModelError(
-            f"the step {name!r} is a {kind.__name__}, whose features cannot be followed back to words; "
-            f"{SUPPORTED_STEPS} are supported before the linear model."
+            f"step {name!r} must keep features separate, so that each one belongs to words; got a {kind.__name__}. "
+            "Leave it out or replace it, and fit the pipeline again. Supported before the linear model: "
+            f"{SUPPORTED_STEPS}."
         )
-    if kind is not Normalizer:  # which learns nothing
+    if kind is not Normalizer:  # a Normalizer has no fitted state
         _fitted(step, name)
-    features.append({key: value for key, value in vars(step).items() if key.endswith("_")})
+    fitted_parts.append({key: value for key, value in vars(step).items() if key.endswith("_")})
 
-    def run(numbers: Sequence[Any]) -> Any:
-        values = before.run(numbers)
+    def run(outputs: Sequence[Any]) -> Any:
+        values = before.run(outputs)
         return sparse.csr_matrix(step.transform(values)) if values.shape[0] else values
 
-    return Stage(run, before.vectorizer, before.column, _AFTER[kind](step, before.bounds))
+    return Stage(run, before.vectorizer, before.column, _FEATURE_STEPS[kind](step, before.bounds))
 
 
-def _centring(step: Any) -> str | None:
-    """The option by which a scaler moves zeros, if it does."""
+def _centering_option(step: Any) -> str | None:
+    """The option with which a scaler subtracts a constant, or None."""
     for kind, option in ((StandardScaler, "with_mean"), (RobustScaler, "with_centering")):
         if type(step) is kind and getattr(step, option):
             return option
@@ -207,22 +213,24 @@ def _fitted(step: Any, name: str) -> Any:
         check_is_fitted(step)
     except NotFittedError:
         raise ModelError(
-            f"the {type(step).__name__} {name!r} is not fitted; call pipeline.fit(texts, labels) first."
+            f"step {name!r} must be fitted; got a {type(step).__name__} that is not. Call pipeline.fit(texts, "
+            "labels) first."
         ) from None
     return step
 
 
-def _of_unit_length(step: Any, bounds: ValueRange) -> ValueRange:
-    """Bounds after a norm, where there is one."""
+def _normalized_range(step: Any, bounds: ValueRange) -> ValueRange:
+    """The range of values after a normalization, if there is one."""
     high = math.inf if step.norm is None else 1.0
     return ValueRange(-high if bounds.low < 0 else 0.0, high)
 
 
-_AFTER: Mapping[type, Callable[[Any, ValueRange], ValueRange]] = {
-    TfidfTransformer: _of_unit_length,
-    Normalizer: _of_unit_length,
+_FEATURE_STEPS: Mapping[type, Callable[[Any, ValueRange], ValueRange]] = {
+    TfidfTransformer: _normalized_range,
+    Normalizer: _normalized_range,
     MaxAbsScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
     StandardScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
     RobustScaler: lambda step, bounds: ValueRange(-math.inf if bounds.low < 0 else 0.0, math.inf),
 }
-"""Steps that give each feature another value, and the bounds of that. A subclass may do anything, so has no place."""
+"""Supported steps -> the range of their output, given that of their input. Subclasses may do anything: not included.
+"""

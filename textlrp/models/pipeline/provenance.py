@@ -1,11 +1,16 @@
-"""Which characters of a text made which feature, and how a feature's relevance is shared among them.
+"""N-gram provenance: which characters of a text made which feature, and how a feature's relevance is distributed.
 
-The tokens of a text are its characters where a character analyzer takes part, else the stretches that the words of
-all vectorizers have in common. A feature's relevance is shared equally over its occurrences (by their sign, where a
-hashed feature counts with signs), an occurrence's over its units, a unit's over its tokens by their length. Units
-that came from nowhere get a share only where an n-gram has no others: that share is ``ignored``.
+If a character analyzer takes part, the tokens of a text are its characters. Otherwise they are the stretches into
+which the edges of all vectorizers' words divide the text. The relevance of a feature is distributed in three steps:
 
-Letters: T tokens of a text, L of them read, M units, O occurrences, V columns of a vectorizer.
+1. equally over its occurrences in the text (by their sign, if a hashed feature counts with signs),
+2. equally over the units (words or characters) of each occurrence,
+3. over the tokens of each unit in proportion to their length.
+
+Units without an origin in the text (padding) get a share only if an n-gram has no others: that share is ``ignored``.
+The shares of a non-zero feature sum to 1, so relevance is conserved.
+
+Letters: T tokens of a text, L of them read by the model, M units, O occurrences, V columns of a vectorizer.
 """
 
 from __future__ import annotations
@@ -26,11 +31,11 @@ from textlrp.text.placing import Offsets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Traced:
-    """What one vectorizer saw in one text, in terms of the L tokens read.
+class Occurrences:
+    """The occurrences of one vectorizer's features in one text, in terms of the L tokens that the model reads.
 
     ``columns``, ``signs``, ``first``, ``last`` (O,) as in :class:`Analysis`. ``shares`` (M, L), CSR: how a unit's
-    relevance is shared over the tokens; a row of zeros where it came from nowhere.
+    relevance is distributed over the tokens; a row of zeros for a unit without an origin.
     """
 
     columns: IntArray
@@ -40,33 +45,36 @@ class Traced:
     shares: Any
 
     def kept(self, keep: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
-        """Columns and signs of the occurrences that no dropped unit takes part in.
+        """Return columns and signs of the occurrences without a dropped unit.
 
         A unit is dropped when all its tokens are: ``keep`` (L,) is False there.
         """
-        reached = np.diff(self.shares.indptr) > 0
-        dropped = reached & ~(self.shares @ keep.astype(np.float64) > 0)
+        has_tokens = np.diff(self.shares.indptr) > 0
+        dropped = has_tokens & ~(self.shares @ keep.astype(np.float64) > 0)
+        # an occurrence is kept if no unit between its first and its last is dropped
         before = np.concatenate([[0], np.cumsum(dropped)])
-        whole = before[self.first] == before[self.last]
-        return self.columns[whole], self.signs[whole]
+        is_kept = before[self.first] == before[self.last]
+        return self.columns[is_kept], self.signs[is_kept]
 
-    def column_shares(self, wanted: IntArray, *, present: bool) -> Any:
-        """How the relevance of columns ``wanted`` (J,) is shared: (J, L + 1), CSR, the last for what is ignored.
+    def column_shares(self, columns_to_share: IntArray, *, present: bool) -> Any:
+        """Return how the relevance of some columns (J,) is distributed: (J, L + 1), CSR; the last column is ignored.
 
-        ``present``: a column counts once however often it occurs, whatever the signs.
+        ``present``: a column counts once, however often it occurs, whatever the signs.
         """
-        chosen = np.flatnonzero(np.isin(self.columns, wanted))
+        chosen = np.flatnonzero(np.isin(self.columns, columns_to_share))
         columns, row = np.unique(self.columns[chosen], return_inverse=True)
         signs = np.ones(len(chosen)) if present else self.signs[chosen].astype(np.float64)
         total = np.bincount(row, signs, minlength=len(columns))
+        # Signs may cancel: then the feature is 0 and has no relevance, and its shares are 0 instead of 0/0.
         weight = np.where(total[row] == 0, 0.0, signs / np.where(total[row] == 0, 1.0, total[row]))
         occurrences = sparse.csr_matrix((weight, (row, np.arange(len(chosen)))), shape=(len(columns), len(chosen)))
-        return (occurrences @ self._occurrence_shares(chosen))[np.searchsorted(columns, wanted)]
+        return (occurrences @ self._occurrence_shares(chosen))[np.searchsorted(columns, columns_to_share)]
 
     def _occurrence_shares(self, chosen: IntArray) -> Any:
-        """(chosen, L + 1), CSR: each occurrence equally over those of its units that the text has."""
+        """(chosen, L + 1), CSR: each occurrence, equally over those of its units that have an origin in the text."""
         first, lengths = self.first[chosen], (self.last - self.first)[chosen]
         row = np.repeat(np.arange(len(chosen)), lengths)
+        # all ranges first[i] to last[i] concatenated, without a loop
         unit = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(len(row))
         real = (np.diff(self.shares.indptr) > 0)[unit]
         units = np.bincount(row, real, minlength=len(chosen))
@@ -79,18 +87,18 @@ class Traced:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadSource:
-    """A text as a pipeline read it: ``text`` with skipped ranges blanked, and what each vectorizer saw in it."""
+    """A text as a pipeline reads it: ``text`` with skipped ranges blanked, and each vectorizer's occurrences."""
 
     text: str
-    traced: tuple[Traced, ...]
+    occurrences: tuple[Occurrences, ...]
 
 
 def read_document(
-    document: Document, readers: Sequence[TextVectorizer], used: Sequence[NDArray[np.bool_]]
+    document: Document, readers: Sequence[TextVectorizer], used_columns: Sequence[NDArray[np.bool_]]
 ) -> tuple[Reading, ReadSource]:
-    """What the vectorizers see in a document, and its tokens.
+    """Return the tokens of a document, and what the vectorizers read in it.
 
-    ``used``: which columns (V,) of each vectorizer the linear model sees.
+    ``used_columns``: for each vectorizer, which of its columns (V,) the linear model uses.
     """
     text = blank(document.text, document.skip)
     analyses = [analyze(reader, text) for reader in readers]
@@ -98,10 +106,12 @@ def read_document(
         edges = np.arange(len(text) + 1, dtype=np.int32)
         spans = np.stack([edges[:-1], edges[1:]], axis=1)
     else:
-        hidden = _skipped_words(document, readers) if len(document.skip) else []
-        words = [found.spans for found in analyses] + [found.stopped for found in analyses] + hidden
-        spans = refine(words, document.skip)
-    status, reached = _status(spans, document.skip, analyses, used)
+        skipped_words = _skipped_words(document, readers) if len(document.skip) else []
+        words = (
+            [analysis.spans for analysis in analyses] + [analysis.stopped for analysis in analyses] + skipped_words
+        )
+        spans = split_at_edges(words, document.skip)
+    status, reached = _status(spans, document.skip, analyses, used_columns)
     positions = np.flatnonzero(status == Status.READ).astype(np.int32)
     forms = _forms(document.text, spans, analyses)
     reading = Reading(
@@ -109,26 +119,29 @@ def read_document(
         Tokens(document.text, spans, forms),
         status,
         positions,
-        tuple(forms[place] for place in positions.tolist()),
+        tuple(forms[t] for t in positions.tolist()),
     )
     number = np.full(len(spans), -1, dtype=np.int64)
     number[positions] = np.arange(len(positions))
-    traced = tuple(
-        Traced(*found[3:], _unit_shares(*places, spans, number, len(positions)))
-        for found, places in zip(analyses, reached, strict=True)
+    occurrences = tuple(
+        Occurrences(*analysis[3:], _unit_shares(*token_range, spans, number, len(positions)))
+        for analysis, token_range in zip(analyses, reached, strict=True)
     )
-    return reading, ReadSource(text, traced)
+    return reading, ReadSource(text, occurrences)
 
 
 def blank(text: str, skip: Ranges) -> str:
-    """The text with blanks in place of the characters of the skipped ranges."""
+    """Replace the characters of the skipped ranges by blanks, so that all offsets stay the same."""
     for start, end in skip.tolist():
         text = text[:start] + " " * (len(text[:end]) - len(text[:start])) + text[end:]
     return text
 
 
-def refine(words: Sequence[Offsets], skip: Ranges) -> Offsets:
-    """The stretches (T, 2) that spans (each (M, 2)) have in common: cut wherever one of them, or a range, ends."""
+def split_at_edges(words: Sequence[Offsets], skip: Ranges) -> Offsets:
+    """Return the stretches (T, 2) that spans (each (M, 2)) cover.
+
+    They are split wherever a span or a skipped range begins or ends.
+    """
     spans = np.concatenate([np.zeros((0, 2), dtype=np.int32), *words])
     spans = spans[spans[:, 0] < spans[:, 1]]
     if not len(spans):
@@ -140,11 +153,11 @@ def refine(words: Sequence[Offsets], skip: Ranges) -> Offsets:
     return np.stack([edges[:-1], edges[1:]], axis=1)[covered].astype(np.int32)
 
 
-# ---- parts
+# ---- steps of read_document
 
 
 def _skipped_words(document: Document, readers: Sequence[TextVectorizer]) -> list[Offsets]:
-    """What would have been words in the skipped ranges, had they been read."""
+    """Spans of the words in the skipped ranges, to show them as skipped tokens."""
     words = []
     for reader in readers:
         units = reader.units(document.text)
@@ -156,21 +169,21 @@ def _skipped_words(document: Document, readers: Sequence[TextVectorizer]) -> lis
 
 
 def _status(
-    spans: Offsets, skip: Ranges, analyses: Sequence[Analysis], used: Sequence[NDArray[np.bool_]]
+    spans: Offsets, skip: Ranges, analyses: Sequence[Analysis], used_columns: Sequence[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.uint8], list[tuple[IntArray, IntArray]]]:
-    """The status (T,) of each token, and the first and last token (not included) of each unit."""
+    """The status (T,) of each token, and the first and last token (exclusive) of each unit."""
     status = np.full(len(spans), Status.NOT_A_WORD, dtype=np.uint8)
     reached = []
     covered = np.zeros(len(spans), dtype=bool)
     read = np.zeros(len(spans), dtype=bool)
-    for found, columns in zip(analyses, used, strict=True):
-        low = np.searchsorted(spans[:, 0], found.spans[:, 0])
-        high = np.maximum(low, np.searchsorted(spans[:, 0], found.spans[:, 1]))
+    for analysis, columns in zip(analyses, used_columns, strict=True):
+        low = np.searchsorted(spans[:, 0], analysis.spans[:, 0])
+        high = np.maximum(low, np.searchsorted(spans[:, 0], analysis.spans[:, 1]))
         reached.append((low, high))
-        known = columns[found.columns]
-        in_feature = _cover(found.first[known], found.last[known], len(low))
-        covered |= _cover(low, high, len(spans))
-        read |= _cover(low[in_feature], high[in_feature], len(spans))
+        known = columns[analysis.columns]
+        in_feature = _covered(analysis.first[known], analysis.last[known], len(low))
+        covered |= _covered(low, high, len(spans))
+        read |= _covered(low[in_feature], high[in_feature], len(spans))
     status[covered] = Status.UNKNOWN
     status[read] = Status.READ
     for start, end in skip.tolist():
@@ -178,14 +191,14 @@ def _status(
     return status, reached
 
 
-def _cover(first: IntArray, last: IntArray, size: int) -> NDArray[np.bool_]:
-    """(size,): which places the runs from ``first`` to ``last`` (not included) cover."""
+def _covered(first: IntArray, last: IntArray, size: int) -> NDArray[np.bool_]:
+    """(size,): which positions the runs from ``first`` to ``last`` (exclusive) cover."""
     opened = np.bincount(first, minlength=size + 1) - np.bincount(last, minlength=size + 1)
     return np.asarray(np.cumsum(opened)[:-1] > 0)
 
 
 def _unit_shares(low: IntArray, high: IntArray, spans: Offsets, number: IntArray, read: int) -> Any:
-    """(M, L), CSR: each unit over the tokens ``low`` to ``high`` by length; ``number`` (T,) counts those read."""
+    """(M, L), CSR: each unit over its tokens ``low`` to ``high`` by length; ``number`` (T,) counts tokens read."""
     lengths = high - low
     unit = np.repeat(np.arange(len(low)), lengths)
     token = np.repeat(low - np.cumsum(lengths) + lengths, lengths) + np.arange(len(unit))
@@ -197,8 +210,8 @@ def _unit_shares(low: IntArray, high: IntArray, spans: Offsets, number: IntArray
 
 
 def _forms(text: str, spans: Offsets, analyses: Sequence[Analysis]) -> tuple[str, ...]:
-    """Each token as a vectorizer saw it, or as it is written where none saw it whole."""
+    """Each token as a vectorizer reads it, or as it is written if no vectorizer has exactly this token."""
     seen: dict[tuple[int, int], str] = {}
-    for found in reversed(analyses):
-        seen.update(zip(map(tuple, found.spans.tolist()), found.forms, strict=True))
+    for analysis in reversed(analyses):
+        seen.update(zip(map(tuple, analysis.spans.tolist()), analysis.forms, strict=True))
     return tuple(seen.get((start, end)) or text[start:end] for start, end in spans.tolist())

@@ -1,1 +1,1 @@
-"""Your own PyTorch module as a model."""
+"""Your own PyTorch modules: ``textlrp.wrap`` and what it needs to call, copy and explain a module."""

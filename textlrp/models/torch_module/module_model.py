@@ -1,4 +1,6 @@
-"""A user's PyTorch module as a classifier, with the tokenizer and vocabulary that turn a text into its token ids.
+"""A user's PyTorch module as a classifier, with the tokenizer and vocabulary that convert a text to token ids.
+
+Open it for how scores, traces and gradients are taken from a module; :func:`textlrp.wrap` makes these models.
 
 Letters: N documents, L words the module reads, C classes, D dimensions.
 """
@@ -16,9 +18,15 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError, OptionError, TextlrpError
 from textlrp.lrp.recorded.record import Recording, recording
-from textlrp.lrp.recorded.swapped_vectors import VectorChange, looked_up_vectors, squashes_in, swapped, swapped_scores
-from textlrp.lrp.recorded.tape import Squash
-from textlrp.lrp.recorded.unseen import check_all_seen
+from textlrp.lrp.recorded.replaced_vectors import (
+    VectorChange,
+    looked_up_vectors,
+    output_with_vectors,
+    scores_with_vectors,
+    squashes_in,
+)
+from textlrp.lrp.recorded.trace_builder import Squash
+from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
@@ -29,11 +37,11 @@ from textlrp.models.torch_module.word_reader import WordReader
 from textlrp.text.batches import Batch
 
 PROBES = (16, 64, 256, 1024)
-"""Lengths of the texts of padding alone that are tried to find how many classes a module has."""
+"""Lengths of the padding-only texts that are tried, to find how many classes a module has."""
 
 
 class ModuleEnd(NamedTuple):
-    """How a module ends: with how many scores, and after which softmax or sigmoid, which is left out.
+    """How a module ends: the number of its scores, and the final softmax or sigmoid, which textlrp removes.
 
     The other fields are those of :class:`Recording`.
     """
@@ -45,7 +53,7 @@ class ModuleEnd(NamedTuple):
 
 
 class TorchTextModel:
-    """A ``torch.nn.Module`` that reads token ids, with what turns a text into them; made by :func:`textlrp.wrap`."""
+    """A ``torch.nn.Module`` that reads token ids, as a classifier of texts; made by :func:`textlrp.wrap`."""
 
     max_texts_per_trace = 1
 
@@ -60,13 +68,13 @@ class TorchTextModel:
         self._classes = classes
         self._classes_given = classes is not None
         self._end: ModuleEnd | None = None
-        self._all_seen = False  # one text was recorded and no value that depends on its words was missed
+        self._all_seen = False  # one text was recorded, and the trace has every value that depends on its words
 
     # ---- the Classifier protocol
 
     @property
     def classes_(self) -> NDArray[Any]:
-        """(C,) labels; positions where none were given."""
+        """(C,) labels; the positions 0 to C - 1 if none were given."""
         if self._classes is None:
             self._classes = np.arange((self._end or self._probed_end()).scores)
         return self._classes
@@ -85,29 +93,29 @@ class TorchTextModel:
         return digest.hexdigest()[:12]
 
     def encode(self, texts: TextInputs) -> Batch:
-        """The texts as the module reads them: ids (N, L), padded at the right with ``padding``."""
+        """Convert texts to the ids (N, L) that the module reads, padded at the right with ``padding``."""
         return self.words.encode(texts)
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Pre-softmax scores (N, C); a word with ``keep`` (N, L) False is the zero vector, its position stays."""
+        """Return pre-softmax scores (N, C). A word with ``keep`` (N, L) False is a zero vector at its position."""
         with torch.no_grad():
             if self.batch and len(batch):
-                scores = self._together(batch, keep)
+                scores = self._scores_of_batch(batch, keep)
             else:
                 rows = range(len(batch))
-                scores = torch.cat([self._alone(batch, n, None if keep is None else keep[n]) for n in rows])
+                scores = torch.cat([self._scores_of_one(batch, n, None if keep is None else keep[n]) for n in rows])
         check_finite_scores(scores, batch)
         return scores.numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
-        """The recorded trace of one text's forward pass."""
+        """Record the trace of one text's forward pass. Raises :class:`ModelError` for an operation without a rule."""
         (n,) = range(len(batch))
         module = self._copies.in_dtype(dtype)
         ids, forward = self._calls.one_text(module, batch, n)
         with self._calls.explained_errors(module, batch, n):
             self._calls.choose_output(module, ids, self._number_of_classes())
             if not self._all_seen:
-                check_all_seen(module, ids, forward)
+                check_all_tracked(module, ids, forward)
                 self._all_seen = True
             found = recording(module, ids, forward)
         self._check_classes(found.trace.scores.shape[1], batch, n)
@@ -116,7 +124,7 @@ class TorchTextModel:
         return found.trace
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
-        """Class probabilities (N, C) where the module itself ends in a softmax or sigmoid, else None."""
+        """Return class probabilities (N, C) if the module itself ends in a softmax or sigmoid, else None."""
         if self._end is None or self._end.squash is None:
             return None
         values = torch.from_numpy(scores)
@@ -125,47 +133,51 @@ class TorchTextModel:
         return torch.sigmoid(values).numpy() if self._end.single else None
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """The vectors (L, D) that the embeddings give for one text; those of several embeddings are concatenated."""
+        """Return the vectors (L, D) of one text's words; the vectors of several embeddings are concatenated."""
         module = self._copies.in_dtype(dtype)
         ids, forward = self._calls.one_text(module, batch, n)
         end = self._end_at(batch, n)
         with self._calls.explained_errors(module, batch, n):
             tables = looked_up_vectors(module, ids, forward)
-            skip = _skipped(end, module, ids, forward)
+            skip = _squash_to_skip(end, module, ids, forward)
         sizes = [table.shape[1] for table in tables]
 
         def scores(alternatives: Tensor) -> Tensor:
-            rows = [swapped_scores(module, ids, forward, _instead(each, sizes), skip) for each in alternatives]
+            rows = [scores_with_vectors(module, ids, forward, _replacing(each, sizes), skip) for each in alternatives]
             return torch.cat(rows)
 
         return InputPoint(torch.cat(tables, dim=1), scores)
 
     # ---- calling
 
-    def _alone(self, batch: Batch, n: int, keep: NDArray[np.bool_] | None) -> Tensor:
+    def _scores_of_one(self, batch: Batch, n: int, keep: NDArray[np.bool_] | None) -> Tensor:
         """(1, C) scores of one text."""
         end = self._end_at(batch, n)
         module = self._copies.in_dtype()
         ids, forward = self._calls.one_text(module, batch, n)
         with self._calls.explained_errors(module, batch, n):
-            scores = swapped_scores(module, ids, forward, _keeping(keep), _skipped(end, module, ids, forward))
+            scores = scores_with_vectors(
+                module, ids, forward, _keeping(keep), _squash_to_skip(end, module, ids, forward)
+            )
         self._check_classes(scores.shape[1], batch, n)
         return scores
 
-    def _together(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
-        """(N, C) scores of all texts by one call of the module on (N, L) ids."""
+    def _scores_of_batch(self, batch: Batch, keep: NDArray[np.bool_] | None) -> Tensor:
+        """(N, C) scores of all texts, by one call of the module with ids (N, L)."""
         end = self._end_at(batch, 0)
         module = self._copies.in_dtype()
         ids = torch.from_numpy(batch.ids)
         forward = self._calls.forward(module, *batch.lengths.tolist())
         change = _keeping(None if keep is None else keep.reshape(-1))
+        # an error of a batch is most often caused by its shortest text
         with self._calls.explained_errors(module, batch, int(batch.lengths.argmin())):
-            output = swapped(module, ids, forward, change, _skipped(end, module, ids, forward))
+            output = output_with_vectors(module, ids, forward, change, _squash_to_skip(end, module, ids, forward))
         scores = output.reshape(len(batch), -1)
+        # a single output f counts as two classes with the scores (-f, f)
         return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
 
     def _end_at(self, batch: Batch, n: int) -> ModuleEnd:
-        """How the module ends, found on its first text."""
+        """How the module ends, found with the first text that it gets."""
         if self._end is None:
             module = self._copies.in_dtype()
             ids, forward = self._calls.one_text(module, batch, n)
@@ -176,7 +188,7 @@ class TorchTextModel:
         return self._end
 
     def _probed_end(self) -> ModuleEnd:
-        """How the module ends, found on texts of padding alone."""
+        """How the module ends, found with texts of padding only."""
         module = self._copies.in_dtype()
         for length in PROBES:
             ids = torch.full((1, length), self.words.padding)
@@ -187,9 +199,9 @@ class TorchTextModel:
             except TextlrpError:
                 raise
             except FORWARD_ERRORS as problem:
-                stopped = on_one_line(problem)
+                raised = on_one_line(problem)
         raise OptionError(
-            f"classes must be the labels of the module's scores; got None, and a trial stopped with {stopped}. Pass "
+            f"classes must be the labels of the module's scores; got None, and a trial call raised {raised}. Pass "
             "classes=, or lengths= if forward takes the lengths of the texts."
         )
 
@@ -201,13 +213,13 @@ class TorchTextModel:
             return
         if not self._classes_given:
             raise ModelError(
-                f"the module gives {scores} scores for text {batch.readings[n].document_id!r} and "
-                f"{len(self._classes)} for another one; it must give one score for each class, whatever the text. If "
-                "it has several outputs, pass scores= to name the right one."
+                f"module must return one score for each class, whatever the text; got {scores} scores for text "
+                f"{batch.readings[n].document_id!r} and {len(self._classes)} for another one. If it has several "
+                "outputs, pass scores= to name the one with the class scores."
             )
         raise OptionError(
-            f"classes must have one label for each score; got {len(self._classes)} labels, and the module gives "
-            f"{scores} scores (a single output counts as two classes)."
+            f"classes must have one label for each score; got {len(self._classes)} labels, and the module returns "
+            f"{scores} scores (a single output counts as two classes). Pass classes= with {scores} labels."
         )
 
 
@@ -215,16 +227,16 @@ def _end_of(found: Recording) -> ModuleEnd:
     return ModuleEnd(found.trace.scores.shape[1], found.squash, found.single, found.squashes)
 
 
-def _skipped(end: ModuleEnd, module: nn.Module, ids: Tensor, forward: Forward) -> int | None:
-    """The ordinal of the softmax or sigmoid at the end, which is left out."""
+def _squash_to_skip(end: ModuleEnd, module: nn.Module, ids: Tensor, forward: Forward) -> int | None:
+    """The ordinal of the final softmax or sigmoid, which is left out to get pre-softmax scores."""
     if end.squash is None or end.squashes == 1:
         return end.squash and end.squash.ordinal
     return squashes_in(module, ids, forward) - end.squashes + end.squash.ordinal
 
 
-def _instead(own: Tensor, sizes: Sequence[int]) -> VectorChange:
-    """Other vectors (L, D) for the words of a text; D is that of all embeddings together, ``sizes`` of each."""
-    tables = torch.split(own, list(sizes), dim=1)
+def _replacing(vectors_of_words: Tensor, sizes: Sequence[int]) -> VectorChange:
+    """Replace the vectors of a text's words by others (L, D); D is the sum of ``sizes``, one for each embedding."""
+    tables = torch.split(vectors_of_words, list(sizes), dim=1)
 
     def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
         return torch.where((positions >= 0)[..., None], tables[number][positions.clamp(min=0)], vectors)
@@ -233,12 +245,12 @@ def _instead(own: Tensor, sizes: Sequence[int]) -> VectorChange:
 
 
 def _keeping(keep: NDArray[np.bool_] | None) -> VectorChange:
-    """The zero vector for words with ``keep`` (L,) False."""
+    """Set the vectors of words with ``keep`` (L,) False to zero."""
 
     def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
         if keep is None or not keep.size:
             return vectors
-        gone = torch.from_numpy(~keep)[positions.clamp(min=0)] & (positions >= 0)
-        return vectors.masked_fill(gone[..., None], 0)
+        dropped = torch.from_numpy(~keep)[positions.clamp(min=0)] & (positions >= 0)
+        return vectors.masked_fill(dropped[..., None], 0)
 
     return change

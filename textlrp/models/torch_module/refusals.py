@@ -1,4 +1,7 @@
-"""Why a module of the user's own cannot be explained, in one sentence each."""
+"""Error messages for PyTorch modules that cannot be explained: each names the reason and what to do.
+
+Open it to change what a user reads when ``textlrp.wrap`` or ``textlrp.explain`` refuses a module.
+"""
 
 from __future__ import annotations
 
@@ -19,36 +22,37 @@ FORWARD_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What a forward pass may stop with."""
+"""Exceptions that a forward pass of a user's module may raise."""
 
 
-CUT_OFF = (
-    "the module cuts the gradient between its word vectors and its scores, with detach(), torch.no_grad() or "
-    "torch.inference_mode() in its forward; gradient methods need it. Use method='occlusion', 'lime' or 'shap'."
+NO_GRADIENT = (
+    "module must pass gradients from its word vectors to its scores; its forward cuts them with detach(), "
+    "torch.no_grad() or torch.inference_mode(). Remove that call, or use method='occlusion', 'lime' or 'shap', which "
+    "need no gradient."
 )
-"""Why there is no gradient."""
+"""The message if a gradient method finds no gradient."""
 
 
-OFFSETS = (
-    ". textlrp calls a module with the ids (1, T) of one text. If its forward takes the offsets of bags, explain "
-    "a module around it whose forward(ids) calls it with ids.flatten() and torch.tensor([0])."
+OFFSETS_HINT = (
+    ". textlrp calls a module with the ids (1, T) of one text. If forward takes the offsets of bags, wrap a module "
+    "whose forward(ids) calls yours with ids.flatten() and torch.tensor([0])."
 )
-"""What to do with a module that reads several texts as one row of ids."""
+"""The advice for a module that reads several texts as one row of ids (``nn.EmbeddingBag`` with offsets)."""
 
 
 def unreadable(name: str) -> DataError:
-    """The error of a text without a known word, where the module stops at one."""
+    """Return the error for a text without any known word, if the module raises for an empty text."""
     return DataError(
-        f"text {name!r} has no word that the vocabulary knows, and the module cannot read an empty text; leave it "
-        "out, or give unknown= an id."
+        f"text {name!r} has no word that is in the vocabulary, and the module cannot read an empty text. Leave the "
+        "text out, or pass unknown= to textlrp.wrap: the id of unknown words."
     )
 
 
-_MODULE_ADVICE = "The module has a weight that is not finite, or it divides by zero or overflows for this text."
+_MODULE_ADVICE = "A weight of the module is not finite, or its forward divides by zero or overflows for this text."
 
 
 def check_finite_scores(scores: Tensor, batch: Batch) -> None:
-    """Raise where a score (N, C) is not finite, as that of an empty text often is."""
+    """Raise if a score (N, C) is NaN or infinite, which is frequent for an empty text."""
     for n in scores.isfinite().logical_not().any(dim=1).nonzero().flatten().tolist():
         name = batch.readings[n].document_id
         if not batch.lengths[n]:
@@ -57,22 +61,28 @@ def check_finite_scores(scores: Tensor, batch: Batch) -> None:
 
 
 def check_module(module: nn.Module) -> None:
-    """Raise :class:`OptionError` on anything but a module, and :class:`ModelError` on weights that are not there yet
-    or not on the CPU."""
+    """Raise :class:`OptionError` unless this is a module.
+
+    Raises :class:`ModelError` if its weights are uninitialized or not on the CPU.
+    """
     if not isinstance(module, nn.Module):
         raise OptionError(
-            f"module must be a torch.nn.Module; got a {type(module).__name__}. Other models need no textlrp.wrap."
+            f"module must be a torch.nn.Module; got a {type(module).__name__}. Other models need no textlrp.wrap: "
+            "pass them to textlrp.explain directly."
         )
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if is_lazy(tensor):
-            raise ModelError(f"the module's {name!r} has no numbers yet; call the module once with token ids.")
+            raise ModelError(
+                f"module must be initialized; its lazy parameter {name!r} has no values yet. Call the module once "
+                "with token ids."
+            )
         if tensor.device.type != "cpu":
             raise ModelError(
-                f"the module's {name!r} lies on {str(tensor.device)!r}, and textlrp reads modules on the CPU; pass "
+                f"module must be on the CPU; its {name!r} is on {str(tensor.device)!r}. Pass "
                 "copy.deepcopy(module).cpu()."
             )
 
 
 def on_one_line(problem: Exception) -> str:
-    """An error of the user's module on one line."""
+    """Format an error of the user's module on one line."""
     return f"{type(problem).__name__}: {str(problem).strip().split(chr(10))[0].rstrip('.')}"

@@ -1,4 +1,4 @@
-"""From a text to the ids that a module of the user's own reads, by the user's tokenizer and vocabulary.
+"""Convert a text to the ids that a user's PyTorch module reads, with the user's tokenizer and vocabulary.
 
 Letters: N documents, T tokens, L words the module reads.
 """
@@ -21,12 +21,15 @@ from textlrp.text.skip import inside
 from textlrp.text.tokens import Tokenizer, WholeTokenizer
 
 WordLookup = Mapping[str, int] | Callable[[str], int | None]
-"""word -> id; a word that is not there has no id."""
+"""word -> id. A word that is missing (or maps to None) has no id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordReader:
-    """The user's tokenizer and vocabulary; ``unknown`` is the id of words without one, or None to leave them out."""
+    """A user's tokenizer and vocabulary.
+
+    ``unknown`` is the id of words that are not in the vocabulary; with None they are left out.
+    """
 
     tokenizer: Tokenizer
     vocabulary: WordLookup
@@ -34,7 +37,10 @@ class WordReader:
     padding: int
 
     def encode(self, texts: TextInputs) -> Batch:
-        """Ids (N, L), padded at the right with ``padding``; how many training documents have a word is not known."""
+        """Convert texts to ids (N, L), padded at the right with ``padding``.
+
+        The counts of words in the training documents are -1, because they are not known.
+        """
         readings, rows, statuses = [], [], []
         for number, document in enumerate(check_texts(texts)):
             reading, ids, status = self._read(document, number)
@@ -47,34 +53,35 @@ class WordReader:
 
     def _read(self, document: str | Document, number: int) -> tuple[Reading, list[int], NDArray[np.uint8]]:
         text = document if isinstance(document, str) else document.text
-        seen, origins = (text, None) if self._is_users_own() else visible_with_origins(text)
+        seen, origins = (text, None) if self._has_callable_tokenizer() else visible_with_origins(text)
         spans = self.tokenizer.spans(seen)
         forms = tuple(seen[start:end] for start, end in spans.tolist())
         spans = spans if origins is None else origins[spans]
         skipped = inside(spans[:, 0], document.skip) if isinstance(document, Document) else np.zeros(len(spans), bool)
         status = np.where(skipped, Status.SKIPPED, Status.READ).astype(np.uint8)
         ids: list[int] = []
-        for place in np.flatnonzero(~skipped).tolist():
-            found = self._id(forms[place])
-            if found is None:
-                status[place] = Status.UNKNOWN
+        for t in np.flatnonzero(~skipped).tolist():
+            word_id = self._id(forms[t])
+            if word_id is None:
+                status[t] = Status.UNKNOWN
             else:
-                ids.append(found)
+                ids.append(word_id)
         positions = np.flatnonzero(status == Status.READ).astype(np.int32)
-        read = tuple(forms[place] for place in positions.tolist())
+        read = tuple(forms[t] for t in positions.tolist())
         name = str(number) if isinstance(document, str) else document.id
         return Reading(name, Tokens(text, spans, forms), status, positions, read), ids, status
 
-    def _is_users_own(self) -> bool:
-        # a callable gets the text as it is: only so does it read what it reads where the module is used
+    def _has_callable_tokenizer(self) -> bool:
+        # A user's callable gets the unchanged text, so that it returns the same words as in the user's own code.
         return isinstance(self.tokenizer, WholeTokenizer) and not isinstance(self.tokenizer.source, str)
 
     def _id(self, word: str) -> int | None:
-        """The id of a word; that of unknown ones, or None, where the vocabulary does not have it."""
+        """The id of a word; ``unknown`` if the vocabulary does not contain it."""
         vocabulary: Any = self.vocabulary
-        # a mapping is asked with get: looking a word up puts it into a defaultdict
+        # get() comes first, because vocabulary[word] would add the word to a defaultdict
         look_up = next(
-            (getattr(vocabulary, way) for way in ("get", "__getitem__") if hasattr(vocabulary, way)), vocabulary
+            (getattr(vocabulary, method) for method in ("get", "__getitem__") if hasattr(vocabulary, method)),
+            vocabulary,
         )
         try:
             found = look_up(word)
@@ -84,6 +91,7 @@ class WordReader:
             return self.unknown
         if not is_whole(found) or found < 0:
             raise OptionError(
-                f"the vocabulary gave {found!r} for the word {word!r}; an id, a whole number >= 0, is wanted."
+                f"vocabulary must map words to ids, whole numbers of at least 0; got {found!r} for the word "
+                f"{word!r}. Map it to an id, or to None for an unknown word."
             )
         return int(found)

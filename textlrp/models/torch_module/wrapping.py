@@ -1,4 +1,4 @@
-"""``textlrp.wrap``: a user's PyTorch module, told how it reads text, as a model."""
+"""``textlrp.wrap``: combine a PyTorch module with its tokenizer and vocabulary to a model of texts."""
 
 from __future__ import annotations
 
@@ -31,34 +31,46 @@ def wrap(
     scores: str | int | None = None,
     min_length: int = 0,
 ) -> TorchTextModel:
-    """Say how a PyTorch module reads text; the result is accepted wherever a model is.
+    """Wrap your own PyTorch module, so that textlrp can explain it; the result is accepted wherever a model is.
 
-    The ``module`` maps token ids (1, T), int64, to one score for each class (1, C). It is neither changed nor copied,
-    so that it can be trained further.
+    - ``module``: maps token ids (1, T), int64, to one score for each class (1, C). It is neither changed nor copied,
+      so you can continue to train it.
+    - ``tokenizer``: a name ("spacy", "words") or a callable. A callable maps a text to strings (which are then found
+      in the text from left to right) or to (start, end) pairs.
+    - ``vocabulary``: a mapping or a callable, word -> id.
+    - ``unknown``: the id of words that are not in the vocabulary. The default is to leave such words out.
+    - ``classes``: the C labels. The default is the positions 0 to C - 1.
+    - ``lengths``: True if the second argument of ``forward`` is the lengths (N,) of the texts, or the name of that
+      argument.
+    - ``batch``: the module is called with one text at a time. Pass True to call it with ids (N, T), padded at the
+      right, where only scores are needed; padding must not change the scores.
+    - ``padding``: the id of padding.
+    - ``scores``: the name or position of the output with the class scores, if there are several outputs. The default
+      is "logits", or the only output whose size does not depend on the text.
+    - ``min_length``: the smallest number of ids that the module can read. Shorter texts are padded to it.
 
-    ``tokenizer``: a name ("spacy", "words") or a callable, text -> strings (found from left to right in the text) or
-    (start, end) pairs. ``vocabulary``: a mapping or a callable, word -> id. ``unknown``: the id of words that are not
-    in the vocabulary; without it they are left out. ``classes``: the C labels; without them the positions 0 to C - 1.
-    ``lengths``: True if the second argument of ``forward`` is the lengths (N,) of the texts, or the name of that
-    argument. ``min_length``: the smallest number of ids that the module can read; shorter texts are padded to it.
-    ``padding``: the id of padding. ``scores``: the name or position of the output that holds the class scores, where
-    there are several; without it "logits", or the only one whose size does not depend on the text.
-
-    The module is called with one text at a time. With ``batch=True`` it is called with ids (N, T), padded at the
-    right, where only scores are needed. Pass it if padding does not change the scores.
-
-    Raises :class:`OptionError` on a wrong option, and :class:`ModelError` on a module whose weights are not there yet
-    or not on the CPU.
+    Raises :class:`OptionError` for a wrong option, and :class:`ModelError` for a module whose weights are
+    uninitialized or not on the CPU.
     """
     check_module(module)
     _check_vocabulary(vocabulary)
-    for name, value in (("unknown", unknown), ("padding", padding), ("min_length", min_length)):
+    for name, value, meaning in (
+        ("unknown", unknown, "the id of unknown words, or leave it out"),
+        ("padding", padding, "the id of padding"),
+        ("min_length", min_length, "the smallest number of ids that the module can read"),
+    ):
         if not (is_whole(value) and value >= 0) and not (value is None and name == "unknown"):
-            raise OptionError(f"{name} must be a whole number >= 0; got {value!r}.")
+            raise OptionError(f"{name} must be a whole number of at least 0; got {value!r}. Pass {meaning}.")
     if lengths not in (None, False, True) and not isinstance(lengths, str):
-        raise OptionError(f"lengths must be True or the name of an argument of forward; got {lengths!r}.")
+        raise OptionError(
+            f"lengths must be True or the name of an argument of forward; got {lengths!r}. Pass lengths=True if the "
+            "second argument is the lengths of the texts."
+        )
     if not (scores is None or isinstance(scores, str) or is_whole(scores)) or scores is True:
-        raise OptionError(f"scores must be the name or position of an output of the module; got {scores!r}.")
+        raise OptionError(
+            f"scores must be the name or position of an output of the module; got {scores!r}. Pass scores='logits', "
+            "for example."
+        )
     output = None if scores is None else str(scores)
     return TorchTextModel(
         module,
@@ -74,13 +86,16 @@ def _check_vocabulary(vocabulary: object) -> None:
     if listed or not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
         hint = " Pass {word: id for id, word in enumerate(words)}." if listed else ""
         raise OptionError(
-            f"vocabulary must be a mapping or a callable, word -> id; got a {type(vocabulary).__name__}.{hint}"
+            "vocabulary must be a mapping or a callable, word -> id; got an object of type "
+            f"{type(vocabulary).__name__}.{hint}"
         )
 
 
 def _labels(classes: Sequence[Any]) -> NDArray[Any]:
-    """(C,) the labels."""
     labels = np.array(list(classes))
     if labels.ndim != 1 or len(labels) < 2 or len(set(labels.tolist())) != len(labels):
-        raise OptionError(f"classes must be a list of different labels, one for each score; got {classes!r}.")
+        raise OptionError(
+            f"classes must be a list of at least two different labels, one for each score; got {classes!r}. Pass "
+            "classes=['no', 'yes'], for example."
+        )
     return labels

@@ -1,1 +1,1 @@
-"""Charts."""
+"""Figures as SVG text: line charts, bar charts and maps of documents."""

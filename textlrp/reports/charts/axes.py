@@ -1,4 +1,4 @@
-"""Line charts: scales with ticks, lines with bands, and their names at their ends."""
+"""Line charts: scales with ticks, lines with confidence bands, and the name of each line at its end."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from textlrp.reports.charts import svg
 from textlrp.reports.charts.svg import FIGURE_HEIGHT, FIGURE_WIDTH, MARKS, RULE, SERIES, SIZE, SOFT, Pixels, label_at
 
 LEFT, TOP, BOTTOM = 46, 34, 44
-"""Pixels between the axes and the edges of a figure; at the right is room for names."""
+"""Pixels between the axes and the edges of a figure. The right margin depends on the names, see :func:`right_of`."""
 
 _DASHES = ("", "8.4 2.8", "7 2.8 1.4 2.8", "4.2 2.1", "", "8.4 2.8", "7 2.8 1.4 2.8")
 
 LOOKS = tuple(zip(SERIES, _DASHES, MARKS, strict=True))
-"""Color, dashes and mark of lines and groups: they can be told apart without their colors."""
+"""Color, dashes and mark of lines and groups. Dashes and marks distinguish them without color."""
 
-_NAME_ROOM = 230  # pixels
+_MAX_NAME_WIDTH = 230  # pixels
 _NONE = np.array([])
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line's name, values (NaN where there is none), look, band (low, high), and the value that has a ring."""
+    """A line of a chart. ``values`` may be NaN; ``band`` is (low, high); ``ring`` is the index of a circled value."""
 
     name: str
     values: Pixels
@@ -42,52 +42,59 @@ class Line:
 
 
 def limits(values: Pixels, margin: float = 0.0) -> tuple[float, float]:
-    """The range of the values, wider by a share of it; wider also where all are the same, 0 to 1 where none is."""
+    """Return the range of the values, extended on both sides by a share ``margin`` of it.
+
+    The range of equal values is extended too, so that it is never empty; without a finite value it is about 0 to 1.
+    """
     found = values[np.isfinite(values)]
     low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
     size = max(abs(low), abs(high))
-    more = margin * (high - low) if high - low > 1e-5 * max(size, 1e-4) else 0.05 * max(size, 1.0)
-    return low - more, high + more
+    # a range below float32 precision counts as empty: its ticks would all have the same label
+    extra = margin * (high - low) if high - low > 1e-5 * max(size, 1e-4) else 0.05 * max(size, 1.0)
+    return low - extra, high + extra
 
 
-def ticks(low: float, high: float, least: float = 0.0) -> Pixels:
-    """At most seven multiples of 1, 2 or 5 times a power of ten, at least ``least`` apart."""
-    wanted = (high - low) / 6
-    power = 10.0 ** math.floor(math.log10(wanted))
-    step = max(least, next(times * power for times in (1, 2, 5, 10) if times * power >= wanted * (1 - 1e-9)))
-    slack = 1e-9 * min(1.0, (high - low) / step)  # of a step, and less than the range where a step is longer
+def ticks(low: float, high: float, min_step: float = 0.0) -> Pixels:
+    """Return at most seven ticks, at multiples of 1, 2 or 5 times a power of ten and at least ``min_step`` apart."""
+    ideal = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(ideal))
+    step = max(min_step, next(times * power for times in (1, 2, 5, 10) if times * power >= ideal * (1 - 1e-9)))
+    # keeps a tick at either end that rounding moves out of the range; below the range itself if a step is longer
+    slack = 1e-9 * min(1.0, (high - low) / step)
     return np.arange(math.ceil(low / step - slack), math.floor(high / step + slack) + 1) * np.float64(step)
 
 
-def moved_apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places as near to the wanted ones as can be, at least ``gap`` apart, in the same order, within the limits.
+def spread_apart(ideal: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Return positions close to the ideal ones, in the same order, at least ``gap`` apart and within the limits.
 
-    Least squares by pooling neighbors. The gap shrinks if there is no room for it.
+    The positions minimize the squared distances to the ideal ones (pool adjacent violators algorithm). The gap
+    shrinks if the positions do not fit within the limits.
     """
-    count = len(wanted)
+    count = len(ideal)
     if count > 1:
         gap = min(gap, (high - low) / (count - 1))
-    order = sorted(range(count), key=lambda each: wanted[each])
+    order = sorted(range(count), key=lambda each: ideal[each])
+    # less rank * gap, positions that are gap apart are equal: the problem becomes isotonic regression
     blocks: list[tuple[float, int]] = []
     for rank, each in enumerate(order):
-        mean, size = wanted[each] - rank * gap, 1
+        mean, size = ideal[each] - rank * gap, 1
         while blocks and blocks[-1][0] > mean:
-            other, more = blocks.pop()
-            mean, size = (mean * size + other * more) / (size + more), size + more
+            other_mean, other_size = blocks.pop()
+            mean, size = (mean * size + other_mean * other_size) / (size + other_size), size + other_size
         blocks.append((mean, size))
-    places = [0.0] * count
+    positions = [0.0] * count
     flat = [mean for mean, size in blocks for _ in range(size)]
     for rank, (each, mean) in enumerate(zip(order, flat, strict=True)):
-        places[each] = min(max(mean, low), high - (count - 1) * gap) + rank * gap
-    return places
+        positions[each] = min(max(mean, low), high - (count - 1) * gap) + rank * gap
+    return positions
 
 
-def line_chart(lines: Sequence[Line], steps: Pixels, across: str, up: str, uid: str) -> list[str]:
-    """Lines of shares over whole numbers, the first on top, with named axes; identifiers begin with ``uid``."""
+def line_chart(lines: Sequence[Line], steps: Pixels, x_name: str, y_name: str, uid: str) -> list[str]:
+    """Draw lines of shares (0 to 1) over whole numbers, the first line on top. Identifiers begin with ``uid``."""
     right, bottom = right_of(extent(short(line.name), bold=line.bold) for line in lines), FIGURE_HEIGHT - BOTTOM
     shares = [part for line in lines for part in (line.values, *line.band)]
     span, levels = limits(steps), limits(np.concatenate([[], *shares]), margin=0.04)
-    drawn = [*_grid(right, bottom, span, levels), *axis_names(right, bottom, across, up)]
+    drawn = [*_grid(right, bottom, span, levels), *axis_names(right, bottom, x_name, y_name)]
     x = np.interp(steps, span, (LEFT, right))
     for line in lines[::-1]:
         low, high = (np.interp(each, levels, (bottom, TOP)) for each in line.band)
@@ -98,7 +105,7 @@ def line_chart(lines: Sequence[Line], steps: Pixels, across: str, up: str, uid: 
         drawn.append(svg.stroke(svg.line_path(along, y), line.color, line.width, line.dashes))
         if line.mark:
             every = max(1, len(x) // 6)
-            some = slice(n % every, None, every)
+            some = slice(n % every, None, every)  # begins at another step for each line, so that marks do not overlap
             drawn.append(svg.dots(along[some], y[some], line.mark, line.color, 2.25, f"{uid}-{n}"))
         if line.ring is not None:
             circle = f"M{along[line.ring] - 4:.1f} {y[line.ring]:.1f}a4 4 0 1 0 8 0a4 4 0 1 0-8 0z"
@@ -107,14 +114,14 @@ def line_chart(lines: Sequence[Line], steps: Pixels, across: str, up: str, uid: 
 
 
 def _grid(right: float, bottom: float, span: tuple[float, float], levels: tuple[float, float]) -> list[str]:
-    """Grid lines with percentages, and the lower axis with its ticks."""
+    """Draw horizontal grid lines with percentages, and the x axis with its ticks."""
     drawn = []
     for share in ticks(*levels).tolist():
         y = float(np.interp(share, levels, (bottom, TOP)))
         drawn += [svg.stroke(f"M{LEFT} {y:.1f}H{right:.1f}", RULE, 0.8)]
-        drawn += [label_at(LEFT - 4, y, f"{100 * share:.8g} %", anchor="end")]
+        drawn += [label_at(LEFT - 4, y, f"{100 * share:.8g}%", anchor="end")]
     drawn += [svg.stroke(f"M{LEFT} {bottom}H{right:.1f}", SOFT, 0.8)]
-    for step in ticks(*span, least=1).tolist():
+    for step in ticks(*span, min_step=1).tolist():
         x = float(np.interp(step, span, (LEFT, right)))
         drawn += [svg.stroke(f"M{x:.1f} {bottom}v3", SOFT, 0.8)]
         drawn += [label_at(x, bottom + 11, f"{step:g}", anchor="middle")]
@@ -122,41 +129,43 @@ def _grid(right: float, bottom: float, span: tuple[float, float], levels: tuple[
 
 
 def _names_at_ends(lines: Sequence[Line], heights: Sequence[Pixels], right: float, bottom: float) -> list[str]:
-    """Each line's name beside its end, moved apart where they would overlap, joined to it by a thin line."""
+    """Write each line's name next to its end, with a thin connecting line. Names that would overlap are moved."""
     ends = [y[np.isfinite(y)][-1:].tolist() for y in heights]
-    wanted = [end[0] if end else bottom for end in ends]
+    ideal = [end[0] if end else bottom for end in ends]
     drawn = []
-    for line, end, y in zip(lines, ends, moved_apart(wanted, 15.5, TOP - 6, bottom + 6), strict=True):
+    for line, end, y in zip(lines, ends, spread_apart(ideal, 15.5, TOP - 6, bottom + 6), strict=True):
         drawn += [svg.stroke(f"M{right:.1f} {at:.1f}L{right + 20:.1f} {y:.1f}", line.color, 0.8) for at in end]
         drawn += [label_at(right + 25, y, short(line.name), line.color, SIZE, bold=line.bold)]
     return drawn
 
 
-def axis_names(right: float, bottom: float, across: str, up: str) -> list[str]:
-    """The names of both axes: below at the right, and above at the left."""
-    below = label_at(max(right, FIGURE_WIDTH / 2), bottom + 29, across, anchor="end")
-    return [below, label_at(4, TOP - 19, up)]
+def axis_names(right: float, bottom: float, x_name: str, y_name: str) -> list[str]:
+    """Write the name of the x axis below its right end, and that of the y axis above its top."""
+    below = label_at(max(right, FIGURE_WIDTH / 2), bottom + 29, x_name, anchor="end")
+    return [below, label_at(4, TOP - 19, y_name)]
 
 
-def right_of(names: Iterable[float]) -> float:
-    """Where axes end at the right if names of these widths are to have room."""
-    return FIGURE_WIDTH - 34 - max(names, default=0.0)
+def right_of(widths: Iterable[float]) -> float:
+    """Return the right end of the x axis that leaves space for names of these widths."""
+    return FIGURE_WIDTH - 34 - max(widths, default=0.0)
 
 
 def floats(values: Sequence[float | None] | None) -> Pixels:
-    """Numbers; NaN for what was not measured or cannot be drawn."""
-    found = np.array([] if values is None else values, dtype=np.float64)  # None becomes NaN
+    """Convert values to float64, with NaN for None (not measured) and for numbers too large to draw."""
+    found = np.array([] if values is None else values, dtype=np.float64)  # NumPy converts None to NaN
     return np.where(np.abs(found) < 1e300, found, np.nan)
 
 
 def short(name: str) -> str:
-    """A name that has room beside a line; a longer one is cut and ends in ``…``."""
+    """Return a name that fits next to a line; a longer one is truncated and ends in ``…``."""
     ends = list(accumulate(map(_width, name)))
-    return name if not ends or ends[-1] <= _NAME_ROOM else name[: bisect(ends, _NAME_ROOM - SIZE)].rstrip() + "…"
+    if not ends or ends[-1] <= _MAX_NAME_WIDTH:
+        return name
+    return name[: bisect(ends, _MAX_NAME_WIDTH - SIZE)].rstrip() + "…"
 
 
 def extent(text: str, *, bold: bool = False) -> float:
-    """About how many pixels wide a name is; the reader's font is not known here."""
+    """Estimate the width of a name in pixels; the reader's font is not known when the figure is drawn."""
     return sum(map(_width, text)) * (1.1 if bold else 1.0)
 
 

@@ -1,7 +1,8 @@
-"""Results as figures: plain data, as ``results.json`` has them, to SVG text.
+"""Figures of an evaluation as SVG text: deletion curves, k-nearest-neighbor accuracy, maps of documents, bars.
 
-Every figure can be read without color: lines and groups differ by dashes and marks, and have their names next to
-them. The same data give the same text. Identifiers in a figure begin with its ``uid``.
+Input is plain data as in ``results.json``. Every figure can be read without color: lines and groups also differ in
+dashes and marks, and their names are next to them. The same data give the same SVG text. All identifiers in a figure
+begin with its ``uid``, so that several figures fit on one page.
 """
 
 from __future__ import annotations
@@ -42,18 +43,18 @@ from textlrp.reports.charts.svg import (
 from textlrp.reports.evaluation.tables import Results
 from textlrp.reports.numbers import percentage
 
-MOST_DOTS = 1500
-"""Documents that a map shows at most."""
+MAX_POINTS = 1500
+"""Maximum number of documents on a map."""
 
-MOST_GROUPS = len(LOOKS)
-"""Groups that have their own color and mark."""
+MAX_GROUPS = len(LOOKS)
+"""Maximum number of groups with a color and mark of their own."""
 
 
 def deletion_figure(protocol: Results, *, uid: str) -> str:
-    """Accuracy against the number of words deleted (or put back), one line a method, as SVG text.
+    """Draw accuracy against the number of deleted (or inserted) words, one line per method, as SVG text.
 
-    The first method and ``random`` have the band of their intervals; the first method's reversed
-    order is dashed; up to seven more have colors, the others are thin and gray.
+    The first method and ``random`` have a band for their confidence intervals. The reversed order of the first method
+    is dashed. Up to seven more methods have colors; all others are thin and gray.
     """
     lines: list[Line] = []
     looks = iter(LOOKS)
@@ -71,7 +72,7 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
         else:
             look = next(looks, None)
             lines.append(Line(name, values, *look, width=1.4) if look else Line(name, values))
-    what = "words put back" if protocol.get("mode") == "insert" else "words deleted"
+    what = "words inserted" if protocol.get("mode") == "insert" else "words deleted"
     better = f" ({protocol['better']} is better)" if protocol.get("better") else ""
     steps = np.arange(max((len(line.values) for line in lines), default=1), dtype=np.float64)
     label = f"Accuracy against {what}: {protocol.get('title', '')}. " + _ends(lines)
@@ -79,9 +80,9 @@ def deletion_figure(protocol: Results, *, uid: str) -> str:
 
 
 def neighbors_figure(vectors: Results, *, uid: str) -> str:
-    """Accuracy of nearest neighbors against their number K, one line a weighting, as SVG text.
+    """Draw k-nearest-neighbor accuracy against K, one line per weighting of the document vectors, as SVG text.
 
-    A ring marks the best K of each line: its height is the explanatory power index.
+    A ring marks the best K of each line; its accuracy is the explanatory power index (EPI).
     """
     rows = [row for row in vectors["rows"] if len(row.get("neighbors") or ())]
     lines: list[Line] = []
@@ -95,31 +96,31 @@ def neighbors_figure(vectors: Results, *, uid: str) -> str:
         else:
             lines.append(Line(name, values, ring=best))
     steps = floats(rows[0]["neighbors"]) if rows else np.zeros(1)
-    chart = line_chart(lines, steps, "neighbors K", "accuracy of K nearest neighbors (ring: the best K)", uid)
-    return figure_svg(chart, "Accuracy of nearest neighbors against their number. " + _ends(lines), uid)
+    chart = line_chart(lines, steps, "neighbors K", "accuracy of K nearest neighbors (ring: best K)", uid)
+    return figure_svg(chart, "Accuracy of K nearest neighbors against K. " + _ends(lines), uid)
 
 
 def map_figure(one_map: Results, *, uid: str) -> str:
-    """Documents as points on their first two principal components, marked by group, as SVG text.
+    """Draw documents as points on their first two principal components, marked by group, as SVG text.
 
-    Of more than :data:`MOST_DOTS` documents, an evenly spaced part is shown, and the figure says so. The
-    :data:`MOST_GROUPS` largest groups have their own color and mark; the others are small dots.
+    At most :data:`MAX_POINTS` documents are shown, evenly spaced over all of them; a note in the figure gives both
+    numbers. The :data:`MAX_GROUPS` largest groups have a color and mark of their own; the others are small dots.
     """
-    places = np.stack([floats(one_map["x"]), floats(one_map["y"])], axis=1)
-    complete = np.flatnonzero(np.isfinite(places).all(axis=1))
-    shown = evenly(complete, MOST_DOTS)
+    positions = np.stack([floats(one_map["x"]), floats(one_map["y"])], axis=1)
+    complete = np.flatnonzero(np.isfinite(positions).all(axis=1))
+    shown = evenly(complete, MAX_POINTS)
     note = f"{len(shown):,} of {len(complete):,} documents shown" if len(shown) < len(complete) else ""
     groups = [one_line(group) for group in one_map["group"]]
     sizes = Counter(groups[n] for n in complete)
-    largest = sorted(sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_GROUPS])
+    largest = sorted(sorted(sizes, key=lambda name: (-sizes[name], name))[:MAX_GROUPS])
     rest = len(sizes) - len(largest)
     legend = [*largest, *([f"{rest} smaller groups"] if rest else [])]
     height, right = 400, right_of(extent(short(name)) for name in legend)
     bottom = height - BOTTOM - (16 if note else 0)
     drawn = [svg.stroke(svg.box_path(LEFT, TOP, right, bottom), RULE, 0.8)]
     if len(shown):
-        ends = np.quantile(places[shown], (0, 1), axis=0)
-        x, y = fitted(places[shown], ends, (LEFT + 16, TOP + 16, right - 16, bottom - 16))
+        ends = np.quantile(positions[shown], (0, 1), axis=0)
+        x, y = fitted(positions[shown], ends, (LEFT + 16, TOP + 16, right - 16, bottom - 16))
         number = {name: n for n, name in enumerate(largest)}
         of_group = np.array([number.get(groups[n], len(largest)) for n in shown])
     for n, name in enumerate(legend):
@@ -134,29 +135,32 @@ def map_figure(one_map: Results, *, uid: str) -> str:
 
 
 def _group(name: str, n: int, x: Pixels, y: Pixels, right: float, uid: str) -> list[str]:
-    """The documents of the group in place ``n`` of the legend, and its name there."""
-    color, mark, size = (LOOKS[n][0], LOOKS[n][2], 1.0) if n < MOST_GROUPS else (SOFT, "circle", 0.5)
-    at = TOP + 10.0 + 20 * n
+    """Draw the documents of the ``n``-th group of the legend, and its entry in the legend."""
+    color, mark, size = (LOOKS[n][0], LOOKS[n][2], 1.0) if n < MAX_GROUPS else (SOFT, "circle", 0.5)
+    height = TOP + 10.0 + 20 * n
     return [
         svg.dots(x, y, mark, color, 1.9 * size, uid, 0.75),
-        svg.dots(np.array([right + 15]), np.array([at]), mark, color, 3.5 * size, f"{uid}-name"),
-        label_at(right + 26, at, short(name), INK, SIZE),
+        svg.dots(np.array([right + 15]), np.array([height]), mark, color, 3.5 * size, f"{uid}-name"),
+        label_at(right + 26, height, short(name), INK, SIZE),
     ]
 
 
 def bars_figure(rows: Sequence[Results], value: str = "accuracy", *, title: str, uid: str) -> str:
-    """One bar a row, its ``value`` (0 to 1) in percent, a whisker for its interval, as SVG text; the first in ink."""
+    """Draw one bar per row as SVG text, with its ``value`` (0 to 1) in percent and a whisker for its interval.
+
+    The first bar is darker than the others.
+    """
     title, names = one_line(title), [one_line(row["method"]) for row in rows]
     values = floats([row[value] for row in rows])
     shown = [percentage(share) if math.isfinite(share) else "–" for share in values.tolist()]
     left = 14 + max((extent(short(name), bold=not n) for n, name in enumerate(names)), default=0.0)
-    room, height = (left, FIGURE_WIDTH - 62), 40 + 26 * max(1, len(rows))
-    ends = np.interp(np.nan_to_num(values), (0, 1), room).tolist()
+    limits, height = (left, FIGURE_WIDTH - 62), 40 + 26 * max(1, len(rows))
+    ends = np.interp(np.nan_to_num(values), (0, 1), limits).tolist()
     drawn = [label_at(0, 10, title), svg.stroke(f"M{left:.1f} 30V{height}", SOFT, 0.8)]
     for n, (row, name) in enumerate(zip(rows, names, strict=True)):
         y = 48 + 26 * n
         drawn.append(svg.fill(svg.box_path(left, y - 7, ends[n], y + 7), *((SOFT, 0.45) if n else (INK, 0.9))))
-        interval = np.interp(floats(row.get("interval")), (0, 1), room)
+        interval = np.interp(floats(row.get("interval")), (0, 1), limits)
         if len(interval) and np.isfinite(interval).all():
             low, high = interval.tolist()
             drawn.append(svg.fill(svg.box_path(low, y - 2.2, high, y + 2.2), PAPER, 1))
@@ -168,6 +172,6 @@ def bars_figure(rows: Sequence[Results], value: str = "accuracy", *, title: str,
 
 
 def _ends(lines: Sequence[Line]) -> str:
-    """Where the lines end, in words, for those who do not see them."""
+    """Describe the last value of each line, for readers who cannot see the chart."""
     ends = [(line.name, line.values[np.isfinite(line.values)]) for line in lines]
     return "At the end: " + ", ".join(f"{name} {percentage(float(v[-1]))}" for name, v in ends if len(v)) + "."

@@ -1,1 +1,1 @@
-"""Pages with explanations side by side."""
+"""Pages that show explanations side by side: two models or rules, or one document under several methods."""

@@ -1,6 +1,7 @@
-"""How far two explanations of one text agree: words laid on each other, ranks, the top words in common.
+"""Agreement of two explanations of one text: word alignment, distance, rank correlation, overlap of the top words.
 
-The law: aligned, each side's words sum to what its tokens summed to. W counts words, M tokens of the second.
+Two models may tokenize a text differently, so both are aligned to words first. Alignment keeps sums: the aligned
+words of each explanation sum to the relevance of its tokens. W distinct words, M tokens of the second explanation.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from textlrp.reports.marks import shown_relevance
 from textlrp.reports.numbers import number
 
 TOP_WORDS = 10
-"""Words that the share of top words in common is taken of."""
+"""Number of most relevant words of each side that :func:`top_overlap` compares."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlignedWords:
-    """The distinct words (W,) that either side read, with the relevance of both, each over its own sum |relevance|.
+    """The distinct words (W,) that either side reads, each with its normalized relevance on both sides.
 
-    ``first_read`` and ``second_read`` (W,): which side read the word at all.
+    Normalized relevance is relevance divided by the side's sum of |relevance|, so sides of different scale compare.
+    ``first_read`` and ``second_read`` (W,) are true if that side reads the word.
     """
 
     words: tuple[str, ...]
@@ -38,31 +40,31 @@ class AlignedWords:
 
     @property
     def difference(self) -> FloatArray:
-        """(W,) first less second: above zero where the word weighs more with the first."""
+        """First minus second (W,): positive for a word with more relevance on the first side."""
         return self.first - self.second
 
     @property
     def distance(self) -> float:
-        """Half the sum of |difference|: 0 where the maps are the same, 1 at most."""
+        """Half the sum of |difference|: 0 for equal relevance of every word, at most 1."""
         return min(1.0, float(np.abs(self.difference).sum()) / 2)
 
     @property
     def rank_correlation(self) -> float | None:
-        """Spearman's, over the words."""
+        """Spearman's rank correlation over the words."""
         return rank_correlation(self.first, self.second)
 
     @property
     def top_overlap(self) -> float | None:
-        """The share of the top words in common."""
+        """The share of the most relevant words that both sides have in common."""
         return top_overlap(self.first, self.second)
 
 
 def aligned(first: Explanation, second: Explanation) -> AlignedWords:
-    """Two explanations of one text and one target each, word by word.
+    """Align two explanations of one text, with one target each, word by word.
 
-    The words are those of the first. What a token of the second has is shared over the words it overlaps, by
-    characters; a token that overlaps none is a word of its own, so that nothing is lost.
-    Raises :class:`DataError` if the texts differ, or either side has several targets.
+    The words are those of the first explanation. The relevance of a token of the second is divided among the words it
+    overlaps, in proportion to the overlapping characters. A token that overlaps no word becomes a word, so that no
+    relevance is lost. Raises :class:`DataError` if the texts differ or an explanation has several targets.
     """
     _check_pair(first, second)
     forms, word_of = first.tokens.words()
@@ -71,14 +73,14 @@ def aligned(first: Explanation, second: Explanation) -> AlignedWords:
     index: dict[str, int] = {}
     every = (*forms, *(second.tokens.forms[t] for t in alone.tolist()))
     ids = np.array([index.setdefault(form, len(index)) for form in every], dtype=np.int64)
-    places = ids[np.concatenate([word, len(forms) + np.arange(len(alone))])]
+    word_ids = ids[np.concatenate([word, len(forms) + np.arange(len(alone))])]
     token, share = np.concatenate([token, alone]), np.concatenate([share, np.ones(len(alone))])
 
     def of_first(values: FloatArray) -> FloatArray:
         return _sums(ids[word_of], values, len(index))
 
     def of_second(values: FloatArray) -> FloatArray:
-        return _sums(places, share * values[token], len(index))
+        return _sums(word_ids, share * values[token], len(index))
 
     read = of_first(first.seen.astype(np.float64)) > 0, of_second(second.seen.astype(np.float64)) > 0
     kept = np.flatnonzero(read[0] | read[1])
@@ -99,19 +101,19 @@ def _sums(groups: IntArray, values: FloatArray, count: int) -> FloatArray:
 def _check_pair(first: Explanation, second: Explanation) -> None:
     if first.text != second.text:
         raise DataError(
-            f"the explanations of {first.document_id!r} and {second.document_id!r} are of different texts; two of "
-            "one text are compared."
+            f"both explanations must be of the same text; got {first.document_id!r} and {second.document_id!r} with "
+            "different texts. Pair explanations of the same document."
         )
     for each in (first, second):
         if len(each.targets) != 1:
             raise DataError(
-                f"the explanation of {each.document_id!r} has {len(each.targets)} targets; one is compared. "
-                "Explain with a single target."
+                f"each explanation must have one target; got {len(each.targets)} for {each.document_id!r}. "
+                "Pass a single target to explain()."
             )
 
 
 def _word_spans(tokens: Tokens) -> IntArray:
-    """(W, 2) character offsets of the words that the tokens make up."""
+    """Return the character offsets (W, 2) of the words that the tokens form."""
     _, word_of = tokens.words()
     firsts = np.flatnonzero(np.diff(word_of, prepend=-1))
     lasts = np.append(firsts[1:], len(word_of)) - 1 if len(firsts) else firsts
@@ -119,26 +121,27 @@ def _word_spans(tokens: Tokens) -> IntArray:
 
 
 def _normalized_relevance(explanation: Explanation) -> FloatArray:
-    """(T,) relevance over the sum of all |relevance|; zeros stay zeros."""
+    """Return the relevance (T,) divided by the sum of |relevance|; all zeros stay zeros."""
     values: FloatArray = shown_relevance(explanation, [0])[0]
-    whole = float(np.abs(values).sum())
-    return values / whole if whole else values
+    total = float(np.abs(values).sum())
+    return values / total if total else values
 
 
 def rank_correlation(first: FloatArray, second: FloatArray) -> float | None:
-    """Spearman's rank correlation, equal values sharing their mean rank; None where one side is all equal."""
+    """Return Spearman's rank correlation; ties get their mean rank. None if all values of one side are equal."""
     (value,) = rank_correlations(first[None], second[None])
     return None if np.isnan(value) else float(np.clip(value, -1.0, 1.0))
 
 
 def top_overlap(first: FloatArray, second: FloatArray, top: int = TOP_WORDS) -> float | None:
-    """The share of words in common among those that speak most for the class, ``top`` of each side at most.
+    """Return the share of words in common among the ``top`` words of each side that support the class most.
 
-    Where a side has fewer words with relevance above zero, of as many as the other has; None where neither has any.
+    If a side has fewer words with positive relevance, the share is relative to the larger of the two sets. None if
+    neither side has any.
     """
     tops = [_top_words(side, top) for side in (first, second)]
-    most = max(map(len, tops))
-    return len(tops[0] & tops[1]) / most if most else None
+    larger = max(map(len, tops))
+    return len(tops[0] & tops[1]) / larger if larger else None
 
 
 def _top_words(values: FloatArray, top: int) -> set[int]:
@@ -147,10 +150,10 @@ def _top_words(values: FloatArray, top: int) -> set[int]:
 
 
 def correlation_text(correlation: float | None) -> str:
-    """Two figures of a rank correlation."""
+    """Format a rank correlation with two decimals."""
     return "–" if correlation is None else number(correlation, 2)
 
 
 def overlap_text(overlap: float | None) -> str:
-    """A share of words in whole percent."""
-    return "–" if overlap is None else f"{number(100 * overlap, 0)} %"
+    """Format a share of words as a whole percentage."""
+    return "–" if overlap is None else f"{number(100 * overlap, 0)}%"

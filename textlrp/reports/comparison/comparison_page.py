@@ -1,6 +1,7 @@
-"""Two models, rules or methods on the same documents, with the words they disagree on most.
+"""The comparison page: two models, rules or methods on the same documents, with the words that differ most.
 
-A word's weight is its relevance over the sum of all |relevance| of its document: sides of different scale compare.
+A word's relevance is normalized: divided by the sum of |relevance| of its document, so sides of different scale
+compare (see :mod:`textlrp.reports.comparison.agreement`).
 """
 
 from __future__ import annotations
@@ -28,35 +29,39 @@ from textlrp.reports.rendering import rendered, today, write_page
 from textlrp.reports.view import DocumentView, view
 from textlrp.reports.view_titles import rule_and_start
 
-WHOLE_TEXT = 2000
-"""Characters of a text that is shown whole."""
+FULL_TEXT = 2000
+"""A text of at most this many characters is shown in full."""
 
 PASSAGE_LENGTH = 1600
-"""Characters shown of a longer one: a hundred documents of any length stay a page that opens at once."""
+"""Maximum characters shown of a longer text, so that a page of a hundred long documents still opens quickly."""
 
 Pair = tuple[Explanation, Explanation]
 
 
 class ComparedSide(NamedTuple):
-    """What is compared: its heading on the page, and everything about it."""
+    """One side of the comparison.
+
+    ``heading`` names what differs, ``name`` the model; ``model`` is its fingerprint, ``method`` the rule or method as
+    pages name it, and ``rule`` the rule as Python code.
+    """
 
     heading: str
     name: str
     model: str
-    how: str
-    printed: str
+    method: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What is kept of a pair once its part of the page is written."""
+    """The results of one pair, with its rendered part of the page. The explanations themselves are not kept."""
 
     item: Markup
     distance: float
     correlation: float | None
     overlap: float | None
-    alike: bool
-    right: tuple[bool, bool] | None
+    same_class: bool
+    correct: tuple[bool, bool] | None
 
 
 def comparison_page(
@@ -69,13 +74,13 @@ def comparison_page(
     palette: str = "red-blue",
     force: bool = False,
 ) -> str:
-    """Pairs of explanations of one document each, the most different first; written to ``path`` too if given.
+    """Return a page that compares pairs of explanations, the largest distance first; write it to ``path`` if given.
 
-    Each explanation has one target. ``names`` are those of the models (else their fingerprints), ``about`` a sentence
-    on which class is explained. The pairs are read one at a time; their finished parts are kept, they are not.
-    Raises :class:`DataError` if there is no pair, if the texts of one differ, if a side has several targets or
-    changes its model, rule or method on the way, or if ``path`` cannot be written; :class:`OptionError` for an
-    unknown palette.
+    The two explanations of a pair are of the same document, with one target each. ``names`` are the names of the two
+    models (default: their fingerprints); ``about`` is a sentence on which class is explained. Pairs are read one at a
+    time and not kept in memory. Raises :class:`DataError` if there is no pair, if the texts of a pair differ, if an
+    explanation has several targets, if a side changes its model, rule or method, or if ``path`` cannot be written;
+    :class:`OptionError` for an unknown palette.
     """
     colors = palette_of(palette)
     done: list[Compared] = []
@@ -89,15 +94,15 @@ def comparison_page(
         done.append(_compared(pair, both, sides, f"d{position + 1}", colors))
         count_words(tallies, both)
     if sides is None:
-        raise DataError("no document came; a comparison needs at least one.")
+        raise DataError("pairs must contain at least one pair of explanations; got none. Check the input documents.")
     page = rendered(
         "comparison.html",
-        title=title or f"{sides[0].heading} against {sides[1].heading}",
+        title=title or f"{sides[0].heading} vs. {sides[1].heading}",
         sides=sides,
         about=about,
         same_model=sides[0].model == sides[1].model,
         totals=_totals(done),
-        heavier=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
+        words=words_of_all(tallies, (sides[0].heading, sides[1].heading)),
         facts=[Fact(*fact) for fact in (("textlrp", version), ("written", today())) if fact[1]],
         parts=[each.item for each in sorted(done, key=lambda each: -each.distance)],
         palette=colors,
@@ -108,14 +113,15 @@ def comparison_page(
 
 
 def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[ComparedSide, ComparedSide]:
-    """Both sides, under headings that say wherein they differ."""
+    """Describe both sides. Their headings name only what differs: the model, the method, or both."""
     models = names or (pair[0].model, pair[1].model)
-    hows = tuple(name_of(each).title for each in pair)
-    if hows[0] == hows[1]:
+    methods = tuple(name_of(each).title for each in pair)
+    if methods[0] == methods[1]:
         rules = tuple(rule_and_start(each) for each in pair)
-        hows = rules if rules[0] != rules[1] else hows
+        methods = rules if rules[0] != rules[1] else methods
     parts = [
-        [models[n]] * (pair[0].model != pair[1].model) + [hows[n]] * (hows[0] != hows[1]) for n in range(len(pair))
+        [models[n]] * (pair[0].model != pair[1].model) + [methods[n]] * (methods[0] != methods[1])
+        for n in range(len(pair))
     ]
     headings = [", ".join(part) for part in parts]
     if headings[0] == headings[1]:
@@ -129,21 +135,21 @@ def sides_of(pair: Pair, names: tuple[str, str] | None = None) -> tuple[Compared
 
 def _check_same(sides: tuple[ComparedSide, ComparedSide], pair: Pair) -> None:
     for side, explanation in zip(sides, pair, strict=True):
-        if (side.model, side.printed) != (explanation.model, rule_and_start(explanation)):
+        if (side.model, side.rule) != (explanation.model, rule_and_start(explanation)):
             raise DataError(
-                f"the explanations of one side are by {side.model} with {side.printed}, and that of "
-                f"{explanation.document_id!r} by {explanation.model} with {rule_and_start(explanation)}; "
-                "give one at a time."
+                f"all explanations of one side must have the same model and rule; got model {side.model} with "
+                f"{side.rule}, and for {explanation.document_id!r} model {explanation.model} with "
+                f"{rule_and_start(explanation)}. Write one comparison page per model and rule."
             )
 
 
 def _compared(
     pair: Pair, both: AlignedWords, sides: tuple[ComparedSide, ComparedSide], uid: str, colors: Palette
 ) -> Compared:
-    part = shared_passage(pair, longest=WHOLE_TEXT, limit=PASSAGE_LENGTH)
+    part = shared_passage(pair, full_text=FULL_TEXT, limit=PASSAGE_LENGTH)
     docs = [view(each) for each in pair]
     shown: list[tuple[ComparedSide, DocumentView, list[TextRun]]] = [
-        (side, doc, _lighter(runs_in_passage(doc.runs, part))) for side, doc in zip(sides, docs, strict=True)
+        (side, doc, _without_counts(runs_in_passage(doc.runs, part))) for side, doc in zip(sides, docs, strict=True)
     ]
     item = rendered(
         "comparison_item.html",
@@ -151,7 +157,7 @@ def _compared(
         shown=shown,
         first=docs[0],
         second=docs[1],
-        alike=docs[0].predicted == docs[1].predicted,
+        same_class=docs[0].predicted == docs[1].predicted,
         sides=sides,
         part=part,
         distance=number(both.distance, 2),
@@ -161,27 +167,30 @@ def _compared(
         words=words_of_document(both, (sides[0].heading, sides[1].heading)),
         palette=colors,
     )
-    right = None if docs[0].right is None or docs[1].right is None else (docs[0].right, docs[1].right)
+    one, other = docs[0].correct, docs[1].correct
     return Compared(
         Markup(item),
         both.distance,
         both.rank_correlation,
         both.top_overlap,
         docs[0].predicted == docs[1].predicted,
-        right,
+        None if one is None or other is None else (one, other),
     )
 
 
-def _lighter(runs: list[TextRun]) -> list[TextRun]:
-    """Only strong words say how many training texts have them: the texts are most of the page's size."""
+def _without_counts(runs: list[TextRun]) -> list[TextRun]:
+    """Keep the number of training documents for strong words only, because texts are most of the page's size."""
     return [run if run.strong else run._replace(in_training=-1) for run in runs]
 
 
 class Totals(NamedTuple):
-    """The whole comparison in numbers, as text; ``table`` counts right and wrong, rows are the first side's."""
+    """The comparison in numbers, as text.
+
+    ``table`` counts documents: rows are the first side correct and incorrect, columns the second side.
+    """
 
     documents: int
-    alike: str
+    same_class: str
     correlation: str
     overlap: str
     distance: str
@@ -191,25 +200,25 @@ class Totals(NamedTuple):
 
 
 def _totals(done: Sequence[Compared]) -> Totals:
-    right = [each.right for each in done if each.right is not None]
-    alike = sum(each.alike for each in done)
+    correct = [each.correct for each in done if each.correct is not None]
+    same_class = sum(each.same_class for each in done)
     correlations = [each.correlation for each in done if each.correlation is not None]
     overlaps = [each.overlap for each in done if each.overlap is not None]
     return Totals(
         documents=len(done),
-        alike=f"{alike:,} of {len(done):,}",
+        same_class=f"{same_class:,} of {len(done):,}",
         correlation=correlation_text(float(np.mean(correlations)) if correlations else None),
         overlap=overlap_text(float(np.mean(overlaps)) if overlaps else None),
         distance=number(float(np.mean([each.distance for each in done])), 2),
-        labeled=len(right),
+        labeled=len(correct),
         accuracies=(
-            percentage(sum(one for one, _ in right) / len(right)),
-            percentage(sum(other for _, other in right) / len(right)),
+            percentage(sum(one for one, _ in correct) / len(correct)),
+            percentage(sum(other for _, other in correct) / len(correct)),
         )
-        if right
+        if correct
         else None,
         table=(
-            (right.count((True, True)), right.count((True, False))),
-            (right.count((False, True)), right.count((False, False))),
+            (correct.count((True, True)), correct.count((True, False))),
+            (correct.count((False, True)), correct.count((False, False))),
         ),
     )

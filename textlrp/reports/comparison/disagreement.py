@@ -1,6 +1,7 @@
-"""The words that two explanations disagree on most, of one document and of many.
+"""The words with the largest difference in relevance between two explanations, in one document and over many.
 
-A word's weight is its relevance over the sum of all |relevance| of its document: sides of different scale compare.
+All relevance here is normalized: divided by the sum of |relevance| of the document, so sides of different scale
+compare (see :class:`AlignedWords`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from textlrp.reports.comparison.agreement import AlignedWords
 from textlrp.reports.numbers import decimals, number
 
 WORDS_OF_DOCUMENT, WORDS_OF_ALL = 8, 20
-"""Words listed of a document, and on each side of the table over all of them."""
+"""Words listed for one document, and for each side over all documents."""
 
 
 class Tally(NamedTuple):
-    """A word over all documents: summed weights, and the documents where each side, and where either, read it."""
+    """One word over all documents.
+
+    ``first`` and ``second`` are its summed normalized relevance; ``first_read`` and ``second_read`` the number of
+    documents in which each side reads it, ``documents`` that in which either does.
+    """
 
     first: float = 0.0
     second: float = 0.0
@@ -28,7 +33,7 @@ class Tally(NamedTuple):
 
 
 class WordRow(NamedTuple):
-    """A word, the documents it is read in, its weight on both sides and the difference; ``share`` is a bar's."""
+    """A table row as text; ``share`` is the length of the bar in percent, ``note`` which side ignores the word."""
 
     word: str
     documents: int
@@ -40,7 +45,7 @@ class WordRow(NamedTuple):
 
 
 def words_of_document(both: AlignedWords, headings: tuple[str, str]) -> list[WordRow]:
-    """The words of one document with the largest difference, of either sign."""
+    """Return the words of one document with the largest difference, of either sign."""
     order = np.argsort(-np.abs(both.difference), kind="stable")[:WORDS_OF_DOCUMENT].tolist()
     rows = [
         (
@@ -54,7 +59,7 @@ def words_of_document(both: AlignedWords, headings: tuple[str, str]) -> list[Wor
 
 
 def count_words(tallies: dict[str, Tally], both: AlignedWords) -> None:
-    """Add the words of one document to those of all."""
+    """Add the words of one document to the tallies."""
     numbers = (both.first, both.second, both.first_read.astype(int), both.second_read.astype(int))
     for word, *values in zip(both.words, *(each.tolist() for each in numbers), strict=True):
         old = tallies.get(word, Tally())
@@ -62,7 +67,7 @@ def count_words(tallies: dict[str, Tally], both: AlignedWords) -> None:
 
 
 def words_of_all(tallies: dict[str, Tally], headings: tuple[str, str]) -> tuple[list[WordRow], list[WordRow]]:
-    """The words with the largest difference summed over documents: above zero, and below."""
+    """Return the words with the largest differences summed over documents: positive ones, and negative ones."""
     order = sorted(tallies.items(), key=lambda item: item[1].second - item[1].first)
     first = [(word, each) for word, each in order[:WORDS_OF_ALL] if each.first > each.second]
     second = [(word, each) for word, each in order[: -WORDS_OF_ALL - 1 : -1] if each.second > each.first]
@@ -74,7 +79,7 @@ def words_of_all(tallies: dict[str, Tally], headings: tuple[str, str]) -> tuple[
 def _disagreement_rows(
     words: Sequence[tuple[str, Tally]], headings: tuple[str, str], digits: int, largest: float | None = None
 ) -> list[WordRow]:
-    most = largest or max((abs(each.first - each.second) for _, each in words), default=1.0)
+    scale = largest or max((abs(each.first - each.second) for _, each in words), default=1.0)
     return [
         WordRow(
             word,
@@ -82,16 +87,16 @@ def _disagreement_rows(
             number(each.first, digits, signed=True),
             number(each.second, digits, signed=True),
             number(each.first - each.second, digits, signed=True),
-            round(100 * abs(each.first - each.second) / most),
-            _unread(each, headings),
+            round(100 * abs(each.first - each.second) / scale),
+            _ignored_by(each, headings),
         )
         for word, each in words
     ]
 
 
-def _unread(tally: Tally, headings: tuple[str, str]) -> str:
-    """Says which side never read a word."""
+def _ignored_by(tally: Tally, headings: tuple[str, str]) -> str:
+    """Name the side that ignores the word in every document, if there is one."""
     for heading, read in zip(headings, (tally.first_read, tally.second_read), strict=True):
         if not read:
-            return f"not read by {heading}"
+            return f"ignored by {heading}"
     return ""

@@ -1,6 +1,6 @@
-"""One document under several rules and methods side by side, as introductions to LRP show one picture.
+"""The gallery page: one document explained by several rules and methods, in panels side by side.
 
-What may stand on a page is said in :mod:`textlrp.reports.rendering`.
+It is the text counterpart of the usual figure that shows one image with the heatmaps of many methods.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from textlrp.reports.rendering import rendered, write_page
 from textlrp.reports.view import DocumentView, view
 from textlrp.reports.view_titles import start_title
 
-SHORT = 1200
-"""Characters of a text that every panel shows whole."""
+FULL_PANEL_TEXT = 1200
+"""A text of at most this many characters is shown in full in every panel."""
 
 PANEL_PASSAGE = 900
-"""Characters that a panel shows of a longer one; the whole stands below, to be unfolded."""
+"""Maximum characters that a panel shows of a longer text; the full text is in a folded part below the panels."""
 
 _SHARED_FACTS = ("model", "textlrp", "written")
-"""What is the same in every panel; ``document`` and ``own label`` too where there is one document."""
+"""Facts that all panels share. A page of one document adds ``document`` and ``true label``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One rule or method: its name, a note of the caller's, the text it marked, and how it agrees with the first.
+    """One rule or method: its name, an optional note, the marked text, and its agreement with the first panel.
 
-    ``correlation`` and ``overlap`` are None for the first panel itself, and ``–`` where there is none.
+    ``rule`` is the rule as Python code. ``correlation`` and ``overlap`` are None for the first panel, and ``–`` if
+    they are not defined.
     """
 
     name: DisplayName
     note: str
-    printed: str
+    rule: str
     start: str
     doc: DocumentView
     shown: list[TextRun]
@@ -57,11 +58,12 @@ def gallery_page(
     notes: Mapping[str, str] | None = None,
     palette: str = "red-blue",
 ) -> str:
-    """Explanations of one document by one model for one target, a panel each; written to ``path`` too if given.
+    """Return a page with one panel per explanation, and write it to ``path`` if given.
 
-    ``notes``: a sentence to stand in the panels of a method, by its name: ``{"grad-cam": "..."}``.
-    Raises :class:`DataError` if the explanations are of different documents, models or targets, if there is none,
-    or if ``path`` cannot be written; :class:`OptionError` for an unknown palette.
+    The explanations are of one document, by one model, for one target. ``notes`` maps the name of a method to a
+    sentence that its panels show: ``{"grad-cam": "..."}``. Raises :class:`DataError` if the explanations are of
+    different documents, models or targets, if there is none, or if ``path`` cannot be written; :class:`OptionError`
+    for an unknown palette.
     """
     return galleries_page([list(explanations)], path, title=title, notes=notes, palette=palette)
 
@@ -75,24 +77,28 @@ def galleries_page(
     palette: str = "red-blue",
     force: bool = False,
 ) -> str:
-    """A section for each document, with its explanations as :func:`gallery_page` shows them; read one at a time."""
+    """Return a page with one section per document, each as on a :func:`gallery_page`.
+
+    The documents are read one at a time. With ``force`` a file at ``path`` that is not a page of textlrp is moved to
+    a backup name. Raises the errors of :func:`gallery_page`.
+    """
     colors = palette_of(palette)
     parts, docs, most = [], [], 0
     for explanations in documents:
-        part = shared_passage(_comparable(explanations), longest=SHORT, limit=PANEL_PASSAGE)
+        part = shared_passage(_comparable(explanations), full_text=FULL_PANEL_TEXT, limit=PANEL_PASSAGE)
         panels = _panels(explanations, part, notes or {})
-        # whether a section needs a heading is known at the end, so that all have one that can be hidden
+        # the number of sections is not known yet, so each has a heading, which CSS hides if it is the only one
         parts.append(
             Markup(rendered("gallery_section.html", doc=panels[0].doc, panels=panels, part=part, palette=colors))
         )
         docs.append((panels[0].doc.title, panels[0].doc.facts))
         most = max(most, len(panels))
     if not docs:
-        raise DataError("no document came; a gallery shows at least one.")
-    shared = _SHARED_FACTS if len(docs) > 1 else ("document", "own label", *_SHARED_FACTS)
+        raise DataError("documents must contain at least one document; got none. Check the input.")
+    shared = _SHARED_FACTS if len(docs) > 1 else ("document", "true label", *_SHARED_FACTS)
     page = rendered(
         "gallery.html",
-        title=title or (docs[0][0] if len(docs) == 1 else f"{len(docs):,} documents under {most} rules and methods"),
+        title=title or (docs[0][0] if len(docs) == 1 else f"{len(docs):,} documents, {most} rules and methods"),
         many=len(docs) > 1,
         parts=parts,
         facts=[fact for fact in docs[0][1] if fact.name in shared],
@@ -104,18 +110,21 @@ def galleries_page(
 
 
 def _comparable(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
-    """Raises :class:`DataError` unless these are of one document, one model and one target."""
+    """Return the explanations. Raises :class:`DataError` unless all are of one document, one model and one target."""
     if not explanations:
-        raise DataError("no explanation came; a gallery shows at least one of each document.")
+        raise DataError(
+            "explanations must contain at least one Explanation per document; got none. Pass explain(model, text)."
+        )
     for each in explanations:
         if not isinstance(each, Explanation):
             raise DataError(
-                f"a gallery shows Explanations; got {type(each).__name__}. Pass what explain() gives for one text."
+                f"explanations must be Explanation objects; got {type(each).__name__}. Pass the results of explain() "
+                "for one text."
             )
         if len(each.targets) != 1:
             raise DataError(
-                f"the explanation of {each.document_id!r} by {each.rule} has {len(each.targets)} targets; a gallery "
-                "shows one. Explain with a single target."
+                f"each explanation of a gallery must have one target; got {len(each.targets)} for "
+                f"{each.document_id!r} by {each.rule}. Pass a single target to explain()."
             )
     first = explanations[0]
     for each in explanations[1:]:
@@ -127,8 +136,8 @@ def _comparable(explanations: Sequence[Explanation]) -> Sequence[Explanation]:
             if one != other:
                 shown = [value if isinstance(value, str) else value[0] for value in (one, other)]
                 raise DataError(
-                    f"a gallery shows one document, model and target under several rules; these are of different "
-                    f"{what}: {shown[0]!r} and {shown[1]!r}."
+                    "all explanations of a gallery must have the same document, model and target; got different "
+                    f"{what}: {shown[0]!r} and {shown[1]!r}. Create one gallery for each."
                 )
     return explanations
 
@@ -142,7 +151,7 @@ def _panels(explanations: Sequence[Explanation], part: Passage, notes: Mapping[s
             Panel(
                 name=name_of(explanation),
                 note=notes.get(explanation.method, ""),
-                printed=explanation.rule,
+                rule=explanation.rule,
                 start=start_title(explanation),
                 doc=doc,
                 shown=runs_in_passage(doc.runs, part),

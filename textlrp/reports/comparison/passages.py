@@ -1,4 +1,4 @@
-"""The passage of a long text that has the most relevance, and marked text cut to it."""
+"""Find the passage of a long text with the most relevance, and cut the marked text to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textlrp.reports.marks import TextRun, shown_relevance
 
 
 class Passage(NamedTuple):
-    """Characters ``start`` to ``end`` of a text of ``length``."""
+    """Characters ``start`` to ``end`` of a text of ``length`` characters."""
 
     start: int
     end: int
@@ -22,28 +22,28 @@ class Passage(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it is all of the text."""
+        """Whether the passage is the whole text."""
         return self.end - self.start == self.length
 
 
-def shared_passage(explanations: Sequence[Explanation], *, longest: int, limit: int) -> Passage:
-    """Where some explanations of one text have most relevance together, each counting alike.
+def shared_passage(explanations: Sequence[Explanation], *, full_text: int, limit: int) -> Passage:
+    """Find the passage with the most relevance over several explanations of one text, all with equal weight.
 
-    All of a text of at most ``longest`` characters, else a :func:`passage` of at most ``limit``.
+    A text of at most ``full_text`` characters is one passage; of a longer one, the passage has at most ``limit``.
     """
     tokens = explanations[0].tokens
     weights = np.zeros(len(tokens.text) + 1)
     for explanation in explanations:
         values = np.abs(shown_relevance(explanation, [0])[0])
         np.add.at(weights, explanation.tokens.spans[:, 0], values / (values.sum() or 1.0))
-    return passage(tokens, weights[:-1], longest if len(tokens.text) <= longest else limit)
+    return passage(tokens, weights[:-1], full_text if len(tokens.text) <= full_text else limit)
 
 
 def passage(tokens: Tokens, weights: NDArray[np.float64], limit: int) -> Passage:
-    """Whole lines, or whole words where lines are long, of at most ``limit`` characters and the largest weight.
+    """Find the passage of at most ``limit`` characters with the largest weight; ties go to the first.
 
-    ``weights`` >= 0, one a character. All of a text that is short enough; of equal passages the first. A single word
-    longer than ``limit`` is cut.
+    ``weights`` has one value >= 0 per character. The passage consists of whole lines, or of whole words if lines are
+    long. A text that is short enough is returned whole. A single word longer than ``limit`` is cut.
     """
     text, length = tokens.text, len(tokens.text)
     if length <= limit:
@@ -62,7 +62,7 @@ def passage(tokens: Tokens, weights: NDArray[np.float64], limit: int) -> Passage
 
 
 def runs_in_passage(runs: Sequence[TextRun], part: Passage) -> list[TextRun]:
-    """The runs of a text that stand in a passage, cut at its ends."""
+    """Cut the runs of a text to a passage."""
     found, position = [], 0
     for run in runs:
         start, end = max(part.start, position), min(part.end, position + len(run.text))

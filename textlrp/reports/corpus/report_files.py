@@ -1,4 +1,4 @@
-"""Write a report: the page of one document, a list on one page, or a folder with a page for each document."""
+"""Write a report: one document as a page, many documents on one page or in a folder. The public functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textlrp.explanation import Explanation
 from textlrp.reports.corpus.report_folder import report_folder
-from textlrp.reports.corpus.report_index import Beside, checked_explanations, document_part, index_page
+from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, document_part, index_page
 from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.document import document_page
 from textlrp.reports.palette import palette as palette_of
@@ -20,21 +20,21 @@ def list_page(
     *,
     title: str = "",
     palette: str = "red-blue",
-    beside: Beside | None = None,
+    sections: ReportSections | None = None,
     force: bool = False,
 ) -> str:
-    """Documents one under the other, each to be opened, with what they say together: accuracy, confusions, the words
-    of each class. Some hundred documents are a good size.
+    """Return a report on one page, and write it to ``path`` if given. It suits up to a few hundred documents.
 
-    Raises :class:`DataError` if something else than explanations came or ``path`` cannot be written,
-    :class:`OptionError` for an unknown palette.
+    The page has the accuracy, the confusion matrix, the most relevant words of each class, and a list of all
+    documents, each of which can be unfolded. Raises :class:`DataError` if an item is not an Explanation or ``path``
+    cannot be written, :class:`OptionError` for an unknown palette.
     """
     palette_of(palette)
     summary, parts = Summary(), []
     for explanation in checked_explanations(explanations):
         row = summary.add(explanation)
         parts.append(document_part(explanation, row, summary, palette))
-    page = index_page(summary, title, palette, beside or Beside(), parts)
+    page = index_page(summary, title, palette, sections or ReportSections(), parts)
     if path is not None:
         write_page(page, path, force=force)
     return page
@@ -46,28 +46,29 @@ def write_report(
     *,
     title: str | None = None,
     palette: str = "red-blue",
-    beside: Beside | None = None,
+    sections: ReportSections | None = None,
     workers: int = 1,
     force: bool = False,
 ) -> Path:
-    """One explanation as its page; many as a list on one page (``.html``) or as a folder (any other name).
+    """Write one explanation as a page, or many as a report on one page (``.html``) or in a folder (any other name).
 
-    Written whole or not at all; gives back the path. ``beside`` is what a report of many shows besides;
-    ``workers`` are the processes that make a folder's pages, see :func:`report_folder`. A former page or report at
-    ``path`` is replaced; with ``force=True`` anything else there is moved to a backup name (``page.html.bak1``).
-    Raises :class:`DataError` if the place cannot be written to or something else than explanations came.
+    ``sections`` adds a document map and evaluation results to a report of many. ``workers`` is the number of
+    processes that create the pages of a folder, see :func:`report_folder`. The report is written completely or not at
+    all. A page or report that is already at ``path`` is replaced; anything else there is an error, or with
+    ``force=True`` is moved to a backup name (``page.html.bak1``). Returns ``path``. Raises :class:`DataError` if
+    ``path`` cannot be written or an item is not an Explanation, :class:`OptionError` for an unknown palette.
     """
     if isinstance(explanations, Explanation):
         document_page(explanations, path, title=title, palette=palette, force=force)
     elif is_page(path):
-        list_page(explanations, path, title=title or "", palette=palette, beside=beside, force=force)
+        list_page(explanations, path, title=title or "", palette=palette, sections=sections, force=force)
     else:
         report_folder(
-            explanations, path, title=title or "", palette=palette, beside=beside, workers=workers, force=force
+            explanations, path, title=title or "", palette=palette, sections=sections, workers=workers, force=force
         )
     return Path(path)
 
 
 def is_page(path: str | Path) -> bool:
-    """Whether a report of this name is one page, and not a folder."""
+    """Whether a report with this name is one page (``.html``) rather than a folder."""
     return Path(path).suffix.lower() == ".html"

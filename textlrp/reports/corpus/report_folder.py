@@ -1,4 +1,4 @@
-"""A report as a folder: an index, a page for each document, and the words they are found by."""
+"""Write a report as a folder: an index page, a page for each document, and the word index of the search field."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGE, first_line
 from textlrp.files.written_folder import FolderKind, atomic_folder
-from textlrp.machine import context, usable, warm_up
+from textlrp.machine import process_context, start_forkserver, usable_workers
 from textlrp.records import Status
-from textlrp.reports.corpus.report_index import Beside, checked_explanations, index_page
+from textlrp.reports.corpus.report_index import ReportSections, checked_explanations, index_page
 from textlrp.reports.corpus.summary import Summary
-from textlrp.reports.document import Steps, document_page
+from textlrp.reports.document import PageLinks, document_page
 from textlrp.reports.palette import palette as palette_of
 
 _REPORT_NAMES = {"index.html", "documents", "words.js"}
 
 
 def _is_unmarked_report(folder: Path) -> bool:
-    """Whether a folder is a report of version 0.1.0, which has no marker: all in it is what a report holds."""
+    """Whether a folder is a report of version 0.1.0, which has no marker file: it must contain nothing else."""
     if {each.name for each in folder.iterdir()} != _REPORT_NAMES:
         return False
     pages = [folder / "index.html", *(folder / "documents").iterdir()]
@@ -52,16 +52,16 @@ def report_folder(
     *,
     title: str = "",
     palette: str = "red-blue",
-    beside: Beside | None = None,
+    sections: ReportSections | None = None,
     workers: int = 1,
     force: bool = False,
 ) -> Path:
-    """A folder with ``index.html`` and a page for each document, for any number of them; written whole or not at all.
+    """Write a folder with ``index.html`` and a page for each document, for any number of documents.
 
-    With more ``workers`` than one, pages are made in as many processes beside this one. A script that asks for them
-    needs the usual ``if __name__ == "__main__":``; without it one process makes all pages, and a warning says so. The
-    pages are the same. A former report at ``path`` is replaced, if nothing was added to it.
-    Raises as :func:`list_page` does, and :class:`DataError` if ``path`` is a file or a folder of something else; with
+    The folder is written completely or not at all. With ``workers`` > 1, that many worker processes create the pages;
+    the pages are the same. A script that uses workers needs ``if __name__ == "__main__":``; without it, this process
+    creates all pages and issues a warning. A report that is already at ``path`` is replaced if nothing was added to
+    it. Raises the errors of :func:`list_page`, and :class:`DataError` if ``path`` is a file or another folder; with
     ``force`` that is moved to a backup name.
     """
     palette_of(palette)
@@ -73,22 +73,22 @@ def report_folder(
             for position, (explanation, last) in enumerate(_with_last(checked_explanations(explanations))):
                 summary.add(explanation)
                 _add_positions(words, explanation, position)
-                before = _page_name(position - 1) if position else None
-                steps = Steps("../index.html", before, None if last else _page_name(position + 1))
-                yield explanation, folder / "documents" / _page_name(position), steps
+                previous = _page_name(position - 1) if position else None
+                links = PageLinks("../index.html", previous, None if last else _page_name(position + 1))
+                yield explanation, folder / "documents" / _page_name(position), links
 
         _write_all(pages(), palette, workers)
         (folder / "words.js").write_text(_words_script(words), encoding="ascii", newline="\n")
-        index = index_page(summary, title, palette, beside or Beside(), None)
+        index = index_page(summary, title, palette, sections or ReportSections(), None)
         (folder / "index.html").write_text(index, encoding="utf-8", newline="\n")
     return Path(path)
 
 
-Page = tuple[Explanation, Path, Steps]
-"""A page to write: of what, where, and where it leads."""
+Page = tuple[Explanation, Path, PageLinks]
+"""A page to write: its explanation, its path and its links."""
 
 BATCH = 64
-"""Pages that a process makes at a time; a report of no more is not worth another process."""
+"""Pages per task of a worker process. For a report of at most this many pages no worker process is started."""
 
 
 def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
@@ -96,39 +96,41 @@ def _write_all(pages: Iterator[Page], palette: str, workers: int) -> None:
     first = list(islice(pages, BATCH))
     if not first:
         return
-    workers = usable(workers)
+    workers = usable_workers(workers)
     if workers <= 1:
         _write_some(first, palette)
         while some := list(islice(pages, BATCH)):
             _write_some(some, palette)
         return
-    warm_up(__name__)
-    pool = ProcessPoolExecutor(workers, mp_context=context(__name__), initializer=_leave_interrupts_to_the_parent)
+    start_forkserver(__name__)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=process_context(__name__), initializer=_leave_interrupts_to_the_parent
+    )
     try:
         waiting = deque([pool.submit(_write_some, first, palette)])
         while some := list(islice(pages, BATCH)):
             waiting.append(pool.submit(_write_some, some, palette))
-            if len(waiting) > 2 * workers:  # explanations wait in memory
+            if len(waiting) > 2 * workers:  # waiting tasks keep their explanations in memory
                 waiting.popleft().result()
         for each in waiting:
             each.result()
     except BrokenProcessPool:
         raise DataError(
-            "a process that made pages was ended from outside, perhaps for want of memory, so no report was written; "
-            "try again with workers=1."
+            "a worker process was killed, perhaps because memory ran out, so no report was written. Try again with "
+            "workers=1."
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _leave_interrupts_to_the_parent() -> None:
-    # Ctrl-C reaches every process of a terminal; one of them tells the user
+    # Ctrl-C reaches every process of the terminal; only the parent reports it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_some(pages: list[Page], palette: str) -> None:
-    for explanation, path, steps in pages:
-        page = document_page(explanation, palette=palette, steps=steps)
+    for explanation, path, links in pages:
+        page = document_page(explanation, palette=palette, links=links)
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
@@ -144,19 +146,22 @@ def _add_positions(words: dict[str, list[int]], explanation: Explanation, positi
 
 
 def _words_script(words: Mapping[str, list[int]]) -> str:
-    """Each word with its documents, as steps from one to the next in base 36: a call of the page's script."""
+    """Return the word index as a call of the index page's script: each word with the positions of its documents.
+
+    Positions are stored as differences from one to the next in base 36, which keeps the file small.
+    """
     forms = sorted(words)
-    places = [
+    documents = [
         " ".join(np.base_repr(step, 36) for step in np.diff(words[form], prepend=-1).tolist()) for form in forms
     ]
-    return f"{_WORDS_CALL}({json.dumps(forms)},{json.dumps(places)})\n"
+    return f"{_WORDS_CALL}({json.dumps(forms)},{json.dumps(documents)})\n"
 
 
 def _with_last(explanations: Iterable[Explanation]) -> Iterator[tuple[Explanation, bool]]:
-    """Each explanation, and whether none follows."""
+    """Yield each explanation, and whether it is the last one."""
     rest = iter(explanations)
-    held = next(rest, None)
-    while held is not None:
+    current = next(rest, None)
+    while current is not None:
         following = next(rest, None)
-        yield held, following is None
-        held = following
+        yield current, following is None
+        current = following

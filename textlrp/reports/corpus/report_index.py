@@ -1,4 +1,4 @@
-"""The index of a report: what the documents say together, and the list of them."""
+"""The index page of a report: accuracy, confusion matrix, words of each class, document map, and the list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.charts.map import FEWEST, document_map
+from textlrp.reports.charts.map import MIN_DOCUMENTS, document_map
 from textlrp.reports.corpus.summary import Row, Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.numbers import percentage
@@ -24,37 +24,45 @@ from textlrp.reports.palette import palette as palette_of
 from textlrp.reports.rendering import rendered
 from textlrp.reports.view import view
 
-MANY = 40
-"""Documents from which on a report begins with what they say together, and the list of them comes last."""
+OVERVIEW_FIRST_FROM = 40
+"""With at least this many documents, a report begins with the overview and the list of documents comes last."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What a report shows beside the explanations.
+class ReportSections:
+    """Optional sections of a report: a document map and evaluation results.
 
-    ``places`` gives, when all explanations were read, where each document lies on a map (N, 2), and ``about`` says
-    what the map is made of; ``evaluation`` holds results as ``results.json`` does.
+    ``map_positions`` returns the position of each document on the map (N, 2); it is called after all explanations
+    were read. ``map_description`` describes how the positions were computed. ``evaluation`` has the content of
+    the file ``results.json`` that ``textlrp evaluate`` writes; its deletion curves are shown.
     """
 
-    places: Callable[[], NDArray[np.floating]] | None = None
-    about: str = ""
+    map_positions: Callable[[], NDArray[np.floating]] | None = None
+    map_description: str = ""
     evaluation: Mapping[str, Any] | None = None
 
 
 def document_part(explanation: Explanation, row: Row, summary: Summary, palette: str) -> Markup:
+    """Render one document of the list: its row, and its text that can be unfolded."""
     uid, doc, colors = f"d{row.position + 1}", view(explanation), palette_of(palette)
     return Markup(rendered("item.html", doc=doc, uid=uid, row=row, names=summary.names, palette=colors))
 
 
-def index_page(summary: Summary, title: str, palette: str, beside: Beside, parts: list[Markup] | None) -> str:
-    rows = sorted(summary.rows, key=lambda row: (row.own < 0, row.own, row.own != row.predicted, row.predicted))
+def index_page(
+    summary: Summary, title: str, palette: str, sections: ReportSections, parts: list[Markup] | None
+) -> str:
+    """Render the index page. ``parts`` are the rendered documents of a list; None for a folder of pages."""
+    rows = sorted(
+        summary.rows, key=lambda r: (r.true_label < 0, r.true_label, r.true_label != r.predicted, r.predicted)
+    )
     first_of: dict[str, int] = {}
     for row in rows:
-        if row.own >= 0:
+        if row.true_label >= 0:
             first_of.setdefault(row.cell, row.position)
     words = summary.words()
-    placed = beside.places() if beside.places and len(summary.rows) >= FEWEST else None
-    deletion = (beside.evaluation or {}).get("deletion")
+    enough = len(summary.rows) >= MIN_DOCUMENTS
+    positions = sections.map_positions() if sections.map_positions and enough else None
+    deletion = (sections.evaluation or {}).get("deletion")
     script, digest = _script()
     return rendered(
         "corpus.html",
@@ -63,15 +71,15 @@ def index_page(summary: Summary, title: str, palette: str, beside: Beside, parts
         rows=rows,
         parts=parts,
         folder=parts is None,
-        overview_first=len(summary.rows) >= MANY,
+        overview_first=len(summary.rows) >= OVERVIEW_FIRST_FROM,
         first_of=first_of,
-        accuracy=percentage(summary.right / summary.labeled) if summary.labeled else "",
+        accuracy=percentage(summary.correct / summary.labeled) if summary.labeled else "",
         confusions=summary.confusions(),
         matrix=summary.matrix(),
         words=words,
         unseen=any(word.in_training == 0 for each in words for word in each.words),
-        map=None if placed is None else document_map(placed, summary.rows, summary.names),
-        map_about=beside.about,
+        map=None if positions is None else document_map(positions, summary.rows, summary.names),
+        map_description=sections.map_description,
         deletion=deletion_section(deletion) if deletion else None,
         palette=palette_of(palette),
         script=script,
@@ -81,15 +89,17 @@ def index_page(summary: Summary, title: str, palette: str, beside: Beside, parts
 
 @cache
 def _script() -> tuple[Markup, str]:
-    """The page's own script, and the digest by which its policy knows it."""
+    """Return the script of the page, and its hash for the Content-Security-Policy."""
     text = files("textlrp.reports").joinpath("templates/report.js").read_text(encoding="utf-8")
     return Markup(text), base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def checked_explanations(explanations: Iterable[object]) -> Iterator[Explanation]:
+    """Yield the explanations; raises :class:`DataError` for anything else."""
     for explanation in explanations:
         if not isinstance(explanation, Explanation):
             raise DataError(
-                f"a report shows Explanations; got {type(explanation).__name__}. Pass what explain() gives."
+                f"explanations must be Explanation objects; got {type(explanation).__name__}. Pass the results of "
+                "explain()."
             )
         yield explanation

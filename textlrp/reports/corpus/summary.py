@@ -1,5 +1,6 @@
-"""What a report says of many documents together: counts, confusions, a row for each. No HTML in here.
+"""The summary of many explanations: accuracy, confusion matrix, words of each class, and a row for each document.
 
+Explanations are added one at a time and not kept, so a report can be larger than memory. This module has no HTML.
 N documents, C classes.
 """
 
@@ -21,87 +22,98 @@ from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, snippet, start_title
 
 ROW_WORDS = 3
-"""Words named in the row of a document."""
+"""Most relevant words listed in the row of a document."""
 
-MATRIX = 60
-"""Classes up to which a confusion matrix is drawn."""
+MAX_MATRIX_CLASSES = 60
+"""With more classes, a report has no confusion matrix."""
 
 CONFUSIONS = 8
-"""Most frequent confusions that are told in words."""
+"""Number of most frequent confusions that are kept."""
 
 
 class Row(NamedTuple):
-    """A document in the list: its place in the corpus from 0, classes as positions in :attr:`Summary.names` (``own``
-    is -1 without a label), how sure the model was from 0 to 1000, and its words with the most relevance."""
+    """A document in the list.
+
+    ``position`` counts documents in input order from 0. ``predicted`` and ``true_label`` are positions in
+    :attr:`Summary.names`; ``true_label`` is -1 without a label, or if the label is not a class of the model.
+    ``confidence`` is 0 to 1000, for sorting; ``score`` is the probability, or the score without one, as text.
+    """
 
     position: int
     id: str
     predicted: int
-    own: int
-    sureness: int
-    said: str
+    true_label: int
+    confidence: int
+    score: str
     words: tuple[str, ...]
     snippet: str
 
     @property
-    def right(self) -> bool | None:
-        """Whether the answer is the document's own label; None without one."""
-        return None if self.own < 0 else self.own == self.predicted
+    def correct(self) -> bool | None:
+        """Whether the predicted class is the true label; None without a true label."""
+        return None if self.true_label < 0 else self.true_label == self.predicted
 
     @property
     def cell(self) -> str:
-        """The name of its field in the confusion matrix."""
-        return f"c{self.own}-{self.predicted}"
+        """The identifier of the document's cell in the confusion matrix."""
+        return f"c{self.true_label}-{self.predicted}"
 
 
 class Confusion(NamedTuple):
-    """A field of the matrix: how many documents of class ``own`` were named ``predicted``."""
+    """A cell of the confusion matrix: the number of documents with this true label and predicted class."""
 
-    own: int
+    true_label: int
     predicted: int
     documents: int
     shade: int
 
     @property
     def name(self) -> str:
-        """That of :attr:`Row.cell`."""
-        return f"c{self.own}-{self.predicted}"
+        """The identifier of the cell, as in :attr:`Row.cell`."""
+        return f"c{self.true_label}-{self.predicted}"
 
 
 @dataclass(slots=True)
 class Summary:
-    """Explanations, added one at a time: what is kept is a row of each and the words of the classes."""
+    """The summary of all explanations added so far.
+
+    ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
+    a class of the model.
+    """
 
     classes: dict[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     targets: int = 1
-    unknown: int = 0
-    _how: tuple[Fact, ...] = ()
+    unknown_labels: int = 0
+    _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
     def add(self, explanation: Explanation) -> Row:
-        """Count an explanation; its words count for the target shown first."""
+        """Add an explanation and return its row. Its words count for the target that is shown first."""
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
-        own = -1
+        true_label = -1
         if explanation.true_label is not None:
-            own = self.classes[explanation.true_label] if explanation.true_label in explanation.labels else -1
-            self.unknown += own < 0
+            known = explanation.true_label in explanation.labels
+            true_label = self.classes[explanation.true_label] if known else -1
+            self.unknown_labels += not known
         shown = explanation.row()
-        self._how = self._how or _how(explanation)
+        self._settings = self._settings or _settings(explanation)
         self._words.add(with_targets(explanation, [shown]))
         self.targets = max(self.targets, len(explanation.targets))
         best = explanation.predicted
         sums = word_sums(explanation, [shown])
         order = np.argsort(-sums.sums[0], kind="stable")[:ROW_WORDS]
-        sure = _sureness(explanation)
+        confidence = _confidence(explanation)
         row = Row(
             len(self.rows),
             explanation.document_id,
             self.classes[explanation.labels[best]],
-            own,
-            round(1000 * sure),
-            percentage(sure) if explanation.probabilities is not None else number(float(explanation.scores[best])),
+            true_label,
+            round(1000 * confidence),
+            percentage(confidence)
+            if explanation.probabilities is not None
+            else number(float(explanation.scores[best])),
             tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
             snippet(explanation),
         )
@@ -110,46 +122,51 @@ class Summary:
 
     @property
     def names(self) -> list[str]:
-        """(C,) the classes, those of the model first."""
+        """The names of the classes (C,)."""
         return list(self.classes)
 
     @property
     def labeled(self) -> int:
-        """Documents whose true label is a class of the model; ``unknown`` counts those whose label is none."""
-        return sum(row.own >= 0 for row in self.rows)
+        """The number of documents whose true label is a class of the model."""
+        return sum(row.true_label >= 0 for row in self.rows)
 
     @property
-    def right(self) -> int:
-        """Of those, documents whose label the model named."""
-        return sum(row.right is True for row in self.rows)
+    def correct(self) -> int:
+        """The number of correctly classified documents."""
+        return sum(row.correct is True for row in self.rows)
 
     def words(self) -> list[ClassWords]:
-        """The words of each class."""
+        """Return the most relevant words of each class."""
         return self._words.found()
 
     def matrix(self) -> list[list[Confusion]]:
-        """(C, C) own label by predicted class; empty where there are no labels or too many classes."""
-        counts = Counter((row.own, row.predicted) for row in self.rows if row.own >= 0)
-        if not counts or len(self.classes) > MATRIX:
+        """Return the confusion matrix (C, C), true label by predicted class; empty without labels or if too large.
+
+        The shade of a cell is its percentage of the largest cell in its row.
+        """
+        counts = Counter((row.true_label, row.predicted) for row in self.rows if row.true_label >= 0)
+        if not counts or len(self.classes) > MAX_MATRIX_CLASSES:
             return []
-        most = {own: max(n for (g, _), n in counts.items() if g == own) for own, _ in counts}
-        places = range(len(self.classes))
+        largest: dict[int, int] = {}
+        for (t, _), n in counts.items():
+            largest[t] = max(n, largest.get(t, 0))
+        classes = range(len(self.classes))
         return [
-            [Confusion(g, p, counts[g, p], round(100 * counts[g, p] / most[g]) if g in most else 0) for p in places]
-            for g in places
+            [Confusion(t, p, counts[t, p], round(100 * counts[t, p] / largest.get(t, 1))) for p in classes]
+            for t in classes
         ]
 
     def confusions(self) -> list[Confusion]:
-        """The most frequent ones, the most frequent first."""
-        counts = Counter((row.own, row.predicted) for row in self.rows if row.right is False)
+        """Return the most frequent confusions, the most frequent first."""
+        counts = Counter((row.true_label, row.predicted) for row in self.rows if row.correct is False)
         return [Confusion(*pair, n, 0) for pair, n in counts.most_common(CONFUSIONS)]
 
     def facts(self) -> list[Fact]:
-        """How the explanations were made, and when this was written."""
-        return [*(fact for fact in self._how if fact.value), Fact("written", today())]
+        """Return the settings of the explanations and the date of the report."""
+        return [*(fact for fact in self._settings if fact.value), Fact("written", today())]
 
 
-def _how(explanation: Explanation) -> tuple[Fact, ...]:
+def _settings(explanation: Explanation) -> tuple[Fact, ...]:
     return (
         Fact("method", method_title(explanation)),
         Fact("rule", explanation.rule),
@@ -160,7 +177,7 @@ def _how(explanation: Explanation) -> tuple[Fact, ...]:
 
 
 def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
-    """The explanation of some of its targets, by their positions."""
+    """Return the explanation with some of its targets only, selected by their positions."""
     return replace(
         explanation,
         targets=tuple(explanation.targets[row] for row in rows),
@@ -171,10 +188,13 @@ def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
     )
 
 
-def _sureness(explanation: Explanation) -> float:
-    """The probability of the predicted class, or where there is none the logistic of its lead in score."""
+def _confidence(explanation: Explanation) -> float:
+    """Return the probability of the predicted class.
+
+    Without probabilities it is the logistic function of the margin to the second highest score.
+    """
     if explanation.probabilities is not None:
         return float(explanation.probabilities[explanation.predicted])
     ordered = np.sort(explanation.scores.astype(np.float64))
-    lead = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # one score is held against 0
-    return float(expit(lead))
+    margin = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # a single score is compared with 0
+    return float(expit(margin))

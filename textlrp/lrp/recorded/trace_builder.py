@@ -1,6 +1,7 @@
-"""What a recording writes: the steps of a forward pass, the names of its values and what is known about them.
+"""The trace of a module while it is being recorded: its steps, the names of its values and their properties.
 
-The recorder watches a module and names the values; :class:`.Call` adds the steps of one operation.
+:class:`.Recorder` observes a module and creates a :class:`TraceBuilder`; :class:`.Call` adds the steps of one
+operation to it.
 """
 
 from __future__ import annotations
@@ -18,26 +19,31 @@ from textlrp.lrp.trace_steps import Step
 
 
 class Squash(NamedTuple):
-    """A softmax or sigmoid: its position among all of the forward pass (from 0), and its name."""
+    """A softmax or sigmoid: its position among all of these in the forward pass (from 0), and its name."""
 
     ordinal: int
     operation: str
 
 
 class NamedValue(NamedTuple):
-    """A tensor that depends on the word vectors: its name on the tape, and the version of its numbers."""
+    """A tensor that depends on the word vectors: its name in the trace, and its version when it was named."""
 
     name: str
     version: int
 
 
-class Tape:
-    """The steps so far, and the values that they read and write.
+class TraceBuilder:
+    """The steps recorded so far, and the values that they read and write.
 
-    ``values`` has the tensors that depend on the words, by id(). The others are by the name of a value: ``boxes`` are
-    its bounds; ``gates`` are sigmoids and softmaxes, or moved from one; ``squashed`` may be the probabilities at the
-    end; ``folds`` can become part of the weighted step before; ``scalable`` values have a row of weights per channel
-    (axis 1). ``elements`` is the number of elements of the largest value.
+    ``values`` has the tensors that depend on the words, by id(). The other attributes use the names of values:
+
+    - ``boxes``: the bounds of a value;
+    - ``gates``: results of a sigmoid or softmax, also after moves and elementwise operations;
+    - ``squashed``: results of a sigmoid or softmax that may be the probabilities at the end of the module;
+    - ``folds``: results of a scaling or a shift that can be folded into the weighted step before it;
+    - ``scalable``: outputs of a weighted step with one row of weights per channel (axis 1).
+
+    ``elements`` is the number of elements of the largest value.
     """
 
     def __init__(self, module: nn.Module, words: int) -> None:
@@ -49,7 +55,7 @@ class Tape:
         self.folds: dict[str, Fold] = {}
         self.scalable: set[str] = set()
         self.elements = words
-        self._alive: list[Tensor] = []  # an id() names a tensor only while the tensor exists
+        self._alive: list[Tensor] = []  # keeps the tensors, because the id() of a deleted tensor may be used again
         self._counted: Counter[str] = Counter()
         self._module = module
         self._modules: dict[int, str] = {id(part): name for name, part in module.named_modules()}
@@ -58,17 +64,17 @@ class Tape:
             for name, part in module.named_modules(remove_duplicate=False)
             for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False))
         }
-        """The name of the layer that has a parameter or buffer, by id() of that tensor."""
+        """The name of the layer of each parameter and buffer, by id()."""
 
     # ---- values
 
     def new_value(self, operation: str) -> str:
-        """A name that no value has yet."""
+        """Return an unused name for a value."""
         self._counted["value"] += 1
         return f"{operation}#{self._counted['value']}"
 
     def write(self, tensor: Tensor, operation: str) -> str:
-        """Name the value of a tensor."""
+        """Give the value of a tensor a name, and return it."""
         name = self.new_value(operation)
         self._alive.append(tensor)
         self.values[id(tensor)] = NamedValue(name, _version(tensor))
@@ -76,29 +82,30 @@ class Tape:
         return name
 
     def changed(self, tensor: Tensor) -> bool:
-        """Whether the numbers of a named tensor were changed since it was named."""
+        """Whether a named tensor was changed in place since it was named."""
         return _version(tensor) != self.values[id(tensor)].version
 
     def squash(self, value: str, squash: Squash) -> None:
-        """Note that a value is the result of a softmax or sigmoid: a gate, or the probabilities at the end."""
+        """Mark a value as the result of a softmax or sigmoid: a gate, or the probabilities at the end."""
         self.gates.add(value)
         self.squashed[value] = squash
 
-    # ---- names of steps and places
+    # ---- names of steps and modules
 
     def step_name(self, operation: str, *parameters: Tensor | None) -> str:
-        """The module's name for the layer with one of these parameters; else the operation, numbered from 2 on."""
+        """Return the name of the layer with one of these parameters, or else the operation, numbered from 2 on."""
         given = [parameter for parameter in parameters if parameter is not None]
         for parameter in given:
             if name := self.layers.get(id(parameter)):
                 return name
-        if given and (name := self._modules[id(self._innermost())]):  # weights that each forward pass makes anew
+        # weights that are computed in each forward pass, as by a parametrization, belong to the module that runs
+        if given and (name := self._modules[id(self._innermost())]):
             return name
         self._counted[operation] += 1
         return operation if self._counted[operation] == 1 else f"{operation}_{self._counted[operation]}"
 
-    def place(self, operation: str) -> str:
-        """An operation and the innermost named module whose forward is running."""
+    def describe(self, operation: str) -> str:
+        """Return an operation, and the innermost named module whose forward is running, for messages."""
         owner = self._innermost()
         name = self._modules[id(owner)]
         return f"{operation!r} in {f'module {name!r} ({type(owner).__name__})' if name else type(owner).__name__}"
@@ -114,5 +121,5 @@ class Tape:
 
 
 def _version(tensor: Tensor) -> int:
-    """How often a tensor was changed; torch does not count that for one made in inference mode."""
+    """The number of in-place changes of a tensor; torch does not count them for tensors made in inference mode."""
     return 0 if tensor.is_inference() else tensor._version

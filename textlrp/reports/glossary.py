@@ -1,0 +1,111 @@
+"""The glossary at the foot of every page: terms with a definition of one line, and the terms of each kind of page.
+
+To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then generate ``docs/glossary.md``::
+
+    python -m textlrp.reports.glossary > docs/glossary.md
+"""
+
+from __future__ import annotations
+
+TERMS: dict[str, str] = {
+    "score": "The model’s output for a class, before softmax. An explanation divides this number among the words.",
+    "relevance": "The part of the score that is assigned to a word. Relevance and absorbed parts sum to the score.",
+    "predicted class": "The class with the highest score.",
+    "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
+    "label, else incorrect (✗).",
+    "supports, opposes": "A word with positive relevance supports the explained class; a word with negative "
+    "relevance opposes it.",
+    "full color": "The color of the largest |relevance| of the document. All other words are paler in proportion.",
+    "contrast": "Why class A and not class B: the relevance of each word for the score difference A − B.",
+    "score breakdown": "The sum that gives the score: relevance of words, plus what the bias and other causes "
+    "absorb.",
+    "absorbed": "Relevance that reaches no word, because it stays at a bias, at a rule’s stabilizer or at ignored "
+    "words.",
+    "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
+    "(punctuation), an unknown word, or truncated text.",
+    "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
+    "phrase (n-gram)": "Consecutive words that a filter of a convolutional network, or an n-gram feature, matches.",
+    "layer-wise relevance propagation (LRP)": "The method that propagates a score backward through the layers of "
+    "the model to the words.",
+    "rule": "How LRP distributes the relevance of a unit to its inputs, such as LRP-ε. Other methods have no rule.",
+    "accuracy": "The share of correctly classified documents, among those with a true label.",
+    "confusion matrix": "The number of documents for each true label (row) and predicted class (column).",
+    "recall": "The share of the documents of a true label that are correctly classified.",
+    "most confident": "The highest probability of the predicted class; without probabilities, the largest lead over "
+    "the second score.",
+    "words of each class": "Words with the largest relevance, summed over the documents that are explained for the "
+    "class.",
+    "document map": "Documents as points, close together if similar words drove their predictions.",
+    "normalized relevance": "Relevance divided by the sum of all |relevance| of the document, so that methods of "
+    "different scale compare.",
+    "distance": "Half the sum of all |differences| of normalized relevance: 0 for equal explanations, 1 at most.",
+    "rank correlation": "Spearman’s correlation of words ranked by relevance: 1 is the same order, 0 unrelated, −1 "
+    "reversed.",
+    "top words in common": "The share of the ten words that support the class most which two explanations have in "
+    "common.",
+    "deletion curve": "Accuracy after deleting the most relevant words one by one. It falls faster for a better "
+    "explanation.",
+    "area under the deletion curve": "Mean accuracy over all deletion steps. Initial accuracy minus this mean is "
+    "the AOPC, the area over the perturbation curve.",
+    "baseline": "A simple method to compare with, such as deleting words in random order.",
+    "explanatory power index (EPI)": "The best accuracy of a k-nearest-neighbor classifier on relevance-weighted "
+    "document vectors.",
+    "hybrid documents": "Texts joined from sentences of several documents. The most relevant word should be in a "
+    "sentence of the predicted class (pointing game).",
+    "comprehensiveness, sufficiency": "Decrease of the prediction when the most relevant words are deleted, and "
+    "when only they are kept.",
+    "rationale": "The words that people marked as the reason for the label of a document.",
+    "sanity check": "An explanation of a model with random weights must differ from that of the trained model.",
+    "confidence interval (95%)": "The range of 95% of the results over random resamples of the documents "
+    "(bootstrap).",
+    "significantly better, significantly worse": "The confidence interval of the difference between two methods on "
+    "the same documents excludes 0 (paired bootstrap).",
+}
+"""Term -> its definition: one line of plain text."""
+
+_EVERY_PAGE = (
+    "score", "relevance", "predicted class", "true label", "supports, opposes", "score breakdown", "absorbed",
+    "ignored by the model", "layer-wise relevance propagation (LRP)", "rule",
+)  # fmt: skip
+_DOCUMENT = ("full color", "unknown word", "contrast", "phrase (n-gram)")
+_COMPARED = ("rank correlation", "top words in common")
+
+PAGE_TERMS: dict[str, tuple[str, ...]] = {
+    "document": (*_EVERY_PAGE, *_DOCUMENT),
+    "list": (
+        *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",
+        "most confident", "words of each class", "document map", "deletion curve",
+    ),
+    "comparison": (*_EVERY_PAGE, "full color", "normalized relevance", "distance", *_COMPARED, "accuracy"),
+    "gallery": (*_EVERY_PAGE, "full color", "contrast", *_COMPARED),
+    "evaluation": (
+        *_EVERY_PAGE, "accuracy", "baseline", "deletion curve", "area under the deletion curve",
+        "explanatory power index (EPI)", "hybrid documents", "comprehensiveness, sufficiency", "rationale",
+        "sanity check", "rank correlation", "confidence interval (95%)", "significantly better, significantly worse",
+    ),
+}  # fmt: skip
+"""Kind of page -> the terms of its glossary. The index of a report folder is of the kind ``list``."""
+
+
+def glossary_of(page: str) -> list[tuple[str, str]]:
+    """Return the terms of a kind of page with their definitions, in the order of :data:`TERMS`."""
+    return [(term, meaning) for term, meaning in TERMS.items() if term in PAGE_TERMS[page]]
+
+
+def as_markdown() -> str:
+    """Return all terms as a Markdown page, the content of ``docs/glossary.md``."""
+    lines = [
+        "# Glossary",
+        "",
+        "The terms that pages, the terminal and the documentation of textlrp use. Every page of textlrp has those it",
+        "needs in a folded glossary at its foot. This file is generated: `python -m textlrp.reports.glossary`.",
+        "",
+        "| term | meaning |",
+        "|---|---|",
+        *(f"| {term} | {meaning.replace('|', '&#124;')} |" for term, meaning in TERMS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
