@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from laws import gap
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 import outside
 import reference
+from laws import gap
 from outside import LAYERS, C, H, N, Subject
 from reference import Convolution, Explained, Recipe, Recipes
 

@@ -183,7 +183,7 @@ def interval_text(
 def share_text(value: float) -> str:
     """A share in percent, ``98.8%``; it may be negative or above 100%. It contains no line break."""
     text = percentage(value) if 0.0 <= value <= 1.0 else f"{number(100.0 * value, 1)}%"
-    return text.replace(" %", "%").replace(" ", "\u00a0")
+    return text.replace(" ", "\u00a0")
 
 
 def count(value: float | None) -> str:
