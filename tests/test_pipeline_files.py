@@ -269,7 +269,10 @@ def test_other_ways_to_show_a_pipeline(arguments: tuple[Any, ...], run: Run) -> 
     "arguments, sentence",
     [
         (("predict", "pipe.joblib", "--text", "a car"), "pipe.joblib must be in the skops format; got a pickle, and"),
-        (("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"), "--trust-pickle cannot be used with an output folder"),
+        (
+            ("explain", "pipe.pkl", "some.jsonl", "-o", "f", "--trust-pickle"),
+            "--trust-pickle cannot be used with an output folder",
+        ),
         (
             ("evaluate", "pipe.skops", "some.jsonl", "-o", "out"),
             "the model must be one that textlrp trained; got the scikit-learn pipeline pipe.skops.",
