@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -211,16 +212,29 @@ def test_functions_must_be_passed_again(kind: str, tmp_path: Path) -> None:
     assert again.decision_function(READ).tobytes() == model.decision_function(READ).tobytes()
 
 
-def test_a_callable_object_without_a_name_can_be_saved(tmp_path: Path) -> None:
-    class Splitter:
-        def __call__(self, text: str) -> list[str]:
-            return text.split()
+class Splitter:
+    """A tokenizer that is an object, not a function."""
 
-    model = small("boe", tokenizer=Splitter()).fit(TEXTS, LABELS)
+    def __call__(self, text: str) -> list[str]:
+        return text.split()
+
+
+@every(
+    "tokenizer, name",
+    [
+        (Splitter(), "Splitter"),
+        (functools.partial(str.split, sep=" "), "functools:partial"),
+        (str.split, "builtins:str.split"),  # methods of built-in types have no module
+    ],
+)
+def test_a_callable_that_is_not_a_function_can_be_saved(
+    tokenizer: Callable[[str], list[str]], name: str, tmp_path: Path
+) -> None:
+    model = small("boe", tokenizer=tokenizer).fit(TEXTS, LABELS)
     folder = model.save(tmp_path / "model")
-    with pytest.raises(ModelError, match=r"Splitter as its tokenizer"):
+    with pytest.raises(ModelError, match=rf"{name} as its tokenizer"):
         load(folder)
-    assert load(folder, tokenizer=Splitter()).fingerprint_ == model.fingerprint_
+    assert load(folder, tokenizer=tokenizer).fingerprint_ == model.fingerprint_
 
 
 # ---- damage

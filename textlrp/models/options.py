@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, OptionError, must_be
 from textlrp.records import Document
 from textlrp.text.invisible import visible, without_blank_edges
+from textlrp.text.user_tokenizers import callable_path
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
@@ -94,14 +95,8 @@ def plain_option(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain_option(entry) for entry in value]
     if callable(value):
-        return {"callable": callable_name(value)}
+        return {"callable": callable_path(value)}
     return value
-
-
-def callable_name(function: Callable[..., Any]) -> str:
-    """Return ``module:name`` of a function, or of the class of a callable object."""
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}:{named.__qualname__}"
 
 
 # ---- texts

@@ -23,9 +23,9 @@ UserTokenizer: TypeAlias = Callable[[str], Iterable[str] | Iterable[tuple[int, i
 _MUST_RETURN = "the callable tokenizer must return strings or (start, end) pairs of whole numbers"
 
 
-def callable_path(function: UserTokenizer) -> str:
-    """Return the module and qualified name of a function, or of the class of a callable object."""
-    named = function if hasattr(function, "__qualname__") else type(function)
+def callable_path(function: object) -> str:
+    """Return ``module:name`` of a function, or of the class of a callable object."""
+    named: Any = function if hasattr(function, "__qualname__") else type(function)
     # the methods of built-in types, such as str.split, have no module
     return f"{getattr(named, '__module__', None) or 'builtins'}:{named.__qualname__}"
 

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 
 from textlrp.models.pipeline.linear import Head
 from textlrp.models.pipeline.vectorizers import TextVectorizer
+from textlrp.text.user_tokenizers import callable_path
 
 
 def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[Any], head: Head) -> str:
@@ -49,9 +50,7 @@ def _add(content: Any, value: Any) -> None:
     elif isinstance(value, (str, bytes, int, float, bool, np.generic, type(None))):
         content.update(f"{value!r};".encode("utf-8", "surrogatepass"))
     else:
-        named = value if hasattr(value, "__qualname__") else type(value)
-        # methods of built-in types, such as str.split, have no module
-        content.update(f"{getattr(named, '__module__', '')}:{named.__qualname__};".encode())
+        content.update(f"{callable_path(value)};".encode())
 
 
 def _add_all(content: Any, kind: str, values: Any) -> None:
