@@ -94,7 +94,7 @@ def test_an_empty_table_has_a_reason(models: Path, tmp_path: Path, capsys: pytes
 @pytest.mark.slow
 def test_filters_without_a_known_word(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["filters", "MODEL", "CORPUS"], "cnn", models, written(tmp_path, "42"))
-    assert capsys.readouterr().out == "0 of 0 filters\nNo text has a word that the model reads.\n\n"
+    assert capsys.readouterr().out == "0 of 0 filters\nNo text contains a word that the model reads.\n\n"
     run(["explain", "MODEL", "CORPUS", "--phrases", "3"], "cnn", models, written(tmp_path, "quux"))
 
 

@@ -16,6 +16,9 @@ with what to do. The command line prints only the message, without a traceback, 
 Ctrl-C).
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class TextlrpError(Exception):
     """The base class of all exceptions that textlrp raises intentionally."""
@@ -58,3 +61,16 @@ def must_be(parameter: str, what: str, got: object, hint: str = "") -> str:
     'epochs must be at least 1; got 0. Pass epochs=20.'
     """
     return f"{parameter} must be {what}; got {got!r}. {hint}".rstrip()
+
+
+def closest(value: str, names: Iterable[str]) -> str:
+    """Return a sentence with the name most similar to a wrong one, ignoring case; empty if no name is similar.
+
+    >>> closest("Gama", ["epsilon", "gamma"])
+    " The closest name is 'gamma'."
+    >>> closest("ig", ["epsilon", "gamma"])
+    ''
+    """
+    folded = {name.casefold(): name for name in names}
+    similar = difflib.get_close_matches(value.casefold(), folded, n=1, cutoff=0.6)
+    return f" The closest name is {folded[similar[0]]!r}." if similar else ""

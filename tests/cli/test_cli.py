@@ -546,8 +546,8 @@ def test_explain_targets(svm: Path, folder_of_models: Path, run: Run) -> None:
     assert targets_of(run, svm, "--text", "car", "--target", "all") == [("auto", "med")]
     assert targets_of(run, svm, "--text", "car", "--target", "med", "--versus", "auto") == [("med, not auto",)]
     assert targets_of(run, numbers, "--text", "car", "--target", "5", "--versus", "3") == [("5, not 3",)]
-    refused(run("explain", svm, "--text", "car", "--target", "mad"), "2 classes; got 'mad'", "'med'")
-    refused(run("explain", numbers, "--text", "car", "--target", "4"), "2 classes; got '4'")
+    refused(run("explain", svm, "--text", "car", "--target", "mad"), "2 classes ('auto', 'med'); got 'mad'", "'med'")
+    refused(run("explain", numbers, "--text", "car", "--target", "4"), "2 classes ('3', '5'); got '4'")
     refused(run("explain", svm, "--text", "car", "--versus", "med"), "versus must be used with a target")
     refused(run("explain", svm, "--text", "car", "--target", "mad", "-o", "x.html"), "'mad'")
     assert not Path("x.html").exists()
@@ -679,7 +679,7 @@ def interrupt(*_: object, **__: object) -> NoReturn:
 def test_ctrl_c_in_training_saves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NetClassifier, "_fit_words", interrupt)
     outcome = run("train", make_table(), "--model", "boe", "-o", "m")
-    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C; nothing was written.\n")
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C before anything was finished.\n")
     assert not Path("m").exists()
 
 
@@ -709,7 +709,7 @@ def test_ctrl_c_while_writing_leaves_what_was_there(
     write_an_old(Path(name))
     old = Path(name).read_bytes()
     outcome = run(command, svm, "some.csv", "-o", name)
-    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C; nothing was written.\n")
+    assert (outcome.code, outcome.err) == (130, "textlrp: stopped by Ctrl-C before anything was finished.\n")
     assert sorted(path.name for path in Path().iterdir()) == [name, "some.csv"]
     assert Path(name).read_bytes() == old
 
@@ -779,7 +779,10 @@ def test_words_shows_the_phrases_of_a_cnn(run: Run) -> None:
 def test_words_reports_errors_in_one_sentence(svm: Path, run: Run) -> None:
     table = make_table()
     refused(run("words", svm, table, "-o", "words.txt"), "must end in .jsonl or .csv")
-    refused(run("words", svm, table, "--target", "cars"), "--target must be one of the model's 2 classes; got 'cars'")
+    refused(
+        run("words", svm, table, "--target", "cars"),
+        "--target must be one of the model's 2 classes ('auto', 'med'); got 'cars'",
+    )
     refused(run("words", svm, table, "--rule", "epsilom"), "epsilon")
     refused(run("words", svm, "missing.csv"), "there is no file or folder 'missing.csv'")
     refused(run("words", svm, table, "--top-k", "0"), "--top-k")

@@ -162,7 +162,7 @@ def test_a_word_that_the_model_ignores_is_never_a_hit(monkeypatch):
 
 def test_no_hybrid_to_include_raises_an_error(monkeypatch):
     two = hybrid(("a", "one two"), ("b", "three four"))
-    with pytest.raises(DataError, match="none of the 1 hybrid documents"):
+    with pytest.raises(DataError, match="not one of the 1 hybrid documents"):
         game(monkeypatch, (two, explained(two.text, [0, 0, 0, 0], predicted=2)))
 
 

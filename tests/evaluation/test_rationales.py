@@ -64,7 +64,7 @@ def test_documents_with_all_or_no_word_marked_are_left_out():
     result = rationale_agreement(explanations, rationales, read_only=True)
     assert result.is_included.tolist() == [False, False, True, False]
     assert (result.n_documents, result.n_excluded) == (1, 3)
-    with pytest.raises(DataError, match="none of the 2 documents"):
+    with pytest.raises(DataError, match="not one of the 2 documents"):
         rationale_agreement(explanations[:2], rationales[:2])
 
 

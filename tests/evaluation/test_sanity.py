@@ -140,9 +140,9 @@ def test_documents_without_a_rank_correlation_are_left_out():
     flat, one, good = explained("a b c", [1, 1, 1]), explained("a", [1]), explained("a b c", [1, 2, 3])
     result = stability([flat, one, good], [good, one, good])
     assert (result.n_documents, result.n_excluded, result.rank_correlation) == (1, 2, pytest.approx(1))
-    with pytest.raises(DataError, match="none of the 2 documents"):
+    with pytest.raises(DataError, match="not one of the 2 documents"):
         stability([flat, one], [good, one])
-    with pytest.raises(DataError, match="none of the 0 documents"):
+    with pytest.raises(DataError, match="not one of the 0 documents"):
         stability([], [])
 
 

@@ -51,8 +51,9 @@ def test_options_are_part_of_the_value() -> None:
 @every(
     "method, message",
     [
-        ("gradcam", r"^method must be one of lrp, squared-.*; got 'gradcam'\. The closest name is 'grad-cam'\.$"),
+        ("grad-cams", r"^method must be one of lrp, squared-.*; got 'grad-cams'\. The closest name is 'grad-cam'\.$"),
         ("LRP2", r"The closest name is 'lrp'\.$"),
+        ("deeplift", r"got 'deeplift'\.$"),  # no name is similar
         ("", r"got ''"),
         (Lime, r"^method must be a name or a method object; got <class .*Lime'>\. Pass 'lime' or Lime\(\)"),
         (None, r"must be a name or a method object; got None"),

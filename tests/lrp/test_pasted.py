@@ -61,7 +61,7 @@ def test_positions_and_defaults_may_be_left_out() -> None:
         ("Gamma(0.5", "no rule is called"),
         ("Gamma(0.5))", "cannot be read"),
         ("(" * 500 + ")" * 500, "cannot be read|is not allowed"),
-        ("Gamma", "no rule is called 'Gamma'. Did you mean 'gamma'"),
+        ("Gamma", "no rule is called 'Gamma'. The closest name is 'gamma'"),
     ],
 )
 def test_text_that_is_not_a_rule_is_refused(text: str, message: str) -> None:

@@ -242,12 +242,12 @@ def test_each_part_can_be_alone_or_missing(name: str) -> None:
 @every("nothing", [None, {}, [], {"rows": []}, {"protocols": []}])
 def test_empty_parts_are_listed_as_missing(nothing: Any) -> None:
     text = said(evaluation_page(dict.fromkeys(PARTS, nothing)))
-    assert "None of the main measures was computed." in text
+    assert "No main measure was computed." in text
     assert "Not measured: word deletion and insertion, comprehensiveness and sufficiency, document vectors" in text
 
 
 def test_an_empty_evaluation_is_a_page() -> None:
-    assert "None of the main measures was computed." in said(evaluation_page({}))
+    assert "No main measure was computed." in said(evaluation_page({}))
 
 
 def test_a_protocol_without_documents_is_noted() -> None:

@@ -26,6 +26,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
+from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.records import Document
 from textlrp.store.columns import Precision, RunMetadata, TableRow, to_table
 from textlrp.text.batches import Batch
@@ -104,12 +105,15 @@ class BatchExplainer:
     def _start(self) -> tuple[str, tuple[str, ...]]:
         """The start of propagation, ``"score"`` or ``"centered"``, and notes for readers of the relevance.
 
-        Both depend only on the model and the rule, so the trace of an empty document is enough to determine them.
+        Both depend only on the model and the rule, so the trace of a text without words is enough to determine them.
         """
         if self._settings.method is not None:
             return "score", ()
-        empty = self._model.encode([Document("", "")])
-        propagation = started(self._model.trace(empty), self._settings.composite, self._settings.start)
+        if isinstance(self._model, TorchTextModel):  # it may be unable to read an empty text
+            trace = self._model.trace_of_padding()
+        else:
+            trace = self._model.trace(self._model.encode([Document("", "")]))
+        propagation = started(trace, self._settings.composite, self._settings.start)
         notes = propagation.remarks
         if propagation.fixed_sign:
             notes = (*notes, note_of_table(propagation.start))

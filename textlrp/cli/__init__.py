@@ -117,7 +117,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     if code == 130:
-        return _print_error("stopped by Ctrl-C; nothing was written.", code=130)
+        return _print_error("stopped by Ctrl-C before anything was finished.", code=130)
     return code if isinstance(code, int) else 0
 
 

@@ -152,7 +152,7 @@ def pointing_game(
         )
     if not is_included.any():
         raise DataError(
-            f"none of the {len(hybrids)} hybrid documents has a sentence of its predicted class. Bring documents "
+            f"not one of the {len(hybrids)} hybrid documents has a sentence of its predicted class. Bring documents "
             "with the labels that the model was trained on."
         )
     n_hits, n_included = int(is_hit.sum()), int(is_included.sum())

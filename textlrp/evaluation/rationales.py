@@ -230,8 +230,8 @@ def _agreement(ranked: Iterable[RankedUnits], settings: Sequence[str], by: By, w
     if not any(included):
         units = "the sentences" if by == "sentence" else words
         raise DataError(
-            f"none of the {len(included)} documents has both marked and unmarked units among {units}. Mark some of "
-            "the words of each text, not all."
+            f"not one of the {len(included)} documents has both marked and unmarked units among {units}. Mark some "
+            "of the words of each text, not all."
         )
     arrays = {name: np.array(column) for name, column in values.items()}
     return Agreement(

@@ -192,8 +192,8 @@ def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     defined = values[np.isfinite(values)]
     if not len(defined):
         raise DataError(
-            f"none of the {len(values)} documents has a rank correlation: it takes two words that the model reads, "
-            "with different relevance. Pass longer documents."
+            f"not one of the {len(values)} documents has a rank correlation: it takes two words that the model "
+            "reads, with different relevance. Pass longer documents."
         )
     return defined
 

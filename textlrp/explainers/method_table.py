@@ -5,12 +5,11 @@ Letters: L words the model reads, D dimensions of a word vector x_t, f_c the sco
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from textlrp.errors import RuleError
+from textlrp.errors import RuleError, closest
 from textlrp.explainers.attribution import Attribution, Case
 from textlrp.explainers.cams import cam, grad_cam
 from textlrp.explainers.gradients import (
@@ -129,7 +128,12 @@ _ENTRIES = (
 METHODS: Mapping[str, MethodEntry] = MappingProxyType({entry.value.name: entry for entry in _ENTRIES})
 """Method names and their entries. "lrp" is not one of them."""
 
-_OTHER_NAMES = {"input-t-gradient": "gradient-x-input", "sensitivity-analysis": "squared-gradient"}
+_OTHER_NAMES = {
+    "input-t-gradient": "gradient-x-input",
+    "sensitivity-analysis": "squared-gradient",
+    "ig": "integrated-gradients",
+    "gradcam": "grad-cam",
+}
 
 
 def as_method(method: str | Method) -> Method:
@@ -151,7 +155,5 @@ def as_method(method: str | Method) -> Method:
     name = _OTHER_NAMES.get(name, name)
     if name in METHODS:
         return METHODS[name].value
-    close = difflib.get_close_matches(name.lower(), ("lrp", *METHODS), n=1, cutoff=0.0)
-    raise RuleError(
-        f"method must be one of lrp, {', '.join(METHODS)}; got {method!r}. The closest name is {close[0]!r}."
-    )
+    names = ("lrp", *METHODS)
+    raise RuleError(f"method must be one of {', '.join(names)}; got {method!r}.{closest(name, names)}")

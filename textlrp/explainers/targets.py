@@ -5,7 +5,6 @@ Letters: N documents, C classes, K targets.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.arrays import Array
-from textlrp.errors import OptionError, TargetError
+from textlrp.errors import OptionError, TargetError, closest
 from textlrp.models.options import is_whole
 from textlrp.records import Target
 
@@ -99,12 +98,12 @@ def position_of(label: Any, classes: NDArray[Any]) -> int:
         # bool is a subclass of int, and True == 1: a label must also agree in being a bool
         if isinstance(value, type(name)) and name == value and isinstance(name, bool) == isinstance(value, bool):
             return position
-    close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.0)
+    first = ", ".join(map(repr, names[:3]))
     is_number = isinstance(value, int) and not isinstance(value, bool)
     by_position = f" Pass Index({value}) for the class at that position." if is_number else ""
     raise TargetError(
-        f"target must be one of the model's {len(names)} classes; got {value!r}. The closest label is "
-        f"{close[0]!r}.{by_position}"
+        f"target must be one of the model's {len(names)} classes ({first}{', ...' * (len(names) > 3)}); got "
+        f"{value!r}.{closest(str(value), names)}{by_position}"
     )
 
 

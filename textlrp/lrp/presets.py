@@ -8,13 +8,12 @@ embedding bags follow LRP-0, and position 0 is every weighted layer that reads t
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from textlrp.errors import RuleError, must_be
+from textlrp.errors import RuleError, closest, must_be
 from textlrp.lrp.composite import Composite, is_rule
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.shares import Rule
@@ -93,9 +92,8 @@ def as_composite(rule: str | Rule | Composite) -> Composite:
                 return PRESETS[name]
         if is_call(rule):
             return as_composite(pasted(rule, PASTEABLE))
-        close = difflib.get_close_matches(rule, PRESETS, n=1, cutoff=0.0)
         raise RuleError(
-            f"no rule is called {rule!r}. Did you mean {close[0]!r}? 'textlrp rules' lists all {len(PRESETS)} names."
+            f"no rule is called {rule!r}.{closest(rule, PRESETS)} 'textlrp rules' lists all {len(PRESETS)} names."
         )
     if is_rule(rule):
         return Composite(default=rule)

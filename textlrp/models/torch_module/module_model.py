@@ -187,15 +187,22 @@ class TorchTextModel:
             self._check_classes(self._end.scores, batch, n)
         return self._end
 
+    def trace_of_padding(self) -> Trace:
+        """The trace of a text of padding only, for properties of the module that are the same for every text."""
+        return self._probe().trace
+
     def _probed_end(self) -> ModuleEnd:
-        """How the module ends, found with texts of padding only."""
+        """How the module ends, found with a text of padding only."""
+        self._end = _end_of(self._probe())
+        return self._end
+
+    def _probe(self) -> Recording:
         module = self._copies.in_dtype()
         for length in PROBES:
             ids = torch.full((1, length), self.words.padding)
             try:
                 self._calls.choose_output(module, ids, None)
-                self._end = _end_of(recording(module, ids, self._calls.forward(module, length)))
-                return self._end
+                return recording(module, ids, self._calls.forward(module, length))
             except TextlrpError:
                 raise
             except FORWARD_ERRORS as problem:
