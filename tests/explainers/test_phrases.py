@@ -64,8 +64,9 @@ def test_the_most_relevant_phrases_come_first_up_to_the_limit() -> None:
 
 def test_no_phrases_unless_requested_and_only_with_winning_windows() -> None:
     assert explain(fitted("cnn-max"), TEXTS[0]).phrases == ()
-    for variant in ("cnn-mean", "boe", "svm"):
-        assert explain(fitted(variant), TEXTS[0], phrases=5).phrases == ()
+    for variant, method in (("cnn-mean", "lrp"), ("boe", "lrp"), ("svm", "lrp"), ("cnn-max", "occlusion")):
+        with pytest.raises(OptionError, match=r"phrases must be 0 unless .*; got 5\. Leave out phrases=\."):
+            explain(fitted(variant), TEXTS[0], phrases=5, method=method)
     with pytest.raises(OptionError, match=r"phrases must be .*, 0 or more; got -1"):
         explain(fitted("cnn-max"), TEXTS[0], phrases=-1)
 

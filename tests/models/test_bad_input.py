@@ -154,7 +154,7 @@ def test_texts_without_a_single_word(kind: str) -> None:
 
 def test_no_word_in_enough_documents(kind: str) -> None:
     sentence = refusal(kind, ["one", "two", "three"], ["a", "b", "a"], min_df=2)
-    assert sentence == "no word is in min_df=2 or more of the 3 texts. Lower min_df or add texts."
+    assert sentence == "every word is in fewer than min_df=2 of the 3 texts. Add texts, or lower min_df."
 
 
 def test_a_failed_fit_leaves_no_half_fitted_model(kind: str) -> None:

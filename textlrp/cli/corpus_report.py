@@ -31,6 +31,7 @@ from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
 from textlrp.reports.corpus.report_index import ReportSections
 from textlrp.reports.corpus.summary import with_targets
+from textlrp.text.named_corpora import Log, silent
 
 
 def report_corpus(
@@ -46,6 +47,7 @@ def report_corpus(
     palette: str = "red-blue",
     evaluation: str | Path | None = None,
     workers: int = 1,
+    log: Log = silent,
     force: bool = False,
 ) -> Path:
     """Explain documents and write a report: one page (``.html``), or a folder with a page for each document.
@@ -53,8 +55,8 @@ def report_corpus(
     Without ``targets``, the predicted class is explained. LRP, for which more classes cost almost nothing, then also
     explains the true label or, if the prediction is correct, the class with the second-highest score. ``evaluation``
     is a folder written by ``textlrp evaluate`` whose deletion curves are shown. ``workers`` is the number of
-    processes that write the pages of a folder. Raises as :func:`explain_corpus` and :func:`write_report` do, and
-    :class:`DataError` if ``evaluation`` has no results.
+    processes that write the pages of a folder. ``log`` gets a line if no document has a label. Raises as
+    :func:`explain_corpus` and :func:`write_report` do, and :class:`DataError` if ``evaluation`` has no results.
     """
     check_report(path, inputs=inputs_of(None, files=[evaluation and Path(evaluation, "results.json")]), force=force)
     results = None if evaluation is None else _results(evaluation)
@@ -75,6 +77,8 @@ def report_corpus(
         force=force,
     )
     known.warn()
+    if not known.known and not known.unknown:
+        log("no document has a label, so there is no accuracy. Pass --label if a column has the labels.")
     return written
 
 

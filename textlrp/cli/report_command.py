@@ -21,6 +21,7 @@ from textlrp.cli.inputs import (
     file_options,
     load_model,
     open_texts,
+    print_line,
     print_written,
 )
 from textlrp.cli.shared_options import (
@@ -199,6 +200,7 @@ def cli_report(
         palette=palette,
         evaluation=evaluation,
         workers=cores(),
+        log=print_line,
         force=force,
     )
     print_written(written if page else written / "index.html", texts)

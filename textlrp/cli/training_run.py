@@ -104,14 +104,17 @@ def train_corpus(
     check_labeled(corpus)
     classes = len(corpus.label_names)
     log(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
+    if 2 * classes > len(corpus):
+        log(f"warning: {classes:,} classes for {len(corpus):,} texts. Check --label.")
     started = time.perf_counter()
     with _training_log(log):
         model.fit(corpus.documents, corpus.labels)
     seconds = time.perf_counter() - started
     log(f"trained in {seconds:.1f} s")
-    held_out = _held_out_accuracy(model)
-    if held_out is not None:
-        log(f"accuracy on held-out texts: {percentage(held_out)}")
+    held_out = None
+    if isinstance(model, NetClassifier) and model.history_.accuracies:
+        held_out = model.history_.accuracies[model.history_.kept_epoch - 1]
+        log(f"accuracy on {model.history_.held_out:,} held-out texts: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")
@@ -169,12 +172,6 @@ def check_labeled(corpus: Corpus) -> None:
 def check_model_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
     """Raise :class:`ModelError` if a model cannot be saved at ``path``. Call it before the training, not after it."""
     check_replaceable(Path(path), inputs=inputs, force=force)
-
-
-def _held_out_accuracy(model: TextClassifier) -> float | None:
-    if not isinstance(model, NetClassifier) or not model.history_.accuracies:
-        return None
-    return model.history_.accuracies[model.history_.kept_epoch - 1]
 
 
 def _folder_size(folder: Path) -> str:

@@ -27,6 +27,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.classifier import Classifier
+from textlrp.models.cnn import has_winning_windows
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
 from textlrp.models.text_options import TORCH_DTYPES
@@ -145,10 +146,10 @@ def explain_settings(
     if dtype is not None and dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype must be 'float32' or 'float64'; got {dtype!r}. Leave it out for the model's own.")
     if not (is_whole(phrases) and phrases >= 0):
-        raise OptionError(
-            f"phrases must be the number of phrases to list, 0 or more; got {phrases!r}. Pass phrases=10, for "
-            "example."
-        )
+        raise OptionError(must_be("phrases", "the number of phrases to list, 0 or more", phrases, "Pass phrases=10."))
+    if phrases and not (method == "lrp" and has_winning_windows(model)):
+        what = "0 unless the model is a CNNClassifier with max pooling and method='lrp'"
+        raise OptionError(must_be("phrases", what, phrases, "Leave out phrases=."))
     if device != "cpu" and (phrases or method != "lrp"):
         raise OptionError(
             f"device must be 'cpu' unless method='lrp' and phrases=0; got {device!r}. Leave out device=, or method= "

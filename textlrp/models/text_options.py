@@ -117,7 +117,8 @@ class TextOptions:
         vocabulary = Vocabulary.build(words, min_df=self.min_df, max_words=self.max_words)
         if not len(vocabulary):
             raise DataError(
-                f"no word is in min_df={self.min_df} or more of the {len(words)} texts. Lower min_df or add texts."
+                f"every word is in fewer than min_df={self.min_df} of the {len(words)} texts. Add texts, "
+                "or lower min_df."
             )
         return vocabulary
 

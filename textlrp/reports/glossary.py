@@ -8,7 +8,8 @@ To add a term, add it to :data:`TERMS` and name it in :data:`PAGE_TERMS`, then g
 from __future__ import annotations
 
 TERMS: dict[str, str] = {
-    "score": "The model’s output for a class, before softmax. An explanation divides this number among the words.",
+    "score": "The number that the model computes for a class; the highest wins. Softmax turns scores into "
+    "probabilities.",
     "relevance": "The part of the score that is assigned to a word. Relevance and absorbed parts sum to the score.",
     "predicted class": "The class with the highest score.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
@@ -18,9 +19,11 @@ TERMS: dict[str, str] = {
     "full color": "The color of the largest |relevance| of the document. All other words are paler in proportion.",
     "contrast": "Why class A and not class B: the relevance of each word for the score difference A − B.",
     "score breakdown": "The sum that gives the score: relevance of words, plus what the bias and other causes "
-    "absorb.",
+    "absorb. Shown numbers are rounded.",
     "absorbed": "Relevance that reaches no word, because it stays at a bias, at a rule’s stabilizer or at ignored "
     "words.",
+    "bias": "A constant that the model adds to a score, whatever the text.",
+    "stabilizer": "A small number that a rule adds to a denominator, so that it is not close to 0.",
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
@@ -65,7 +68,7 @@ TERMS: dict[str, str] = {
 
 _EVERY_PAGE = (
     "score", "relevance", "predicted class", "true label", "supports, opposes", "score breakdown", "absorbed",
-    "ignored by the model", "layer-wise relevance propagation (LRP)", "rule",
+    "bias", "stabilizer", "ignored by the model", "layer-wise relevance propagation (LRP)", "rule",
 )  # fmt: skip
 _DOCUMENT = ("full color", "unknown word", "contrast", "phrase (n-gram)")
 _COMPARED = ("rank correlation", "top words in common")

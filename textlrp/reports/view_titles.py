@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from textlrp.explanation import Explanation
+from textlrp.records import Status
 
 
 def snippet(explanation: Explanation, length: int = 110) -> str:
-    """Return the beginning of the text, from the first word that the model reads, on one line."""
-    read = np.flatnonzero(explanation.seen)
+    """Return the beginning of the text on one line, without a skipped range such as a header."""
+    read = np.flatnonzero(explanation.status != Status.SKIPPED)
     start = int(explanation.tokens.spans[read[0], 0]) if len(read) else 0
     window = explanation.text[start : start + 4 * length]
     words = " ".join(window.split())
