@@ -46,6 +46,11 @@ def test_every_file_named_exists(page: Path) -> None:
     }  # made by `make docs`
 
 
+@every("page", PAGES)
+def test_no_placeholder_is_left(page: Path) -> None:
+    assert re.findall(r"@[A-Z]+@|\bTODO\b|\bTBD\b", page.read_text(encoding="utf-8")) == []
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 250
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import torch
 
-from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError
+from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method
