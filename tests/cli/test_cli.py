@@ -188,6 +188,7 @@ def test_a_wrong_command_line(arguments: list[str], fragment: str, run: Run) -> 
         ("top_k must be at least 1; got 0.", "--top-k must be at least 1; got 0."),
         ("row 2 (t.csv): text must be a string; got 7.", "row 2 (t.csv): text must be a string; got 7."),
         ("Name another file, or pass force=True.", "Name another file, or pass --force."),
+        ("start must be 'score'. Leave out start=.", "--start must be 'score'. Leave out --start."),
     ],
 )
 def test_messages_name_options_instead_of_parameters(message: str, expected: str) -> None:
@@ -252,7 +253,7 @@ def test_train_on_other_encodings(encoding: str, run: Run) -> None:
 
 def test_columns_of_other_names(run: Run) -> None:
     Path("t.csv").write_text("no,review,stars,other\na,good car,1,q\nb,bad doctor,2,q\n")
-    refused(run("train", "t.csv", "-o", "m"), "'text'", "--column=", "'no', 'review', 'stars', 'other'")
+    refused(run("train", "t.csv", "-o", "m"), "'text'", "--column", "'no', 'review', 'stars', 'other'")
     refused(run("train", "t.csv", "--text", "tekst", "-o", "m"), "no column 'tekst'", "'review'")
     refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label=")
     for option in ("--text", "--column"):
@@ -868,7 +869,7 @@ def test_explain_takes_a_start_and_prints_notes(svm: Path, run: Run) -> None:
     outcome = run(*command, "--start", "middle")
     assert (outcome.code, outcome.out) == (2, "")
     assert "'--start'" in outcome.err
-    refused(run(*command, "--start", "centered", "--method", "occlusion"), "start must be 'score' with method=")
+    refused(run(*command, "--start", "centered", "--method", "occlusion"), "--start must be 'score' with --method=")
 
 
 @pytest.mark.slow

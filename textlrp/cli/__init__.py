@@ -121,23 +121,25 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_PARAMETER = re.compile(r"\b(encoding|text|label|id|engine|address|device|top_k|delimiter|columns|max_row_length)=")
-_SUBJECT = re.compile(
-    r"^(encoding|engine|address|device|top_k|delimiter|columns|max_row_length|target|versus|rule|start|method|phrases"
-    r"|palette|evaluation|tokenizer|skip|workers|precision|min_words|steps|sample)(?= must )"
+_OPTIONS = (
+    "encoding|engine|address|device|top_k|delimiter|columns|max_row_length|target|versus|rule|start|method|phrases"
+    "|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample"
 )
+_PARAMETER = re.compile(rf"\b({_OPTIONS}|text|label|id)=")
+_SUBJECT = re.compile(rf"^({_OPTIONS})(?= must )")
 
 
 def _with_options(message: str) -> str:
     """Replace the parameters of functions in a message by the options of the command line.
 
-    ``encoding=`` becomes ``--encoding=``, a message that begins with ``top_k must`` begins with ``--top-k must``, and
-    ``force=True`` becomes ``--force``. The parameter ``text=``, the name of a column, becomes ``--column=``, which
-    every command that reads files has.
+    ``encoding='x'`` becomes ``--encoding='x'``, and ``encoding=`` becomes ``--encoding``. A message that begins with
+    ``top_k must`` begins with ``--top-k must``, and ``force=True`` becomes ``--force``. The parameter ``text=``, the
+    name of a column, becomes ``--column``, which every command that reads files has.
     """
     message = message.replace("pass force=True", "pass --force").replace("Pass force=True", "Pass --force")
     message = _SUBJECT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
-    return _PARAMETER.sub(lambda match: f"--{match[1].replace('text', 'column').replace('_', '-')}=", message)
+    message = _PARAMETER.sub(lambda match: f"--{match[1].replace('text', 'column').replace('_', '-')}=", message)
+    return re.sub(r"(--[a-z-]+)=(?=[\s.,;]|$)", r"\1", message)
 
 
 def _print_error(sentence: str, *, code: int = 2) -> int:
