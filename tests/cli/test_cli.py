@@ -255,7 +255,7 @@ def test_columns_of_other_names(run: Run) -> None:
     Path("t.csv").write_text("no,review,stars,other\na,good car,1,q\nb,bad doctor,2,q\n")
     refused(run("train", "t.csv", "-o", "m"), "'text'", "--column", "'no', 'review', 'stars', 'other'")
     refused(run("train", "t.csv", "--text", "tekst", "-o", "m"), "no column 'tekst'", "'review'")
-    refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label=")
+    refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label")
     for option in ("--text", "--column"):
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
