@@ -1,4 +1,4 @@
-"""Print an explanation or a table in a terminal, fitted to its width and background.
+"""Print an explanation in a terminal, fitted to its width and background.
 
 Open it to change what ``textlrp explain`` prints: the heading, the word tables, the notes, the score breakdown. The
 marked text itself is printed by :mod:`textlrp.cli.terminal_text`.
@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from unicodedata import bidirectional
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from textlrp.cli.terminal_text import harmless, legend, mark_styles, names_of, print_text
+from textlrp.cli.terminal_text import NO_BREAK, UnbrokenText, harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
-from textlrp.records import Listing
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import score_breakdowns
-from textlrp.reports.numbers import decimals, number, percentage
+from textlrp.reports.numbers import decimals, is_zero, number, percentage
 
 NARROW = 70
 """Width in columns below which several targets are listed below each other instead of in a table."""
@@ -53,7 +52,7 @@ def print_explanation(
         print_text(explanation, row, console, styles, max_lines=lines)
         console.print()
     if not explanation.seen.any():
-        console.print("The model reads no word of this text; its scores are biases only.", highlight=False)
+        console.print("The model ignores all words of this text. The score comes from biases alone.", highlight=False)
     elif len(explanation.targets) == 1:
         console.print(_word_table(explanation, top_k or 10))
     elif console.width < NARROW:
@@ -83,32 +82,18 @@ def _notes(explanation: Explanation) -> list[Text]:
 def _score_breakdown(explanation: Explanation, row: int) -> Text:
     """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
     names = " − ".join(map(printable, names_of(explanation, row)))
-    alone = len(explanation.targets) == 1 and not isinstance(explanation.targets[row], tuple)
-    what = "score breakdown" if alone else f"score breakdown ({names})"
+    what = "score breakdown" if len(explanation.targets) == 1 else f"score breakdown ({names})"
+    if isinstance(explanation.targets[row], tuple):
+        what = f"score difference {names}"
     return Text(f"{what}: {score_breakdowns(explanation)[row].line}", style="dim")
-
-
-def print_listing(listing: Listing, console: Console) -> None:
-    """Print a table below its title and note; cells are wrapped, except in the first column."""
-    console.print(Text(listing.title, style="bold"))
-    if listing.note:
-        console.print(Text(listing.note, style="dim"))
-    if not listing.rows:
-        console.print()
-        return
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for position, heading in enumerate(listing.headings):
-        table.add_column(heading, no_wrap=position == 0, overflow="fold")
-    for row in listing.rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(table)
-    console.print()
 
 
 def _phrase_table(explanation: Explanation, count: int) -> Table:
     """The winning windows with the largest relevance for the target of :meth:`Explanation.row`, and their filters."""
     row = explanation.row()
-    table = _new_table(f"phrases (n-grams) for {' over '.join(map(printable, names_of(explanation, row)))}", "filter")
+    table = _new_table(
+        f"phrases (n-grams) for {' and not '.join(map(printable, names_of(explanation, row)))}", "filter"
+    )
     digits = decimals(max(abs(float(phrase.relevance[row])) for phrase in explanation.phrases))
     for phrase in sorted(explanation.phrases, key=lambda phrase: -abs(float(phrase.relevance[row])))[:count]:
         value = float(phrase.relevance[row])
@@ -148,7 +133,7 @@ def _heads(explanation: Explanation) -> tuple[str, str]:
     if not other:
         return f"supports {one}", f"opposes {one}"
     # in a contrast of A and B, a word with negative relevance supports B more than A
-    return f"supports {one} over {other[0]}", f"supports {other[0]} over {one}"
+    return f"supports {one}", f"supports {other[0]}"
 
 
 def _word_table(explanation: Explanation, count: int) -> Table:
@@ -156,13 +141,13 @@ def _word_table(explanation: Explanation, count: int) -> Table:
     digits = decimals(float(abs(explanation.relevance).max(initial=0)))
     table = _new_table(*_heads(explanation))
     sides = [
-        [(number(word.relevance, digits, signed=True), word) for word in side]
+        [(value, word) for word in side if not is_zero(value := number(word.relevance, digits, signed=True))]
         for side in _sides(explanation, 0, count)
     ]
     for line in range(max(map(len, sides))):
         table.add_row(
             *(
-                Text.assemble((side[line][0], color), f" {_word(side[line][1])}") if line < len(side) else ""
+                UnbrokenText.assemble((side[line][0], color), f" {_word(side[line][1])}") if line < len(side) else ""
                 for side, color in zip(sides, ("red", "blue"), strict=True)
             )
         )
@@ -178,16 +163,16 @@ def _target_table(explanation: Explanation, count: int) -> Table:
             Text(printable(name), style="bold" if predicted else ""),
             Text(number(float(explanation.target_scores[row])), justify="right"),
             *(
-                Text(", ".join(map(_word, side)), style=color)
+                UnbrokenText(", ".join(map(_word, side)), style=color)
                 for side, color in zip(_sides(explanation, row, count), ("red", "blue"), strict=True)
             ),
         )
     return table
 
 
-def _target_lines(explanation: Explanation, count: int) -> Text:
+def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
-    lines = Text()
+    lines = UnbrokenText()
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] == explanation.predicted else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
@@ -196,7 +181,7 @@ def _target_lines(explanation: Explanation, count: int) -> Text:
             if words:
                 lines.append(f"{sign} {words}\n", color)
     lines.rstrip()
-    return lines
+    return Group(lines)  # console.print would join a bare text to one that breaks at all spaces
 
 
 def _new_table(*headings: str) -> Table:
@@ -216,7 +201,9 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
 
 
 def _word(word: WordRelevance) -> str:
-    return _with_direction_mark(printable(word.word)) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
+    return _with_direction_mark(printable(word.word)) + (
+        f"{NO_BREAK}×{word.occurrences}" if word.occurrences > 1 else ""
+    )
 
 
 def _with_direction_mark(text: str) -> str:
