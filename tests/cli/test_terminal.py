@@ -153,3 +153,12 @@ def test_words_that_would_be_shown_as_zero_are_not_listed() -> None:
 
 def test_the_score_difference_of_a_contrast_is_named() -> None:
     assert "score difference sci.med − rec.autos: " in shown(make_explanation(targets=((0, 2),)))
+
+
+@pytest.mark.parametrize("targets", [(0,), (0, 1)])
+@pytest.mark.parametrize("width", [40, 100])
+def test_small_scores_have_more_decimals_everywhere(targets: tuple[int, ...], width: int) -> None:
+    why = make_explanation("alpha beta", targets=targets, scores=np.float32([0.0312, 0.0287, 0.01]))
+    text = shown(why, width=width)
+    assert text.count("0.0312") == 1 + len(targets)
+    assert "0.03 " not in text

@@ -110,9 +110,10 @@ def _phrase_table(explanation: Explanation, count: int) -> Table:
 def _heading(explanation: Explanation) -> Text:
     """Document, predicted class, score, probability if the model has one, and the true label if it is known."""
     best = explanation.predicted
+    score = number(float(explanation.scores[best]), _score_digits(explanation))
     line = Text.assemble(
         (printable(explanation.document_id), "bold"),
-        f": predicted class {printable(explanation.labels[best])}, score {number(float(explanation.scores[best]))}",
+        f": predicted class {printable(explanation.labels[best])}, score {score}",
     )
     if explanation.probabilities is not None:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
@@ -125,6 +126,11 @@ def _heading(explanation: Explanation) -> Text:
         else:
             line.append(f" (✗ incorrect, true label: {true_label})")
     return line
+
+
+def _score_digits(explanation: Explanation) -> int:
+    """The number of decimals of all scores of an explanation, as on pages."""
+    return decimals(float(abs(explanation.scores).max()))
 
 
 def _heads(explanation: Explanation) -> tuple[str, str]:
@@ -156,12 +162,15 @@ def _word_table(explanation: Explanation, count: int) -> Table:
 
 def _target_table(explanation: Explanation, count: int) -> Table:
     """One row per target: its score and its words, most relevant first; the predicted class is bold."""
-    table = _new_table("class", "score", "supports the class", "opposes the class")
+    table, digits = (
+        _new_table("class", "score", "supports the class", "opposes the class"),
+        _score_digits(explanation),
+    )
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] == explanation.predicted
         table.add_row(
             Text(printable(name), style="bold" if predicted else ""),
-            Text(number(float(explanation.target_scores[row])), justify="right"),
+            Text(number(float(explanation.target_scores[row]), digits), justify="right"),
             *(
                 UnbrokenText(", ".join(map(_word, side)), style=color)
                 for side, color in zip(_sides(explanation, row, count), ("red", "blue"), strict=True)
@@ -172,10 +181,10 @@ def _target_table(explanation: Explanation, count: int) -> Table:
 
 def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
-    lines = UnbrokenText()
+    lines, digits = UnbrokenText(), _score_digits(explanation)
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] == explanation.predicted else ""
-        lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
+        lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]), digits)}\n", bold)
         supports, opposes = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
         for sign, words, color in (("+", supports, "red"), ("−", opposes, "blue")):
             if words:

@@ -138,7 +138,7 @@ def _class_words(one: Results) -> ClassWordTables:
                     title.lower().removesuffix("s"),
                     "relevance",
                     "documents",
-                    *(["in training"] if trained else []),
+                    *(["training documents"] if trained else []),
                     "text:examples",
                 ),
                 tuple(
