@@ -88,7 +88,7 @@ def test_a_report_of_a_bag_of_words_model(command: list[str], models: Path, tmp_
 
 def test_an_empty_table_has_a_reason(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["words", "MODEL", "CORPUS"], "svm", models, written(tmp_path, "42"))
-    assert "texts explained for this class\nNo word is relevant for this class.\n" in capsys.readouterr().out
+    assert "documents explained for this class\nNo word has relevance for this class.\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

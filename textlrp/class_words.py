@@ -74,9 +74,6 @@ def most_relevant(relevance: NDArray[Any], n: int) -> NDArray[np.int64]:
     return np.argsort(-relevance, kind="stable")[:n].astype(np.int64)
 
 
-UNSEEN = "†"
-"""The mark of a word that no training document contains."""
-
 EXAMPLES = 3
 """The number of example documents per word: those in which it has the largest relevance."""
 

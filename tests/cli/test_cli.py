@@ -121,6 +121,11 @@ def test_each_help_has_examples(command: str, run: Run) -> None:
     assert re.search(rf"Examples\W+textlrp {command} ", outcome.out)
 
 
+def test_the_help_option_has_no_type(run: Run) -> None:
+    assert "bool" not in run("explain", "--help").out
+    assert "bool" not in run("--help").out
+
+
 def test_help_loads_no_heavy_library() -> None:
     heavy = "torch", "spacy", "sklearn", "scipy", "pandas", "pyarrow", "numba", "nltk"
     script = (
@@ -260,7 +265,7 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 labeled texts\)\n", outcome.err)
+    assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 texts with a true label\)\n", outcome.err)
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
@@ -346,7 +351,7 @@ def test_predict_prints_a_line_per_document(boe: Path, run: Run) -> None:
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d ?% \(\d of 4 labeled texts\)\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d ?% \(\d of 4 texts with a true label\)\n", outcome.err)
 
 
 def test_predict_files_have_the_printed_values(boe: Path, svm: Path, run: Run) -> None:
@@ -430,7 +435,7 @@ def test_input_and_text(command: str, run: Run, monkeypatch: pytest.MonkeyPatch,
 def test_a_text_without_a_known_word_gets_a_prediction(command: str, text: str, boe: Path, run: Run) -> None:
     outcome = run(command, boe, "--text", text)
     assert (outcome.code, outcome.err) == (0, "")
-    assert ("The model reads no word" in outcome.out) is (command == "explain")
+    assert ("The model ignores all words" in outcome.out) is (command == "explain")
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "report"])
@@ -749,13 +754,13 @@ def test_words_lists_each_class_with_its_words(svm: Path, run: Run) -> None:
         rows=[("the engine and the rocket", "auto"), ("a doctor, a doctor", "med"), ("an engine", "auto")]
     )
     listed = run("words", svm, table, "--top-k", "2").out
-    assert "auto: 2 texts explained for this class" in listed
-    assert "med: 1 text explained for this class" in listed
+    assert "auto: 2 documents explained for this class" in listed
+    assert "med: 1 document explained for this class" in listed
     row = next(line for line in listed.splitlines() if line.startswith("engine"))
     assert re.fullmatch(r"engine +\+\d\.\d+ +2 +2 +(1, 3|3, 1)", row.strip())
     assert "†" not in listed
     one = run("words", svm, table, "--target", "med", "--method", "gradient-x-input").out
-    assert "med: 3 texts explained for this class" in one
+    assert "med: 3 documents explained for this class" in one
     assert "auto:" not in one
 
 

@@ -52,8 +52,8 @@ def test_one_target_shows_its_words_with_sign_and_size_and_adds_up() -> None:
     assert "✓ correct" in text
     assert "score breakdown: 2.00 = " in text
     assert re.search(r"[+−]\d+\.\d+ relevance of words", text)
-    assert re.search(r"[+−]\d+\.\d+ bias", text)
-    assert re.search(r"[+−]\d+\.\d+ stabilizer", text)
+    assert re.search(r"[+−]\d+\.\d+ absorbed by bias", text)
+    assert re.search(r"[+−]\d+\.\d+ absorbed by\s+stabilizer", text)
 
 
 def test_supporting_words_are_left_and_opposing_words_right_most_relevant_first() -> None:
@@ -94,7 +94,7 @@ def test_the_text_is_marked_once_for_the_default_target() -> None:
     best = max(zip(why.relevance[1], ("alpha", "beta"), strict=True), key=lambda pair: abs(pair[0]))
     assert f"[{'+++' if best[0] > 0 else '---'}{best[1]}]" in text
     assert "score breakdown (sci.space): 3.00 = " in text
-    assert "score breakdown (rec.autos − sci.med): 1.00 = " in shown(
+    assert "score difference rec.autos − sci.med: 1.00 = " in shown(
         make_explanation(targets=((2, 0),), scores=why.scores)
     )
 
@@ -102,7 +102,7 @@ def test_the_text_is_marked_once_for_the_default_target() -> None:
 def test_a_text_without_a_word_gets_a_note() -> None:
     why = make_explanation("12 34", targets=(0,))
     assert not (why.status == Status.READ).any()
-    assert "The model reads no word of this text" in shown(why)
+    assert "The model ignores all words of this text" in shown(why)
     assert "relevance of words" in shown(why)
 
 
@@ -128,5 +128,37 @@ def test_the_variable_no_color_is_respected(no_color: bool, monkeypatch: pytest.
 
 def test_heads_of_a_contrast_name_the_class_that_each_side_supports() -> None:
     contrast, single = (shown(make_explanation(targets=(target,)), lines=0) for target in ((0, 2), 0))
-    assert re.search(r"^supports sci\.med over rec\.autos +supports rec\.autos over sci\.med", contrast, re.MULTILINE)
+    assert re.search(r"^supports sci\.med +supports rec\.autos", contrast, re.MULTILINE)
     assert re.search(r"^supports sci\.med +opposes sci\.med", single, re.MULTILINE)
+
+
+def test_the_legend_of_a_contrast_names_both_classes() -> None:
+    contrast, single = (shown(make_explanation(targets=(target,)), width=200) for target in ((0, 2), 0))
+    assert "[+supports sci.med] [+++strongly], [-supports rec.autos] [---strongly]" in contrast
+    assert "[+supports] [+++strongly], [-opposes] [---strongly]" in single
+
+
+def test_a_word_and_its_number_of_occurrences_are_not_separated() -> None:
+    why = make_explanation("alpha alpha beta beta gamma gamma delta delta", targets=(0, 1))
+    for width in range(30, 100, 3):
+        lines = shown(why, width=width, lines=0).splitlines()
+        assert not any(re.match(r"\s*×2", line) for line in lines), width
+        assert any(re.search(r"[a-z] ×2", line) for line in lines), width
+
+
+def test_words_that_would_be_shown_as_zero_are_not_listed() -> None:
+    why = make_explanation("good tiny", relevance=np.array([[4.0, -0.001]], np.float32))
+    assert "tiny" not in shown(why, lines=0)
+
+
+def test_the_score_difference_of_a_contrast_is_named() -> None:
+    assert "score difference sci.med − rec.autos: " in shown(make_explanation(targets=((0, 2),)))
+
+
+@pytest.mark.parametrize("targets", [(0,), (0, 1)])
+@pytest.mark.parametrize("width", [40, 100])
+def test_small_scores_have_more_decimals_everywhere(targets: tuple[int, ...], width: int) -> None:
+    why = make_explanation("alpha beta", targets=targets, scores=np.float32([0.0312, 0.0287, 0.01]))
+    text = shown(why, width=width)
+    assert text.count("0.0312") == 1 + len(targets)
+    assert "0.03 " not in text

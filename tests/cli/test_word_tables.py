@@ -13,10 +13,10 @@ def listings(*words, phrases=()):
 
 def test_words_in_no_training_text_have_a_sign_and_a_note():
     (listing,) = listings(ClassWord("fever", 2.5, 3, 1_100, ("a", "b")), ClassWord("malaise", -1.0, 1, 0, ("c",)))
-    assert listing.title == "med: 1,200 texts explained for this class"
-    assert listing.headings == ("word", "relevance", "texts", "training texts", "most relevant in")
+    assert listing.title == "med: 1,200 documents explained for this class"
+    assert listing.headings == ("word", "relevance", "documents", "training documents", "examples")
     assert listing.rows == (("fever", "+2.50", "3", "1,100", "a, b"), ("malaise †", "−1.00", "1", "0", "c"))
-    assert listing.note.startswith("† not in any training text")
+    assert listing.note.startswith("† marks a word that occurs in no training document")
 
 
 def test_unknown_counts_have_no_column_and_no_sign():
@@ -24,7 +24,7 @@ def test_unknown_counts_have_no_column_and_no_sign():
     seen, phrases = listings(ClassWord("fever", 2.5, 3, 1, ("a",)), phrases=[phrase])
     assert (seen.note, phrases.note) == ("", "")
     assert phrases.title == "med: phrases (n-grams)"
-    assert phrases.headings == ("phrase", "relevance", "texts", "most relevant in")
+    assert phrases.headings == ("phrase", "relevance", "documents", "examples")
     assert phrases.rows == (("a fever", "+1.00", "1", "a"),)
 
 

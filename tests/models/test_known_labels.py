@@ -114,7 +114,7 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "a.csv")]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 labels are not classes of the model: 'zero'" in said
-    assert "100.0% (2 of 2 labeled texts)" in said
+    assert "100.0% (2 of 2 texts with a true label)" in said
 
 
 # ---- labels that look the same, and unusable labels

@@ -161,7 +161,7 @@ def test_the_page_names_class_score_probability_and_label() -> None:
     for fact in (
         "Epsilon(epsilon=1e-06)",
         "cnn-0123abcd",
-        "layer-wise relevance propagation (lrp)",
+        "layer-wise relevance propagation (LRP)",
         "0.1.0",
         "doc-1",
     ):
@@ -207,6 +207,28 @@ def test_top_words_of_a_contrast_name_both_classes() -> None:
     explanation = make_explanation("good bad", targets=((0, 1),))
     said = Page(document_page(replace(explanation, **words_of(explanation, good=1.0, bad=-0.5)))).said()
     assert re.search(r"Supports sci\.med ?good ?\+1\.00 ?Supports sci\.space ?bad ?−0\.50", said)
+
+
+def test_the_legend_of_a_contrast_names_both_classes() -> None:
+    text = "A good rocket. A bad doctor."
+    contrast, single = (
+        Page(document_page(make_explanation(text, targets=(target,)))).said() for target in ((0, 1), 0)
+    )
+    assert re.search(r"supports sci\.space ?supports sci\.med", contrast)
+    assert "bars up support sci.med, bars down support sci.space" in contrast
+    assert re.search(r"opposes the class ?supports the class", single)
+    assert "bars up support the class, bars down oppose the class" in single
+
+
+def test_a_document_without_a_name_is_a_numbered_document() -> None:
+    parsed = Page(document_page(make_explanation(document_id="17")))
+    assert "Document 17 Predicted class: " in parsed.said()
+
+
+def test_words_that_would_be_shown_as_zero_are_not_listed() -> None:
+    explanation = make_explanation("good tiny", relevance=np.array([[4.0, -0.001]], np.float32))
+    said = Page(document_page(explanation)).said()
+    assert re.search(r"Supports the class ?good ?\+4\.00 ?Opposes the class ?none", said)
 
 
 def test_one_target_has_numbers_and_no_switch() -> None:

@@ -187,7 +187,7 @@ def test_words_unseen_in_training_are_marked_and_the_mark_is_explained() -> None
     assert "seen, unseen†" in text
     assert "seen +2.00 3 7 d1, d2" in text
     assert "unseen† +1.50 1 0" in text
-    assert text.count("† in no training document") == 1
+    assert text.count("† marks a word that occurs in no training document") == 1
     known = said(evaluation_page({"words": [one | {"words": words[:1]}]}))
     assert "†" not in known
     uncounted = [{key: value for key, value in word.items() if key != "in_training"} for word in words]

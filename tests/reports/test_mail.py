@@ -196,7 +196,7 @@ def test_a_fragment_explains_itself() -> None:
         "Words that support sci.space",
         "relevance of words",
         "document: doc-1",
-        "method: layer-wise relevance propagation (lrp)",
+        "method: layer-wise relevance propagation (LRP)",
         "rule: Epsilon(epsilon=1e-06)",
         "model: cnn-0123abcd",
         "textlrp: 0.1.0",
@@ -219,6 +219,7 @@ def test_a_contrast_says_that_it_is_one() -> None:
     said = Fragment(mail_fragment(make_explanation(targets=((1, 0),), scores=np.float32([1, 3, 2])))).said()
     assert "Why sci.space and not sci.med?" in said
     assert "Explained here: the score difference sci.space − sci.med, 2.00." in said
+    assert re.search(r"strongly opposes ?sci\.space compared with sci\.med", said)
     assert "Score difference sci.space − sci.med: 2.00 = " in said
 
 

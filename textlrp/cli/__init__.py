@@ -105,7 +105,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = get_command(app).main(arguments, prog_name="textlrp", standalone_mode=False)
+        code = _program().main(arguments, prog_name="textlrp", standalone_mode=False)
     except StoppedError as stopped:
         return _print_error(str(stopped), code=130)
     except TextlrpError as problem:
@@ -119,6 +119,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     if code == 130:
         return _print_error("stopped by Ctrl-C before anything was finished.", code=130)
     return code if isinstance(code, int) else 0
+
+
+def _program() -> Any:
+    """Return the program, without the type ``<bool>`` that Typer prints for its option ``--help``."""
+    program: Any = get_command(app)
+    for command in (program, *program.commands.values()):
+        command.get_help_option(typer.Context(command)).metavar = ""
+    return program
 
 
 _OPTIONS = (

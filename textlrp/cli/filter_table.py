@@ -29,8 +29,8 @@ def most_active_filters(
         for found in filters[:max_filters]
     )
     note = (
-        "Each filter with the class that it supports most (its output weight) and the n-grams that activate it most "
-        "(their activation)."
+        "Each row shows a filter, the class that it supports most (output weight), and the n-grams that activate it "
+        "most (activation)."
     )
     if not rows:
         note = "No text contains a word that the model reads."

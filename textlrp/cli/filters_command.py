@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from textlrp.cli.inputs import file_options, open_texts
+from textlrp.cli.listings import print_listing
 from textlrp.cli.shared_options import (
     ColumnNamesOption,
     ColumnOption,
@@ -23,7 +24,6 @@ from textlrp.cli.shared_options import (
     ModelArgument,
     NoHeaderOption,
 )
-from textlrp.cli.terminal import print_listing
 
 
 def cli_filters(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from textlrp.cli.terminal import print_listing
+from textlrp.cli.listings import print_listing
 
 
 def cli_rules() -> None:

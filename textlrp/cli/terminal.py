@@ -1,4 +1,4 @@
-"""Print an explanation or a table in a terminal, fitted to its width and background.
+"""Print an explanation in a terminal, fitted to its width and background.
 
 Open it to change what ``textlrp explain`` prints: the heading, the word tables, the notes, the score breakdown. The
 marked text itself is printed by :mod:`textlrp.cli.terminal_text`.
@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from unicodedata import bidirectional
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from textlrp.cli.terminal_text import harmless, legend, mark_styles, names_of, print_text
+from textlrp.cli.terminal_text import NO_BREAK, UnbrokenText, harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
-from textlrp.records import Listing
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import score_breakdowns
-from textlrp.reports.numbers import decimals, number, percentage
+from textlrp.reports.numbers import decimals, is_zero, number, percentage
 
 NARROW = 70
 """Width in columns below which several targets are listed below each other instead of in a table."""
@@ -53,7 +52,7 @@ def print_explanation(
         print_text(explanation, row, console, styles, max_lines=lines)
         console.print()
     if not explanation.seen.any():
-        console.print("The model reads no word of this text; its scores are biases only.", highlight=False)
+        console.print("The model ignores all words of this text. The score comes from biases alone.", highlight=False)
     elif len(explanation.targets) == 1:
         console.print(_word_table(explanation, top_k or 10))
     elif console.width < NARROW:
@@ -83,32 +82,18 @@ def _notes(explanation: Explanation) -> list[Text]:
 def _score_breakdown(explanation: Explanation, row: int) -> Text:
     """``score = relevance of words + what was absorbed`` of one target; for a contrast, of the score difference."""
     names = " − ".join(map(printable, names_of(explanation, row)))
-    alone = len(explanation.targets) == 1 and not isinstance(explanation.targets[row], tuple)
-    what = "score breakdown" if alone else f"score breakdown ({names})"
+    what = "score breakdown" if len(explanation.targets) == 1 else f"score breakdown ({names})"
+    if isinstance(explanation.targets[row], tuple):
+        what = f"score difference {names}"
     return Text(f"{what}: {score_breakdowns(explanation)[row].line}", style="dim")
-
-
-def print_listing(listing: Listing, console: Console) -> None:
-    """Print a table below its title and note; cells are wrapped, except in the first column."""
-    console.print(Text(listing.title, style="bold"))
-    if listing.note:
-        console.print(Text(listing.note, style="dim"))
-    if not listing.rows:
-        console.print()
-        return
-    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim")
-    for position, heading in enumerate(listing.headings):
-        table.add_column(heading, no_wrap=position == 0, overflow="fold")
-    for row in listing.rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(table)
-    console.print()
 
 
 def _phrase_table(explanation: Explanation, count: int) -> Table:
     """The winning windows with the largest relevance for the target of :meth:`Explanation.row`, and their filters."""
     row = explanation.row()
-    table = _new_table(f"phrases (n-grams) for {' over '.join(map(printable, names_of(explanation, row)))}", "filter")
+    table = _new_table(
+        f"phrases (n-grams) for {' and not '.join(map(printable, names_of(explanation, row)))}", "filter"
+    )
     digits = decimals(max(abs(float(phrase.relevance[row])) for phrase in explanation.phrases))
     for phrase in sorted(explanation.phrases, key=lambda phrase: -abs(float(phrase.relevance[row])))[:count]:
         value = float(phrase.relevance[row])
@@ -125,9 +110,10 @@ def _phrase_table(explanation: Explanation, count: int) -> Table:
 def _heading(explanation: Explanation) -> Text:
     """Document, predicted class, score, probability if the model has one, and the true label if it is known."""
     best = explanation.predicted
+    score = number(float(explanation.scores[best]), _score_digits(explanation))
     line = Text.assemble(
         (printable(explanation.document_id), "bold"),
-        f": predicted class {printable(explanation.labels[best])}, score {number(float(explanation.scores[best]))}",
+        f": predicted class {printable(explanation.labels[best])}, score {score}",
     )
     if explanation.probabilities is not None:
         line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
@@ -142,13 +128,18 @@ def _heading(explanation: Explanation) -> Text:
     return line
 
 
+def _score_digits(explanation: Explanation) -> int:
+    """The number of decimals of all scores of an explanation, as on pages."""
+    return decimals(float(abs(explanation.scores).max()))
+
+
 def _heads(explanation: Explanation) -> tuple[str, str]:
     """The heads of the two columns of words, for an explanation of one target."""
     one, *other = map(printable, names_of(explanation, 0))
     if not other:
         return f"supports {one}", f"opposes {one}"
     # in a contrast of A and B, a word with negative relevance supports B more than A
-    return f"supports {one} over {other[0]}", f"supports {other[0]} over {one}"
+    return f"supports {one}", f"supports {other[0]}"
 
 
 def _word_table(explanation: Explanation, count: int) -> Table:
@@ -156,13 +147,13 @@ def _word_table(explanation: Explanation, count: int) -> Table:
     digits = decimals(float(abs(explanation.relevance).max(initial=0)))
     table = _new_table(*_heads(explanation))
     sides = [
-        [(number(word.relevance, digits, signed=True), word) for word in side]
+        [(value, word) for word in side if not is_zero(value := number(word.relevance, digits, signed=True))]
         for side in _sides(explanation, 0, count)
     ]
     for line in range(max(map(len, sides))):
         table.add_row(
             *(
-                Text.assemble((side[line][0], color), f" {_word(side[line][1])}") if line < len(side) else ""
+                UnbrokenText.assemble((side[line][0], color), f" {_word(side[line][1])}") if line < len(side) else ""
                 for side, color in zip(sides, ("red", "blue"), strict=True)
             )
         )
@@ -171,32 +162,35 @@ def _word_table(explanation: Explanation, count: int) -> Table:
 
 def _target_table(explanation: Explanation, count: int) -> Table:
     """One row per target: its score and its words, most relevant first; the predicted class is bold."""
-    table = _new_table("class", "score", "supports the class", "opposes the class")
+    table, digits = (
+        _new_table("class", "score", "supports the class", "opposes the class"),
+        _score_digits(explanation),
+    )
     for row, name in enumerate(explanation.target_names):
         predicted = explanation.targets[row] == explanation.predicted
         table.add_row(
             Text(printable(name), style="bold" if predicted else ""),
-            Text(number(float(explanation.target_scores[row])), justify="right"),
+            Text(number(float(explanation.target_scores[row]), digits), justify="right"),
             *(
-                Text(", ".join(map(_word, side)), style=color)
+                UnbrokenText(", ".join(map(_word, side)), style=color)
                 for side, color in zip(_sides(explanation, row, count), ("red", "blue"), strict=True)
             ),
         )
     return table
 
 
-def _target_lines(explanation: Explanation, count: int) -> Text:
+def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
-    lines = Text()
+    lines, digits = UnbrokenText(), _score_digits(explanation)
     for row, name in enumerate(explanation.target_names):
         bold = "bold" if explanation.targets[row] == explanation.predicted else ""
-        lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]))}\n", bold)
+        lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]), digits)}\n", bold)
         supports, opposes = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
         for sign, words, color in (("+", supports, "red"), ("−", opposes, "blue")):
             if words:
                 lines.append(f"{sign} {words}\n", color)
     lines.rstrip()
-    return lines
+    return Group(lines)  # console.print would join a bare text to one that breaks at all spaces
 
 
 def _new_table(*headings: str) -> Table:
@@ -216,7 +210,9 @@ def _sides(explanation: Explanation, row: int, count: int) -> tuple[list[WordRel
 
 
 def _word(word: WordRelevance) -> str:
-    return _with_direction_mark(printable(word.word)) + (f" ×{word.occurrences}" if word.occurrences > 1 else "")
+    return _with_direction_mark(printable(word.word)) + (
+        f"{NO_BREAK}×{word.occurrences}" if word.occurrences > 1 else ""
+    )
 
 
 def _with_direction_mark(text: str) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 from unicodedata import category
 
 from rich.console import Console
+from rich.containers import Lines
 from rich.style import Style
 from rich.text import Text
 
@@ -24,6 +26,11 @@ from textlrp.text.invisible import control_symbol
 
 MAX_IGNORED = (3, 400)
 """Lines and characters up to which text that the model ignores is printed; longer text is replaced by a note."""
+
+NO_BREAK = "\xa0"
+"""The no-break space, for :class:`UnbrokenText`."""
+
+_PLACEHOLDER = "\ue000"  # a private-use character: one column wide, and no text contains it after harmless()
 
 _KEPT = frozenset("\t\u200c\u200d\u200e\u200f" + "".join(map(chr, range(0xE0020, 0xE0080))))
 """Not printable according to Python, but harmless: tab, joiners of letters and emoji, direction marks, flags."""
@@ -38,6 +45,18 @@ def harmless(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _KEPT or category(c) == "Zs" else control_symbol(c) for c in text)
+
+
+class UnbrokenText(Text):
+    """Text with no-break spaces, at which lines are not broken. Rich breaks lines at every white space."""
+
+    def wrap(self, console: Console, width: int, **options: Any) -> Lines:
+        kept = self.copy()
+        kept.plain = self.plain.replace(NO_BREAK, _PLACEHOLDER)
+        lines = kept.wrap(console, width, **options)
+        for line in lines:
+            line.plain = line.plain.replace(_PLACEHOLDER, " ")
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +137,12 @@ def _sixteen(color: str, strong: str) -> tuple[Style, ...]:
 def legend(explanation: Explanation, row: int, styles: MarkStyles) -> Text:
     """The class that is explained, and what the marks mean; kinds of marks that do not occur are left out."""
     line = Text.assemble(*_question(explanation, row))
+    one, *other = _shown_names(explanation, row)
     if explanation.seen.any():
         for before, text, share in (
-            (" ", "supports", 20),
+            (" ", f"supports {one}" if other else "supports", 20),
             (" ", "strongly", 100),
-            (", ", "opposes", -20),
+            (", ", f"supports {other[0]}" if other else "opposes", -20),
             (" ", "strongly", -100),
         ):
             line.append(before).append_text(styles.mark(text, share))
@@ -133,8 +153,13 @@ def legend(explanation: Explanation, row: int, styles: MarkStyles) -> Text:
 
 def _question(explanation: Explanation, row: int) -> list[str | tuple[str, str]]:
     """``Why A?`` or, for a contrast, ``Why A and not B?``, as styled parts."""
-    one, *other = (harmless(" ".join(name.split())) for name in names_of(explanation, row))
+    one, *other = _shown_names(explanation, row)
     return ["Why ", (one, "bold"), *(part for name in other for part in (" and not ", (name, "bold"))), "?"]
+
+
+def _shown_names(explanation: Explanation, row: int) -> list[str]:
+    """The result of :func:`names_of`, each name on one line."""
+    return [harmless(" ".join(name.split())) for name in names_of(explanation, row)]
 
 
 def names_of(explanation: Explanation, row: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from textlrp.class_words import UNSEEN, ClassWord, ClassWords, class_words
+from textlrp.class_words import ClassWord, ClassWords, class_words
 from textlrp.errors import DataError
 from textlrp.explainers.named import explain_corpus
 from textlrp.files.kinds import csv_table, json_lines
@@ -16,6 +16,7 @@ from textlrp.files.written_file import atomic_file, check_output
 from textlrp.lrp.starts import Start
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document, Listing
+from textlrp.reports.marks import UNSEEN, UNSEEN_NOTE
 from textlrp.reports.numbers import decimals, number
 from textlrp.text.surrogates import all_without_surrogates
 
@@ -55,8 +56,8 @@ def words_of_classes(
 def word_listings(found: Iterable[ClassWords]) -> Iterator[Listing]:
     """A table of words for each class, and a table of its phrases if it has any."""
     for each in found:
-        texts = f"{each.documents:,} text{'s' * (each.documents != 1)} explained for this class"
-        yield _listing(f"{each.label}: {texts}", "word", each.words)
+        documents = f"{each.documents:,} document{'s' * (each.documents != 1)} explained for this class"
+        yield _listing(f"{each.label}: {documents}", "word", each.words)
         if each.phrases:
             yield _listing(f"{each.label}: phrases (n-grams)", "phrase", each.phrases)
 
@@ -105,8 +106,8 @@ def _listing(title: str, kind: str, words: Sequence[ClassWord]) -> Listing:
         for word in words
     )
     unseen = any(word.in_training == 0 for word in words)
-    note = f"{UNSEEN} not in any training text; the model knows it only from its word vectors." * unseen
+    note = UNSEEN_NOTE * unseen
     if not words:
-        note = "No word is relevant for this class."
-    headings = (kind, "relevance", "texts", *(("training texts",) if known else ()), "most relevant in")
+        note = "No word has relevance for this class."
+    headings = (kind, "relevance", "documents", *(("training documents",) if known else ()), "examples")
     return Listing(title, note, headings, rows)

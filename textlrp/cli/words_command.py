@@ -19,6 +19,7 @@ from textlrp.cli.explanation_options import (
     StartOption,
 )
 from textlrp.cli.inputs import file_options, load_model, open_texts, print_line
+from textlrp.cli.listings import print_listing
 from textlrp.cli.shared_options import (
     OUTPUT,
     ColumnNamesOption,
@@ -34,7 +35,6 @@ from textlrp.cli.shared_options import (
     NoHeaderOption,
     TrustPickleOption,
 )
-from textlrp.cli.terminal import print_listing
 
 
 def cli_words(

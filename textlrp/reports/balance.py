@@ -12,7 +12,7 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.reports.marks import shown_relevance
-from textlrp.reports.numbers import decimals, number
+from textlrp.reports.numbers import decimals, is_zero, number
 
 CAUSES = {
     "bias": "bias",
@@ -57,8 +57,11 @@ class ScoreBreakdown:
     @property
     def line(self) -> str:
         """The breakdown on one line, without absorbed parts that round to zero."""
-        absorbed = (part for part in self.absorbed if any(figure in part.value for figure in "123456789"))
-        parts = [Fact("relevance of words", self.words), *absorbed]
+        absorbed = (part for part in self.absorbed if not is_zero(part.value))
+        parts = [
+            Fact("relevance of words", self.words),
+            *(Fact(f"absorbed by {part.name}", part.value) for part in absorbed),
+        ]
         if self.mean is not None:
             parts.append(Fact("mean score over classes", self.mean))
         if self.remainder is not None:

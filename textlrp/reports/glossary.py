@@ -40,7 +40,7 @@ TERMS: dict[str, str] = {
     "class.",
     "document map": "Documents as points, close together if similar words drove their predictions.",
     "normalized relevance": "Relevance divided by the sum of all |relevance| of the document, so that methods of "
-    "different scale compare.",
+    "different scale can be compared.",
     "distance": "Half the sum of all |differences| of normalized relevance: 0 for equal explanations, 1 at most.",
     "rank correlation": "Spearman’s correlation of words ranked by relevance: 1 is the same order, 0 unrelated, −1 "
     "reversed.",

@@ -35,6 +35,14 @@ REASONS = {
 }
 """Why the model ignores a token, as pages and the terminal show it."""
 
+UNSEEN = "†"
+"""The mark of a word that no training document contains."""
+
+UNSEEN_NOTE = (
+    f"{UNSEEN} marks a word that occurs in no training document; the model knows it only from its word vectors."
+)
+"""The note below a table that contains :data:`UNSEEN`."""
+
 _MARKED = 255  # a token kind of its own, outside the values of Status, so that one uint8 array covers all kinds
 
 

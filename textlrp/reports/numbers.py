@@ -28,3 +28,8 @@ def percentage(share: float) -> str:
     if 0.999 < share < 1.0:
         return "> 99.9%"
     return f"{100.0 * share:.1f}%"
+
+
+def is_zero(text: str) -> bool:
+    """Whether a number that :func:`number` formatted is shown as zero."""
+    return not any(digit in text for digit in "123456789")

@@ -25,7 +25,7 @@ from textlrp.reports.marks import (
     shown_relevance,
     word_sums,
 )
-from textlrp.reports.numbers import decimals, number
+from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
@@ -130,7 +130,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
     found = _shown_sentences(explanation, rows) if sentences else []
     return DocumentView(
         id=explanation.document_id,
-        title=title or explanation.document_id or "A text",
+        title=title or _title(explanation.document_id),
         predicted=explanation.labels[best],
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
@@ -149,6 +149,11 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         classes=class_rows(explanation, digits),
         facts=_document_facts(explanation),
     )
+
+
+def _title(document_id: str) -> str:
+    """Return the heading of a document. Documents without a name are numbered."""
+    return f"Document {document_id}" if document_id.isdecimal() else document_id or "A text"
 
 
 def _shown_sentences(explanation: Explanation, rows: Sequence[int]) -> list[SentenceRelevance]:
@@ -221,7 +226,7 @@ def _top_rows(words: Sequence[str], sums: np.ndarray, counts: np.ndarray, sign: 
             f"×{counts[w]}" if counts[w] > 1 else "",
         )
         for w in order.tolist()
-        if sign * sums[w] > 0.0
+        if sign * sums[w] > 0.0 and not is_zero(number(float(sums[w]), digits))
     )
 
 

@@ -23,7 +23,7 @@ def snippet(explanation: Explanation, length: int = 110) -> str:
 
 def method_title(explanation: Explanation) -> str:
     """Return the name of the method as pages show it."""
-    return "layer-wise relevance propagation (lrp)" if explanation.method == "lrp" else explanation.method
+    return "layer-wise relevance propagation (LRP)" if explanation.method == "lrp" else explanation.method
 
 
 def start_title(explanation: Explanation) -> str:

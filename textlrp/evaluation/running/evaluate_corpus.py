@@ -104,7 +104,8 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.measures is None or name in run.plan.measures:
-            run.log(f"measuring {TITLES[name]} ...")
+            if run.plan.has_input_of(name):
+                run.log(f"measuring {TITLES[name]} ...")
             try:
                 found[name] = measure_of(name)(run)
             except (DataError, ModelError) as reason:

@@ -73,6 +73,11 @@ class EvaluationPlan:
     other_models: Mapping[str, Classifier] = field(default_factory=dict)
     measures: frozenset[str] | None = None
 
+    def has_input_of(self, measure: str) -> bool:
+        """Whether the plan has the rationales or the other models that a measure needs."""
+        needed = {"rationales": self.rationales is not None, "stability": bool(self.other_models)}
+        return needed.get(measure, True)
+
 
 def make_plan(
     model: Classifier,

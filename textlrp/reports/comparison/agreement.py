@@ -28,7 +28,7 @@ TOP_WORDS = 10
 class AlignedWords:
     """The distinct words (W,) that either side reads, each with its normalized relevance on both sides.
 
-    Normalized relevance is relevance divided by the side's sum of |relevance|, so sides of different scale compare.
+    Normalized relevance is relevance divided by the side's sum of |relevance|, so both sides have the same scale.
     ``first_read`` and ``second_read`` (W,) are true if that side reads the word.
     """
 

@@ -66,7 +66,7 @@ def index_page(
     script, digest = _script()
     return rendered(
         "corpus.html",
-        title=title or "Documents",
+        title=title or "Explained documents",
         summary=summary,
         rows=rows,
         parts=parts,

@@ -78,13 +78,14 @@ class Summary:
     """The summary of all explanations added so far.
 
     ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
-    a class of the model.
+    a class of the model; ``probabilities`` is whether all documents have probabilities.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     targets: int = 1
     unknown_labels: int = 0
+    probabilities: bool = True
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
@@ -101,6 +102,7 @@ class Summary:
         self._settings = self._settings or _settings(explanation)
         self._words.add(with_targets(explanation, [shown]))
         self.targets = max(self.targets, len(explanation.targets))
+        self.probabilities = self.probabilities and explanation.probabilities is not None
         best = explanation.predicted
         sums = word_sums(explanation, [shown])
         order = np.argsort(-sums.sums[0], kind="stable")[:ROW_WORDS]

@@ -61,7 +61,7 @@ def vectors_section(vectors: Results) -> Section:
     """The explanatory power index (EPI), accuracy against K, and the maps."""
     table = Table(
         f"Explanatory power index (EPI), mean over {count(vectors.get('splits'))} random splits",
-        head("weighting", "EPI ↑", "sd", "best K"),
+        head("weighting", "EPI ↑", "standard deviation", "best K"),
         tuple(
             (
                 Cell(row["weighting"]),
@@ -197,8 +197,8 @@ def ledger_section(rows: list[Results]) -> Section:
         "ledger",
         "Score breakdown",
         "How much of the score do words receive? The relevance of the words plus the parts absorbed by the model’s "
-        "biases, the rule’s stabilizer and ignored positions (unknown words, padding) equals the score. The shares "
-        "are of the sum of the absolute values of all parts.",
+        "biases, the rule’s stabilizer and ignored words (unknown words, padding) equals the score. Each share "
+        "is relative to the sum of the absolute values of all parts.",
         "small shares, so that words receive most of the score",
         "conservation of relevance: Bach et al., PLoS ONE 10(7), 2015",
         (Block(table=table),),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textlrp.class_words import UNSEEN
 from textlrp.reports.evaluation.tables import (
     MISSING,
     Block,
@@ -22,9 +21,8 @@ from textlrp.reports.evaluation.tables import (
     share_text,
     verdicts_note,
 )
+from textlrp.reports.marks import UNSEEN, UNSEEN_NOTE
 from textlrp.reports.numbers import decimals, number
-
-_UNSEEN_NOTE = f"{UNSEEN} in no training document: the model has only a pretrained vector for the word."
 
 LINE_WORDS = 8
 """Words in the summary line of a class."""
@@ -140,7 +138,7 @@ def _class_words(one: Results) -> ClassWordTables:
                     title.lower().removesuffix("s"),
                     "relevance",
                     "documents",
-                    *(["in training"] if trained else []),
+                    *(["training documents"] if trained else []),
                     "text:examples",
                 ),
                 tuple(
@@ -153,7 +151,7 @@ def _class_words(one: Results) -> ClassWordTables:
                     )
                     for row in rows
                 ),
-                (_UNSEEN_NOTE,) if unseen else (),
+                (UNSEEN_NOTE,) if unseen else (),
             )
         )
     line = ", ".join(row["word"] + (UNSEEN if row.get("in_training") == 0 else "") for row in words[:LINE_WORDS])
