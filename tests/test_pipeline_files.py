@@ -240,7 +240,7 @@ def test_commands_accept_a_pipeline(model: tuple[str, ...], run: Run) -> None:
     result = run("predict", name, "some.jsonl", *trust)
     assert result.code == 0
     assert len(result.out.splitlines()) == 25
-    assert result.err.endswith("accuracy: 100.0% (24 of 24 texts with a true label)\n")
+    assert result.err.endswith("accuracy: 100.0% (24 of 24 labeled texts)\n")
     assert ("is a pickle: loading it runs any code that it contains." in result.err) == bool(trust)
     result = run("explain", name, "--text", "the doctor and the car", *trust)
     assert result.code == 0

@@ -265,7 +265,7 @@ def test_columns_of_other_names(run: Run) -> None:
         assert run("train", "t.csv", option, "review", "--label", "stars", "--model", "svm", "-o", "m").code == 0
     outcome = run("predict", "m", "t.csv", "--column", "review", "--label", "stars", "--id", "no")
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()[1:]] == [["a", "1"], ["b", "2"]]
-    assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 texts with a true label\)\n", outcome.err)
+    assert re.fullmatch(r"accuracy: 100\.0 ?% \(2 of 2 labeled texts\)\n", outcome.err)
 
 
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
@@ -351,7 +351,7 @@ def test_predict_prints_a_line_per_document(boe: Path, run: Run) -> None:
     assert rows[0] == ["id", "predicted", "score", "probability"]
     assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
     assert all(row[1] in ("auto", "med") and 0.5 <= float(row[3]) <= 1 for row in rows[1:])
-    assert re.fullmatch(r"accuracy: \d+\.\d ?% \(\d of 4 texts with a true label\)\n", outcome.err)
+    assert re.fullmatch(r"accuracy: \d+\.\d ?% \(\d of 4 labeled texts\)\n", outcome.err)
 
 
 def test_predict_files_have_the_printed_values(boe: Path, svm: Path, run: Run) -> None:

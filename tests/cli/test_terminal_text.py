@@ -125,7 +125,9 @@ def test_ignored_text_is_dim_and_markup_is_text() -> None:
 def test_a_long_skipped_range_becomes_a_note_and_a_short_one_is_shown() -> None:
     head = "\n".join(f"X{'abcdefgh'[n]}: y" for n in range(5))
     explanation = make_explanation(f"{head}\n\nhello", status=[1] * 15 + [0])
-    assert written(explanation, a_console()).startswith("(5 lines ignored by the model: skipped range)\n\n[")
+    assert written(explanation, a_console()).startswith(
+        "(5 lines ignored by the model: skipped, such as a header)\n\n["
+    )
     cut = make_explanation("hello " + "word " * 100, status=[0] + [4] * 100)
     assert "(499 characters ignored by the model: truncated" in written(cut, a_console(width=200))
     short = make_explanation("From: me\n\nhello", status=[1, 1, 1, 0])

@@ -92,12 +92,12 @@ def test_reports_leave_them_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         page = report_corpus(model(), documents("0", "autos", "0", "car"), tmp_path / "a.html")
     written = page.read_text(encoding="utf-8")
-    assert "2 of 2 documents with a true label" in written
+    assert "2 of 2 labeled documents" in written
     assert "2 documents with a label that is not a class of the model are not counted" in written
     asked = Comparison(against_rule="zero")
     with pytest.warns(UserWarning, match="2 of 4 labels are not classes"):
         page = write_comparison(model(), documents("0", "autos", "0", "car"), tmp_path / "b.html", asked)
-    assert "2 documents with a true label" in page.read_text(encoding="utf-8")
+    assert "2 labeled documents" in page.read_text(encoding="utf-8")
 
 
 def test_evaluations_leave_them_out() -> None:
@@ -114,7 +114,7 @@ def test_the_command_line_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["predict", str(tmp_path / "model"), str(tmp_path / "a.csv")]) == 0
     said = capsys.readouterr().err
     assert "1 of 3 labels are not classes of the model: 'zero'" in said
-    assert "100.0% (2 of 2 texts with a true label)" in said
+    assert "100.0% (2 of 2 labeled texts)" in said
 
 
 # ---- labels that look the same, and unusable labels

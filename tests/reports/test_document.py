@@ -293,12 +293,12 @@ def test_the_foot_names_the_day_the_page_was_written(monkeypatch: pytest.MonkeyP
 
 def test_ignored_text_is_gray_and_has_a_reason() -> None:
     page = document_page(make_explanation("Head 42 word zzz last", status=[1, 2, 0, 3, 4]))
-    assert '<i title="ignored by the model: skipped range">Head</i>' in page
+    assert '<i title="ignored by the model: skipped, such as a header">Head</i>' in page
     assert "<i>42</i>" in page
     assert '<i class="unknown" title="ignored by the model: unknown word">zzz</i>' in page
     assert 'maximum length">last</i>' in page
     legend = Page(page).said()
-    assert "gray: ignored by the model (skipped range; not a word; unknown word; truncated" in legend
+    assert "gray: ignored by the model (skipped, such as a header; not a word; unknown word; truncated" in legend
     assert "gray: ignored" not in Page(document_page(make_explanation("all words"))).said()
 
 
@@ -349,7 +349,7 @@ def test_a_list_shows_accuracy_and_correct_and_incorrect_documents() -> None:
     parsed = Page(page)
     said = parsed.said()
     assert "My posts" in said
-    assert "4 documents. Accuracy: 66.7% (2 of 3 documents with a true label). Open" in said
+    assert "4 documents. Accuracy: 66.7% (2 of 3 labeled documents). Open" in said
     assert (said.count("✓ correct"), said.count("✗ incorrect")) == (2, 1)
     assert "true label sci.space" in said
     ids = [value for _, name, value in parsed.attributes if name == "id"]

@@ -88,4 +88,4 @@ def cli_predict(
         print_line(f"wrote {write_predictions(predictions, output, force=force)}")
     if labeled := outcomes[True] + outcomes[False]:
         share = percentage(outcomes[True] / labeled)
-        print(f"accuracy: {share} ({outcomes[True]:,} of {labeled:,} texts with a true label)", file=sys.stderr)
+        print(f"accuracy: {share} ({outcomes[True]:,} of {labeled:,} labeled texts)", file=sys.stderr)

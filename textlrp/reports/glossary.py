@@ -31,7 +31,7 @@ TERMS: dict[str, str] = {
     "layer-wise relevance propagation (LRP)": "The method that propagates a score backward through the layers of "
     "the model to the words.",
     "rule": "How LRP distributes the relevance of a unit to its inputs, such as LRP-ε. Other methods have no rule.",
-    "accuracy": "The share of correctly classified documents, among those with a true label.",
+    "accuracy": "The share of correctly classified documents, among those with a label.",
     "confusion matrix": "The number of documents for each true label (row) and predicted class (column).",
     "recall": "The share of the documents of a true label that are correctly classified.",
     "most confident": "The highest probability of the predicted class; without probabilities, the largest lead over "

@@ -28,7 +28,7 @@ IGNORED = "ignored by the model: "
 """Begins each of :data:`REASONS`."""
 
 REASONS = {
-    Status.SKIPPED: f"{IGNORED}skipped range",
+    Status.SKIPPED: f"{IGNORED}skipped, such as a header",
     Status.NOT_A_WORD: f"{IGNORED}not a word",
     Status.UNKNOWN: f"{IGNORED}unknown word",
     Status.TRUNCATED: f"{IGNORED}truncated at the model’s maximum length",

@@ -113,9 +113,9 @@ class Summary:
             self.classes[explanation.labels[best]],
             true_label,
             round(1000 * confidence),
-            percentage(confidence)
+            f"probability {percentage(confidence)}"
             if explanation.probabilities is not None
-            else number(float(explanation.scores[best])),
+            else f"score {number(float(explanation.scores[best]))}",
             tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
             snippet(explanation),
         )
