@@ -14,7 +14,7 @@ from toys import LABELS, NAMES, TEXTS, small
 
 from textlrp.cli import main
 from textlrp.errors import DataError
-from textlrp.evaluation.docvectors import document_map
+from textlrp.evaluation.docvectors import map_positions_of
 
 WORDLESS = {
     "empty": "",
@@ -120,14 +120,14 @@ def test_any_number_of_documents(command: list[str], documents: int, models: Pat
 @every("vectors", [np.zeros((4, 5)), np.zeros((4, 0)), np.ones((4, 5)), np.ones((3, 1))])
 def test_documents_with_the_same_vector_have_no_map(vectors, make) -> None:
     with pytest.raises(DataError, match="all documents have the same vector"):
-        document_map(make(vectors))
+        map_positions_of(make(vectors))
 
 
 @every("make", [np.asarray, sparse.csr_matrix])
 @every("shape", [(2, 5), (4, 2), (4, 1), (2, 1)])
 def test_a_map_of_few_documents_or_few_features_is_finite(shape, make) -> None:
     vectors = np.arange(np.prod(shape), dtype=float).reshape(shape) ** 2
-    found = document_map(make(vectors))
+    found = map_positions_of(make(vectors))
     assert found.coordinates.shape == (shape[0], 2)
     assert np.isfinite(found.coordinates).all()
     assert np.isfinite(found.explained_variance_ratio).all()

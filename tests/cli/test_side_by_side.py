@@ -12,7 +12,7 @@ from toys import LABELS, NAMES, READ, TEXTS, fitted, small
 
 from textlrp import cli
 from textlrp.cli.inputs import split_names
-from textlrp.cli.panels import CAM_NOTE, Panel, gallery_panels, write_gallery
+from textlrp.cli.panels import CAM_NOTE, MethodPanel, gallery_panels, write_gallery
 from textlrp.cli.two_sides import Comparison, explain_both_sides, write_comparison
 from textlrp.errors import ModelError, OptionError, RuleError
 from textlrp.models.base import TextClassifier
@@ -67,18 +67,18 @@ def refused(outcome: Outcome, *fragments: str) -> None:
 def test_panels_are_the_rules_and_then_the_methods_without_repetitions() -> None:
     model = fitted("cnn-max")
     assert gallery_panels(model, rules=["zero", "alpha1beta0"], methods=["lrp", "occlusion"]) == [
-        Panel("zero"), Panel("alpha1beta0"), Panel(method="occlusion"),
+        MethodPanel("zero"), MethodPanel("alpha1beta0"), MethodPanel(method="occlusion"),
     ]  # fmt: skip
     assert gallery_panels(model, rules=["epsilon", "Epsilon()", "gamma", "epsilon"]) == [
-        Panel("epsilon"),
-        Panel("gamma"),
+        MethodPanel("epsilon"),
+        MethodPanel("gamma"),
     ]
-    assert gallery_panels(model, methods=["lrp", "lime"]) == [Panel(), Panel(method="lime")]
+    assert gallery_panels(model, methods=["lrp", "lime"]) == [MethodPanel(), MethodPanel(method="lime")]
 
 
 def test_cam_becomes_grad_cam_with_max_pooling() -> None:
-    assert gallery_panels(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [Panel(method="grad-cam")]
-    assert gallery_panels(fitted("cnn-mean"), methods=["cam"]) == [Panel(method="cam")]
+    assert gallery_panels(fitted("cnn-max"), methods=["cam", "grad-cam", "CAM()"]) == [MethodPanel(method="grad-cam")]
+    assert gallery_panels(fitted("cnn-mean"), methods=["cam"]) == [MethodPanel(method="cam")]
 
 
 def test_no_panel_or_an_unknown_rule_is_refused() -> None:

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from toys import LABELS, TEXTS, fitted, scrambled
 
 from textlrp.errors import DataError, ModelError
-from textlrp.evaluation.docvectors import document_map, document_vectors, explanatory_power, weightings_of
+from textlrp.evaluation.docvectors import document_vectors, explanatory_power, map_positions_of, weightings_of
 from textlrp.evaluation.measured_corpus import score_corpus
 from textlrp.explainers.explain import explain
 from textlrp.lrp.presets import as_composite
@@ -167,12 +167,12 @@ def test_too_few_documents() -> None:
     with pytest.raises(DataError, match="at least 4 documents, 2 per half; got 3"):
         explanatory_power(np.ones((3, 2)), ["a", "b", "a"])
     with pytest.raises(DataError, match="at least 2 documents to draw a map; got 1"):
-        document_map(np.ones((1, 2)))
+        map_positions_of(np.ones((1, 2)))
 
 
 def test_a_map_has_the_largest_variance_on_the_first_axis() -> None:
     angles = np.linspace(0, 1, 9)
-    drawn = document_map(np.stack([np.cos(angles), np.sin(angles), np.zeros(9)], axis=1))
+    drawn = map_positions_of(np.stack([np.cos(angles), np.sin(angles), np.zeros(9)], axis=1))
     assert drawn.coordinates.shape == (9, 2)
     assert drawn.explained_variance_ratio[0] > drawn.explained_variance_ratio[1]
     assert np.all(np.diff(drawn.coordinates[:, 0]) > 0) or np.all(np.diff(drawn.coordinates[:, 0]) < 0)

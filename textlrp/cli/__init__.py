@@ -105,7 +105,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = _program().main(arguments, prog_name="textlrp", standalone_mode=False)
+        code = _without_help_type().main(arguments, prog_name="textlrp", standalone_mode=False)
     except StoppedError as stopped:
         return _print_error(str(stopped), code=130)
     except TextlrpError as problem:
@@ -121,7 +121,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _program() -> Any:
+def _without_help_type() -> Any:
     """Return the program, without the type ``<bool>`` that Typer prints for its option ``--help``."""
     program: Any = get_command(app)
     for command in (program, *program.commands.values()):

@@ -27,25 +27,25 @@ CAM_NOTE = (
 """Note in the Grad-CAM panel that replaces ``cam`` for a CNN with max pooling."""
 
 
-class Panel(NamedTuple):
+class MethodPanel(NamedTuple):
     """The rule of LRP by which a panel explains, or another attribution method."""
 
     rule: str | None = None
     method: str = "lrp"
 
 
-def gallery_panels(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[Panel]:
+def gallery_panels(model: Classifier, *, rules: Sequence[str] = (), methods: Sequence[str] = ()) -> list[MethodPanel]:
     """The panels of a gallery: LRP by each of ``rules``, then each of ``methods``, without repetitions.
 
     The method ``lrp`` without rules is LRP by the default rule. ``cam`` becomes ``grad-cam`` for a CNN with max
     pooling. Raises :class:`RuleError` for an unknown name, :class:`OptionError` if there is no rule and no method.
     """
-    named = [Panel(rule) for rule in rules]
+    named = [MethodPanel(rule) for rule in rules]
     # if rules are given, the method "lrp" adds no panel
-    named += [Panel(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
+    named += [MethodPanel(method=_method(model, name)) for name in methods if name != "lrp" or not rules]
     if not named:
         raise OptionError("rules must name at least one rule; got none. Pass --rules epsilon,gamma.")
-    distinct: dict[tuple[str, str], Panel] = {}
+    distinct: dict[tuple[str, str], MethodPanel] = {}
     for panel in named:
         # two names can have the same meaning, such as epsilon and Epsilon()
         settings = explain_settings(model, panel.rule, panel.method)

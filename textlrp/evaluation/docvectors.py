@@ -222,14 +222,14 @@ def _vote_accuracy(neighbors: NDArray[np.int64], classes: int, true_labels: NDAr
     return accuracy
 
 
-class DocumentMap(NamedTuple):
+class MapPositions(NamedTuple):
     """``coordinates`` (N, 2) of documents on their first two principal components, and the variance ratio of each."""
 
     coordinates: Array
     explained_variance_ratio: tuple[float, float]
 
 
-def document_map(vectors: Any) -> DocumentMap:
+def map_positions_of(vectors: Any) -> MapPositions:
     """Project document vectors (N, D), scaled to unit length, onto their first two principal components (PCA).
 
     Raises :class:`DataError` for fewer than two documents, and if all documents have the same vector, for example
@@ -247,4 +247,4 @@ def document_map(vectors: Any) -> DocumentMap:
     ratio = pca.explained_variance_ratio_.tolist()
     if coordinates.shape[1] < 2:
         coordinates, ratio = np.column_stack([coordinates, np.zeros(len(coordinates))]), [*ratio, 0.0]
-    return DocumentMap(coordinates, (float(ratio[0]), float(ratio[1])))
+    return MapPositions(coordinates, (float(ratio[0]), float(ratio[1])))

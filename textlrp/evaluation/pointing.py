@@ -106,7 +106,7 @@ def hybrid_documents(
     order = np.random.default_rng(seed).permutation(len(pool)).tolist()
     starts = range(0, len(pool) - n_sentences + 1, n_sentences)[:max_hybrids]
     return [
-        _joined(f"hybrid {number}", [pool[k] for k in order[start : start + n_sentences]])
+        _hybrid_of(f"hybrid {number}", [pool[k] for k in order[start : start + n_sentences]])
         for number, start in enumerate(starts, start=1)
     ]
 
@@ -196,7 +196,7 @@ def _without_skipped(document: Document, marked: NDArray[np.int32]) -> str:
     return without_surrogates("\n".join([*parts, document.text[position:]]))
 
 
-def _joined(id: str, sentences: Sequence[tuple[str, str]]) -> Hybrid:
+def _hybrid_of(id: str, sentences: Sequence[tuple[str, str]]) -> Hybrid:
     labels, texts = zip(*sentences, strict=True)
     lengths = np.array([len(text) for text in texts])
     starts = np.cumsum(lengths + 1) - (lengths + 1)

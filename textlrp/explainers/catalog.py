@@ -58,10 +58,10 @@ _FIRST, _TOP = Layer("", "convolution", 0, 1), Layer("", "dense", 1, 0)
 
 def _printed_composite(composite: Composite) -> str:
     """Format a composite on one line, with an asterisk if it was made for pixels."""
-    return _shortened(composite) + " *" * bool(composite.remarks_on_text([_FIRST]))
+    return _short_form(composite) + " *" * bool(composite.remarks_on_text([_FIRST]))
 
 
-def _shortened(composite: Composite) -> str:
+def _short_form(composite: Composite) -> str:
     layers = [f"{key}: {_short(rule)}" for key, rule in composite.layers.items()]
     return ", ".join([*layers, f"else {_short(composite.default)}"]) if layers else _short(composite.default)
 

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
-from textlrp.models.ngrams import Occurrences as WordOccurrences
-from textlrp.models.ngrams import frequent_keys, occurrences
+from textlrp.models.ngrams import WordOccurrences, frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
 from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec

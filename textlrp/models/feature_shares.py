@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.models.char_ngrams import CharOccurrences
-from textlrp.models.ngrams import Occurrences as WordOccurrences
+from textlrp.models.ngrams import WordOccurrences
 
 
 class WordShares(NamedTuple):

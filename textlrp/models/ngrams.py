@@ -19,7 +19,7 @@ from textlrp.models.packing import Ids
 Keys = NDArray[np.int64]
 
 
-class Occurrences(NamedTuple):
+class WordOccurrences(NamedTuple):
     """Occurrences of features: four parallel arrays (O,).
 
     The number of the text, the position of the first word, the column of the feature, and its length in words.
@@ -53,7 +53,7 @@ def frequent_keys(texts: Sequence[Ids], n: int, base: int, min_df: int) -> Keys:
     return np.asarray(keys[documents >= min_df])
 
 
-def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occurrences:
+def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> WordOccurrences:
     """Return all occurrences of features in N texts.
 
     ``tables`` are the sorted keys of the 1-grams, 2-grams and so on. Columns are numbered in this order.
@@ -70,9 +70,9 @@ def occurrences(texts: Sequence[Ids], tables: Sequence[Keys], base: int) -> Occu
             found.append((np.full(count, number), positions[hit], places[hit] + offset, np.full(count, n)))
         offset += len(table)
     if not found:
-        return Occurrences(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
+        return WordOccurrences(*(np.zeros(0, dtype=np.int64) for _ in range(4)))
     columns = zip(*found, strict=True)
-    return Occurrences(*(np.concatenate(parts).astype(np.int64) for parts in columns))
+    return WordOccurrences(*(np.concatenate(parts).astype(np.int64) for parts in columns))
 
 
 def count_kept(kept: NDArray[np.bool_], kind_of: NDArray[np.int64], kinds: int) -> NDArray[np.float64]:

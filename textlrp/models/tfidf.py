@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from textlrp.models.ngrams import Occurrences as WordOccurrences
+from textlrp.models.ngrams import WordOccurrences
 from textlrp.text.vocabulary import Vocabulary
 
 

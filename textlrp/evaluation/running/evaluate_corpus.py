@@ -20,7 +20,7 @@ from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measured import methods
 from textlrp.evaluation.running.measures import MEASURES, TITLES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_methods, without_corpus
-from textlrp.evaluation.running.run_state import EvaluationRun, sentence
+from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
@@ -109,7 +109,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
             try:
                 found[name] = measure_of(name)(run)
             except (DataError, ModelError) as reason:
-                run.notes.append(f"{TITLES[name].capitalize()}: not measured. {sentence(reason)}")
+                run.notes.append(f"{TITLES[name].capitalize()}: not measured. {as_sentence(reason)}")
     return found | {"methods": methods(run), "notes": run.notes}
 
 

@@ -21,7 +21,7 @@ from textlrp.evaluation.rationales import (
     rationale_agreement,
 )
 from textlrp.evaluation.running.plan import RANDOM
-from textlrp.evaluation.running.run_state import EvaluationRun, progress, sentence
+from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.evaluation.sanity import ledger_shares, randomization_check, stability
 from textlrp.explainers.explain import explain
 from textlrp.explainers.methods import Random
@@ -75,14 +75,14 @@ def rationales(run: EvaluationRun) -> dict[str, Any] | None:
         try:
             found = {title: rationale_agreement(whys, rationales, by=by) for title, whys in explanations.items()}
         except DataError as reason:
-            run.notes.append(f"Agreement with human rationales by {by}: not measured. {sentence(reason)}")
+            run.notes.append(f"Agreement with human rationales by {by}: not measured. {as_sentence(reason)}")
             continue
         for title, measured in baselines.items():
             try:
                 found[title] = measured(by)
             except DataError as reason:
                 if by == LEVELS[0]:  # the reason is the same for every level
-                    run.notes.append(f"Baseline {title}: not measured. {sentence(reason)}")
+                    run.notes.append(f"Baseline {title}: not measured. {as_sentence(reason)}")
         levels.append(_level(found, by, run.plan.seed))
     if not levels:
         raise DataError(

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
-from textlrp.evaluation.docvectors import WEIGHTINGS, document_map, document_vectors, explanatory_power, weightings_of
-from textlrp.evaluation.running.run_state import EvaluationRun, progress, sentence
+from textlrp.evaluation.docvectors import (
+    WEIGHTINGS,
+    document_vectors,
+    explanatory_power,
+    map_positions_of,
+    weightings_of,
+)
+from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.lrp.presets import as_composite
 
 
@@ -44,7 +50,7 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
             except DataError as reason:
                 return {
                     "row": row,
-                    "no map": f"Map of the documents, {WEIGHTINGS[weighting]}: not drawn. {sentence(reason)}",
+                    "no map": f"Map of the documents, {WEIGHTINGS[weighting]}: not drawn. {as_sentence(reason)}",
                 }
 
         done = run.stages.plain(f"vectors {weighting} {composite!r}", make)
@@ -57,7 +63,7 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
 
 
 def _map(title: str, vectors: Any, labels: Sequence[str]) -> dict[str, Any]:
-    drawn = document_map(vectors)
+    drawn = map_positions_of(vectors)
     return {
         "weighting": title,
         "x": np.round(drawn.coordinates[:, 0], 4).tolist(),

@@ -132,7 +132,7 @@ def counted(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def sentence(reason: Exception) -> str:
+def as_sentence(reason: Exception) -> str:
     """The message of an error as a sentence of a note, with a capital letter."""
     text = str(reason)
     return text[:1].upper() + text[1:]

@@ -19,7 +19,7 @@ WIDTH, HEIGHT, MARGIN = 960, 560, 26
 MAX_MAP_POINTS = 2_000
 """Maximum number of documents on a map; of more documents, an evenly spaced part is shown."""
 
-MIN_DOCUMENTS = 3
+MIN_MAP_DOCUMENTS = 3
 """A report of fewer documents has no map."""
 
 LINE = 15
@@ -58,10 +58,10 @@ def document_map(positions: NDArray[np.floating], rows: Sequence[Row], classes: 
     """Scale the positions of the documents (N, 2) to the map and place the class names.
 
     The scale ignores the outermost 0.5% on each side, and outliers are moved to the edge. Returns None if there are
-    fewer than :data:`MIN_DOCUMENTS` finite positions, or if all positions are the same.
+    fewer than :data:`MIN_MAP_DOCUMENTS` finite positions, or if all positions are the same.
     """
     finite = np.flatnonzero(np.isfinite(positions).all(axis=1))
-    if len(finite) < MIN_DOCUMENTS or positions.shape[1] < 2:
+    if len(finite) < MIN_MAP_DOCUMENTS or positions.shape[1] < 2:
         return None
     ends = np.quantile(positions[finite], (0.005, 0.995), axis=0)
     if np.ptp(ends, axis=0).max() <= 0:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.reports.charts.map import MIN_DOCUMENTS, document_map
+from textlrp.reports.charts.map import MIN_MAP_DOCUMENTS, document_map
 from textlrp.reports.corpus.summary import Row, Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.numbers import percentage
@@ -60,7 +60,7 @@ def index_page(
         if row.true_label >= 0:
             first_of.setdefault(row.cell, row.position)
     words = summary.words()
-    enough = len(summary.rows) >= MIN_DOCUMENTS
+    enough = len(summary.rows) >= MIN_MAP_DOCUMENTS
     positions = sections.map_positions() if sections.map_positions and enough else None
     deletion = (sections.evaluation or {}).get("deletion")
     script, digest = _script()
