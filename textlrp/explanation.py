@@ -287,7 +287,8 @@ class Explanation:
 
     def __repr__(self) -> str:
         row = self.row()
-        top = ", ".join(f"{word.word} {word.relevance:+.2f}" for word in self.top(5, target=row))
+        largest = sorted(self.words(target=row), key=lambda word: -abs(word.relevance))[:5]
+        top = ", ".join(f"{word.word} {word.relevance:+.2f}" for word in largest)
         return (
             f"<Explanation of {self.document_id!r}: {self.target_names[row]} scored {self.target_scores[row]:.3f}"
             f" ({len(self.targets)} of {len(self.labels)} classes explained)"

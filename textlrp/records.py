@@ -22,6 +22,9 @@ STARTS = ("score", "centered")
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 
+UNNAMED = "text"
+"""The id of a single text that has no name."""
+
 
 class Status(IntEnum):
     """Whether the model reads a token, or the reason why it ignores the token."""

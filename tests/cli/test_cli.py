@@ -211,7 +211,7 @@ def test_train_prints_its_progress_and_saves_a_model(kind: str, run: Run) -> Non
     assert (outcome.code, outcome.err) == (0, "")
     assert lines[0] == "read 40 texts of 2 classes from some.csv"
     assert re.fullmatch(r"saved to m \(\d+\.\d [kM]B\)", lines[-1])
-    assert any("held-out" in line for line in lines) is (kind == "boe")
+    assert any("kept out of training" in line for line in lines) is (kind == "boe")
     assert textlrp.load("m").kind == kind
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from textlrp.cli.terminal import printable
 from textlrp.errors import DataError, OptionError
-from textlrp.records import Document
+from textlrp.records import UNNAMED, Document
 from textlrp.text.named_corpora import FileOptions, open_corpus, spread
 from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
@@ -90,7 +90,7 @@ def file_options(
 def open_texts(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:
     """Open the texts that a command reads: ``text`` itself, standard input, or those of ``source``."""
     if text is not None:
-        return InputTexts([Document("text", text.removeprefix("\ufeff"))], lambda: 1)
+        return InputTexts([Document(UNNAMED, text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
         read = _standard_input(files.encoding or "utf-8", files.max_row_length or MAX_ROW_LENGTH)
         return InputTexts([Document("standard input", read)], lambda: 1)

@@ -114,7 +114,7 @@ def train_corpus(
     held_out = None
     if isinstance(model, NetClassifier) and model.history_.accuracies:
         held_out = model.history_.accuracies[model.history_.kept_epoch - 1]
-        log(f"accuracy on {model.history_.held_out:,} held-out texts: {percentage(held_out)}")
+        log(f"accuracy on the {model.history_.held_out:,} texts kept out of training: {percentage(held_out)}")
     tested = None
     if str(source) in NAMED:
         test = open_corpus(source, "test")

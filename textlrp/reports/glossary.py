@@ -20,10 +20,10 @@ TERMS: dict[str, str] = {
     "contrast": "Why class A and not class B: the relevance of each word for the score difference A − B.",
     "score breakdown": "The sum that gives the score: relevance of words, plus what the bias and other causes "
     "absorb. Shown numbers are rounded.",
-    "absorbed": "Relevance that reaches no word, because it stays at a bias, at a rule’s stabilizer or at ignored "
-    "words.",
+    "absorbed": "The part of the score that belongs to no word: relevance of a bias, of a rule’s stabilizer or of "
+    "ignored words.",
     "bias": "A constant that the model adds to a score, whatever the text.",
-    "stabilizer": "A small number that a rule adds to a denominator, so that it is not close to 0.",
+    "stabilizer": "A tiny number that a rule adds so that it never divides by 0. Its share is normally 0.",
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",

@@ -27,7 +27,7 @@ from textlrp.reports.marks import (
 )
 from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import method_title, snippet, start_title
+from textlrp.reports.view_titles import document_title, method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
 LISTED_WORDS = 8
@@ -130,7 +130,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
     found = _shown_sentences(explanation, rows) if sentences else []
     return DocumentView(
         id=explanation.document_id,
-        title=title or _title(explanation.document_id),
+        title=title or document_title(explanation),
         predicted=explanation.labels[best],
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
@@ -149,11 +149,6 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         classes=class_rows(explanation, digits),
         facts=_document_facts(explanation),
     )
-
-
-def _title(document_id: str) -> str:
-    """Return the heading of a document. Documents without a name are numbered."""
-    return f"Document {document_id}" if document_id.isdecimal() else document_id or "A text"
 
 
 def _shown_sentences(explanation: Explanation, rows: Sequence[int]) -> list[SentenceRelevance]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textlrp.explanation import Explanation
-from textlrp.records import Status
+from textlrp.records import UNNAMED, Status
 
 
 def snippet(explanation: Explanation, length: int = 110) -> str:
@@ -19,6 +19,15 @@ def snippet(explanation: Explanation, length: int = 110) -> str:
         if len(words) > length or start + len(window) < len(explanation.text)
         else words
     )
+
+
+def document_title(explanation: Explanation) -> str:
+    """Return the heading of a document: its id, "Document 17" for a number, or its first words if it has no name."""
+    name = explanation.document_id
+    if name in ("", UNNAMED):
+        beginning = snippet(explanation, 60)
+        return f"“{beginning}”" if beginning else "A text"
+    return f"Document {name}" if name.isdecimal() else name
 
 
 def method_title(explanation: Explanation) -> str:
