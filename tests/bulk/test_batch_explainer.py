@@ -203,6 +203,27 @@ def test_an_explainer_can_be_pickled(variant: str) -> None:
 # ---- errors
 
 
+class MeanOfVectors(torch.nn.Module):
+    """A module that cannot read an empty text: the mean of no vectors is NaN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors, self.scores = torch.nn.Embedding(3, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.scores(self.vectors(ids).mean(dim=1))
+
+
+def test_a_module_that_cannot_read_an_empty_text_is_explained() -> None:
+    torch.manual_seed(0)
+    vocabulary = {"good": 1, "bad": 2}
+    model = textlrp.wrap(MeanOfVectors(), tokenizer=str.split, vocabulary=vocabulary, classes=["neg", "pos"])
+    (row,) = store.read(BatchExplainer(model, precision="float32")(pa.table({"text": ["good film"]})))
+    why = textlrp.explain(model, "good film")
+    assert np.allclose(row.relevance.sum(axis=1), why.relevance.sum(axis=1))
+    assert (row.start, row.predicted) == (why.start, why.predicted)
+
+
 def test_a_batch_without_texts_is_refused() -> None:
     explainer = BatchExplainer(fitted("svm"))
     with pytest.raises(DataError, match=r"^a batch must have a column 'text'; got 'body', 'label'\. Rename"):

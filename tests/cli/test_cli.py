@@ -622,6 +622,20 @@ def test_report_lists_documents(svm: Path, run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_report_tells_that_no_text_has_a_label(svm: Path, run: Run) -> None:
+    note = "no document has a label, so there is no accuracy. Pass --label if a column has the labels.\n"
+    Path("unlabeled.csv").write_text("text\na car\na doctor\n")
+    assert run("report", svm, "unlabeled.csv", "-o", "page.html").out.startswith(note)
+    assert note not in run("report", svm, make_table(), "-o", "page.html").out
+
+
+def test_train_warns_of_nearly_as_many_classes_as_texts(run: Run) -> None:
+    swapped = make_table("swapped.csv", [(label, text) for text, label in ROWS])
+    warning = f"warning: {len({text for text, _ in ROWS}):,} classes for {len(ROWS):,} texts. Check --label."
+    assert warning in run("train", swapped, "--model", "svm", "-o", "m").out
+    assert "Check --label" not in run("train", make_table(), "--model", "svm", "-o", "n").out
+
+
 def test_report_writes_a_folder_with_a_page_for_each_text(svm: Path, run: Run) -> None:
     table = make_table(rows=ROWS * 30)
     assert run("report", svm, table, "-o", "folder") == (0, "wrote folder/index.html\n", "")

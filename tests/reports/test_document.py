@@ -18,6 +18,7 @@ from textlrp.explanation import Explanation
 from textlrp.records import Status, Tokens
 from textlrp.reports.corpus.report_files import list_page, write_report
 from textlrp.reports.document import document_page, notebook_fragment
+from textlrp.reports.view_titles import document_title, snippet
 
 HOSTILE = (
     "</style></title><script>alert(1)</script><img src=//x.example onerror=alert(1)>\"'><b onclick='x'>{{ 7*7 }}"
@@ -396,6 +397,25 @@ def test_the_snippet_begins_where_reading_begins() -> None:
     explanation = make_explanation("From me\n\nHello   dear\nfriend", status=[1, 1, 0, 0, 0])
     assert '<span class="snippet"><bdi>Hello dear friend</bdi>' in list_page([explanation])
     assert explanation.status[0] == Status.SKIPPED
+
+
+@pytest.mark.parametrize("word", ["word", "字"])
+def test_a_long_snippet_ends_after_a_whole_word(word: str) -> None:
+    shown = snippet(make_explanation(" ".join([word] * 40), status=[0] * 40), 60)
+    assert shown.endswith(" …")
+    assert set(shown.removesuffix(" …").split()) == {word}
+    assert 50 < len(shown) <= 62
+    unseparated = snippet(make_explanation("字" * 100, status=[0]), 60)
+    assert unseparated == "字" * 60 + " …"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("sci.med/1", "sci.med/1"), ("17", "Document 17"), ("text", "“Hello friend”"), ("", "“Hello friend”")],
+)
+def test_the_title_is_the_id_or_the_first_words(name: str, title: str) -> None:
+    explanation = make_explanation("Hello friend", document_id=name, status=[0, 0])
+    assert document_title(explanation) == title
 
 
 def test_a_fragment_styles_only_itself_and_switches_by_itself() -> None:

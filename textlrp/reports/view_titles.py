@@ -14,11 +14,12 @@ def snippet(explanation: Explanation, length: int = 110) -> str:
     start = int(explanation.tokens.spans[read[0], 0]) if len(read) else 0
     window = explanation.text[start : start + 4 * length]
     words = " ".join(window.split())
-    return (
-        words[:length].rstrip() + " …"
-        if len(words) > length or start + len(window) < len(explanation.text)
-        else words
-    )
+    if len(words) <= length and start + len(window) >= len(explanation.text):
+        return words
+    shown = words[:length]
+    if words[length : length + 1].strip():  # inside a word: end before it, in scripts that separate words
+        shown = shown.rpartition(" ")[0] or shown
+    return shown.rstrip() + " …"
 
 
 def document_title(explanation: Explanation) -> str:

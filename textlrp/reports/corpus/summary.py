@@ -113,7 +113,7 @@ class Summary:
             self.classes[explanation.labels[best]],
             true_label,
             round(1000 * confidence),
-            f"probability {percentage(confidence)}"
+            f"probability\N{NO-BREAK SPACE}{percentage(confidence)}"
             if explanation.probabilities is not None
             else f"score {number(float(explanation.scores[best]))}",
             tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
