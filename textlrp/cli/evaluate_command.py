@@ -22,15 +22,15 @@ from textlrp.cli.shared_options import (
     LabelOption,
     LimitOption,
     MaxRowLengthOption,
-    ModelArgument,
     NoHeaderOption,
     SeedOption,
+    TrainedModelArgument,
 )
 from textlrp.evaluation.running.measures import MEASURES
 
 
 def cli_evaluate(
-    model: ModelArgument,
+    model: TrainedModelArgument,
     output: Annotated[
         Path,
         typer.Option(

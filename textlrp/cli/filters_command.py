@@ -21,13 +21,13 @@ from textlrp.cli.shared_options import (
     LabelOption,
     LimitOption,
     MaxRowLengthOption,
-    ModelArgument,
     NoHeaderOption,
+    TrainedModelArgument,
 )
 
 
 def cli_filters(
-    model: ModelArgument,
+    model: TrainedModelArgument,
     source: Annotated[
         str,
         typer.Argument(metavar="INPUT", help="Texts in which to look for n-grams; see INPUT of textlrp explain."),

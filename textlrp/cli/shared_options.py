@@ -14,14 +14,12 @@ READING = "Reading the input"
 OUTPUT = "Output"
 """Panels of ``--help``. Options without a panel appear under "Options"."""
 
-ModelArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A folder written by 'textlrp train', a bundled model (20newsgroups-cnn or 20newsgroups-boe), or a "
-        "scikit-learn pipeline saved with skops.io.dump (a .skops file; needs the extra skops).",
-    ),
-]
+_FOLDER, _BUNDLED = "a folder written by 'textlrp train'", "a bundled model (20newsgroups-cnn or 20newsgroups-boe)"
+_PIPELINE = "a scikit-learn pipeline saved with skops.io.dump (a .skops file; needs the extra skops)"
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {_FOLDER}; {_BUNDLED}; {_PIPELINE}.")]
+TrainedModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help=f"One of: {_FOLDER}; {_BUNDLED}.")]
+"""For the commands that accept no scikit-learn pipeline."""
 InputArgument = Annotated[
     str | None,
     typer.Argument(
