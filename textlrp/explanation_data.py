@@ -39,7 +39,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             true_label=data["true_label"],
-            start=data.get("start", "score"),  # files of older versions lack the last three fields
+            start=data.get("start", "score"),  # the last three may be missing, as in rows of a bulk run
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
         )
