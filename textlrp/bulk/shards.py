@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from textlrp.bulk.sources import Source
 from textlrp.files.written_file import atomic_file
 from textlrp.store.columns import arrow_table, write_parquet
-from textlrp.text.opening import open_for_arrow
+from textlrp.text.packed import open_for_arrow
 from textlrp.text.readers import BadRow, Record
 
 if TYPE_CHECKING:

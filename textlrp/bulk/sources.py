@@ -14,7 +14,7 @@ from textlrp.errors import DataError, OptionError, must_be
 from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.corpora import Corpus
-from textlrp.text.opening import open_for_arrow
+from textlrp.text.packed import open_for_arrow
 from textlrp.text.readers import BadRow, Record, read_files, read_rows
 from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout
 

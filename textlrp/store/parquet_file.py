@@ -16,7 +16,7 @@ from textlrp.store.arrow_rows import explanation_of, tables_of
 from textlrp.store.columns import METADATA, WHOLE_SCHEMA, RunMetadata, run_metadata_of, write_parquet
 from textlrp.store.file_formats import KIND_NAME, Format
 from textlrp.store.stored_checks import WRONG_VALUES, consistent
-from textlrp.text.opening import open_for_arrow
+from textlrp.text.packed import open_for_arrow
 
 
 def _write_rows(explanations: Iterable[Explanation], path: Path) -> None:

@@ -175,7 +175,7 @@ def load_corpus(
     """
     path = user_path(path)
     check_regular(path)
-    layout = layout_of(delimiter, header, columns, max_row_length, label_separator)
+    layout = layout_of(delimiter, header, columns, max_row_length, label_separator=label_separator)
     if not path.exists():
         raise DataError(f"file not found: {path}. Pass one of {FILE_TYPES}.")
     if path.is_dir():

@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from textlrp.errors import DataError, OptionError, must_be
+from textlrp.text.dataset_rows import dataset_rows, is_dataset
 from textlrp.text.json_rows import json_rows
-from textlrp.text.opening import MAX_ROW_LENGTH, Lines, open_text
+from textlrp.text.line_rows import line_rows
+from textlrp.text.opening import MAX_ROW_LENGTH
+from textlrp.text.packed import content_suffixes
 from textlrp.text.parquet_rows import parquet_rows
-from textlrp.text.row_layout import FILE_TYPES, Columns, FoundRow, Layout, RowReader, row_place, warn_of_guess
+from textlrp.text.row_layout import FILE_TYPES, Layout, RowReader
+from textlrp.text.sheet_rows import NOT_A_WORKBOOK, sheet_rows
 from textlrp.text.table_rows import separated_rows
+
+_STREAMED: dict[str, RowReader] = {
+    ".csv": partial(separated_rows, ","),
+    ".tsv": partial(separated_rows, "\t"),
+    ".tab": partial(separated_rows, "\t"),
+    ".psv": partial(separated_rows, "|"),
+    ".txt": line_rows,
+    "": line_rows,
+    ".json": json_rows,
+    ".jsonl": json_rows,
+    ".ndjson": json_rows,
+}
+"""Readers of files that may be packed."""
+
+_WHOLE: dict[str, RowReader] = {".parquet": parquet_rows, ".xlsx": sheet_rows, ".xlsm": sheet_rows}
+"""Readers of files that must not be packed, because these formats are."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is a table with rows and columns, and not a folder of class folders."""
+    return not path.is_dir() or is_dataset(path)
 
 
 def rows_of(path: Path) -> RowReader:
     """Return the reader for the suffix of a file; raises :class:`DataError` for an unsupported suffix."""
-    readers: dict[str, RowReader] = {
-        ".csv": partial(separated_rows, ","),
-        ".tsv": partial(separated_rows, "\t"),
-        ".txt": _line_rows,
-        ".json": json_rows,
-        ".jsonl": json_rows,
-        ".parquet": parquet_rows,
-    }
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"] and suffixes[-2:-1] != [".parquet"]
-    kind = "".join(suffixes[-2:-1] if packed else suffixes[-1:])
+    if path.is_dir():
+        return dataset_rows
+    kind, packing = content_suffixes(path)
+    if kind in (".xls", ".ods"):
+        raise DataError(f"{path}: the file type {kind} is not supported. {NOT_A_WORKBOOK}")
+    readers = _STREAMED if packing else _STREAMED | _WHOLE
     if kind not in readers:
-        what = f"the file type {kind} is not supported" if kind else "the file name has no suffix"
-        raise DataError(f"{path}: {what}. Pass one of {FILE_TYPES}.")
+        raise DataError(f"{path}: the file type {kind + packing} is not supported. Pass one of {FILE_TYPES}.")
     return readers[kind]
 
 
@@ -38,7 +57,10 @@ def layout_of(
     header: bool | None = None,
     columns: str | Sequence[str] | None = None,
     max_row_length: int | None = None,
+    *,
     label_separator: str | None = None,
+    sheet: str | None = None,
+    split: str | None = None,
 ) -> Layout:
     """Return the layout for the options of :func:`textlrp.load_corpus`.
 
@@ -63,43 +85,4 @@ def layout_of(
         hint = "Pass label_separator=','."
         raise OptionError(must_be("label_separator", "one or more characters", label_separator, hint))
     fields = None if names is None else tuple(names)
-    return Layout(character, header, fields, max_row_length or MAX_ROW_LENGTH, label_separator)
-
-
-# ---- lines
-
-
-def _line_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
-    """Read one text per line, or ``__label__class text`` as in fastText."""
-    for name in requested:
-        if name is not None:
-            raise DataError(
-                f"{path}: a .txt file has one text per line and no columns. Leave out text=, label= and id=."
-            )
-    number, fasttext = 0, False
-    with open_text(path, encoding, errors, newline="") as file:
-        lines = Lines(file, path, layout.max_row_length)
-        for line in lines:
-            text = line.removesuffix("\n").removesuffix("\r")
-            lines.begin_row()
-            if not text.strip():
-                continue
-            number += 1
-            if number == 1:
-                fasttext = text.startswith(_FASTTEXT)
-                how = "each line is read as a class and a text, as in fastText." if fasttext else (
-                    "each line is read as one text. To read one text of several lines, pass it on standard input (-)."
-                )  # fmt: skip
-                warn_of_guess(path, how)
-            place = row_place(path, number, lines.number)
-            if not fasttext:
-                yield FoundRow(place, number, text)
-                continue
-            labels = []
-            while text.startswith(_FASTTEXT):
-                label, _, text = text.partition(" ")
-                labels.append(label.removeprefix(_FASTTEXT))
-            yield FoundRow(place, number, text, labels[0] if len(labels) == 1 else labels or None)
-
-
-_FASTTEXT = "__label__"
+    return Layout(character, header, fields, max_row_length or MAX_ROW_LENGTH, label_separator, sheet, split)

@@ -1,122 +1,103 @@
-"""Read the rows of JSON and JSON lines files."""
+"""Read the rows of JSON and JSON lines files.
+
+:mod:`textlrp.text.json_values` parses the files. Open this module to change which values are rows.
+"""
 
 from __future__ import annotations
 
-import io
-import json
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from textlrp.errors import DataError
-from textlrp.text.opening import Lines, open_text, too_long
-from textlrp.text.row_layout import (
-    Columns,
-    FoundColumns,
-    FoundRow,
-    Layout,
-    column_list,
-    resolve_columns,
-    row_place,
-    shown_value,
-)
-from textlrp.text.surrogates import has_surrogate, without_surrogates
+from textlrp.text.column_choice import FoundColumns, column_list, resolve_columns
+from textlrp.text.json_shapes import Row, flat_row
+from textlrp.text.json_values import FoundValue, is_array, values_of_array, values_of_objects
+from textlrp.text.opening import open_text
+from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, shown_value
+from textlrp.text.table_header import find_header
+
+_SAMPLE_ROWS, _SAMPLE_CHARACTERS = 100, 1 << 20
+"""Rows whose fields are the columns of the file, and the number of characters after which no further row is added."""
 
 
 def json_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
-    """Read a file of JSON lines, or of one JSON array of objects. The first object determines the columns."""
-    columns: FoundColumns | None = None
+    """Read a file of JSON lines, of one JSON array, or of one JSON object that contains rows.
+
+    A row is an object, or in an array also a string or an array of fields. The fields of the first rows are the
+    columns.
+    """
     with open_text(path, encoding, errors, newline="\n") as file:
-        is_array = file.read(1 << 12).lstrip().startswith("[")
+        array = is_array(file)
     with open_text(path, encoding, errors, newline="\n") as file:
-        found = _array if is_array else _objects
-        for number, (place, row) in enumerate(found(file, path, layout.max_row_length), start=1):
+        if array:
+            found = values_of_array(file, path, layout.max_row_length)
+        else:
+            found = values_of_objects(file, path, requested, layout)
+        first = _first_values(found)
+        names, skipped = _names_of_fields(path, requested, layout, first) if array else (None, 0)
+        sample = [(place, _row(value, names, place, array)) for place, value in first[skipped:]]
+        rest = ((place, _row(value, names, place, array)) for place, value in found)
+        columns: FoundColumns | None = None
+        for number, (place, row) in enumerate(chain(sample, rest), start=1):
             if isinstance(row, DataError):
                 yield FoundRow(place, number, wrong=str(row))
                 continue
             if columns is None:
-                columns = resolve_columns(
-                    [(name, isinstance(value, str)) for name, value in row.items()], requested, place
-                )
-            if columns.text not in row:
-                fields = column_list(list(row))
-                wrong = f"{place}: {columns.text!r} is missing; the fields are {fields}. Fill it in or drop the row."
-                yield FoundRow(place, number, wrong=wrong)
-                continue
-            yield FoundRow(
-                place, number, row[columns.text], row.get(columns.label or "label"), row.get(columns.id or "id")
-            )
+                columns = resolve_columns(_fields([row for _, row in sample]), requested, place)
+            yield _found_row(row, columns, place, number)
 
 
-def _objects(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
-    """Yield the place and the object of each line, or the error if the line has no object."""
-    lines = Lines(file, path, limit)
-    for raw in lines:
-        lines.begin_row()
-        if raw.isspace():
-            continue
-        place = f"line {lines.number} ({path})"
-        try:
-            yield place, json_object(raw, place)
-        except DataError as wrong:
-            yield place, wrong
+def _first_values(found: Iterator[FoundValue]) -> list[FoundValue]:
+    first, characters = list[FoundValue](), 0
+    for place, value in found:
+        first.append((place, value))
+        fields = value.values() if isinstance(value, dict) else ()
+        characters += sum(len(each) for each in fields if isinstance(each, str))
+        if len(first) >= _SAMPLE_ROWS or characters > _SAMPLE_CHARACTERS:
+            break
+    return first
 
 
-def _array(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[tuple[str, dict[str, Any] | DataError]]:
-    """Yield the place and the object, or the error, of each element of an array, in constant memory."""
-    decode = json.JSONDecoder().raw_decode
-    buffer, number, opened, ended, reason = "", 0, False, False, "it ends early"
-    while True:
-        if buffer and not (opened and number == 0):
-            buffer = buffer[1:].lstrip() if buffer[0] == ("," if opened else "[") else buffer
-            opened = True
-        if buffer.startswith("]"):
-            return
-        place, end = row_place(path, number + 1), 0
-        try:
-            _, end = decode(buffer)
-        except (ValueError, RecursionError) as error:
-            reason = str(error)
-        # an element at the end of the buffer may continue in the file: 12 may be the start of 123
-        if end and (end < len(buffer) or ended):
-            number += 1
-            try:
-                yield place, json_object(buffer[:end], place)
-            except DataError as wrong:
-                yield place, wrong
-            buffer = buffer[end:].lstrip()
-            continue
-        if ended:
-            raise DataError(f"{place}: not valid JSON ({reason}). The file must contain one array of objects.")
-        if len(buffer) > limit:
-            raise DataError(too_long(place, limit))
-        # double the buffer each time: a long element is decoded again after each read, and the cost stays linear
-        more = file.read(max(len(buffer), 1 << 16))
-        buffer, ended = (buffer + more).lstrip(), not more
+def _names_of_fields(
+    path: Path, requested: Columns, layout: Layout, first: Sequence[FoundValue]
+) -> tuple[list[str] | None, int]:
+    """Return the names of the fields of an array of arrays, and the number of its rows above the data."""
+    rows = [["" if field is None else str(field) for field in value] for _, value in first if isinstance(value, list)]
+    if not rows or len(rows) < len(first) or not all(rows):
+        return None, 0
+    header = find_header(path, requested, layout, rows)
+    return header.names, header.rows
 
 
-def json_object(raw: str, place: str) -> dict[str, Any]:
-    """Parse one JSON object. Half a surrogate pair in an escape becomes U+FFFD, with a warning.
+def _row(value: object, names: Sequence[str] | None, place: str, array: bool) -> Row | DataError:
+    """Return a value as the fields of a row, or the error if it has none."""
+    if isinstance(value, DataError):
+        return value
+    if isinstance(value, dict):
+        return flat_row(value)
+    if array and isinstance(value, str):
+        return {"text": value}
+    if names is not None and isinstance(value, list) and len(value) == len(names):
+        return dict(zip(names, value, strict=True))
+    return DataError(
+        f'{place}: must be a JSON object; got {shown_value(value)}. Write it as {{"text": ..., "label": ...}}.'
+    )
 
-    Raises :class:`DataError`, which begins with ``place``, if ``raw`` is not one object.
-    """
-    try:
-        row = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: not valid JSON ({error}). Each line must contain one object.") from None
-    if not isinstance(row, dict):
-        raise DataError(
-            f'{place}: must be a JSON object; got {shown_value(row)}. Write it as {{"text": ..., "label": ...}}.'
-        )
-    if "\\ud" in raw.lower() and not has_surrogate(raw):
-        fixed = {name: without_surrogates(value) if isinstance(value, str) else value for name, value in row.items()}
-        if fixed != row:
-            warnings.warn(
-                f"{place}: an escape is half of a surrogate pair and not a character; it is read as U+FFFD.",
-                UserWarning,
-                stacklevel=2,
-            )
-            return fixed
-    found: dict[str, Any] = row
-    return found
+
+def _fields(rows: Sequence[Row | DataError]) -> list[tuple[str, bool]]:
+    """Return the names of the fields of the rows, each with whether it contains a string."""
+    fields: dict[str, bool] = {}
+    for row in rows:
+        for name, value in row.items() if isinstance(row, dict) else ():
+            fields[name] = fields.get(name, False) or isinstance(value, str)
+    return list(fields.items())
+
+
+def _found_row(row: Row, columns: FoundColumns, place: str, number: int) -> FoundRow:
+    if not any(name in row for name in columns.texts):
+        names = " and ".join(map(repr, columns.texts))
+        wrong = f"{place}: {names} is missing; the fields are {column_list(list(row))}. Fill it in or drop the row."
+        return FoundRow(place, number, wrong=wrong)
+    text = joined_text([row.get(name) for name in columns.texts])
+    return FoundRow(place, number, text, row.get(columns.label or "label"), row.get(columns.id or "id"))

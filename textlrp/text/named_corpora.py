@@ -44,7 +44,9 @@ class FileOptions:
 
     def layout(self) -> Layout:
         """Return the layout of the file; raises :class:`OptionError` for wrong options."""
-        return layout_of(self.delimiter, self.header, self.columns, self.max_row_length, self.label_separator)
+        return layout_of(
+            self.delimiter, self.header, self.columns, self.max_row_length, label_separator=self.label_separator
+        )
 
 
 def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = None) -> Corpus:

@@ -1,23 +1,21 @@
-"""Open text files: encodings, byte order marks, gzip, the maximum row length, and errors of the operating system.
+"""Open text files: encodings, byte order marks, the maximum row length, and errors of the operating system.
 
-Every reader of texts goes through this module. Open it to change how bytes become text.
+Every reader of texts goes through this module; :mod:`textlrp.text.packed` unpacks. Open it to change how bytes become
+text.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
-import os
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NoReturn, cast
+from typing import IO, NoReturn, cast
 
 from textlrp.errors import DataError, OptionError, must_be
-from textlrp.files.input_paths import check_regular
+from textlrp.text.packed import READ_ERRORS, open_bytes
 
 MAX_ROW_LENGTH = 100_000_000
 """Default maximum length of a row in characters.
@@ -57,24 +55,20 @@ def marked_encoding(start: bytes, encoding: str) -> str:
     return next((codec for mark, codec in _MARKS if start.startswith(mark)), encoding)
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading bytes, unpacked if it is a ``.gz``; raises :class:`DataError` for a pipe or device."""
-    check_regular(path)
-    return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
-
-
-def open_for_arrow(path: str | Path, mode: str = "rb") -> Any:
-    """Open a file for pyarrow, which by itself rejects paths that are not UTF-8; raises OSError."""
-    import pyarrow as pa  # imported here because most readers do not need Arrow
-
-    return pa.OSFile(os.fsencode(path), mode)
+def _table_encoding(start: bytes, encoding: str) -> str:
+    """Return the codec of a file with rows, which never begins with NUL characters: also of unmarked UTF-16."""
+    codec = marked_encoding(start, encoding)
+    if codec != encoding or encoding not in ("utf-8", "utf-8-sig") or len(start) < 4:
+        return codec
+    filled = tuple(byte > 0 for byte in start)
+    return {(True, False) * 2: "utf-16-le", (False, True) * 2: "utf-16-be"}.get(filled, codec)
 
 
 @contextmanager
 def open_text(path: Path, encoding: str, errors: str, newline: str) -> Iterator[io.TextIOWrapper]:
     """Open a file as text; the arguments are those of :func:`open`. A byte order mark is interpreted and removed."""
     with open_bytes(path) as raw:
-        codec = marked_encoding(_first_bytes(raw), encoding)
+        codec = _table_encoding(_first_bytes(raw), encoding)
         with io.TextIOWrapper(raw, encoding=codec, errors=errors, newline=newline) as file:
             yield file
 
@@ -166,7 +160,7 @@ class Lines:
         while len(found) < lines and characters > 0:
             try:
                 line = self._file.readline(self._limit + 1)
-            except (OSError, EOFError, zlib.error, UnicodeError) as error:
+            except (*READ_ERRORS, UnicodeError) as error:
                 if not found:
                     raise
                 self._error = error  # raised after the lines before it have been read
@@ -189,7 +183,7 @@ def errors_of(path: Path, encoding: str) -> Iterator[None]:
             f"line {_undecodable_line(path, known_encoding(encoding))} ({path}): the text is not {encoding.upper()}. "
             "Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
         ) from None
-    except (OSError, EOFError, zlib.error) as error:
+    except READ_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise DataError(f"cannot read {path}: {reason}. Check the file.") from None
 

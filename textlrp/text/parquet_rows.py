@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from textlrp.errors import DataError
-from textlrp.text.opening import open_for_arrow
-from textlrp.text.row_layout import Columns, FoundRow, Layout, resolve_columns, row_place
+from textlrp.text.column_choice import resolve_columns
+from textlrp.text.packed import open_for_arrow
+from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place
 
 _PARQUET_BATCH = 256  # rows
 
@@ -18,24 +19,18 @@ def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    def is_string(kind: Any) -> bool:
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
     number = 0
     try:
         with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
-            fields = [(field.name, is_string(field.type)) for field in file.schema_arrow]
+            fields = [(field.name, holds_strings(field.type)) for field in file.schema_arrow]
             columns = resolve_columns(fields, requested, f"{path}")
-            named = [name for name in columns if name is not None]
-            for batch in _batches(file, named):
+            read = (columns.label, columns.id, *columns.texts)
+            for batch in _batches(file, [name for name in dict.fromkeys(read) if name is not None]):
                 nothing = [None] * batch.num_rows
-                table = (
-                    nothing if name is None else _values(batch.column(name), errors != "strict") for name in columns
-                )
-                for text, label, id in zip(*table, strict=True):
+                table = (nothing if name is None else _values(batch.column(name), errors != "strict") for name in read)
+                for label, id, *texts in zip(*table, strict=True):
                     number += 1
-                    yield FoundRow(row_place(path, number), number, text, label, id)
+                    yield FoundRow(row_place(path, number), number, joined_text(texts), label, id)
     except UnicodeDecodeError:
         raise DataError(
             f"{path}: a text after row {number} is not UTF-8. Write the file again with UTF-8 texts."
@@ -43,6 +38,14 @@ def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path}: not a readable Parquet file ({reason}). Write the file again.") from None
+
+
+def holds_strings(kind: Any) -> bool:
+    """Whether an Arrow type is one of strings."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _batches(file: Any, columns: list[str]) -> Iterator[Any]:

@@ -1,6 +1,6 @@
-"""Read files into records, one row at a time: CSV, TSV, lines of text, JSON, Parquet and folders of class folders.
+"""Read files into records, one row at a time: tables of all formats, lines of text, and folders of class folders.
 
-Memory use is constant: one row, or one batch of rows of a Parquet file. Texts are unchanged: white space is not
+Memory use is constant: one row, or one batch of rows of a Parquet file or a dataset. Texts are unchanged: white space is not
 stripped and line ends are not translated; only a byte order mark at the start is removed. Rows are counted from 1,
 without the header. Open this module to see which rows are accepted, and the messages for those that are not.
 """
@@ -70,7 +70,7 @@ class BadRow(NamedTuple):
 def read_table(
     path: Path, columns: Columns, *, layout: Layout = AS_FOUND, encoding: str = "utf-8"
 ) -> Iterator[Record]:
-    """Read the rows of a CSV, TSV, text, JSON, JSON lines or Parquet file.
+    """Read the rows of a table: a file of any format, or the folder of a Hugging Face dataset.
 
     Raises :class:`DataError`, with the file and the row or line, for an unknown file type, a missing column, a
     damaged file or row, or a text that is not a string. Raises :class:`OptionError` for an
@@ -213,13 +213,13 @@ def _labels(place: str, value: object, warned: _Warned, separator: str | None) -
 
 
 def _label(place: str, value: object, warned: _Warned) -> Label | None:
+    if is_missing(value) or value == []:
+        return None
     if isinstance(value, str):
         stripped = without_blank_edges(value)
         if stripped != value:
             warned.of_edges(place, value)
         return stripped or None
-    if is_missing(value):
-        return None
     # a column of whole numbers with missing values is stored as floats
     if isinstance(value, float) and value.is_integer():
         value = int(value)

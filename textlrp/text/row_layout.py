@@ -1,42 +1,38 @@
-"""The layout of a table: which columns contain text, label and id, and the values of one row.
+"""The layout of a table and the values of one row: types that the readers of all file formats share.
 
-All file formats share these types. Open this module to change how columns are found or how rows are named in
-messages.
+:mod:`textlrp.text.column_choice` decides which columns contain text, label and id. Open this module to change how
+rows are named in messages.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from textlrp.errors import DataError
 from textlrp.text.opening import MAX_ROW_LENGTH
 
-TEXT_COLUMNS = ("text", "content", "body", "message")
-LABEL_COLUMNS = ("label", "category", "class", "target")
-ID_COLUMNS = ("id",)
-
-FILE_TYPES = ".csv, .tsv, .txt, .json, .jsonl (each also .gz), .parquet, or a folder of class folders"
+FILE_TYPES = (
+    ".csv, .tsv, .txt, .json, .jsonl (each also .gz, .bz2, .xz, .zst or .zip), .xlsx, .parquet, or a folder of class "
+    "folders or of a Hugging Face dataset"
+)
 """The supported corpora, for messages."""
+
+BETWEEN_COLUMNS = "\n\n"
+"""What separates the texts of several columns."""
 
 
 class Columns(NamedTuple):
-    """Names of the columns to read. None selects the default name, or no column if the table has none."""
+    """Names of the columns to read. None selects the default name, or no column if the table has none.
 
-    text: str | None = None
+    ``text`` may be the names of several columns, whose texts are joined: a tuple, or one string with commas.
+    """
+
+    text: str | tuple[str, ...] | None = None
     label: str | None = None
     id: str | None = None
-
-
-class FoundColumns(NamedTuple):
-    """Names of the columns that a table has; ``label`` and ``id`` are None if there is no such column."""
-
-    text: str
-    label: str | None
-    id: str | None
 
 
 class FoundRow(NamedTuple):
@@ -59,7 +55,8 @@ class Layout(NamedTuple):
 
     ``delimiter`` is the character between fields. ``header`` is whether the first row contains the column names.
     ``names`` are the column names of a file without a header. ``max_row_length`` is the maximum length of a row in
-    characters. ``label_separator`` separates the labels of a text; None reads one label.
+    characters. ``label_separator`` separates the labels of a text; None reads one label. ``sheet`` is the name of a
+    sheet of a workbook, ``split`` that of a part of a dataset.
     """
 
     delimiter: str | None = None
@@ -67,6 +64,8 @@ class Layout(NamedTuple):
     names: tuple[str, ...] | None = None
     max_row_length: int = MAX_ROW_LENGTH
     label_separator: str | None = None
+    sheet: str | None = None
+    split: str | None = None
 
 
 AS_FOUND = Layout()
@@ -85,51 +84,26 @@ def row_place(path: Path, number: int, line: int | None = None) -> str:
     return f"row {number} ({path})" if line is None else f"row {number} ({path}, line {line})"
 
 
-# ---- columns and values
-
-
-def resolve_columns(
-    columns: Sequence[tuple[str, bool]], requested: Columns, place: str, has_header: bool = False
-) -> FoundColumns:
-    """Choose the columns to read.
-
-    ``columns`` are the names in the table, each with whether it contains strings. A column that was not requested
-    is found by its usual names; the text may also be the only column of strings. ``place`` begins the messages.
-    Raises :class:`DataError` if a column is missing or a name occurs twice.
-    """
-    names = [name for name, _ in columns]
-    for name in requested:
-        if name is not None and name not in names:
-            raise DataError(
-                f"{place}: there is no column {name!r}; the columns are {column_list(names)}. Pass one of them."
-            )
-
-    def usual(candidates: Sequence[str], *taken: str | None) -> str | None:
-        return next((name for name in candidates if name in names and name not in taken), None)
-
-    label = requested.label or usual(LABEL_COLUMNS, requested.text, requested.id)
-    id = requested.id or usual(ID_COLUMNS, requested.text, label)
-    text = requested.text or usual(TEXT_COLUMNS, label, id)
-    if text is None:
-        strings = [name for name, is_string in columns if is_string and name not in (label, id)]
-        if len(strings) != 1:
-            or_header = (
-                " If the first row is not a header, pass columns= with names, such as label,text." * has_header
-            )
-            raise DataError(
-                f"{place}: there is no column 'text'; the columns are {column_list(names)}. Pass text= with the name "
-                f"of the text column.{or_header}"
-            )
-        text = strings[0]
-    for name in (text, label, id):
-        if names.count(str(name)) > 1:
-            raise DataError(f"{place}: two columns are named {name!r}. Rename one of them.")
-    return FoundColumns(text, label, id)
+# ---- values
 
 
 def is_missing(value: object) -> bool:
-    """Whether a field is empty: None, an empty string or NaN."""
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    """Whether a field is empty: None, an empty string, NaN, or the mark ``\\N`` of database exports."""
+    return value is None or value in ("", r"\N") or (isinstance(value, float) and math.isnan(value))
+
+
+def joined_text(values: list[object]) -> object:
+    """Join the texts of several columns, separated by a blank line. Missing and blank ones are left out.
+
+    A single column, and a value that is not a string, is returned unchanged, so that its check can name it.
+    """
+    if len(values) == 1:
+        return values[0]
+    present = [value for value in values if not is_missing(value)]
+    strange = [value for value in present if not isinstance(value, str)]
+    if strange or not present:
+        return strange[0] if strange else None
+    return BETWEEN_COLUMNS.join(str(value) for value in present if str(value).strip())
 
 
 def shown_value(value: object) -> str:
@@ -140,9 +114,3 @@ def shown_value(value: object) -> str:
 def shortened(text: str) -> str:
     """Shorten a text to 60 characters for a message."""
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def column_list(columns: Sequence[str]) -> str:
-    """Format column names for a message."""
-    names = ", ".join(repr(shortened(name)) for name in columns[:20]) or "none"
-    return names if len(columns) <= 20 else f"{names} and {len(columns) - 20} more"

@@ -1,4 +1,4 @@
-"""Parse the rows of comma- and tab-separated files, and detect delimiter and header from their first rows.
+"""Parse the rows of comma- and tab-separated files.
 
 :mod:`textlrp.text.table_rows` turns these rows into texts and labels. Open this module for the rules of quoting.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from textlrp.errors import DataError
 from textlrp.text.opening import Lines
-
-SAMPLE_LINES = 200
-"""Number of lines from which the layout of a file is detected."""
-
-DELIMITERS = ",;\t|"
 
 _LONGEST_FIELD = 2**31 - 1  # the largest value that fits a C long on every platform
 _LONGEST_QUOTED = 1 << 20  # characters between the quotes of one field of a tab-separated file
@@ -23,12 +20,25 @@ _QUOTED = re.compile(r'"((?:[^"]|"")*+)"')
 _OPEN = re.compile(r'"(?:[^"]|"")*+\Z')
 
 
-class CommaRows:
-    """The rows of a file with fields quoted as in RFC 4180."""
+class Dialect(NamedTuple):
+    """How fields are separated and quoted.
 
-    def __init__(self, lines: Lines, delimiter: str) -> None:
+    ``escape`` is a character before a quote inside a field, where other programs double the quote. With
+    ``skip_space``, a blank after a delimiter is no part of the next field.
+    """
+
+    delimiter: str
+    quote: str = '"'
+    escape: str | None = None
+    skip_space: bool = False
+
+
+class CommaRows:
+    """The rows of a file with fields quoted as in RFC 4180, or as its dialect describes."""
+
+    def __init__(self, lines: Lines, dialect: Dialect) -> None:
         self._lines = lines
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self._reader = strict_reader(lines, dialect)
 
     def next(self, place: str) -> list[str] | None:
         """Return the fields of the next row: an empty list for an empty line, None at the end of the file.
@@ -36,18 +46,36 @@ class CommaRows:
         Raises :class:`DataError`, which begins with ``place``, for a row that is not valid CSV.
         """
         self._lines.begin_row()
-        # the csv module has only a global limit, so the previous value is restored immediately
-        usual = csv.field_size_limit(_LONGEST_FIELD)
         try:
-            fields: list[str] | None = next(self._reader, None)
+            with unlimited_fields():
+                return next(self._reader, None)
         except csv.Error as error:
             raise DataError(
                 f"{place}: not valid CSV ({error}). Put a field that contains double quotes in double quotes, "
                 "and double each inner quote."
             ) from None
-        finally:
-            csv.field_size_limit(usual)
-        return fields
+
+
+def strict_reader(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]:
+    """Return the rows of lines of text; raises :class:`csv.Error` for a row that does not follow the dialect."""
+    return csv.reader(
+        lines,
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape,
+        skipinitialspace=dialect.skip_space,
+        strict=True,
+    )
+
+
+@contextmanager
+def unlimited_fields() -> Iterator[None]:
+    """Lift the limit of the csv module for the length of a field. It is global, so it is restored immediately."""
+    usual = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 class TabRows:
@@ -74,7 +102,7 @@ class TabRows:
         line = next(self._lines, None)
         if line is None:
             return None
-        fields = _tab_fields(line)
+        fields = tab_fields(line)
         if '"' in line and (together := self._over_lines(line, fields)) is not None:
             return together
         return [_unquoted(field) for field in fields]
@@ -98,7 +126,7 @@ class TabRows:
                 break
             taken.append(more)
             text += more
-            alone = len(_tab_fields(more)) == self.width
+            alone = len(tab_fields(more)) == self.width
             all_alone = all_alone and alone
             if alone and '"' not in more:
                 break  # the next row begins here
@@ -106,7 +134,7 @@ class TabRows:
         return None
 
 
-def _tab_fields(line: str) -> list[str]:
+def tab_fields(line: str) -> list[str]:
     """Split one line at tabs, with quotes read as characters; an empty line has no fields."""
     body = _body(line)
     return body.split("\t") if body else []
@@ -152,66 +180,3 @@ def is_quoted(line: str, delimiter: str) -> bool:
     """Whether all fields of a line are in double quotes."""
     fields = _body(line).split(delimiter)
     return all(len(field) > 1 and _QUOTED.fullmatch(field) for field in fields)
-
-
-# ---- detecting the layout from the first rows
-
-
-def sampled_rows(sample: Sequence[str], delimiter: str) -> list[list[str]]:
-    """Return the rows in the first lines of a file, without an incomplete or invalid last row."""
-    if delimiter == "\t" and not (sample and is_quoted(sample[0], delimiter)):
-        return [fields for line in sample if (fields := _tab_fields(line))]
-    found: list[list[str]] = []
-    usual = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        found += (row for row in _strict(sample, delimiter) if row)
-    except csv.Error:
-        pass  # the rows before the invalid one are enough
-    finally:
-        csv.field_size_limit(usual)
-    return found
-
-
-def _strict(sample: Sequence[str], delimiter: str) -> Iterator[list[str]]:
-    return csv.reader(sample, delimiter=delimiter, strict=True)
-
-
-def other_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool]:
-    """Return the delimiter of a file if it is not ``usual``, and whether that is certain.
-
-    Another delimiter is considered only if the first line has a single field with ``usual``. It is certain if all
-    rows have the same number of fields, and at least two.
-    """
-    first = sampled_rows(sample[:1], usual)
-    if not first or len(first[0]) != 1:
-        return None, False
-    marks = [mark for mark in DELIMITERS if mark in sample[0]]
-    for mark in marks:
-        rows = sampled_rows(sample, mark)
-        if len(rows) > 1 and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
-            return mark, True
-    return (marks[0], False) if marks else (None, False)
-
-
-def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:
-    """Return names for the columns of a file without a header, or None if its first row may be a header.
-
-    The first row is certainly not a header if exactly one of its fields occurs again in the same column: that column
-    contains the labels. The text is the column whose fields are on average at least twice as long as those of every
-    other column.
-    """
-    rows = [row for row in rows if len(row) == len(rows[0])]
-    if len(rows) < 2 or len(rows[0]) < 2:
-        return None
-    columns = list(zip(*rows, strict=True))
-    again = [n for n, column in enumerate(columns) if column[0] and column[0] in column[1:]]
-    others = [n for n in range(len(columns)) if n not in again]
-    if len(again) != 1:
-        return None
-    lengths = {n: sum(map(len, column)) / len(column) for n, column in enumerate(columns)}
-    text = max(others, key=lengths.__getitem__)
-    if any(lengths[text] < 2 * lengths[n] for n in range(len(columns)) if n != text):
-        return None
-    names = [f"column {n}" for n in range(1, len(columns) + 1)]
-    names[again[0]], names[text] = "label", "text"
-    return names

@@ -6,27 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from textlrp.errors import DataError
+from textlrp.text.column_choice import FoundColumns, resolve_columns
+from textlrp.text.dialects import SAMPLE_LINES, find_delimiter, find_dialect, sampled_rows, separator_line
 from textlrp.text.opening import Lines, RowTooLongError, open_text
 from textlrp.text.row_layout import (
-    LABEL_COLUMNS,
-    TEXT_COLUMNS,
     Columns,
     FoundRow,
     Layout,
-    resolve_columns,
+    joined_text,
     row_place,
     shortened,
     warn_of_guess,
 )
-from textlrp.text.separated import (
-    SAMPLE_LINES,
-    CommaRows,
-    TabRows,
-    is_quoted,
-    names_without_header,
-    other_delimiter,
-    sampled_rows,
-)
+from textlrp.text.separated import CommaRows, Dialect, TabRows, is_quoted
+from textlrp.text.table_header import Header, find_header
 
 
 def separated_rows(
@@ -42,46 +35,87 @@ def separated_rows(
             next(lines)  # raises RowTooLongError
         if "\0" in sample[0]:
             raise DataError(f"{path}: begins with NUL characters. If the file is UTF-16, pass encoding='utf-16'.")
-        delimiter = layout.delimiter or _delimiter(path, sample, usual)
-        rows = TabRows(lines, None) if delimiter == "\t" and not is_quoted(sample[0], delimiter) else None
-        reader = rows or CommaRows(lines, delimiter)
-        header = _column_names(path, requested, layout, sample, delimiter)
-        names = header if header is not None else reader.next(f"line 1 ({path})")
+        declared = separator_line(sample[0])
+        if declared:
+            next(lines)
+            sample = lines.sample(SAMPLE_LINES)
+        delimiter = layout.delimiter or declared or _delimiter(path, sample, usual)
+        dialect = find_dialect(_from_table(sample, delimiter), delimiter)
+        tabs = TabRows(lines, None) if delimiter == "\t" and not _first_is_quoted(sample) else None
+        reader = tabs or CommaRows(lines, dialect)
+        header = find_header(path, requested, layout, sampled_rows(sample, dialect))
+        _skip_rows(reader, header.rows, path)
+        names = header.names
         if not names:
             return
-        names = [name.strip() for name in names]
-        if rows is not None:
-            rows.width = len(names)
-        text, label, id = (
-            len(names) if name is None else names.index(name)
-            for name in resolve_columns([(name, True) for name in names], requested, f"{path}", header is None)
-        )
-        number = 0
-        while True:
-            place = row_place(path, number + 1, lines.number + 1)
-            try:
-                fields = reader.next(place)
-            except RowTooLongError:
-                raise
-            except DataError as wrong:
-                number += 1
-                yield FoundRow(place, number, wrong=str(wrong))
-                continue
-            if fields is None:
-                return
-            if not fields:  # an empty line
-                continue
-            if len(names) > 1 and header is None and [field.strip() for field in fields] == names:
-                warn_of_guess(
-                    path, f"line {lines.number} repeats the header, as in concatenated files. It was skipped."
-                )
-                continue
+        if tabs is not None:
+            tabs.width = len(names)
+        strings = [(name, True) for name in names]
+        found = resolve_columns(strings, requested, f"{path}", has_header=header.found)
+        yield from _data_rows(reader, lines, path, header, found, dialect)
+
+
+def _first_is_quoted(sample: list[str]) -> bool:
+    return bool(sample) and is_quoted(sample[0], "\t")
+
+
+def _from_table(sample: list[str], delimiter: str) -> list[str]:
+    """Return the sample from the first line that contains the delimiter: titles and comments may be above it."""
+    start = next((n for n, line in enumerate(sample) if delimiter in line and not line.startswith("#")), 0)
+    return sample[start:]
+
+
+def _skip_rows(reader: CommaRows | TabRows, count: int, path: Path) -> None:
+    """Read the header, and the rows above it, if the file has one."""
+    while count > 0:
+        fields = reader.next(f"line 1 ({path})")
+        if fields is None:
+            return
+        count -= bool(fields)
+
+
+def _data_rows(
+    reader: CommaRows | TabRows, lines: Lines, path: Path, header: Header, found: FoundColumns, dialect: Dialect
+) -> Iterator[FoundRow]:
+    names = header.names
+    texts = [names.index(name) for name in found.texts]
+    # the index of a column that does not exist is that of an additional empty field
+    label, id = (len(names) if name is None else names.index(name) for name in (found.label, found.id))
+    number = 0
+    while True:
+        place = row_place(path, number + 1, lines.number + 1)
+        try:
+            fields = reader.next(place)
+        except RowTooLongError:
+            raise
+        except DataError as wrong:
             number += 1
-            if len(fields) != len(names):
-                yield FoundRow(place, number, wrong=f"{place}: {_miscounted(len(fields), len(names), delimiter)}")
-                continue
-            fields.append("")  # the value of a column that does not exist: its index is len(names)
-            yield FoundRow(place, number, fields[text], fields[label], fields[id])
+            yield FoundRow(place, number, wrong=str(wrong))
+            continue
+        if fields is None:
+            return
+        if not fields or (len(fields) > 1 and not any(fields)):  # an empty line
+            continue
+        if len(names) > 1 and header.found and [field.strip() for field in fields] == names:
+            warn_of_guess(path, f"line {lines.number} repeats the header, as in concatenated files. It was skipped.")
+            continue
+        number += 1
+        fields = _fitted(fields, names)
+        if len(fields) != len(names):
+            wrong_count = _miscounted(len(fields), len(names), dialect.delimiter)
+            yield FoundRow(place, number, wrong=f"{place}: {wrong_count}")
+            continue
+        fields.append("")
+        yield FoundRow(place, number, joined_text([fields[n] for n in texts]), fields[label], fields[id])
+
+
+def _fitted(fields: list[str], names: list[str]) -> list[str]:
+    """Drop empty fields after the last column, and add those of columns without a name at the end of the header."""
+    if len(fields) > len(names) and not any(fields[len(names) :]):
+        return fields[: len(names)]
+    if len(fields) < len(names) and not any(names[len(fields) :]):
+        return fields + [""] * (len(names) - len(fields))
+    return fields
 
 
 def _miscounted(got: int, expected: int, delimiter: str) -> str:
@@ -92,7 +126,9 @@ def _miscounted(got: int, expected: int, delimiter: str) -> str:
 
 
 def _delimiter(path: Path, sample: list[str], usual: str) -> str:
-    other, certain = other_delimiter(sample, usual)
+    """Return the delimiter of a file, from the first line that has one and is not a comment."""
+    table = next((n for n, line in enumerate(sample) if line.strip(" \t\r\n;,|") and not line.startswith("#")), 0)
+    other, certain = find_delimiter(sample[table:], usual)
     if other is None:
         return usual
     if not certain:
@@ -104,41 +140,3 @@ def _delimiter(path: Path, sample: list[str], usual: str) -> str:
         path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to confirm this."
     )
     return other
-
-
-def _column_names(
-    path: Path, requested: Columns, layout: Layout, sample: list[str], delimiter: str
-) -> list[str] | None:
-    """Return names for the columns of a file without a header; None if the first row is a header."""
-    rows = sampled_rows(sample, delimiter)
-    first = [name.strip() for name in rows[0]] if rows else []
-    if layout.names is not None:
-        if len(layout.names) != len(first):
-            raise DataError(
-                f"{path}: columns must have one name for each of the {len(first)} columns of the file; got "
-                f"{len(layout.names)}. Name each column once."
-            )
-        return list(layout.names)
-    if layout.header or (layout.header is None and _names_columns(first, requested)):
-        return None
-    names = names_without_header(rows)
-    if names is None and layout.header is None:
-        return None
-    if names is None:
-        if len(first) == 1:
-            return ["text"]
-        raise DataError(
-            f"{path}: the file has {len(first)} columns and no header. Name them in order with columns=, such as "
-            "label,text."
-        )
-    as_option = ",".join(names)
-    warn_of_guess(
-        path, f"there is no header; the columns are read as {as_option}. Pass columns={as_option!r} to confirm this."
-    )
-    return names
-
-
-def _names_columns(first: list[str], requested: Columns) -> bool:
-    """Whether the first row contains a requested column name, or a usual one if none was requested."""
-    names = [name for name in requested if name is not None]
-    return any(name in first for name in (names or (*TEXT_COLUMNS, *LABEL_COLUMNS)))

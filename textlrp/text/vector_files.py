@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular
-from textlrp.text.opening import open_bytes
+from textlrp.text.packed import open_bytes
 from textlrp.text.vectors import Vectors
 
 if TYPE_CHECKING:

@@ -1,0 +1,110 @@
+"""Read the folders that ``save_to_disk`` of Hugging Face's package ``datasets`` writes, without that package.
+
+A folder has ``state.json``, ``dataset_info.json`` and Arrow files; a folder with ``dataset_dict.json`` contains one
+such folder for each split. Open this module if a version of ``datasets`` writes another layout.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from textlrp.errors import DataError
+from textlrp.text.column_choice import resolve_columns
+from textlrp.text.json_shapes import choose_split
+from textlrp.text.packed import open_for_arrow
+from textlrp.text.parquet_rows import holds_strings
+from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place
+
+_DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
+_LARGEST = 1 << 26  # bytes of a JSON file
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether a folder contains a saved dataset, or one with splits."""
+    return (path / _DICT).is_file() or ((path / _STATE).is_file() and (path / _INFO).is_file())
+
+
+def dataset_splits(path: Path) -> list[str]:
+    """Return the names of the splits of a saved dataset; empty if it has none."""
+    if not (path / _DICT).is_file():
+        return []
+    names = _json(path / _DICT).get("splits")
+    return [name for name in names if isinstance(name, str) and Path(name).name == name] if isinstance(names, list) else []
+
+
+def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
+    """Read a saved dataset, one batch of rows at a time. Classes stored as numbers become their names."""
+    import pyarrow as pa
+
+    splits = dataset_splits(path)
+    folder = path / choose_split(splits, layout.split) if splits else path
+    features = _json(folder / _INFO).get("features")
+    number = 0
+    try:
+        for file in _data_files(folder):
+            with open_for_arrow(file) as raw, pa.ipc.open_stream(raw) as stream:
+                fields = [(field.name, holds_strings(field.type)) for field in stream.schema]
+                columns = resolve_columns(fields, requested, f"{folder}")
+                classes = _class_names(features, columns.label)
+                for batch in stream:
+                    for row in batch.select([name for name in {*columns.texts, columns.label, columns.id} if name]).to_pylist():
+                        number += 1
+                        text = joined_text([row[name] for name in columns.texts])
+                        label = None if columns.label is None else _named_class(row[columns.label], classes)
+                        id = None if columns.id is None else row[columns.id]
+                        yield FoundRow(row_place(folder, number), number, text, label, id)
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DataError(f"{folder}: not a readable dataset ({reason}). Save it again.") from None
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    with path.open("rb") as file:
+        raw = file.read(_LARGEST)
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: not valid JSON. Save the dataset again.")
+    return found
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """Return the Arrow files of a dataset in order; raises :class:`DataError` if the rows are in another order."""
+    state = _json(folder / _STATE)
+    if state.get("_indices_files") or state.get("_indices_data_files"):
+        raise DataError(
+            f"{folder}: the rows are selected by a separate file of an old version of datasets. Load it with datasets, "
+            "call flatten_indices(), and save it again."
+        )
+    files = state.get("_data_files")
+    names = [each.get("filename") for each in files if isinstance(each, dict)] if isinstance(files, list) else []
+    if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
+        raise DataError(f"{folder / _STATE}: names no data files. Save the dataset again.")
+    return [folder / str(name) for name in names]
+
+
+def _class_names(features: Any, label: str | None) -> Sequence[str]:
+    """Return the names of the classes of a column, also of a list of classes; empty if it stores no classes."""
+    feature = features.get(label) if isinstance(features, dict) else None
+    while isinstance(feature, (list, dict)):
+        if isinstance(feature, list):
+            feature = feature[0] if feature else None
+        elif isinstance(feature.get("names"), list) and feature.get("_type") == "ClassLabel":
+            return [str(name) for name in feature["names"]]
+        else:
+            feature = feature.get("feature")
+    return ()
+
+
+def _named_class(value: Any, classes: Sequence[str]) -> Any:
+    """Return the name of a class, or of each class of a list; None for -1, which datasets writes for no label."""
+    if isinstance(value, list):
+        return [_named_class(each, classes) for each in value]
+    if not classes or not isinstance(value, int):
+        return value
+    return classes[value] if 0 <= value < len(classes) else None

@@ -1,0 +1,105 @@
+"""Detect from the first lines of a file how its fields are separated and quoted.
+
+:mod:`textlrp.text.table_header` detects the names of the columns. Open this module to recognize another dialect.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from itertools import product
+
+from textlrp.text.separated import Dialect, is_quoted, strict_reader, tab_fields, unlimited_fields
+
+SAMPLE_LINES = 200
+"""Number of lines from which the layout of a file is detected."""
+
+DELIMITERS = ",;\t|"
+
+_UNFINISHED = "unexpected end of data"
+"""The csv module's error for a quoted field that does not end."""
+
+
+def sampled_rows(sample: Sequence[str], dialect: Dialect) -> list[list[str]]:
+    """Return the rows in the first lines of a file, without an incomplete or invalid last row."""
+    return _parsed(sample, dialect)[0]
+
+
+def _parsed(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
+    """Return the rows that :func:`sampled_rows` describes, and the error that ended them, empty if there is none."""
+    if dialect.delimiter == "\t" and not (sample and is_quoted(sample[0], "\t")):
+        return [fields for line in sample if (fields := tab_fields(line))], ""
+    found: list[list[str]] = []
+    try:
+        with unlimited_fields():
+            found += (row for row in strict_reader(sample, dialect) if row)
+    except csv.Error as error:
+        return found, str(error)  # the rows before the invalid one are enough
+    return found, ""
+
+
+def separator_line(line: str) -> str:
+    """Return the delimiter that a first line ``sep=;`` declares, as spreadsheets write it; empty for another line."""
+    text = line.rstrip("\r\n").strip('"')
+    found = text.removeprefix("sep=")
+    return found if found != text and len(found) == 1 else ""
+
+
+def find_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool]:
+    """Return the delimiter of a file if it is not ``usual``, and whether that is certain.
+
+    Another delimiter is considered only if the first line has a single field with ``usual``. It is certain if all
+    rows have the same number of fields, and at least two. A blank is a delimiter if the first line is in quotes.
+    """
+    if sample and " " in sample[0].strip() and is_quoted(sample[0], " "):
+        return " ", True
+    first = sampled_rows(sample[:1], Dialect(usual))
+    if not first or len(first[0]) != 1:
+        return None, False
+    marks = [mark for mark in DELIMITERS if mark in sample[0]]
+    for mark in marks:
+        rows = sampled_rows(sample, find_dialect(sample, mark))
+        if len(rows) > 1 and _is_table(rows):
+            return mark, True
+    return (marks[0], False) if marks else (None, False)
+
+
+def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
+    """Return how fields are quoted: as in RFC 4180, unless only another way fits all lines of the sample.
+
+    The other ways: single quotes, if all names in the header have them; a backslash before a quote; a blank after a
+    delimiter.
+    """
+    plain = Dialect(delimiter)
+    if sample and delimiter != "\t" and _is_single_quoted(sample[0], delimiter):
+        single = Dialect(delimiter, quote="'")
+        if _fits(sample, single):
+            return single
+    if _fits(sample, plain):
+        return plain
+    ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip, escape in product((False, True), (None, "\\")))
+    return next((way for way in ways if _fits(sample, way)), plain)
+
+
+def has_row_names(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether each row begins with its number, and the header has no name for that column, as R writes tables."""
+    numbers = [row[0] for row in rows[1:]]
+    if not numbers or any(len(row) != len(rows[0]) + 1 for row in rows[1:]):
+        return False
+    return any(numbers == [str(first + n) for n in range(len(numbers))] for first in (0, 1))
+
+
+def _fits(sample: Sequence[str], dialect: Dialect) -> bool:
+    rows, error = _parsed(sample, dialect)
+    cut = error == _UNFINISHED and len(sample) >= SAMPLE_LINES
+    return (not error or cut) and _is_table(rows)
+
+
+def _is_table(rows: Sequence[Sequence[str]]) -> bool:
+    widths = {len(row) for row in rows}
+    return (len(widths) == 1 and max(widths) > 1) or (len(rows) > 1 and has_row_names(rows))
+
+
+def _is_single_quoted(line: str, delimiter: str) -> bool:
+    fields = line.rstrip("\r\n").split(delimiter)
+    return all(len(field) > 1 and field[0] == field[-1] == "'" for field in fields)

@@ -1,0 +1,137 @@
+"""Read the rows of a sheet of a workbook (.xlsx), with openpyxl from the extra ``xlsx``.
+
+Rows are read one at a time. A cell is what a spreadsheet program saved last: no formula is computed. Open this module
+to change how the value of a cell becomes text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from textlrp.errors import DataError, MissingExtraError, OptionError, closest, must_be
+from textlrp.text.column_choice import resolve_columns
+from textlrp.text.dialects import SAMPLE_LINES
+from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place, warn_of_guess
+from textlrp.text.table_header import find_header
+
+NOT_A_WORKBOOK = "Open it in a spreadsheet program, and save it without a password as .xlsx or as CSV UTF-8."
+"""What to do with a workbook that cannot be read."""
+
+_OLD_FILE = b"\xd0\xcf\x11\xe0"  # the first bytes of .xls files, and of workbooks with a password
+_LARGEST, _LARGEST_RATIO = 1 << 29, 100
+"""A workbook that unpacks to more bytes, and to more times its size, is refused: it would fill the memory."""
+
+_MOST_ROWS = 1 << 20  # the limit of the format; a damaged file may declare more
+_MIDNIGHT = " 00:00:00"
+
+
+def sheet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
+    """Read a sheet of a workbook. Empty cells, and cells with an error, are missing; other values become text."""
+    with _workbook(path) as book:
+        sheet = _sheet(book, layout.sheet, path)
+        found = _filled_rows(sheet)
+        first = list(islice(found, SAMPLE_LINES))
+        width = max((len(row) for _, row in first), default=0)
+        shown = [[cell or "" for cell in row] + [""] * (width - len(row)) for _, row in first]
+        header = find_header(path, requested, layout, shown)
+        names = header.names
+        if not names:
+            return
+        columns = resolve_columns([(name, True) for name in names], requested, f"{path}", has_header=header.found)
+        texts = [names.index(name) for name in columns.texts]
+        label, id = (None if name is None else names.index(name) for name in (columns.label, columns.id))
+        for number, (line, row) in enumerate(islice(chain(first, found), header.rows, None), start=1):
+            cells = row + [None] * (len(names) - len(row))
+            text = joined_text([cells[n] for n in texts])
+            place = row_place(path, number, line)
+            yield FoundRow(place, number, text, None if label is None else cells[label], None if id is None else cells[id])
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
+    """Open a workbook; raises :class:`DataError` if it is not one, and :class:`MissingExtraError`."""
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path} needs the package openpyxl, which is not installed. Run: pip install 'textlrp[xlsx]'"
+        ) from error
+    with path.open("rb") as raw:
+        if raw.read(4) == _OLD_FILE:
+            raise DataError(f"{path}: is protected by a password, or in the old .xls format. {NOT_A_WORKBOOK}")
+        try:
+            _check_size(path)
+            book = load_workbook(raw, read_only=True, data_only=True)
+            try:
+                yield book
+            finally:
+                book.close()
+        except (zipfile.BadZipFile, ParseError, KeyError) as error:
+            reason = str(error).strip("'\"").rstrip(".")
+            raise DataError(f"{path}: not a readable .xlsx workbook ({reason}). {NOT_A_WORKBOOK}") from None
+
+
+def _check_size(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    ratio = size / max(1, path.stat().st_size)
+    if size > _LARGEST and ratio > _LARGEST_RATIO:
+        raise DataError(
+            f"{path}: unpacks to {size / 1e9:,.1f} GB, {ratio:,.0f} times its size, so it is probably not a table. "
+            "Save it as CSV UTF-8."
+        )
+
+
+def _sheet(book: Any, name: str | None, path: Path) -> Any:
+    """Return the sheet with a name, or the first visible one that is not empty."""
+    sheets = {sheet.title: sheet for sheet in book.worksheets}
+    if name is not None:
+        if name not in sheets:
+            known = ", ".join(map(repr, sheets))
+            raise OptionError(must_be("sheet", f"one of {known}", name, closest(name, sheets).strip()))
+        return sheets[name]
+    visible = [sheet for sheet in sheets.values() if sheet.sheet_state == "visible"] or list(sheets.values())
+    filled = [sheet for sheet in visible if next(_filled_rows(sheet), None) is not None]
+    if len(filled) > 1:
+        warn_of_guess(
+            path,
+            f"the sheet {filled[0].title!r} is read, the first of {len(filled)}. Pass sheet={filled[0].title!r} to "
+            "confirm this.",
+        )
+    if not filled:
+        raise DataError(f"{path}: contains no texts. Pass a workbook with a sheet that is not empty.")
+    return filled[0]
+
+
+def _filled_rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:
+    """Yield the number, from 1, and the cells of each row that is not empty."""
+    sheet.reset_dimensions()  # the size that a file declares may be wrong
+    for number, row in enumerate(islice(sheet.iter_rows(), _MOST_ROWS), start=1):
+        cells = [_cell_text(cell) for cell in row]
+        if any(cells):
+            yield number, cells
+
+
+def _cell_text(cell: Any) -> str | None:
+    """Return the value of a cell as a spreadsheet program writes it to CSV; None if it is empty or an error."""
+    value = cell.value
+    if value is None or cell.data_type == "e":
+        return None
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, datetime.datetime):
+        return str(value).removesuffix(_MIDNIGHT)
+    if isinstance(value, str) and "_x" in value:
+        from openpyxl.utils.escape import unescape
+
+        return str(unescape(value))  # a control character in the file is written as _x000D_
+    return str(value)
