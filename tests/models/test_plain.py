@@ -12,7 +12,7 @@ from plain_nets import plain_module
 from toys import READ, VARIANTS, fitted, scrambled
 
 from textlrp.explainers.explain import explain
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 from textlrp.models.torch_nets import PlainBagNet, PlainConvNet, first_of_the_largest
 
 NETS = VARIANTS[:3]

@@ -7,7 +7,7 @@ batches and agree byte for byte.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -17,7 +17,7 @@ import torch
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
-from textlrp.explainers.method_table import as_method
+from textlrp.explainers.method_table import as_method, check_applies
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import resolve_targets
 from textlrp.explanation import Explanation
@@ -26,12 +26,14 @@ from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
+from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
+from textlrp.text.user_tokenizers import UserTokenizer
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -42,7 +44,7 @@ BLOCK = 64
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a string is an iterable of strings too
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: str | Document,
     *,
     target: Any = None,
@@ -54,12 +56,14 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
+    tokenizer: str | UserTokenizer | None = None,
 ) -> Explanation: ...
 
 
 @overload
 def explain(
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: Iterable[str | Document],
     *,
     target: Any = None,
@@ -71,11 +75,13 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
+    tokenizer: str | UserTokenizer | None = None,
 ) -> Iterator[Explanation]: ...
 
 
 def explain(
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: str | Document | Iterable[str | Document],
     *,
     target: Any = None,
@@ -87,13 +93,15 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
+    tokenizer: str | UserTokenizer | None = None,
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
     Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
-      or a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`.
+      a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`, or any function of a list of N texts to scores (N, C).
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
       a list of these for K targets. ``targets``: one such value for each document instead.
@@ -101,12 +109,14 @@ def explain(
     - ``start``: where propagation starts. "score" is the score itself; "centered" is the score minus the mean of all
       C scores, propagated through the last layer with its mean over classes subtracted. None chooses "centered" for
       rules whose map reverses its signs for a negative score (alpha-beta, z-plus, w², flat, boxes), else "score".
-    - ``method``: "lrp", or another method by name ("gradient-x-input", "lime", ...) or value.
+    - ``method``: "lrp", or another method by name ("gradient-x-input", "lime", ...) or value. For a function:
+      "occlusion", "lime", "shap" or "kernel-shap".
     - ``phrases``: how many winning windows to list, most relevant first (CNNClassifier with max pooling only).
     - ``dtype``: "float32" or "float64". The default is the model's own, and "float32" for a module in half precision.
     - ``device``: for example "cuda", to explain a CNNClassifier with max pooling by LRP on a GPU.
     - ``errors``: what to do about a text of an iterable that cannot be explained: "raise", or "skip" it with a
       warning that names it. If no text at all can be explained, the error of the first one is raised.
+    - ``classes``, ``tokenizer``: for a function only; see :func:`textlrp.wrap`, which has more options.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
     ``textlrp rules`` lists what the relevance of other methods sums to.
@@ -115,7 +125,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model)
+    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
@@ -157,6 +167,7 @@ def explain_settings(
         )
     check_start(start)
     composite = as_composite("epsilon" if rule is None else rule)
+    check_applies(model, method)
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
