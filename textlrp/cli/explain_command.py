@@ -56,12 +56,16 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TextOption,
     TrustPickleOption,
 )
 from textlrp.cli.side_by_side import check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
 from textlrp.errors import OptionError
+from textlrp.files.rejected_rows import rejected_sentence
 from textlrp.machine import start_forkserver
 from textlrp.store.file_formats import FORMATS
 from textlrp.text.named_corpora import FileOptions
@@ -110,6 +114,9 @@ def cli_explain(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -133,7 +140,10 @@ def cli_explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
     methods = split_names(method or ())
     if output is not None and not output.suffix:
         several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
@@ -151,7 +161,7 @@ def cli_explain(
         return
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, text, files, limit=limit)
+        return open_texts(source, text, files, limit=limit, output=output)
 
     if rules is not None or len(methods) > 1:
         check_single(rule=rule, phrases=phrases)
@@ -197,12 +207,14 @@ def cli_explain(
     )
     if output is not None:
         print_written(write_explanations(whys, output, force=force), texts)
+        texts.list_rejected()
         return
     total = len(texts)
     for number, why in enumerate(whys, start=1):
         if total > 1:
             print_line(f"text {number:,} of {total:,}")
         print_explanation(why, console, top_k=top_k, lines=shown_lines, light=is_light_terminal(os.environ))
+    texts.list_rejected()
     if texts.limit_note:
         print_line(f"showed {texts.limit_note}")
 
@@ -225,6 +237,8 @@ def to_folder(
         raise OptionError(
             f"a folder needs a corpus; got one text for the folder {str(output)!r}. End the name in {_SUFFIXES}."
         )
+    if files.skip_bad and limit is not None:
+        raise OptionError("--skip-bad cannot be used with --limit and an output folder. Leave out one of them.")
     if workers.engine == "local" and workers.processes > 1:
         start_forkserver("textlrp.bulk.worker")  # the server starts while this process opens the input
     from textlrp.bulk.corpus_run import explain_in_bulk
@@ -243,6 +257,5 @@ def to_folder(
         aside = run.folder / "rejected.jsonl"
         with aside.open(encoding="utf-8") as file:
             first = json.loads(next(file))["reason"]
-        rows = f"{run.rejected:,} row{'s' * (run.rejected != 1)}"
-        print_line(f"skipped {rows} that could not be read, listed in {aside}; the first: {first}")
+        print_line(rejected_sentence(run.rejected, aside, first))
     print_line(f"wrote {run.folder}: {run.documents:,} documents")

@@ -37,6 +37,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TrustPickleOption,
 )
 from textlrp.cli.side_by_side import comparison
@@ -131,6 +134,9 @@ def cli_report(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -153,10 +159,13 @@ def cli_report(
 
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, None, files, limit=limit)
+        return open_texts(source, None, files, limit=limit, output=output)
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(
@@ -204,3 +213,4 @@ def cli_report(
         force=force,
     )
     print_written(written if page else written / "index.html", texts)
+    texts.list_rejected()

@@ -29,10 +29,9 @@ def is_dataset(path: Path) -> bool:
 
 def dataset_splits(path: Path) -> list[str]:
     """Return the names of the splits of a saved dataset; empty if it has none."""
-    if not (path / _DICT).is_file():
-        return []
-    names = _json(path / _DICT).get("splits")
-    return [name for name in names if isinstance(name, str) and Path(name).name == name] if isinstance(names, list) else []
+    names = _json(path / _DICT).get("splits") if (path / _DICT).is_file() else None
+    # a name with a folder could lead out of the dataset
+    return [str(name) for name in names if Path(str(name)).name == name] if isinstance(names, list) else []
 
 
 def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
@@ -49,13 +48,14 @@ def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
                 fields = [(field.name, holds_strings(field.type)) for field in stream.schema]
                 columns = resolve_columns(fields, requested, f"{folder}")
                 classes = _class_names(features, columns.label)
+                read = (columns.label, columns.id, *columns.texts)
                 for batch in stream:
-                    for row in batch.select([name for name in {*columns.texts, columns.label, columns.id} if name]).to_pylist():
+                    nothing = [None] * batch.num_rows
+                    table = (nothing if name is None else batch.column(name).to_pylist() for name in read)
+                    for label, id, *texts in zip(*table, strict=True):
                         number += 1
-                        text = joined_text([row[name] for name in columns.texts])
-                        label = None if columns.label is None else _named_class(row[columns.label], classes)
-                        id = None if columns.id is None else row[columns.id]
-                        yield FoundRow(row_place(folder, number), number, text, label, id)
+                        place = row_place(folder, number)
+                        yield FoundRow(place, number, joined_text(texts), _named_class(label, classes), id)
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{folder}: not a readable dataset ({reason}). Save it again.") from None
@@ -78,8 +78,8 @@ def _data_files(folder: Path) -> list[Path]:
     state = _json(folder / _STATE)
     if state.get("_indices_files") or state.get("_indices_data_files"):
         raise DataError(
-            f"{folder}: the rows are selected by a separate file of an old version of datasets. Load it with datasets, "
-            "call flatten_indices(), and save it again."
+            f"{folder}: a separate file of an old version of datasets selects the rows. Load it with datasets, call "
+            "flatten_indices(), and save it again."
         )
     files = state.get("_data_files")
     names = [each.get("filename") for each in files if isinstance(each, dict)] if isinstance(files, list) else []

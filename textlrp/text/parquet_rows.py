@@ -27,7 +27,9 @@ def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
             read = (columns.label, columns.id, *columns.texts)
             for batch in _batches(file, [name for name in dict.fromkeys(read) if name is not None]):
                 nothing = [None] * batch.num_rows
-                table = (nothing if name is None else _values(batch.column(name), errors != "strict") for name in read)
+                table = (
+                    nothing if name is None else _values(batch.column(name), errors != "strict") for name in read
+                )
                 for label, id, *texts in zip(*table, strict=True):
                     number += 1
                     yield FoundRow(row_place(path, number), number, joined_text(texts), label, id)
