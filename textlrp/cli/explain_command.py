@@ -5,16 +5,15 @@ Modules that need torch are imported inside the function, so that ``--help`` and
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from textlrp.bulk.bulk_options import BulkOptions
+from textlrp.cli.explained_folder import OUTPUT_SUFFIXES, to_folder
 from textlrp.cli.explanation_options import (
     AddressOption,
     DeviceOption,
@@ -64,16 +63,6 @@ from textlrp.cli.shared_options import (
 )
 from textlrp.cli.side_by_side import check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
-from textlrp.errors import OptionError
-from textlrp.files.rejected_rows import rejected_sentence
-from textlrp.machine import start_forkserver
-from textlrp.store.file_formats import FORMATS
-from textlrp.text.named_corpora import FileOptions
-
-if TYPE_CHECKING:
-    from textlrp.bulk.run import WorkerOptions
-
-_SUFFIXES = " or ".join([", ".join((".html", *FORMATS)[:-1]), [*FORMATS][-1]])
 
 
 def cli_explain(
@@ -93,7 +82,7 @@ def cli_explain(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help=f"A {_SUFFIXES} file; or a folder, for a large corpus. Default: print to the terminal.",
+            help=f"A {OUTPUT_SUFFIXES} file; or a folder, for a large corpus. Default: print to the terminal.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -217,45 +206,3 @@ def cli_explain(
     texts.list_rejected()
     if texts.limit_note:
         print_line(f"showed {texts.limit_note}")
-
-
-def to_folder(
-    model: str,
-    source: str | None,
-    output: Path,
-    options: BulkOptions,
-    *,
-    targets: Sequence[str],
-    versus: str | None,
-    limit: int | None,
-    workers: WorkerOptions,
-    files: FileOptions,
-    force: bool,
-) -> None:
-    """Explain a corpus into a folder and print a summary; raises :class:`OptionError` for a single text."""
-    if source is None or source == "-":
-        raise OptionError(
-            f"a folder needs a corpus; got one text for the folder {str(output)!r}. End the name in {_SUFFIXES}."
-        )
-    if files.skip_bad and limit is not None:
-        raise OptionError("--skip-bad cannot be used with --limit and an output folder. Leave out one of them.")
-    if workers.engine == "local" and workers.processes > 1:
-        start_forkserver("textlrp.bulk.worker")  # the server starts while this process opens the input
-    from textlrp.bulk.corpus_run import explain_in_bulk
-
-    run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, workers=workers,
-        force=force,
-    )  # fmt: skip
-    if run.explained:
-        speed, size = run.explained / run.seconds, run.bytes / run.explained
-        print_line(
-            f"explained {run.explained:,} documents in {run.seconds:,.1f} s ({speed:,.0f} per second, "
-            f"{size:,.0f} bytes per document)"
-        )
-    if run.rejected:
-        aside = run.folder / "rejected.jsonl"
-        with aside.open(encoding="utf-8") as file:
-            first = json.loads(next(file))["reason"]
-        print_line(rejected_sentence(run.rejected, aside, first))
-    print_line(f"wrote {run.folder}: {run.documents:,} documents")

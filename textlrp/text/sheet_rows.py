@@ -49,7 +49,7 @@ def sheet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, er
         # the index of a column that does not exist is that of an additional empty cell
         label, id = (len(names) if name is None else names.index(name) for name in (columns.label, columns.id))
         for number, (line, row) in enumerate(islice(chain(first, found), header.rows, None), start=1):
-            cells = (row + [None] * len(names))[: len(names)] + [None]
+            cells = [*(row + [None] * len(names))[: len(names)], None]
             text = joined_text([cells[n] for n in texts])
             yield FoundRow(row_place(path, number, line), number, text, cells[label], cells[id])
 
