@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from textlrp.models.wrapping import wrap
     from textlrp.records import Document
     from textlrp.reports.corpus.report_files import write_report
-    from textlrp.text.corpora import load_20newsgroups, load_corpus, load_sample_posts
+    from textlrp.text.corpora import load_corpus
+    from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
 
 __all__ = [
     "AlphaBeta",
@@ -68,9 +69,9 @@ _MODULES = {
     "Zero": "lrp.rules",
     "explain": "explainers.explain",
     "load": "models.estimators",
-    "load_20newsgroups": "text.corpora",
+    "load_20newsgroups": "text.post_corpora",
     "load_corpus": "text.corpora",
-    "load_sample_posts": "text.corpora",
+    "load_sample_posts": "text.post_corpora",
     "register": "lrp.recorded.operations",
     "wrap": "models.wrapping",
     "write_report": "reports.corpus.report_files",

@@ -21,7 +21,8 @@ import sklearn.datasets
 from textlrp.errors import DataError, OptionError
 from textlrp.records import Document
 from textlrp.text import newsgroups
-from textlrp.text.corpora import Corpus, load_20newsgroups, load_corpus, load_sample_posts
+from textlrp.text.corpora import Corpus, load_corpus
+from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
 
 POSTS = {
     "20news-bydate-test/sci.med/59001": b"From: a@b.example\nSubject: fl\xfc\r\n\r\nTake two.\r\n",

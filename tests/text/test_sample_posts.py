@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from textlrp.records import Document
-from textlrp.text.corpora import load_sample_posts
+from textlrp.text.post_corpora import load_sample_posts
 from textlrp.text.skip import make_skip
 
 GROUPS = [

@@ -13,7 +13,7 @@ from sklearn.datasets import _twenty_newsgroups as peer
 
 from textlrp.errors import OptionError
 from textlrp.records import Document, Ranges
-from textlrp.text.corpora import load_20newsgroups, load_sample_posts
+from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
 from textlrp.text.skip import SKIPPABLE, make_skip, merge_ranges
 
 CUTS = {

@@ -12,9 +12,9 @@ from textlrp.bulk.run import Run, WorkerOptions, explain_with
 from textlrp.bulk.run_folder import check_run
 from textlrp.bulk.sources import CorpusSource, Source, file_source
 from textlrp.explainers.targets import targets_from_text
+from textlrp.files.input_paths import user_path
 from textlrp.models.given_files import inputs_of
 from textlrp.text.named_corpora import NAMED, FileOptions, open_corpus, spread
-from textlrp.text.row_layout import Columns
 
 
 def explain_in_bulk(
@@ -45,8 +45,8 @@ def explain_in_bulk(
     named = str(source) in NAMED
     rows: Source
     if not named:
-        columns = Columns(files.text, files.label, files.id)
-        rows = file_source(source, columns, files.encoding or "utf-8", files.layout())
+        files = files.for_subset(user_path(source), "test")
+        rows = file_source(source, files.names(), files.encoding or "utf-8", files.layout())
     if named or limit is not None:
         corpus = open_corpus(source, "test", files)
         what = {"corpus": str(source)} if named else rows.identity()

@@ -15,14 +15,12 @@ import pyarrow as pa
 from textlrp.bulk.shards import read_summary, shard_file_name
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular
-from textlrp.files.kinds import json_lines
+from textlrp.files.rejected_rows import write_rejected
 from textlrp.files.replacing import is_half_written, move_to_backup
 from textlrp.files.written_file import atomic_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 
 RUN, REJECTED = "run.json", "rejected.jsonl"
-
-_REJECTED_ROWS = json_lines("a file of rejected rows", ("row", "reason"))
 
 
 def _is_run(folder: Path) -> bool:
@@ -102,7 +100,5 @@ class RunFolder:
             documents += in_shard
             rejected += rejected_in_shard
         if rejected:
-            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rejected]
-            with atomic_file(self.path / REJECTED, _REJECTED_ROWS) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
+            write_rejected(self.path / REJECTED, [(row["row"], row["reason"]) for row in rejected])
         return documents, len(rejected)

@@ -14,14 +14,15 @@ from textlrp.errors import DataError, OptionError, must_be
 from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
 from textlrp.text.corpora import Corpus
-from textlrp.text.packed import open_for_arrow
+from textlrp.text.formats import is_table
+from textlrp.text.packed import PACKINGS, open_for_arrow
 from textlrp.text.readers import BadRow, Record, read_files, read_rows
 from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Columns, Layout
 
 RecordsOrBadRows = Iterable[Record | BadRow]
 
 COMPRESSION = 3
-"""The approximate ratio by which gzip compresses texts."""
+"""The approximate ratio by which packing compresses texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class FileSource:
     layout: Layout = AS_FOUND
 
     def __iter__(self) -> Iterator[Record | BadRow]:
-        if self.path.is_dir():
+        if not is_table(self.path):
             return read_files(self.path, encoding=self.encoding, max_length=self.layout.max_row_length)
         return read_rows(self.path, self.columns, layout=self.layout, encoding=self.encoding)
 
@@ -49,7 +50,11 @@ class FileSource:
             "encoding": self.encoding,
         }
         layout = [self.layout.delimiter, self.layout.header, self.layout.names]
-        described |= {} if self.layout.label_separator is None else {"label_separator": self.layout.label_separator}
+        described |= {
+            name: part
+            for name in ("label_separator", "sheet", "split")
+            if (part := getattr(self.layout, name)) is not None
+        }
         return described | ({} if layout == [None, None, None] else {"layout": layout})
 
     def count(self, rows: int, characters: int) -> int | None:
@@ -57,9 +62,11 @@ class FileSource:
         if self.path.suffix == ".parquet":
             with open_for_arrow(self.path) as file:
                 return int(pq.read_metadata(file).num_rows)
-        if self.path.is_dir():
+        if not is_table(self.path):
             return sum(len(names) for _, _, names in os.walk(self.path))
-        ratio = COMPRESSION if self.path.suffix == ".gz" else 1
+        if self.path.is_dir():
+            return None
+        ratio = COMPRESSION if self.path.suffix.lower() in (*PACKINGS, ".xlsx") else 1
         return max(rows, self.path.stat().st_size * ratio * rows // max(1, characters))
 
 
@@ -95,7 +102,7 @@ def file_source(path: str | Path, columns: Columns, encoding: str = "utf-8", lay
     check_regular(found)
     if not found.exists():
         raise DataError(f"file not found: {found}. Pass one of {FILE_TYPES}.")
-    if found.is_dir() and any(columns):
+    if not is_table(found) and any(columns):
         hint = f"{found} has no columns: omit text=, label= and id=."
         raise OptionError(must_be("columns", "empty for a folder", columns, hint))
     source = FileSource(found, columns, encoding, layout)

@@ -69,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # warnings of textlrp are UserWarnings; all others are about libraries and do not concern the user
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", UserWarning)
+        warnings.filterwarnings("ignore", module="openpyxl")
         warnings.showwarning = _print_warning
         try:
             code = _run(arguments)
@@ -131,9 +132,10 @@ def _without_help_type() -> Any:
 
 _OPTIONS = (
     "encoding|engine|address|device|top_k|delimiter|label_separator|columns|max_row_length|target|versus|rule|start|method|phrases"
-    "|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample"
+    "|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample|sheet|split"
 )
 _PARAMETER = re.compile(rf"\b({_OPTIONS}|text|label|id)=")
+_FLAG = re.compile(r"\b([Pp]ass) (force|skip_bad)=True")
 _SUBJECT = re.compile(rf"^({_OPTIONS})(?= must )")
 
 
@@ -144,7 +146,7 @@ def _with_options(message: str) -> str:
     ``top_k must`` begins with ``--top-k must``, and ``force=True`` becomes ``--force``. The parameter ``text=``, the
     name of a column, becomes ``--column``, which every command that reads files has.
     """
-    message = message.replace("pass force=True", "pass --force").replace("Pass force=True", "Pass --force")
+    message = _FLAG.sub(lambda match: f"{match[1]} --{match[2].replace('_', '-')}", message)
     message = _SUBJECT.sub(lambda match: f"--{match[1].replace('_', '-')}", message)
     message = _PARAMETER.sub(lambda match: f"--{match[1].replace('text', 'column').replace('_', '-')}=", message)
     return re.sub(r"(--[a-z-]+)=(?=[\s.,;]|$)", r"\1", message)

@@ -23,9 +23,10 @@ from textlrp.models.given_files import inputs_of
 from textlrp.records import Document, Label
 from textlrp.reports.corpus.report_files import write_report
 from textlrp.reports.numbers import percentage
-from textlrp.text.corpora import Corpus, load_20newsgroups, load_sample_posts
+from textlrp.text.corpora import Corpus
 from textlrp.text.named_corpora import Log, silent
 from textlrp.text.newsgroups import NEWSGROUPS_VARIABLE
+from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
 from textlrp.text.vectors import Vectors
 
 SAMPLE_SETTINGS: Mapping[str, Any] = {"min_df": 1, "batch_size": 16, "validation_fraction": 0.1}

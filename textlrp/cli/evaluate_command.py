@@ -25,6 +25,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     NoHeaderOption,
     SeedOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TrainedModelArgument,
 )
 from textlrp.evaluation.running.measures import MEASURES
@@ -107,6 +110,9 @@ def cli_evaluate(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
@@ -153,10 +159,15 @@ def cli_evaluate(
     )
     documents = None
     if source is not None:
-        files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
-        documents = open_texts(source, None, files, limit=limit)
+        files = file_options(
+            column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+            label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
+        )  # fmt: skip
+        documents = open_texts(source, None, files, limit=limit, output=output)
     name = source or str(rationales)
     evaluate(
         classifier, documents, output, plan=plan, model_name=model, corpus_name=name, log=print_line, force=force
     )
     print_line(f"wrote {output / 'index.html'}")
+    if documents is not None:
+        documents.list_rejected()

@@ -5,16 +5,15 @@ Modules that need torch are imported inside the function, so that ``--help`` and
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from textlrp.bulk.bulk_options import BulkOptions
+from textlrp.cli.explained_folder import OUTPUT_SUFFIXES, to_folder
 from textlrp.cli.explanation_options import (
     AddressOption,
     DeviceOption,
@@ -57,20 +56,14 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TextOption,
     TrustPickleOption,
 )
 from textlrp.cli.side_by_side import check_single, check_stored, gallery
 from textlrp.cli.terminal import is_light_terminal, parse_lines, print_explanation
-from textlrp.errors import OptionError
-from textlrp.machine import start_forkserver
-from textlrp.store.file_formats import FORMATS
-from textlrp.text.named_corpora import FileOptions
-
-if TYPE_CHECKING:
-    from textlrp.bulk.run import WorkerOptions
-
-_SUFFIXES = " or ".join([", ".join((".html", *FORMATS)[:-1]), [*FORMATS][-1]])
 
 
 def cli_explain(
@@ -90,7 +83,7 @@ def cli_explain(
             "--output",
             "-o",
             metavar="FILE|FOLDER",
-            help=f"A {_SUFFIXES} file; or a folder, for a large corpus. Default: print to the terminal.",
+            help=f"A {OUTPUT_SUFFIXES} file; or a folder, for a large corpus. Default: print to the terminal.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -112,6 +105,9 @@ def cli_explain(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -135,7 +131,10 @@ def cli_explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
     methods = split_names(method or ())
     if output is not None and not output.suffix:
         several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}
@@ -153,7 +152,7 @@ def cli_explain(
         return
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, text, files, limit=limit)
+        return open_texts(source, text, files, limit=limit, output=output)
 
     if rules is not None or len(methods) > 1:
         check_single(rule=rule, phrases=phrases)
@@ -199,52 +198,13 @@ def cli_explain(
     )
     if output is not None:
         print_written(write_explanations(whys, output, force=force), texts)
+        texts.list_rejected()
         return
     total = len(texts)
     for number, why in enumerate(whys, start=1):
         if total > 1:
             print_line(f"text {number:,} of {total:,}")
         print_explanation(why, console, top_k=top_k, lines=shown_lines, light=is_light_terminal(os.environ))
+    texts.list_rejected()
     if texts.limit_note:
         print_line(f"showed {texts.limit_note}")
-
-
-def to_folder(
-    model: str,
-    source: str | None,
-    output: Path,
-    options: BulkOptions,
-    *,
-    targets: Sequence[str],
-    versus: str | None,
-    limit: int | None,
-    workers: WorkerOptions,
-    files: FileOptions,
-    force: bool,
-) -> None:
-    """Explain a corpus into a folder and print a summary; raises :class:`OptionError` for a single text."""
-    if source is None or source == "-":
-        raise OptionError(
-            f"a folder needs a corpus; got one text for the folder {str(output)!r}. End the name in {_SUFFIXES}."
-        )
-    if workers.engine == "local" and workers.processes > 1:
-        start_forkserver("textlrp.bulk.worker")  # the server starts while this process opens the input
-    from textlrp.bulk.corpus_run import explain_in_bulk
-
-    run = explain_in_bulk(
-        model, source, output, options, targets=targets, versus=versus, limit=limit, files=files, workers=workers,
-        force=force,
-    )  # fmt: skip
-    if run.explained:
-        speed, size = run.explained / run.seconds, run.bytes / run.explained
-        print_line(
-            f"explained {run.explained:,} documents in {run.seconds:,.1f} s ({speed:,.0f} per second, "
-            f"{size:,.0f} bytes per document)"
-        )
-    if run.rejected:
-        aside = run.folder / "rejected.jsonl"
-        with aside.open(encoding="utf-8") as file:
-            first = json.loads(next(file))["reason"]
-        rows = f"{run.rejected:,} row{'s' * (run.rejected != 1)}"
-        print_line(f"skipped {rows} that could not be read, listed in {aside}; the first: {first}")
-    print_line(f"wrote {run.folder}: {run.documents:,} documents")

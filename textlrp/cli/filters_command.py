@@ -22,6 +22,9 @@ from textlrp.cli.shared_options import (
     LimitOption,
     MaxRowLengthOption,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TrainedModelArgument,
 )
 
@@ -46,6 +49,9 @@ def cli_filters(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
 ) -> None:
     """Show what each CNN filter detects: the n-grams that activate it most, and its class.
 
@@ -65,6 +71,10 @@ def cli_filters(
     from textlrp.models.loading import load_folder
 
     classifier = load_folder(model)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
     documents = open_texts(source, None, files, limit=limit)
     print_listing(most_active_filters(classifier, documents, top=top_k, max_filters=max_filters), Console())
+    documents.list_rejected()

@@ -5,14 +5,21 @@ Open it to change how a command reads ``INPUT`` or ``--text``, or how progress l
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textlrp.cli.terminal import printable
 from textlrp.errors import DataError, OptionError
+from textlrp.files.input_paths import user_path
+from textlrp.files.rejected_rows import REJECTED_ROWS, rejected_sentence, write_rejected
+from textlrp.files.written_file import check_file
 from textlrp.records import UNNAMED, Document
+from textlrp.text.corpora import Corpus
 from textlrp.text.named_corpora import FileOptions, open_corpus, spread
 from textlrp.text.opening import MAX_ROW_LENGTH, known_encoding, read_text
 
@@ -28,8 +35,14 @@ class InputTexts:
     Both numbers are computed on first use, because counting the rows of a large file takes time.
     """
 
-    def __init__(self, documents: Iterable[Document], count: Callable[[], int], total: int | None = None) -> None:
-        self._documents, self._count, self._total = documents, count, total
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        count: Callable[[], int],
+        total: int | None = None,
+        list_rejected: Callable[[], None] | None = None,
+    ) -> None:
+        self._documents, self._count, self._total, self._list_rejected = documents, count, total, list_rejected
 
     def __iter__(self) -> Iterator[Document]:
         return iter(self._documents)
@@ -43,6 +56,11 @@ class InputTexts:
         if self._total is None or self._total <= len(self):
             return ""
         return f"{len(self):,} of {self._total:,} texts, evenly spaced (raise --limit for more)"
+
+    def list_rejected(self) -> None:
+        """List the rows that ``--skip-bad`` skipped in a file. Call it after the last text."""
+        if self._list_rejected is not None:
+            self._list_rejected()
 
 
 def load_model(name: str, *, trust_pickle: bool = False) -> TextClassifier | PipelineModel:
@@ -81,28 +99,63 @@ def file_options(
     no_header: bool,
     columns: str | None,
     max_row_length: int | None,
+    *,
     label_separator: str | None = None,
+    sheet: str | None = None,
+    split: str | None = None,
+    skip_bad: bool = False,
+    needs_label: bool = False,
 ) -> FileOptions:
     """Collect the options about the format of files."""
     header = False if no_header else None
-    return FileOptions(column, label, id, encoding, delimiter, header, columns, max_row_length, label_separator)
+    return FileOptions(
+        column, label, id, encoding, delimiter, header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=needs_label,
+    )  # fmt: skip
 
 
-def open_texts(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:
-    """Open the texts that a command reads: ``text`` itself, standard input, or those of ``source``."""
+def open_texts(
+    source: str | None,
+    text: str | None,
+    files: FileOptions,
+    *,
+    limit: int | None = None,
+    output: str | Path | None = None,
+) -> InputTexts:
+    """Open the texts that a command reads: ``text`` itself, standard input, or those of ``source``.
+
+    Rows that ``--skip-bad`` skips are listed next to ``output``, or in the current folder without one.
+    """
     if text is not None:
         return InputTexts([Document(UNNAMED, text.removeprefix("\ufeff"))], lambda: 1)
     if source is None or source == "-":
         read = _standard_input(files.encoding or "utf-8", files.max_row_length or MAX_ROW_LENGTH)
         return InputTexts([Document("standard input", read)], lambda: 1)
+    listed = rejected_path(source, output) if files.skip_bad else None
     opened = open_corpus(source, "test", files)
+    finish = None if listed is None else partial(list_rejected_rows, opened, listed)
     if limit is None:
-        return InputTexts(opened, opened.__len__)
+        return InputTexts(opened, opened.__len__, list_rejected=finish)
     total = len(opened)
-    texts = InputTexts(spread(opened, limit), lambda: min(limit, total), total)
+    texts = InputTexts(spread(opened, limit), lambda: min(limit, total), total, finish)
     if texts.limit_note:
         print_line(f"using {texts.limit_note}")
     return texts
+
+
+def rejected_path(source: str, output: str | Path | None) -> Path:
+    """Return the path of the file that lists skipped rows; raises :class:`DataError` if it must not be written."""
+    folder = Path() if output is None or str(output) == "-" else Path(output).parent
+    place = user_path(source).resolve()
+    return check_file(folder / f"{place.name}.rejected.jsonl", REJECTED_ROWS, inputs=[place])
+
+
+def list_rejected_rows(corpus: Corpus, path: Path) -> None:
+    """Write the rows of a corpus that were skipped, if any, and say so on standard error."""
+    if rows := corpus.rejected:
+        write_rejected(path, rows.items())
+        shown = os.path.relpath(path)
+        print(printable(rejected_sentence(len(rows), shown, next(iter(rows.values())))), file=sys.stderr)
 
 
 def _standard_input(encoding: str, limit: int) -> str:

@@ -27,6 +27,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TextOption,
     TrustPickleOption,
 )
@@ -56,6 +59,9 @@ def cli_predict(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -72,7 +78,10 @@ def cli_predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
@@ -86,7 +95,7 @@ def cli_predict(
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    documents = open_texts(source, text, files)
+    documents = open_texts(source, text, files, output=output)
     outcomes: Counter[bool | None] = Counter()
     counts = LabelCounts(len(classifier.classes_))
     predictions: Iterable[AnyPrediction]
@@ -98,6 +107,7 @@ def cli_predict(
         stream_table(predictions, sys.stdout, delimiter="\t")
     else:
         print_line(f"wrote {write_predictions(predictions, output, force=force)}")
+    documents.list_rejected()
     if labeled := outcomes[True] + outcomes[False]:
         share = percentage(outcomes[True] / labeled)
         print(f"accuracy: {share} ({outcomes[True]:,} of {labeled:,} labeled texts)", file=sys.stderr)

@@ -38,6 +38,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TrustPickleOption,
 )
 from textlrp.cli.side_by_side import comparison
@@ -133,6 +136,9 @@ def cli_report(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -155,10 +161,13 @@ def cli_report(
 
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
 
     def documents(limit: int | None) -> InputTexts:
-        return open_texts(source, None, files, limit=limit)
+        return open_texts(source, None, files, limit=limit, output=output)
 
     if against is not None or against_rule is not None or against_method is not None:
         comparison(
@@ -206,3 +215,4 @@ def cli_report(
         force=force,
     )
     print_written(written if page else written / "index.html", texts)
+    texts.list_rejected()

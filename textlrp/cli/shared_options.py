@@ -24,8 +24,8 @@ InputArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="INPUT",
-        help="A .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder of texts, '-' for one text from standard "
-        "input, or the test posts of 20newsgroups or sample.",
+        help="A .csv, .tsv, .txt, .json, .jsonl, .xlsx or .parquet file, a folder of texts or of a Hugging Face "
+        "dataset, '-' for one text from standard input, or the test posts of 20newsgroups or sample.",
     ),
 ]
 TextOption = Annotated[
@@ -63,12 +63,16 @@ ForceOption = Annotated[
 
 # ---- reading the input
 
+COLUMN_HELP = (
+    "Column with the text, or several such as title,body, joined by a blank line. Default: text, content, body, "
+    "message, or another common name such as review."
+)
 ColumnOption = Annotated[
     str | None,
     typer.Option(
         "--column",
         metavar="NAME",
-        help="Column with the text. Default: text, content, body or message.",
+        help=COLUMN_HELP,
         rich_help_panel=READING,
     ),
 ]
@@ -77,7 +81,8 @@ LabelOption = Annotated[
     typer.Option(
         "--label",
         metavar="NAME",
-        help="Column with the true label. Default: label, category, class or target.",
+        help="Column with the true label. Default: label, category, class, target, or another common name such as "
+        "sentiment.",
         rich_help_panel=READING,
     ),
 ]
@@ -140,6 +145,32 @@ MaxRowLengthOption = Annotated[
         min=1,
         metavar="N",
         help="Longest row to accept, in characters. Default: 100 million.",
+        rich_help_panel=READING,
+    ),
+]
+SheetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Sheet of an .xlsx file. Default: the first that is not empty.",
+        rich_help_panel=READING,
+    ),
+]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Split of a dataset with several. Default: train for 'textlrp train', test for other commands.",
+        rich_help_panel=READING,
+    ),
+]
+SkipBadOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        metavar="",
+        help="Skip rows that cannot be read or have no text (or no label, where it is needed), and list them in "
+        "INPUT.rejected.jsonl next to the output.",
         rich_help_panel=READING,
     ),
 ]

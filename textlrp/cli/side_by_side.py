@@ -60,6 +60,7 @@ def gallery(
         force=force,
     )
     print_written(page, texts)
+    texts.list_rejected()
 
 
 def comparison(
@@ -109,6 +110,7 @@ def comparison(
         first, texts, output, compared, names=(model, against or model), palette=palette, force=force
     )
     print_written(page, texts)
+    texts.list_rejected()
 
 
 def _check_one(target: Sequence[str], what: str) -> None:

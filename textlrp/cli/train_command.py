@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from textlrp.cli.inputs import file_options, print_line
+from textlrp.cli.inputs import file_options, list_rejected_rows, print_line, rejected_path
 from textlrp.cli.shared_options import (
+    COLUMN_HELP,
     OUTPUT,
     READING,
     ColumnNamesOption,
@@ -24,6 +25,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     NoHeaderOption,
     SeedOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
 )
 from textlrp.models.model_kinds import KINDS
 
@@ -38,8 +42,8 @@ def cli_train(
         str,
         typer.Argument(
             metavar="CORPUS",
-            help="Labeled texts: a .csv, .tsv, .txt, .json, .jsonl or .parquet file, a folder with one folder per "
-            "class, or the training posts of 20newsgroups or sample.",
+            help="Labeled texts: a .csv, .tsv, .txt, .json, .jsonl, .xlsx or .parquet file, a folder with one folder "
+            "per class or with a Hugging Face dataset, or the training posts of 20newsgroups or sample.",
         ),
     ],
     output: Annotated[
@@ -59,7 +63,7 @@ def cli_train(
             "--text",
             "--column",
             metavar="NAME",
-            help="Column with the text. Default: text, content, body or message.",
+            help=COLUMN_HELP,
             rich_help_panel=READING,
         ),
     ] = None,
@@ -71,6 +75,9 @@ def cli_train(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     vectors: Annotated[
         str | None,
         typer.Option(
@@ -123,5 +130,11 @@ def cli_train(
     check_model_folder(output, inputs=inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
-    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
-    train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)
+    files = file_options(
+        text, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
+    )  # fmt: skip
+    listed = rejected_path(source, output) if skip_bad else None
+    training = train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)
+    if listed is not None:
+        list_rejected_rows(training.corpus, listed)

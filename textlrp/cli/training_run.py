@@ -38,6 +38,7 @@ class Training:
     seconds: float
     held_out_accuracy: float | None
     test_accuracy: float | None
+    corpus: Corpus
 
 
 def new_model(
@@ -129,7 +130,7 @@ def train_corpus(
     }
     folder = save_model(model, path, card=card, force=force)
     log(f"saved to {folder} ({_folder_size(folder)})")
-    return Training(model, folder, len(corpus), seconds, held_out, tested)
+    return Training(model, folder, len(corpus), seconds, held_out, tested, corpus)
 
 
 class _Lines(logging.Handler):
@@ -173,7 +174,7 @@ def check_labeled(corpus: Corpus) -> None:
         others = f" (and of {len(unlabeled) - 1:,} more)" if len(unlabeled) > 1 else ""
         raise DataError(
             f"{corpus.name}: the label of document {unlabeled[0]!r}{others} is missing. Fill it in or drop the "
-            "document."
+            "document. To skip such rows, pass skip_bad=True."
         )
 
 

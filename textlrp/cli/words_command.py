@@ -34,6 +34,9 @@ from textlrp.cli.shared_options import (
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
+    SheetOption,
+    SkipBadOption,
+    SplitOption,
     TrustPickleOption,
 )
 
@@ -79,6 +82,9 @@ def cli_words(
     no_header: NoHeaderOption = False,
     columns: ColumnNamesOption = None,
     max_row_length: MaxRowLengthOption = None,
+    sheet: SheetOption = None,
+    split: SplitOption = None,
+    skip_bad: SkipBadOption = False,
     force: ForceOption = False,
     trust_pickle: TrustPickleOption = False,
 ) -> None:
@@ -103,8 +109,11 @@ def cli_words(
     if output is not None:
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
-    documents = open_texts(source, None, files, limit=limit)
+    files = file_options(
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+    )  # fmt: skip
+    documents = open_texts(source, None, files, limit=limit, output=output)
     found = words_of_classes(
         classifier,
         documents,
@@ -115,6 +124,7 @@ def cli_words(
         phrases=phrases,
         top=top_k,
     )
+    documents.list_rejected()
     if output is not None:
         print_line(f"wrote {write_words(found, output, force=force)}")
         return

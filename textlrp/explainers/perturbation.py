@@ -142,8 +142,7 @@ def _shap_explainer(kind: str, method: str) -> Any:
             from shap import explainers
     except ImportError as error:
         raise MissingExtraError(
-            f"method {method!r} needs the package shap, which is not installed. Run: pip install "
-            "'textlrp[baselines]'"
+            f"method {method!r} needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"
         ) from error
     return getattr(explainers, kind)
 

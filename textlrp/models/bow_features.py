@@ -145,7 +145,9 @@ class BagOfWordsFeatures(TextClassifier):
         if codes.ndim == 1:
             coefficients, intercepts = fitted_rows(svm, features, classes[codes])
         else:
-            coefficients, intercepts = fitted_label_rows(svm, features, classes, codes, self._class_weights(classes, codes))
+            coefficients, intercepts = fitted_label_rows(
+                svm, features, classes, codes, self._class_weights(classes, codes)
+            )
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
             "idf": idf.astype(self.dtype),

@@ -7,7 +7,7 @@ such folder for each split. Open this module if a version of ``datasets`` writes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from textlrp.text.json_shapes import choose_split
 from textlrp.text.packed import open_for_arrow
 from textlrp.text.parquet_rows import holds_strings
 from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place
+from textlrp.text.stored_classes import class_names, named_class
 
 _DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 _LARGEST = 1 << 26  # bytes of a JSON file
@@ -29,10 +30,9 @@ def is_dataset(path: Path) -> bool:
 
 def dataset_splits(path: Path) -> list[str]:
     """Return the names of the splits of a saved dataset; empty if it has none."""
-    if not (path / _DICT).is_file():
-        return []
-    names = _json(path / _DICT).get("splits")
-    return [name for name in names if isinstance(name, str) and Path(name).name == name] if isinstance(names, list) else []
+    names = _json(path / _DICT).get("splits") if (path / _DICT).is_file() else None
+    # a name with a folder could lead out of the dataset
+    return [str(name) for name in names if Path(str(name)).name == name] if isinstance(names, list) else []
 
 
 def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
@@ -48,14 +48,15 @@ def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
             with open_for_arrow(file) as raw, pa.ipc.open_stream(raw) as stream:
                 fields = [(field.name, holds_strings(field.type)) for field in stream.schema]
                 columns = resolve_columns(fields, requested, f"{folder}")
-                classes = _class_names(features, columns.label)
+                classes = class_names(features, columns.label)
+                read = (columns.label, columns.id, *columns.texts)
                 for batch in stream:
-                    for row in batch.select([name for name in {*columns.texts, columns.label, columns.id} if name]).to_pylist():
+                    nothing = [None] * batch.num_rows
+                    table = (nothing if name is None else batch.column(name).to_pylist() for name in read)
+                    for label, id, *texts in zip(*table, strict=True):
                         number += 1
-                        text = joined_text([row[name] for name in columns.texts])
-                        label = None if columns.label is None else _named_class(row[columns.label], classes)
-                        id = None if columns.id is None else row[columns.id]
-                        yield FoundRow(row_place(folder, number), number, text, label, id)
+                        place = row_place(folder, number)
+                        yield FoundRow(place, number, joined_text(texts), named_class(label, classes), id)
     except pa.ArrowException as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{folder}: not a readable dataset ({reason}). Save it again.") from None
@@ -78,33 +79,11 @@ def _data_files(folder: Path) -> list[Path]:
     state = _json(folder / _STATE)
     if state.get("_indices_files") or state.get("_indices_data_files"):
         raise DataError(
-            f"{folder}: the rows are selected by a separate file of an old version of datasets. Load it with datasets, "
-            "call flatten_indices(), and save it again."
+            f"{folder}: a separate file of an old version of datasets selects the rows. Load it with datasets, call "
+            "flatten_indices(), and save it again."
         )
     files = state.get("_data_files")
     names = [each.get("filename") for each in files if isinstance(each, dict)] if isinstance(files, list) else []
     if not names or not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DataError(f"{folder / _STATE}: names no data files. Save the dataset again.")
     return [folder / str(name) for name in names]
-
-
-def _class_names(features: Any, label: str | None) -> Sequence[str]:
-    """Return the names of the classes of a column, also of a list of classes; empty if it stores no classes."""
-    feature = features.get(label) if isinstance(features, dict) else None
-    while isinstance(feature, (list, dict)):
-        if isinstance(feature, list):
-            feature = feature[0] if feature else None
-        elif isinstance(feature.get("names"), list) and feature.get("_type") == "ClassLabel":
-            return [str(name) for name in feature["names"]]
-        else:
-            feature = feature.get("feature")
-    return ()
-
-
-def _named_class(value: Any, classes: Sequence[str]) -> Any:
-    """Return the name of a class, or of each class of a list; None for -1, which datasets writes for no label."""
-    if isinstance(value, list):
-        return [_named_class(each, classes) for each in value]
-    if not classes or not isinstance(value, int):
-        return value
-    return classes[value] if 0 <= value < len(classes) else None

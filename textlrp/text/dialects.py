@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from itertools import product
 
 from textlrp.text.separated import Dialect, is_quoted, strict_reader, tab_fields, unlimited_fields
 
 SAMPLE_LINES = 200
 """Number of lines from which the layout of a file is detected."""
 
-DELIMITERS = ",;\t|"
+DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 
 _UNFINISHED = "unexpected end of data"
 """The csv module's error for a quoted field that does not end."""
@@ -77,7 +76,7 @@ def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
             return single
     if _fits(sample, plain):
         return plain
-    ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip, escape in product((False, True), (None, "\\")))
+    ways = [Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in (None, "\\")]
     return next((way for way in ways if _fits(sample, way)), plain)
 
 

@@ -43,7 +43,7 @@ def rows_in(value: Mapping[str, Any], requested: Columns, split: str | None) -> 
 
 
 def flat_row(row: Row) -> Row:
-    """Return a row with the fields of nested objects as ``outer.inner``; the label that Label Studio nests is added."""
+    """Return a row with the fields of nested objects as ``outer.inner``, and the label that Label Studio nests."""
     nested = {name: value for name, value in row.items() if isinstance(value, dict)}
     flat = dict(row)
     for outer, fields in nested.items():

@@ -59,9 +59,7 @@ def values_of_array(file: io.TextIOWrapper, path: Path, limit: int) -> Iterator[
         buffer, ended = (buffer + more).lstrip(), not more
 
 
-def values_of_objects(
-    file: io.TextIOWrapper, path: Path, requested: Columns, layout: Layout
-) -> Iterator[FoundValue]:
+def values_of_objects(file: io.TextIOWrapper, path: Path, requested: Columns, layout: Layout) -> Iterator[FoundValue]:
     """Yield the object of each line, or the rows of one object, or the objects of a file with line breaks in them.
 
     Only JSON lines are read in constant memory; another file must have at most ``layout.max_row_length`` characters.

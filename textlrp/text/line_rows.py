@@ -22,7 +22,7 @@ FASTTEXT = "__label__"
 
 
 def line_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
-    """Read one text per line, or ``__label__class text`` as in fastText, or a table if the lines are certainly one."""
+    """Read one text per line, ``__label__class text`` as in fastText, or a table if the lines are certainly one."""
     with open_text(path, encoding, errors, newline="") as file:
         lines = Lines(file, path, layout.max_row_length)
         sample = [line for line in lines.sample(SAMPLE_LINES) if line.strip()]
@@ -37,8 +37,8 @@ def line_rows(path: Path, requested: Columns, layout: Layout, encoding: str, err
             yield from _lines_of_text(path, lines, fasttext)
             return
     if layout.delimiter is None:
-        warn_of_guess(path, f"it is read as a table with the delimiter {delimiter!r}. Pass delimiter={delimiter!r} to "
-                      "confirm this.")  # fmt: skip
+        read = f"it is read as a table with the delimiter {delimiter!r}."
+        warn_of_guess(path, f"{read} Pass delimiter={delimiter!r} to confirm this.")
     yield from separated_rows(delimiter, path, requested, layout._replace(delimiter=delimiter), encoding, errors)
 
 
@@ -84,7 +84,7 @@ def _table_delimiter(sample: Sequence[str]) -> str | None:
     """
     if " " in sample[0].strip() and is_quoted(sample[0], " "):
         return " "
-    for delimiter in ("\t", *DELIMITERS):
+    for delimiter in DELIMITERS:
         if delimiter not in sample[0]:
             continue
         rows = sampled_rows(sample, find_dialect(sample, delimiter))

@@ -12,10 +12,12 @@ from pathlib import Path
 from textlrp.errors import DataError, OptionError
 from textlrp.files.input_paths import check_regular, user_path
 from textlrp.records import Document
-from textlrp.text.corpora import Corpus, load_20newsgroups, load_corpus, load_sample_posts
+from textlrp.text.corpora import Corpus, load_corpus
+from textlrp.text.dataset_rows import dataset_splits
 from textlrp.text.formats import layout_of
 from textlrp.text.newsgroups import Subset
-from textlrp.text.row_layout import Layout
+from textlrp.text.post_corpora import load_20newsgroups, load_sample_posts
+from textlrp.text.row_layout import Columns, Layout, warn_of_guess
 
 NAMED = {"20newsgroups": load_20newsgroups, "sample": load_sample_posts}
 """The corpora that have a name. A path to a folder of the same name is written ``./sample``."""
@@ -32,7 +34,7 @@ def silent(line: str) -> None:
 class FileOptions:
     """The options of :func:`textlrp.load_corpus` for reading files; None is the default of each."""
 
-    text: str | None = None
+    text: str | Sequence[str] | None = None
     label: str | None = None
     id: str | None = None
     encoding: str | None = None
@@ -41,12 +43,34 @@ class FileOptions:
     columns: str | Sequence[str] | None = None
     max_row_length: int | None = None
     label_separator: str | None = None
+    sheet: str | None = None
+    split: str | None = None
+    skip_bad: bool = False
+    needs_label: bool = False
 
     def layout(self) -> Layout:
         """Return the layout of the file; raises :class:`OptionError` for wrong options."""
         return layout_of(
-            self.delimiter, self.header, self.columns, self.max_row_length, label_separator=self.label_separator
+            self.delimiter,
+            self.header,
+            self.columns,
+            self.max_row_length,
+            label_separator=self.label_separator,
+            sheet=self.sheet,
+            split=self.split,
         )
+
+    def names(self) -> Columns:
+        """Return the names of the columns to read."""
+        text = self.text if self.text is None or isinstance(self.text, str) else tuple(self.text)
+        return Columns(text, self.label, self.id)
+
+    def for_subset(self, path: Path, subset: Subset) -> FileOptions:
+        """Return the options with the split of a dataset that has the name of ``subset``, if none is chosen."""
+        if self.split is not None or subset not in dataset_splits(path):
+            return self
+        warn_of_guess(path, f"the split {subset!r} is read. Pass split={subset!r} to confirm this.")
+        return replace(self, split=subset)
 
 
 def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = None) -> Corpus:
@@ -57,7 +81,7 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
     """
     files = files or FileOptions()
     if str(source) in NAMED:
-        if replace(files, max_row_length=None) != FileOptions():
+        if replace(files, max_row_length=None, skip_bad=False, needs_label=False) != FileOptions():
             raise OptionError(
                 f"the corpus {source!r} takes no options for columns or encoding. Leave them out, or pass ./{source} "
                 "for a file or folder of that name."
@@ -66,9 +90,10 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
     check_regular(user_path(source))
     if not user_path(source).exists():
         raise DataError(
-            f"there is no file or folder {str(source)!r}. Pass a .csv, .tsv, .txt, .json, .jsonl or .parquet file, "
-            f"a folder of class folders, or one of the names {' and '.join(NAMED)}."
+            f"there is no file or folder {str(source)!r}. Pass a .csv, .tsv, .txt, .json, .jsonl, .xlsx or .parquet "
+            f"file, a folder, or one of the names {' and '.join(NAMED)}."
         )
+    files = files.for_subset(user_path(source), subset)
     return load_corpus(
         source,
         text=files.text,
@@ -80,6 +105,10 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
         columns=files.columns,
         max_row_length=files.max_row_length,
         label_separator=files.label_separator,
+        sheet=files.sheet,
+        split=files.split,
+        skip_bad=files.skip_bad,
+        needs_label=files.needs_label,
     )
 
 

@@ -60,8 +60,10 @@ def _table_encoding(start: bytes, encoding: str) -> str:
     codec = marked_encoding(start, encoding)
     if codec != encoding or encoding not in ("utf-8", "utf-8-sig") or len(start) < 4:
         return codec
-    filled = tuple(byte > 0 for byte in start)
-    return {(True, False) * 2: "utf-16-le", (False, True) * 2: "utf-16-be"}.get(filled, codec)
+    filled = [byte > 0 for byte in start]
+    if filled[:2] * 2 != filled or filled[0] == filled[1]:
+        return codec
+    return "utf-16-le" if filled[0] else "utf-16-be"
 
 
 @contextmanager

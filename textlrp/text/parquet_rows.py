@@ -10,12 +10,16 @@ from textlrp.errors import DataError
 from textlrp.text.column_choice import resolve_columns
 from textlrp.text.packed import open_for_arrow
 from textlrp.text.row_layout import Columns, FoundRow, Layout, joined_text, row_place
+from textlrp.text.stored_classes import class_names, features_of, named_class
 
 _PARQUET_BATCH = 256  # rows
 
 
 def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, errors: str) -> Iterator[FoundRow]:
-    """Read a Parquet file. Only the requested columns are loaded, one batch of rows at a time."""
+    """Read a Parquet file. Only the requested columns are loaded, one batch of rows at a time.
+
+    If Hugging Face's package ``datasets`` wrote the file, classes stored as numbers become their names.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -24,13 +28,18 @@ def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
         with open_for_arrow(path) as raw, pq.ParquetFile(raw) as file:
             fields = [(field.name, holds_strings(field.type)) for field in file.schema_arrow]
             columns = resolve_columns(fields, requested, f"{path}")
+            classes = class_names(features_of(file.schema_arrow.metadata), columns.label)
             read = (columns.label, columns.id, *columns.texts)
             for batch in _batches(file, [name for name in dict.fromkeys(read) if name is not None]):
                 nothing = [None] * batch.num_rows
-                table = (nothing if name is None else _values(batch.column(name), errors != "strict") for name in read)
+                table = (
+                    nothing if name is None else _values(batch.column(name), errors != "strict") for name in read
+                )
                 for label, id, *texts in zip(*table, strict=True):
                     number += 1
-                    yield FoundRow(row_place(path, number), number, joined_text(texts), label, id)
+                    yield FoundRow(
+                        row_place(path, number), number, joined_text(texts), named_class(label, classes), id
+                    )
     except UnicodeDecodeError:
         raise DataError(
             f"{path}: a text after row {number} is not UTF-8. Write the file again with UTF-8 texts."

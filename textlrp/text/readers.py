@@ -1,8 +1,9 @@
 """Read files into records, one row at a time: tables of all formats, lines of text, and folders of class folders.
 
-Memory use is constant: one row, or one batch of rows of a Parquet file or a dataset. Texts are unchanged: white space is not
-stripped and line ends are not translated; only a byte order mark at the start is removed. Rows are counted from 1,
-without the header. Open this module to see which rows are accepted, and the messages for those that are not.
+Memory use is constant: one row, or one batch of rows of a Parquet file or a dataset. Texts are unchanged: white
+space is not stripped and line ends are not translated; only a byte order mark at the start is removed. Rows are
+counted from 1, without the header. Open this module to see which rows are accepted, and the messages for those that
+are not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ __all__ = [
     "read_folder",
     "read_rows",
     "read_table",
+    "readable_rows",
 ]
 
 _CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
@@ -78,8 +80,12 @@ def read_table(
     """
     for row in read_rows(path, columns, layout=layout, encoding=encoding, errors="strict"):
         if isinstance(row, BadRow):
-            raise DataError(row.wrong)
+            raise _bad(row)
         yield row
+
+
+def _bad(row: BadRow) -> DataError:
+    return DataError(f"{row.wrong} To skip such rows, pass skip_bad=True.")
 
 
 def read_rows(
@@ -165,8 +171,26 @@ def read_folder(
     """
     for row in read_files(path, suffix=suffix, encoding=encoding, max_length=max_length):
         if isinstance(row, BadRow):
-            raise DataError(row.wrong)
+            raise _bad(row)
         yield row
+
+
+def readable_rows(
+    rows: Iterable[Record | BadRow], rejected: dict[int, str], *, needs_label: bool = False
+) -> Iterator[Record]:
+    """Skip the rows that cannot be read, those without text and, with ``needs_label``, those without a label.
+
+    Their numbers from 1 and the reasons are added to ``rejected``.
+    """
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, BadRow):
+            rejected[number] = row.wrong
+        elif not row.text.strip():
+            rejected[number] = f"row {number}: text is missing."
+        elif needs_label and row.label is None:
+            rejected[number] = f"row {number}: label is missing."
+        else:
+            yield row
 
 
 def read_files(
@@ -213,7 +237,7 @@ def _labels(place: str, value: object, warned: _Warned, separator: str | None) -
 
 
 def _label(place: str, value: object, warned: _Warned) -> Label | None:
-    if is_missing(value) or value == []:
+    if is_missing(value):
         return None
     if isinstance(value, str):
         stripped = without_blank_edges(value)

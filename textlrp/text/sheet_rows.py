@@ -46,12 +46,12 @@ def sheet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, er
             return
         columns = resolve_columns([(name, True) for name in names], requested, f"{path}", has_header=header.found)
         texts = [names.index(name) for name in columns.texts]
-        label, id = (None if name is None else names.index(name) for name in (columns.label, columns.id))
+        # the index of a column that does not exist is that of an additional empty cell
+        label, id = (len(names) if name is None else names.index(name) for name in (columns.label, columns.id))
         for number, (line, row) in enumerate(islice(chain(first, found), header.rows, None), start=1):
-            cells = row + [None] * (len(names) - len(row))
+            cells = [*(row + [None] * len(names))[: len(names)], None]
             text = joined_text([cells[n] for n in texts])
-            place = row_place(path, number, line)
-            yield FoundRow(place, number, text, None if label is None else cells[label], None if id is None else cells[id])
+            yield FoundRow(row_place(path, number, line), number, text, cells[label], cells[id])
 
 
 @contextmanager
