@@ -28,7 +28,7 @@ from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.classifier import Classifier
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
-from textlrp.records import Target
+from textlrp.records import BEFORE_SOFTMAX, Target
 from textlrp.text.batches import Batch
 
 
@@ -48,6 +48,7 @@ class ExplainSettings(NamedTuple):
     dtype: str | None
     phrases: int
     start: Start | None = None
+    score_name: str = BEFORE_SOFTMAX
 
 
 class DocumentRelevance(NamedTuple):

@@ -7,7 +7,7 @@ batches and agree byte for byte.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -19,7 +19,7 @@ from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method, check_applies
 from textlrp.explainers.methods import Method
-from textlrp.explainers.targets import resolve_targets
+from textlrp.explainers.targets import checked_targets, resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
@@ -27,7 +27,7 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
 from textlrp.models.adapt import as_classifier
 from textlrp.models.black_box import TextFunction
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, score_name_of
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.options import check_container, check_text, is_whole
 from textlrp.models.tapes import tracer
@@ -136,7 +136,7 @@ def explain(
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
-    checked = None if targets is None else _checked_targets(targets, texts)
+    checked = None if targets is None else checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
     explained = _explain_stream if errors == "raise" else _explain_or_skip
@@ -171,8 +171,10 @@ def explain_settings(
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
+    name = score_name_of(model)
     if method == "lrp":
-        return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
+        printed = composite.printed
+        return ExplainSettings(None, composite, trace, "lrp", printed, fingerprint, dtype, phrases, start, name)
     if rule is not None:
         raise RuleError(
             f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
@@ -184,23 +186,7 @@ def explain_settings(
             f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
             "out start=."
         )
-    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
-
-
-def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
-    """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
-    if isinstance(targets, str) or not isinstance(targets, Iterable):
-        raise TargetError(
-            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
-            "target of all documents."
-        )
-    documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
-    if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
-        raise TargetError(
-            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
-            "target= for one target of all documents."
-        )
-    return targets
+    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0, None, name)
 
 
 def _explain_stream(

@@ -63,6 +63,6 @@ def as_classifier(
     else:
         hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
-        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or a "
-        f"function of texts; got a {type(model).__name__}.{hint}"
+        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or "
+        f"a function of texts; got a {type(model).__name__}.{hint}"
     )

@@ -158,7 +158,7 @@ class FunctionModel:
                 returned = self.function(list(texts[some]))
             except TextlrpError:
                 raise
-            except Exception as problem:  # noqa: BLE001  a user's function may raise anything
+            except Exception as problem:  # a user's function may raise anything
                 raise ModelError(_raised(problem, texts[some], names[some])) from problem
             scores.append(score_table(returned, names[some], self.classes_, self.score_name))
         return np.concatenate(scores)
@@ -172,8 +172,8 @@ def is_text_function(model: object) -> bool:
 def method_refusal(got: str) -> str:
     """Return the sentence that refuses a method on a function, and offers those that work."""
     return (
-        "method must be 'occlusion', 'lime', 'shap' or 'kernel-shap' for a function, because LRP and gradient methods "
-        f"need the layers of a model; got {got}. Pass method='occlusion', for example."
+        "method must be 'occlusion', 'lime', 'shap' or 'kernel-shap' for a function, because LRP and gradient "
+        f"methods need the layers of a model; got {got}. Pass method='occlusion', for example."
     )
 
 

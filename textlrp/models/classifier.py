@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
+from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
 
 
@@ -40,7 +41,7 @@ class Classifier(Protocol):
         ...
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """Return the pre-softmax scores (N, C) of a batch.
+        """Return the pre-softmax scores (N, C) of a batch; for a function of the user, whatever it returns.
 
         A word with ``keep`` (N, L) False becomes the zero vector; the other words keep their positions.
         """
@@ -57,3 +58,8 @@ class Classifier(Protocol):
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return text ``n`` of a batch as an input to gradient methods."""
         ...
+
+
+def score_name_of(model: object) -> str:
+    """Return what the scores of a model are, in words: its ``score_name``, or the score before softmax."""
+    return str(getattr(model, "score_name", BEFORE_SOFTMAX))

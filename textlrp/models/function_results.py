@@ -27,9 +27,7 @@ _LOG_ADVICE = "Return the logarithm of a probability above 0, such as np.log(np.
 _ADVICE = "Return a finite number for every text and class."
 
 
-def score_table(
-    returned: Any, names: Sequence[str], classes: NDArray[Any], kind: ScoreKind
-) -> NDArray[np.float64]:
+def score_table(returned: Any, names: Sequence[str], classes: NDArray[Any], kind: ScoreKind) -> NDArray[np.float64]:
     """Return scores (N, C) from what a function returned for N texts with these ``names``.
 
     Accepted are arrays (N, C), tensors, tables, lists of rows, rows that map each class to its score, and, for two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -178,11 +178,9 @@ def _wrapped_function(
         )
     if classes is None:
         classes = getattr(owner, "classes_", None)
-    if classes is None:
-        raise OptionError(
-            "classes must be the labels of the function's scores, in their order; got None. Pass "
-            "classes=['no', 'yes'], for example."
-        )
+    if classes is None or isinstance(classes, (str, bytes, set, frozenset)):
+        what = "a list with the labels of the function's scores, in their order"
+        raise OptionError(must_be("classes", what, classes, "Pass classes=['no', 'yes'], for example."))
     if scores is None:
         scores = SCORES_OF_METHODS.get(name, "score")
     if scores not in SCORE_KINDS:
@@ -206,8 +204,7 @@ def _check_vocabulary(vocabulary: object) -> None:
 
 
 def _labels(classes: Sequence[Any]) -> NDArray[Any]:
-    unordered = isinstance(classes, (str, bytes, set, frozenset))
-    labels = np.array([] if unordered else list(classes))
+    labels = np.array(list(classes))
     if labels.ndim != 1 or len(labels) < 2 or len(set(labels.tolist())) != len(labels):
         raise OptionError(
             f"classes must be a list of at least two different labels, one for each score; got {classes!r}. Pass "
