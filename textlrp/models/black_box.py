@@ -20,6 +20,7 @@ from torch import nn
 
 from textlrp.errors import ModelError, TextlrpError
 from textlrp.lrp.trace import Trace
+from textlrp.models.classifier import Classifier
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.function_results import ScoreKind, score_table
 from textlrp.models.options import TextInputs, check_texts
@@ -165,8 +166,8 @@ class FunctionModel:
 
 
 def is_text_function(model: object) -> bool:
-    """Whether a model is a plain callable: not a class, and not a module."""
-    return callable(model) and not isinstance(model, (type, nn.Module))
+    """Whether a model is a plain callable: no class, no module, and no model of textlrp."""
+    return callable(model) and not isinstance(model, (type, nn.Module, Classifier))
 
 
 def method_refusal(got: str) -> str:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
-from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
 
 
@@ -58,8 +57,3 @@ class Classifier(Protocol):
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return text ``n`` of a batch as an input to gradient methods."""
         ...
-
-
-def score_name_of(model: object) -> str:
-    """Return what the scores of a model are, in words: its ``score_name``, or the score before softmax."""
-    return str(getattr(model, "score_name", BEFORE_SOFTMAX))
