@@ -1,4 +1,4 @@
-"""Optional abilities of a :class:`.Classifier`, asked for in one place: a model that lacks one gets the usual answer."""
+"""Optional abilities of a :class:`.Classifier`, in one place: a model that lacks one gets the usual answer."""
 
 from __future__ import annotations
 
