@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
 from textlrp.predicted import highest, predicted_positions
-from textlrp.records import Phrase, Status, Target, Tokens, target_names
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Explanation:
     """Why a classifier gave a document its scores: how much each token contributed to the score of each target.
 
-    - The **scores** are the outputs of the model before the softmax, one per class.
+    - The **scores** are the outputs of the model before the softmax, one per class, or what a function returns.
     - A **target** is a class whose score is explained. A pair of classes ``(A, B)`` is a contrast: it explains the
       difference of their scores, "why A and not B".
     - The **relevance** of a token is the part of the target's score that the token accounts for, in the unit of the
@@ -70,6 +70,7 @@ class Explanation:
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
     | ``thresholds`` | (C,) or None | multi-label: a label is predicted if its score is above its threshold |
     | ``true_labels`` | | multi-label: the true labels as text, or None if they are unknown |
+    | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
     """
 
     document_id: str
@@ -93,6 +94,7 @@ class Explanation:
     target_notes: tuple[str, ...] = ()
     thresholds: NDArray[np.floating[Any]] | None = None
     true_labels: tuple[str, ...] | None = None
+    score_name: str = BEFORE_SOFTMAX
 
     # ---- derived numbers
 
@@ -250,6 +252,7 @@ class Explanation:
             "start": self.start,
             "notes": list(self.notes),
             "target_notes": list(self.target_notes),
+            "score_name": self.score_name,
             "dtype": str(self.scores.dtype),
             **self._multilabel_fields(),
         }

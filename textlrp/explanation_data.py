@@ -9,7 +9,7 @@ import numpy as np
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.records import Phrase, Tokens
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Tokens
 
 
 def from_dict(data: Mapping[str, Any]) -> Explanation:
@@ -40,9 +40,10 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             true_label=data["true_label"],
-            start=data.get("start", "score"),  # these three may be missing, as in rows of a bulk run
+            start=data.get("start", "score"),  # these four may be missing, as in rows of a bulk run
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
+            score_name=data.get("score_name", BEFORE_SOFTMAX),
             thresholds=None if thresholds is None else np.array(thresholds, dtype=dtype),
             true_labels=None if true_labels is None else tuple(true_labels),
         )

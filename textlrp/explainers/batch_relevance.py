@@ -26,7 +26,7 @@ from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
-from textlrp.records import Phrase, Target
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Target
 from textlrp.text.batches import Batch
 
 
@@ -46,6 +46,7 @@ class ExplainSettings(NamedTuple):
     dtype: str | None
     phrases: int
     start: Start | None = None
+    score_name: str = BEFORE_SOFTMAX
 
 
 class DocumentRelevance(NamedTuple):

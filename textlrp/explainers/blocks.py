@@ -18,6 +18,7 @@ from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSetting
 from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
+from textlrp.models.abilities import notes_of_text
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.records import Document, label_text, label_texts
 from textlrp.text.batches import Batch
@@ -49,7 +50,15 @@ def explain_block(
         for n, row in enumerate(rows):
             document_probabilities = None if probabilities is None else probabilities[n]
             done[row] = _explanation(
-                labels, thresholds, block[row], batch, n, explained[n], document_probabilities, settings
+                labels,
+                thresholds,
+                block[row],
+                batch,
+                n,
+                explained[n],
+                document_probabilities,
+                settings,
+                notes_of_text(model, batch, n),
             )
     for row in range(len(block)):
         yield done.pop(row)
@@ -90,6 +99,7 @@ def _explanation(
     explained: DocumentRelevance,
     probabilities: Array | None,
     settings: ExplainSettings,
+    notes: tuple[str, ...],
 ) -> Explanation:
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
@@ -114,7 +124,8 @@ def _explanation(
         version=__version__,
         true_label=None if several else label_text(document.label),
         start=explained.start,
-        notes=(*explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
+        score_name=settings.score_name,
+        notes=(*explained.remarks, *notes, *prediction_note(explained.scores, labels, thresholds)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,

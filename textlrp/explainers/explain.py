@@ -1,45 +1,37 @@
-"""``textlrp.explain``: from a model and texts to Explanations, one block of documents at a time.
-
-Blocks have a fixed size and are cut by position in the input. So local, resumed and distributed runs see the same
-batches and agree byte for byte.
-"""
+"""``textlrp.explain``: from a model and texts to Explanations. Open it for the options and their checks."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 
-from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError, must_be
+from textlrp.errors import OptionError, RuleError, TargetError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method, check_applies
 from textlrp.explainers.methods import Method
-from textlrp.explainers.targets import resolve_targets
+from textlrp.explainers.streams import as_document, explain_or_skip, explain_stream
+from textlrp.explainers.targets import checked_targets, resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
+from textlrp.models.abilities import default_rule, score_name_of
 from textlrp.models.adapt import as_classifier
 from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
-from textlrp.models.options import check_container, check_text, is_whole
+from textlrp.models.options import check_container, is_whole
 from textlrp.models.tapes import tracer
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
-from textlrp.text.user_tokenizers import UserTokenizer
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-BLOCK = 64
-"""Number of documents in a block. It is fixed, so that results do not depend on the caller."""
 
 
 @overload
@@ -57,7 +49,8 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
     classes: Sequence[Any] | None = None,
-    tokenizer: str | UserTokenizer | None = None,
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Explanation: ...
 
 
@@ -76,7 +69,8 @@ def explain(
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
     classes: Sequence[Any] | None = None,
-    tokenizer: str | UserTokenizer | None = None,
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Iterator[Explanation]: ...
 
 
@@ -94,18 +88,21 @@ def explain(
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
     classes: Sequence[Any] | None = None,
-    tokenizer: str | UserTokenizer | None = None,
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
     Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
-      a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`, or any function of a list of N texts to scores (N, C).
+      a sequence classifier or a text-classification pipeline of Hugging Face, any function of a list of N texts to
+      scores (N, C), or a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`.
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
       a list of these for K targets. ``targets``: one such value for each document instead.
-    - ``rule``: a name ("epsilon" by default; ``textlrp rules`` lists them), a Rule, or a Composite.
+    - ``rule``: a name (``textlrp rules`` lists them), a Rule, or a Composite. The default is "epsilon", and "cp-lrp"
+      for transformers.
     - ``start``: where propagation starts. "score" is the score itself; "centered" is the score minus the mean of all
       C scores, propagated through the last layer with its mean over classes subtracted. None chooses "centered" for
       rules whose map reverses its signs for a negative score (alpha-beta, z-plus, w², flat, boxes), else "score".
@@ -116,7 +113,9 @@ def explain(
     - ``device``: for example "cuda", to explain a CNNClassifier with max pooling by LRP on a GPU.
     - ``errors``: what to do about a text of an iterable that cannot be explained: "raise", or "skip" it with a
       warning that names it. If no text at all can be explained, the error of the first one is raised.
-    - ``classes``, ``tokenizer``: for a function only; see :func:`textlrp.wrap`, which has more options.
+    - ``classes``, ``tokenizer``: for a function; see :func:`textlrp.wrap`, which has more options.
+    - ``tokenizer``, ``windows``: for a Hugging Face model, its fast tokenizer. ``windows=True`` reads texts that are
+      too long for it in overlapping windows and takes the mean of their scores; the default is to truncate them.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
     ``textlrp rules`` lists what the relevance of other methods sums to.
@@ -125,7 +124,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer)
+    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer, windows=windows)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
@@ -136,10 +135,10 @@ def explain(
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
-    checked = None if targets is None else _checked_targets(targets, texts)
+    checked = None if targets is None else checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
-    explained = _explain_stream if errors == "raise" else _explain_or_skip
+        return next(explain_block(classifier, [as_document(texts, 0)], target, checked, settings))
+    explained = explain_stream if errors == "raise" else explain_or_skip
     return explained(classifier, check_container(texts), target, checked, settings)
 
 
@@ -166,13 +165,15 @@ def explain_settings(
             "and phrases=."
         )
     check_start(start)
-    composite = as_composite("epsilon" if rule is None else rule)
+    composite = as_composite(default_rule(model) if rule is None else rule)
     check_applies(model, method)
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
+    name = score_name_of(model)
     if method == "lrp":
-        return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
+        printed = composite.printed
+        return ExplainSettings(None, composite, trace, "lrp", printed, fingerprint, dtype, phrases, start, name)
     if rule is not None:
         raise RuleError(
             f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
@@ -184,77 +185,4 @@ def explain_settings(
             f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
             "out start=."
         )
-    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
-
-
-def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
-    """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
-    if isinstance(targets, str) or not isinstance(targets, Iterable):
-        raise TargetError(
-            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
-            "target of all documents."
-        )
-    documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
-    if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
-        raise TargetError(
-            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
-            "target= for one target of all documents."
-        )
-    return targets
-
-
-def _explain_stream(
-    model: Classifier,
-    texts: Iterable[Any],
-    target: Any,
-    targets: Iterable[Any] | None,
-    settings: ExplainSettings,
-) -> Iterator[Explanation]:
-    documents = (_as_document(text, row) for row, text in enumerate(texts))
-    remaining_targets = None if targets is None else iter(targets)
-    while block := list(islice(documents, BLOCK)):
-        of_block = None if remaining_targets is None else islice(remaining_targets, len(block))
-        yield from explain_block(model, block, target, of_block, settings)
-
-
-def _explain_or_skip(
-    model: Classifier,
-    texts: Iterable[Any],
-    target: Any,
-    targets: Iterable[Any] | None,
-    settings: ExplainSettings,
-) -> Iterator[Explanation]:
-    """Explain as :func:`_explain_stream` does, but skip texts that cannot be explained, with a warning."""
-    rows = enumerate(texts)
-    remaining_targets = None if targets is None else iter(targets)
-    first_error: TextlrpError | None = None
-    count = 0
-    while block := list(islice(rows, BLOCK)):
-        of_block = None if remaining_targets is None else list(islice(remaining_targets, len(block)))
-        try:
-            found = list(
-                explain_block(model, [_as_document(text, row) for row, text in block], target, of_block, settings)
-            )
-        except (DataError, ModelError):  # at least one text cannot be explained: try them one by one
-            found = []
-            for n, (row, text) in enumerate(block):
-                single = None if of_block is None else of_block[n : n + 1]
-                try:
-                    found += explain_block(model, [_as_document(text, row)], target, single, settings)
-                except (DataError, ModelError) as problem:
-                    first_error = first_error or problem
-                    warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
-        count += len(found)
-        yield from found
-    if first_error is not None and not count:
-        raise first_error
-
-
-def _name(text: Any, row: int) -> str:
-    return text.id if isinstance(text, Document) else str(row + 1)
-
-
-def _as_document(text: Any, row: int) -> Document:
-    """Convert a plain string to a Document named by its position, counted from 1."""
-    checked = check_text(text, row)
-    return checked if isinstance(checked, Document) else Document(str(row + 1), checked)
+    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0, None, name)

@@ -95,7 +95,8 @@ _ENTRIES = (
         Occlusion(),
         lambda case, _: occlusions(case.model, case.batch.select([case.n]), [case.classes])[0],
         "score minus the score without the word",
-        "no known quantity",
+        "no known quantity; rest in the score breakdown",
+        exact=True,
         by_scores=True,
     ),
     MethodEntry(

@@ -55,7 +55,9 @@ def occlusions(model: Classifier, batch: Batch, classes: Sequence[Sequence[int]]
     attributions = []
     for case, scores in zip(cases, paths, strict=True):
         of_classes = scores[:, list(case.classes)].astype(np.float64)  # row 0: nothing left out
-        attributions.append(Attribution(case.on_words((of_classes[0] - of_classes[1:]).T)))
+        relevance = (of_classes[0] - of_classes[1:]).T
+        rest = of_classes[0] - relevance.sum(axis=1)
+        attributions.append(Attribution(case.on_words(relevance), {UNSUMMED: rest}, exact=True))
     return attributions
 
 
@@ -189,6 +191,8 @@ def kernel_shap(case: Case, method: KernelShap) -> Attribution:
     baseline = np.array(made.expected_value, dtype=np.float64)
     relevance = np.asarray(values)[0].T
     missed = case.scores() - baseline - relevance.sum(axis=1)  # shap sets values below 1e-10 to zero
+    # without them, what is left is a rounding error, which is no part of the score
+    missed[np.abs(missed) <= 1e-13 * (np.abs(relevance).sum(axis=1) + np.abs(baseline))] = 0
     return Attribution(case.on_words(relevance), {BASELINE: baseline, UNSUMMED: missed}, exact=True)
 
 

@@ -14,18 +14,22 @@ from textlrp.errors import OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.black_box import FunctionModel, is_text_function
 from textlrp.models.classifier import Classifier
-from textlrp.models.wrapping import wrap
-from textlrp.text.user_tokenizers import UserTokenizer
+from textlrp.models.transformers.recognized import is_hugging_face
 
 
 def check_wrapped(model: object) -> None:
-    """Raise :class:`OptionError` on a bare torch module or function."""
+    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face, or function."""
+    if is_hugging_face(model):
+        raise OptionError(
+            f"model must be wrapped together with its tokenizer; got a bare {type(model).__name__}. Pass "
+            "textlrp.wrap(model, tokenizer=AutoTokenizer.from_pretrained(...))."
+        )
     if isinstance(model, nn.Module):
         raise OptionError(
             f"model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare "
             f"{type(model).__name__}. Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={{'word': 1, ...}})."
         )
-    if is_text_function(model) and not isinstance(model, Classifier):
+    if is_text_function(model):
         raise OptionError(
             "model must be a wrapped function, so that textlrp knows its classes; got a bare function. Pass "
             "textlrp.wrap(function, classes=['no', 'yes'])."
@@ -33,18 +37,21 @@ def check_wrapped(model: object) -> None:
 
 
 def as_classifier(
-    model: Any, *, classes: Sequence[Any] | None = None, tokenizer: str | UserTokenizer | None = None
+    model: Any, *, classes: Sequence[Any] | None = None, tokenizer: Any = None, windows: bool = False
 ) -> Classifier:
     """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
 
-    ``classes`` and ``tokenizer`` are options of :func:`textlrp.wrap` for a function.
+    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, as :func:`textlrp.wrap`
+    describes.
     """
-    if is_text_function(model) and not isinstance(model, Classifier):
-        return wrap(model, classes=classes, tokenizer="auto" if tokenizer is None else tokenizer)
-    for name, value in (("classes", classes), ("tokenizer", tokenizer)):
-        if value is not None:
-            hint = "Leave it out, or pass it to textlrp.wrap."
-            raise OptionError(must_be(name, "left out unless model is a function", value, hint))
+    if is_hugging_face(model) or is_text_function(model):
+        from textlrp.models.wrapping import wrap
+
+        return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows)
+    for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows)):
+        if value is not None and value is not False:
+            what = f"left out for a {type(model).__name__}: it is for functions and models of Hugging Face"
+            raise OptionError(must_be(name, what, value, f"Leave out {name}=, or pass it to textlrp.wrap."))
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)
@@ -53,16 +60,17 @@ def as_classifier(
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
     from textlrp.models.torch_module.module_model import TorchTextModel
+    from textlrp.models.transformers.transformer_model import TransformerModel
 
     if isinstance(model, Pipeline):
         return pipeline_model(model)
-    if isinstance(model, (TorchTextModel, PipelineModel, FunctionModel)):
+    if isinstance(model, (TorchTextModel, TransformerModel, PipelineModel, FunctionModel)):
         return model
     if hasattr(model, "best_estimator_"):
         hint = " Pass its best_estimator_."
     else:
         hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
-        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or a "
-        f"function of texts; got a {type(model).__name__}.{hint}"
+        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or "
+        f"a function of texts; got a {type(model).__name__}.{hint}"
     )

@@ -20,6 +20,7 @@ from torch import nn
 
 from textlrp.errors import ModelError, TextlrpError
 from textlrp.lrp.trace import Trace
+from textlrp.models.classifier import Classifier
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.function_results import ScoreKind, score_table
 from textlrp.models.options import TextInputs, check_texts
@@ -158,22 +159,22 @@ class FunctionModel:
                 returned = self.function(list(texts[some]))
             except TextlrpError:
                 raise
-            except Exception as problem:  # noqa: BLE001  a user's function may raise anything
+            except Exception as problem:  # a user's function may raise anything
                 raise ModelError(_raised(problem, texts[some], names[some])) from problem
             scores.append(score_table(returned, names[some], self.classes_, self.score_name))
         return np.concatenate(scores)
 
 
 def is_text_function(model: object) -> bool:
-    """Whether a model is a plain callable: not a class, and not a module."""
-    return callable(model) and not isinstance(model, (type, nn.Module))
+    """Whether a model is a plain callable: no class, no module, and no model of textlrp."""
+    return callable(model) and not isinstance(model, (type, nn.Module, Classifier))
 
 
 def method_refusal(got: str) -> str:
     """Return the sentence that refuses a method on a function, and offers those that work."""
     return (
-        "method must be 'occlusion', 'lime', 'shap' or 'kernel-shap' for a function, because LRP and gradient methods "
-        f"need the layers of a model; got {got}. Pass method='occlusion', for example."
+        "method must be 'occlusion', 'lime', 'shap' or 'kernel-shap' for a function, because LRP and gradient "
+        f"methods need the layers of a model; got {got}. Pass method='occlusion', for example."
     )
 
 

@@ -1,38 +1,30 @@
-"""``textlrp.wrap``: make a model of texts from a PyTorch module with its vocabulary, or from a function of texts."""
+"""``textlrp.wrap``: make a model of texts from a PyTorch module, a model of Hugging Face, or a function of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, overload
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import nn
+from collections.abc import Sequence
+from typing import Any
 
 from textlrp.errors import OptionError, must_be
-from textlrp.models.black_box import REMOVE, FunctionModel, TextFunction, is_text_function
-from textlrp.models.function_results import SCORE_KINDS, ScoreKind
-from textlrp.models.options import check_whole, is_whole
-from textlrp.models.torch_module.module_calls import ModuleCalls
+from textlrp.models.black_box import REMOVE, FunctionModel, is_text_function
+from textlrp.models.function_options import BATCH_SIZE, function_model
 from textlrp.models.torch_module.module_model import TorchTextModel
-from textlrp.models.torch_module.refusals import check_module
-from textlrp.models.torch_module.word_reader import WordLookup, WordReader
-from textlrp.text.tokens import make_tokenizer
-from textlrp.text.user_tokenizers import UserTokenizer
+from textlrp.models.torch_module.module_options import module_model
+from textlrp.models.torch_module.word_reader import WordLookup
+from textlrp.models.transformers.hugging_face import hugging_face_model
+from textlrp.models.transformers.recognized import is_hugging_face
+from textlrp.models.transformers.transformer_model import TransformerModel
 
-SCORES_OF_METHODS: Mapping[str, ScoreKind] = {
-    "predict_proba": "probability",
-    "predict_log_proba": "log-probability",
-}
-"""Methods of scikit-learn's classifiers -> what they return; those of other names return scores."""
+_OF_HUGGING_FACE = ("tokenizer", "classes", "windows")
+_OF_FUNCTIONS = ("tokenizer", "classes", "scores", "masked", "batch_size")
+_NOT_OF_MODULES = ("windows", "masked", "batch_size")
 
 
-@overload
 def wrap(
-    model: nn.Module,
+    model: Any,
     *,
-    tokenizer: str | UserTokenizer,
-    vocabulary: WordLookup,
+    tokenizer: Any = None,
+    vocabulary: WordLookup | None = None,
     unknown: int | None = None,
     classes: Sequence[Any] | None = None,
     lengths: bool | str | None = None,
@@ -40,42 +32,16 @@ def wrap(
     padding: int = 0,
     scores: str | int | None = None,
     min_length: int = 0,
-) -> TorchTextModel: ...
-
-
-@overload
-def wrap(
-    model: TextFunction,
-    *,
-    classes: Sequence[Any] | None = None,
-    tokenizer: str | UserTokenizer = "auto",
-    scores: ScoreKind | None = None,
+    windows: bool = False,
     masked: str = REMOVE,
-    batch_size: int = 64,
-) -> FunctionModel: ...
+    batch_size: int = BATCH_SIZE,
+) -> TorchTextModel | TransformerModel | FunctionModel:
+    """Wrap your own PyTorch module, a model of Hugging Face, or a function, so that textlrp can explain it.
 
+    The result is accepted wherever a model is. Each kind of model has its own options.
 
-def wrap(
-    model: nn.Module | TextFunction,
-    *,
-    tokenizer: str | UserTokenizer | None = None,
-    vocabulary: WordLookup | None = None,
-    unknown: int | None = None,
-    classes: Sequence[Any] | None = None,
-    lengths: bool | str | None = None,
-    batch: bool = False,
-    padding: int = 0,
-    scores: Any = None,
-    min_length: int = 0,
-    masked: str | None = None,
-    batch_size: int | None = None,
-) -> TorchTextModel | FunctionModel:
-    """Wrap your own PyTorch module or function, so that textlrp can explain it.
-
-    The result is accepted wherever a model is.
-
-    **A module** (``torch.nn.Module``) maps token ids (1, T), int64, to one score for each class (1, C). It is neither
-    changed nor copied, so you can continue to train it.
+    **Your own module** (``torch.nn.Module``) maps token ids (1, T), int64, to one score for each class (1, C). It is
+    neither changed nor copied, so you can continue to train it.
 
     - ``tokenizer``: a name ("spacy", "words") or a callable. A callable maps a text to strings (which are then found
       in the text from left to right) or to (start, end) pairs.
@@ -91,14 +57,21 @@ def wrap(
       is "logits", or the only output whose size does not depend on the text.
     - ``min_length``: the smallest number of ids that the module can read. Shorter texts are padded to it.
 
+    **A sequence classifier of Hugging Face**, or a text-classification pipeline:
+
+    - ``tokenizer``: its fast tokenizer; a pipeline has its own.
+    - ``classes``: the C labels. The default is those of ``config.id2label``.
+    - ``windows``: True reads a text that is too long for the model in overlapping windows and takes the mean of their
+      scores; the default is to truncate it.
+
     **A function** maps a list of N texts to scores (N, C): an array, a tensor, a table, or a list of rows; a row may
     also be a mapping, class -> score. For two classes it may return (N,), the scores of the second. It is explained
-    by leaving words out, with ``method="occlusion"``, ``"lime"``, ``"shap"`` or ``"kernel-shap"``. It is first called
-    with one trial text, when its fingerprint is needed, and not by ``wrap``.
+    by leaving words out, with ``method="occlusion"``, ``"lime"``, ``"shap"`` or ``"kernel-shap"``. ``wrap`` does not
+    call it; its first call is with one trial text, when its fingerprint is needed.
 
-    - ``classes``: the C labels. It may be left out for a method of a scikit-learn classifier, such as
+    - ``classes``: the C labels. They may be left out for a method of a scikit-learn classifier, such as
       ``pipeline.predict_proba``.
-    - ``tokenizer``: as above, "auto" by default. Each token can be left out, punctuation marks too.
+    - ``tokenizer``: as for a module, "auto" by default. Each token can be left out, punctuation marks too.
     - ``scores``: what the numbers are: "probability", "log-probability" or "score". Pages use this name. The default
       is "probability" for a method named ``predict_proba``, "log-probability" for ``predict_log_proba``, otherwise
       "score".
@@ -109,108 +82,37 @@ def wrap(
     Raises :class:`OptionError` for a wrong option, and :class:`ModelError` for a module whose weights are
     uninitialized or not on the CPU.
     """
-    of_modules = (
-        ("vocabulary", vocabulary, None), ("unknown", unknown, None), ("lengths", lengths, None),
-        ("batch", batch, False), ("padding", padding, 0), ("min_length", min_length, 0),
-    )  # fmt: skip
+    options: dict[str, tuple[Any, Any]] = {
+        "tokenizer": (tokenizer, None), "vocabulary": (vocabulary, None), "unknown": (unknown, None),
+        "classes": (classes, None), "lengths": (lengths, None), "batch": (batch, False), "padding": (padding, 0),
+        "scores": (scores, None), "min_length": (min_length, 0), "windows": (windows, False),
+        "masked": (masked, REMOVE), "batch_size": (batch_size, BATCH_SIZE),
+    }  # fmt: skip
+    if is_hugging_face(model):
+        _check_left_out(f"a {type(model).__name__}", {k: v for k, v in options.items() if k not in _OF_HUGGING_FACE})
+        return hugging_face_model(model, tokenizer, classes=classes, windows=windows)
     if is_text_function(model):
-        _check_left_out("a function", of_modules)
-        return _wrapped_function(
-            model,
-            classes,
-            "auto" if tokenizer is None else tokenizer,
-            scores,
-            REMOVE if masked is None else masked,
-            64 if batch_size is None else batch_size,
+        _check_left_out("a function", {k: v for k, v in options.items() if k not in _OF_FUNCTIONS})
+        return function_model(
+            model, classes=classes, tokenizer=tokenizer, scores=scores, masked=masked, batch_size=batch_size
         )
-    check_module(model)
-    _check_left_out("a torch module", (("masked", masked, None), ("batch_size", batch_size, None)))
-    if tokenizer is None:
-        raise OptionError(
-            "tokenizer must be the name of a tokenizer or a callable, so that textlrp knows how the module reads "
-            "text; got None. Pass tokenizer=str.split, for example."
-        )
-    _check_vocabulary(vocabulary)
-    assert vocabulary is not None
-    for name, value, meaning in (
-        ("unknown", unknown, "the id of unknown words, or leave it out"),
-        ("padding", padding, "the id of padding"),
-        ("min_length", min_length, "the smallest number of ids that the module can read"),
-    ):
-        if not (is_whole(value) and value >= 0) and not (value is None and name == "unknown"):
-            raise OptionError(f"{name} must be a whole number of at least 0; got {value!r}. Pass {meaning}.")
-    if lengths not in (None, False, True) and not isinstance(lengths, str):
-        raise OptionError(
-            f"lengths must be True or the name of an argument of forward; got {lengths!r}. Pass lengths=True if the "
-            "second argument is the lengths of the texts."
-        )
-    if not (scores is None or isinstance(scores, str) or is_whole(scores)) or scores is True:
-        raise OptionError(
-            f"scores must be the name or position of an output of the module; got {scores!r}. Pass scores='logits', "
-            "for example."
-        )
-    output = None if scores is None else str(scores)
-    return TorchTextModel(
+    _check_left_out("your own module", {k: v for k, v in options.items() if k in _NOT_OF_MODULES})
+    return module_model(
         model,
-        WordReader(make_tokenizer(tokenizer), vocabulary, unknown, padding),
-        ModuleCalls(lengths=lengths, padding=padding, min_length=int(min_length), output=output),
-        classes=None if classes is None else _labels(classes),
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        unknown=unknown,
+        classes=classes,
+        lengths=lengths,
         batch=batch,
+        padding=padding,
+        scores=scores,
+        min_length=min_length,
     )
 
 
-def _check_left_out(kind: str, options: Sequence[tuple[str, Any, Any]]) -> None:
-    """Raise :class:`OptionError` if an option (name, value, default) of the other kind of model was passed."""
-    for name, value, default in options:
-        if value is not default and value != default:
-            raise OptionError(must_be(name, f"left out for {kind}", value, "See help(textlrp.wrap)."))
-
-
-def _wrapped_function(
-    function: Any, classes: Sequence[Any] | None, tokenizer: str | UserTokenizer, scores: Any, masked: Any, size: Any
-) -> FunctionModel:
-    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
-    others = [other for other in ("predict_proba", "decision_function") if hasattr(owner, other)]
-    if name == "predict" and others:
-        raise OptionError(
-            f"model must be a function that returns the scores of all classes; got the method predict, which returns "
-            f"labels. Pass its {others[0]} instead."
-        )
-    if classes is None:
-        classes = getattr(owner, "classes_", None)
-    if classes is None:
-        raise OptionError(
-            "classes must be the labels of the function's scores, in their order; got None. Pass "
-            "classes=['no', 'yes'], for example."
-        )
-    if scores is None:
-        scores = SCORES_OF_METHODS.get(name, "score")
-    if scores not in SCORE_KINDS:
-        kinds = "'probability', 'log-probability' or 'score' for a function"
-        raise OptionError(must_be("scores", kinds, scores, "Leave it out for scores of any size."))
-    if not isinstance(masked, str) or not masked:
-        hint = "Pass masked='remove' to cut words out, or masked='[MASK]'."
-        raise OptionError(must_be("masked", "'remove' or the text in place of a word", masked, hint))
-    check_whole("batch_size", size, hint="Pass batch_size=64.")
-    return FunctionModel(function, _labels(classes), make_tokenizer(tokenizer), masked, scores, int(size))
-
-
-def _check_vocabulary(vocabulary: object) -> None:
-    listed = isinstance(vocabulary, (Sequence, np.ndarray))
-    if listed or not (callable(vocabulary) or hasattr(vocabulary, "__getitem__")):
-        hint = " Pass {word: id for id, word in enumerate(words)}." if listed else ""
-        raise OptionError(
-            "vocabulary must be a mapping or a callable, word -> id; got an object of type "
-            f"{type(vocabulary).__name__}.{hint}"
-        )
-
-
-def _labels(classes: Sequence[Any]) -> NDArray[Any]:
-    unordered = isinstance(classes, (str, bytes, set, frozenset))
-    labels = np.array([] if unordered else list(classes))
-    if labels.ndim != 1 or len(labels) < 2 or len(set(labels.tolist())) != len(labels):
-        raise OptionError(
-            f"classes must be a list of at least two different labels, one for each score; got {classes!r}. Pass "
-            "classes=['no', 'yes'], for example."
-        )
-    return labels
+def _check_left_out(kind: str, options: dict[str, tuple[Any, Any]]) -> None:
+    """Raise :class:`OptionError` if an option, name -> (value, default), was passed."""
+    for name, (value, default) in options.items():
+        if value is not default and (isinstance(value, (dict, list)) or value != default):
+            raise OptionError(must_be(name, f"left out for {kind}", value, f"Leave out {name}=."))

@@ -6,7 +6,7 @@ Open it for what a function of texts is asked when a word is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,14 +54,14 @@ def text_pieces(text: str, spans: NDArray[np.int32], skip: Ranges) -> TextPieces
     """
     edges = [0, *spans.reshape(-1).tolist(), len(text)]
     if not len(skip):
-        pieces = [text[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+        pieces = [text[start:end] for start, end in pairwise(edges)]
     else:
         read = np.ones(len(text), dtype=bool)
         for start, end in skip.tolist():
             read[max(0, start) : max(0, end)] = False
         pieces = [
             "".join(text[start + at] for at in np.flatnonzero(read[start:end]).tolist())
-            for start, end in zip(edges[:-1], edges[1:], strict=True)
+            for start, end in pairwise(edges)
         ]
     return TextPieces(tuple(pieces[1::2]), tuple(pieces[::2]))
 
