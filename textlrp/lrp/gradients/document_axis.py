@@ -49,10 +49,11 @@ def moved_axis(
     documents: DocumentAxis, shape: Sequence[int], move: Callable[[Tensor], Tensor], device: torch.device
 ) -> DocumentAxis | None:
     """Return the axis of the value that ``move`` makes of a value of the given shape; None if there is none."""
-    return _axis_of(move(documents.index(shape, device)), documents.documents)
+    return axis_of(move(documents.index(shape, device)), documents.documents)
 
 
-def _axis_of(index: Tensor, documents: int) -> DocumentAxis | None:
+def axis_of(index: Tensor, documents: int) -> DocumentAxis | None:
+    """Return the axis of a value, given the document of each of its entries; None if there is none."""
     for axis in range(-index.dim(), 0):
         along = index
         for other in range(index.dim() - 1, -1, -1):

@@ -113,14 +113,16 @@ def _moved_documents(operation: Operation, index: int, output: Tensor) -> Docume
     documents = operation.documents()
     if documents is None:
         return None
+    first = operation.tracked[0]
     if operation.name in ("masked_fill", "where", "pad", "tril", "triu", "cat", "concat", "concatenate"):
         return documents
+    if operation.name == "unfold" and documents == DocumentAxis(-first.dim(), 1, documents.documents):
+        return documents._replace(axis=-output.dim())
 
     def repeated(documents_of: Tensor) -> Tensor:
         instead = {id(tensor): documents_of for tensor in operation.tracked}
         return list(tensors_in(replayed(operation.function, operation.args, operation.kwargs, instead)))[index]
 
-    first = operation.tracked[0]
     moved = moved_axis(documents, first.shape, repeated, first.device)
     if moved is None or moved.index(output.shape, output.device).shape != output.shape:
         raise operation.mixes()

@@ -102,14 +102,16 @@ def _propagate(forward: GradientPass, seed: Tensor) -> Propagated:
     ledger: dict[Key, Tensor] = {}
     leaves = {each.number for each in forward.lookups}
     for node in reversed(forward.tape.nodes):
-        gradient = gradients.pop(node.writes, None)
+        gradient = gradients.pop(node.writes.number, None)
         if gradient is None:
             continue
         if node.changed:
             raise ModelError("the module changed a tensor in place that its gradient needs.")
         parts, absorbed = node.back(gradient)
-        for number, part in zip(node.reads, parts, strict=True):
+        for value, part in zip(node.reads, parts, strict=True):
             if part is not None:
+                part = part.to(value.dtype)
+                number = value.number
                 gradients[number] = gradients[number] + part if number in gradients else part
         _add_entries(ledger, absorbed)
     received = seed.new_zeros(len(seed), forward.pieces.numel() // len(scores) * 0 + forward.words * len(scores))

@@ -8,11 +8,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError
-from textlrp.lrp.gradients.document_axis import DocumentAxis
+from textlrp.lrp.gradients.document_axis import axis_of
 from textlrp.lrp.gradients.gradient_operations import handler_for
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.observed_operation import GradientTape, Operation
-from textlrp.lrp.gradients.tracked_values import Kind
 from textlrp.lrp.recorded.randomness import is_random, names
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
 from textlrp.lrp.recorded.watch import FRESH, LIKE, MOVES, Lookups, Watch, tensors_in, written_in_place
@@ -32,7 +31,7 @@ class GradientWatch(Watch):
 
     def __init__(self, module: nn.Module, ids: Tensor, rules: GradientRules, skip: int | None = None) -> None:
         super().__init__(ids, skip)
-        self._count = len(ids)
+        self._count, self._length = ids.shape
         self.tape = GradientTape(TraceBuilder(module, ids.numel()), rules)
         self.lookups: list[LookedUp] = []
 
@@ -44,9 +43,10 @@ class GradientWatch(Watch):
             raise ModelError("the fast engine supports embeddings without bags and max_norm only.")
         documents = None
         if self._count > 1:
-            if positions.dim() < 2 or positions.shape[0] != self._count:
+            document = positions.div(self._length, rounding_mode="floor").unsqueeze(-1).expand(vectors.shape)
+            documents = axis_of(document, self._count)
+            if documents is None:
                 raise ModelError(f"{self.describe('embedding')} looks up ids without an axis of documents.")
-            documents = DocumentAxis(-1 - positions.dim(), 1, self._count)
         vectors = vectors.detach()
         name = self.tape.names.layers.get(id(arguments.table), "embedding")
         value = self.tape.write(vectors, documents)
@@ -61,10 +61,12 @@ class GradientWatch(Watch):
             return function(*args, **kwargs)
         if not tracked or (operation in LIKE and args[0] not in values):
             return self._constant(operation, function, args, kwargs, read)
+        if operation in LIKE:
+            tracked = [args[0]]
         for tensor in tracked:
             if tensor._version != values[tensor][1]:
                 raise self._through_a_view(operation)
-        if operation in _LEAVES_TORCH:
+        if operation in _LEAVES_TORCH and not isinstance(function(*args, **kwargs), Tensor):
             raise ModelError(f"{self.describe(operation)} turns tensors that depend on the words into numbers.")
         if is_random(operation, args, kwargs):
             raise ModelError(f"{self.describe(operation)} draws random numbers in eval mode.")
@@ -146,5 +148,3 @@ def lookup_cause(layer: str) -> str | None:
         return "position"
     return "token type" if "token_type" in plain or "segment" in plain else None
 
-
-_ = Kind

@@ -122,12 +122,12 @@ class Operation:
         ``back`` turns the multipliers (K, ...) of the result into those of ``reads``. ``saved`` are the tensors that
         it uses.
         """
-        numbers = tuple(self.value(tensor).number for tensor in reads)
+        values = tuple(self.value(tensor) for tensor in reads)
         if result in self.tape.values:  # the operation returned a tracked tensor itself
             result = result.view_as(result)
         value = self.tape.write(result, documents, kind, squash)
         versions = tuple((tensor, tensor._version) for tensor in saved)
-        self.tape.nodes.append(Node(numbers, value.number, back, versions))
+        self.tape.nodes.append(Node(values, value, back, versions))
         return result
 
     def derivative(

@@ -47,7 +47,7 @@ class Value:
 
 
 class Backward(NamedTuple):
-    """The multipliers (K, ...) of the values that an operation read (None: no relevance), and ledger entries (K, N)."""
+    """The multipliers (K, ...) of the values that an operation read (None: none), and ledger entries (K, N)."""
 
     parts: Sequence[Tensor | None]
     absorbed: Mapping[Key, Tensor] = {}
@@ -55,13 +55,13 @@ class Backward(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """An operation on the tape: the numbers of the values that it read and wrote, and its modified gradient.
+    """An operation on the tape: the values that it read and wrote, and its modified gradient.
 
     ``saved`` are the tensors that the gradient uses, with their version when the operation ran.
     """
 
-    reads: tuple[int, ...]
-    writes: int
+    reads: tuple[Value, ...]
+    writes: Value
     back: Callable[[Tensor], Backward]
     saved: tuple[tuple[Tensor, int], ...] = ()
 
