@@ -25,7 +25,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
-from textlrp.models.abilities import default_rule
+from textlrp.models.abilities import default_rule, fast_passes
 from textlrp.models.adapt import as_classifier
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
@@ -172,7 +172,10 @@ def explain_settings(
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
     if method == "lrp":
-        return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
+        fast = None if start == "centered" else fast_passes(model, composite, dtype)
+        return ExplainSettings(
+            None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start, fast
+        )
     if rule is not None:
         raise RuleError(
             f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "

@@ -41,8 +41,8 @@ def wrap(
 
     - ``module``: maps token ids (1, T), int64, to one score for each class (1, C). It is neither changed nor copied,
       so you can continue to train it.
-    - ``tokenizer``: a name ("spacy", "words") or a callable (for Hugging Face: its tokenizer). A callable maps a text to strings (which are then found
-      in the text from left to right) or to (start, end) pairs.
+    - ``tokenizer``: a name ("spacy", "words") or a callable (for Hugging Face: its tokenizer). A callable maps a text
+      to strings (which are then found in the text from left to right) or to (start, end) pairs.
     - ``vocabulary``: a mapping or a callable, word -> id.
     - ``unknown``: the id of words that are not in the vocabulary. The default is to leave such words out.
     - ``classes``: the C labels. The default is the positions 0 to C - 1 (for Hugging Face: ``config.id2label``).
