@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textlrp.lrp.recorded.operations import register
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
     from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
-    from textlrp.models.torch_module.wrapping import wrap
+    from textlrp.models.wrapping import wrap
     from textlrp.records import Document
     from textlrp.reports.corpus.report_files import write_report
     from textlrp.text.corpora import load_20newsgroups, load_corpus, load_sample_posts
@@ -72,7 +72,7 @@ _MODULES = {
     "load_corpus": "text.corpora",
     "load_sample_posts": "text.corpora",
     "register": "lrp.recorded.operations",
-    "wrap": "models.torch_module.wrapping",
+    "wrap": "models.wrapping",
     "write_report": "reports.corpus.report_files",
 }
 

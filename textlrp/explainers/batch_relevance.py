@@ -31,7 +31,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
 from textlrp.models.transformers.piece_batch import PIECES, PieceBatch
-from textlrp.records import Target
+from textlrp.records import BEFORE_SOFTMAX, Target
 from textlrp.text.batches import Batch
 
 
@@ -52,6 +52,7 @@ class ExplainSettings(NamedTuple):
     dtype: str | None
     phrases: int
     start: Start | None = None
+    score_name: str = BEFORE_SOFTMAX
     fast: Passes | None = None
 
 

@@ -113,6 +113,7 @@ def _explanation(
         version=__version__,
         true_label=None if document.label is None else str(document.label),
         start=explained.start,
+        score_name=settings.score_name,
         notes=(*explained.remarks, *notes, *tie_note(explained.scores, labels)),
         target_notes=notes_of_targets(
             explained.targets,

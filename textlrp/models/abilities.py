@@ -14,6 +14,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.gradients.gradient_rules import gradient_rules
 from textlrp.lrp.trace import Propagated
 from textlrp.models.classifier import Classifier
+from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
 
 PADDED_WORDS = 1 << 16
@@ -64,3 +65,9 @@ def notes_of_text(model: Classifier, batch: Batch, n: int) -> tuple[str, ...]:
     """Return sentences on how the model read text ``n`` of a batch, for the notes of its explanation."""
     notes = getattr(model, "notes", None)
     return () if notes is None else tuple(notes(batch, n))
+
+
+def score_name_of(model: Classifier) -> str:
+    """Return what the scores of a model are, in words."""
+    name: str = getattr(model, "score_name", BEFORE_SOFTMAX)
+    return name

@@ -54,6 +54,10 @@ _METHODS = {
     "lime": DisplayName(
         "LIME", "The weights of a linear model fitted to the scores of many copies of the text with words removed."
     ),
+    "kernel-shap": DisplayName(
+        "Kernel SHAP (Shapley values)",
+        "The average change of the score when the word is added, over all orders of adding the words (estimated).",
+    ),
     "shap": DisplayName(
         "SHAP (Owen values)",
         "The average change of the score when the word is added, over many orders of adding the words.",
