@@ -87,6 +87,11 @@ _RULES = {
         "LRP-zᴮ",
         "For bounded inputs: relevance is proportional to each contribution minus its lowest possible value.",
     ),
+    "SourceOnly": DisplayName(
+        "attention as a constant",
+        "Attention weights and gates are constants: the values that they weigh get all relevance.",
+    ),
+    "Halves": DisplayName("halves", "Each factor of a product gets half of the relevance, also attention weights."),
 }
 _LETTERS = {"epsilon": "ε", "gamma": "γ", "alpha": "α", "beta": "β"}
 _LAYERS = {0: "at the first layer", -1: "at the last layer", "convolution": "at convolutions"}
