@@ -45,14 +45,14 @@ class ExplainSettings(NamedTuple):
 
     method: Method | None
     composite: Composite
-    trace: Tracer
     name: str
     printed: str
+    trace: Tracer
     fingerprint: str
     dtype: str | None
-    phrases: int
-    start: Start | None = None
     score_name: str = BEFORE_SOFTMAX
+    phrases: int = 0
+    start: Start | None = None
     fast: Passes | None = None
 
 

@@ -56,7 +56,7 @@ class TransformerModel:
 
     max_texts_per_trace = 1
     batch_limits = BatchLimits(texts=16, words=768)
-    default_rule = "zero"
+    default_rule = "cp-lrp"
 
     def __init__(
         self, module: nn.Module, reader: PieceReader, *, classes: NDArray[Any], link: Link = "softmax"
