@@ -76,6 +76,7 @@ def test_boundaries_inside_a_word_of_the_tokenizer() -> None:
     assert words_of("don't", "don", "'", "t") == ["don", "'", "t"]
     assert words_of("漢字です", "漢", "字", "です") == ["漢", "字", "です"]
     assert words_of("cafe\u0301", "cafe", "\u0301") == ["cafe\u0301"]
+    assert words_of("👩\u200d👧👍🏽!", "👩", "\u200d", "👧", "👍", "🏽", "!") == ["👩\u200d👧", "👍🏽", "!"]
     assert words_of("3-2", "3-2") == ["3-2"], "a piece is never cut"
 
 
