@@ -11,9 +11,10 @@ import pyarrow as pa
 from textlrp.errors import DataError, OptionError, must_be
 from textlrp.explainers.batch_relevance import DocumentRelevance
 from textlrp.explainers.blocks import relevance_in_batches
-from textlrp.explainers.explain import BLOCK, explain_settings
+from textlrp.explainers.explain import explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.notes import note_of_table
+from textlrp.explainers.streams import BLOCK
 from textlrp.explainers.targets import resolve_targets
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.kernels.projections import Kept

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from textlrp.explainers.explain import BLOCK
+from textlrp.explainers.streams import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
 from textlrp.files.written_file import atomic_file, check_output
 from textlrp.models.classifier import Classifier

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from textlrp.errors import OptionError, must_be
-from textlrp.models.black_box import FunctionModel, is_text_function
-from textlrp.models.function_options import BATCH_SIZE, REMOVE, function_model
+from textlrp.models.black_box import REMOVE, FunctionModel, is_text_function
+from textlrp.models.function_options import BATCH_SIZE, function_model
 from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.models.torch_module.module_options import module_model
 from textlrp.models.torch_module.word_reader import WordLookup

@@ -30,7 +30,7 @@ CAUSES = {
 """Cause in the ledger -> its name on pages and in the terminal."""
 
 CAUSES_OF_METHODS = {
-    ("occlusion", "unsummed"): "rest (the decreases do not sum to the score)",
+    ("occlusion", "unsummed"): "rest (joint effects of words, and the score without words)",
     ("lime", "baseline"): "intercept of the regression",
     ("lime", "unsummed"): "error of the regression",
 }
