@@ -18,14 +18,11 @@ from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSetting
 from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.abilities import notes_of_text
+from textlrp.models.abilities import BatchLimits, batch_limits, notes_of_text
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.records import Document, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
-
-PADDED_WORDS = 1 << 16
-"""A block with long texts is split so that documents × longest text stays below this, down to one text a batch."""
 
 
 def explain_block(
@@ -71,7 +68,7 @@ def relevance_in_batches(
 
     Yields the rows of the block that are in the batch, the batch, and the results.
     """
-    for rows in batches_of_block(block.lengths, model.max_texts_per_trace):
+    for rows in batches_of_block(block.lengths, batch_limits(model)):
         batch = block if rows == list(range(len(block))) else block.select(rows)
         targets = None if targets_per_document is None else [targets_per_document[row] for row in rows]
         with threads_for(len(rows), int(batch.lengths.max(initial=0))):
@@ -79,11 +76,11 @@ def relevance_in_batches(
         yield rows, batch, explained
 
 
-def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator[list[int]]:
+def batches_of_block(lengths: NDArray[np.int32], limits: BatchLimits) -> Iterator[list[int]]:
     """Split the rows of a block into batches of texts of similar length, small enough to need little padding."""
     batch: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():
-        if batch and (len(batch) == max_documents or (len(batch) + 1) * int(lengths[row]) > PADDED_WORDS):
+        if batch and (len(batch) == limits.texts or (len(batch) + 1) * int(lengths[row]) > limits.words):
             yield batch
             batch = []
         batch.append(row)
