@@ -77,6 +77,11 @@ def advice(language: str, *, characters: bool) -> str:
     return f"The texts are {language}, without spaces between words. {how}."
 
 
+def is_spaceless(character: str) -> bool:
+    """Whether a character is of a script without spaces between words."""
+    return not character.isascii() and _any_of().match(character) is not None
+
+
 def cut_characters(token: str) -> list[tuple[int, int]]:
     """Return the offsets of the parts of a token: each character of such a script with its marks is one part."""
     if token.isascii() or not _any_of().search(token):

@@ -1,0 +1,1 @@
+"""Transformers: models of Hugging Face, and how their tokenizers read a text as words and pieces."""

@@ -1,0 +1,82 @@
+"""Call a transformer: with one text, or with many texts padded to one length.
+
+Letters: M sequences, P ids of the longest with its special tokens, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textlrp.lrp.recorded.replaced_vectors import output_of
+from textlrp.models.outputs import LOGITS
+from textlrp.models.transformers.fast_tokenizer import Frame
+
+NO_PIECE = -1
+"""The position of a special token or of padding."""
+
+
+class Padded(NamedTuple):
+    """M sequences as the module reads them: ``ids``, ``mask`` and ``pieces`` are (M, P).
+
+    ``types`` (M, P) are token-type ids, None if the module finds them itself. ``pieces`` are the positions of the
+    pieces in their sequence, -1 for special tokens and padding.
+    """
+
+    ids: Tensor
+    mask: Tensor
+    types: Tensor | None
+    pieces: Tensor
+
+    def scores(self, module: nn.Module) -> Tensor:
+        """Call the module; return its scores (M, C)."""
+        return called(module, self.ids, self.mask, self.types)
+
+
+def padded(sequences: Sequence[NDArray[np.int64]], frame: Frame, padding: int, *, left: bool) -> Padded:
+    """Put special tokens around sequences of pieces, and padding after them, or with ``left`` before them."""
+    longest = max((len(each) for each in sequences), default=0) + frame.size
+    ids = np.full((len(sequences), longest), padding, dtype=np.int64)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
+    pieces = np.full_like(ids, NO_PIECE)
+    for row, sequence in enumerate(sequences):
+        size = len(sequence) + frame.size
+        place = slice(longest - size, longest) if left else slice(0, size)
+        ids[row, place] = [*frame.prefix, *sequence.tolist(), *frame.suffix]
+        mask[row, place] = 1
+        types[row, place] = frame.types_of(len(sequence)) or 0
+        first = place.start + len(frame.prefix)
+        pieces[row, first : first + len(sequence)] = np.arange(len(sequence))
+    as_tensors = [torch.from_numpy(each) for each in (ids, mask, types, pieces)]
+    return Padded(as_tensors[0], as_tensors[1], None if frame.types is None else as_tensors[2], as_tensors[3])
+
+
+def framed(module: nn.Module, frame: Frame) -> Callable[[Tensor], Tensor]:
+    """Return the function from the pieces (M, P) of sequences of one length to their scores (M, C).
+
+    It puts the special tokens around the pieces, so that a recorder of the function knows them from the text.
+    """
+
+    def forward(pieces: Tensor) -> Tensor:
+        count, length = pieces.shape
+        prefix, suffix = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
+        ids = torch.cat([prefix, pieces, suffix], dim=1) if frame.size else pieces
+        types = frame.types_of(length)
+        return called(
+            module, ids, torch.ones(ids.shape, dtype=torch.int64), types and torch.tensor([types]).expand(count, -1)
+        )
+
+    return forward
+
+
+def called(module: nn.Module, ids: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
+    """Call a module with ids (M, P), their attention mask and token types; return its scores (M, C)."""
+    more: dict[str, Any] = {} if types is None else {"token_type_ids": types}
+    result = module(input_ids=ids, attention_mask=mask, **more)
+    scores = getattr(result, LOGITS, None)
+    return scores if isinstance(scores, Tensor) else output_of(result)

@@ -1,0 +1,139 @@
+"""A transformer that classifies texts, with its tokenizer: the model that ``textlrp.explain`` gets.
+
+Letters: N texts, L words read, P pieces, C classes, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textlrp.lrp.recorded.record import recording
+from textlrp.lrp.recorded.replaced_vectors import evaluating, looked_up_vectors, output_with_vectors
+from textlrp.lrp.trace import Trace
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.options import TextInputs
+from textlrp.models.torch_module.module_copies import ModuleCopies
+from textlrp.models.transformers.piece_batch import PieceBatch
+from textlrp.models.transformers.piece_reader import PieceReader
+from textlrp.models.transformers.reading_windows import windows_of_words
+from textlrp.models.transformers.sequence_calls import framed, padded
+from textlrp.models.transformers.window_traces import trace_of_windows
+from textlrp.text.batches import Batch
+
+Link = Literal["softmax", "sigmoid"]
+"""How scores become probabilities: of one class among all, or of each class on its own."""
+
+PIECES_TOGETHER = 1 << 13
+"""Sequences are scored together as long as their ids, with padding, are at most this many."""
+
+
+class TransformerModel:
+    """A module from ``input_ids`` and ``attention_mask`` (N, P) to scores (N, C), as a classifier of texts.
+
+    ``reader`` cuts texts into words and pieces. ``classes`` are the C labels. ``link`` is how scores become
+    probabilities. A module with a single output f has the scores (-f, f).
+    """
+
+    default_rule = "zero"
+    max_texts_per_trace = 1
+
+    def __init__(
+        self, module: nn.Module, reader: PieceReader, *, classes: NDArray[Any], link: Link = "softmax"
+    ) -> None:
+        self.module = module
+        self.reader = reader
+        self.link = link
+        self._classes = classes
+        self._copies = ModuleCopies(module)
+
+    # ---- the Classifier protocol
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """(C,) labels."""
+        return self._classes
+
+    @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits: a hash of the weights, the classes and how texts are read."""
+        return "0" * 12
+
+    def encode(self, texts: TextInputs) -> PieceBatch:
+        """Return the words (N, L) of texts, each a sequence of pieces."""
+        return self.reader.encode(texts)
+
+    def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """Return pre-softmax scores (N, C): means over windows, if a text is read in several.
+
+        A word with ``keep`` (N, L) False is removed, and the words around it become neighbors: a zero vector is far
+        from everything that a transformer has seen.
+        """
+        texts = batch.texts() if keep is None else batch.kept(keep)
+        module = self._copies.in_dtype()
+        sequences, owners = [], []
+        for n, words in enumerate(texts):
+            windows = self._windows(batch, words)
+            sequences += windows
+            owners += [n] * len(windows)
+        with torch.no_grad(), evaluating(module):
+            scores = self._scores_of(module, sequences)
+        total = scores.new_zeros(len(texts), scores.shape[1]).index_add_(0, torch.tensor(owners), scores)
+        return (total / torch.bincount(torch.tensor(owners))[:, None]).numpy()
+
+    def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
+        """Record the trace of the forward pass of one text."""
+        (words,) = batch.texts()
+        assert isinstance(batch, PieceBatch)
+        module = self._copies.in_dtype(dtype)
+        pieces, word_of = batch.pieces(words)
+        bounds = self._window_bounds(batch, words)
+        traces = []
+        for first, end in bounds:
+            ids = torch.from_numpy(pieces[first:end])[None]
+            traces.append(recording(module, ids, framed(module, self.reader.tokenizer.frame)).trace)
+        return trace_of_windows(traces, bounds, word_of, len(words))
+
+    def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
+        """Return the class probabilities (N, C) of scores (N, C)."""
+        values = torch.from_numpy(scores)
+        return (torch.softmax(values, dim=1) if self.link == "softmax" else torch.sigmoid(values)).numpy()
+
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
+        raise NotImplementedError
+
+    # ---- reading in windows
+
+    def _window_bounds(self, batch: Batch, words: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """The first piece of each window of a text and the piece after its last one; ``words`` (L,) are its ids."""
+        assert isinstance(batch, PieceBatch)
+        sizes = batch.sizes(words)
+        ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        return [(ends[first], ends[last]) for first, last in windows_of_words(sizes, self.reader.room)]
+
+    def _windows(self, batch: Batch, words: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        assert isinstance(batch, PieceBatch)
+        pieces, _ = batch.pieces(words)
+        return [pieces[first:end] for first, end in self._window_bounds(batch, words)]
+
+    def _scores_of(self, module: nn.Module, sequences: Sequence[NDArray[np.int64]]) -> Tensor:
+        """The scores (M, C) of sequences of pieces, those of similar length in one batch."""
+        tokenizer = self.reader.tokenizer
+        lengths = [len(each) + tokenizer.frame.size for each in sequences]
+        found: dict[int, Tensor] = {}
+        order = np.argsort(lengths, kind="stable").tolist()
+        while order:
+            together = max(1, PIECES_TOGETHER // max(1, lengths[order[-1]]))
+            rows, order = order[-together:], order[:-together]
+            scores = padded(
+                [sequences[row] for row in rows], tokenizer.frame, tokenizer.padding or 0, left=tokenizer.left
+            ).scores(module)
+            found.update(zip(rows, scores, strict=True))
+        scores = torch.stack([found[row] for row in range(len(sequences))])
+        return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
