@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textlrp.arrays import Array
+from textlrp.models.encoders.text_rows import Rows
 from textlrp.user_cache import cache_path, is_writable
 
 CACHE_FORMAT = 1
@@ -29,6 +29,7 @@ MAX_CACHE_BYTES = 1 << 30
 WAIT_SECONDS = 5.0
 """How long to wait for another process that writes to the file."""
 KEYS_PER_QUERY = 500
+_END_OF_ROW = np.int64(-1).tobytes()
 _TABLE = "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, checksum INTEGER, vector BLOB)"
 
 
@@ -87,9 +88,13 @@ class EmbeddingCache:
             _remove(self.path)
 
 
-def key_of_text(pieces: NDArray[np.int64]) -> bytes:
-    """Return the key of a text, given the ids (P,) of its pieces."""
-    return hashlib.sha256(np.ascontiguousarray(pieces, dtype=np.int64).tobytes()).digest()
+def key_of_text(rows: Rows) -> bytes:
+    """Return the key of a text, given its rows of pieces."""
+    content = hashlib.sha256()
+    for row in rows:
+        content.update(np.ascontiguousarray(row, dtype=np.int64).tobytes())
+        content.update(_END_OF_ROW)
+    return content.digest()
 
 
 def _bytes(vector: Array) -> bytes:

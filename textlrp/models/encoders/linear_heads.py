@@ -16,6 +16,8 @@ from torch import nn
 from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError
 
+HEADS = ("logistic", "svm")
+"""The heads that EncoderClassifier trains, by name."""
 Probabilities = Callable[[Array], Array]
 """Scores (N, C) -> class probabilities (N, C)."""
 
@@ -97,3 +99,14 @@ def softmax(scores: Array) -> Array:
 
 def _named(classes: Array, labels: Any) -> Array:
     return np.array([labels[int(number)] for number in classes])
+
+
+# ---- probabilities of a saved head
+
+
+def link_function(link: str, classes: int) -> Probabilities | None:
+    """Return how scores become probabilities: "softmax" (two classes: of the decision function), or "none"."""
+    if link == "none":
+        return None
+    # two scores (-f, f): scikit-learn's probability is the sigmoid of f, the softmax of (-f / 2, f / 2)
+    return softmax if classes > 2 else lambda scores: softmax(scores / 2)

@@ -18,6 +18,7 @@ from torch import nn
 
 from textlrp.errors import MissingExtraError, ModelError, OptionError
 from textlrp.models.encoders.pooled_encoder import POOLINGS, PooledEncoder, UnitLength
+from textlrp.models.torch_module.module_copies import ModuleCopies
 
 MODULES = "modules.json"
 """File of an encoder's folder that lists its modules."""
@@ -43,6 +44,18 @@ class SentenceEncoder:
         """Whether the last layer scales vectors to length 1."""
         return len(self.module.layers) > 0 and isinstance(self.module.layers[-1], UnitLength)
 
+    @property
+    def dimensions(self) -> int:
+        """D, the length of an embedding."""
+        sizes = [each.out_features for each in self.module.layers if isinstance(each, nn.Linear)]
+        return int(sizes[-1]) if sizes else int(self.module.transformer.config.hidden_size) * len(self.module.modes)
+
+    def in_dtype(self, dtype: str) -> SentenceEncoder:
+        """Return the encoder in "float32" or "float64": itself, or with a copy of its module."""
+        module = ModuleCopies(self.module).in_dtype(dtype)
+        assert isinstance(module, PooledEncoder)
+        return SentenceEncoder(module, self.tokenizer, self.max_length)
+
     def with_normalize(self, normalize: bool | None) -> SentenceEncoder:
         """Return the encoder with vectors of length 1 or without that scaling; None leaves it as it is."""
         if normalize is None or normalize == self.normalized:
@@ -50,7 +63,7 @@ class SentenceEncoder:
         layers = list(self.module.layers)
         layers = [*layers, UnitLength()] if normalize else layers[:-1]
         module = PooledEncoder(self.module.transformer, self.module.modes, nn.Sequential(*layers))
-        return SentenceEncoder(module.eval(), self.tokenizer, self.max_length)
+        return SentenceEncoder(module, self.tokenizer, self.max_length)
 
 
 def is_sentence_transformer(model: object) -> bool:
@@ -133,7 +146,7 @@ def _finished(
             f"{type(tokenizer).__name__}. Save the encoder with its tokenizer.json."
         )
     module = PooledEncoder(transformer, modes, nn.Sequential(*layers))
-    return SentenceEncoder(module.eval(), tokenizer, max_length)
+    return SentenceEncoder(module, tokenizer, max_length)
 
 
 def _modes_and_layers(parts: list[tuple[str, Mapping[str, Any], Any]]) -> tuple[tuple[str, ...], list[nn.Module]]:
@@ -249,7 +262,7 @@ def _load_transformer(folder: Path) -> tuple[Any, Any]:
             f"encoder must be a transformer without a decoder; got {type(transformer).__name__}. Pass a "
             "SentenceTransformer, which uses only its encoder."
         )
-    return transformer, tokenizer
+    return transformer.requires_grad_(False).eval(), tokenizer
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""Cut the pieces of a text into the rows that an encoder reads: one, or windows side by side.
+"""Cut the words of a text into the rows that a sentence encoder reads: one, or windows side by side.
 
-Letters: L words of a text, P pieces, R rows.
+Letters: L words of a text, P pieces of a row.
 """
 
 from __future__ import annotations
@@ -8,32 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from textlrp.models.transformers.piece_batch import PieceBatch
 
 Pieces = NDArray[np.int64]
+"""(P,) ids of the pieces of a row, without special tokens."""
+Rows = Sequence[Pieces]
+"""The rows of one text, at least one."""
 
 
-def word_windows(sizes: NDArray[np.int64], room: int) -> list[slice]:
+def words_side_by_side(sizes: NDArray[np.int64], room: int | None) -> list[slice]:
     """Return consecutive ranges of words, each with at most ``room`` pieces; ``sizes`` (L,) in pieces.
 
-    A text without words has one empty range. A word with more than ``room`` pieces must have been cut before.
+    ``room`` None is no limit. A text without words has one empty range.
     """
     found, begin, used = [], 0, 0
     for place, size in enumerate(sizes.tolist()):
-        if used + size > room and place > begin:
+        if room is not None and used + size > room and place > begin:
             found.append(slice(begin, place))
             begin, used = place, 0
         used += size
     return [*found, slice(begin, len(sizes))]
 
 
-def padded_rows(rows: Sequence[Pieces], padding: int) -> tuple[Tensor, Tensor]:
-    """Return ids and attention mask, both (R, L), of rows of pieces, filled on the right with ``padding``."""
-    lengths = torch.tensor([len(row) for row in rows])
-    longest = int(lengths.max())
-    mask = torch.arange(longest) < lengths[:, None]
-    ids = torch.full((len(rows), longest), padding)
-    ids[mask] = torch.from_numpy(np.concatenate(list(rows)))
-    return ids, mask.to(torch.int64)
+def rows_of_words(batch: PieceBatch, words: NDArray[np.int64], room: int | None) -> Rows:
+    """Return the rows of a text, given the ids of its words (L,)."""
+    return [batch.pieces(words[part])[0] for part in words_side_by_side(batch.sizes(words), room)]
