@@ -15,8 +15,8 @@ from textlrp.models.encoders.encoder_files import hash_of_files
 from textlrp.models.encoders.sentence_encoder import SentenceEncoder, encoder_of, load_encoder
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 
-PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
-"""Settings of a transformer that say where it comes from, and not what it computes."""
+PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
+"""Settings of a transformer that do not change its embeddings: where it comes from, and caches of decoders."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
