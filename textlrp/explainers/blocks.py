@@ -18,6 +18,7 @@ from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSetting
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
+from textlrp.models.abilities import notes_of_text
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.text.batches import Batch
@@ -48,7 +49,10 @@ def explain_block(
         probabilities = model.probabilities(np.stack([each.scores for each in explained]))
         for n, row in enumerate(rows):
             document_probabilities = None if probabilities is None else probabilities[n]
-            done[row] = _explanation(labels, block[row], batch, n, explained[n], document_probabilities, settings)
+            done[row] = _explanation(
+                labels, block[row], batch, n, explained[n], document_probabilities, settings,
+                notes_of_text(model, batch, n),
+            )  # fmt: skip
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -87,6 +91,7 @@ def _explanation(
     explained: DocumentRelevance,
     probabilities: Array | None,
     settings: ExplainSettings,
+    notes: tuple[str, ...],
 ) -> Explanation:
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
@@ -111,7 +116,7 @@ def _explanation(
         version=__version__,
         true_label=None if document.label is None else str(document.label),
         start=explained.start,
-        notes=(*explained.remarks, *tie_note(explained.scores, labels)),
+        notes=(*explained.remarks, *notes, *tie_note(explained.scores, labels)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,

@@ -25,6 +25,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
+from textlrp.models.abilities import default_rule
 from textlrp.models.adapt import as_classifier
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
@@ -54,6 +55,8 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Explanation: ...
 
 
@@ -71,6 +74,8 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Iterator[Explanation]: ...
 
 
@@ -87,17 +92,21 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    tokenizer: Any = None,
+    windows: bool = False,
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
     Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
-      or a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`.
+      a sequence classifier or a text-classification pipeline of Hugging Face, or a ``torch.nn.Module`` wrapped by
+      :func:`textlrp.wrap`.
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
       a list of these for K targets. ``targets``: one such value for each document instead.
-    - ``rule``: a name ("epsilon" by default; ``textlrp rules`` lists them), a Rule, or a Composite.
+    - ``rule``: a name (``textlrp rules`` lists them), a Rule, or a Composite. The default is "epsilon", and "cp-lrp"
+      for transformers.
     - ``start``: where propagation starts. "score" is the score itself; "centered" is the score minus the mean of all
       C scores, propagated through the last layer with its mean over classes subtracted. None chooses "centered" for
       rules whose map reverses its signs for a negative score (alpha-beta, z-plus, w², flat, boxes), else "score".
@@ -107,6 +116,8 @@ def explain(
     - ``device``: for example "cuda", to explain a CNNClassifier with max pooling by LRP on a GPU.
     - ``errors``: what to do about a text of an iterable that cannot be explained: "raise", or "skip" it with a
       warning that names it. If no text at all can be explained, the error of the first one is raised.
+    - ``tokenizer``: the fast tokenizer of a Hugging Face model. ``windows=True`` reads texts that are too long for it
+      in overlapping windows and takes the mean of their scores; the default is to truncate them.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
     ``textlrp rules`` lists what the relevance of other methods sums to.
@@ -115,7 +126,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model)
+    classifier = as_classifier(model, tokenizer=tokenizer, windows=windows)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
@@ -156,7 +167,7 @@ def explain_settings(
             "and phrases=."
         )
     check_start(start)
-    composite = as_composite("epsilon" if rule is None else rule)
+    composite = as_composite(default_rule(model) if rule is None else rule)
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)

@@ -12,10 +12,16 @@ from torch import nn
 from textlrp.errors import OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
+from textlrp.models.transformers.recognized import is_hugging_face
 
 
 def check_wrapped(model: object) -> None:
-    """Raise :class:`OptionError` on a bare torch module."""
+    """Raise :class:`OptionError` on a bare torch module, and on a bare model of Hugging Face."""
+    if is_hugging_face(model):
+        raise OptionError(
+            f"model must be wrapped together with its tokenizer; got a bare {type(model).__name__}. Pass "
+            "textlrp.wrap(model, tokenizer=AutoTokenizer.from_pretrained(...))."
+        )
     if isinstance(model, nn.Module):
         raise OptionError(
             f"model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare "
@@ -23,8 +29,21 @@ def check_wrapped(model: object) -> None:
         )
 
 
-def as_classifier(model: Any) -> Classifier:
-    """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained."""
+def as_classifier(model: Any, *, tokenizer: Any = None, windows: bool = False) -> Classifier:
+    """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
+
+    ``tokenizer`` and ``windows`` belong to a model of Hugging Face, as :func:`textlrp.wrap` describes.
+    """
+    if is_hugging_face(model):
+        from textlrp.models.transformers.hugging_face import hugging_face_model
+
+        return hugging_face_model(model, tokenizer, windows=windows)
+    for name, value in (("tokenizer", tokenizer), ("windows", windows)):
+        if value is not None and value is not False:
+            raise OptionError(
+                f"{name} must be left out for a {type(model).__name__}: it is for models of Hugging Face. Leave out "
+                f"{name}=, or pass textlrp.wrap(module, {name}=...)."
+            )
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)
@@ -33,10 +52,11 @@ def as_classifier(model: Any) -> Classifier:
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
     from textlrp.models.torch_module.module_model import TorchTextModel
+    from textlrp.models.transformers.transformer_model import TransformerModel
 
     if isinstance(model, Pipeline):
         return pipeline_model(model)
-    if isinstance(model, (TorchTextModel, PipelineModel)):
+    if isinstance(model, (TorchTextModel, TransformerModel, PipelineModel)):
         return model
     if hasattr(model, "best_estimator_"):
         hint = " Pass its best_estimator_."

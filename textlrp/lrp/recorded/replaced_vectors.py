@@ -5,7 +5,7 @@ Used for recorded traces, for gradients, and for deleting words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -63,10 +63,10 @@ def single_output(output: Tensor) -> Tensor:
     return output
 
 
-def class_scores(output: Tensor) -> Tensor:
-    """Return the scores (1, C) of the output for one text; a single number f means two classes, (-f, f)."""
-    flat = output.reshape(1, -1)
-    return torch.cat([-flat, flat], dim=1) if output.numel() == 1 else flat.clone()
+def class_scores(output: Tensor, texts: int = 1) -> Tensor:
+    """Return the scores (N, C) of the output for N texts; a single number f of a text means two classes, (-f, f)."""
+    flat = output.reshape(texts, -1)
+    return torch.cat([-flat, flat], dim=1) if flat.shape[1] == 1 else flat.clone()
 
 
 def watched_output(
@@ -121,6 +121,19 @@ def output_with_vectors(
     """Return the pre-softmax output of the module, of any shape, for texts (N, T) with replaced vectors."""
     again = partial(VectorReplacement, ids, change, skip)
     return watched_output(module, ids, forward, again(), again)
+
+
+def replacing(vectors_of_words: Tensor, sizes: Sequence[int]) -> VectorChange:
+    """Replace the vectors of words by others (..., D), in the order of their positions.
+
+    D is the sum of ``sizes``, one for each embedding that the module looks up.
+    """
+    tables = torch.split(vectors_of_words.flatten(end_dim=-2), list(sizes), dim=1)
+
+    def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
+        return torch.where((positions >= 0)[..., None], tables[number][positions.clamp(min=0)], vectors)
+
+    return change
 
 
 def squashes_in(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> int:

@@ -12,6 +12,9 @@ from textlrp.errors import ModelError
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.models.torch_module.refusals import on_one_line
 
+HALF = frozenset({torch.float16, torch.bfloat16})
+"""The dtypes of half precision."""
+
 State = tuple[tuple[int, int], ...]
 """Identity and version of each parameter and buffer. It changes when the module is trained."""
 
@@ -31,8 +34,8 @@ class ModuleCopies:
 
         Raises :class:`ModelError` if the module cannot be copied.
         """
-        own_dtypes = {parameter.dtype for parameter in self.module.parameters() if parameter.is_floating_point()}
-        if dtype is None and own_dtypes & {torch.float16, torch.bfloat16}:
+        own_dtypes = self._own_dtypes()
+        if dtype is None and own_dtypes & HALF:
             dtype = "float32"
         tensors = list(chain(self.module.parameters(), self.module.buffers()))
         if (dtype is None or own_dtypes <= {TORCH_DTYPES[dtype]}) and not any(
@@ -45,6 +48,13 @@ class ModuleCopies:
         if self._copies.get(dtype, ((), None))[0] != state:  # the module may have been trained since
             self._copies[dtype] = state, self._copy(dtype)
         return self._copies[dtype][1]
+
+    def own_half(self) -> str | None:
+        """The dtype of the module's weights if it is half precision, such as ``"float16"``, else None."""
+        return next((str(dtype).removeprefix("torch.") for dtype in self._own_dtypes() & HALF), None)
+
+    def _own_dtypes(self) -> set[torch.dtype]:
+        return {parameter.dtype for parameter in self.module.parameters() if parameter.is_floating_point()}
 
     def _copy(self, dtype: str) -> nn.Module:
         try:

@@ -7,8 +7,6 @@ Letters: N documents, L words the module reads, C classes, D dimensions.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +18,10 @@ from textlrp.errors import ModelError, OptionError, TextlrpError
 from textlrp.lrp.recorded.record import Recording, recording
 from textlrp.lrp.recorded.replaced_vectors import (
     VectorChange,
+    class_scores,
     looked_up_vectors,
     output_with_vectors,
+    replacing,
     scores_with_vectors,
     squashes_in,
 )
@@ -32,6 +32,7 @@ from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_calls import Forward, ModuleCalls
 from textlrp.models.torch_module.module_copies import ModuleCopies
+from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.torch_module.refusals import FORWARD_ERRORS, check_finite_scores, on_one_line
 from textlrp.models.torch_module.word_reader import WordReader
 from textlrp.text.batches import Batch
@@ -82,13 +83,7 @@ class TorchTextModel:
     @property
     def fingerprint_(self) -> str:
         """Twelve hexadecimal digits: a hash of the module's class, its weights and the classes."""
-        digest = hashlib.sha256(f"{type(self.module).__module__}.{type(self.module).__qualname__}".encode())
-        for name, value in self.module.state_dict().items():
-            digest.update(name.encode())
-            if isinstance(value, Tensor):
-                digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-            else:  # extra state of the module
-                digest.update(repr(value).encode())
+        digest = digest_of(self.module)
         digest.update(repr(self.classes_.tolist()).encode())
         return digest.hexdigest()[:12]
 
@@ -143,7 +138,7 @@ class TorchTextModel:
         sizes = [table.shape[1] for table in tables]
 
         def scores(alternatives: Tensor) -> Tensor:
-            rows = [scores_with_vectors(module, ids, forward, _replacing(each, sizes), skip) for each in alternatives]
+            rows = [scores_with_vectors(module, ids, forward, replacing(each, sizes), skip) for each in alternatives]
             return torch.cat(rows)
 
         return InputPoint(torch.cat(tables, dim=1), scores)
@@ -172,9 +167,7 @@ class TorchTextModel:
         # an error of a batch is most often caused by its shortest text
         with self._calls.explained_errors(module, batch, int(batch.lengths.argmin())):
             output = output_with_vectors(module, ids, forward, change, _squash_to_skip(end, module, ids, forward))
-        scores = output.reshape(len(batch), -1)
-        # a single output f counts as two classes with the scores (-f, f)
-        return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores
+        return class_scores(output, len(batch))
 
     def _end_at(self, batch: Batch, n: int) -> ModuleEnd:
         """How the module ends, found with the first text that it gets."""
@@ -239,16 +232,6 @@ def _squash_to_skip(end: ModuleEnd, module: nn.Module, ids: Tensor, forward: For
     if end.squash is None or end.squashes == 1:
         return end.squash and end.squash.ordinal
     return squashes_in(module, ids, forward) - end.squashes + end.squash.ordinal
-
-
-def _replacing(vectors_of_words: Tensor, sizes: Sequence[int]) -> VectorChange:
-    """Replace the vectors of a text's words by others (L, D); D is the sum of ``sizes``, one for each embedding."""
-    tables = torch.split(vectors_of_words, list(sizes), dim=1)
-
-    def change(number: int, vectors: Tensor, positions: Tensor) -> Tensor:
-        return torch.where((positions >= 0)[..., None], tables[number][positions.clamp(min=0)], vectors)
-
-    return change
 
 
 def _keeping(keep: NDArray[np.bool_] | None) -> VectorChange:

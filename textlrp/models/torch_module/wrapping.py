@@ -1,28 +1,30 @@
-"""``textlrp.wrap``: combine a PyTorch module with its tokenizer and vocabulary to a model of texts."""
+"""``textlrp.wrap``: combine a PyTorch module, or a model of Hugging Face, with its tokenizer to a model of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import nn
 
 from textlrp.errors import OptionError
+from textlrp.models.given_labels import distinct_labels
 from textlrp.models.options import is_whole
 from textlrp.models.torch_module.module_calls import ModuleCalls
 from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.torch_module.word_reader import WordLookup, WordReader
+from textlrp.models.transformers.hugging_face import hugging_face_model
+from textlrp.models.transformers.recognized import is_hugging_face
+from textlrp.models.transformers.transformer_model import TransformerModel
 from textlrp.text.tokens import make_tokenizer
 
 
 def wrap(
-    module: nn.Module,
+    module: Any,
     *,
-    tokenizer: str | Callable[[str], Any],
-    vocabulary: WordLookup,
+    tokenizer: Any = None,
+    vocabulary: WordLookup | None = None,
     unknown: int | None = None,
     classes: Sequence[Any] | None = None,
     lengths: bool | str | None = None,
@@ -30,16 +32,20 @@ def wrap(
     padding: int = 0,
     scores: str | int | None = None,
     min_length: int = 0,
-) -> TorchTextModel:
-    """Wrap your own PyTorch module, so that textlrp can explain it; the result is accepted wherever a model is.
+    windows: bool = False,
+) -> TorchTextModel | TransformerModel:
+    """Wrap your own PyTorch module, or a model of Hugging Face; the result is accepted wherever a model is.
+
+    A sequence classifier of Hugging Face needs its fast ``tokenizer`` only, and a text-classification pipeline not
+    even that. ``classes`` and ``windows`` are its only other options. All other options are for your own modules:
 
     - ``module``: maps token ids (1, T), int64, to one score for each class (1, C). It is neither changed nor copied,
       so you can continue to train it.
-    - ``tokenizer``: a name ("spacy", "words") or a callable. A callable maps a text to strings (which are then found
+    - ``tokenizer``: a name ("spacy", "words") or a callable (for Hugging Face: its tokenizer). A callable maps a text to strings (which are then found
       in the text from left to right) or to (start, end) pairs.
     - ``vocabulary``: a mapping or a callable, word -> id.
     - ``unknown``: the id of words that are not in the vocabulary. The default is to leave such words out.
-    - ``classes``: the C labels. The default is the positions 0 to C - 1.
+    - ``classes``: the C labels. The default is the positions 0 to C - 1 (for Hugging Face: ``config.id2label``).
     - ``lengths``: True if the second argument of ``forward`` is the lengths (N,) of the texts, or the name of that
       argument.
     - ``batch``: the module is called with one text at a time. Pass True to call it with ids (N, T), padded at the
@@ -48,11 +54,25 @@ def wrap(
     - ``scores``: the name or position of the output with the class scores, if there are several outputs. The default
       is "logits", or the only output whose size does not depend on the text.
     - ``min_length``: the smallest number of ids that the module can read. Shorter texts are padded to it.
+    - ``windows``: for Hugging Face. True reads a text that is too long for the model in overlapping windows and takes
+      the mean of their scores; the default is to truncate it.
 
     Raises :class:`OptionError` for a wrong option, and :class:`ModelError` for a module whose weights are
     uninitialized or not on the CPU.
     """
+    if is_hugging_face(module):
+        own = {"vocabulary": vocabulary, "unknown": unknown, "lengths": lengths, "batch": batch or None,
+               "padding": padding or None, "scores": scores, "min_length": min_length or None}  # fmt: skip
+        return _wrap_hugging_face(module, tokenizer, classes, windows, own)
     check_module(module)
+    if windows:
+        raise OptionError(f"windows must be False for a {type(module).__name__}; got {windows!r}. Leave it out.")
+    if tokenizer is None or vocabulary is None:
+        name = "tokenizer" if tokenizer is None else "vocabulary"
+        raise OptionError(
+            f"{name} must be given for your own module; got None. Pass textlrp.wrap(module, tokenizer=str.split, "
+            "vocabulary={'word': 1, ...})."
+        )
     _check_vocabulary(vocabulary)
     for name, value, meaning in (
         ("unknown", unknown, "the id of unknown words, or leave it out"),
@@ -76,9 +96,21 @@ def wrap(
         module,
         WordReader(make_tokenizer(tokenizer), vocabulary, unknown, padding),
         ModuleCalls(lengths=lengths, padding=padding, min_length=int(min_length), output=output),
-        classes=None if classes is None else _labels(classes),
+        classes=None if classes is None else distinct_labels(classes),
         batch=batch,
     )
+
+
+def _wrap_hugging_face(
+    model: Any, tokenizer: Any, classes: Sequence[Any] | None, windows: bool, own: dict[str, Any]
+) -> TransformerModel:
+    for name, value in own.items():
+        if value is not None:
+            raise OptionError(
+                f"{name} must be left out for a {type(model).__name__}, because it is known from its tokenizer and "
+                f"configuration; got {value!r}. Leave out {name}=."
+            )
+    return hugging_face_model(model, tokenizer, classes=classes, windows=windows)
 
 
 def _check_vocabulary(vocabulary: object) -> None:
@@ -89,13 +121,3 @@ def _check_vocabulary(vocabulary: object) -> None:
             "vocabulary must be a mapping or a callable, word -> id; got an object of type "
             f"{type(vocabulary).__name__}.{hint}"
         )
-
-
-def _labels(classes: Sequence[Any]) -> NDArray[Any]:
-    labels = np.array(list(classes))
-    if labels.ndim != 1 or len(labels) < 2 or len(set(labels.tolist())) != len(labels):
-        raise OptionError(
-            f"classes must be a list of at least two different labels, one for each score; got {classes!r}. Pass "
-            "classes=['no', 'yes'], for example."
-        )
-    return labels

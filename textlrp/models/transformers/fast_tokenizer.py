@@ -6,6 +6,7 @@ The user's tokenizer is never changed.
 from __future__ import annotations
 
 import copy
+import hashlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -19,8 +20,8 @@ MODEL_MAX = 1 << 30
 class Frame(NamedTuple):
     """The special tokens that a tokenizer puts around a text.
 
-    ``prefix`` and ``suffix`` are ids. ``types`` are the token-type ids of the prefix, of each piece of the text and of
-    the suffix, or None if all are 0.
+    ``prefix`` and ``suffix`` are ids. ``types`` are the token-type ids of the prefix, of each piece of the text and
+    of the suffix, or None if all are 0.
     """
 
     prefix: tuple[int, ...]
@@ -54,6 +55,8 @@ class FastTokenizer:
     left: bool
     most: int | None
     unknown: int | None
+    digest: str
+    """A hash of the vocabulary and of all rules of the tokenizer."""
 
 
 _COPIES: WeakKeyDictionary[Any, tuple[int, FastTokenizer]] = WeakKeyDictionary()
@@ -82,8 +85,9 @@ def fast_tokenizer(tokenizer: Any) -> FastTokenizer:
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not hasattr(backend, "no_truncation"):
         raise OptionError(
-            f"tokenizer must be a fast tokenizer, which knows the characters of each piece; got {type(tokenizer).__name__}, "
-            "which is written in Python. Pass AutoTokenizer.from_pretrained(..., use_fast=True)."
+            "tokenizer must be a fast tokenizer, which knows the characters of each piece; got a "
+            f"{type(tokenizer).__name__}, which is written in Python. Pass "
+            "tokenizer=AutoTokenizer.from_pretrained(..., use_fast=True)."
         )
     size = backend.get_vocab_size()
     known = _COPIES.get(tokenizer)
@@ -110,6 +114,7 @@ def _copied(tokenizer: Any, backend: Any) -> FastTokenizer:
         getattr(tokenizer, "padding_side", padding.get("direction", "right")) == "left",
         None if most is None or most > MODEL_MAX else int(most),
         unknown,
+        hashlib.sha256(own.to_str().encode()).hexdigest(),
     )
 
 

@@ -5,17 +5,72 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from torch import nn
 
+from textlrp.errors import ModelError, OptionError
+from textlrp.models.given_labels import distinct_labels
+from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_reader import PieceReader
-from textlrp.models.transformers.transformer_model import TransformerModel
+from textlrp.models.transformers.recognized import is_pipeline
+from textlrp.models.transformers.transformer_model import Link, TransformerModel
+
+HEAD = "ForSequenceClassification"
+"""The end of the names of models with a head that classifies texts."""
 
 
 def hugging_face_model(
-    model: Any, tokenizer: Any, *, classes: Sequence[Any] | None = None, windows: bool = False
+    model: Any, tokenizer: Any = None, *, classes: Sequence[Any] | None = None, windows: bool = False
 ) -> TransformerModel:
-    """Return a sequence classifier of transformers with its tokenizer as a model for ``explain``."""
-    labels = [model.config.id2label[c] for c in range(model.config.num_labels)] if classes is None else list(classes)
-    reader = PieceReader(fast_tokenizer(tokenizer), model.config.max_position_embeddings, windows)
-    return TransformerModel(model, reader, classes=np.array(labels))
+    """Return a sequence classifier of transformers with its tokenizer as a model for ``explain``.
+
+    A pipeline has both. ``classes`` are the labels, by default those of the model's configuration. With ``windows``
+    long texts are read in overlapping windows.
+
+    Raises :class:`OptionError` without a fast tokenizer, and for ``classes`` of another number than the scores.
+    Raises :class:`ModelError` for a model without such a head, for regression, and for one that is not on the CPU.
+    """
+    if is_pipeline(model):
+        model, tokenizer = model.model, model.tokenizer if tokenizer is None else tokenizer
+    if tokenizer is None:
+        raise OptionError(
+            f"tokenizer must be the tokenizer of the {type(model).__name__}; got None. Pass "
+            "tokenizer=AutoTokenizer.from_pretrained(...)."
+        )
+    _check_head(model)
+    check_module(model)
+    config = model.config
+    if config.num_labels == 1 and classes is None:
+        raise ModelError(
+            f"the {type(model).__name__} must have two or more classes; it has one output (regression). Pass "
+            "classes=['low', 'high'], for example, to explain the output f as two classes with the scores -f and f."
+        )
+    labels = [config.id2label[c] for c in range(config.num_labels)] if classes is None else classes
+    found = distinct_labels(labels, max(2, config.num_labels))
+    single = config.problem_type == "multi_label_classification" or config.num_labels == 1
+    link: Link = "sigmoid" if single else "softmax"
+    reader = PieceReader(fast_tokenizer(tokenizer), longest_input(model), windows)
+    return TransformerModel(model, reader, classes=found, link=link)
+
+
+def longest_input(model: nn.Module) -> int | None:
+    """Return the largest number of ids that a model has positions for; None if there is no limit.
+
+    RoBERTa and its like count positions from the one after padding on.
+    """
+    config: Any = model.config
+    most = getattr(config, "max_position_embeddings", None)
+    for name, part in model.named_modules():
+        if isinstance(part, nn.Embedding) and "position" in name and part.padding_idx is not None:
+            return part.num_embeddings - part.padding_idx - 1
+    return int(most) if most and most > 0 else None
+
+
+def _check_head(model: Any) -> None:
+    if any(each.__name__.endswith(HEAD) for each in type(model).__mro__):
+        return
+    raise ModelError(
+        f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "
+        "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier(encoder=...) on "
+        "its vectors."
+    )

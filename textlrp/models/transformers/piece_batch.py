@@ -1,7 +1,7 @@
 """Batches of texts that a tokenizer cuts into pieces: each word read is a sequence of pieces.
 
-A word has an id in its batch, and :attr:`PieceBatch.sequences` has the pieces of each id. Whatever leaves words out of
-a text can therefore work with words, as for every other model.
+A word has an id in its batch, and :attr:`PieceBatch.sequences` has the pieces of each id. Whatever leaves words out
+of a text can therefore work with words, as for every other model.
 
 Letters: N texts, L words read, P pieces of a text.
 """

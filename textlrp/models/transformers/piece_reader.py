@@ -40,8 +40,8 @@ class PieceReader:
     def __post_init__(self) -> None:
         if self.room is not None and self.room < 1:
             raise OptionError(
-                f"max_length must be more than the {self.tokenizer.frame.size} special tokens; got {self.max_length}. "
-                "Pass the number of tokens that the model can read."
+                f"max_length must be more than the {self.tokenizer.frame.size} special tokens; got "
+                f"{self.max_length}. Pass the number of tokens that the model can read."
             )
 
     @property

@@ -20,9 +20,9 @@ def overlap_of(room: int) -> int:
 def windows_of_words(sizes: NDArray[np.int64], room: int | None) -> list[tuple[int, int]]:
     """Return the first word of each window and the word after its last one; ``sizes`` (L,) are pieces of each word.
 
-    A window has as many whole words as fit into ``room`` pieces (None: all). The next one begins with as many words as
-    fit into :func:`overlap_of` pieces of it, and the last one is filled up from before. A word of more than ``room``
-    pieces has a window of its own.
+    A window has as many whole words as fit into ``room`` pieces (None: all). The next one begins with as many words
+    as fit into :func:`overlap_of` pieces of it, and the last one is filled up from before. A word of more than
+    ``room`` pieces has a window of its own.
     """
     ends = np.concatenate([[0], np.cumsum(sizes)])
     if room is None or ends[-1] <= room:

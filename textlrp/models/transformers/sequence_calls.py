@@ -17,6 +17,9 @@ from textlrp.lrp.recorded.replaced_vectors import output_of
 from textlrp.models.outputs import LOGITS
 from textlrp.models.transformers.fast_tokenizer import Frame
 
+PieceIds = NDArray[np.int64]
+"""The ids (P,) of the pieces of one sequence, without special tokens."""
+
 NO_PIECE = -1
 """The position of a special token or of padding."""
 
@@ -38,7 +41,7 @@ class Padded(NamedTuple):
         return called(module, self.ids, self.mask, self.types)
 
 
-def padded(sequences: Sequence[NDArray[np.int64]], frame: Frame, padding: int, *, left: bool) -> Padded:
+def padded(sequences: Sequence[PieceIds], frame: Frame, padding: int, *, left: bool) -> Padded:
     """Put special tokens around sequences of pieces, and padding after them, or with ``left`` before them."""
     longest = max((len(each) for each in sequences), default=0) + frame.size
     ids = np.full((len(sequences), longest), padding, dtype=np.int64)

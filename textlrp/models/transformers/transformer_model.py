@@ -5,7 +5,7 @@ Letters: N texts, L words read, P pieces, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,16 +14,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textlrp.lrp.recorded.record import recording
-from textlrp.lrp.recorded.replaced_vectors import evaluating, looked_up_vectors, output_with_vectors
+from textlrp.lrp.recorded.replaced_vectors import (
+    class_scores,
+    evaluating,
+    looked_up_vectors,
+    output_with_vectors,
+    replacing,
+)
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_copies import ModuleCopies
-from textlrp.models.transformers.piece_batch import PieceBatch
+from textlrp.models.torch_module.module_digest import digest_of
+from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
+from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
-from textlrp.models.transformers.sequence_calls import framed, padded
-from textlrp.models.transformers.window_traces import trace_of_windows
+from textlrp.models.transformers.sequence_batches import SequenceBatches
+from textlrp.models.transformers.sequence_calls import framed
+from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
 Link = Literal["softmax", "sigmoid"]
@@ -51,6 +60,7 @@ class TransformerModel:
         self.link = link
         self._classes = classes
         self._copies = ModuleCopies(module)
+        self._batches = SequenceBatches(reader.tokenizer)
 
     # ---- the Classifier protocol
 
@@ -62,7 +72,11 @@ class TransformerModel:
     @property
     def fingerprint_(self) -> str:
         """Twelve hexadecimal digits: a hash of the weights, the classes and how texts are read."""
-        return "0" * 12
+        digest = digest_of(self.module)
+        reader = self.reader
+        for part in (self.classes_.tolist(), reader.tokenizer.digest, reader.room, reader.windows, str(self.module)):
+            digest.update(repr(part).encode())
+        return digest.hexdigest()[:12]
 
     def encode(self, texts: TextInputs) -> PieceBatch:
         """Return the words (N, L) of texts, each a sequence of pieces."""
@@ -82,7 +96,7 @@ class TransformerModel:
             sequences += windows
             owners += [n] * len(windows)
         with torch.no_grad(), evaluating(module):
-            scores = self._scores_of(module, sequences)
+            scores = self._batches.scores(module, sequences, PIECES_TOGETHER)
         total = scores.new_zeros(len(texts), scores.shape[1]).index_add_(0, torch.tensor(owners), scores)
         return (total / torch.bincount(torch.tensor(owners))[:, None]).numpy()
 
@@ -106,7 +120,40 @@ class TransformerModel:
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
-        raise NotImplementedError
+        assert isinstance(batch, PieceBatch)
+        module, frame = self._copies.in_dtype(dtype), self.reader.tokenizer.frame
+        words = batch.text(n)
+        pieces, word_of = batch.pieces(words)
+        bounds = self._window_bounds(batch, words)
+        windows = [torch.from_numpy(pieces[first:end])[None] for first, end in bounds]
+        forward = framed(module, frame)
+        of_windows = [looked_up_vectors(module, ids, forward) for ids in windows]
+        sizes = [table.shape[1] for table in of_windows[0]]
+        inputs = of_windows[0][0].new_zeros(len(pieces), sum(sizes))
+        for (first, end), tables in zip(bounds, of_windows, strict=True):
+            inputs[first:end] = torch.cat(tables, dim=1)
+
+        def scores(alternatives: Tensor) -> Tensor:
+            count = len(alternatives)
+            found = [
+                output_with_vectors(
+                    module, ids.expand(count, -1), forward, replacing(alternatives[:, first:end], sizes), None
+                )
+                for ids, (first, end) in zip(windows, bounds, strict=True)
+            ]
+            return class_scores(torch.stack(found).mean(dim=0), count)
+
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(word_of), len(words)))
+
+    # ---- what explain asks of a transformer
+
+    def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
+        """Return sentences on how text ``n`` of a batch was read, for its explanation."""
+        reading = batch.readings[n]
+        assert isinstance(reading, PieceReading)
+        return notes_of_reading(
+            reading, self.reader, len(self._window_bounds(batch, batch.text(n))), self._copies.own_half()
+        )
 
     # ---- reading in windows
 
@@ -121,19 +168,3 @@ class TransformerModel:
         assert isinstance(batch, PieceBatch)
         pieces, _ = batch.pieces(words)
         return [pieces[first:end] for first, end in self._window_bounds(batch, words)]
-
-    def _scores_of(self, module: nn.Module, sequences: Sequence[NDArray[np.int64]]) -> Tensor:
-        """The scores (M, C) of sequences of pieces, those of similar length in one batch."""
-        tokenizer = self.reader.tokenizer
-        lengths = [len(each) + tokenizer.frame.size for each in sequences]
-        found: dict[int, Tensor] = {}
-        order = np.argsort(lengths, kind="stable").tolist()
-        while order:
-            together = max(1, PIECES_TOGETHER // max(1, lengths[order[-1]]))
-            rows, order = order[-together:], order[:-together]
-            scores = padded(
-                [sequences[row] for row in rows], tokenizer.frame, tokenizer.padding or 0, left=tokenizer.left
-            ).scores(module)
-            found.update(zip(rows, scores, strict=True))
-        scores = torch.stack([found[row] for row in range(len(sequences))])
-        return torch.cat([-scores, scores], dim=1) if scores.shape[1] == 1 else scores

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,7 @@ def trace_of_windows(
     ``windows`` are the first piece of each window and the piece after its last one. ``word_of`` (P,) is the word of
     each piece. Pieces of two windows get the sum of both parts, and words the sum of their pieces.
     """
-    column = torch.from_numpy(word_of)
-
-    def to_words(relevance: Tensor) -> Tensor:
-        return relevance.new_zeros(*relevance.shape[:2], words).index_add_(2, column, relevance)
-
+    to_words = partial(summed_by, torch.from_numpy(word_of), words)
     steps: list[Step] = [Routing("words", "pieces", ("words",), PIECES, to_words)]
     outputs = []
     for number, (trace, (first, end)) in enumerate(zip(traces, windows, strict=True)):
@@ -48,6 +45,11 @@ def trace_of_windows(
         steps.append(Sum("windows", tuple(outputs), "scores", tuple(scores)))
     mean = torch.stack(scores).mean(dim=0)
     return Trace(tuple(steps), mean, "words", "scores", max(trace.elements for trace in traces))
+
+
+def summed_by(word_of: Tensor, words: int, values: Tensor) -> Tensor:
+    """Sum values (..., P) of pieces by word: (..., L); ``word_of`` (P,) is the word of each piece."""
+    return values.new_zeros(*values.shape[:-1], words).index_add_(-1, word_of, values)
 
 
 def _into(first: int, end: int, pieces: int) -> Any:

@@ -29,9 +29,9 @@ class WordSpans(NamedTuple):
 def word_spans(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None], most: int) -> WordSpans:
     """Join pieces to words.
 
-    Consecutive pieces belong to one word if the tokenizer gives both the same word id and there is no boundary between
-    them: a blank, a change between letters or digits and other characters, or a character of a script without spaces
-    between words. Pieces of the same characters (an emoji in several bytes) always belong together. A piece of
+    Consecutive pieces belong to one word if the tokenizer gives both the same word id and there is no boundary
+    between them: a blank, a change between letters or digits and other characters, or a character of a script without
+    spaces between words. Pieces of the same characters (an emoji in several bytes) always belong together. A piece of
     blanks only, or of no character, belongs to the next word, or to the last one at the end. A word of more than
     ``most`` pieces is cut between pieces.
     """
