@@ -72,7 +72,10 @@ def embed_group(
             parts.append(encoder.pool(some.ids, some.mask))
         place = torch.from_numpy(np.argsort(order))
         pooled, pieces = (torch.cat(part)[place] for part in zip(*parts, strict=True))
-        vectors: Array = encoder.join(pooled, pieces, documents).numpy()
+        sizes = pieces.new_zeros(len(texts)).index_add_(0, documents, pieces)
+        weighted = pooled * (pieces / sizes[documents])[:, None]
+        joined = pooled.new_zeros(len(texts), pooled.shape[1]).index_add_(0, documents, weighted)
+        vectors: Array = encoder.finish(joined).numpy()
     return vectors
 
 

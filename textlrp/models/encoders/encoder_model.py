@@ -70,11 +70,12 @@ class EncoderModel(TransformerModel):
         ends = np.cumsum([len(row) for row in self.rows_of(batch, words)]).tolist()
 
         def forward(ids: Tensor) -> Tensor:
-            parts = torch.tensor_split(ids, ends[:-1], dim=1)
-            pooled = [module.encoder.pool(*self._framed(part)) for part in parts]
-            sums, counts = (torch.cat(each) for each in zip(*pooled, strict=True))
-            documents = None if len(parts) == 1 else torch.zeros(len(parts), dtype=torch.int64)
-            scores: Tensor = module.output(module.encoder.join(sums, counts, documents))
+            rows = [self._framed(part) for part in torch.tensor_split(ids, ends[:-1], dim=1)]
+            # one row at a time, because padding would be longer than most last rows
+            parts = [module.encoder.pool(row, torch.ones_like(row))[0] for row in rows]
+            sizes = [row.shape[1] for row in rows]
+            weighted = [part * (size / sum(sizes)) for part, size in zip(parts, sizes, strict=True)]
+            scores: Tensor = module.output(module.encoder.finish(sum(weighted[1:], weighted[0])))
             return scores
 
         recorded = recording(module, torch.from_numpy(pieces)[None], forward).trace
@@ -91,12 +92,11 @@ class EncoderModel(TransformerModel):
         assert isinstance(batch, PieceBatch)
         return rows_of_words(batch, words, self.reader.room)
 
-    def _framed(self, pieces: Tensor) -> tuple[Tensor, Tensor]:
-        """The ids and attention mask (1, P) of a row of pieces with its special tokens."""
+    def _framed(self, pieces: Tensor) -> Tensor:
+        """The ids (1, P) of a row of pieces with its special tokens."""
         frame = self.reader.tokenizer.frame
         before, after = (torch.tensor([part], dtype=torch.int64) for part in frame[:2])
-        ids = torch.cat([before, pieces, after], dim=1)
-        return ids, torch.ones(ids.shape, dtype=torch.int64)
+        return torch.cat([before, pieces, after], dim=1)
 
 
 def encoder_model(

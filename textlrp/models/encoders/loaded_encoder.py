@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from textlrp.errors import ModelError
 from textlrp.models.encoders.encoder_files import hash_of_files
 from textlrp.models.encoders.sentence_encoder import SentenceEncoder, encoder_of, load_encoder
+from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 
 PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
@@ -54,12 +52,12 @@ def loaded_encoder(source: Any, *, expected: str | None = None, digest: str | No
     """
     if not isinstance(source, (str, Path)):
         encoder = encoder_of(source)
-        return LoadedEncoder(encoder, digest_of(encoder))
+        return LoadedEncoder(encoder, encoder_digest(encoder))
     folder = Path(source).absolute()
     if expected is not None:
         check_files(folder, expected)
     encoder = load_encoder(folder)
-    return LoadedEncoder(encoder, digest or digest_of(encoder), folder, expected or hash_of_files(folder))
+    return LoadedEncoder(encoder, digest or encoder_digest(encoder), folder, expected or hash_of_files(folder))
 
 
 def check_files(folder: Path, expected: str) -> None:
@@ -76,15 +74,12 @@ def check_files(folder: Path, expected: str) -> None:
         )
 
 
-def digest_of(encoder: SentenceEncoder) -> str:
-    """Return a hash of weights, tokenizer, pooling, layers and length, in hexadecimal."""
-    digest = hashlib.sha256(fast_tokenizer(encoder.tokenizer).backend.to_str().encode())
+def encoder_digest(encoder: SentenceEncoder) -> str:
+    """Return a hash of weights, settings, tokenizer, pooling, layers and length, in hexadecimal."""
     module = encoder.module
-    digest.update(repr((module.modes, list(map(str, module.layers)), encoder.max_length)).encode())
+    digest = digest_of(module)
     config: Any = module.transformer.config
     settings = {name: value for name, value in config.to_dict().items() if name not in PROVENANCE}
-    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
-    for name, value in module.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    parts = (fast_tokenizer(encoder.tokenizer).digest, module.modes, str(module.layers), encoder.max_length)
+    digest.update(json.dumps([settings, *parts], sort_keys=True, default=str).encode())
     return digest.hexdigest()

@@ -32,14 +32,21 @@ class PooledEncoder(nn.Module):
         self.modes = tuple(modes)
         self.layers = layers
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, documents: Tensor | None = None) -> Tensor:
-        """Return the vectors (N, D) of documents.
+    def extra_repr(self) -> str:
+        """The poolings, for the representation of the module."""
+        return f"modes={self.modes}"
 
-        ``input_ids`` and ``attention_mask`` are (R, L). ``documents`` (R,) is the position of the document of each
-        row; None if each row is a document.
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
+        """Return the vectors (N, D) of documents, each of ``windows`` consecutive rows.
+
+        ``input_ids`` and ``attention_mask`` are (R, L) with R = N · ``windows``.
         """
         pooled, pieces = self.pool(input_ids, attention_mask)
-        return self.join(pooled, pieces, documents)
+        if windows > 1:
+            sizes = pieces.reshape(-1, windows)
+            shares = sizes / sizes.sum(dim=1, keepdim=True)
+            pooled = (pooled.reshape(len(sizes), windows, -1) * shares[..., None]).sum(dim=1)
+        return self.finish(pooled)
 
     def pool(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return the pooled vector (R, D) and the number of pieces (R,) of each row."""
@@ -47,12 +54,10 @@ class PooledEncoder(nn.Module):
         inside = attention_mask.to(states.dtype)
         return torch.cat([_pool(states, inside, mode) for mode in self.modes], dim=1), inside.sum(dim=1)
 
-    def join(self, pooled: Tensor, pieces: Tensor, documents: Tensor | None) -> Tensor:
-        """Return the vectors (N, D) of documents, given the result of :meth:`pool` for their rows."""
-        if documents is not None:
-            pooled = torch.matmul(row_shares(pieces, documents), pooled)
-        result: Tensor = self.layers(pooled)
-        return result
+    def finish(self, pooled: Tensor) -> Tensor:
+        """Apply the layers after the pooling to the pooled vectors (N, D) of documents."""
+        vectors: Tensor = self.layers(pooled)
+        return vectors
 
 
 class EncoderScores(nn.Module):
@@ -63,9 +68,9 @@ class EncoderScores(nn.Module):
         self.encoder = encoder
         self.output = output
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, documents: Tensor | None = None) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
         """Return the scores (N, C); the arguments are those of :class:`PooledEncoder`."""
-        scores: Tensor = self.output(self.encoder(input_ids, attention_mask, documents))
+        scores: Tensor = self.output(self.encoder(input_ids, attention_mask, windows))
         return scores
 
 
@@ -75,14 +80,6 @@ class UnitLength(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the scaled vectors (N, D)."""
         return nn.functional.normalize(vectors, dim=1)
-
-
-def row_shares(pieces: Tensor, documents: Tensor) -> Tensor:
-    """(N, R) the weight of each row in the vector of its document: its share of the document's ``pieces`` (R,)."""
-    count = int(documents.max()) + 1
-    belongs = (documents == torch.arange(count, device=documents.device)[:, None]).to(pieces.dtype)
-    weighted = belongs * pieces
-    return weighted / weighted.sum(dim=1, keepdim=True)
 
 
 def linear_layer(weight: Any, bias: Any) -> nn.Linear:
