@@ -57,6 +57,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     errors: Literal["raise", "skip"] = "raise",
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Explanation: ...
 
 
@@ -76,6 +77,7 @@ def explain(
     errors: Literal["raise", "skip"] = "raise",
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Iterator[Explanation]: ...
 
 
@@ -94,13 +96,15 @@ def explain(
     errors: Literal["raise", "skip"] = "raise",
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
     Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
-      a sequence classifier or a text-classification pipeline of Hugging Face, or a ``torch.nn.Module`` wrapped by
+      a sequence classifier or a text-classification pipeline of Hugging Face, a SentenceTransformer with its
+      ``head``, a SetFitModel, or a ``torch.nn.Module`` wrapped by
       :func:`textlrp.wrap`.
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
@@ -118,6 +122,7 @@ def explain(
       warning that names it. If no text at all can be explained, the error of the first one is raised.
     - ``tokenizer``: the fast tokenizer of a Hugging Face model. ``windows=True`` reads texts that are too long for it
       in overlapping windows and takes the mean of their scores; the default is to truncate them.
+    - ``head``: the linear classifier of scikit-learn that was fitted on the embeddings of a SentenceTransformer.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
     ``textlrp rules`` lists what the relevance of other methods sums to.
@@ -126,7 +131,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model, tokenizer=tokenizer, windows=windows)
+    classifier = as_classifier(model, tokenizer=tokenizer, windows=windows, head=head)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:

@@ -12,11 +12,17 @@ from torch import nn
 from textlrp.errors import OptionError
 from textlrp.models.base import TextClassifier
 from textlrp.models.classifier import Classifier
+from textlrp.models.encoders.recognized_encoders import is_sentence_transformer, is_setfit
 from textlrp.models.transformers.recognized import is_hugging_face
 
 
 def check_wrapped(model: object) -> None:
-    """Raise :class:`OptionError` on a bare torch module, and on a bare model of Hugging Face."""
+    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face or sentence encoder."""
+    if is_sentence_transformer(model) or is_setfit(model):
+        raise OptionError(
+            f"model must be wrapped; got a bare {type(model).__name__}. Pass textlrp.wrap(model), with head= for a "
+            "SentenceTransformer."
+        )
     if is_hugging_face(model):
         raise OptionError(
             f"model must be wrapped together with its tokenizer; got a bare {type(model).__name__}. Pass "
@@ -29,11 +35,20 @@ def check_wrapped(model: object) -> None:
         )
 
 
-def as_classifier(model: Any, *, tokenizer: Any = None, windows: bool = False) -> Classifier:
+def as_classifier(model: Any, *, tokenizer: Any = None, windows: bool = False, head: Any = None) -> Classifier:
     """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
 
-    ``tokenizer`` and ``windows`` belong to a model of Hugging Face, as :func:`textlrp.wrap` describes.
+    ``tokenizer`` and ``windows`` belong to a model of Hugging Face, ``head`` and ``windows`` to a sentence encoder, as
+    :func:`textlrp.wrap` describes.
     """
+    if is_sentence_transformer(model) or is_setfit(model):
+        from textlrp.models.encoders.sentence_model import sentence_model
+
+        return sentence_model(model, head, tokenizer=tokenizer, windows=windows)
+    if head is not None:
+        raise OptionError(
+            f"head must be left out for a {type(model).__name__}: it is for a SentenceTransformer. Leave out head=."
+        )
     if is_hugging_face(model):
         from textlrp.models.transformers.hugging_face import hugging_face_model
 

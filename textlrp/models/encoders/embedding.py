@@ -55,9 +55,7 @@ def embed_texts(
     return np.stack([known[key] for key in keys])
 
 
-def embed_group(
-    encoder: PooledEncoder, tokenizer: FastTokenizer, texts: Sequence[Rows], *, batch_size: int
-) -> Array:
+def embed_group(encoder: PooledEncoder, tokenizer: FastTokenizer, texts: Sequence[Rows], *, batch_size: int) -> Array:
     """Return the embeddings (N, D) of N >= 1 texts, in batches of at most ``batch_size`` rows of similar length."""
     rows = [row for of_text in texts for row in of_text]
     documents = torch.from_numpy(np.repeat(np.arange(len(texts)), [len(of_text) for of_text in texts]))
@@ -81,4 +79,3 @@ def embed_group(
 
 def _pieces(rows: Rows) -> int:
     return sum(map(len, rows))
-

@@ -120,4 +120,6 @@ def encoder_model(
 
 def piece_reader(encoder: SentenceEncoder, *, windows: bool, max_length: int | None = None) -> PieceReader:
     """Return the reader of an encoder's texts, at most ``max_length`` pieces at once (None: those of the encoder)."""
-    return PieceReader(fast_tokenizer(encoder.tokenizer), min(max_length or encoder.max_length, encoder.max_length), windows)
+    return PieceReader(
+        fast_tokenizer(encoder.tokenizer), min(max_length or encoder.max_length, encoder.max_length), windows
+    )

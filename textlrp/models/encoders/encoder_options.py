@@ -9,7 +9,8 @@ from typing import Any
 from textlrp.errors import OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.encoders.linear_heads import HEADS
-from textlrp.models.encoders.sentence_encoder import encoder_folder, is_sentence_transformer
+from textlrp.models.encoders.recognized_encoders import is_sentence_transformer
+from textlrp.models.encoders.sentence_encoder import encoder_folder
 from textlrp.models.options import check_flag, check_positive, check_whole
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.text.skip import make_skip

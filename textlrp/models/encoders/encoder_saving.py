@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from textlrp.errors import ModelError
 from textlrp.models.encoders.encoder_files import ENCODER, hash_of_files
-from textlrp.models.encoders.sentence_encoder import is_sentence_transformer
+from textlrp.models.encoders.recognized_encoders import is_sentence_transformer
 from textlrp.models.saving import save_model
 from textlrp.models.schema import damaged, short_text
 
@@ -48,7 +48,9 @@ def save_encoder_model(
         with tempfile.TemporaryDirectory() as place:
             model.encoder.save(place, safe_serialization=True)
             about |= {"folder": None, "files": hash_of_files(Path(place))}
-            return save_model(stored, path, card=card, force=force, about={ENCODER: about}, folders={ENCODER: Path(place)})
+            return save_model(
+                stored, path, card=card, force=force, about={ENCODER: about}, folders={ENCODER: Path(place)}
+            )
     folder = Path(model.encoder).absolute()
     about |= {"folder": None if include_encoder else str(folder), "files": model.encoder_files_}
     folders = {ENCODER: folder} if include_encoder else {}
@@ -74,8 +76,12 @@ def restore_encoder(model: Any, folder: Path, config: Mapping[str, Any], moved: 
         or about.get("link") not in LINKS
         or not isinstance(about.get("C"), (int, float, type(None)))
     ):
-        raise damaged(folder, f"encoder in config.json must have digest, files, folder, link and C; got {short_text(about)}")
-    place = Path(moved) if moved is not None else folder / ENCODER if about["folder"] is None else Path(about["folder"])
+        raise damaged(
+            folder, f"encoder in config.json must have digest, files, folder, link and C; got {short_text(about)}"
+        )
+    place = (
+        Path(moved) if moved is not None else folder / ENCODER if about["folder"] is None else Path(about["folder"])
+    )
     check_files(place.absolute(), about["files"])
     model.encoder = str(place.absolute())
     model.encoder_digest_, model.encoder_files_ = about["digest"], about["files"]

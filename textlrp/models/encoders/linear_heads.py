@@ -59,14 +59,6 @@ def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
 # ---- SetFit
 
 
-def is_setfit(model: object) -> bool:
-    """Whether this is a ``SetFitModel``, recognized without importing the package."""
-    return any(
-        each.__module__.partition(".")[0] == "setfit" and each.__name__ == "SetFitModel"
-        for each in type(model).__mro__
-    )
-
-
 def setfit_head(model: Any, dimensions: int) -> EncoderHead:
     """Return the head of a ``SetFitModel``, with the names of its classes where it has them.
 
@@ -74,7 +66,9 @@ def setfit_head(model: Any, dimensions: int) -> EncoderHead:
     """
     head, labels = model.model_head, model.labels
     if model.multi_target_strategy is not None or getattr(head, "multitarget", False):
-        raise ModelError("model must have one label for each text; got a SetFitModel with several. Train one for each.")
+        raise ModelError(
+            "model must have one label for each text; got a SetFitModel with several. Train one for each."
+        )
     if isinstance(head, nn.Module):
         return _torch_head(head, labels)
     found = encoder_head(head, dimensions)
@@ -87,7 +81,11 @@ def _torch_head(head: Any, labels: Any) -> EncoderHead:
     """The differentiable head: a linear layer whose scores are divided by a temperature."""
     scale = 1 / (head.temperature + head.eps)
     weight = head.linear.weight.detach().cpu().double().numpy() * scale
-    bias = np.zeros(len(weight)) if head.linear.bias is None else head.linear.bias.detach().cpu().double().numpy() * scale
+    bias = (
+        np.zeros(len(weight))
+        if head.linear.bias is None
+        else head.linear.bias.detach().cpu().double().numpy() * scale
+    )
     classes = np.arange(len(weight))
     return EncoderHead(classes if labels is None else _named(classes, labels), weight, bias, softmax)
 

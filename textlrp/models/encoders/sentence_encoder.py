@@ -66,12 +66,6 @@ class SentenceEncoder:
         return SentenceEncoder(module, self.tokenizer, self.max_length)
 
 
-def is_sentence_transformer(model: object) -> bool:
-    """Whether this is a ``SentenceTransformer``, recognized without importing the package."""
-    names = {f"{each.__module__.partition('.')[0]}.{each.__name__}" for each in type(model).__mro__}
-    return "sentence_transformers.SentenceTransformer" in names
-
-
 def encoder_of(model: Any) -> SentenceEncoder:
     """Convert a ``SentenceTransformer``; its weights are shared, not copied.
 
@@ -237,7 +231,9 @@ def _json_of(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError) as problem:
-        raise ModelError(f"{path} must be a JSON file; it cannot be read ({problem}). Save the encoder again.") from None
+        raise ModelError(
+            f"{path} must be a JSON file; it cannot be read ({problem}). Save the encoder again."
+        ) from None
 
 
 def _load_transformer(folder: Path) -> tuple[Any, Any]:

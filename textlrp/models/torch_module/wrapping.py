@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import OptionError
+from textlrp.models.encoders.recognized_encoders import is_sentence_transformer, is_setfit
+from textlrp.models.encoders.sentence_model import sentence_model
 from textlrp.models.given_labels import distinct_labels
 from textlrp.models.options import is_whole
 from textlrp.models.torch_module.module_calls import ModuleCalls
@@ -33,11 +35,13 @@ def wrap(
     scores: str | int | None = None,
     min_length: int = 0,
     windows: bool = False,
+    head: Any = None,
 ) -> TorchTextModel | TransformerModel:
     """Wrap your own PyTorch module, or a model of Hugging Face; the result is accepted wherever a model is.
 
     A sequence classifier of Hugging Face needs its fast ``tokenizer`` only, and a text-classification pipeline not
-    even that. ``classes`` and ``windows`` are its only other options. All other options are for your own modules:
+    even that. ``classes`` and ``windows`` are its only other options. A SentenceTransformer needs its ``head``, and a
+    SetFitModel nothing; both may have ``windows``. All other options are for your own modules:
 
     - ``module``: maps token ids (1, T), int64, to one score for each class (1, C). It is neither changed nor copied,
       so you can continue to train it.
@@ -57,9 +61,14 @@ def wrap(
     - ``windows``: for Hugging Face. True reads a text that is too long for the model in overlapping windows and takes
       the mean of their scores; the default is to truncate it.
 
+    - ``head``: for a SentenceTransformer, the linear classifier that was fitted on its embeddings.
+
     Raises :class:`OptionError` for a wrong option, and :class:`ModelError` for a module whose weights are
     uninitialized or not on the CPU.
     """
+    if head is not None or is_sentence_transformer(module) or is_setfit(module):
+        return _wrap_encoder(module, head, windows, tokenizer=tokenizer, vocabulary=vocabulary, unknown=unknown,
+                             classes=classes, lengths=lengths, scores=scores)  # fmt: skip
     if is_hugging_face(module):
         own = {"vocabulary": vocabulary, "unknown": unknown, "lengths": lengths, "batch": batch or None,
                "padding": padding or None, "scores": scores, "min_length": min_length or None}  # fmt: skip
@@ -99,6 +108,21 @@ def wrap(
         classes=None if classes is None else distinct_labels(classes),
         batch=batch,
     )
+
+
+def _wrap_encoder(module: Any, head: Any, windows: bool, **own: Any) -> TransformerModel:
+    """A SentenceTransformer with its head, or a SetFitModel; it has no other options."""
+    if not (is_sentence_transformer(module) or is_setfit(module)):
+        raise OptionError(
+            f"head must be left out for a {type(module).__name__}: it is for a SentenceTransformer. Leave out head=."
+        )
+    for name, value in own.items():
+        if value is not None:
+            raise OptionError(
+                f"{name} must be left out for a {type(module).__name__}, because its modules and its head determine "
+                f"it; got {value!r}. Leave out {name}=."
+            )
+    return sentence_model(module, head, windows=windows)
 
 
 def _wrap_hugging_face(
