@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         EncoderClassifier,
         load,
     )
-    from textlrp.models.torch_module.wrapping import wrap
+    from textlrp.models.wrapping import wrap
     from textlrp.records import Document
     from textlrp.reports.corpus.report_files import write_report
     from textlrp.text.corpora import load_20newsgroups, load_corpus, load_sample_posts
@@ -80,7 +80,7 @@ _MODULES = {
     "load_corpus": "text.corpora",
     "load_sample_posts": "text.corpora",
     "register": "lrp.recorded.operations",
-    "wrap": "models.torch_module.wrapping",
+    "wrap": "models.wrapping",
     "write_report": "reports.corpus.report_files",
 }
 

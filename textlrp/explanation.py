@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
-from textlrp.records import Status, Target, Tokens, target_names
+from textlrp.records import BEFORE_SOFTMAX, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Phrase(NamedTuple):
 class Explanation:
     """Why a classifier gave a document its scores: how much each token contributed to the score of each target.
 
-    - The **scores** are the outputs of the model before the softmax, one per class.
+    - The **scores** are the outputs of the model before the softmax, one per class, or what a function returns.
     - A **target** is a class whose score is explained. A pair of classes ``(A, B)`` is a contrast: it explains the
       difference of their scores, "why A and not B".
     - The **relevance** of a token is the part of the target's score that the token accounts for, in the unit of the
@@ -81,6 +81,7 @@ class Explanation:
     | ``start`` | | what propagation starts from: ``"score"`` or ``"centered"`` |
     | ``notes`` | | warnings about how to read this explanation |
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
+    | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
     """
 
     document_id: str
@@ -102,6 +103,7 @@ class Explanation:
     start: str = "score"
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
+    score_name: str = BEFORE_SOFTMAX
 
     # ---- derived numbers
 
@@ -251,6 +253,7 @@ class Explanation:
             "start": self.start,
             "notes": list(self.notes),
             "target_notes": list(self.target_notes),
+            "score_name": self.score_name,
             "dtype": str(self.scores.dtype),
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation, Phrase
-from textlrp.records import Tokens
+from textlrp.records import BEFORE_SOFTMAX, Tokens
 
 
 def from_dict(data: Mapping[str, Any]) -> Explanation:
@@ -39,9 +39,10 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             true_label=data["true_label"],
-            start=data.get("start", "score"),  # the last three may be missing, as in rows of a bulk run
+            start=data.get("start", "score"),  # the last four may be missing, as in rows of a bulk run
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
+            score_name=data.get("score_name", BEFORE_SOFTMAX),
         )
     except KeyError as missing:
         raise DataError(f"field {missing} of the explanation is missing. Write the explanation again.") from None

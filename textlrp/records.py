@@ -19,6 +19,9 @@ Target = int | tuple[int, int]
 STARTS = ("score", "centered")
 """What propagation starts from: the score of a class, or this score minus the mean of all scores of the document."""
 
+BEFORE_SOFTMAX = "score before softmax"
+"""What the scores of most models are, in words."""
+
 Ranges = NDArray[np.int32]
 """(S, 2) character offsets: start and end of each range, sorted and disjoint."""
 

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from toys import NAMES, READ, TEXTS, VARIANTS, fitted, scrambled
 
 from textlrp.errors import MissingExtraError, ModelError
-from textlrp.explainers import attribution as attribution_module
 from textlrp.explainers import gradients as gradients_module
 from textlrp.explainers.attribution import Attribution
 from textlrp.explainers.explain import explain
@@ -43,6 +42,7 @@ from textlrp.explainers.methods import (
 )
 from textlrp.explainers.other_methods import attribute
 from textlrp.explainers.perturbation import balanced_tree
+from textlrp.models import word_paths as word_paths_module
 from textlrp.models.classifier import Classifier
 from textlrp.models.convnet import plain_weights
 from textlrp.models.differentiable import InputPoint, identity
@@ -232,7 +232,7 @@ def test_the_batch_size_of_alternatives_changes_nothing(variant: str, monkeypatc
     methods = (IntegratedGradients(9), SmoothGrad(5), Occlusion(), LIME)
     before = [found(model, READ[0], method).relevance for method in methods]
     monkeypatch.setattr(gradients_module, "INPUT_NUMBERS_TOGETHER", 200)
-    monkeypatch.setattr(attribution_module, "WORDS_SCORED", 40)
+    monkeypatch.setattr(word_paths_module, "MAX_WORDS", 40)
     for method, relevance in zip(methods, before, strict=True):
         np.testing.assert_allclose(found(model, READ[0], method).relevance, relevance, rtol=1e-10, atol=1e-11)
 

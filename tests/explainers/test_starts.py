@@ -28,7 +28,7 @@ from textlrp.lrp.rules import AlphaBeta, Flat, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.shares import has_fixed_sign
 from textlrp.lrp.starts import Start
 from textlrp.models.adapt import as_classifier
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 from textlrp.records import STARTS
 from textlrp.reports.balance import score_breakdowns
 

@@ -29,7 +29,7 @@ from textlrp.lrp.starts import started
 from textlrp.lrp.trace import Trace, by_dimension, one_hot_seed, propagate
 from textlrp.models.convnet import ConvNet, new_convnet, plain_weights
 from textlrp.models.packing import Packed, pack
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 
 WORDS, D, F, C = 9, 4, 5, 3
 LAW = {"float32": 1e-5, "float64": 1e-12}

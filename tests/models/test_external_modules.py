@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import DataError, ModelError
 from textlrp.explainers.explain import explain
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon")
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {word: number for number, word in enumerate(WORDS)}}

@@ -23,7 +23,7 @@ from textlrp.explainers import batch_relevance
 from textlrp.explainers.explain import explain
 from textlrp.models.adapt import as_classifier
 from textlrp.models.base import TextClassifier
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 from textlrp.records import Document
 
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)

@@ -26,7 +26,7 @@ from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.rules import Zero
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.estimators import BagOfWordsClassifier
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 
 HOW: dict[str, Any] = {"tokenizer": str.split, "vocabulary": {"the": 1, "oil": 2, "car": 3, "moon": 4}}
 TEXT = "the oil car"

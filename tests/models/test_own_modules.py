@@ -32,7 +32,7 @@ from textlrp.evaluation.rationales import explain_rationales
 from textlrp.explainers.explain import explain
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.rules import ZBox, Zero
-from textlrp.models.torch_module.wrapping import wrap
+from textlrp.models.wrapping import wrap
 from textlrp.records import Document, Status
 
 WORDS = ("<pad>", "the", "oil", "car", "pump", "road", "moon", "fine", "old", "red")

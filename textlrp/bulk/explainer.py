@@ -99,6 +99,7 @@ class BatchExplainer:
             top_k=top_k,
             start=start_name,
             notes=notes,
+            score_name=settings.score_name,
         )
         self.metadata.schema()  # raises for a wrong precision
 

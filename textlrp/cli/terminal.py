@@ -18,7 +18,9 @@ from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import score_breakdowns
-from textlrp.reports.numbers import decimals, is_zero, number, percentage
+from textlrp.reports.class_rows import probability_of
+from textlrp.reports.numbers import decimals, is_zero, number
+from textlrp.reports.view_titles import quantity_of
 
 NARROW = 70
 """Width in columns below which several targets are listed below each other instead of in a table."""
@@ -113,10 +115,11 @@ def _heading(explanation: Explanation) -> Text:
     score = number(float(explanation.scores[best]), _score_digits(explanation))
     line = Text.assemble(
         (printable(explanation.document_id), "bold"),
-        f": predicted class {printable(explanation.labels[best])}, score {score}",
+        f": predicted class {printable(explanation.labels[best])}, {quantity_of(explanation)} {score}",
     )
-    if explanation.probabilities is not None:
-        line.append(f", probability {percentage(float(explanation.probabilities[best]))}")
+    probability = probability_of(explanation, best)
+    if probability is not None:
+        line.append(f", probability {probability}")
     if explanation.true_label is not None:
         true_label = printable(explanation.true_label)
         if explanation.true_label not in explanation.labels:

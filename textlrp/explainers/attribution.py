@@ -25,9 +25,6 @@ BASELINE = ("words", "baseline")
 UNSUMMED = ("words", "unsummed")
 """Ledger key: the part of the score that a numerical method does not account for. It is computed as a difference."""
 
-WORDS_SCORED = 1 << 16
-"""Alternatives of a text are scored in one batch as long as they have at most this many words in total."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribution:
@@ -65,14 +62,9 @@ class Case:
     def scores_keeping(self, masks: NDArray[np.bool_]) -> Array:
         """(S, K) scores of S alternatives: ``masks`` (S, J) is False for each known word to leave out."""
         known = self.known
-        batch_size = max(1, WORDS_SCORED // max(1, len(known)))
-        scores = [np.zeros((0, len(self.classes)))]
-        for begin in range(0, len(masks), batch_size):
-            kept = masks[begin : begin + batch_size]
-            keep = np.ones((len(kept), len(known)), dtype=bool)
-            keep[:, known] = kept
-            scores.append(self._of_classes(masked_scores(self.model, self.batch, self.n, keep)))
-        return np.concatenate(scores)
+        keep = np.ones((len(masks), len(known)), dtype=bool)
+        keep[:, known] = masks
+        return self._of_classes(masked_scores(self.model, self.batch, self.n, keep))
 
     def on_words(self, relevance: Array) -> Array:
         """Expand values (K, J) of the known words to (K, L), with 0 for unknown words."""

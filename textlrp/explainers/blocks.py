@@ -18,14 +18,11 @@ from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSetting
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.abilities import notes_of_text
+from textlrp.models.abilities import BatchLimits, batch_limits, notes_of_text
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
-
-PADDED_WORDS = 1 << 16
-"""A block with long texts is split so that documents × longest text stays below this, down to one text a batch."""
 
 
 def explain_block(
@@ -64,7 +61,7 @@ def relevance_in_batches(
 
     Yields the rows of the block that are in the batch, the batch, and the results.
     """
-    for rows in batches_of_block(block.lengths, model.max_texts_per_trace):
+    for rows in batches_of_block(block.lengths, batch_limits(model)):
         batch = block if rows == list(range(len(block))) else block.select(rows)
         targets = None if targets_per_document is None else [targets_per_document[row] for row in rows]
         with threads_for(len(rows), int(batch.lengths.max(initial=0))):
@@ -72,11 +69,11 @@ def relevance_in_batches(
         yield rows, batch, explained
 
 
-def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator[list[int]]:
+def batches_of_block(lengths: NDArray[np.int32], limits: BatchLimits) -> Iterator[list[int]]:
     """Split the rows of a block into batches of texts of similar length, small enough to need little padding."""
     batch: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():
-        if batch and (len(batch) == max_documents or (len(batch) + 1) * int(lengths[row]) > PADDED_WORDS):
+        if batch and (len(batch) == limits.texts or (len(batch) + 1) * int(lengths[row]) > limits.words):
             yield batch
             batch = []
         batch.append(row)
@@ -116,6 +113,7 @@ def _explanation(
         version=__version__,
         true_label=None if document.label is None else str(document.label),
         start=explained.start,
+        score_name=settings.score_name,
         notes=(*explained.remarks, *notes, *tie_note(explained.scores, labels)),
         target_notes=notes_of_targets(
             explained.targets,

@@ -7,7 +7,7 @@ batches and agree byte for byte.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -17,16 +17,17 @@ import torch
 from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
-from textlrp.explainers.method_table import as_method
+from textlrp.explainers.method_table import as_method, check_applies
 from textlrp.explainers.methods import Method
-from textlrp.explainers.targets import resolve_targets
+from textlrp.explainers.targets import checked_targets, resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
-from textlrp.models.abilities import default_rule
+from textlrp.models.abilities import default_rule, fast_passes, score_name_of
 from textlrp.models.adapt import as_classifier
+from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.options import check_container, check_text, is_whole
@@ -43,7 +44,7 @@ BLOCK = 64
 
 @overload
 def explain(  # type: ignore[overload-overlap]  # a string is an iterable of strings too
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: str | Document,
     *,
     target: Any = None,
@@ -55,6 +56,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
     head: Any = None,
@@ -63,7 +65,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
 
 @overload
 def explain(
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: Iterable[str | Document],
     *,
     target: Any = None,
@@ -75,6 +77,7 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
     head: Any = None,
@@ -82,7 +85,7 @@ def explain(
 
 
 def explain(
-    model: Classifier | Pipeline,
+    model: Classifier | Pipeline | TextFunction,
     texts: str | Document | Iterable[str | Document],
     *,
     target: Any = None,
@@ -94,6 +97,7 @@ def explain(
     dtype: str | None = None,
     device: str = "cpu",
     errors: Literal["raise", "skip"] = "raise",
+    classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
     head: Any = None,
@@ -104,7 +108,7 @@ def explain(
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
       a sequence classifier or a text-classification pipeline of Hugging Face, a SentenceTransformer with its
-      ``head``, a SetFitModel, or a ``torch.nn.Module`` wrapped by
+      ``head``, a SetFitModel, any function of a list of N texts to scores (N, C), or a ``torch.nn.Module`` wrapped by
       :func:`textlrp.wrap`.
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
@@ -114,14 +118,16 @@ def explain(
     - ``start``: where propagation starts. "score" is the score itself; "centered" is the score minus the mean of all
       C scores, propagated through the last layer with its mean over classes subtracted. None chooses "centered" for
       rules whose map reverses its signs for a negative score (alpha-beta, z-plus, w², flat, boxes), else "score".
-    - ``method``: "lrp", or another method by name ("gradient-x-input", "lime", ...) or value.
+    - ``method``: "lrp", or another method by name ("gradient-x-input", "lime", ...) or value. For a function:
+      "occlusion", "lime", "shap" or "kernel-shap".
     - ``phrases``: how many winning windows to list, most relevant first (CNNClassifier with max pooling only).
     - ``dtype``: "float32" or "float64". The default is the model's own, and "float32" for a module in half precision.
     - ``device``: for example "cuda", to explain a CNNClassifier with max pooling by LRP on a GPU.
     - ``errors``: what to do about a text of an iterable that cannot be explained: "raise", or "skip" it with a
       warning that names it. If no text at all can be explained, the error of the first one is raised.
-    - ``tokenizer``: the fast tokenizer of a Hugging Face model. ``windows=True`` reads texts that are too long for it
-      in overlapping windows and takes the mean of their scores; the default is to truncate them.
+    - ``classes``, ``tokenizer``: for a function; see :func:`textlrp.wrap`, which has more options.
+    - ``tokenizer``, ``windows``: for a Hugging Face model, its fast tokenizer. ``windows=True`` reads texts that are
+      too long for it in overlapping windows and takes the mean of their scores; the default is to truncate them.
     - ``head``: the linear classifier of scikit-learn that was fitted on the embeddings of a SentenceTransformer.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
@@ -131,7 +137,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model, tokenizer=tokenizer, windows=windows, head=head)
+    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:
@@ -142,7 +148,7 @@ def explain(
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
-    checked = None if targets is None else _checked_targets(targets, texts)
+    checked = None if targets is None else checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
     explained = _explain_stream if errors == "raise" else _explain_or_skip
@@ -173,11 +179,15 @@ def explain_settings(
         )
     check_start(start)
     composite = as_composite(default_rule(model) if rule is None else rule)
+    check_applies(model, method)
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
+    name = score_name_of(model)
     if method == "lrp":
-        return ExplainSettings(None, composite, trace, "lrp", composite.printed, fingerprint, dtype, phrases, start)
+        fast = None if start == "centered" else fast_passes(model, composite, dtype)
+        printed = composite.printed
+        return ExplainSettings(None, composite, trace, "lrp", printed, fingerprint, dtype, phrases, start, name, fast)
     if rule is not None:
         raise RuleError(
             f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
@@ -189,23 +199,7 @@ def explain_settings(
             f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
             "out start=."
         )
-    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
-
-
-def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
-    """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
-    if isinstance(targets, str) or not isinstance(targets, Iterable):
-        raise TargetError(
-            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
-            "target of all documents."
-        )
-    documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
-    if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
-        raise TargetError(
-            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
-            "target= for one target of all documents."
-        )
-    return targets
+    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0, None, name)
 
 
 def _explain_stream(

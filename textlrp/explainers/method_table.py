@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from textlrp.errors import RuleError, closest
+from textlrp.errors import ModelError, RuleError, closest
 from textlrp.explainers.attribution import Attribution, Case
 from textlrp.explainers.cams import cam, grad_cam
 from textlrp.explainers.gradients import (
@@ -26,6 +26,7 @@ from textlrp.explainers.methods import (
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
+    KernelShap,
     Lime,
     Method,
     Occlusion,
@@ -34,15 +35,16 @@ from textlrp.explainers.methods import (
     SmoothGrad,
     SquaredGradient,
 )
-from textlrp.explainers.perturbation import lime, occlusions, random, shap
+from textlrp.explainers.perturbation import kernel_shap, lime, occlusions, random, shap
 from textlrp.lrp.presets import is_call, pasted
+from textlrp.models.black_box import FunctionModel, method_refusal
 
 
 class MethodEntry(NamedTuple):
     """A method with its default options, its implementation, a description, and what its relevance sums to.
 
     ``exact``: relevance and ledger sum to the score. ``without_words``: the implementation is also called for a text
-    without known words.
+    without known words. ``by_scores``: needs no more of a model than its scores of a text without some words.
     """
 
     value: Method
@@ -51,6 +53,7 @@ class MethodEntry(NamedTuple):
     sums_to: str
     exact: bool = False
     without_words: bool = False
+    by_scores: bool = False
 
 
 _ENTRIES = (
@@ -92,7 +95,9 @@ _ENTRIES = (
         Occlusion(),
         lambda case, _: occlusions(case.model, case.batch.select([case.n]), [case.classes])[0],
         "score minus the score without the word",
-        "no known quantity",
+        "no known quantity; rest in the score breakdown",
+        exact=True,
+        by_scores=True,
     ),
     MethodEntry(
         CAM(),
@@ -108,13 +113,14 @@ _ENTRIES = (
         "no known quantity; never negative",
         without_words=True,
     ),
-    MethodEntry(Random(), random, "random baseline: uniform in [-1, 1)", "no known quantity"),
+    MethodEntry(Random(), random, "random baseline: uniform in [-1, 1)", "no known quantity", by_scores=True),
     MethodEntry(
         Lime(),
         lime,
         "linear regression on the text with random words left out",
         "the regression's prediction minus its intercept; rest in the score breakdown",
         exact=True,
+        by_scores=True,
     ),
     MethodEntry(
         Shap(),
@@ -122,6 +128,15 @@ _ENTRIES = (
         "Owen values over a balanced tree of word positions",
         "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
+        by_scores=True,
+    ),
+    MethodEntry(
+        KernelShap(),
+        kernel_shap,
+        "Shapley values by regression on samples of word subsets",
+        "the score minus that of the empty text; rest in the score breakdown",
+        exact=True,
+        by_scores=True,
     ),
 )
 
@@ -129,6 +144,7 @@ METHODS: Mapping[str, MethodEntry] = MappingProxyType({entry.value.name: entry f
 """Method names and their entries. "lrp" is not one of them."""
 
 _OTHER_NAMES = {
+    "kernelshap": "kernel-shap",
     "input-t-gradient": "gradient-x-input",
     "sensitivity-analysis": "squared-gradient",
     "ig": "integrated-gradients",
@@ -157,3 +173,12 @@ def as_method(method: str | Method) -> Method:
         return METHODS[name].value
     names = ("lrp", *METHODS)
     raise RuleError(f"method must be one of {', '.join(names)}; got {method!r}.{closest(name, names)}")
+
+
+def check_applies(model: object, method: str | Method) -> None:
+    """Raise :class:`ModelError` if the model is a function and the method needs more of it than scores of texts."""
+    if isinstance(model, FunctionModel):
+        if method == "lrp":
+            raise ModelError(method_refusal("'lrp', which is the default"))
+        if not METHODS[as_method(method).name].by_scores:
+            raise ModelError(method_refusal(repr(as_method(method).name)))

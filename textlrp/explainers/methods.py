@@ -206,3 +206,23 @@ class Shap(Method):
     def __post_init__(self) -> None:
         _check_samples(self.samples, least=4, default=500)
         _check_seed(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelShap(Method):
+    """Shapley values: how much a word adds to the score, averaged over all orders of adding the words.
+
+    Estimated by shap's ``KernelExplainer``: a regression that predicts the score from which words are present, with
+    Shapley weights, on ``samples`` + 2 J texts of J words in which random words are left out. With all subsets of the
+    words among them (up to 11 words by default), the values are exact. Sums to f_c(text) minus the score of the empty
+    text, which is the ledger entry ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv
+    1705.07874), section 4.1.
+    """
+
+    samples: int = 2048
+    seed: int = 0
+    name: ClassVar[str] = "kernel-shap"
+
+    def __post_init__(self) -> None:
+        _check_samples(self.samples, least=4, default=2048)
+        _check_seed(self.seed)

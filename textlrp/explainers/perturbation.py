@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import MissingExtraError
 from textlrp.explainers.attribution import BASELINE, UNSUMMED, Attribution, Case
-from textlrp.explainers.methods import Lime, Method, Random, Shap
+from textlrp.explainers.methods import KernelShap, Lime, Method, Random, Shap
 from textlrp.models.classifier import Classifier
 from textlrp.models.word_paths import path_scores
 from textlrp.text.batches import Batch
@@ -44,8 +44,8 @@ def check_installed(method: Method) -> None:
     """Raise :class:`MissingExtraError` if the package that a method needs is not installed."""
     if isinstance(method, Lime):
         _lime_base()
-    if isinstance(method, Shap):
-        _partition_explainer()
+    if isinstance(method, (Shap, KernelShap)):
+        _shap_explainer("PartitionExplainer", method.name)
 
 
 def occlusions(model: Classifier, batch: Batch, classes: Sequence[Sequence[int]]) -> list[Attribution]:
@@ -55,7 +55,9 @@ def occlusions(model: Classifier, batch: Batch, classes: Sequence[Sequence[int]]
     attributions = []
     for case, scores in zip(cases, paths, strict=True):
         of_classes = scores[:, list(case.classes)].astype(np.float64)  # row 0: nothing left out
-        attributions.append(Attribution(case.on_words((of_classes[0] - of_classes[1:]).T)))
+        relevance = (of_classes[0] - of_classes[1:]).T
+        rest = of_classes[0] - relevance.sum(axis=1)
+        attributions.append(Attribution(case.on_words(relevance), {UNSUMMED: rest}, exact=True))
     return attributions
 
 
@@ -122,7 +124,7 @@ def shap(case: Case, method: Shap) -> Attribution:
 
     Raises :class:`MissingExtraError` if shap is not installed.
     """
-    explainer = _partition_explainer()
+    explainer = _shap_explainer("PartitionExplainer", method.name)
     words = int(case.known.sum())
     if words == 1:  # shap's tree needs at least two leaves
         scores = case.scores_keeping(np.array([[False], [True]]))
@@ -134,16 +136,17 @@ def shap(case: Case, method: Shap) -> Attribution:
     return Attribution(case.on_words(result.values[0].T), {BASELINE: result.base_values[0].copy()}, exact=True)
 
 
-def _partition_explainer() -> Any:
+def _shap_explainer(kind: str, method: str) -> Any:
+    """The class of that name in ``shap.explainers``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shap's plots, unused here, call a deprecated function of matplotlib
-            from shap.explainers import PartitionExplainer
+            from shap import explainers
     except ImportError as error:
         raise MissingExtraError(
-            "method 'shap' needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"
+            f"method {method!r} needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"
         ) from error
-    return PartitionExplainer
+    return getattr(explainers, kind)
 
 
 @contextmanager
@@ -168,6 +171,29 @@ class _Masker:
 
     def __call__(self, mask: Masks, text: Masks) -> tuple[Masks]:
         return (mask[None] & text,)
+
+
+def kernel_shap(case: Case, method: KernelShap) -> Attribution:
+    """Estimate Shapley values with shap's kernel explainer; the ledger has the score of the empty text.
+
+    Raises :class:`MissingExtraError` if shap is not installed.
+    """
+    explainer = _shap_explainer("KernelExplainer", method.name)
+    words = int(case.known.sum())
+
+    def scores(masks: Array) -> Array:
+        return case.scores_keeping(masks.astype(bool))
+
+    samples = int(method.samples) + 2 * words
+    with _numpy_seeded(int(method.seed)), warnings.catch_warnings():
+        made = explainer(scores, np.zeros((1, words)))
+        values = made.shap_values(np.ones((1, words)), nsamples=samples, l1_reg=False, silent=True)
+    baseline = np.array(made.expected_value, dtype=np.float64)
+    relevance = np.asarray(values)[0].T
+    missed = case.scores() - baseline - relevance.sum(axis=1)  # shap sets values below 1e-10 to zero
+    # without them, what is left is a rounding error, which is no part of the score
+    missed[np.abs(missed) <= 1e-13 * (np.abs(relevance).sum(axis=1) + np.abs(baseline))] = 0
+    return Attribution(case.on_words(relevance), {BASELINE: baseline, UNSUMMED: missed}, exact=True)
 
 
 def balanced_tree(words: int) -> Array:

@@ -5,7 +5,7 @@ Letters: N documents, C classes, K targets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import OptionError, TargetError, closest
 from textlrp.models.options import is_whole
-from textlrp.records import Target
+from textlrp.records import Document, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,22 @@ def position_of(label: Any, classes: NDArray[Any]) -> int:
         f"target must be one of the model's {len(names)} classes ({first}{', ...' * (len(names) > 3)}); got "
         f"{value!r}.{closest(str(value), names)}{by_position}"
     )
+
+
+def checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:
+    """Return ``targets``; raise if their number is wrong, as far as both can be counted without iterating."""
+    if isinstance(targets, str) or not isinstance(targets, Iterable):
+        raise TargetError(
+            f"targets must be an iterable with one target for each document; got {targets!r}. Pass target= for one "
+            "target of all documents."
+        )
+    documents = 1 if isinstance(texts, (str, Document)) else len(texts) if isinstance(texts, Sized) else None
+    if documents is not None and isinstance(targets, Sized) and len(targets) != documents:
+        raise TargetError(
+            f"targets must have one target for each document; got {len(targets)} for {documents} documents. Pass "
+            "target= for one target of all documents."
+        )
+    return targets
 
 
 # ---- from targets to the classes that they need

@@ -5,20 +5,22 @@ Open it to accept another kind of model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
-from textlrp.errors import OptionError
+from textlrp.errors import OptionError, must_be
 from textlrp.models.base import TextClassifier
+from textlrp.models.black_box import FunctionModel, is_text_function
 from textlrp.models.classifier import Classifier
-from textlrp.models.encoders.recognized_encoders import is_sentence_transformer, is_setfit
+from textlrp.models.encoders.recognized_encoders import is_encoder
 from textlrp.models.transformers.recognized import is_hugging_face
 
 
 def check_wrapped(model: object) -> None:
-    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face or sentence encoder."""
-    if is_sentence_transformer(model) or is_setfit(model):
+    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face, sentence encoder, or function."""
+    if is_encoder(model):
         raise OptionError(
             f"model must be wrapped; got a bare {type(model).__name__}. Pass textlrp.wrap(model), with head= for a "
             "SentenceTransformer."
@@ -33,32 +35,35 @@ def check_wrapped(model: object) -> None:
             f"model must be a wrapped torch module, so that textlrp knows how it reads text; got a bare "
             f"{type(model).__name__}. Pass textlrp.wrap(module, tokenizer=str.split, vocabulary={{'word': 1, ...}})."
         )
+    if is_text_function(model):
+        raise OptionError(
+            "model must be a wrapped function, so that textlrp knows its classes; got a bare function. Pass "
+            "textlrp.wrap(function, classes=['no', 'yes'])."
+        )
 
 
-def as_classifier(model: Any, *, tokenizer: Any = None, windows: bool = False, head: Any = None) -> Classifier:
+def as_classifier(
+    model: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    tokenizer: Any = None,
+    windows: bool = False,
+    head: Any = None,
+) -> Classifier:
     """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
 
-    ``tokenizer`` and ``windows`` belong to a model of Hugging Face, ``head`` and ``windows`` to a sentence encoder, as
-    :func:`textlrp.wrap` describes.
+    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, ``head`` and ``windows``
+    to sentence encoders, as :func:`textlrp.wrap` describes.
     """
-    if is_sentence_transformer(model) or is_setfit(model):
-        from textlrp.models.encoders.sentence_model import sentence_model
+    if is_hugging_face(model) or is_text_function(model) or is_encoder(model):
+        from textlrp.models.wrapping import wrap
 
-        return sentence_model(model, head, tokenizer=tokenizer, windows=windows)
-    if head is not None:
-        raise OptionError(
-            f"head must be left out for a {type(model).__name__}: it is for a SentenceTransformer. Leave out head=."
-        )
-    if is_hugging_face(model):
-        from textlrp.models.transformers.hugging_face import hugging_face_model
-
-        return hugging_face_model(model, tokenizer, windows=windows)
-    for name, value in (("tokenizer", tokenizer), ("windows", windows)):
+        return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
+    for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows), ("head", head)):
         if value is not None and value is not False:
-            raise OptionError(
-                f"{name} must be left out for a {type(model).__name__}: it is for models of Hugging Face. Leave out "
-                f"{name}=, or pass textlrp.wrap(module, {name}=...)."
-            )
+            kinds = "a SentenceTransformer" if name == "head" else "functions and models of Hugging Face"
+            what = f"left out for a {type(model).__name__}: it is for {kinds}"
+            raise OptionError(must_be(name, what, value, f"Leave out {name}=, or pass it to textlrp.wrap."))
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)
@@ -71,13 +76,13 @@ def as_classifier(model: Any, *, tokenizer: Any = None, windows: bool = False, h
 
     if isinstance(model, Pipeline):
         return pipeline_model(model)
-    if isinstance(model, (TorchTextModel, TransformerModel, PipelineModel)):
+    if isinstance(model, (TorchTextModel, TransformerModel, PipelineModel, FunctionModel)):
         return model
     if hasattr(model, "best_estimator_"):
         hint = " Pass its best_estimator_."
     else:
         hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
-        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...) or a scikit-learn Pipeline; "
-        f"got a {type(model).__name__}.{hint}"
+        "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...), a scikit-learn Pipeline or "
+        f"a function of texts; got a {type(model).__name__}.{hint}"
     )

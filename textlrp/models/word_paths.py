@@ -8,7 +8,7 @@ Letters: N texts, L words read, S steps, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from textlrp.lrp.kernels.path_loops import path_windows
 from textlrp.models.base import TextClassifier
+from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 from textlrp.models.convnet import ConvNet
@@ -34,8 +35,8 @@ start, and each step restores one. ``remove``: the word is deleted, and its neig
 
 MAX_POOLED_FEATURES = 1 << 24
 """Largest number of pooled features in memory at a time."""
-MAX_WORDS = 1 << 18
-"""Largest number of words scored together if every step needs its own forward pass."""
+MAX_WORDS = 1 << 16
+"""Largest number of words scored together if every alternative needs its own forward pass."""
 
 Positions = Sequence[NDArray[np.int64]]
 
@@ -95,18 +96,38 @@ def _by_passes(model: Any, batch: Batch, steps: Positions, change: Change) -> li
     found = []
     for n, of_text in enumerate(steps):
         keep = _kept(int(batch.lengths[n]), of_text, change)
-        size = max(1, MAX_WORDS // max(1, keep.shape[1]))
-        blocks = [keep[begin : begin + size] for begin in range(0, len(keep), size)]
-        scores = _removed_scores if change == "remove" else masked_scores
-        found.append(np.concatenate([scores(model, batch, n, block) for block in blocks]))
+        found.append((removed_scores if change == "remove" else masked_scores)(model, batch, n, keep))
     return found
 
 
 def masked_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return the scores (S, C) of S alternatives of text n; words with ``keep`` (S, L) False become zero vectors."""
-    if isinstance(model, TextClassifier):
-        return model.scores_when_masked(batch, n, keep)
-    return model.scores(batch.select([n] * len(keep)), keep=keep)
+    """Return the scores (S, C) of S alternatives of text n; words with ``keep`` (S, L) False become zero vectors.
+
+    A function of the user gets the texts without these words. Every method and measure that leaves words out gets its
+    scores here or from :func:`removed_scores`, at most :data:`MAX_WORDS` words at a time.
+    """
+    if isinstance(model, (TextClassifier, FunctionModel)):
+        return _in_parts(lambda part: model.scores_when_masked(batch, n, part), keep)
+    return _in_parts(lambda part: model.scores(batch.select([n] * len(part)), keep=part), keep)
+
+
+def removed_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the scores (S, C) of S alternatives of text n without the words whose ``keep`` (S, L) is False."""
+    if isinstance(model, (TextClassifier, FunctionModel)):
+        return _in_parts(lambda part: model.scores_when_removed(batch, n, part), keep)
+    return _in_parts(lambda part: _scores_of_fewer_words(model, batch, n, part), keep)
+
+
+def _scores_of_fewer_words(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
+    alternatives = batch.select([n] * len(keep))
+    words, starts = end_to_end([ids[kept] for ids, kept in zip(alternatives.texts(), keep, strict=True)])
+    # the tokens of the batch stay unchanged, although words are missing: scores do not use them
+    return model.scores(replace(alternatives, words=words, starts=starts))
+
+
+def _in_parts(scores: Callable[[NDArray[np.bool_]], NDArray[Any]], keep: NDArray[np.bool_]) -> NDArray[Any]:
+    size = max(1, MAX_WORDS // max(1, keep.shape[1]))
+    return np.concatenate([scores(keep[begin : begin + size]) for begin in range(0, max(1, len(keep)), size)])
 
 
 def _kept(length: int, steps: NDArray[np.int64], change: Change) -> NDArray[np.bool_]:
@@ -117,13 +138,3 @@ def _kept(length: int, steps: NDArray[np.int64], change: Change) -> NDArray[np.b
         return ~changed
     changed = np.logical_or.accumulate(changed, axis=0)
     return changed if change == "insert" else ~changed
-
-
-def _removed_scores(model: Classifier, batch: Batch, n: int, keep: NDArray[np.bool_]) -> NDArray[Any]:
-    """The scores (S, C) of S alternatives of text n without the words whose ``keep`` (S, L) is False."""
-    if isinstance(model, TextClassifier):
-        return model.scores_when_removed(batch, n, keep)
-    alternatives = batch.select([n] * len(keep))
-    words, starts = end_to_end([ids[kept] for ids, kept in zip(alternatives.texts(), keep, strict=True)])
-    # the tokens of the batch stay unchanged, although words are missing: scores do not use them
-    return model.scores(replace(alternatives, words=words, starts=starts))

@@ -25,6 +25,13 @@ CAUSES = {
 }
 """Cause in the ledger -> its name on pages and in the terminal."""
 
+CAUSES_OF_METHODS = {
+    ("occlusion", "unsummed"): "rest (the decreases do not sum to the score)",
+    ("lime", "baseline"): "intercept of the regression",
+    ("lime", "unsummed"): "error of the regression",
+}
+"""(method, cause) -> its name where it is not the one of :data:`CAUSES`."""
+
 TOLERANCE = 1e-4
 """The parts sum to the score if they differ by less than this share of sum |relevance| + sum |ledger|.
 
@@ -87,12 +94,19 @@ def score_breakdowns(explanation: Explanation) -> list[ScoreBreakdown]:
             ScoreBreakdown(
                 score=number(score, digits),
                 words=number(words, digits, signed=True),
-                absorbed=tuple(Fact(CAUSES.get(c, c), number(p, digits, signed=True)) for c, p in parts.items()),
+                absorbed=tuple(
+                    Fact(cause_name(explanation.method, c), number(p, digits, signed=True)) for c, p in parts.items()
+                ),
                 mean=number(explanation.mean_score, digits, signed=True) if centered else None,
                 remainder=number(remainder, digits, signed=True) if abs(remainder) > TOLERANCE * total else None,
             )
         )
     return found
+
+
+def cause_name(method: str, cause: str) -> str:
+    """Return the name of a cause in the ledger of a method, for readers."""
+    return CAUSES_OF_METHODS.get((method, cause), CAUSES.get(cause, cause))
 
 
 def _by_cause(explanation: Explanation) -> dict[str, np.ndarray]:

@@ -49,5 +49,7 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
 
 
 def probability_of(explanation: Explanation, position: int) -> str | None:
-    """Return the probability of a class as text, None if the model has no probabilities."""
-    return None if explanation.probabilities is None else percentage(float(explanation.probabilities[position]))
+    """Return the probability of a class as text, None if the model has none besides the explained scores."""
+    if explanation.probabilities is None or explanation.score_name == "probability":
+        return None
+    return percentage(float(explanation.probabilities[position]))

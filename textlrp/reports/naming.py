@@ -54,6 +54,10 @@ _METHODS = {
     "lime": DisplayName(
         "LIME", "The weights of a linear model fitted to the scores of many copies of the text with words removed."
     ),
+    "kernel-shap": DisplayName(
+        "Kernel SHAP (Shapley values)",
+        "The average change of the score when the word is added, over all orders of adding the words (estimated).",
+    ),
     "shap": DisplayName(
         "SHAP (Owen values)",
         "The average change of the score when the word is added, over many orders of adding the words.",
@@ -83,6 +87,11 @@ _RULES = {
         "LRP-zᴮ",
         "For bounded inputs: relevance is proportional to each contribution minus its lowest possible value.",
     ),
+    "SourceOnly": DisplayName(
+        "attention as a constant",
+        "Attention weights and gates are constants: the values that they weigh get all relevance.",
+    ),
+    "Halves": DisplayName("halves", "Each factor of a product gets half of the relevance, also attention weights."),
 }
 _LETTERS = {"epsilon": "ε", "gamma": "γ", "alpha": "α", "beta": "β"}
 _LAYERS = {0: "at the first layer", -1: "at the last layer", "convolution": "at convolutions"}

@@ -27,7 +27,7 @@ from textlrp.reports.marks import (
 )
 from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import document_title, method_title, snippet, start_title
+from textlrp.reports.view_titles import document_title, method_title, quantity_of, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
 LISTED_WORDS = 8
@@ -58,12 +58,14 @@ class TopRow:
 class TargetView:
     """One explained class, or the contrast of class ``name`` with class ``other_name``.
 
-    ``centered`` is the score minus the mean over classes if propagation started from that, else None.
+    ``quantity`` is the noun for ``score``, such as "probability". ``centered`` is the score minus the mean over
+    classes if propagation started from that, else None.
     """
 
     row: int
     name: str
     other_name: str | None
+    quantity: str
     score: str
     probability: str | None
     centered: str | None
@@ -79,12 +81,15 @@ class DocumentView:
     """Everything a template shows of one document.
 
     ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
-    explained classes and contrasts, ``default`` is the one shown first.
+    explained classes and contrasts, ``default`` is the one shown first. ``quantity`` is the noun for ``score``, and
+    ``score_name`` its full name.
     """
 
     id: str
     title: str
     predicted: str
+    score_name: str
+    quantity: str
     score: str
     probability: str | None
     true_label: str | None
@@ -132,6 +137,8 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         id=explanation.document_id,
         title=title or document_title(explanation),
         predicted=explanation.labels[best],
+        score_name=explanation.score_name,
+        quantity=quantity_of(explanation),
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
         true_label=explanation.true_label,
@@ -168,6 +175,7 @@ def _target_views(explanation: Explanation, digits: int) -> tuple[TargetView, ..
             row=row,
             name=explanation.labels[target[0] if isinstance(target, tuple) else target],
             other_name=explanation.labels[target[1]] if isinstance(target, tuple) else None,
+            quantity=quantity_of(explanation),
             score=number(float(explanation.target_scores[row]), digits),
             probability=None if isinstance(target, tuple) else probability_of(explanation, target),
             centered=number(float(explanation.start_scores[row]), digits, signed=True)

@@ -31,6 +31,12 @@ def document_title(explanation: Explanation) -> str:
     return f"Document {name}" if name.isdecimal() else name
 
 
+def quantity_of(explanation: Explanation) -> str:
+    """Return the noun for the explained numbers: "probability", for example, or "score" for any kind of score."""
+    name = explanation.score_name
+    return "score" if name.startswith("score") else name
+
+
 def method_title(explanation: Explanation) -> str:
     """Return the name of the method as pages show it."""
     return "layer-wise relevance propagation (LRP)" if explanation.method == "lrp" else explanation.method

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError, must_be
+from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.surrogates import all_without_surrogates
 
 Precision = Literal["float16", "float32"]
@@ -42,7 +43,7 @@ _ONLY_WHOLE = {
     "text": _TEXT, "labels": _TEXTS, "probabilities": _SINGLES, "counts": _WHOLE_SCHEMA_NUMBERS,
     "ledger": pa.list_(pa.struct({"step": _TEXT, "cause": _TEXT, "relevance": _SINGLES})),
     "phrases": pa.list_(pa.struct(_PHRASE)),
-    "method": _TEXT, "rule": _TEXT, "model": _TEXT, "version": _TEXT, "start": _TEXT,
+    "method": _TEXT, "rule": _TEXT, "model": _TEXT, "version": _TEXT, "start": _TEXT, "score_name": _TEXT,
     "notes": _TEXTS, "target_notes": _TEXTS,
 }  # fmt: skip
 _OF_ELEMENTS = ".list.element"
@@ -50,7 +51,7 @@ _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 1,
     "use_dictionary": [
-        "document_id", "true_label", "predicted", "method", "rule", "model", "version", "start",
+        "document_id", "true_label", "predicted", "method", "rule", "model", "version", "start", "score_name",
         *(name + _OF_ELEMENTS for name in ("targets", "versus", "words", "status", "labels", "counts", "notes")),
     ],
     "column_encoding": dict.fromkeys(("row", "starts" + _OF_ELEMENTS, "ends" + _OF_ELEMENTS), "DELTA_BINARY_PACKED"),
@@ -76,6 +77,7 @@ class RunMetadata:
     top_k: int | None
     start: str = "score"
     notes: tuple[str, ...] = ()
+    score_name: str = BEFORE_SOFTMAX
 
     def schema(self) -> pa.Schema:
         """Return the columns of a bulk run, with this metadata.
@@ -113,8 +115,8 @@ def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
             if content:
                 tuples = {name: tuple(content[name]) for name in ("classes", "notes")}
                 metadata = RunMetadata(**content | tuples)
-            expected = metadata.schema() if metadata else WHOLE_SCHEMA
-            if all(schema.field(column.name).type == column.type for column in expected):
+            known = {"score_name": _TEXT} | {column.name: column.type for column in schema}  # it may be missing
+            if all(known[each.name] == each.type for each in (metadata.schema() if metadata else WHOLE_SCHEMA)):
                 return metadata
     except (AttributeError, KeyError, TypeError, ValueError):
         pass

@@ -147,4 +147,3 @@ def lookup_cause(layer: str) -> str | None:
     if "position" in plain or plain == "wpe":
         return "position"
     return "token type" if "token_type" in plain or "segment" in plain else None
-

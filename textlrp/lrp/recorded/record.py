@@ -109,8 +109,18 @@ class Recorder(Watch):
         self._check_result(operation, args, result)
         self._stale |= {tensor.untyped_storage().data_ptr() for tensor in written if id(tensor) not in names}
         if written or any(tensor.is_floating_point() for tensor in tensors_in(result)):
-            call = Call(self.trace, operation, function, args, kwargs, result, before, names, self.squashes - 1)
+            ordinal, recorded = self.squashes - 1, self._recorded
+            call = Call(self.trace, operation, function, args, kwargs, result, before, names, ordinal, recorded)
             handler_of(call)(call)
+        return result
+
+    def _recorded(self, function: Callable[[], Any]) -> Any:
+        """Call a function and record its operations. They do not count as operations of the module."""
+        squashes, skip = self.squashes, self.skip
+        self.skip = None
+        with self:
+            result = function()
+        self.squashes, self.skip = squashes, skip
         return result
 
     def _check_stale(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:

@@ -87,7 +87,8 @@ class Moved:
         absorbed: Absorbed = {}
         if self.reached is not None:
             absorbed["ignored"] = sum_outputs(relevance * (1 - self.reached))
-        leaves = [value.detach().clone().requires_grad_() for value in self.inputs]
+        # in the dtype of the relevance, because a module may compute in a lower precision
+        leaves = [value.detach().to(relevance.dtype).clone().requires_grad_() for value in self.inputs]
         # clones, because the operation may work in place, which autograd does not allow on a leaf
         result = self.function([leaf.clone() for leaf in leaves])
         return vector_jacobian_products(result, leaves, relevance), absorbed

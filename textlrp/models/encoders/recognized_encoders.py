@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def is_encoder(model: object) -> bool:
+    """Whether this is a ``SentenceTransformer`` or a ``SetFitModel``."""
+    return is_sentence_transformer(model) or is_setfit(model)
+
+
 def is_sentence_transformer(model: object) -> bool:
     """Whether this is a ``SentenceTransformer``."""
     return _has_base(model, "sentence_transformers", "SentenceTransformer")

@@ -14,7 +14,7 @@ from textlrp.models.encoders.sentence_encoder import encoder_of
 from textlrp.models.torch_module.refusals import check_module
 
 
-def sentence_model(model: Any, head: Any = None, *, tokenizer: Any = None, windows: bool = False) -> EncoderModel:
+def sentence_model(model: Any, head: Any = None, *, windows: bool = False) -> EncoderModel:
     """Return a ``SentenceTransformer`` with a fitted ``head``, or a ``SetFitModel``, as a model for ``explain``.
 
     ``head`` is a linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFit model has its
@@ -23,11 +23,6 @@ def sentence_model(model: Any, head: Any = None, *, tokenizer: Any = None, windo
     Raises :class:`OptionError` without a head or with two, and :class:`ModelError` for an encoder or a head that is
     not supported.
     """
-    if tokenizer is not None:
-        raise OptionError(
-            f"tokenizer must be left out for a {type(model).__name__}, which has its own; got a "
-            f"{type(tokenizer).__name__}. Leave out tokenizer=."
-        )
     if is_sentence_transformer(model):
         if head is None:
             raise OptionError(

@@ -26,9 +26,9 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
     if windows > 1:
         assert reader.room is not None
         notes.append(
-            f"The text was read in {windows} overlapping windows of at most {reader.room} pieces. Consecutive windows "
-            f"share at most {overlap_of(reader.room)} pieces. Scores, relevance and score breakdown are means over "
-            "the windows; a word in two windows has the sum of both parts."
+            f"The text was read in {windows} overlapping windows of at most {reader.room} pieces. Consecutive "
+            f"windows share at most {overlap_of(reader.room)} pieces. Scores, relevance and score breakdown are "
+            "means over the windows; a word in two windows has the sum of both parts."
         )
     if reading.unknown:
         names = ", ".join(repr(word) for word in reading.unknown[:SHOWN])

@@ -70,9 +70,8 @@ def framed(module: nn.Module, frame: Frame) -> Callable[[Tensor], Tensor]:
         prefix, suffix = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
         ids = torch.cat([prefix, pieces, suffix], dim=1) if frame.size else pieces
         types = frame.types_of(length)
-        return called(
-            module, ids, torch.ones(ids.shape, dtype=torch.int64), types and torch.tensor([types]).expand(count, -1)
-        )
+        of_all = None if types is None else torch.tensor([types]).expand(count, -1)
+        return called(module, ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
 
     return forward
 

@@ -17,9 +17,7 @@ from torch import Tensor
 
 from textlrp.lrp.trace import Trace
 from textlrp.lrp.trace_steps import Routing, Step, Sum
-
-PIECES = "pieces"
-"""The value of a trace with the pieces of the text. Its relevance is (K, 1, P)."""
+from textlrp.models.transformers.piece_batch import PIECES
 
 
 def trace_of_windows(
