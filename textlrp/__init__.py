@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from textlrp.lrp.composite import Composite
     from textlrp.lrp.recorded.operations import register
     from textlrp.lrp.rules import AlphaBeta, Epsilon, Gamma, Zero
-    from textlrp.models.estimators import BagOfEmbeddingsClassifier, BagOfWordsClassifier, CNNClassifier, load
+    from textlrp.models.estimators import (
+        BagOfEmbeddingsClassifier,
+        BagOfWordsClassifier,
+        CNNClassifier,
+        EncoderClassifier,
+        load,
+    )
     from textlrp.models.wrapping import wrap
     from textlrp.records import Document
     from textlrp.reports.corpus.report_files import write_report
@@ -38,6 +44,7 @@ __all__ = [
     "CNNClassifier",
     "Composite",
     "Document",
+    "EncoderClassifier",
     "Epsilon",
     "Explanation",
     "Gamma",
@@ -61,6 +68,7 @@ _MODULES = {
     "CNNClassifier": "models.estimators",
     "Composite": "lrp.composite",
     "Document": "records",
+    "EncoderClassifier": "models.estimators",
     "Epsilon": "lrp.rules",
     "Explanation": "explanation",
     "Gamma": "lrp.rules",

@@ -110,6 +110,21 @@ def cli_train(
             help="Maximum number of passes over the training texts (cnn and boe only). Default: that of the model.",
         ),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of a SentenceTransformer (encoder only, required). Nothing is downloaded.",
+        ),
+    ] = None,
+    include_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--include-encoder",
+            metavar="",
+            help="Save a copy of the encoder with the model (encoder only). Default: the model names its folder.",
+        ),
+    ] = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
 ) -> None:
@@ -118,23 +133,45 @@ def cli_train(
     cnn and boe keep a part of the texts out of the training, measure the accuracy on it after each epoch, and save
     the best epoch. Ctrl-C stops the training and saves the best epoch so far.
 
+    encoder computes the embeddings of the texts with a frozen sentence encoder, and trains a logistic regression on
+    them. Embeddings are stored in the cache folder, so that a training that was stopped continues there.
+
     [bold]Examples[/bold]
 
     textlrp train reviews.csv --text review --label stars -o reviews-model
 
     textlrp train 20newsgroups --model boe -o news-model
+
+    textlrp train reviews.csv --model encoder --encoder all-MiniLM-L6-v2 -o reviews-model
     """
     from textlrp.cli.training_run import check_model_folder, new_model, train_corpus
     from textlrp.models.given_files import inputs_of
 
-    check_model_folder(output, inputs=inputs_of(source, files=[vectors]), force=force)
+    check_model_folder(output, inputs=inputs_of(source, files=[vectors, encoder]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
-    untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
+    untrained = new_model(
+        model,
+        seed=seed,
+        epochs=epochs,
+        vectors=vectors,
+        skip=skipped,
+        tokenizer=tokenizer,
+        encoder=encoder,
+        include_encoder=include_encoder,
+    )
     files = file_options(
         text, label, id, encoding, delimiter, no_header, columns, max_row_length,
         label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
     )  # fmt: skip
     listed = rejected_path(source, output) if skip_bad else None
-    training = train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)
+    training = train_corpus(
+        source,
+        output,
+        model=untrained,
+        files=files,
+        include_encoder=include_encoder,
+        log=print_line,
+        force=force,
+    )
     if listed is not None:
         list_rejected_rows(training.corpus, listed)

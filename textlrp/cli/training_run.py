@@ -13,7 +13,8 @@ from typing import Any
 from textlrp.cli.predictions import accuracy, predict
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
-from textlrp.models.estimators import ESTIMATORS, TextEstimator
+from textlrp.models.encoders.encoder_saving import save_encoder_model
+from textlrp.models.estimators import ESTIMATORS, EncoderClassifier, TextEstimator
 from textlrp.models.given_files import inputs_of
 from textlrp.models.loading import load_folder
 from textlrp.models.model_folder import bundled, check_replaceable
@@ -49,11 +50,14 @@ def new_model(
     vectors: VectorSource = None,
     skip: Sequence[str] = ("headers",),
     tokenizer: str | None = None,
+    encoder: str | None = None,
+    include_encoder: bool = False,
 ) -> TextClassifier:
     """Create an untrained classifier by its short name, a key of :data:`KINDS`.
 
     Options that are None keep the default of the classifier. ``tokenizer`` is a name as in :func:`make_tokenizer`.
-    ``vectors`` is a file or the name of a bundled model whose word vectors are used. Raises :class:`OptionError`.
+    ``vectors`` is a file or the name of a bundled model whose word vectors are used. ``encoder`` is the folder of a
+    sentence encoder; it and ``include_encoder`` belong to that kind only. Raises :class:`OptionError`.
     """
     if kind not in KINDS:
         raise OptionError(must_be("model", f"one of {', '.join(KINDS)}", kind))
@@ -66,11 +70,28 @@ def new_model(
         raise OptionError(
             f"epochs and vectors apply to neural networks ({nets}); the {kind} has neither. Leave them out."
         )
+    if issubclass(estimator, EncoderClassifier):
+        return _new_encoder_model(encoder, tokenizer, skip, seed)
+    if encoder is not None or include_encoder:
+        name = "include-encoder" if encoder is None else "encoder"
+        raise OptionError(f"{name} applies to the model encoder; the {kind} has none. Leave it out.")
     model: TextEstimator = estimator(skip=skip, random_state=seed, **words)
     if epochs is not None:
         model.set_params(max_epochs=epochs)
     if vectors is not None:
         model.set_params(vectors=vectors_of(str(vectors)) if str(vectors) in bundled() else vectors)
+    return model
+
+
+def _new_encoder_model(
+    encoder: str | None, tokenizer: str | None, skip: tuple[str, ...], seed: int
+) -> EncoderClassifier:
+    if tokenizer is not None:
+        raise OptionError("tokenizer must be left out for the model encoder: a sentence encoder has its own.")
+    if encoder is None:
+        raise OptionError("encoder must be the folder of a SentenceTransformer for the model encoder; got nothing. Pass it.")
+    model = EncoderClassifier(encoder=encoder, skip=skip, random_state=seed)
+    model.check_encoder_and_head()  # before the corpus is read
     return model
 
 
@@ -88,19 +109,18 @@ def train_corpus(
     *,
     model: TextClassifier,
     files: FileOptions | None = None,
+    include_encoder: bool = False,
     log: Log = silent,
     force: bool = False,
 ) -> Training:
     """Train ``model`` on a corpus and save it to the folder ``path``.
 
     A named corpus is split: the model is trained on its training part and tested on its test part; see
-    :func:`open_corpus`. ``log`` gets each line of progress. With ``force``, other files at ``path`` are moved to a
+    :func:`open_corpus`. ``include_encoder`` saves a copy of the encoder with an EncoderClassifier. ``log`` gets each line of progress. With ``force``, other files at ``path`` are moved to a
     backup name; without it, :class:`ModelError` is raised before the training. Raises as the estimators do.
     """
-    vectors = getattr(model, "vectors", None)
-    check_model_folder(
-        path, inputs=inputs_of(source, files=[vectors] if isinstance(vectors, (str, Path)) else []), force=force
-    )
+    files_read = [value for name in ("vectors", "encoder") if isinstance(value := getattr(model, name, None), (str, Path))]
+    check_model_folder(path, inputs=inputs_of(source, files=files_read), force=force)
     corpus = open_corpus(source, "train", files)
     check_labeled(corpus)
     classes = len(corpus.label_names)
@@ -128,7 +148,10 @@ def train_corpus(
         "held_out_accuracy": held_out,
         "test_accuracy": tested,
     }
-    folder = save_model(model, path, card=card, force=force)
+    if isinstance(model, EncoderClassifier):
+        folder = save_encoder_model(model, path, card=card, force=force, include_encoder=include_encoder)
+    else:
+        folder = save_model(model, path, card=card, force=force)
     log(f"saved to {folder} ({_folder_size(folder)})")
     return Training(model, folder, len(corpus), seconds, held_out, tested, corpus)
 
@@ -184,5 +207,5 @@ def check_model_folder(path: str | Path, *, inputs: Iterable[str | Path] = (), f
 
 
 def _folder_size(folder: Path) -> str:
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"

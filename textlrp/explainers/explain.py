@@ -51,6 +51,7 @@ def explain(  # type: ignore[overload-overlap]  # a string is an iterable of str
     classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Explanation: ...
 
 
@@ -71,6 +72,7 @@ def explain(
     classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Iterator[Explanation]: ...
 
 
@@ -90,14 +92,16 @@ def explain(
     classes: Sequence[Any] | None = None,
     tokenizer: Any = None,
     windows: bool = False,
+    head: Any = None,
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
     Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
-      a sequence classifier or a text-classification pipeline of Hugging Face, any function of a list of N texts to
-      scores (N, C), or a ``torch.nn.Module`` wrapped by :func:`textlrp.wrap`.
+      a sequence classifier or a text-classification pipeline of Hugging Face, a SentenceTransformer with its
+      ``head``, a SetFitModel, any function of a list of N texts to scores (N, C), or a ``torch.nn.Module`` wrapped by
+      :func:`textlrp.wrap`.
     - ``texts``: a string or :class:`Document`, or an iterable of them.
     - ``target``: None (the predicted class), a label, ``Index(3)``, a tuple (A, B) for why A and not B, ``"all"``, or
       a list of these for K targets. ``targets``: one such value for each document instead.
@@ -116,6 +120,7 @@ def explain(
     - ``classes``, ``tokenizer``: for a function; see :func:`textlrp.wrap`, which has more options.
     - ``tokenizer``, ``windows``: for a Hugging Face model, its fast tokenizer. ``windows=True`` reads texts that are
       too long for it in overlapping windows and takes the mean of their scores; the default is to truncate them.
+    - ``head``: the linear classifier of scikit-learn that was fitted on the embeddings of a SentenceTransformer.
 
     With LRP, ``relevance.sum() + absorbed == start_scores`` for each target (Bach et al. 2015; Arras et al. 2017).
     ``textlrp rules`` lists what the relevance of other methods sums to.
@@ -124,7 +129,7 @@ def explain(
     :class:`OptionError` for an option out of its range, and :class:`ModelError` for a model with an operation that no
     rule covers, or for ``start="centered"`` on a module whose scores are not the output of one linear layer.
     """
-    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer, windows=windows)
+    classifier = as_classifier(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
     if errors not in ("raise", "skip"):
         raise OptionError(f"errors must be 'raise' or 'skip'; got {errors!r}.")
     if target is not None and targets is not None:

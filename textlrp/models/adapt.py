@@ -14,11 +14,17 @@ from textlrp.errors import OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.black_box import FunctionModel, is_text_function
 from textlrp.models.classifier import Classifier
+from textlrp.models.encoders.recognized_encoders import is_encoder
 from textlrp.models.transformers.recognized import is_hugging_face
 
 
 def check_wrapped(model: object) -> None:
-    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face, or function."""
+    """Raise :class:`OptionError` on a bare torch module, model of Hugging Face, sentence encoder, or function."""
+    if is_encoder(model):
+        raise OptionError(
+            f"model must be wrapped; got a bare {type(model).__name__}. Pass textlrp.wrap(model), with head= for a "
+            "SentenceTransformer."
+        )
     if is_hugging_face(model):
         raise OptionError(
             f"model must be wrapped together with its tokenizer; got a bare {type(model).__name__}. Pass "
@@ -37,20 +43,26 @@ def check_wrapped(model: object) -> None:
 
 
 def as_classifier(
-    model: Any, *, classes: Sequence[Any] | None = None, tokenizer: Any = None, windows: bool = False
+    model: Any,
+    *,
+    classes: Sequence[Any] | None = None,
+    tokenizer: Any = None,
+    windows: bool = False,
+    head: Any = None,
 ) -> Classifier:
     """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
 
-    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, as :func:`textlrp.wrap`
-    describes.
+    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, ``head`` and ``windows``
+    to sentence encoders, as :func:`textlrp.wrap` describes.
     """
-    if is_hugging_face(model) or is_text_function(model):
+    if is_hugging_face(model) or is_text_function(model) or is_encoder(model):
         from textlrp.models.wrapping import wrap
 
-        return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows)
-    for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows)):
+        return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
+    for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows), ("head", head)):
         if value is not None and value is not False:
-            what = f"left out for a {type(model).__name__}: it is for functions and models of Hugging Face"
+            kinds = "a SentenceTransformer" if name == "head" else "functions and models of Hugging Face"
+            what = f"left out for a {type(model).__name__}: it is for {kinds}"
             raise OptionError(must_be(name, what, value, f"Leave out {name}=, or pass it to textlrp.wrap."))
     if isinstance(model, TextClassifier):
         return model

@@ -1,7 +1,7 @@
 """The classifiers and ``load`` as users import them: scikit-learn estimators.
 
 Each adds scikit-learn's base classes to the class of the same name in :mod:`textlrp.models.cnn`,
-:mod:`textlrp.models.boe` or :mod:`textlrp.models.bow`. Commands that only use a saved model take those classes
+:mod:`textlrp.models.boe`, :mod:`textlrp.models.bow` or :mod:`textlrp.models.encoders`. Commands that only use a saved model take those classes
 directly, because importing scikit-learn takes longer than explaining a short text.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from textlrp.models import base, boe, bow, cnn, loading
+from textlrp.models.encoders import encoder_classifier
 from textlrp.models.label_sets import true_indicator
 from textlrp.models.model_kinds import KINDS
 
@@ -71,6 +72,10 @@ class BagOfEmbeddingsClassifier(TextEstimator, boe.BagOfEmbeddingsClassifier): .
 class BagOfWordsClassifier(TextEstimator, bow.BagOfWordsClassifier): ...
 
 
+@_documented_as(encoder_classifier.EncoderClassifier)
+class EncoderClassifier(TextEstimator, encoder_classifier.EncoderClassifier): ...
+
+
 ESTIMATORS: Mapping[str, type[TextEstimator]] = {kind: globals()[entry.classifier] for kind, entry in KINDS.items()}
 """{short name: estimator}."""
 
@@ -80,6 +85,7 @@ def load(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
+    encoder: str | Path | None = None,
     trust_pickle: bool = False,
 ) -> TextEstimator | PipelineModel:
     """Load a saved model.
@@ -91,6 +97,8 @@ def load(
         file of a scikit-learn pipeline that ``skops.io.dump`` wrote (``.skops``, extra ``skops``).
     tokenizer, skip : callable or None, default=None
         The functions that the model was trained with, if they were your own. They are not stored with the model.
+    encoder : str, Path or None, default=None
+        The folder of the encoder of an :class:`EncoderClassifier`, if it is not where it was in training.
     trust_pickle : bool, default=False
         Whether to open the ``.joblib`` or ``.pkl`` file of a pipeline. Such a file can run any code.
 
@@ -102,6 +110,11 @@ def load(
         If ``tokenizer`` or ``skip`` is passed with a pipeline.
     """
     model = loading.load_classifier(
-        path, tokenizer=tokenizer, skip=skip, trust_pickle=trust_pickle, class_of=ESTIMATORS.__getitem__
+        path,
+        tokenizer=tokenizer,
+        skip=skip,
+        encoder=encoder,
+        trust_pickle=trust_pickle,
+        class_of=ESTIMATORS.__getitem__,
     )
     return cast("TextEstimator | PipelineModel", model)

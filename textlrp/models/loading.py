@@ -49,6 +49,7 @@ def load_classifier(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
+    encoder: str | Path | None = None,
     trust_pickle: bool = False,
     class_of: Callable[[str], type[TextClassifier]] = classifier_class,
 ) -> TextClassifier | PipelineModel:
@@ -59,14 +60,15 @@ def load_classifier(
     if is_pipeline_file(Path(path)):
         from textlrp.models.pipeline.pipeline_files import load_pipeline  # imported late: few models need it
 
-        if tokenizer is not None or skip is not None:
-            got = "tokenizer" if tokenizer is not None else "skip"
-            raise OptionError(
-                f"{got} must be None for a scikit-learn pipeline, which contains its own; got a function. "
-                f"Leave {got}= out."
-            )
+        for got, value in (("tokenizer", tokenizer), ("skip", skip), ("encoder", encoder)):
+            if value is not None:
+                what = "a folder" if got == "encoder" else "a function"
+                raise OptionError(
+                    f"{got} must be None for a scikit-learn pipeline, which contains its own; got {what}. "
+                    f"Leave {got}= out."
+                )
         return load_pipeline(Path(path), trust_pickle=trust_pickle)
-    return load_folder(path, tokenizer=tokenizer, skip=skip, class_of=class_of)
+    return load_folder(path, tokenizer=tokenizer, skip=skip, encoder=encoder, class_of=class_of)
 
 
 def load_folder(
@@ -74,6 +76,7 @@ def load_folder(
     *,
     tokenizer: Callable[[str], Any] | None = None,
     skip: Callable[[str], Any] | None = None,
+    encoder: str | Path | None = None,
     class_of: Callable[[str], type[TextClassifier]] = classifier_class,
 ) -> TextClassifier:
     """Load a model that textlrp trained, from its folder or by its bundled name.
@@ -83,6 +86,11 @@ def load_folder(
     check_trained(path)
     folder = model_folder(path)
     config = read_config(folder)
+    for option, value in (("encoder", encoder), ("tokenizer", tokenizer)):
+        if value is not None and (config["kind"] == "encoder") != (option == "encoder"):
+            raise OptionError(
+                f"{option} must be None for a model of kind {config['kind']}; got {value!r}. Leave out {option}=."
+            )
     model = _from_options(folder, config, tokenizer, skip, class_of)
     try:
         check_config(config)
@@ -98,6 +106,10 @@ def load_folder(
         raise ModelError(f"{folder} is incomplete: {TENSORS} is missing. Save the model again.") from None
     except (SafetensorError, OSError, ModelError, DataError) as broken:
         raise damaged(folder, broken) from None
+    if config["kind"] == "encoder":
+        from textlrp.models.encoders.encoder_saving import restore_encoder  # imported late: few models need it
+
+        restore_encoder(model, folder, config, encoder)
     return model
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from textlrp.errors import DataError, ModelError
 from textlrp.files.input_paths import check_regular
 from textlrp.files.written_file import json_text
 from textlrp.files.written_folder import FolderKind, atomic_folder, check_folder
+from textlrp.models.encoders.encoder_files import ENCODER, copy_encoder, encoder_files, hash_of_files
 from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
@@ -128,9 +130,17 @@ def parse_config(data: bytes) -> Any:
 
 
 def write_folder(
-    target: Path, tensors: dict[str, NDArray[Any]], config: dict[str, Any], *, force: bool = False
+    target: Path,
+    tensors: dict[str, NDArray[Any]],
+    config: dict[str, Any],
+    *,
+    force: bool = False,
+    folders: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
-    """Write both files to a temporary folder and rename it to ``target``; raise :class:`ModelError` on failure."""
+    """Write both files to a temporary folder and rename it to ``target``; raise :class:`ModelError` on failure.
+
+    ``folders`` are encoders to copy into it, by name.
+    """
     with _as_model_error(), atomic_folder(target, MODEL, mark=False, force=force, parents=True) as beside:
         save_file(tensors, beside / TENSORS)
         config |= {"sha256": checksum(beside / TENSORS)}
@@ -142,6 +152,8 @@ def write_folder(
                 f"{CONFIG} must be valid JSON: {broken}. Change the card, the options or the labels."
             ) from None
         (beside / CONFIG).write_text(text, encoding="utf-8")
+        for name, folder in folders.items():
+            copy_encoder(folder, beside / name)
         # safetensors makes its file readable by its owner only: give it the permissions of config.json
         (beside / TENSORS).chmod(stat.S_IMODE((beside / CONFIG).stat().st_mode))
 
@@ -161,17 +173,27 @@ def _as_model_error() -> Iterator[None]:
 
 
 def _is_model(folder: Path) -> bool:
-    """Whether a folder contains a saved model and nothing else: its config has the checksum of its tensors."""
-    if {each.name for each in folder.iterdir()} != {CONFIG, TENSORS}:
+    """Whether a folder contains a saved model and nothing else: its config has the checksums of its files."""
+    names = {each.name for each in folder.iterdir()}
+    if names - {ENCODER} != {CONFIG, TENSORS}:
         return False
     try:
         config = read_config(folder)
     except ModelError:
         return False
+    if ENCODER in names and not _is_encoder(folder / ENCODER, config.get(ENCODER)):
+        return False
     return config.get("sha256") == checksum(folder / TENSORS)
 
 
-MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS}, recognize=_is_model)
+def _is_encoder(folder: Path, about: object) -> bool:
+    """Whether a folder has the encoder that a config is ``about``, and nothing else."""
+    files = {each.relative_to(folder) for each in folder.rglob("*") if not each.is_dir()}
+    known = isinstance(about, dict) and files == set(encoder_files(folder))
+    return known and hash_of_files(folder) == about.get("files")
+
+
+MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS, ENCODER}, recognize=_is_model)
 """A model folder needs no marker file: ``config.json`` identifies it."""
 
 

@@ -28,6 +28,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "cnn": Kind("cnn", "CNNClassifier", "a convolutional neural network"),
         "boe": Kind("boe", "BagOfEmbeddingsClassifier", "a bag of embeddings"),
         "svm": Kind("bow", "BagOfWordsClassifier", "a bag of words with a linear SVM"),
+        "encoder": Kind(
+            "encoders.encoder_classifier",
+            "EncoderClassifier",
+            "a linear classifier on a sentence encoder; extra transformers",
+        ),
     }
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,12 +35,15 @@ def save_model(
     compress: bool = False,
     card: Mapping[str, Any] | None = None,
     force: bool = False,
+    about: Mapping[str, Any] = MappingProxyType({}),
+    folders: Mapping[str, Path] = MappingProxyType({}),
 ) -> Path:
     """Write a fitted model to the folder ``path`` and return it; an older model there is replaced.
 
     The model is first written to a temporary folder next to it, so that an interruption leaves no half of a model.
     ``compress`` stores word vectors in 8 bits and other weights in 16. ``card`` has information about the model that
-    can be stored as JSON, such as command, seed and accuracy. Raises :class:`ModelError` if ``path`` is anything but
+    can be stored as JSON, such as command, seed and accuracy. ``about`` are further fields of ``config.json``, and
+    ``folders`` are encoders to copy into the folder, by name. Raises :class:`ModelError` if ``path`` is anything but
     a model folder; with ``force`` it is renamed to a backup name.
     """
     model.check_fitted()
@@ -59,12 +63,17 @@ def save_model(
         "vocabulary_documents": model.vocabulary_.documents,
         "shapes": {name: list(weight.shape) for name, weight in model.weights_.items()},
         "card": dict(card or {}),
+        **about,
     }
     if model.thresholds_ is not None:
         config |= {"format": MULTILABEL_FORMAT, "thresholds": model.thresholds_.tolist()}
     try:
         write_folder(
-            target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force
+            target,
+            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+            config,
+            force=force,
+            folders=folders,
         )
     except (OSError, SafetensorError) as reason:
         raise ModelError(f"cannot write the model to {str(target)!r}: {reason}. Choose another folder.") from None

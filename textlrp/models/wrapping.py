@@ -7,6 +7,8 @@ from typing import Any
 
 from textlrp.errors import OptionError, must_be
 from textlrp.models.black_box import REMOVE, FunctionModel, is_text_function
+from textlrp.models.encoders.recognized_encoders import is_encoder
+from textlrp.models.encoders.sentence_model import sentence_model
 from textlrp.models.function_options import BATCH_SIZE, function_model
 from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.models.torch_module.module_options import module_model
@@ -16,8 +18,9 @@ from textlrp.models.transformers.recognized import is_hugging_face
 from textlrp.models.transformers.transformer_model import TransformerModel
 
 _OF_HUGGING_FACE = ("tokenizer", "classes", "windows")
+_OF_ENCODERS = ("windows", "head")
 _OF_FUNCTIONS = ("tokenizer", "classes", "scores", "masked", "batch_size")
-_NOT_OF_MODULES = ("windows", "masked", "batch_size")
+_NOT_OF_MODULES = ("windows", "masked", "batch_size", "head")
 
 
 def wrap(
@@ -35,8 +38,9 @@ def wrap(
     windows: bool = False,
     masked: str = REMOVE,
     batch_size: int = BATCH_SIZE,
+    head: Any = None,
 ) -> TorchTextModel | TransformerModel | FunctionModel:
-    """Wrap your own PyTorch module, a model of Hugging Face, or a function, so that textlrp can explain it.
+    """Wrap your own PyTorch module, a model of Hugging Face, a sentence encoder, or a function, so that textlrp can explain it.
 
     The result is accepted wherever a model is. Each kind of model has its own options.
 
@@ -64,6 +68,13 @@ def wrap(
     - ``windows``: True reads a text that is too long for the model in overlapping windows and takes the mean of their
       scores; the default is to truncate it.
 
+    **A SentenceTransformer**, or a SetFitModel, whose body is one:
+
+    - ``head``: the linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFitModel has its
+      own.
+    - ``windows``: True reads a text that is too long in windows side by side, whose embeddings are averaged; the
+      default is to truncate it, as ``encode`` does.
+
     **A function** maps a list of N texts to scores (N, C): an array, a tensor, a table, or a list of rows; a row may
     also be a mapping, class -> score. For two classes it may return (N,), the scores of the second. It is explained
     by leaving words out, with ``method="occlusion"``, ``"lime"``, ``"shap"`` or ``"kernel-shap"``. ``wrap`` does not
@@ -87,10 +98,14 @@ def wrap(
         "classes": (classes, None), "lengths": (lengths, None), "batch": (batch, False), "padding": (padding, 0),
         "scores": (scores, None), "min_length": (min_length, 0), "windows": (windows, False),
         "masked": (masked, REMOVE), "batch_size": (batch_size, BATCH_SIZE),
+        "head": (head, None),
     }  # fmt: skip
     if is_hugging_face(model):
         _check_left_out(f"a {type(model).__name__}", {k: v for k, v in options.items() if k not in _OF_HUGGING_FACE})
         return hugging_face_model(model, tokenizer, classes=classes, windows=windows)
+    if is_encoder(model):
+        _check_left_out(f"a {type(model).__name__}", {k: v for k, v in options.items() if k not in _OF_ENCODERS})
+        return sentence_model(model, head, windows=windows)
     if is_text_function(model):
         _check_left_out("a function", {k: v for k, v in options.items() if k not in _OF_FUNCTIONS})
         return function_model(

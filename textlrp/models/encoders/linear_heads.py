@@ -1,0 +1,110 @@
+"""The linear classifier on top of a sentence encoder: one of scikit-learn, or the head of a SetFit model.
+
+Letters: N texts, C classes, D dimensions of an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from textlrp.arrays import Array
+from textlrp.errors import ModelError, OptionError
+
+HEADS = ("logistic", "svm")
+"""The heads that EncoderClassifier trains, by name."""
+Probabilities = Callable[[Array], Array]
+"""Scores (N, C) -> class probabilities (N, C)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncoderHead:
+    """Scores (N, C) = embeddings (N, D) @ ``weight``.T + ``bias``; for two classes the scores are (-f, f).
+
+    ``probabilities`` is None for a classifier without ``predict_proba``.
+    """
+
+    classes: Array
+    weight: Array
+    bias: Array
+    probabilities: Probabilities | None = None
+
+
+def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
+    """Convert a fitted linear classifier of scikit-learn that was trained on embeddings of ``dimensions`` numbers.
+
+    Raises :class:`ModelError` if it is not fitted or not linear, :class:`OptionError` if it reads other features.
+    """
+    from textlrp.models.pipeline.linear import linear_head  # imported late: it needs scikit-learn
+
+    found = linear_head(estimator, "head")
+    if found.absent is not None or found.threshold is not None:
+        raise ModelError(
+            f"head must be linear in the embedding; got a {type(estimator).__name__}. Use LogisticRegression or "
+            "LinearSVC."
+        )
+    if found.weight.shape[1] != dimensions:
+        raise OptionError(
+            f"head must be fitted on the embeddings of the encoder, which have {dimensions} numbers; it was fitted on "
+            f"{found.weight.shape[1]}. Fit it on encoder.encode(texts)."
+        )
+    return EncoderHead(np.asarray(found.classes), found.weight, found.bias, found.probabilities)
+
+
+# ---- SetFit
+
+
+def setfit_head(model: Any, dimensions: int) -> EncoderHead:
+    """Return the head of a ``SetFitModel``, with the names of its classes where it has them.
+
+    Raises :class:`ModelError` for a model with several labels for each text.
+    """
+    head, labels = model.model_head, model.labels
+    if model.multi_target_strategy is not None or getattr(head, "multitarget", False):
+        raise ModelError(
+            "model must have one label for each text; got a SetFitModel with several. Train one for each."
+        )
+    if isinstance(head, nn.Module):
+        return _torch_head(head, labels)
+    found = encoder_head(head, dimensions)
+    if labels is None or found.classes.dtype.kind not in "iu":
+        return found
+    return EncoderHead(_named(found.classes, labels), found.weight, found.bias, found.probabilities)
+
+
+def _torch_head(head: Any, labels: Any) -> EncoderHead:
+    """The differentiable head: a linear layer whose scores are divided by a temperature."""
+    scale = 1 / (head.temperature + head.eps)
+    weight = head.linear.weight.detach().cpu().double().numpy() * scale
+    bias = (
+        np.zeros(len(weight))
+        if head.linear.bias is None
+        else head.linear.bias.detach().cpu().double().numpy() * scale
+    )
+    classes = np.arange(len(weight))
+    return EncoderHead(classes if labels is None else _named(classes, labels), weight, bias, softmax)
+
+
+def softmax(scores: Array) -> Array:
+    """Return the softmax of scores (N, C)."""
+    return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
+
+
+def _named(classes: Array, labels: Any) -> Array:
+    return np.array([labels[int(number)] for number in classes])
+
+
+# ---- probabilities of a saved head
+
+
+def link_function(link: str, classes: int) -> Probabilities | None:
+    """Return how scores become probabilities: "softmax" (two classes: of the decision function), or "none"."""
+    if link == "none":
+        return None
+    # two scores (-f, f): scikit-learn's probability is the sigmoid of f, the softmax of (-f / 2, f / 2)
+    return softmax if classes > 2 else lambda scores: softmax(scores / 2)

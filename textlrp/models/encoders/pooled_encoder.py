@@ -1,0 +1,137 @@
+"""A sentence encoder, and a linear classifier on top of it, as one torch module: encoder, pooling, layers, scores.
+
+Open it for how the vectors of the pieces of a text become one vector, also for a text of several windows.
+
+Letters: N documents, R rows (the windows of all documents), L pieces of a row, D dimensions, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class PooledEncoder(nn.Module):
+    """Maps the pieces of texts to one vector (N, D) for each text.
+
+    ``transformer`` returns the vectors (R, L, D) of the pieces as ``last_hidden_state``. ``modes`` are names of
+    :data:`POOLINGS`; several are concatenated, as in sentence-transformers. ``layers`` are applied to the pooled
+    vector: linear layers, activations and :class:`UnitLength`.
+
+    A document of several rows is pooled row by row. Its vector is the mean of these vectors, weighted by the number
+    of pieces of each row. For the mode "mean" this is the mean over all pieces of the document.
+    """
+
+    def __init__(self, transformer: nn.Module, modes: Sequence[str], layers: nn.Sequential) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.modes = tuple(modes)
+        self.layers = layers
+
+    def extra_repr(self) -> str:
+        """The poolings, for the representation of the module."""
+        return f"modes={self.modes}"
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
+        """Return the vectors (N, D) of documents, each of ``windows`` consecutive rows.
+
+        ``input_ids`` and ``attention_mask`` are (R, L) with R = N · ``windows``.
+        """
+        pooled, pieces = self.pool(input_ids, attention_mask)
+        if windows > 1:
+            sizes = pieces.reshape(-1, windows)
+            shares = sizes / sizes.sum(dim=1, keepdim=True)
+            pooled = (pooled.reshape(len(sizes), windows, -1) * shares[..., None]).sum(dim=1)
+        return self.finish(pooled)
+
+    def pool(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the pooled vector (R, D) and the number of pieces (R,) of each row."""
+        states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        inside = attention_mask.to(states.dtype)
+        return torch.cat([_pool(states, inside, mode) for mode in self.modes], dim=1), inside.sum(dim=1)
+
+    def finish(self, pooled: Tensor) -> Tensor:
+        """Apply the layers after the pooling to the pooled vectors (N, D) of documents."""
+        vectors: Tensor = self.layers(pooled)
+        return vectors
+
+
+class EncoderScores(nn.Module):
+    """A :class:`PooledEncoder` with a linear classifier on top: pieces (R, L) -> scores (N, C)."""
+
+    def __init__(self, encoder: PooledEncoder, output: nn.Linear) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.output = output
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
+        """Return the scores (N, C); the arguments are those of :class:`PooledEncoder`."""
+        scores: Tensor = self.output(self.encoder(input_ids, attention_mask, windows))
+        return scores
+
+
+class UnitLength(nn.Module):
+    """Scale vectors (N, D) to length 1."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the scaled vectors (N, D)."""
+        return nn.functional.normalize(vectors, dim=1)
+
+
+def linear_layer(weight: Any, bias: Any) -> nn.Linear:
+    """Return a linear layer with these weights (C, D) and biases (C,), numpy arrays or tensors."""
+    weight, bias = torch.as_tensor(weight), torch.as_tensor(bias)
+    layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer
+
+
+# ---- pooling: a weight for each piece of a row
+
+
+def _mean(inside: Tensor) -> Tensor:
+    return inside / inside.sum(dim=1, keepdim=True)
+
+
+def _mean_by_root(inside: Tensor) -> Tensor:
+    return inside / inside.sum(dim=1, keepdim=True).sqrt()
+
+
+def _weighted_mean(inside: Tensor) -> Tensor:
+    weights = inside * inside.cumsum(dim=1)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _first(inside: Tensor) -> Tensor:
+    return inside * (inside.cumsum(dim=1) == 1)
+
+
+def _last(inside: Tensor) -> Tensor:
+    return inside * (inside.cumsum(dim=1) == inside.sum(dim=1, keepdim=True))
+
+
+LINEAR_POOLINGS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "mean": _mean,
+        "mean_sqrt_len_tokens": _mean_by_root,
+        "weightedmean": _weighted_mean,
+        "cls": _first,
+        "lasttoken": _last,
+    }
+)
+"""The mask (R, L) of the pieces of a row, 1 or 0 -> their weights (R, L), by the names of sentence-transformers."""
+POOLINGS = (*LINEAR_POOLINGS, "max")
+"""The supported names of poolings."""
+
+
+def _pool(states: Tensor, inside: Tensor, mode: str) -> Tensor:
+    """The pooled vectors (R, D) of the vectors ``states`` (R, L, D) of the pieces."""
+    if mode == "max":
+        return states.masked_fill(inside[..., None] == 0, float("-inf")).max(dim=1).values
+    return (states * LINEAR_POOLINGS[mode](inside)[..., None]).sum(dim=1)
