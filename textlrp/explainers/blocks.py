@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.arrays import Array
 from textlrp.errors import TargetError
 from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
 from textlrp.explainers.notes import notes_of_targets, tie_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, OwnResults, own_results
 from textlrp.records import Document
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
@@ -45,10 +44,9 @@ def explain_block(
     for rows, batch, explained in relevance_in_batches(
         model, model.encode(block), target, targets_per_document, settings
     ):
-        probabilities = model.probabilities(np.stack([each.scores for each in explained]))
+        own = own_results(model, batch, np.stack([each.scores for each in explained]))
         for n, row in enumerate(rows):
-            document_probabilities = None if probabilities is None else probabilities[n]
-            done[row] = _explanation(labels, block[row], batch, n, explained[n], document_probabilities, settings)
+            done[row] = _explanation(labels, block[row], batch, n, explained[n], own, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -85,7 +83,7 @@ def _explanation(
     batch: Batch,
     n: int,
     explained: DocumentRelevance,
-    probabilities: Array | None,
+    own: OwnResults,
     settings: ExplainSettings,
 ) -> Explanation:
     reading = batch.readings[n]
@@ -98,7 +96,7 @@ def _explanation(
         tokens=reading.tokens,
         labels=labels,
         scores=explained.scores,
-        probabilities=probabilities,
+        probabilities=None if own.probabilities is None else own.probabilities[n],
         targets=explained.targets,
         relevance=on_tokens,
         status=batch.status[n],
@@ -111,7 +109,7 @@ def _explanation(
         version=__version__,
         true_label=None if document.label is None else str(document.label),
         start=explained.start,
-        notes=(*explained.remarks, *tie_note(explained.scores, labels)),
+        notes=(*own.notes[n], *explained.remarks, *tie_note(explained.scores, labels)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,
