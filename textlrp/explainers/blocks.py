@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.arrays import Array
 from textlrp.errors import TargetError
 from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
 from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.abilities import BatchLimits, batch_limits, notes_of_text
+from textlrp.models.abilities import BatchLimits, OwnResults, batch_limits, own_results
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.records import Document, label_text, label_texts
 from textlrp.text.batches import Batch
@@ -43,20 +42,9 @@ def explain_block(
     for rows, batch, explained in relevance_in_batches(
         model, model.encode(block), target, targets_per_document, settings
     ):
-        probabilities = model.probabilities(np.stack([each.scores for each in explained]))
+        own = own_results(model, batch, np.stack([each.scores for each in explained]))
         for n, row in enumerate(rows):
-            document_probabilities = None if probabilities is None else probabilities[n]
-            done[row] = _explanation(
-                labels,
-                thresholds,
-                block[row],
-                batch,
-                n,
-                explained[n],
-                document_probabilities,
-                settings,
-                notes_of_text(model, batch, n),
-            )
+            done[row] = _explanation(labels, thresholds, block[row], batch, n, explained[n], own, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -94,9 +82,8 @@ def _explanation(
     batch: Batch,
     n: int,
     explained: DocumentRelevance,
-    probabilities: Array | None,
+    own: OwnResults,
     settings: ExplainSettings,
-    notes: tuple[str, ...],
 ) -> Explanation:
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
@@ -108,7 +95,7 @@ def _explanation(
         tokens=reading.tokens,
         labels=labels,
         scores=explained.scores,
-        probabilities=probabilities,
+        probabilities=None if own.probabilities is None else own.probabilities[n],
         targets=explained.targets,
         relevance=on_tokens,
         status=batch.status[n],
@@ -122,7 +109,7 @@ def _explanation(
         true_label=None if several else label_text(document.label),
         start=explained.start,
         score_name=settings.score_name,
-        notes=(*explained.remarks, *notes, *prediction_note(explained.scores, labels, thresholds)),
+        notes=(*own.notes[n], *explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,

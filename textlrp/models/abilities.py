@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.lrp.composite import Composite
@@ -71,3 +73,29 @@ def score_name_of(model: Classifier) -> str:
     """Return what the scores of a model are, in words."""
     name: str = getattr(model, "score_name", BEFORE_SOFTMAX)
     return name
+
+
+class OwnResults(NamedTuple):
+    """What a model itself says about N texts: shown next to its scores.
+
+    ``predicted`` (N,) are positions in ``classes_``, ``probabilities`` (N, C) or None. ``notes`` (N,) are sentences
+    about the scores, such as which scores they are.
+    """
+
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[Any] | None
+    notes: tuple[tuple[str, ...], ...]
+
+
+def own_results(model: Classifier, batch: Batch, scores: NDArray[Any]) -> OwnResults:
+    """Return the predictions, the probabilities and the notes of a model for a batch with these ``scores`` (N, C).
+
+    A model that predicts by other numbers than its scores has a method ``own_results`` of its own. All other models
+    predict the class with the highest score.
+    """
+    of_model = getattr(model, "own_results", None)
+    if of_model is not None:
+        found: OwnResults = of_model(batch, scores)
+        return found
+    notes = tuple(notes_of_text(model, batch, n) for n in range(len(batch)))
+    return OwnResults(scores.argmax(axis=1), model.probabilities(scores), notes)

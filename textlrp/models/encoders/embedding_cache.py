@@ -53,7 +53,7 @@ class EmbeddingCache:
             for begin in range(0, len(keys), KEYS_PER_QUERY):
                 some = keys[begin : begin + KEYS_PER_QUERY]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT key, checksum, vector FROM embeddings WHERE key IN ({marks})"  # noqa: S608
+                query = f"SELECT key, checksum, vector FROM embeddings WHERE key IN ({marks})"
                 for key, checksum, vector in database.execute(query, some):
                     if len(vector) == self._dimensions * self._dtype.itemsize and zlib.crc32(vector) == checksum:
                         found[key] = np.frombuffer(vector, dtype=self._dtype)

@@ -25,7 +25,6 @@ from sklearn.linear_model import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
-from sklearn.preprocessing import binarize
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from textlrp.arrays import Array
@@ -66,36 +65,6 @@ class Head:
     absent: Array | None = None
     threshold: float | None = None
     probabilities: Callable[[Array], Array] | None = None
-
-    def prepare(self, features: Any) -> Any:
-        """Return the features (N, J), CSR, as the linear step reads them: only non-zero entries."""
-        if self.threshold is not None and features.nnz:
-            features = sparse.csr_matrix(binarize(features, threshold=self.threshold))
-        features.eliminate_zeros()
-        features.sort_indices()
-        return features
-
-    def scores(self, features: Any, dtype: str) -> Array:
-        """Scores (N, C) of prepared features (N, J)."""
-        # Only the columns that occur are multiplied: a hashing vectorizer may have a million columns.
-        columns, position = np.unique(features.indices, return_inverse=True)
-        weight, bias = self.as_linear(columns)
-        occurring = sparse.csr_matrix(
-            (features.data.astype(dtype), position, features.indptr), shape=(features.shape[0], len(columns))
-        )
-        return np.asarray(occurring @ weight.T.astype(dtype) + bias.astype(dtype))
-
-    def as_linear(self, columns: Array) -> tuple[Array, Array]:
-        """Return weights (C, columns) and biases (C,) that make scores linear in the features, absent ones too."""
-        if self.absent is None:
-            return self.weight[:, columns], self.bias
-        return (self.weight - self.absent)[:, columns], self.bias + self.absent.sum(axis=1)
-
-    def missing(self, features: Any) -> Array:
-        """Return what the absent features add to the scores (N, C)."""
-        if self.absent is None:
-            return np.zeros((features.shape[0], len(self.classes)))
-        return np.asarray(self.absent.sum(axis=1) - features @ self.absent.T)
 
 
 def linear_head(estimator: Any, name: str) -> Head:
