@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import TargetError
 from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
 from textlrp.explainers.notes import notes_of_targets, prediction_note
