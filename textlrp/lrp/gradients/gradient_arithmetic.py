@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_moves import sum_to
-from textlrp.lrp.gradients.gradient_tape import absorbed_constant
+from textlrp.lrp.gradients.gradient_tape import absorbed_constant, add_entries
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, Key, Rows
 from textlrp.lrp.recorded.products import REFLECTED
 
 
@@ -28,27 +28,42 @@ def addition(operation: Operation) -> Tensor:
     left, right = operands(operation)
     alpha = float(operation.kwargs.get("alpha", 1))
     factor = -alpha if operation.name in ("sub", "subtract", "rsub") else alpha  # the factor of the right operand
-    name, result = operation.step_name(), operation.result()
     if operation.tracks(left) and operation.tracks(right):
-        return _sum_of_values(operation, result, left, right, factor)
+        return _sum_of_values(operation, left, right, factor)
     source, constant = (left, right) if operation.tracks(left) else (right, left)
+    result, value = operation.result(), operation.value(source)
     of_source, of_constant = (1.0, factor) if source is left else (factor, 1.0)
-    added = torch.as_tensor(constant, dtype=result.dtype, device=result.device).detach()
-    added = added if of_constant == 1 else added * of_constant
-    key, value = operation.origin(constant, (name, "bias")), operation.value(source)
+    added = _added_constants(operation, constant, of_constant, result)
+
+    def absorbed(multipliers: Tensor | Rows) -> dict[Key, Tensor]:
+        entries: dict[Key, Tensor] = {}
+        for key, numbers in added:
+            add_entries(entries, absorbed_constant(key, multipliers, numbers, value.documents))
+        return entries
 
     def back(multipliers: Tensor) -> Backward:
         received = sum_to(multipliers, value.shape)
-        entries = absorbed_constant(key, multipliers, added, value.documents)
-        return Backward((received if of_source == 1 else received * of_source,), entries)
+        return Backward((received if of_source == 1 else received * of_source,), absorbed(multipliers))
 
     result = operation.put(result, [source], back, documents=value.documents)
     operation.follows(result, source)  # 1 - gate is a gate
     return result
 
 
-def _sum_of_values(operation: Operation, result: Tensor, left: Tensor, right: Tensor, factor: float) -> Tensor:
-    shapes = left.shape, right.shape
+def _added_constants(operation: Operation, constant: Any, factor: float, result: Tensor) -> list[tuple[Key, Tensor]]:
+    """The ledger entries of a constant that is added, such as position embeddings, and the numbers of each."""
+    terms = operation.tape.names.constants.terms(constant)
+    if terms and (len(terms) == 1 or factor == 1):
+        for _ in terms:
+            operation.step_name()
+        return [((term.step, term.cause), factor * term.values) for term in terms]
+    numbers = torch.as_tensor(constant, dtype=result.dtype, device=result.device).detach()
+    return [((operation.step_name(), "bias"), numbers if factor == 1 else factor * numbers)]
+
+
+def _sum_of_values(operation: Operation, left: Tensor, right: Tensor, factor: float) -> Tensor:
+    operation.step_name()
+    result, shapes = operation.result(), (left.shape, right.shape)
 
     def back(multipliers: Tensor) -> Backward:
         to_right = sum_to(multipliers, shapes[1])
@@ -58,8 +73,6 @@ def _sum_of_values(operation: Operation, result: Tensor, left: Tensor, right: Te
         return Backward((multipliers, multipliers))
 
     plain = shapes[0] == shapes[1] and factor == 1
-    result = operation.put(
-        result, [left, right], back, documents=operation.documents(), rows=rows if plain else None
-    )
+    result = operation.put(result, [left, right], back, documents=operation.documents(), rows=rows if plain else None)
     operation.follows(result, left, right)
     return result

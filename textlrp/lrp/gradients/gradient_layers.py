@@ -15,7 +15,7 @@ from torch import Tensor
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward, Rows
-from textlrp.lrp.recorded.products import matrices_and_sum_as_operations
+from textlrp.lrp.recorded.products import MATRICES_AND_SUM
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
 
@@ -34,9 +34,7 @@ def dense_of_matrices(operation: Operation) -> Tensor:
     plain = operation.kwargs.get("beta", 1) == 1 == operation.kwargs.get("alpha", 1)
     if operation.name == "addmm" and plain and not operation.tracks(weight) and not operation.tracks(bias):
         return _dense(operation, inputs, weight.detach().t(), bias, (weight, bias))
-    result: Tensor = operation.record(
-        matrices_and_sum_as_operations(operation.name), *operation.args, **operation.kwargs
-    )
+    result: Tensor = operation.record(MATRICES_AND_SUM[operation.name], *operation.args, **operation.kwargs)
     return result
 
 

@@ -69,9 +69,7 @@ def permutation(operation: Operation) -> Tensor:
     documents = value.documents
     if documents is not None:
         documents = documents._replace(axis=order.index(inputs.dim() + documents.axis) - len(order))
-    return _moved(
-        operation, result, value, lambda multipliers: Backward((multipliers.permute(inverse),)), documents
-    )
+    return _moved(operation, result, value, lambda multipliers: Backward((multipliers.permute(inverse),)), documents)
 
 
 def _moved(operation: Operation, result: Tensor, value: Value, back: Any, documents: DocumentAxis | None) -> Tensor:
@@ -124,7 +122,9 @@ def _single_row(inputs: Any, index: Any) -> int | None:
     if not isinstance(inputs, Tensor) or inputs.dim() < 2 or not isinstance(index, tuple):
         return None
     every = slice(None)
-    listed = index[:-1] if len(index) == inputs.dim() and isinstance(index[-1], slice) and index[-1] == every else index
+    listed = (
+        index[:-1] if len(index) == inputs.dim() and isinstance(index[-1], slice) and index[-1] == every else index
+    )
     if len(listed) != inputs.dim() - 1 or not isinstance(listed[-1], int) or isinstance(listed[-1], bool):
         return None
     if not all(isinstance(each, slice) and each == every for each in listed[:-1]):

@@ -71,7 +71,11 @@ def _factor_of_rows(factor: Tensor | float, shape: torch.Size) -> Tensor | None:
 
 def _of_values(operation: Operation, left: Tensor, right: Tensor, dividing: bool) -> Tensor:
     operation.step_name()
-    values, documents, result = (operation.value(left), operation.value(right)), operation.documents(), operation.result()
+    values, documents, result = (
+        (operation.value(left), operation.value(right)),
+        operation.documents(),
+        operation.result(),
+    )
     names, roles = [value.name for value in values], (operation.role(left), operation.role(right))
     source = 0 if dividing else source_of(*roles)
     strict = dividing or max(roles) in (Role.GATE, Role.LENGTH) or operation.tape.roles.same_origin(names)

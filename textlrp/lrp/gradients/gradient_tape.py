@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,7 @@ class GradientTape:
     """The operations in forward order, and the tensors that depend on the words.
 
     ``names`` names layers and operations as the recorded trace does. ``values`` has the value of each tensor, and the
-    version that the tensor had. ``origins`` has the ledger entry of constants that were looked up, such as position
-    embeddings. ``elements`` is the number of elements of the largest value.
+    version that the tensor had. ``elements`` is the number of elements of the largest value.
     """
 
     names: TraceBuilder
@@ -31,7 +31,6 @@ class GradientTape:
     nodes: list[Node] = field(default_factory=list)
     roles: Roles = field(default_factory=Roles)
     values: Any = field(default_factory=WeakTensorKeyDictionary)
-    origins: Any = field(default_factory=WeakTensorKeyDictionary)
     products: RowProducts = field(default_factory=RowProducts)
     elements: int = 1
     _count: int = 0
@@ -73,3 +72,9 @@ def absorbed_constant(
     if not bool(torch.isfinite(constant).all()):
         product = torch.where(multipliers == 0, 0, product)
     return {key: sum_by_document(product, documents)}
+
+
+def add_entries(ledger: dict[Key, Tensor], entries: Mapping[Key, Tensor]) -> None:
+    """Add ledger entries (K, N) to a ledger."""
+    for key, entry in entries.items():
+        ledger[key] = ledger[key] + entry if key in ledger else entry

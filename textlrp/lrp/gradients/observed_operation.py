@@ -15,7 +15,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis
 from textlrp.lrp.gradients.gradient_tape import GradientTape
-from textlrp.lrp.gradients.tracked_values import Backward, Key, Node, Rows, Value
+from textlrp.lrp.gradients.tracked_values import Backward, Node, Rows, Value
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
@@ -145,11 +145,6 @@ class Operation:
             found = replayed(self.function, self.args, self.kwargs, instead)
             results = [tensor for tensor in tensors_in(found) if tensor.is_floating_point()]
         return lambda index, multipliers: _gradients(results[index], leaves, multipliers)
-
-    def origin(self, constant: Any, default: Key) -> Key:
-        """Return the ledger entry of a constant that is added: where it was looked up, or else ``default``."""
-        found: Key | None = self.tape.origins.get(constant) if isinstance(constant, Tensor) else None
-        return default if found is None else found
 
     def refuse(self, why: str) -> ModelError:
         """Return the error for an operation that the engine cannot propagate relevance through."""
