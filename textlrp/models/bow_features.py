@@ -146,7 +146,9 @@ class BagOfWordsFeatures(TextClassifier):
             coefficients, intercepts = fitted_rows(svm, features, classes[codes])
         else:
             balance = self._class_weights(classes, codes)
-            self.thresholds_ = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed)).astype(self.dtype)
+            self.thresholds_ = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed)).astype(
+                self.dtype
+            )
             coefficients, intercepts = fitted_label_rows(svm, features, codes, balance)
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
