@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
 from textlrp.predicted import highest, predicted_positions
-from textlrp.records import BEFORE_SOFTMAX, Phrase, Status, Target, Tokens, target_names
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Pieces, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
@@ -68,9 +68,10 @@ class Explanation:
     | ``start`` | | what propagation starts from: ``"score"`` or ``"centered"`` |
     | ``notes`` | | warnings about how to read this explanation |
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
+    | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
     | ``thresholds`` | (C,) or None | multi-label: a label is predicted if its score is above its threshold |
     | ``true_labels`` | | multi-label: the true labels as text, or None if they are unknown |
-    | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
+    | ``pieces`` | | of a transformer: the :class:`textlrp.records.Pieces` of the words and their relevance, or None |
     """
 
     document_id: str
@@ -92,9 +93,10 @@ class Explanation:
     start: str = "score"
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
+    score_name: str = BEFORE_SOFTMAX
     thresholds: NDArray[np.floating[Any]] | None = None
     true_labels: tuple[str, ...] | None = None
-    score_name: str = BEFORE_SOFTMAX
+    pieces: Pieces | None = None
 
     # ---- derived numbers
 
@@ -227,42 +229,28 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data for JSON; :func:`textlrp.explanation_data.from_dict` restores it."""
+        optional = {
+            "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            "true_labels": None if self.true_labels is None else list(self.true_labels),
+            "pieces": None if self.pieces is None else self.pieces.to_dict(),
+        }
         return {
-            "document_id": self.document_id,
-            "text": self.text,
-            "spans": self.tokens.spans.tolist(),
-            "forms": list(self.tokens.forms),
-            "labels": list(self.labels),
-            "true_label": self.true_label,
-            "scores": self.scores.tolist(),
-            "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
+            "document_id": self.document_id, "text": self.text, "spans": self.tokens.spans.tolist(),
+            "forms": list(self.tokens.forms), "labels": list(self.labels), "true_label": self.true_label,
+            "scores": self.scores.tolist(), "relevance": self.relevance.tolist(),
             "targets": [list(t) if isinstance(t, tuple) else t for t in self.targets],
-            "relevance": self.relevance.tolist(),
-            "status": self.status.tolist(),
-            "counts": self.counts.tolist(),
+            "status": self.status.tolist(), "counts": self.counts.tolist(),
             "ledger": [
                 {"step": step, "cause": cause, "relevance": entry.tolist()}
                 for (step, cause), entry in self.ledger.items()
             ],
             "phrases": [{**phrase._asdict(), "relevance": phrase.relevance.tolist()} for phrase in self.phrases],
-            "method": self.method,
-            "rule": self.rule,
-            "model": self.model,
-            "version": self.version,
-            "start": self.start,
-            "notes": list(self.notes),
-            "target_notes": list(self.target_notes),
-            "score_name": self.score_name,
-            "dtype": str(self.scores.dtype),
-            **self._multilabel_fields(),
-        }
-
-    def _multilabel_fields(self) -> dict[str, Any]:
-        """The fields that only explanations of a multi-label model have, for JSON."""
-        if self.thresholds is None:
-            return {}
-        labels = None if self.true_labels is None else list(self.true_labels)
-        return {"thresholds": self.thresholds.tolist(), "true_labels": labels}
+            "method": self.method, "rule": self.rule, "model": self.model, "version": self.version,
+            "start": self.start, "notes": list(self.notes), "target_notes": list(self.target_notes),
+            "score_name": self.score_name, "dtype": str(self.scores.dtype),
+            "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
+            **{name: value for name, value in optional.items() if value is not None},
+        }  # fmt: skip
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return :meth:`to_dict` as JSON text."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
-from textlrp.records import BEFORE_SOFTMAX, Phrase, Tokens
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Pieces, Tokens
 
 
 def from_dict(data: Mapping[str, Any]) -> Explanation:
@@ -23,6 +23,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
         count = len(data["targets"])
         probabilities = data["probabilities"]
         thresholds, true_labels = data.get("thresholds"), data.get("true_labels")  # only of multi-label models
+        pieces = data.get("pieces")  # only of transformers
         return Explanation(
             document_id=data["document_id"],
             tokens=Tokens(data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])),
@@ -40,12 +41,13 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             true_label=data["true_label"],
-            start=data.get("start", "score"),  # these four may be missing, as in rows of a bulk run
+            start=data.get("start", "score"),  # the last four may be missing, as in rows of a bulk run
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
             score_name=data.get("score_name", BEFORE_SOFTMAX),
             thresholds=None if thresholds is None else np.array(thresholds, dtype=dtype),
             true_labels=None if true_labels is None else tuple(true_labels),
+            pieces=None if pieces is None else Pieces.from_dict(pieces, dtype),
         )
     except KeyError as missing:
         raise DataError(f"field {missing} of the explanation is missing. Write the explanation again.") from None

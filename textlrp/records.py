@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -133,6 +133,33 @@ class Phrase(NamedTuple):
     step: str
     filter: int
     relevance: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """The P pieces of the words that a transformer reads of a text, without special tokens.
+
+    ``forms`` (P,) are written as in the tokenizer's vocabulary, such as ``##ing``. ``spans`` (P, 2) int32 are
+    character offsets; they are empty for a piece of blanks. ``words`` (P,) int32 is the token that each piece belongs
+    to. ``relevance`` (K, P): the relevance of a token is the sum over its pieces.
+    """
+
+    forms: tuple[str, ...]
+    spans: NDArray[np.int32]
+    words: NDArray[np.int32]
+    relevance: NDArray[np.floating[Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the pieces as plain data for JSON."""
+        arrays = {name: getattr(self, name).tolist() for name in ("spans", "words", "relevance")}
+        return {"forms": list(self.forms), **arrays}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], dtype: np.dtype[Any]) -> Pieces:
+        """Restore pieces from the result of :meth:`to_dict`."""
+        spans, words = (np.array(data[name], dtype=np.int32) for name in ("spans", "words"))
+        relevance = np.array(data["relevance"], dtype=dtype)
+        return cls(tuple(data["forms"]), spans.reshape(-1, 2), words, relevance.reshape(-1, len(words)))
 
 
 class Listing(NamedTuple):

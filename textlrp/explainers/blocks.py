@@ -20,7 +20,8 @@ from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
 from textlrp.models.abilities import BatchLimits, OwnResults, batch_limits, own_results
 from textlrp.models.classifier import Classifier, thresholds_of
-from textlrp.records import Document, label_text, label_texts
+from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
+from textlrp.records import Document, Pieces, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
@@ -124,4 +125,16 @@ def _explanation(
         else (),
         thresholds=thresholds.astype(explained.scores.dtype) if thresholds is not None else None,
         true_labels=label_texts(document.label) if several else None,
+        pieces=_pieces(batch, n, explained.pieces),
     )
+
+
+def _pieces(batch: Batch, n: int, relevance: Array | None) -> Pieces | None:
+    """The pieces of text ``n`` with their relevance (K, P); None for models without pieces."""
+    if relevance is None or not isinstance(batch, PieceBatch):
+        return None
+    ids, word_of = batch.pieces(batch.text(n))
+    reading = batch.readings[n]
+    assert isinstance(reading, PieceReading)
+    words = reading.positions[word_of]
+    return Pieces(reading.piece_forms, reading.piece_spans, words, relevance[:, : len(ids)])

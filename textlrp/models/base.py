@@ -22,6 +22,7 @@ from textlrp.errors import DataError
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
+from textlrp.models.label_balance import warn_of_constant_labels
 from textlrp.models.label_sets import training_labels
 from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.packing import Ids, Packed
@@ -130,6 +131,8 @@ class TextClassifier(TextOptions):
         seed = self._seed()
         documents = check_texts(X)
         labels, codes = training_labels(y, len(documents), classes)
+        if codes.ndim == 2:
+            warn_of_constant_labels(labels, codes)
         self._class_weights(labels, codes)  # checked before the texts are tokenized, which can take minutes
         reader = self.reader()
         words = list(reader.words_of_all(documents))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
-from textlrp.models.linear_rows import fitted_label_rows, fitted_rows
+from textlrp.models.linear_rows import fitted_label_rows, fitted_rows, svm_thresholds
 from textlrp.models.ngrams import WordOccurrences, frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
 from textlrp.models.packing import Ids
@@ -145,9 +145,11 @@ class BagOfWordsFeatures(TextClassifier):
         if codes.ndim == 1:
             coefficients, intercepts = fitted_rows(svm, features, classes[codes])
         else:
-            coefficients, intercepts = fitted_label_rows(
-                svm, features, classes, codes, self._class_weights(classes, codes)
+            balance = self._class_weights(classes, codes)
+            self.thresholds_ = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed)).astype(
+                self.dtype
             )
+            coefficients, intercepts = fitted_label_rows(svm, features, codes, balance)
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
             "idf": idf.astype(self.dtype),

@@ -32,16 +32,15 @@ def label_weights(
     return len(indicator) / (2 * np.maximum(counts, 1))
 
 
-def constant_labels(classes: NDArray[Any], indicator: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return (C,) True for labels that all or no texts of an indicator matrix (N, C) have; one warning names them."""
+def warn_of_constant_labels(classes: NDArray[Any], indicator: NDArray[np.int64]) -> None:
+    """Warn about labels that all or no texts of an indicator matrix (N, C) have."""
     counts = indicator.sum(axis=0)
     for number, what in ((len(indicator), "all"), (0, "no")):
         if names := classes[counts == number].tolist():
             shown = f"{', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}"
             warnings.warn(
-                f"{what} training texts have the label {shown}, so it is {'always' if number else 'never'} predicted."
-                " Add texts of the other kind, or leave out the label.",
+                f"{what} training texts have the label {shown}, so the model cannot learn it. Add texts "
+                f"{'without' if number else 'with'} it, or leave out the label.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
-    return np.asarray((counts == 0) | (counts == len(indicator)))

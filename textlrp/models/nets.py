@@ -107,6 +107,7 @@ class NetClassifier(TextClassifier):
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
             weights = self._class_weights(classes, codes)
             objective = objective_of(codes, weights, self.label_smoothing, table.dtype)
+            net.weights["output.bias"] += torch.as_tensor(objective.initial_bias(), dtype=table.dtype)
             subwords = self._new_subwords(table, vocabulary)
             self.history_ = train(net, ids, objective, self.training_plan(), seed, subwords)
         if self.history_.chosen is not None:

@@ -16,6 +16,10 @@ SHARED_TEXTS = 20.0
 """Weight of all labels together in the threshold of one label, in texts that have it."""
 
 
+FEWEST_LABELS = 20
+"""Fewest labels of held-out texts from which thresholds are chosen."""
+
+
 class ChosenThresholds(NamedTuple):
     """Thresholds (C,), and the ``counts`` on the held-out texts on which they were chosen."""
 
@@ -27,12 +31,12 @@ def choose_thresholds(indicator: NDArray[np.int64], scores: NDArray[np.floating]
     """Choose a threshold for each label by the scores (V, C) of held-out texts with labels ``indicator`` (V, C).
 
     The threshold of a label maximizes F1 over its own scores and, with the weight of :data:`SHARED_TEXTS` texts, over
-    the scores of all labels together: a label of few held-out texts has a threshold near the shared one. Without a
-    label in the held-out texts all thresholds are 0.
+    the scores of all labels together: a label of few held-out texts has a threshold near the shared one. If the
+    held-out texts have fewer than :data:`FEWEST_LABELS` labels in total, all thresholds are 0.
     """
     labels = scores.shape[1]
     values = np.zeros(labels)
-    if indicator.any():
+    if indicator.sum() >= FEWEST_LABELS:
         every = _RankedScores.of(indicator, scores)
         shared = _best(every.cuts, every)
         for c in range(labels):

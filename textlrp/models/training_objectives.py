@@ -27,6 +27,10 @@ class Objective(Protocol):
         """The name of what :meth:`quality` returns."""
         ...
 
+    def initial_bias(self) -> NDArray[np.float64] | float:
+        """Return the bias (C,) of the last layer to start from, or one number for all classes."""
+        ...
+
     def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
         """Split the texts: positions to train on, and held-out positions."""
         ...
@@ -65,6 +69,10 @@ class OneLabel:
     label_smoothing: float
     measure = "accuracy"
 
+    def initial_bias(self) -> float:
+        """Return 0."""
+        return 0.0
+
     def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
         """Hold out ``fraction`` of each class; see :func:`hold_out`."""
         return hold_out(self.codes, fraction, rng)
@@ -95,6 +103,11 @@ class LabelSets:
     weights: Tensor | None
     label_smoothing: float
     measure = "micro F1"
+
+    def initial_bias(self) -> NDArray[np.float64]:
+        """Return the log-odds of each label."""
+        counts = self.codes.sum(axis=0)
+        return np.asarray(np.log((counts + 1) / (len(self.codes) - counts + 1)))
 
     def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
         """Hold out about ``fraction`` of the texts of each label; see :func:`hold_out_sets`."""

@@ -56,8 +56,7 @@ class SequenceBatches:
             yield rows, self._padded([sequences[row] for row in rows], side)
 
     def _padded(self, sequences: Sequence[PieceIds], side: Side) -> Padded:
-        tokenizer = self._tokenizer
-        return padded(sequences, tokenizer.frame, tokenizer.padding or 0, left=side == "left")
+        return padded(sequences, self._tokenizer, left=side == "left")
 
     def _side_for(self, module: nn.Module, sequences: Sequence[PieceIds]) -> Side:
         longest = max(sequences, key=len, default=np.zeros(0, np.int64))

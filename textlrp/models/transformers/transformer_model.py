@@ -51,7 +51,8 @@ class TransformerModel:
     """A module from ``input_ids`` and ``attention_mask`` (N, P) to scores (N, C), as a classifier of texts.
 
     ``reader`` cuts texts into words and pieces. ``classes`` are the C labels. ``link`` is how scores become
-    probabilities. A module with a single output f has the scores (-f, f).
+    probabilities. A module with a single output f has the scores (-f, f). ``thresholds`` (C,) are those of a
+    multi-label model: a label is predicted if its score is above.
     """
 
     max_texts_per_trace = 1
@@ -59,11 +60,18 @@ class TransformerModel:
     default_rule = "cp-lrp"
 
     def __init__(
-        self, module: nn.Module, reader: PieceReader, *, classes: NDArray[Any], link: Link = "softmax"
+        self,
+        module: nn.Module,
+        reader: PieceReader,
+        *,
+        classes: NDArray[Any],
+        link: Link = "softmax",
+        thresholds: NDArray[Any] | None = None,
     ) -> None:
         self.module = module
         self.reader = reader
         self.link = link
+        self.thresholds_ = thresholds
         self._classes = classes
         self._copies = ModuleCopies(module)
         self._needs_trace = False  # the fast engine does not know an operation of the module
@@ -109,7 +117,7 @@ class TransformerModel:
         """Record the trace of the forward pass of one text."""
         (text,) = self._texts(batch, batch.texts())
         module = self._copies.in_dtype(dtype)
-        forward = framed(module, self.reader.tokenizer.frame)
+        forward = framed(module, self.reader.tokenizer)
         traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
 
@@ -122,7 +130,7 @@ class TransformerModel:
         """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
         (text,) = self._texts(batch, [batch.text(n)])
         module = self._copies.in_dtype(dtype)
-        windows, forward = _windows_of(text), framed(module, self.reader.tokenizer.frame)
+        windows, forward = _windows_of(text), framed(module, self.reader.tokenizer)
         of_windows = [looked_up_vectors(module, ids, forward) for ids in windows]
         sizes = [table.shape[1] for table in of_windows[0]]
         inputs = of_windows[0][0].new_zeros(len(text.ids), sum(sizes))
