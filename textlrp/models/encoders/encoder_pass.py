@@ -53,6 +53,7 @@ class EncoderPass:
         self._shares = window_shares(sizes, batches).to(self._of_windows.dtype)
         self.scores = self._values[-1]
 
+    @torch.no_grad()
     def propagate(self, seed: Tensor) -> Propagated:
         """Propagate relevance from the scores to the words.
 

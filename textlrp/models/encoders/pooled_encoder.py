@@ -85,7 +85,7 @@ def linear_layer(weight: Any, bias: Any) -> nn.Linear:
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
-    return layer
+    return layer.requires_grad_(False)
 
 
 # ---- pooling: a weight for each piece of a window
