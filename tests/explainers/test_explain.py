@@ -17,7 +17,7 @@ from toys import LABELS, READ, TEXTS, VARIANTS, fitted, small
 
 import textlrp
 from textlrp.errors import DataError, OptionError, RuleError, TargetError, TextlrpError
-from textlrp.explainers import explain as explain_module
+from textlrp.explainers import streams as streams_module
 from textlrp.explainers.explain import explain
 from textlrp.explainers.targets import Index
 from textlrp.explanation import Explanation
@@ -201,7 +201,7 @@ def test_documents_keep_their_names_and_labels() -> None:
 
 
 def test_texts_are_read_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explain_module, "BLOCK", 3)
+    monkeypatch.setattr(streams_module, "BLOCK", 3)
     read: list[int] = []
 
     def texts() -> Iterator[str]:

@@ -30,7 +30,7 @@ from reference import (
 from toys import READ, TEXTS, VARIANTS, fitted, scrambled
 
 from textlrp.explainers import blocks as blocks_module
-from textlrp.explainers import explain as explain_module
+from textlrp.explainers import streams as streams_module
 from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
 from textlrp.lrp import trace as trace_module
@@ -169,7 +169,7 @@ def test_batches_of_a_block_and_lists_of_targets_change_nothing(
 ) -> None:
     whole = explanations(variant, "arras2017")
     monkeypatch.setattr(blocks_module, "PADDED_WORDS", 20)
-    monkeypatch.setattr(explain_module, "BLOCK", 5)
+    monkeypatch.setattr(streams_module, "BLOCK", 5)
     monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", 1)
     for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):
         assert difference(one, other) < 1e-13

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from textlrp.bulk.bulk_options import BulkOptions
 from textlrp.bulk.messages import BeginRun, GetMetadata, MeasureSize, ShareProjections
+from textlrp.bulk.sendable import check_sendable
 from textlrp.bulk.shards import SHARD_ROWS, Shards, ShardSummary, shard_number
 from textlrp.errors import DataError
 from textlrp.machine import process_context, start_forkserver
@@ -53,6 +54,7 @@ def worker_processes(
     model: TextClassifier | str, options: BulkOptions, *, workers: int, memory: int
 ) -> Iterator[ProcessPoolEngine]:
     """Start ``workers`` processes that load the model, and stop them when the context ends."""
+    check_sendable(model)
     start_forkserver(PRELOAD)
     pool = ProcessPoolEngine(model, options, workers, memory)
     try:

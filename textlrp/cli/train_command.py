@@ -20,6 +20,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     NoHeaderOption,
     SeedOption,
@@ -63,6 +64,7 @@ def cli_train(
         ),
     ] = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -150,7 +152,7 @@ def cli_train(
         encoder=encoder,
         include_encoder=include_encoder,
     )
-    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
     train_corpus(
         source,
         output,

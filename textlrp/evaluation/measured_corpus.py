@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import DataError
 from textlrp.explainers.batch_relevance import ExplainSettings, relevance_of_batch
-from textlrp.explainers.explain import BLOCK, explain_settings
+from textlrp.explainers.explain import explain_settings
 from textlrp.explainers.methods import Method
+from textlrp.explainers.streams import BLOCK
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from textlrp.arrays import Array
@@ -21,17 +20,16 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.other_methods import attribute_batch
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.targets import classes_of_targets, resolve_targets
-from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import propagate_fused
 from textlrp.lrp.starts import Start, Started, started
 from textlrp.lrp.trace import Propagated, one_hot_seed, propagate
 from textlrp.models.abilities import Passes
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
 from textlrp.models.transformers.piece_batch import PIECES, PieceBatch
-from textlrp.records import BEFORE_SOFTMAX, Target
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Target
 from textlrp.text.batches import Batch
 
 
@@ -45,14 +43,14 @@ class ExplainSettings(NamedTuple):
 
     method: Method | None
     composite: Composite
-    trace: Tracer
     name: str
     printed: str
+    trace: Tracer
     fingerprint: str
     dtype: str | None
-    phrases: int
-    start: Start | None = None
     score_name: str = BEFORE_SOFTMAX
+    phrases: int = 0
+    start: Start | None = None
     fast: Passes | None = None
 
 
@@ -117,7 +115,7 @@ def _explain_by_lrp(
     fast = None if settings.fast is None else settings.fast(batch)
     if fast is not None:
         scores = _checked_scores(fast.scores, model, batch)
-        targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+        targets_of_each = _resolve(target, targets_per_document, model, scores)
         propagated = fast.propagate(_seed(fast.scores, targets_of_each))
         return _results(propagated, batch, scores, targets_of_each)
     if len(batch) > model.max_texts_per_trace:
@@ -132,7 +130,7 @@ def _explain_by_lrp(
         ]
     trace = settings.trace(batch)
     scores = _checked_scores(trace.scores, model, batch)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     begun = started(trace, settings.composite, settings.start)
     trace = begun.trace
     if not settings.phrases and trace.windows is not None:
@@ -218,7 +216,7 @@ def _explain_by_other_method(
     assert settings.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(settings.dtype or scores.dtype)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     needed = [classes_of_targets(targets) for targets in targets_of_each]
     classes = [each.classes for each in needed]
     attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
@@ -230,7 +228,8 @@ def _explain_by_other_method(
     return explained, [values for each in explained for values in (each.relevance, *each.ledger.values())]
 
 
-def _resolve(target: Any, per_document: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[_Targets]:
+def _resolve(target: Any, per_document: list[Any] | None, model: Classifier, scores: Array) -> list[_Targets]:
+    classes, thresholds = model.classes_, thresholds_of(model)
     if per_document is None:
-        return resolve_targets(target, classes, scores)
-    return [resolve_targets(per_document[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
+        return resolve_targets(target, classes, scores, thresholds)
+    return [resolve_targets(per_document[n], classes, scores[n : n + 1], thresholds)[0] for n in range(len(scores))]

@@ -18,8 +18,8 @@ def catalog() -> tuple[Listing, ...]:
     rules = Listing(
         "Rules of LRP",
         "Pass one for all layers, such as --rule 'Gamma(0.5)', or one per layer: --rule 'Composite({0: Flat()}, "
-        "default=Zero())'. SourceOnly and Halves are for products, such as attention: --rule 'Composite({\"product\": "
-        "Halves()}, default=Zero())'.",
+        "default=Zero())'. SourceOnly and Halves are for products, such as attention: --rule "
+        "'Composite({\"product\": Halves()}, default=Zero())'.",
         ("rule", "how it distributes relevance"),
         tuple((_short(rule()), _first_sentence(rule)) for rule in (*RULES, *PRODUCT_RULES)),
     )

@@ -1,24 +1,19 @@
-"""``textlrp.explain``: from a model and texts to Explanations, one block of documents at a time.
-
-Blocks have a fixed size and are cut by position in the input. So local, resumed and distributed runs see the same
-batches and agree byte for byte.
-"""
+"""``textlrp.explain``: from a model and texts to Explanations. Open it for the options and their checks."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 
-from textlrp.errors import DataError, ModelError, OptionError, RuleError, TargetError, TextlrpError, must_be
+from textlrp.errors import OptionError, RuleError, TargetError, must_be
 from textlrp.explainers.batch_relevance import ExplainSettings
 from textlrp.explainers.blocks import explain_block
 from textlrp.explainers.method_table import as_method, check_applies
 from textlrp.explainers.methods import Method
+from textlrp.explainers.streams import as_document, explain_or_skip, explain_stream
 from textlrp.explainers.targets import checked_targets, resolve_targets
 from textlrp.explanation import Explanation
 from textlrp.lrp.composite import Composite
@@ -30,16 +25,13 @@ from textlrp.models.adapt import as_classifier
 from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
-from textlrp.models.options import check_container, check_text, is_whole
+from textlrp.models.options import check_container, is_whole
 from textlrp.models.tapes import tracer
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
-
-BLOCK = 64
-"""Number of documents in a block. It is fixed, so that results do not depend on the caller."""
 
 
 @overload
@@ -150,8 +142,8 @@ def explain(
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
     checked = None if targets is None else checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
-        return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
-    explained = _explain_stream if errors == "raise" else _explain_or_skip
+        return next(explain_block(classifier, [as_document(texts, 0)], target, checked, settings))
+    explained = explain_stream if errors == "raise" else explain_or_skip
     return explained(classifier, check_container(texts), target, checked, settings)
 
 
@@ -183,77 +175,15 @@ def explain_settings(
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
-    name = score_name_of(model)
+    of_model = trace, fingerprint, dtype, score_name_of(model)
     if method == "lrp":
         fast = None if start == "centered" else fast_passes(model, composite, dtype)
-        printed = composite.printed
-        return ExplainSettings(None, composite, trace, "lrp", printed, fingerprint, dtype, phrases, start, name, fast)
+        return ExplainSettings(None, composite, "lrp", composite.printed, *of_model, phrases, start, fast)
     if rule is not None:
-        raise RuleError(
-            f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
-            "rule= or method=."
-        )
+        what = f"left out with method={method!r}, because rules belong to LRP"
+        raise RuleError(must_be("rule", what, rule, "Leave out rule= or method=."))
     other = as_method(method)
     if start == "centered":
-        raise OptionError(
-            f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
-            "out start=."
-        )
-    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0, None, name)
-
-
-def _explain_stream(
-    model: Classifier,
-    texts: Iterable[Any],
-    target: Any,
-    targets: Iterable[Any] | None,
-    settings: ExplainSettings,
-) -> Iterator[Explanation]:
-    documents = (_as_document(text, row) for row, text in enumerate(texts))
-    remaining_targets = None if targets is None else iter(targets)
-    while block := list(islice(documents, BLOCK)):
-        of_block = None if remaining_targets is None else islice(remaining_targets, len(block))
-        yield from explain_block(model, block, target, of_block, settings)
-
-
-def _explain_or_skip(
-    model: Classifier,
-    texts: Iterable[Any],
-    target: Any,
-    targets: Iterable[Any] | None,
-    settings: ExplainSettings,
-) -> Iterator[Explanation]:
-    """Explain as :func:`_explain_stream` does, but skip texts that cannot be explained, with a warning."""
-    rows = enumerate(texts)
-    remaining_targets = None if targets is None else iter(targets)
-    first_error: TextlrpError | None = None
-    count = 0
-    while block := list(islice(rows, BLOCK)):
-        of_block = None if remaining_targets is None else list(islice(remaining_targets, len(block)))
-        try:
-            found = list(
-                explain_block(model, [_as_document(text, row) for row, text in block], target, of_block, settings)
-            )
-        except (DataError, ModelError):  # at least one text cannot be explained: try them one by one
-            found = []
-            for n, (row, text) in enumerate(block):
-                single = None if of_block is None else of_block[n : n + 1]
-                try:
-                    found += explain_block(model, [_as_document(text, row)], target, single, settings)
-                except (DataError, ModelError) as problem:
-                    first_error = first_error or problem
-                    warnings.warn(f"text {_name(text, row)!r} was skipped: {problem}", UserWarning, stacklevel=2)
-        count += len(found)
-        yield from found
-    if first_error is not None and not count:
-        raise first_error
-
-
-def _name(text: Any, row: int) -> str:
-    return text.id if isinstance(text, Document) else str(row + 1)
-
-
-def _as_document(text: Any, row: int) -> Document:
-    """Convert a plain string to a Document named by its position, counted from 1."""
-    checked = check_text(text, row)
-    return checked if isinstance(checked, Document) else Document(str(row + 1), checked)
+        what = f"'score' with method={method!r}, because 'centered' is for LRP"
+        raise OptionError(must_be("start", what, start, "Leave out start=."))
+    return ExplainSettings(other, composite, other.name, repr(other), *of_model)

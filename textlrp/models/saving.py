@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from textlrp.errors import ModelError
-from textlrp.models.model_folder import FOLDER_FORMAT, check_replaceable, write_folder
+from textlrp.models.model_folder import FOLDER_FORMAT, MULTILABEL_FORMAT, check_replaceable, write_folder
 from textlrp.models.options import plain_option
 from textlrp.models.schema import COUNTS, QUANTIZED, WORDS, Sizes, TensorSpec
 from textlrp.models.tensor_file import check_shapes, check_values
@@ -65,6 +65,8 @@ def save_model(
         "card": dict(card or {}),
         **about,
     }
+    if model.thresholds_ is not None:
+        config |= {"format": MULTILABEL_FORMAT, "thresholds": model.thresholds_.tolist()}
     try:
         write_folder(
             target,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from textlrp.errors import OptionError, must_be
-from textlrp.models.black_box import FunctionModel, is_text_function
+from textlrp.models.black_box import REMOVE, FunctionModel, is_text_function
 from textlrp.models.encoders.recognized_encoders import is_encoder
 from textlrp.models.encoders.sentence_model import sentence_model
-from textlrp.models.function_options import BATCH_SIZE, REMOVE, function_model
+from textlrp.models.function_options import BATCH_SIZE, function_model
 from textlrp.models.torch_module.module_model import TorchTextModel
 from textlrp.models.torch_module.module_options import module_model
 from textlrp.models.torch_module.word_reader import WordLookup

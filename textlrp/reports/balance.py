@@ -19,6 +19,10 @@ CAUSES = {
     "stabilizer": "stabilizer",
     "empty": "empty parts (no contribution of that sign)",
     "ignored": "ignored words (unknown words, padding)",
+    "special": "special tokens",
+    "position": "position embeddings",
+    "token type": "token-type embeddings",
+    "softmax": "softmax of attention",
     "absent": "words that are not in the text",
     "baseline": "baseline (score of an empty text)",
     "unsummed": "numerical error of the method",
@@ -26,7 +30,7 @@ CAUSES = {
 """Cause in the ledger -> its name on pages and in the terminal."""
 
 CAUSES_OF_METHODS = {
-    ("occlusion", "unsummed"): "rest (the decreases do not sum to the score)",
+    ("occlusion", "unsummed"): "rest (joint effects of words, and the score without words)",
     ("lime", "baseline"): "intercept of the regression",
     ("lime", "unsummed"): "error of the regression",
 }

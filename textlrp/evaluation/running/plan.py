@@ -12,6 +12,7 @@ from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PRO
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
+from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
 
@@ -26,7 +27,12 @@ LRP = "LRP epsilon"
 
 
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
-    """LRP by the default rule, which is the reference, and the other methods that are fast on this model."""
+    """LRP by the default rule, which is the reference, and the other methods that are fast on this model.
+
+    For a function of the user it is occlusion alone.
+    """
+    if isinstance(model, FunctionModel):
+        return (MethodSpec("occlusion", "occlusion"),)
     specs = [
         MethodSpec(LRP),
         MethodSpec("gradient × input", "gradient-x-input"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,13 +27,31 @@ def addition(call: Call) -> None:
     if not one.isfinite().all():
         call.expands(_masked(call, factor))
         return
+    terms = call.trace.constants.terms(constant)
+    if len(terms) > 1 and factor == 1:
+        call.expands(_one_by_one(call, [term.values for term in terms]))
+        return
     bias = factor * one if source is left else one
     weight = source.new_tensor(1.0 if source is left else factor)
     shape = call.outputs[0].shape
     value = call.linear("sum", source, weight, lambda a, w: a.expand(shape) * w, bias=bias)
-    if weight == 1 and source.shape == shape:
+    if len(terms) == 1:
+        call.trace.name_bias(terms[0].step, terms[0].cause)
+    elif weight == 1 and source.shape == shape:
         call.trace.folds[value] = Fold(None, bias)
     call.trace.roles.follows(value, [call.names[id(source)]])  # 1 - gate is a gate
+
+
+def _one_by_one(call: Call, terms: Sequence[Tensor]) -> Callable[..., Tensor]:
+    """A sum of a value and of the terms of a constant, added one after the other."""
+
+    def added(first: Tensor, second: Tensor, **_: float) -> Tensor:
+        total = first if call.tracks(call.argument(0, "input")) else second
+        for term in terms:
+            total = total + term
+        return total
+
+    return added
 
 
 def _masked(call: Call, factor: float) -> Callable[..., Tensor]:

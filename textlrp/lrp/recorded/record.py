@@ -72,9 +72,9 @@ class Recorder(Watch):
                 "max_norm of an embedding must be None; got "
                 f"{arguments.max_norm!r}. With max_norm a look-up changes the weights. Set max_norm=None."
             )
-        read = positions >= 0
+        read = torch.ones_like(positions, dtype=torch.bool)
         if arguments.padding is not None:
-            read = read & (arguments.ids != arguments.padding)
+            read = arguments.ids != arguments.padding
         table = arguments.table.detach()
         name = self.trace.layers.get(id(arguments.table), "embedding")
         value = self.trace.write(vectors, "embedding")
@@ -91,7 +91,10 @@ class Recorder(Watch):
             if tracked:  # the number to fill the new tensor with
                 raise self._leaves_torch(operation)
         if not tracked or (operation in LIKE and id(args[0]) not in self.trace.values):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if not tracked:
+                self.trace.constants.follow(operation, function, args, kwargs, result)
+            return result
         if is_random(operation, args, kwargs):
             raise ModelError(
                 f"{self.describe(operation)} draws random numbers in eval mode: the scores differ from call to call, "

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from types import FrameType
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from textlrp.lrp.maps import Bounds
+from textlrp.lrp.recorded.named_constants import NamedConstants
 from textlrp.lrp.recorded.roles import Role, Roles
-from textlrp.lrp.recorded.steps import Fold
-from textlrp.lrp.trace_steps import Step
+from textlrp.lrp.recorded.steps import Fold, NamedShift
+from textlrp.lrp.trace_steps import Linear, Step
 
 
 class Squash(NamedTuple):
@@ -40,6 +42,7 @@ class TraceBuilder:
 
     - ``boxes``: the bounds of a value;
     - ``roles``: what a value is as a factor of a product, also after moves and elementwise operations;
+    - ``constants``: position and token-type embeddings, by the id() of the tensor;
     - ``squashed``: results of a sigmoid or softmax that may be the probabilities at the end of the module;
     - ``folds``: results of a scaling or a shift that can be folded into the weighted step before it;
     - ``scalable``: outputs of a weighted step with one row of weights per channel (axis 1).
@@ -66,6 +69,7 @@ class TraceBuilder:
             for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False))
         }
         """The name of the layer of each parameter and buffer, by id()."""
+        self.constants = NamedConstants(module, self.layers)
 
     # ---- values
 
@@ -94,6 +98,12 @@ class TraceBuilder:
         """Mark a value as the result of a softmax or sigmoid: a gate, or the probabilities at the end."""
         self.roles.set(value, Role.WEIGHT if squash.operation in ("softmax", "log_softmax", "softmin") else Role.GATE)
         self.squashed[value] = squash
+
+    def name_bias(self, step: str, cause: str) -> None:
+        """Give the last step, the addition of a constant, a name, and its bias a cause in the ledger."""
+        last = self.steps[-1]
+        assert isinstance(last, Linear)
+        self.steps[-1] = NamedShift(replace(last, name=step), cause)
 
     # ---- names of steps and modules
 

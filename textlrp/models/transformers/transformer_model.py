@@ -51,19 +51,27 @@ class TransformerModel:
     """A module from ``input_ids`` and ``attention_mask`` (N, P) to scores (N, C), as a classifier of texts.
 
     ``reader`` cuts texts into words and pieces. ``classes`` are the C labels. ``link`` is how scores become
-    probabilities. A module with a single output f has the scores (-f, f).
+    probabilities. A module with a single output f has the scores (-f, f). ``thresholds`` (C,) are those of a
+    multi-label model: a label is predicted if its score is above.
     """
 
     max_texts_per_trace = 1
     batch_limits = BatchLimits(texts=16, words=768)
-    default_rule = "zero"
+    default_rule = "cp-lrp"
 
     def __init__(
-        self, module: nn.Module, reader: PieceReader, *, classes: NDArray[Any], link: Link = "softmax"
+        self,
+        module: nn.Module,
+        reader: PieceReader,
+        *,
+        classes: NDArray[Any],
+        link: Link = "softmax",
+        thresholds: NDArray[Any] | None = None,
     ) -> None:
         self.module = module
         self.reader = reader
         self.link = link
+        self.thresholds_ = thresholds
         self._classes = classes
         self._copies = ModuleCopies(module)
         self._needs_trace = False  # the fast engine does not know an operation of the module
