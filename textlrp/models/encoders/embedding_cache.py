@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.arrays import Array
-from textlrp.models.encoders.text_rows import Rows
+from textlrp.models.transformers.sequence_calls import PieceIds
 from textlrp.user_cache import cache_path, is_writable
 
 CACHE_FORMAT = 1
@@ -29,7 +29,7 @@ MAX_CACHE_BYTES = 1 << 30
 WAIT_SECONDS = 5.0
 """How long to wait for another process that writes to the file."""
 KEYS_PER_QUERY = 500
-_END_OF_ROW = np.int64(-1).tobytes()
+_END_OF_WINDOW = np.int64(-1).tobytes()
 _TABLE = "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, checksum INTEGER, vector BLOB)"
 
 
@@ -88,12 +88,12 @@ class EmbeddingCache:
             _remove(self.path)
 
 
-def key_of_text(rows: Rows) -> bytes:
-    """Return the key of a text, given its rows of pieces."""
+def key_of_text(windows: Sequence[PieceIds]) -> bytes:
+    """Return the key of a text, given the pieces of each of its windows."""
     content = hashlib.sha256()
-    for row in rows:
-        content.update(np.ascontiguousarray(row, dtype=np.int64).tobytes())
-        content.update(_END_OF_ROW)
+    for window in windows:
+        content.update(np.ascontiguousarray(window, dtype=np.int64).tobytes())
+        content.update(_END_OF_WINDOW)
     return content.digest()
 
 

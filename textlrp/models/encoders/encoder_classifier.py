@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
-from textlrp.models.encoders.embedding import embed_texts
+from textlrp.models.encoders.embedding import WindowsOfText, embed_texts
 from textlrp.models.encoders.embedding_cache import EmbeddingCache
 from textlrp.models.encoders.encoder_model import EncoderModel
 from textlrp.models.encoders.encoder_saving import save_encoder_model
 from textlrp.models.encoders.encoder_scoring import EncoderScoring
 from textlrp.models.encoders.linear_heads import EncoderHead
 from textlrp.models.encoders.loaded_encoder import LoadedEncoder, Unpickled, loaded_encoder
-from textlrp.models.encoders.text_rows import Rows
 from textlrp.models.options import TextInputs, check_labels, check_texts
 from textlrp.models.text_options import ClassWeight, Documents, SkipOption
 from textlrp.text.vocabulary import Vocabulary
@@ -58,7 +57,7 @@ class EncoderClassifier(EncoderScoring):
     max_length : int or None, default=None
         Largest number of pieces that the encoder reads at once, special tokens included. None: that of the encoder.
     batch_size : int, default=32
-        Number of texts, or windows of texts, that the encoder reads together.
+        Number of texts of the greatest length that the encoder reads together.
     cache : bool, default=True
         Whether embeddings of training texts are stored in, and taken from, the user's cache folder
         (``$TEXTLRP_CACHE_DIR``), at most 1 GB for each encoder. Texts themselves are not stored.
@@ -139,12 +138,12 @@ class EncoderClassifier(EncoderScoring):
         self.__dict__["_loaded"] = Unpickled(self.encoder, loaded)
         return self
 
-    def _read(self, model: EncoderModel, documents: Documents) -> tuple[list[Rows], Vocabulary]:
-        """The rows of N texts, and the vocabulary of their words; raises :class:`DataError` if there is no word."""
-        texts: list[Rows] = []
+    def _read(self, model: EncoderModel, documents: Documents) -> tuple[list[WindowsOfText], Vocabulary]:
+        """The windows of N texts, and the vocabulary of their words; raises :class:`DataError` if there is no word."""
+        texts: list[WindowsOfText] = []
         words: list[list[str]] = []
         for batch in self._batches(model, documents):
-            texts += [model.rows_of(batch, each) for each in batch.texts()]
+            texts += model.windows_of(batch, batch.texts())
             words += [[form for form in each.forms if "\n" not in form] for each in batch.readings]
         if not any(words):
             raise DataError(
@@ -153,13 +152,13 @@ class EncoderClassifier(EncoderScoring):
             )
         return texts, Vocabulary.build(words)
 
-    def _embeddings(self, model: EncoderModel, loaded: LoadedEncoder, texts: Sequence[Rows]) -> NDArray[Any]:
+    def _embeddings(self, model: EncoderModel, loaded: LoadedEncoder, texts: Sequence[WindowsOfText]) -> NDArray[Any]:
         settings = {
             "encoder": loaded.digest, "normalize": self.normalize, "max_length": model.reader.max_length,
         }  # fmt: skip
         cache = EmbeddingCache(settings, loaded.encoder.dimensions, self.dtype) if self.cache else None
         module: Any = model.module
-        return embed_texts(module.encoder, model.reader.tokenizer, texts, batch_size=self.batch_size, cache=cache)
+        return embed_texts(module.encoder, model.batches, texts, together=model.together, cache=cache)
 
     def save(self, path: str | Path, *, force: bool = False, include_encoder: bool = False) -> Path:
         """Write the fitted model to the folder ``path`` and return it; :func:`textlrp.load` reads it again.

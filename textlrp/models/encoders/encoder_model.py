@@ -9,6 +9,7 @@ Letters: N texts, L words read, P pieces, C classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,34 +17,48 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.errors import ModelError
+from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.record import recording
+from textlrp.lrp.recorded.replaced_vectors import looked_up_vectors, output_with_vectors, replacing
 from textlrp.lrp.trace import Trace
-from textlrp.models.encoders.embedding import embed_group
+from textlrp.models.differentiable import InputPoint
+from textlrp.models.encoders.embedding import embed_group, window_shares
+from textlrp.models.encoders.encoder_pass import EncoderPass
 from textlrp.models.encoders.linear_heads import EncoderHead
 from textlrp.models.encoders.pooled_encoder import EncoderScores, linear_layer
 from textlrp.models.encoders.sentence_encoder import SentenceEncoder
-from textlrp.models.encoders.text_rows import Rows, rows_of_words
+from textlrp.models.encoders.side_windows import windows_side_by_side
 from textlrp.models.finite import check_scores
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
-from textlrp.models.transformers.piece_batch import PieceBatch
+from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
+from textlrp.models.transformers.reading_notes import notes_of_reading
+from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.transformer_model import TransformerModel
-from textlrp.models.transformers.window_traces import trace_of_windows
+from textlrp.models.transformers.transformer_pass import TextPieces
+from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
-ROWS_TOGETHER = 32
-"""Rows that the encoder reads together, unless another number is given."""
+TEXTS_TOGETHER = 32
+"""Texts of the greatest length that the encoder reads together, unless another number is given."""
 
 
 class EncoderModel(TransformerModel):
-    """A sentence encoder and a linear head; made by :func:`encoder_model`."""
+    """A sentence encoder and a linear head; made by :func:`encoder_model`.
 
-    def __init__(
-        self, module: EncoderScores, reader: PieceReader, head: EncoderHead, *, batch_size: int = ROWS_TOGETHER
-    ) -> None:
+    ``together`` is the number of ids that the encoder reads together to compute scores.
+    """
+
+    def __init__(self, module: EncoderScores, reader: PieceReader, head: EncoderHead, *, together: int) -> None:
         super().__init__(module, reader, classes=head.classes)
         self._head = head
-        self._batch_size = batch_size
+        self.together = together
+
+    @property
+    def batches(self) -> SequenceBatches:
+        """The batches of windows, padded where the encoder allows it."""
+        return self._batches
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C). A word with ``keep`` (N, L) False is removed."""
@@ -55,48 +70,114 @@ class EncoderModel(TransformerModel):
         module: Any = self._copies.in_dtype()
         if not len(texts):
             return np.zeros((0, len(self.classes_)), dtype=np.float32)
-        rows = [self.rows_of(batch, words) for words in texts]
-        vectors = embed_group(module.encoder, self.reader.tokenizer, rows, batch_size=self._batch_size)
+        windows = self.windows_of(batch, texts)
+        vectors = embed_group(module.encoder, self._batches, windows, together=self.together)
         with torch.no_grad():
-            scores: NDArray[Any] = module.output(torch.from_numpy(vectors)).numpy()
+            scores: NDArray[Any] = module.output(vectors).numpy()
         return scores
+
+    def windows_of(self, batch: Batch, texts: Sequence[NDArray[np.int64]]) -> list[list[NDArray[np.int64]]]:
+        """Return the pieces of each window of texts, given as ids of words of a batch."""
+        return [[text.ids[first:end] for first, end in text.windows] for text in self._texts(batch, texts)]
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """Record the trace of the forward pass of one text."""
-        (words,) = batch.texts()
-        assert isinstance(batch, PieceBatch)
+        (text,) = self._texts(batch, batch.texts())
         module: Any = self._copies.in_dtype(dtype)
-        pieces, word_of = batch.pieces(words)
-        ends = np.cumsum([len(row) for row in self.rows_of(batch, words)]).tolist()
+        shares = self._shares(text)
+        ends = [end for _, end in text.windows[:-1]]
 
         def forward(ids: Tensor) -> Tensor:
-            rows = [self._framed(part) for part in torch.tensor_split(ids, ends[:-1], dim=1)]
-            # one row at a time, because padding would be longer than most last rows
-            parts = [module.encoder.pool(row, torch.ones_like(row))[0] for row in rows]
-            sizes = [row.shape[1] for row in rows]
-            weighted = [part * (size / sum(sizes)) for part, size in zip(parts, sizes, strict=True)]
+            # one window at a time: windows of unequal length would need padding
+            parts = [self._pooled(module, part) for part in torch.tensor_split(ids, ends, dim=1)]
+            weighted = [part * share for part, share in zip(parts, shares, strict=True)]
             scores: Tensor = module.output(module.encoder.finish(sum(weighted[1:], weighted[0])))
             return scores
 
-        recorded = recording(module, torch.from_numpy(pieces)[None], forward).trace
-        return trace_of_windows([recorded], [(0, len(pieces))], word_of, len(words))
+        recorded = recording(module, torch.from_numpy(text.ids)[None], forward).trace
+        return trace_of_windows([recorded], [(0, len(text.ids))], text.word_of, text.words)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Return the class probabilities (N, C), or None if the head has none."""
         return None if self._head.probabilities is None else self._head.probabilities(scores)
 
+    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
+        """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
+        (text,) = self._texts(batch, [batch.text(n)])
+        module: Any = self._copies.in_dtype(dtype)
+        pool = partial(self._pooled, module)
+        windows = [torch.from_numpy(text.ids[first:end])[None] for first, end in text.windows]
+        of_windows = [looked_up_vectors(module, ids, pool) for ids in windows]
+        sizes = [table.shape[1] for table in of_windows[0]]
+        inputs = torch.cat([torch.cat(tables, dim=1) for tables in of_windows])
+        shares = self._shares(text)
+
+        def scores(alternatives: Tensor) -> Tensor:
+            pooled = [
+                share * output_with_vectors(
+                    module, ids.expand(len(alternatives), -1), pool, replacing(alternatives[:, first:end], sizes), None
+                )
+                for share, ids, (first, end) in zip(shares, windows, text.windows, strict=True)
+            ]  # fmt: skip
+            found: Tensor = module.output(module.encoder.finish(torch.stack(pooled).sum(dim=0)))
+            return found
+
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
+
+    # ---- optional abilities
+
+    def gradient_pass(self, batch: Batch, rules: GradientRules, *, dtype: str | None = None) -> Any:
+        """Return a forward pass of the fast engine; None if the engine does not know an operation of the encoder."""
+        if self._needs_trace:
+            return None
+        module: Any = self._copies.in_dtype(dtype)
+        try:
+            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, rules)
+        except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
+            self._needs_trace = True
+            return None
+
+    def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
+        """Return sentences on how text ``n`` of a batch was read, for its explanation."""
+        (text,) = self._texts(batch, [batch.text(n)])
+        reading = batch.readings[n]
+        assert isinstance(reading, PieceReading)
+        notes = notes_of_reading(reading, self.reader, 1, self._copies.own_half())
+        if len(text.windows) == 1:
+            return notes
+        side_by_side = (
+            f"The text was read in {len(text.windows)} windows side by side, each of at most {self.reader.room} "
+            "pieces. Its embedding is the mean over all windows."
+        )
+        return (side_by_side, *notes)
+
     # ---- helpers
 
-    def rows_of(self, batch: Batch, words: NDArray[np.int64]) -> Rows:
-        """Return the rows of pieces that the encoder reads of a text, given the ids (L,) of its words."""
+    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[TextPieces]:
+        """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
-        return rows_of_words(batch, words, self.reader.room)
+        found = []
+        for each in words:
+            sizes = batch.sizes(each)
+            ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+            windows = [(ends[first], ends[last]) for first, last in windows_side_by_side(sizes, self.reader.room)]
+            found.append(TextPieces(*batch.pieces(each), len(each), windows))
+        return found
 
-    def _framed(self, pieces: Tensor) -> Tensor:
-        """The ids (1, P) of a row of pieces with its special tokens."""
-        frame = self.reader.tokenizer.frame
-        before, after = (torch.tensor([part], dtype=torch.int64) for part in frame[:2])
-        return torch.cat([before, pieces, after], dim=1)
+    def _shares(self, text: TextPieces) -> list[float]:
+        """The share of each window in the embedding of a text."""
+        return window_shares([[end - first for first, end in text.windows]], self._batches).tolist()
+
+    def _pooled(self, module: Any, pieces: Tensor) -> Tensor:
+        """The pooled vectors (M, D) of windows of one length, given by their pieces (M, P)."""
+        frame, (count, length) = self.reader.tokenizer.frame, pieces.shape
+        before, after = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
+        ids = torch.cat([before, pieces, after], dim=1)
+        types = self.reader.tokenizer.frame.types_of(length)
+        pooled: Tensor = module.encoder.pool(
+            ids, torch.ones_like(ids), types and torch.tensor([types]).expand(count, -1)
+        )
+        return pooled
 
 
 def encoder_model(
@@ -105,21 +186,16 @@ def encoder_model(
     *,
     windows: bool = False,
     max_length: int | None = None,
-    batch_size: int = ROWS_TOGETHER,
+    texts_together: int = TEXTS_TOGETHER,
 ) -> EncoderModel:
     """Combine an encoder and a head to a model. ``windows`` and ``max_length`` are those of EncoderClassifier."""
     dtype = next(encoder.module.parameters()).dtype
-    output = linear_layer(torch.as_tensor(head.weight).to(dtype), torch.as_tensor(head.bias).to(dtype))
+    length = min(max_length or encoder.max_length, encoder.max_length)
     return EncoderModel(
-        EncoderScores(encoder.module, output),
-        piece_reader(encoder, windows=windows, max_length=max_length),
+        EncoderScores(
+            encoder.module, linear_layer(torch.as_tensor(head.weight).to(dtype), torch.as_tensor(head.bias).to(dtype))
+        ),
+        PieceReader(fast_tokenizer(encoder.tokenizer), length, windows),
         head,
-        batch_size=batch_size,
-    )
-
-
-def piece_reader(encoder: SentenceEncoder, *, windows: bool, max_length: int | None = None) -> PieceReader:
-    """Return the reader of an encoder's texts, at most ``max_length`` pieces at once (None: those of the encoder)."""
-    return PieceReader(
-        fast_tokenizer(encoder.tokenizer), min(max_length or encoder.max_length, encoder.max_length), windows
+        together=texts_together * length,
     )

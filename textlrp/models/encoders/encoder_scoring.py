@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.encoders.encoder_model import EncoderModel, encoder_model
@@ -34,6 +35,7 @@ class EncoderScoring(EncoderOptions):
 
     default_rule = EncoderModel.default_rule
     max_texts_per_trace = EncoderModel.max_texts_per_trace
+    batch_limits = EncoderModel.batch_limits
 
     encoder_digest_: str
     """A hash of everything in the encoder that embeddings depend on."""
@@ -75,7 +77,7 @@ class EncoderScoring(EncoderOptions):
             head,
             windows=self.windows,
             max_length=self.max_length,
-            batch_size=self.batch_size,
+            texts_together=self.batch_size,
         )
 
     def _batches(self, model: EncoderModel, documents: Documents) -> Iterator[Batch]:
@@ -148,6 +150,16 @@ class EncoderScoring(EncoderOptions):
             "output.weight": TensorSpec((sizes.classes, dimensions), inputs=dimensions),
             "output.bias": TensorSpec((sizes.classes,)),
         }
+
+    # ---- optional abilities
+
+    def gradient_pass(self, batch: Batch, rules: GradientRules, *, dtype: str | None = None) -> Any:
+        """Return a forward pass of the fast engine; None if the engine does not know an operation of the encoder."""
+        return self.encoder_model().gradient_pass(batch, rules, dtype=dtype)
+
+    def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
+        """Return sentences on how text ``n`` of a batch was read, for its explanation."""
+        return self.encoder_model().notes(batch, n)
 
     # ---- helpers
 

@@ -2,7 +2,7 @@
 
 Open it for how the vectors of the pieces of a text become one vector, also for a text of several windows.
 
-Letters: N documents, R rows (the windows of all documents), L pieces of a row, D dimensions, C classes.
+Letters: N documents, M windows of documents, L pieces of a window, D dimensions, C classes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import Tensor, nn
 class PooledEncoder(nn.Module):
     """Maps the pieces of texts to one vector (N, D) for each text.
 
-    ``transformer`` returns the vectors (R, L, D) of the pieces as ``last_hidden_state``. ``modes`` are names of
+    ``transformer`` returns the vectors (M, L, D) of the pieces as ``last_hidden_state``. ``modes`` are names of
     :data:`POOLINGS`; several are concatenated, as in sentence-transformers. ``layers`` are applied to the pooled
     vector: linear layers, activations and :class:`UnitLength`.
 
-    A document of several rows is pooled row by row. Its vector is the mean of these vectors, weighted by the number
-    of pieces of each row. For the mode "mean" this is the mean over all pieces of the document.
+    The windows of a document are pooled one by one. ``layers`` are applied to the mean of their vectors, weighted by
+    their numbers of pieces. For the mode "mean" this is the mean over all pieces of the document.
     """
 
     def __init__(self, transformer: nn.Module, modes: Sequence[str], layers: nn.Sequential) -> None:
@@ -36,23 +36,17 @@ class PooledEncoder(nn.Module):
         """The poolings, for the representation of the module."""
         return f"modes={self.modes}"
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
-        """Return the vectors (N, D) of documents, each of ``windows`` consecutive rows.
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Return the vectors (N, D) of documents of one window; all arguments are (N, L)."""
+        return self.finish(self.pool(input_ids, attention_mask, token_type_ids))
 
-        ``input_ids`` and ``attention_mask`` are (R, L) with R = N · ``windows``.
-        """
-        pooled, pieces = self.pool(input_ids, attention_mask)
-        if windows > 1:
-            sizes = pieces.reshape(-1, windows)
-            shares = sizes / sizes.sum(dim=1, keepdim=True)
-            pooled = (pooled.reshape(len(sizes), windows, -1) * shares[..., None]).sum(dim=1)
-        return self.finish(pooled)
-
-    def pool(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the pooled vector (R, D) and the number of pieces (R,) of each row."""
-        states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    def pool(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Return the pooled vectors (M, D) of windows; all arguments are (M, L)."""
+        more = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        result = self.transformer(input_ids=input_ids, attention_mask=attention_mask, **more)
+        states: Tensor = result.last_hidden_state
         inside = attention_mask.to(states.dtype)
-        return torch.cat([_pool(states, inside, mode) for mode in self.modes], dim=1), inside.sum(dim=1)
+        return torch.cat([_pool(states, inside, mode) for mode in self.modes], dim=1)
 
     def finish(self, pooled: Tensor) -> Tensor:
         """Apply the layers after the pooling to the pooled vectors (N, D) of documents."""
@@ -61,25 +55,27 @@ class PooledEncoder(nn.Module):
 
 
 class EncoderScores(nn.Module):
-    """A :class:`PooledEncoder` with a linear classifier on top: pieces (R, L) -> scores (N, C)."""
+    """A :class:`PooledEncoder` with a linear classifier on top: pieces (N, L) -> scores (N, C)."""
 
     def __init__(self, encoder: PooledEncoder, output: nn.Linear) -> None:
         super().__init__()
         self.encoder = encoder
         self.output = output
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, windows: int = 1) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """Return the scores (N, C); the arguments are those of :class:`PooledEncoder`."""
-        scores: Tensor = self.output(self.encoder(input_ids, attention_mask, windows))
+        scores: Tensor = self.output(self.encoder(input_ids, attention_mask, token_type_ids))
         return scores
 
 
 class UnitLength(nn.Module):
-    """Scale vectors (N, D) to length 1."""
+    """Scale vectors (N, D) to length 1; a vector shorter than ``smallest`` stays shorter."""
+
+    smallest = 1e-12
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return the scaled vectors (N, D)."""
-        return nn.functional.normalize(vectors, dim=1)
+        return nn.functional.normalize(vectors, dim=1, eps=self.smallest)
 
 
 def linear_layer(weight: Any, bias: Any) -> nn.Linear:
@@ -89,10 +85,10 @@ def linear_layer(weight: Any, bias: Any) -> nn.Linear:
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
-    return layer
+    return layer.requires_grad_(False)
 
 
-# ---- pooling: a weight for each piece of a row
+# ---- pooling: a weight for each piece of a window
 
 
 def _mean(inside: Tensor) -> Tensor:
@@ -125,13 +121,13 @@ LINEAR_POOLINGS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
         "lasttoken": _last,
     }
 )
-"""The mask (R, L) of the pieces of a row, 1 or 0 -> their weights (R, L), by the names of sentence-transformers."""
+"""The mask (M, L) of pieces, 1 or 0 -> their weights (M, L), by the names of sentence-transformers."""
 POOLINGS = (*LINEAR_POOLINGS, "max")
 """The supported names of poolings."""
 
 
 def _pool(states: Tensor, inside: Tensor, mode: str) -> Tensor:
-    """The pooled vectors (R, D) of the vectors ``states`` (R, L, D) of the pieces."""
+    """The pooled vectors (M, D) of the vectors ``states`` (M, L, D) of the pieces."""
     if mode == "max":
         return states.masked_fill(inside[..., None] == 0, float("-inf")).max(dim=1).values
     return (states * LINEAR_POOLINGS[mode](inside)[..., None]).sum(dim=1)
