@@ -95,7 +95,8 @@ def length(call: Call) -> None:
         str(
             call.refuse(
                 "it has no rule.",
-                "Its result may only be part of a length or deviation that scales another value.",
+                "Its result may only scale another value, as a length or deviation. Otherwise define how relevance "
+                f"passes through it with @textlrp.register({call.operation!r}); see textlrp.register.",
             )
         )
     )
@@ -177,7 +178,10 @@ def matrices_and_sum(call: Call) -> None:
 
 
 def _added_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    def added(input: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta × input + alpha × product(left, right); torch names the factors mat1 and mat2, or batch1 and batch2."""
+
+    def added(input: Tensor, *factors: Tensor, beta: float = 1, alpha: float = 1, **named: Tensor) -> Tensor:
+        left, right = (*factors, *(named[name] for name in sorted(named)))
         found = product(left, right)
         found = found if alpha == 1 else found * alpha
         return found if beta == 0 else found + (input if beta == 1 else input * beta)
