@@ -10,19 +10,19 @@ import pytest
 import torch
 from torch import Tensor
 
-pytestmark = pytest.mark.transformers
-pytest.importorskip("transformers")
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import transformer_agreement as agreement
-from tiny_transformers import ARCHITECTURES, ATTENTION, TEXTS, tiny_classifier, tiny_tokenizer
-
 from textlrp.errors import ModelError
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.recorded.record import record
 from textlrp.lrp.recorded.untracked import check_all_tracked
 from textlrp.lrp.trace import one_hot_seed, propagate
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+pytest.importorskip("transformers")
+
+import transformer_agreement as agreement
+from tiny_transformers import ARCHITECTURES, ATTENTION, TEXTS, tiny_classifier, tiny_tokenizer
+
+pytestmark = pytest.mark.transformers
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -35,7 +35,7 @@ def test_relevance_agrees_with_every_other_implementation(name: str) -> None:
         assert value is None or value < 1e-12, heading
 
 
-@pytest.mark.parametrize("name, attention", ATTENTION)
+@pytest.mark.parametrize(("name", "attention"), ATTENTION)
 def test_conversions_to_float32_inside_of_a_model_keep_the_law(name: str, attention: str) -> None:
     """Relevance + absorbed is the score to 1e-12, also where the model computes in float32 in between."""
     model = tiny_classifier(name, attention=attention)
@@ -116,7 +116,7 @@ def test_a_model_is_the_same_before_and_after(name: str) -> None:
         torch.testing.assert_close(value, before[key], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("name, attention", ATTENTION)
+@pytest.mark.parametrize(("name", "attention"), ATTENTION)
 def test_no_value_escapes_the_trace(name: str, attention: str) -> None:
     model, ids = tiny_classifier(name, attention=attention), torch.tensor([tiny_tokenizer(name)(TEXTS[0]).input_ids])
     check_all_tracked(model, ids, lambda ids: model(input_ids=ids).logits)
