@@ -1,8 +1,8 @@
 """Handlers of products: of a value and a constant, of a gate and a source, and of any two values.
 
 Each value has a :class:`~textlrp.lrp.recorded.roles.Role`, which defines which of two factors is the gate. A strict
-gate, such as the result of a sigmoid or the length that a value is divided by, never receives relevance. For attention
-weights and gated layers the rule for products decides.
+gate, such as the result of a sigmoid or the length that a value is divided by, never receives relevance. For
+attention weights and gated layers the rule for products decides.
 """
 
 from __future__ import annotations
