@@ -57,7 +57,7 @@ def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis:
     """Return the multipliers of the inputs of a softmax, and what is absorbed (K, ...), both of the inputs' shape."""
     weighted = multipliers * weights
     received = weighted - weights * weighted.sum(dim=axis, keepdim=True)
-    return received, weighted - torch.where(weights == 0, 0, received * inputs)
+    return received, weighted - received * torch.where(weights == 0, 0, inputs)
 
 
 def attention(operation: Operation) -> Tensor:
