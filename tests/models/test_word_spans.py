@@ -18,7 +18,7 @@ Case = tuple[str, list[tuple[int, int]], list[int | None]]
 
 @st.composite
 def cut_texts(draw: st.DrawFn) -> Case:
-    """A text, pieces with offsets in order that may overlap, be empty or have blanks, and word ids that never fall."""
+    """A text, offsets of pieces that may overlap, be empty or have blanks, and word ids that never fall."""
     text = draw(TEXTS)
     place = st.integers(0, len(text))
     starts = sorted(draw(st.lists(place, max_size=12)))

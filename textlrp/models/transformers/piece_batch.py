@@ -54,8 +54,8 @@ class PieceBatch(Batch):
         return np.fromiter((len(self.sequences[word]) for word in words.tolist()), np.int64, len(words))
 
 
-class Sequences:
-    """Sequences of pieces, numbered from 1 in the order in which they were first met."""
+class PieceSequences:
+    """PieceSequences of pieces, numbered from 1 in the order in which they were first met."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, ...], int] = {(): 0}
