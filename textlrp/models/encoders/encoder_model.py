@@ -26,10 +26,12 @@ from textlrp.models.differentiable import InputPoint
 from textlrp.models.encoders.embedding import embed_group, window_shares
 from textlrp.models.encoders.encoder_pass import EncoderPass
 from textlrp.models.encoders.linear_heads import EncoderHead
+from textlrp.models.encoders.loaded_encoder import module_digest
 from textlrp.models.encoders.pooled_encoder import EncoderScores, linear_layer
 from textlrp.models.encoders.sentence_encoder import SentenceEncoder
 from textlrp.models.encoders.side_windows import windows_side_by_side
 from textlrp.models.finite import check_scores
+from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
@@ -54,6 +56,16 @@ class EncoderModel(TransformerModel):
         super().__init__(module, reader, classes=head.classes)
         self._head = head
         self.together = together
+
+    @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits: a hash of the encoder, the head, the classes and how texts are read."""
+        module: Any = self.module
+        digest = digest_of(module.output)
+        reader = self.reader
+        read = (self.classes_.tolist(), reader.tokenizer.digest, reader.room, reader.windows)
+        digest.update(f"{module_digest(module.encoder)}{read!r}".encode())
+        return digest.hexdigest()[:12]
 
     @property
     def batches(self) -> SequenceBatches:
