@@ -6,7 +6,7 @@ It uses nothing of textlrp. A torch function mode runs an unmodified module and 
 - an activation f(x) is x times the kept number f(x) / x;
 - a LayerNorm subtracts the mean and multiplies by the kept 1 / deviation.
 
-With all of these numbers kept, the module is affine in its word vectors, so CP-LRP is gradient × input and is also the
+With all of these numbers kept, the module is affine in its word vectors, so CP-LRP is gradient × input, and also the
 decrease of the score when a word vector is set to 0. For AttnLRP, attention weights are not kept, and the gradient of
 each factor of a product is halved (the modified gradients of Achtibat et al. 2024, arXiv 2402.05602, appendix B).
 """
@@ -24,8 +24,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 ACTIVATIONS = {"relu", "gelu", "silu", "tanh", "mish", "elu", "leaky_relu", "softplus", "hardswish", "relu6", "selu"}
 LENGTHS = {"pow", "square", "sqrt", "rsqrt", "reciprocal", "norm", "vector_norm", "var", "std", "rpow"}
 GATES = {"sigmoid", "erf"}
-KEEPS_ROLE = {"dropout", "to", "float", "type", "type_as", "chunk", "split", "getitem", "view", "reshape", "transpose",
-              "contiguous", "clone", "unsqueeze", "expand", "double"}  # fmt: skip
+KEEPS_ROLE = {"dropout", "to", "float", "type", "type_as", "chunk", "split", "getitem", "view", "reshape",
+              "transpose", "contiguous", "clone", "unsqueeze", "expand", "double"}  # fmt: skip
 
 
 class HeldConstant(TorchFunctionMode):
@@ -120,7 +120,7 @@ class HeldConstant(TorchFunctionMode):
         return _linear_before(gate) == _linear_before(source)
 
     def _product(self, multiply: Callable[[Tensor, Tensor], Tensor], left: Tensor, right: Tensor) -> Tensor:
-        """A product without a gate: CP-LRP has no rule for it, so it may only be part of what a softmax is taken of."""
+        """A product without a gate; for CP-LRP it may only be part of the input of a softmax."""
         return multiply(_halved(left), _halved(right)) if self.halves else self.keep(lambda: multiply(left, right))
 
     def _matmul(self, func: Any, args: Any, kwargs: Any) -> Tensor:
@@ -197,7 +197,7 @@ def _halved(value: Tensor) -> Tensor:
 
 
 def _linear_before(value: Tensor) -> set[tuple[int, int]]:
-    """The outputs of linear layers and of moves before a value in the autograd graph, without anything before them."""
+    """The outputs of the last linear layers and moves before a value, found in the autograd graph."""
     waiting, found = [(value.grad_fn, value.output_nr)], set()
     while waiting:
         node, output = waiting.pop()

@@ -25,6 +25,8 @@ from textlrp.records import Document, Status
 pytestmark = pytest.mark.transformers
 
 PRESETS = ("cp-lrp", "attnlrp")
+SINGLE_INSIDE = ("modernbert", "llama", "qwen2", "qwen3")
+"""Models that compute rotary embeddings or RMSNorm in float32, whatever the dtype of their weights."""
 LONG = " ".join(TEXTS * 4)
 
 
@@ -57,9 +59,9 @@ def test_relevance_plus_absorbed_is_score_and_a_batch_is_its_texts(name: str, pr
     model = model_of(name)
     together = list(textlrp.explain(model, TEXTS, target="all", rule=preset))
     for text, found in zip(TEXTS, together, strict=True):
-        assert score_gap(found) <= 1e-12
+        assert score_gap(found) <= (1e-6 if name in SINGLE_INSIDE else 1e-12)
         alone = textlrp.explain(model, text, target="all", rule=preset)
-        assert difference(alone, found) <= 1e-9, text
+        assert difference(alone, found) <= (1e-6 if name in SINGLE_INSIDE else 1e-9), text
         assert found.pieces is not None
         np.testing.assert_allclose(
             np.array([found.relevance[:, t] for t in found.pieces.words]).shape[0], len(found.pieces.forms)
@@ -176,9 +178,17 @@ def test_an_empty_text_has_the_score_of_the_special_tokens(name: str) -> None:
     assert found.status.tolist() == [Status.SKIPPED] * len(found.tokens)
 
 
-def test_an_empty_text_without_special_tokens_is_refused_in_one_sentence() -> None:
-    with pytest.raises(textlrp.TextlrpError, match="text '1' has no word that the model reads"):
-        textlrp.explain(model_of("gpt2"), "")
+def test_an_empty_text_without_special_tokens_is_one_token_of_padding() -> None:
+    model = model_of("gpt2")
+    found = textlrp.explain(model, "", target="all")
+    with torch.no_grad():
+        ids = torch.tensor([[model.module.config.pad_token_id]])
+        own = model.module(input_ids=ids).logits[0]
+    np.testing.assert_allclose(found.scores, own, atol=1e-12)
+    assert score_gap(found) <= 1e-12
+    assert "one token of padding" in found.notes[0]
+    model._needs_trace = True
+    assert difference(textlrp.explain(model, "", target="all"), found) <= 1e-9
 
 
 def test_unknown_words_are_named_in_a_note() -> None:
@@ -389,7 +399,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     model = model_of(windows=True)
     batch = model.encode([LONG])
     point = model.input_point(batch, 0)
-    np.testing.assert_allclose(point.forward(point.inputs[None])[0], model.scores(batch)[0], atol=1e-12)
+    np.testing.assert_allclose(point.forward(point.inputs[None]).detach()[0], model.scores(batch)[0], atol=1e-12)
     step = torch.zeros_like(point.inputs)
     step[3, 2] = 1e-5
     leaf = point.inputs[None].clone().requires_grad_()

@@ -2,7 +2,7 @@
 
 Open this module to add an operation: write a handler, a function of an :class:`.Operation` that returns the result,
 and add it to the table. An operation that is not in the table and reads values that depend on the words stops the
-engine with an error that names it.
+engine with an error that names it; the recorded trace may know the operation.
 """
 
 from __future__ import annotations
@@ -10,20 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from textlrp.lrp.gradients import gradient_arithmetic as arithmetic
-from textlrp.lrp.gradients.gradient_activations import activation, sigmoid
+from textlrp.lrp.gradients import gradient_layers as layers
+from textlrp.lrp.gradients import gradient_moves as moves
+from textlrp.lrp.gradients import gradient_norms as norms
+from textlrp.lrp.gradients.gradient_activations import activation, sigmoid, unchanged
+from textlrp.lrp.gradients.gradient_arithmetic import addition
 from textlrp.lrp.gradients.gradient_attention import attention, multi_head_attention, softmax
-from textlrp.lrp.gradients.gradient_layers import (
-    affine,
-    dense,
-    dense_of_matrices,
-    layer_norm,
-    length,
-    mean_or_sum,
-    normalize,
-    root_mean_square_norm,
-)
-from textlrp.lrp.gradients.gradient_moves import constant, move, permutation, reshape, same
+from textlrp.lrp.gradients.gradient_products import matrix_product, multiplication
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.recorded.randomness import names
 from textlrp.lrp.recorded.watch import MOVES
@@ -31,29 +24,32 @@ from textlrp.lrp.recorded.watch import MOVES
 Handler = Callable[[Operation], Any]
 
 _TABLE: tuple[tuple[str, Handler], ...] = (
-    (" ".join(MOVES), move),
-    ("view reshape flatten ravel unflatten squeeze unsqueeze view_as reshape_as", reshape),
-    ("transpose swapaxes swapdims permute T mT t", permutation),
-    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d contiguous clone", same),
-    ("positive to float double type type_as requires_grad alias identity as_subclass", same),
-    ("relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus tanh erf tanhshrink softsign", activation),
-    ("hardtanh hardswish clamp clamp_min clamp_max clip", activation),
-    ("detach data", constant),
+    (" ".join(MOVES), moves.move),
+    ("getitem", moves.select),
+    ("view reshape flatten ravel unflatten squeeze unsqueeze view_as reshape_as", moves.reshape),
+    ("transpose swapaxes swapdims permute T mT t", moves.permutation),
+    ("expand expand_as broadcast_to", moves.expand),
+    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d contiguous clone", moves.same),
+    ("positive to float double type type_as requires_grad alias identity as_subclass", moves.same),
+    ("detach data", moves.constant),
+    ("relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign", activation),
+    ("hardtanh hardswish threshold erf", activation),
+    ("clamp clamp_min clip neg negative", unchanged),
     ("sigmoid hardsigmoid logsigmoid", sigmoid),
-    ("softmax", softmax),
-    ("linear", dense),
-    ("addmm", dense_of_matrices),
-    ("layer_norm", layer_norm),
-    ("rms_norm", root_mean_square_norm),
-    ("normalize", normalize),
-    ("pow rpow square rsqrt sqrt norm linalg_vector_norm vector_norm std var reciprocal", length),
-    ("add radd sub subtract rsub", arithmetic.addition),
-    ("mul rmul multiply div truediv divide true_divide rdiv rtruediv", arithmetic.multiplication),
-    ("matmul mm bmm rmatmul", arithmetic.matrix_product),
-    ("mean sum", mean_or_sum),
-    ("mv conv1d conv2d cumsum avg_pool1d avg_pool2d adaptive_avg_pool1d neg negative", affine),
+    ("softmax log_softmax softmin", softmax),
     ("scaled_dot_product_attention", attention),
     ("multi_head_attention_forward", multi_head_attention),
+    ("linear", layers.dense),
+    ("addmm baddbmm addbmm", layers.dense_of_matrices),
+    ("conv1d conv2d avg_pool1d avg_pool2d adaptive_avg_pool1d", layers.affine),
+    ("mean sum", layers.mean_or_sum),
+    ("layer_norm", norms.layer_norm),
+    ("rms_norm", norms.root_mean_square_norm),
+    ("normalize", norms.normalize),
+    ("pow rpow square sqrt rsqrt reciprocal norm vector_norm linalg_norm linalg_vector_norm std var", norms.length),
+    ("add radd sub subtract rsub", addition),
+    ("mul rmul multiply div truediv divide true_divide rdiv rtruediv", multiplication),
+    ("matmul mm bmm rmatmul", matrix_product),
 )
 
 _HANDLERS: dict[str, Handler] = {operation: handler for listed, handler in _TABLE for operation in names(listed)}

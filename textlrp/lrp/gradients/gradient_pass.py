@@ -1,17 +1,17 @@
 """The fast engine for the presets of transformers: one forward pass of any module, and relevance of many targets.
 
-The user's forward pass runs unchanged, while a torch function mode observes its operations. The gradients of these are
-modified: multipliers g = R / x take the place of relevance, so that nothing is divided. Relevance of a piece is then
-the sum over the features of vector × multiplier. The ledger has what biases, position embeddings, special tokens and
-the softmax absorb. The recorded trace (:mod:`textlrp.lrp.recorded`) is the second opinion: it gives the same results,
-one document at a time, for any rule.
+The forward pass of the user's module runs unchanged while a torch function mode observes its operations. Their
+gradients are modified: multipliers g = R / x take the place of relevance, so that no rule divides. The relevance of a
+piece is its vector × multipliers, summed over the features. The ledger has what biases, position embeddings, special
+tokens and the softmax absorb. The recorded trace (:mod:`textlrp.lrp.recorded`) is the second opinion: it gives the
+same results for one document at a time, and for any rule.
 
-Letters: N documents, L pieces (with special tokens and padding), C classes, K targets.
+Letters: N documents, L pieces with special tokens and padding, C classes, K targets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,31 +20,104 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.gradient_rules import GradientRules
+from textlrp.lrp.gradients.gradient_tape import GradientTape, add_entries
 from textlrp.lrp.gradients.gradient_watch import GradientWatch, LookedUp
-from textlrp.lrp.gradients.observed_operation import GradientTape
-from textlrp.lrp.gradients.tracked_values import Key
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Rows, Value
 from textlrp.lrp.recorded.replaced_vectors import evaluating, output_of
-from textlrp.lrp.trace import Propagated
+from textlrp.lrp.trace import BACKWARD_ELEMENTS, Propagated
+
+_CACHED_ELEMENTS = 1 << 20
+"""On a CPU, targets are propagated together as long as the largest value stays below this number of elements.
+
+Larger tensors do not fit into the cache of a core and make each class slower.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GradientPass:
-    """A forward pass through which relevance can be propagated; ``scores`` (N, C) are pre-softmax."""
+    """A forward pass of N documents, through which relevance can be propagated any number of times.
+
+    ``scores`` (N, C) are pre-softmax scores; for a module with a single output f they are (-f, f).
+    """
 
     scores: Tensor
-    output: Tensor
-    number: int
+    output: Value
     tape: GradientTape
-    lookups: list[LookedUp]
+    lookups: Sequence[LookedUp]
     pieces: Tensor
     words: int
 
+    @torch.no_grad()
     def propagate(self, seed: Tensor) -> Propagated:
         """Propagate relevance from the scores to the pieces.
 
-        ``seed`` (K, N, C) is the relevance of the scores. Relevance is (K, N, words), a ledger entry (K, N).
+        ``seed`` (K, N, C) is the relevance of the scores; a score of 0 receives none. Returns the relevance
+        (K, N, words), and ledger entries (K, N). Raises :class:`ModelError` if relevance reaches an operation that it
+        cannot pass.
         """
-        return _propagate(self, seed)
+        multipliers = self._multipliers(seed)
+        bound = _CACHED_ELEMENTS if seed.is_cpu else BACKWARD_ELEMENTS
+        together = max(1, bound // self.tape.elements)
+        self.tape.products.rows = len(seed) * self.pieces.numel()
+        chunks = [self._propagate_chunk(chunk) for chunk in torch.split(multipliers, together)]
+        ledger = {key: torch.cat([chunk.ledger[key] for chunk in chunks]) for key in chunks[0].ledger}
+        return Propagated(torch.cat([chunk.relevance for chunk in chunks]), ledger, {})
+
+    def _multipliers(self, seed: Tensor) -> Tensor:
+        """The multipliers (K, *output) of the output of the module."""
+        values = self.scores
+        if self.output.shape.numel() == len(values):  # a single output, the score of the second class
+            seed, values = seed.sum(dim=-1, keepdim=True), values[:, 1:]
+        multipliers = torch.where(values == 0, 0, seed / torch.where(values == 0, 1, values))
+        return multipliers.reshape(len(seed), *self.output.shape)
+
+    def _propagate_chunk(self, seed: Tensor) -> Propagated:
+        multipliers: dict[int, Multipliers] = {self.output.number: seed}
+        ledger: dict[Key, Tensor] = {}
+        for node in reversed(self.tape.nodes):
+            arriving = multipliers.pop(node.writes.number, None)
+            if arriving is None:
+                continue
+            if node.changed:
+                raise ModelError("the module changed a tensor in place that is needed to propagate relevance.")
+            parts, absorbed = node.backward(arriving)
+            for value, part in zip(node.reads, parts, strict=True):
+                if part is not None:
+                    earlier = multipliers.get(value.number)
+                    multipliers[value.number] = part if earlier is None else _dense(earlier) + _dense(part)
+            add_entries(ledger, absorbed)
+        received = seed.new_zeros(len(seed), len(self.scores) * self.words)
+        for looked_up in self.lookups:
+            if looked_up.value.number in multipliers:
+                self._collect(looked_up, _dense(multipliers[looked_up.value.number]), received, ledger)
+        return Propagated(received.reshape(len(seed), len(self.scores), self.words), ledger, {})
+
+    def _collect(self, looked_up: LookedUp, arriving: Tensor, received: Tensor, ledger: dict[Key, Tensor]) -> None:
+        """Add the relevance of word vectors to their pieces, and that of other vectors to the ledger."""
+        relevance = (arriving * looked_up.vectors).sum(dim=-1).flatten(start_dim=1)
+        documents = len(self.pieces)
+        positions = looked_up.positions.reshape(-1)
+        inside = positions.clamp_min(0)
+        piece = torch.where(positions >= 0, self.pieces.reshape(-1)[inside], -1)
+        document = _documents_of(looked_up, documents)
+        is_word = piece >= 0
+        received.index_add_(1, (document * self.words + piece)[is_word], relevance[:, is_word].to(received.dtype))
+        special = received.new_zeros(len(received), documents)
+        special.index_add_(1, document[~is_word], relevance[:, ~is_word].to(received.dtype))
+        add_entries(ledger, {(looked_up.layer, "special"): special})
+
+
+def _documents_of(looked_up: LookedUp, documents: int) -> Tensor:
+    """The document of each looked-up vector, all in one row."""
+    shape = looked_up.vectors.shape
+    axis = looked_up.value.documents
+    if axis is None:
+        return looked_up.positions.new_zeros(shape[:-1].numel())
+    return axis.index(shape, looked_up.vectors.device)[..., 0].reshape(-1)
+
+
+def _dense(multipliers: Multipliers) -> Tensor:
+    return multipliers.dense() if isinstance(multipliers, Rows) else multipliers
 
 
 def gradient_pass(
@@ -56,11 +129,12 @@ def gradient_pass(
     rules: GradientRules,
     words: int | None = None,
 ) -> GradientPass:
-    """Run ``call()``, the forward pass of ``module``, and return it with the modified gradients of its operations.
+    """Run ``call()``, a forward pass of ``module``, and return it with the modified gradients of its operations.
 
     ``ids`` (N, L) is the tensor of ids that the module looks up. ``pieces`` (N, L) has the position of each piece
-    among the pieces of its document, -1 for special tokens and padding. ``words`` is the largest number of pieces of
-    a document. Raises :class:`ModelError` if the engine does not know an operation.
+    among the pieces of its document, and -1 for special tokens and padding. ``words`` is the largest number of pieces
+    of a document. The module is in eval mode during the forward pass and unchanged afterwards. Raises
+    :class:`ModelError` if the engine does not know an operation.
     """
     skip: int | None = None
     with evaluating(module), torch.no_grad():
@@ -72,72 +146,17 @@ def gradient_pass(
             if value is None:
                 raise ModelError("the output of the module does not depend on the vectors of the token ids.")
             if value.squash is None:
-                break
+                scores = _class_scores(output, len(ids))
+                words = int(pieces.max()) + 1 if words is None else words
+                return GradientPass(scores, value, watch.tape, watch.lookups, pieces, words)
             skip = value.squash
-        scores = _class_scores(output, len(ids))
-    words = int(pieces.max()) + 1 if words is None else words
-    return GradientPass(scores, output, value.number, watch.tape, watch.lookups, pieces, words)
 
 
 def _class_scores(output: Tensor, documents: int) -> Tensor:
+    """The scores (N, C) in the output of a module."""
     if output.numel() == documents:
         single = output.reshape(documents, 1)
         return torch.cat([-single, single], dim=1)
-    if output.dim() != 2 or output.shape[0] != documents:
-        if documents == 1 and output.numel() == max(output.shape):
-            return output.reshape(1, -1).clone()
+    if output.numel() // documents != output.shape[-1] or output.dim() > 2:
         raise ModelError(f"the module must return scores of shape (N, C); got the shape {tuple(output.shape)}.")
-    return output.clone()
-
-
-@torch.no_grad()
-def _propagate(forward: GradientPass, seed: Tensor) -> Propagated:
-    scores, output = forward.scores, forward.output
-    if output.numel() == len(scores):
-        relevance, values = seed.sum(dim=-1, keepdim=True), scores[:, 1:]
-    else:
-        relevance, values = seed, scores
-    multipliers = torch.where(values == 0, 0, relevance / torch.where(values == 0, 1, values))
-    gradients: dict[int, Tensor] = {forward.number: multipliers.reshape(len(seed), *output.shape)}
-    ledger: dict[Key, Tensor] = {}
-    leaves = {each.number for each in forward.lookups}
-    for node in reversed(forward.tape.nodes):
-        gradient = gradients.pop(node.writes.number, None)
-        if gradient is None:
-            continue
-        if node.changed:
-            raise ModelError("the module changed a tensor in place that its gradient needs.")
-        parts, absorbed = node.back(gradient)
-        for value, part in zip(node.reads, parts, strict=True):
-            if part is not None:
-                part = part.to(value.dtype)
-                number = value.number
-                gradients[number] = gradients[number] + part if number in gradients else part
-        _add_entries(ledger, absorbed)
-    received = seed.new_zeros(len(seed), forward.pieces.numel() // len(scores) * 0 + forward.words * len(scores))
-    for each in forward.lookups:
-        if each.number in gradients:
-            _collect(forward, each, gradients[each.number], received, ledger)
-    del leaves
-    return Propagated(received.reshape(len(seed), len(scores), forward.words), ledger, {})
-
-
-def _collect(
-    forward: GradientPass, looked_up: LookedUp, gradient: Tensor, received: Tensor, ledger: dict[Key, Tensor]
-) -> None:
-    """Add the relevance of word vectors to the pieces, and that of other vectors to the ledger."""
-    relevance = (gradient * looked_up.vectors).sum(dim=-1).flatten(start_dim=1)
-    documents, words = len(forward.scores), forward.words
-    positions = looked_up.positions.reshape(-1)
-    piece = torch.where(positions >= 0, forward.pieces.reshape(-1)[positions.clamp_min(0)], -1)
-    rows = len(piece) // documents
-    document = torch.arange(documents, device=piece.device).repeat_interleave(rows)
-    is_word = piece >= 0
-    received.index_add_(1, (document * words + piece)[is_word], relevance[:, is_word])
-    special = (relevance * ~is_word).reshape(len(relevance), documents, rows).sum(dim=-1)
-    _add_entries(ledger, {(looked_up.layer, "special"): special})
-
-
-def _add_entries(ledger: dict[Key, Tensor], absorbed: Mapping[Key, Tensor]) -> None:
-    for key, entry in absorbed.items():
-        ledger[key] = ledger[key] + entry if key in ledger else entry
+    return output.reshape(documents, -1).clone()

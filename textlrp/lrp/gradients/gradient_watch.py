@@ -1,37 +1,47 @@
-"""Observe a forward pass on a batch of documents, and put what its operations do to gradients on a tape."""
+"""Observe a forward pass on a batch of documents, and put its operations with their modified gradients on a tape."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import axis_of
-from textlrp.lrp.gradients.gradient_operations import handler_for
+from textlrp.lrp.gradients.gradient_moves import in_place
+from textlrp.lrp.gradients.gradient_operations import Handler, handler_for
 from textlrp.lrp.gradients.gradient_rules import GradientRules
-from textlrp.lrp.gradients.observed_operation import GradientTape, Operation
+from textlrp.lrp.gradients.gradient_tape import GradientTape
+from textlrp.lrp.gradients.observed_operation import Operation
+from textlrp.lrp.gradients.tracked_values import Value
 from textlrp.lrp.recorded.randomness import is_random, names
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
-from textlrp.lrp.recorded.watch import FRESH, LIKE, MOVES, Lookups, Watch, tensors_in, written_in_place
+from textlrp.lrp.recorded.watch import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
 
 _LEAVES_TORCH = names("item tolist float int index complex numpy array dlpack")
+_CONSTANT = FRESH | names("size dim ndim numel shape dtype device layout is_floating_point requires_grad get_device")
+"""Operations whose result does not depend on the numbers in a tensor."""
+
+_CHOICES = names("argmax argmin argsort argwhere nonzero count_nonzero")
+"""Operations whose integers are constants, as they are for autograd."""
 
 
-class LookedUp:
-    """The word vectors (..., D) that a module looked up, and the positions (...) of their ids among all ids."""
+class LookedUp(NamedTuple):
+    """The word vectors (..., D) that a layer looked up, and the positions (...) of their ids among all ids."""
 
-    def __init__(self, layer: str, number: int, vectors: Tensor, positions: Tensor) -> None:
-        self.layer, self.number, self.vectors, self.positions = layer, number, vectors, positions
+    layer: str
+    value: Value
+    vectors: Tensor
+    positions: Tensor
 
 
 class GradientWatch(Watch):
-    """Puts every operation on values that depend on the word vectors on a :class:`GradientTape`."""
+    """Puts every operation on values that depend on the vectors of ``ids`` (N, L) on a :class:`GradientTape`."""
 
     def __init__(self, module: nn.Module, ids: Tensor, rules: GradientRules, skip: int | None = None) -> None:
         super().__init__(ids, skip)
-        self._count, self._length = ids.shape
+        self._documents, self._length = ids.shape
         self.tape = GradientTape(TraceBuilder(module, ids.numel()), rules)
         self.lookups: list[LookedUp] = []
 
@@ -40,110 +50,88 @@ class GradientWatch(Watch):
 
     def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
         if arguments.bag or arguments.max_norm is not None:
-            raise ModelError("the fast engine supports embeddings without bags and max_norm only.")
+            raise ModelError(f"the fast engine does not know {self.describe('embedding_bag')}.")
         documents = None
-        if self._count > 1:
+        if self._documents > 1:
             document = positions.div(self._length, rounding_mode="floor").unsqueeze(-1).expand(vectors.shape)
-            documents = axis_of(document, self._count)
+            documents = axis_of(document, self._documents)
             if documents is None:
-                raise ModelError(f"{self.describe('embedding')} looks up ids without an axis of documents.")
+                raise ModelError(f"{self.describe('embedding')} mixes the documents of a batch.")
+        layer = self.tape.names.layers.get(id(arguments.table), "embedding")
         vectors = vectors.detach()
-        name = self.tape.names.layers.get(id(arguments.table), "embedding")
-        value = self.tape.write(vectors, documents)
-        self.lookups.append(LookedUp(name, value.number, vectors, positions))
+        self.lookups.append(LookedUp(layer, self.tape.write(vectors, documents), vectors, positions))
         return vectors
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         values = self.tape.values
-        read = list(tensors_in((args, kwargs)))
-        tracked = list({id(tensor): tensor for tensor in read if tensor in values}.values())
-        if operation in FRESH or operation == "size" or operation == "dim":
+        if operation in _CONSTANT:
             return function(*args, **kwargs)
+        tracked = list({id(each): each for each in tensors_in((args, kwargs)) if each in values}.values())
         if not tracked or (operation in LIKE and args[0] not in values):
-            return self._constant(operation, function, args, kwargs, read)
-        if operation in LIKE:
-            tracked = [args[0]]
-        for tensor in tracked:
-            if tensor._version != values[tensor][1]:
-                raise self._through_a_view(operation)
-        if operation in _LEAVES_TORCH and not isinstance(function(*args, **kwargs), Tensor):
-            raise ModelError(f"{self.describe(operation)} turns tensors that depend on the words into numbers.")
+            result = function(*args, **kwargs)
+            self.tape.names.constants.follow(operation, function, args, kwargs, result)
+            return result
+        tracked = [args[0]] if operation in LIKE else tracked
+        if any(tensor._version != values[tensor][1] for tensor in tracked):
+            raise ModelError(
+                f"a tensor was changed in place through a view of it before {self.describe(operation)}, and textlrp "
+                "cannot trace such a change. Write the result to a new tensor."
+            )
         if is_random(operation, args, kwargs):
             raise ModelError(f"{self.describe(operation)} draws random numbers in eval mode.")
+        call = Operation(self.tape, operation, function, args, kwargs, tracked, self.squashes - 1, self._recorded)
         handler = handler_for(operation)
-        call = Operation(self.tape, operation, function, args, kwargs, tracked, self.squashes - 1, self._record)
         written = written_in_place(function, args, kwargs)
         if written:
             return self._in_place(call, written, handler)
-        if handler is None:
-            return self._without_handler(call)
+        if handler is None or (operation in _LEAVES_TORCH and kwargs == {} and len(args) == 1):
+            return self._unknown(call, handler)
         return handler(call)
 
-    def _constant(
-        self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], read: Any
-    ) -> Any:
-        """Run an operation on constants, and remember which constants are position or token-type embeddings."""
-        result = function(*args, **kwargs)
-        origins = self.tape.origins
-        if operation == "embedding":
-            table = args[1] if len(args) > 1 else kwargs["weight"]
-            layer = self.tape.names.layers.get(id(table), "")
-            cause = lookup_cause(layer)
-            if cause:
-                origins[result] = (layer, cause)
-        elif operation in MOVES or operation in ("to", "float", "double", "dropout"):
-            found = [origins[tensor] for tensor in read if tensor in origins]
-            if len(found) == 1 and isinstance(result, Tensor):
-                origins[result] = found[0]
-        return result
-
-    def _record(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        before = self.squashes
+    def _recorded(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function and observe its operations. They do not count as operations of the module."""
+        squashes, skip = self.squashes, self.skip
+        self.skip = None
         with self:
             result = function(*args, **kwargs)
-        self.squashes = before
+        self.squashes, self.skip = squashes, skip
         return result
 
-    def _in_place(self, call: Operation, written: Sequence[Tensor], handler: Any) -> Any:
+    def _unknown(self, call: Operation, handler: Handler | None) -> Any:
+        """Run an operation without a handler, whose result must not contain numbers that depend on the words."""
+        result = call.result()
+        results = list(tensors_in(result))
+        if handler is not None and results:  # Tensor.float(), and not float(tensor)
+            return handler(call)
+        if not results and result is not None and call.name in _LEAVES_TORCH:
+            raise call.refuse("it turns tensors that depend on the words into numbers outside of torch.")
+        if any(each.is_floating_point() or each.is_complex() for each in results):
+            raise call.refuse("the fast engine does not know this operation.")
+        if call.name not in _CHOICES and any(
+            not each.dtype.is_floating_point and each.dtype.itemsize > 1 for each in results
+        ):
+            raise call.refuse("it makes integers of values that depend on the words.")
+        return result
+
+    def _in_place(self, call: Operation, written: Sequence[Tensor], handler: Handler | None) -> Tensor:
         """Run an operation that changes its first argument as one that makes a new tensor, then copy the result."""
-        target = written[0]
-        if len(written) > 1 or target is not call.args[0] or target not in self.tape.values or handler is None:
-            raise call.refuse("it changes a tensor in place.")
+        target, function, tape = written[0], call.function, self.tape
+        if len(written) > 1 or target is not call.args[0] or target not in tape.values or handler is None:
+            raise in_place(call)
         before = target.clone()
-        self.tape.values[before] = (self.tape.values[target][0], before._version)
-        function = call.function
+        tape.name(before, tape.values[target][0])
 
         def elsewhere(first: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             copy = first.clone()
             function(copy, *args, **kwargs)
             return copy
 
-        args = (before, *call.args[1:])
-        tracked = [before if tensor is target else tensor for tensor in call.tracked]
-        result = handler(
-            Operation(self.tape, call.name, elsewhere, args, call.kwargs, tracked, call.squashes, self._record)
-        )
+        args = [before if each is target else each for each in call.args]
+        tracked = [before if each is target else each for each in call.tracked]
+        observed = Operation(tape, call.name, elsewhere, args, call.kwargs, tracked, call.ordinal, self._recorded)
+        result = handler(observed)
+        if result.shape != target.shape:
+            raise in_place(call)
         target.copy_(result)
-        self.tape.values[target] = (self.tape.values[result][0], target._version)
+        tape.name(target, tape.values[result][0])
         return target
-
-    def _without_handler(self, call: Operation) -> Any:
-        """Run an operation without a handler; its result must not depend on the words by floating-point values."""
-        result = call.result()
-        if any(tensor.is_floating_point() or tensor.is_complex() for tensor in tensors_in(result)):
-            raise call.refuse("the fast engine does not know this operation.")
-        return result
-
-    def _through_a_view(self, operation: str) -> ModelError:
-        return ModelError(
-            f"a tensor was changed in place through a view of it before {self.describe(operation)}, and textlrp "
-            "cannot trace such a change. Write the result to a new tensor."
-        )
-
-
-def lookup_cause(layer: str) -> str | None:
-    """Return the ledger cause of a constant that the module of this name looked up; None for no known one."""
-    plain = layer.rpartition(".")[2].lower()
-    if "position" in plain or plain == "wpe":
-        return "position"
-    return "token type" if "token_type" in plain or "segment" in plain else None

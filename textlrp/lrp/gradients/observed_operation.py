@@ -1,61 +1,35 @@
-"""One observed operation on values that depend on the words, and the methods with which handlers put it on the tape.
+"""One observed operation on values that depend on the words, and how a handler puts it on the tape.
 
-Open this module before you write a handler in :mod:`textlrp.lrp.gradients.gradient_operations`.
+Open this module before you write a handler for :mod:`textlrp.lrp.gradients.gradient_operations`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from textlrp.errors import ModelError
-from textlrp.lrp.gradients.document_axis import DocumentAxis, sum_by_document
-from textlrp.lrp.gradients.gradient_rules import GradientRules
-from textlrp.lrp.gradients.tracked_values import Backward, Key, Kind, Node, Value
-from textlrp.lrp.recorded.trace_builder import TraceBuilder
+from textlrp.lrp.gradients.document_axis import DocumentAxis
+from textlrp.lrp.gradients.gradient_tape import GradientTape
+from textlrp.lrp.gradients.tracked_values import Backward, Node, Rows, Value
+from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
-
-@dataclass(slots=True, eq=False)
-class GradientTape:
-    """What the engine has observed so far: the nodes in forward order, and the values that depend on the words.
-
-    ``values`` is by tensor, with the version that the tensor had. ``origins`` has the ledger entry of constants that
-    were looked up, such as position embeddings. ``names`` names layers and operations as the recorded trace does.
-    """
-
-    names: TraceBuilder
-    rules: GradientRules
-    nodes: list[Node] = field(default_factory=list)
-    values: Any = field(default_factory=WeakTensorKeyDictionary)
-    origins: Any = field(default_factory=WeakTensorKeyDictionary)
-    count: int = 0
-
-    def value_of(self, tensor: Tensor) -> Value | None:
-        found: tuple[Value, int] | None = self.values.get(tensor)
-        return None if found is None else found[0]
-
-    def write(
-        self, tensor: Tensor, documents: DocumentAxis | None, kind: Kind = Kind.PLAIN, squash: int | None = None
-    ) -> Value:
-        """Register a tensor as a new value."""
-        value = Value(self.count, tensor.shape, tensor.dtype, documents, kind, squash)
-        self.count += 1
-        self.values[tensor] = (value, tensor._version)
-        return value
+Derivative = Callable[[int, Tensor], Sequence[Tensor | None]]
+"""back(index of the output, its multipliers (K, ...)) -> the multipliers of the values read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation that reads values that depend on the words ("tracked" values).
 
-    ``squashes`` is the ordinal of the last softmax or sigmoid. ``record`` runs a function with the mode on, so that
-    its operations are observed one by one.
+    A handler returns the result of the operation. It puts the result on the tape with :meth:`put`, together with the
+    modified gradient. ``ordinal`` is the position of the last softmax or sigmoid among all of these so far.
+    ``record`` calls a function and observes its operations one by one.
     """
 
     tape: GradientTape
@@ -64,7 +38,7 @@ class Operation:
     args: Sequence[Any]
     kwargs: dict[str, Any]
     tracked: Sequence[Tensor]
-    squashes: int
+    ordinal: int
     record: Callable[..., Any]
 
     # ---- reading the operation
@@ -79,12 +53,16 @@ class Operation:
 
     def value(self, tensor: Tensor) -> Value:
         """Return the value of a tracked tensor."""
-        found = self.tape.value_of(tensor)
-        assert found is not None
+        found: Value = self.tape.values[tensor][0]
         return found
+
+    def role(self, tensor: Tensor) -> Role:
+        """Return what a tracked tensor is as a factor of a product."""
+        return self.tape.roles[self.value(tensor).name]
 
     @property
     def halves(self) -> bool:
+        """Whether each factor of a product receives half."""
         return self.tape.rules.halves
 
     def result(self) -> Any:
@@ -104,6 +82,16 @@ class Operation:
             raise self.mixes()
         return found.pop()
 
+    def check_axes(self, tensor: Tensor, *axes: int) -> None:
+        """Raise :class:`ModelError` if documents differ along one of these axes, counted from the end."""
+        documents = self.value(tensor).documents
+        if documents is not None and documents.axis in axes:
+            raise self.mixes()
+
+    def step_name(self, *parameters: Tensor | None) -> str:
+        """Return the name of the step, as in the recorded trace: of the layer with one of these parameters."""
+        return self.tape.names.step_name(self.name, *parameters)
+
     # ---- putting it on the tape
 
     def put(
@@ -113,78 +101,68 @@ class Operation:
         back: Callable[[Tensor], Backward],
         *,
         documents: DocumentAxis | None,
-        kind: Kind = Kind.PLAIN,
+        rows: Callable[[Rows], Backward] | None = None,
         squash: int | None = None,
         saved: Sequence[Tensor] = (),
     ) -> Tensor:
         """Put the operation on the tape, and return the result.
 
-        ``back`` turns the multipliers (K, ...) of the result into those of ``reads``. ``saved`` are the tensors that
-        it uses.
+        ``back`` turns the multipliers (K, ...) of the result into those of ``reads``; ``rows`` does so for
+        :class:`.Rows`. ``saved`` are the tensors that they use and that the module could change in place.
         """
         values = tuple(self.value(tensor) for tensor in reads)
         if result in self.tape.values:  # the operation returned a tracked tensor itself
             result = result.view_as(result)
-        value = self.tape.write(result, documents, kind, squash)
+        written = self.tape.write(result, documents, squash)
         versions = tuple((tensor, tensor._version) for tensor in saved)
-        self.tape.nodes.append(Node(values, value, back, versions))
+        self.tape.nodes.append(Node(values, written, back, rows, versions))
         return result
 
-    def derivative(
-        self, reads: Sequence[Tensor], function: Callable[..., Any] | None = None
-    ) -> tuple[list[Tensor], Callable[[int, Tensor], Sequence[Tensor | None]]]:
-        """Return the floating-point results of the operation, and the gradients of each by ``reads``.
+    def stop(self, result: Tensor, why: str, documents: DocumentAxis | None, *, squash: int | None = None) -> Tensor:
+        """Put a result on the tape that may receive no relevance: it raises :class:`ModelError` if any arrives."""
 
-        The gradients of K targets are computed together.
-        """
+        def back(multipliers: Tensor) -> Backward:
+            if bool(multipliers.any()):
+                raise ModelError(why)
+            return Backward([None] * len(self.tracked))
+
+        return self.put(result, self.tracked, back, documents=documents, squash=squash)
+
+    def follows(self, result: Tensor, *reads: Tensor, at_least: Role = Role.VALUE) -> None:
+        """Note that the result is an elementwise function of tracked tensors."""
+        names = [self.value(tensor).name for tensor in reads]
+        self.tape.roles.follows(self.value(result).name, names, at_least=at_least)
+
+    def set_role(self, result: Tensor, role: Role) -> None:
+        """Set what the result is as a factor of a product."""
+        self.tape.roles.set(self.value(result).name, role)
+
+    def derivative(self, reads: Sequence[Tensor]) -> Derivative:
+        """Return the true gradients of the operation by ``reads``, for operations that move values or are linear."""
         with torch.enable_grad():
             leaves = [tensor.detach().requires_grad_() for tensor in reads]
             instead = {id(tensor): leaf for tensor, leaf in zip(reads, leaves, strict=True)}
-            found = replayed(function or self.function, self.args, self.kwargs, instead)
+            found = replayed(self.function, self.args, self.kwargs, instead)
             results = [tensor for tensor in tensors_in(found) if tensor.is_floating_point()]
-
-        def back(index: int, gradient: Tensor) -> Sequence[Tensor | None]:
-            return batched_gradients(results[index], leaves, gradient)
-
-        return results, back
-
-    def bias_entry(self, constant: Tensor, default: Key) -> Key:
-        """Return the ledger entry of a constant that is added: where it was looked up, or else ``default``."""
-        origin: Key | None = self.tape.origins.get(constant)
-        return default if origin is None else origin
+        return lambda index, multipliers: _gradients(results[index], leaves, multipliers)
 
     def refuse(self, why: str) -> ModelError:
-        """Return the error for an operation that the engine cannot handle."""
+        """Return the error for an operation that the engine cannot propagate relevance through."""
         return ModelError(f"relevance cannot be propagated through {self.tape.names.describe(self.name)}: {why}")
 
     def mixes(self) -> ModelError:
+        """Return the error for an operation whose result depends on several documents."""
         return self.refuse("it mixes the documents of a batch. Pass one document at a time.")
 
-    def with_function(self, function: Callable[..., Any]) -> Operation:
-        return replace(self, function=function)
 
-
-def batched_gradients(result: Tensor, leaves: Sequence[Tensor], gradient: Tensor) -> Sequence[Tensor | None]:
-    """Return gradient (K, *result) times the derivative of ``result`` by each leaf: (K, *leaf)."""
-    options = {"retain_graph": True, "allow_unused": True}
-    if result.grad_fn is None and not result.requires_grad:
+def _gradients(result: Tensor, leaves: Sequence[Tensor], multipliers: Tensor) -> Sequence[Tensor | None]:
+    """Multipliers (K, *result) times the derivative of ``result`` by each leaf: (K, *leaf)."""
+    if not result.requires_grad:
         return [None] * len(leaves)
-    if len(gradient) == 1:
-        found = torch.autograd.grad(result, list(leaves), gradient[0], **options)
+    # a single target needs no batching rule, and all operations have a gradient
+    if len(multipliers) == 1:
+        found = torch.autograd.grad(result, list(leaves), multipliers[0], retain_graph=True, allow_unused=True)
         return [None if each is None else each[None] for each in found]
-    return torch.autograd.grad(result, list(leaves), gradient, is_grads_batched=True, **options)
-
-
-def absorbed_constant(
-    key: Key, gradient: Tensor, constant: Tensor, documents: DocumentAxis | None
-) -> dict[Key, Tensor]:
-    """Return the ledger entry of a constant that is added: gradient (K, ...) × constant, summed by document.
-
-    An infinite constant, as in masks, is multiplied with a gradient of exactly 0 and counts as 0.
-    """
-    if constant.dim() <= 1 and constant.numel() == gradient.shape[-1] and (documents is None or documents.axis < -1):
-        return {key: sum_by_document(gradient, documents, keep=1) @ constant.reshape(-1).to(gradient.dtype)}
-    product = gradient * constant
-    if not bool(torch.isfinite(constant).all()):
-        product = torch.where(gradient == 0, 0, product)
-    return {key: sum_by_document(product, documents)}
+    return torch.autograd.grad(
+        result, list(leaves), multipliers, retain_graph=True, allow_unused=True, is_grads_batched=True
+    )

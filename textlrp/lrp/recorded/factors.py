@@ -105,7 +105,7 @@ class Softmax:
     """s = softmax(x) along ``axis`` (counted from the end): by :class:`.Halves` the Taylor expansion at x.
 
     x_i receives x_i (R_i - s_i sum_j R_j), and the constant term of the expansion absorbs the rest (cause
-    ``softmax``). Where s_i is 0, as at a mask, x_i counts as 0. By :class:`.SourceOnly` a softmax receives no
+    ``softmax``). Where s_i is 0 or x_i is the smallest number, as at a mask, x_i counts as 0. By :class:`.SourceOnly` a softmax receives no
     relevance; ``why`` is the message of the error if it does. Source: Achtibat et al. 2024 (arXiv 2402.05602),
     proposition 3.1.
     """
@@ -127,7 +127,8 @@ class Softmax:
                 raise ModelError(self.why)
             return [torch.zeros_like(relevance)], {}
         outputs = self.outputs.to(relevance.dtype)
-        inputs = torch.where(outputs == 0, 0, self.inputs.to(relevance.dtype))
+        masked = (outputs == 0) | (self.inputs <= torch.finfo(self.inputs.dtype).min / 2)
+        inputs = torch.where(masked, 0, self.inputs.to(relevance.dtype))
         total = relevance.sum(dim=self.axis, keepdim=True)
         average = (outputs * inputs).sum(dim=self.axis, keepdim=True)
         constant = relevance * (1 - inputs + average)

@@ -18,10 +18,10 @@ def multi_head_attention(call: Call) -> None:
         raise call.refuse("its dropout_p is not 0 and training is True.", "Pass training=False in eval mode.")
     if call.argument(21, "static_k") is not None or call.argument(22, "static_v") is not None:
         raise call.refuse("static_k and static_v are not supported.", "Pass key and value instead.")
-    call.expands(_multi_head)
+    call.expands(multi_head_forward)
 
 
-def _multi_head(
+def multi_head_forward(
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -96,4 +96,4 @@ def _added_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """A mask that is added to the scores; a mask of bool is True where attention is not allowed."""
     if mask.dtype != torch.bool:
         return mask
-    return torch.zeros(mask.shape, dtype=dtype).masked_fill(mask, -torch.inf)
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(mask, -torch.inf)

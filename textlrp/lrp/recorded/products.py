@@ -18,13 +18,13 @@ from textlrp.lrp.recorded.factors import Multiplied, MultipliedMatrices
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.steps import Bilinear
 
-_WHICH_GATE = (
+WHICH_GATE = (
     "it multiplies two values that both depend on the words, and it is not clear which of them is the gate (a gate "
     "is the result of a sigmoid, a softmax or an activation)."
 )
 """Of gate × source the source gets all relevance, so exactly one of two factors must be a gate."""
 
-_USE_HALVES = 'Pass rule="attnlrp": its rule Halves() for products gives each factor half of the relevance.'
+USE_HALVES = 'Pass rule="attnlrp": its rule Halves() for products gives each factor half of the relevance.'
 
 REFLECTED = ("radd", "rsub", "rmul", "rdiv", "rtruediv")
 """The operators of Python that have their operands in reverse order."""
@@ -78,7 +78,7 @@ def _multiplied(call: Call, left: Tensor, right: Tensor) -> None:
     name = call.trace.step_name(call.operation)
     value = call.trace.write(call.outputs[0], call.operation)
     reads = (expanded[0][0], expanded[1][0])
-    call.trace.steps.append(Multiplied(name, reads, value, source, str(call.refuse(_WHICH_GATE, _USE_HALVES))))
+    call.trace.steps.append(Multiplied(name, reads, value, source, str(call.refuse(WHICH_GATE, USE_HALVES))))
     call.trace.roles.multiplies(value, names)
     if names[0] == names[1]:  # a square
         call.trace.roles.set(value, Role.LENGTH)
@@ -156,7 +156,7 @@ def multiplied_matrices(call: Call, left: Tensor, right: Tensor, apply: Bilinear
             apply,
             z.detach().clone(),
             source_of_two,
-            str(call.refuse(_WHICH_GATE, _USE_HALVES)),
+            str(call.refuse(WHICH_GATE, USE_HALVES)),
         )
     )
 
@@ -173,7 +173,7 @@ def matrices_and_sum(call: Call) -> None:
     if call.operation == "addmm" and plain and not call.tracks(right) and not call.tracks(added):
         call.linear("dense", left, right, torch.matmul, bias=added, layer=(right, added))
         return
-    call.expands(_MATRICES_AND_SUM[call.operation])
+    call.expands(MATRICES_AND_SUM[call.operation])
 
 
 def _added_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
@@ -185,8 +185,9 @@ def _added_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[...,
     return added
 
 
-_MATRICES_AND_SUM = {
+MATRICES_AND_SUM = {
     "addmm": _added_product(torch.mm),
     "baddbmm": _added_product(torch.bmm),
     "addbmm": _added_product(lambda left, right: torch.bmm(left, right).sum(0)),
 }
+"""The operations with a sum of a value and a product of matrices, as the operations that they are made of."""

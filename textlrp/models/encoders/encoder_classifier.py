@@ -129,9 +129,7 @@ class EncoderClassifier(EncoderScoring):
         embeddings = self._embeddings(blank, loaded, texts)
         from textlrp.models.encoders.head_training import train_head  # imported late: it needs scikit-learn
 
-        fitted = train_head(
-            self.head, embeddings, labels[codes], C=self.C, class_weight=self.class_weight, seed=seed
-        )
+        fitted = train_head(self.head, embeddings, labels[codes], C=self.C, class_weight=self.class_weight, seed=seed)
         self.weights_ = {
             "output.weight": np.ascontiguousarray(fitted.head.weight, dtype=self.dtype),
             "output.bias": np.ascontiguousarray(fitted.head.bias, dtype=self.dtype),
@@ -162,7 +160,9 @@ class EncoderClassifier(EncoderScoring):
         }  # fmt: skip
         cache = EmbeddingCache(settings, loaded.encoder.dimensions, self.dtype) if self.cache else None
         module: Any = model.module
-        return embed_texts(module.encoder, model.batches, texts, together=model.together, cache=cache)
+        return embed_texts(
+            module.encoder, model.batches, texts, special=model.special, together=model.together, cache=cache
+        )
 
     def save(self, path: str | Path, *, force: bool = False, include_encoder: bool = False) -> Path:
         """Write the fitted model to the folder ``path`` and return it; :func:`textlrp.load` reads it again.

@@ -72,6 +72,11 @@ class EncoderModel(TransformerModel):
         """The batches of windows, padded where the encoder allows it."""
         return self._batches
 
+    @property
+    def special(self) -> int:
+        """The number of special tokens of a window."""
+        return self.reader.tokenizer.frame.size
+
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C). A word with ``keep`` (N, L) False is removed."""
         scores = self.scores_of_words(batch, batch.texts() if keep is None else batch.kept(keep))
@@ -83,7 +88,7 @@ class EncoderModel(TransformerModel):
         if not len(texts):
             return np.zeros((0, len(self.classes_)), dtype=np.float32)
         windows = self.windows_of(batch, texts)
-        vectors = embed_group(module.encoder, self._batches, windows, together=self.together)
+        vectors = embed_group(module.encoder, self._batches, windows, special=self.special, together=self.together)
         with torch.no_grad():
             scores: NDArray[Any] = module.output(vectors).numpy()
         return scores
@@ -144,7 +149,7 @@ class EncoderModel(TransformerModel):
             return None
         module: Any = self._copies.in_dtype(dtype)
         try:
-            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, rules)
+            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, self.special, rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
@@ -178,7 +183,7 @@ class EncoderModel(TransformerModel):
 
     def _shares(self, text: TextPieces) -> list[float]:
         """The share of each window in the embedding of a text."""
-        return window_shares([[end - first for first, end in text.windows]], self._batches).tolist()
+        return window_shares([[end - first for first, end in text.windows]], self.special).tolist()
 
     def _pooled(self, module: Any, pieces: Tensor) -> Tensor:
         """The pooled vectors (M, D) of windows of one length, given by their pieces (M, P)."""

@@ -30,7 +30,7 @@ class SequenceBatches:
     """
 
     def __init__(self, tokenizer: FastTokenizer) -> None:
-        self.tokenizer = tokenizer
+        self._tokenizer = tokenizer
         self._side: Side | None = None
 
     def scores(self, module: nn.Module, sequences: Sequence[PieceIds], together: int) -> Tensor:
@@ -47,7 +47,7 @@ class SequenceBatches:
         self, module: nn.Module, sequences: Sequence[PieceIds], together: int
     ) -> Iterator[tuple[list[int], Padded]]:
         """Yield batches of sequences, the longest first, with the rows in ``sequences`` that are in each."""
-        lengths = [len(each) + self.tokenizer.frame.size for each in sequences]
+        lengths = [len(each) + self._tokenizer.frame.size for each in sequences]
         side = self._side_for(module, sequences)
         order = np.argsort(lengths, kind="stable").tolist()
         while order:
@@ -56,8 +56,7 @@ class SequenceBatches:
             yield rows, self._padded([sequences[row] for row in rows], side)
 
     def _padded(self, sequences: Sequence[PieceIds], side: Side) -> Padded:
-        tokenizer = self.tokenizer
-        return padded(sequences, tokenizer.frame, tokenizer.padding or 0, left=side == "left")
+        return padded(sequences, self._tokenizer, left=side == "left")
 
     def _side_for(self, module: nn.Module, sequences: Sequence[PieceIds]) -> Side:
         longest = max(sequences, key=len, default=np.zeros(0, np.int64))
@@ -80,4 +79,4 @@ class SequenceBatches:
         return "none"
 
     def _sides(self) -> tuple[Side, Side]:
-        return ("left", "right") if self.tokenizer.left else ("right", "left")
+        return ("left", "right") if self._tokenizer.left else ("right", "left")
