@@ -73,7 +73,7 @@ def wrap(
     - ``head``: the linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFitModel has its
       own.
     - ``windows``: True reads a text that is too long in windows side by side, whose embeddings are averaged; the
-      default is to truncate it, as ``encode`` does.
+      default is to truncate it after the last whole word that fits (``encode`` cuts between any two pieces).
 
     **A function** maps a list of N texts to scores (N, C): an array, a tensor, a table, or a list of rows; a row may
     also be a mapping, class -> score. For two classes it may return (N,), the scores of the second. It is explained

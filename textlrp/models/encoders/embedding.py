@@ -32,12 +32,13 @@ def embed_texts(
     batches: SequenceBatches,
     texts: Sequence[WindowsOfText],
     *,
+    special: int,
     together: int,
     cache: EmbeddingCache | None = None,
 ) -> Array:
     """Return the embeddings (N, D) of N >= 1 texts. Equal texts are read only once.
 
-    ``together`` is the number of ids that the encoder reads together. With a ``cache``, known embeddings are taken
+    ``special`` is the number of special tokens of a window, ``together`` the number of ids that are read together. With a ``cache``, known embeddings are taken
     from it and new ones are added, group by group.
     """
     keys = [key_of_text(windows) for windows in texts]
@@ -50,7 +51,9 @@ def embed_texts(
         task = bar.add_task("embeddings", total=sum(sizes[n] for n in missing), note="")
         for group in bucket([sizes[n] for n in missing], TEXTS_STORED_TOGETHER):
             numbers = [missing[place] for place in group.tolist()]
-            vectors = embed_group(encoder, batches, [texts[n] for n in numbers], together=together).numpy()
+            vectors = embed_group(
+                encoder, batches, [texts[n] for n in numbers], special=special, together=together
+            ).numpy()
             if cache is not None:
                 cache.write([keys[n] for n in numbers], vectors)
             known.update(zip([keys[n] for n in numbers], vectors, strict=True))
@@ -59,12 +62,17 @@ def embed_texts(
 
 
 def embed_group(
-    encoder: PooledEncoder, batches: SequenceBatches, texts: Sequence[WindowsOfText], *, together: int
+    encoder: PooledEncoder,
+    batches: SequenceBatches,
+    texts: Sequence[WindowsOfText],
+    *,
+    special: int,
+    together: int,
 ) -> Tensor:
     """Return the embeddings (N, D) of N >= 1 texts, without progress bar and cache."""
     with torch.no_grad(), evaluating(encoder):
         pooled = pool_windows(encoder, batches, [window for windows in texts for window in windows], together)
-        return encoder.finish(joined(pooled, [[len(each) for each in windows] for windows in texts], batches))
+        return encoder.finish(joined(pooled, [[len(each) for each in windows] for windows in texts], special))
 
 
 def pool_windows(
@@ -77,18 +85,17 @@ def pool_windows(
     return torch.stack([found[row] for row in range(len(windows))])
 
 
-def joined(pooled: Tensor, sizes: Sequence[Sequence[int]], batches: SequenceBatches) -> Tensor:
-    """Return the means (N, D) of the vectors (M, D) of the windows of each text, weighted by their shares."""
-    shares = window_shares(sizes, batches).to(pooled.dtype)
+def joined(pooled: Tensor, sizes: Sequence[Sequence[int]], special: int) -> Tensor:
+    """Return the means (N, D) of the vectors (M, D) of the windows of each text, weighted by :func:`window_shares`."""
+    shares = window_shares(sizes, special).to(pooled.dtype)
     texts = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor([len(each) for each in sizes]))
     return pooled.new_zeros(len(sizes), pooled.shape[1]).index_add_(0, texts, pooled * shares[:, None])
 
 
-def window_shares(sizes: Sequence[Sequence[int]], batches: SequenceBatches) -> Tensor:
-    """(M,) float64: the ids of each window, special tokens included, as a share of those of all windows of its text.
+def window_shares(sizes: Sequence[Sequence[int]], special: int) -> Tensor:
+    """(M,) float64: the ids of each window as a share of those of all windows of its text.
 
-    ``sizes`` are the pieces of each window of each text.
+    ``sizes`` are the pieces of each window of each text; each window also has ``special`` tokens.
     """
-    special = batches.tokenizer.frame.size
     of_texts = [torch.tensor([float(size + special) for size in each], dtype=torch.float64) for each in sizes]
     return torch.cat([each / each.sum() for each in of_texts])

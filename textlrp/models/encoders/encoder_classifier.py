@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError
+from textlrp.errors import DataError, OptionError, must_be
 from textlrp.models.encoders.embedding import WindowsOfText, embed_texts
 from textlrp.models.encoders.embedding_cache import EmbeddingCache
 from textlrp.models.encoders.encoder_model import EncoderModel
@@ -108,31 +108,33 @@ class EncoderClassifier(EncoderScoring):
 
     # ---- training
 
-    def fit(self, X: TextInputs, y: Any) -> Self:
+    def fit(self, X: TextInputs, y: Any, *, classes: Sequence[Any] | None = None) -> Self:
         """Embed N texts ``X`` (strings or Documents) and train the head on their labels ``y`` (N,).
 
-        Raises as the other classifiers do, and :class:`MissingExtraError` without the package ``transformers``.
+        ``classes`` must be None, because multi-label classification is not supported. Raises as the other classifiers
+        do, and :class:`MissingExtraError` without the package ``transformers``.
         """
         self.check_options()
         self.check_encoder_and_head()
         seed = self._seed()
         documents = check_texts(X)
-        classes, codes = check_labels(y, len(documents))
-        self._class_weights(classes, codes)  # checked before the texts are embedded, which can take minutes
+        if classes is not None:
+            what = "None: an EncoderClassifier has one label for each text"
+            raise OptionError(must_be("classes", what, classes, "Leave it out, or train another classifier."))
+        labels, codes = check_labels(y, len(documents))
+        self._class_weights(labels, codes)  # checked before the texts are embedded, which can take minutes
         loaded = loaded_encoder(self.encoder)
-        blank = self._model_of(loaded, EncoderHead(classes, np.zeros((1, loaded.encoder.dimensions)), np.zeros(1)))
+        blank = self._model_of(loaded, EncoderHead(labels, np.zeros((1, loaded.encoder.dimensions)), np.zeros(1)))
         texts, vocabulary = self._read(blank, documents)
         embeddings = self._embeddings(blank, loaded, texts)
         from textlrp.models.encoders.head_training import train_head  # imported late: it needs scikit-learn
 
-        fitted = train_head(
-            self.head, embeddings, classes[codes], C=self.C, class_weight=self.class_weight, seed=seed
-        )
+        fitted = train_head(self.head, embeddings, labels[codes], C=self.C, class_weight=self.class_weight, seed=seed)
         self.weights_ = {
             "output.weight": np.ascontiguousarray(fitted.head.weight, dtype=self.dtype),
             "output.bias": np.ascontiguousarray(fitted.head.bias, dtype=self.dtype),
         }
-        self.vocabulary_, self.classes_, self.n_documents_ = vocabulary, classes, len(documents)
+        self.vocabulary_, self.classes_, self.n_documents_ = vocabulary, labels, len(documents)
         self.C_, self.link_ = fitted.C, fitted.link
         self.encoder_digest_, self.encoder_files_ = loaded.digest, loaded.files
         self.__dict__["_loaded"] = Unpickled(self.encoder, loaded)
@@ -158,7 +160,9 @@ class EncoderClassifier(EncoderScoring):
         }  # fmt: skip
         cache = EmbeddingCache(settings, loaded.encoder.dimensions, self.dtype) if self.cache else None
         module: Any = model.module
-        return embed_texts(module.encoder, model.batches, texts, together=model.together, cache=cache)
+        return embed_texts(
+            module.encoder, model.batches, texts, special=model.special, together=model.together, cache=cache
+        )
 
     def save(self, path: str | Path, *, force: bool = False, include_encoder: bool = False) -> Path:
         """Write the fitted model to the folder ``path`` and return it; :func:`textlrp.load` reads it again.

@@ -26,10 +26,12 @@ from textlrp.models.differentiable import InputPoint
 from textlrp.models.encoders.embedding import embed_group, window_shares
 from textlrp.models.encoders.encoder_pass import EncoderPass
 from textlrp.models.encoders.linear_heads import EncoderHead
+from textlrp.models.encoders.loaded_encoder import module_digest
 from textlrp.models.encoders.pooled_encoder import EncoderScores, linear_layer
 from textlrp.models.encoders.sentence_encoder import SentenceEncoder
 from textlrp.models.encoders.side_windows import windows_side_by_side
 from textlrp.models.finite import check_scores
+from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
@@ -56,9 +58,24 @@ class EncoderModel(TransformerModel):
         self.together = together
 
     @property
+    def fingerprint_(self) -> str:
+        """Twelve hexadecimal digits: a hash of the encoder, the head, the classes and how texts are read."""
+        module: Any = self.module
+        digest = digest_of(module.output)
+        reader = self.reader
+        read = (self.classes_.tolist(), reader.tokenizer.digest, reader.room, reader.windows)
+        digest.update(f"{module_digest(module.encoder)}{read!r}".encode())
+        return digest.hexdigest()[:12]
+
+    @property
     def batches(self) -> SequenceBatches:
         """The batches of windows, padded where the encoder allows it."""
         return self._batches
+
+    @property
+    def special(self) -> int:
+        """The number of special tokens of a window."""
+        return self.reader.tokenizer.frame.size
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C). A word with ``keep`` (N, L) False is removed."""
@@ -71,7 +88,7 @@ class EncoderModel(TransformerModel):
         if not len(texts):
             return np.zeros((0, len(self.classes_)), dtype=np.float32)
         windows = self.windows_of(batch, texts)
-        vectors = embed_group(module.encoder, self._batches, windows, together=self.together)
+        vectors = embed_group(module.encoder, self._batches, windows, special=self.special, together=self.together)
         with torch.no_grad():
             scores: NDArray[Any] = module.output(vectors).numpy()
         return scores
@@ -132,7 +149,7 @@ class EncoderModel(TransformerModel):
             return None
         module: Any = self._copies.in_dtype(dtype)
         try:
-            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, rules)
+            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, self.special, rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
@@ -166,7 +183,7 @@ class EncoderModel(TransformerModel):
 
     def _shares(self, text: TextPieces) -> list[float]:
         """The share of each window in the embedding of a text."""
-        return window_shares([[end - first for first, end in text.windows]], self._batches).tolist()
+        return window_shares([[end - first for first, end in text.windows]], self.special).tolist()
 
     def _pooled(self, module: Any, pieces: Tensor) -> Tensor:
         """The pooled vectors (M, D) of windows of one length, given by their pieces (M, P)."""

@@ -39,7 +39,12 @@ class EncoderPass:
     """A forward pass of N texts; ``scores`` (N, C) are those of the embeddings of whole texts."""
 
     def __init__(
-        self, module: EncoderScores, texts: Sequence[TextPieces], batches: SequenceBatches, rules: GradientRules
+        self,
+        module: EncoderScores,
+        texts: Sequence[TextPieces],
+        batches: SequenceBatches,
+        special: int,
+        rules: GradientRules,
     ) -> None:
         self._module, self._texts, self._batches, self._rules = module, texts, batches, rules
         self._owners = [(n, window) for n, text in enumerate(texts) for window in text.windows]
@@ -48,9 +53,9 @@ class EncoderPass:
         self._held = list(self._passes()) if sum(map(len, self._sequences)) <= HELD else None
         with torch.no_grad(), evaluating(module):
             self._of_windows = self._pooled()
-            self._pooled_texts = joined(self._of_windows, sizes, batches)
+            self._pooled_texts = joined(self._of_windows, sizes, special)
             self._values = _values_of_layers(module, self._pooled_texts)
-        self._shares = window_shares(sizes, batches).to(self._of_windows.dtype)
+        self._shares = window_shares(sizes, special).to(self._of_windows.dtype)
         self.scores = self._values[-1]
 
     @torch.no_grad()

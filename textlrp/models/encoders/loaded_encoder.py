@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from textlrp.errors import ModelError
 from textlrp.models.encoders.encoder_files import hash_of_files
-from textlrp.models.encoders.sentence_encoder import SentenceEncoder, encoder_of, load_encoder
+from textlrp.models.encoders.pooled_encoder import PooledEncoder
+from textlrp.models.encoders.sentence_encoder import UNUSED, SentenceEncoder, encoder_of, load_encoder
 from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 
@@ -76,10 +78,20 @@ def check_files(folder: Path, expected: str) -> None:
 
 def encoder_digest(encoder: SentenceEncoder) -> str:
     """Return a hash of weights, settings, tokenizer, pooling, layers and length, in hexadecimal."""
-    module = encoder.module
-    digest = digest_of(module)
-    config: Any = module.transformer.config
-    settings = {name: value for name, value in config.to_dict().items() if name not in PROVENANCE}
-    parts = (fast_tokenizer(encoder.tokenizer).digest, module.modes, str(module.layers), encoder.max_length)
-    digest.update(json.dumps([settings, *parts], sort_keys=True, default=str).encode())
+    parts = (module_digest(encoder.module), fast_tokenizer(encoder.tokenizer).digest, encoder.max_length)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def module_digest(module: PooledEncoder) -> str:
+    """Return a hash of the weights and settings of an encoder, without weights that it does not use."""
+    digest = digest_of(module.layers)
+    transformer: Any = module.transformer
+    for name, part in transformer.named_children():
+        if name != UNUSED:
+            digest.update(f"{name}{digest_of(part).hexdigest()}".encode())
+    for name, value in transformer.named_parameters(recurse=False):
+        digest.update(f"{name}{value.detach().tolist()}".encode())
+    settings = {name: value for name, value in transformer.config.to_dict().items() if name not in PROVENANCE}
+    parts = [settings, module.modes, str(module.layers)]
+    digest.update(json.dumps(parts, sort_keys=True, default=str).encode())
     return digest.hexdigest()

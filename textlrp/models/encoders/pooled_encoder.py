@@ -128,6 +128,9 @@ POOLINGS = (*LINEAR_POOLINGS, "max")
 
 def _pool(states: Tensor, inside: Tensor, mode: str) -> Tensor:
     """The pooled vectors (M, D) of the vectors ``states`` (M, L, D) of the pieces."""
-    if mode == "max":
-        return states.masked_fill(inside[..., None] == 0, float("-inf")).max(dim=1).values
-    return (states * LINEAR_POOLINGS[mode](inside)[..., None]).sum(dim=1)
+    if mode != "max":
+        return (states * LINEAR_POOLINGS[mode](inside)[..., None]).sum(dim=1)
+    winners = states.masked_fill(inside[..., None] == 0, float("-inf")).argmax(dim=1, keepdim=True)
+    # a choice of the winners, so that relevance takes the same way in every engine: to the first of equals
+    chosen = torch.zeros_like(states).scatter(1, winners, 1.0)
+    return (states * chosen).sum(dim=1)

@@ -24,6 +24,8 @@ MODULES = "modules.json"
 """File of an encoder's folder that lists its modules."""
 MAX_LENGTHS = ("sentence_bert_config.json", "sentence_transformers_config.json")
 """Files of an encoder's folder that may contain the largest number of pieces."""
+UNUSED = "pooler"
+"""A module of many transformers that a sentence encoder does not use; it may have random weights."""
 LARGEST_LENGTH = 1 << 20
 """A larger ``model_max_length`` of a tokenizer is a placeholder for no limit."""
 
@@ -246,9 +248,10 @@ def _load_transformer(folder: Path) -> tuple[Any, Any]:
         ) from None
     try:
         with _quiet():
-            transformer = AutoModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, trust_remote_code=False
-            )
+            transformer, report = AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, trust_remote_code=False,
+                output_loading_info=True,
+            )  # fmt: skip
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as problem:
         reason = " ".join(str(problem).split())
@@ -258,18 +261,25 @@ def _load_transformer(folder: Path) -> tuple[Any, Any]:
             f"encoder must be a transformer without a decoder; got {type(transformer).__name__}. Pass a "
             "SentenceTransformer, which uses only its encoder."
         )
+    if missing := sorted(name for name in report["missing_keys"] if not name.startswith(f"{UNUSED}.")):
+        raise ModelError(
+            f"the encoder in {folder} must have all weights of its {type(transformer).__name__}; {missing[0]} is "
+            "missing. Save the encoder again."
+        )
     return transformer.requires_grad_(False).eval(), tokenizer
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide the progress bar of transformers while it loads a model."""
+    """Hide the progress bar and the report of transformers while it loads a model."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()

@@ -18,7 +18,8 @@ def sentence_model(model: Any, head: Any = None, *, windows: bool = False) -> En
     """Return a ``SentenceTransformer`` with a fitted ``head``, or a ``SetFitModel``, as a model for ``explain``.
 
     ``head`` is a linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFit model has its
-    own. A text that is too long is truncated as by ``encode``, or with ``windows`` read in windows side by side.
+    own. A text that is too long is truncated after its last whole word that fits, or with ``windows`` read in windows
+    side by side.
 
     Raises :class:`OptionError` without a head or with two, and :class:`ModelError` for an encoder or a head that is
     not supported.

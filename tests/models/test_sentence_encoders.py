@@ -1,0 +1,287 @@
+"""Sentence encoders: embeddings equal to those of sentence-transformers, windows, heads, and laws of relevance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.tree import DecisionTreeClassifier
+
+import textlrp
+from textlrp.errors import ModelError, OptionError
+
+pytest.importorskip("transformers")
+import torch
+from tiny_encoders import DENSE, DIMENSIONS, LABELS, LONG, TEXTS, save_encoder
+
+from textlrp.lrp.gradients.gradient_rules import gradient_rules
+from textlrp.lrp.presets import as_composite
+from textlrp.lrp.trace import one_hot_seed, propagate
+from textlrp.models.encoders.encoder_model import EncoderModel, encoder_model
+from textlrp.models.encoders.linear_heads import EncoderHead, link_function
+from textlrp.models.encoders.pooled_encoder import POOLINGS
+from textlrp.models.encoders.sentence_encoder import encoder_of, load_encoder
+from textlrp.models.encoders.side_windows import windows_side_by_side
+
+pytestmark = pytest.mark.transformers
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "mean, unit length": {},
+    "cls": {"pooling": "cls", "normalize": False},
+    "max": {"pooling": "max"},
+    "last": {"pooling": "lasttoken"},
+    "mean and max": {"pooling": ("mean", "max"), "normalize": False},
+    "weighted mean": {"pooling": "weightedmean"},
+    "mean by root": {"pooling": "mean_sqrt_len_tokens", "normalize": False},
+    "dense": {"dense": "Tanh"},
+    "dense without activation": {"dense": "Identity", "normalize": False},
+    "distilbert": {"architecture": "distilbert"},
+    "mpnet": {"architecture": "mpnet"},
+    "roberta": {"architecture": "roberta"},
+}
+
+
+def model_of(folder: Path, *, windows: bool = True, classes: int = 3) -> EncoderModel:
+    """A model with a random head."""
+    encoder = load_encoder(folder)
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(classes, encoder.dimensions))
+    return encoder_model(encoder, EncoderHead(np.arange(classes), weight, random.normal(size=classes)), windows=windows)
+
+
+def relevance_and_ledger(found: Any) -> Any:
+    return found.relevance.sum(dim=-1) + sum(found.ledger.values())
+
+
+@pytest.fixture(params=VARIANTS)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return save_encoder(tmp_path / "encoder", **VARIANTS[request.param])
+
+
+def test_variants_cover_all_poolings() -> None:
+    used = {mode for each in VARIANTS.values() for mode in np.atleast_1d(each.get("pooling", "mean"))}
+    assert used == set(POOLINGS)
+
+
+def test_relevance_plus_absorbed_is_score_with_windows(folder: Path) -> None:
+    model = model_of(folder)
+    batch = model.encode([LONG, TEXTS[0], "", "cat"])
+    rules = gradient_rules(as_composite("cp-lrp"))
+    assert rules is not None
+    forward = model.gradient_pass(batch, rules, dtype="float64")
+    assert forward is not None
+    seed = one_hot_seed(forward.scores, [0, 1, 2, (0, 2)])
+    found = forward.propagate(seed)
+    size = found.relevance.abs().sum(dim=-1) + sum(entry.abs() for entry in found.ledger.values())
+    error = (relevance_and_ledger(found) - seed.sum(dim=-1)).abs() / size
+    assert float(error.max()) < 1e-12
+
+
+def test_fast_engine_is_recorded_trace(folder: Path) -> None:
+    model = model_of(folder)
+    composite = as_composite("cp-lrp")
+    rules = gradient_rules(composite)
+    batch = model.encode([LONG, TEXTS[1]])
+    forward = model.gradient_pass(batch, rules, dtype="float64")
+    fast = forward.propagate(one_hot_seed(forward.scores, [0, 2]))
+    for n in range(len(batch)):
+        trace = model.trace(batch.select([n]), dtype="float64")
+        slow = propagate(trace, composite, one_hot_seed(trace.scores, [0, 2]))
+        words = int(batch.lengths[n])
+        assert torch.allclose(trace.scores[0], forward.scores[n], rtol=0, atol=1e-12)
+        assert torch.allclose(slow.relevance[:, 0], fast.relevance[:, n, :words], rtol=0, atol=1e-10)
+        for cause in ("position", "special"):
+            sums = [sum(entry[:, at] for key, entry in found.ledger.items() if key[1] == cause)
+                    for found, at in ((slow, 0), (fast, n))]  # fmt: skip
+            assert torch.allclose(torch.as_tensor(sums[0]), torch.as_tensor(sums[1]), rtol=0, atol=1e-10)
+
+
+def test_batch_is_single_texts(folder: Path) -> None:
+    model = model_of(folder)
+    texts = [LONG, *TEXTS, ""]
+    together = model.scores(model.encode(texts))
+    alone = np.concatenate([model.scores(model.encode([text])) for text in texts])
+    assert np.abs(together - alone).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore")  # its own
+def test_embeddings_are_those_of_sentence_transformers(folder: Path) -> None:
+    package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
+    theirs = package.SentenceTransformer(str(folder), device="cpu")
+    texts = [*TEXTS, "", "cat"]
+    vectors = theirs.encode(texts)
+    for encoder in (load_encoder(folder), encoder_of(theirs)):
+        size = vectors.shape[1]
+        assert encoder.dimensions == size
+        model = encoder_model(encoder, EncoderHead(np.arange(size), np.eye(size), np.zeros(size)))
+        assert np.abs(model.scores(model.encode(texts)) - vectors).max() < 1e-6
+
+
+def test_windows_change_only_long_texts(tmp_path: Path) -> None:
+    folder = save_encoder(tmp_path / "encoder")
+    read, truncated = model_of(folder), model_of(folder, windows=False)
+    short, long = [model.scores(model.encode([TEXTS[0]])) for model in (read, truncated)], [
+        model.scores(model.encode([LONG])) for model in (read, truncated)
+    ]
+    assert np.array_equal(*short)
+    assert np.abs(long[0] - long[1]).max() > 1e-3
+    batch = read.encode([LONG])
+    assert not batch.status[0].any()
+    assert truncated.encode([LONG]).status[0].any()
+    assert "windows side by side" in read.notes(batch, 0)[0]
+
+
+def test_embedding_of_windows_is_mean_over_all_their_pieces(tmp_path: Path) -> None:
+    encoder = load_encoder(save_encoder(tmp_path / "encoder", normalize=False))
+    size = encoder.dimensions
+    model = encoder_model(encoder, EncoderHead(np.arange(size), np.eye(size), np.zeros(size)), windows=True)
+    batch = model.encode([LONG])
+    (windows,) = model.windows_of(batch, batch.texts())
+    assert len(windows) > 2
+    states = []
+    for pieces in windows:
+        ids = torch.tensor([[2, *pieces.tolist(), 3]])  # [CLS] and [SEP]
+        states.append(encoder.module.transformer(input_ids=ids).last_hidden_state[0])
+    expected = torch.cat(states).mean(dim=0).detach().numpy()
+    assert np.abs(model.scores(batch)[0] - expected).max() < 1e-6
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(1, 9), max_size=60), st.integers(9, 40))
+def test_windows_are_few_side_by_side_and_balanced(sizes: list[int], room: int) -> None:
+    array = np.array(sizes, dtype=np.int64)
+    windows = windows_side_by_side(array, room)
+    assert [first for first, _ in windows[1:]] == [end for _, end in windows[:-1]]
+    assert (windows[0][0], windows[-1][1]) == (0, len(sizes))
+    lengths = [int(array[first:end].sum()) for first, end in windows]
+    assert max(lengths) <= room
+    # as few as possible: filling each window as far as it goes needs as many
+    filled, used = 1, 0
+    for size in sizes:
+        filled, used = (filled + 1, size) if used + size > room else (filled, used + size)
+    assert len(windows) == filled
+    if len(windows) > 1:  # no smaller length of the longest window is possible
+        count, used = 1, 0
+        for size in sizes:
+            count, used = (count + 1, size) if used + size > max(lengths) - 1 else (count, used + size)
+        assert count > len(windows) or max(sizes) == max(lengths)
+
+
+def test_removed_words_leave_a_shorter_text(tmp_path: Path) -> None:
+    model = model_of(save_encoder(tmp_path / "encoder"))
+    batch = model.encode(["the cat sat on the mat"])
+    keep = np.array([[True, True, False, True, True, True]])
+    assert np.allclose(model.scores(batch, keep=keep), model.scores(model.encode(["the cat on the mat"])), atol=1e-6)
+
+
+# ---- textlrp.wrap and textlrp.explain
+
+
+def fitted(theirs: Any, classes: int = 3) -> Any:
+    texts = TEXTS[: 4 * classes]
+    return LogisticRegression(C=100).fit(theirs.encode(texts), LABELS[: len(texts)])
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_sentence_transformer_with_head(tmp_path: Path, classes: int) -> None:
+    package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
+    theirs = package.SentenceTransformer(str(save_encoder(tmp_path / "encoder")), device="cpu").train()
+    before = {name: value.clone() for name, value in theirs.state_dict().items()}
+    flags = [parameter.requires_grad for parameter in theirs.parameters()]
+    head = fitted(theirs.eval(), classes)
+    theirs.train()
+    why = textlrp.explain(theirs, TEXTS[0], head=head, target="all", dtype="float64")
+    assert theirs.training
+    assert flags == [parameter.requires_grad for parameter in theirs.parameters()]
+    assert all(torch.equal(value, before[name]) for name, value in theirs.state_dict().items())
+    decision = np.atleast_2d(head.decision_function(theirs.eval().encode([TEXTS[0]])))[0]
+    expected = [-decision[0], decision[0]] if classes == 2 else decision
+    assert np.abs(why.scores - expected).max() < 1e-5
+    assert np.abs(why.probabilities - head.predict_proba(theirs.encode([TEXTS[0]]))[0]).max() < 1e-6
+    assert np.abs(why.relevance.sum(axis=1) + why.absorbed - why.scores).max() < 1e-10
+    assert "cp-lrp" in why.rule or "Zero" in why.rule
+    wrapped = textlrp.wrap(theirs, head=head)
+    assert textlrp.explain(wrapped, TEXTS[0]).model == why.model
+
+
+def test_refusals_of_heads(tmp_path: Path) -> None:
+    package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
+    theirs = package.SentenceTransformer(str(save_encoder(tmp_path / "encoder")), device="cpu")
+    vectors = theirs.encode(TEXTS)
+    with pytest.raises(OptionError, match="head must be the linear classifier"):
+        textlrp.wrap(theirs)
+    with pytest.raises(ModelError, match="must be a linear classifier"):
+        textlrp.wrap(theirs, head=DecisionTreeClassifier().fit(vectors, LABELS))
+    with pytest.raises(ModelError, match="must be fitted"):
+        textlrp.wrap(theirs, head=LogisticRegression())
+    with pytest.raises(OptionError, match=f"embeddings of the encoder, which have {DIMENSIONS} numbers"):
+        textlrp.wrap(theirs, head=Perceptron().fit(vectors[:, :5], LABELS))
+    with pytest.raises(OptionError, match="vocabulary must be left out"):
+        textlrp.wrap(theirs, head=fitted(theirs), vocabulary={})
+    with pytest.raises(OptionError, match="head must be left out"):
+        textlrp.explain(textlrp.BagOfWordsClassifier(), "text", head=fitted(theirs))
+
+
+def test_link_of_two_classes_is_sigmoid_of_decision() -> None:
+    link = link_function("softmax", 2)
+    assert link is not None
+    f = np.array([-3.0, 0.0, 1.5])
+    assert np.allclose(link(np.column_stack([-f, f]))[:, 1], 1 / (1 + np.exp(-f)))
+    assert link_function("none", 2) is None
+
+
+# ---- folders that cannot be read
+
+
+def changed(folder: Path, name: str, **values: Any) -> None:
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_refusals_of_folders(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"which has a modules\.json; got 'nowhere'"):
+        load_encoder("nowhere")
+    folder = save_encoder(tmp_path / "a")
+    changed(folder, "1_Pooling/config.json", pooling_mode="median")
+    with pytest.raises(ModelError, match="encoder must pool by mean, .*; got 'median'"):
+        load_encoder(folder)
+    folder = save_encoder(tmp_path / "b")
+    changed(folder, "sentence_bert_config.json", do_lower_case=True)
+    with pytest.raises(ModelError, match="do_lower_case"):
+        load_encoder(folder)
+    folder = save_encoder(tmp_path / "c")
+    listed = json.loads((folder / "modules.json").read_text())
+    listed[2]["type"] = "sentence_transformers.models.CNN"
+    (folder / "modules.json").write_text(json.dumps(listed))
+    with pytest.raises(ModelError, match="got CNN"):
+        load_encoder(folder)
+    (folder / "modules.json").write_text("{")
+    with pytest.raises(ModelError, match="must be a JSON file"):
+        load_encoder(folder)
+    folder = save_encoder(tmp_path / "d", dense="Tanh")
+    (folder / "2_Dense" / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="weights in safetensors"):
+        load_encoder(folder)
+    folder = save_encoder(tmp_path / "e")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_encoder(folder)
+
+
+def test_older_names_of_poolings_and_plain_transformers(tmp_path: Path) -> None:
+    folder = save_encoder(tmp_path / "a", normalize=False)
+    modern = load_encoder(folder)
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps({"word_embedding_dimension": DIMENSIONS, "pooling_mode_cls_token": True})
+    )
+    assert load_encoder(folder).module.modes == ("cls",)
+    (folder / "modules.json").unlink()
+    plain = load_encoder(folder)  # a transformer without modules.json is pooled by its mean
+    assert (plain.module.modes, len(plain.module.layers)) == (modern.module.modes, 0)
+    assert load_encoder(save_encoder(tmp_path / "b", dense="Tanh")).dimensions == DENSE
