@@ -124,7 +124,7 @@ class FunctionModel:
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """Raise :class:`ModelError`: a function has no layers that relevance could be propagated through."""
-        _refuse("lrp")
+        _refuse("'lrp'")
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Raise :class:`ModelError`: a function has no gradient."""

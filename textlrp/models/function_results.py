@@ -65,8 +65,8 @@ def _numbers(returned: Any, texts: int, classes: NDArray[Any]) -> NDArray[np.flo
         returned = returned[classes.tolist()]
     try:
         array = np.asarray(returned)
-        if array.dtype.kind in "US":
-            raise ValueError("strings")
+        if returned is None or array.dtype.kind in "US":
+            raise ValueError  # numpy would convert None to NaN, and "1" to 1
         return np.array(array, dtype=np.float64)
     except (TypeError, ValueError):
         raise ModelError(
