@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import spacy
 import torch
 from cases import every
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from spacy.training import Example
 
 from textlrp import bulk, store
 from textlrp.bulk.run import WorkerOptions
@@ -136,7 +138,7 @@ def changing(texts: list[str]) -> Any:
 
 
 HOSTILE: list[tuple[Any, dict[str, Any], str]] = [
-    (raising, {}, r"it raised ConnectionError: the server is down for text 'trial text'\. It is called with a list"),
+    (raising, {}, r"it raised ConnectionError: the server is down for text 'This is a trial text\.'\. It is called"),
     (lambda text: text.lower().count("a"), {}, r"it raised AttributeError: 'list' object has no attribute 'lower'"),
     (lambda texts: None, {}, r"must return numbers, .*; got a value of type NoneType for 1 text"),
     (lambda texts: ["cat"] * len(texts), {}, r"got a list of values such as 'cat' for 1 text\. Return the"),
@@ -147,7 +149,7 @@ HOSTILE: list[tuple[Any, dict[str, Any], str]] = [
     (lambda texts: np.zeros((7, 2)), {}, r"got shape \(7, 2\) for 1 text .*Check what the function does with"),
     (lambda texts: [{"cat": 1.0}] * len(texts), {}, r"got a row without the class 'dog', with the keys 'cat'\. Pass"),
     (lambda texts: [{"label": "cat", "score": 1}], {}, r"without the class 'cat', with the keys 'label', 'score'\."),
-    (lambda texts: [[1, np.nan]] * len(texts), {}, r"scores must be finite; text 'trial text' got nan for class"),
+    (lambda texts: [[1, np.nan]] * len(texts), {}, r"text 'This is a trial text\.' got nan for class"),
     (lambda texts: [[1, -np.inf]] * len(texts), {}, r"got -inf for class 'dog'\. Return a finite number"),
 ]  # fmt: skip
 
@@ -300,6 +302,7 @@ def test_errors_of_the_program_pass_unchanged() -> None:
     ({}, r"classes must be a list with the labels of the function's scores, in their order; got None\."),
     ({"classes": "yes"}, "classes must be a list with the labels"),
     ({"classes": {"a", "b"}}, "classes must be a list with the labels"),
+    ({"classes": 3}, "classes must be a list with the labels"),
     ({"classes": ["one"]}, "classes must be a list of at least two different labels"),
     ({"classes": ["a", "a"]}, "classes must be a list of at least two different labels"),
     ({"classes": CLASSES, "scores": "logits"}, r"scores must be 'probability', .*'logits'"),
@@ -326,7 +329,15 @@ def test_options_of_a_function_are_refused_for_other_models() -> None:
             explain(pipeline, "a cat", **{name: option})
 
 
-@every("model", [str, Recorder, 3, "model", None])
+class CallableEstimator:
+    """An object that can be called, but is more than a function."""
+
+    def __call__(self, texts: list[str]) -> Any: ...
+
+    predict = __call__
+
+
+@every("model", [str, Recorder, 3, "model", None, CallableEstimator()])
 def test_what_is_no_function_is_refused(model: Any) -> None:
     with pytest.raises(OptionError, match=r"model must be .* or a function of texts; got a "):
         explain(model, "a cat", method="occlusion")
@@ -345,6 +356,19 @@ def test_a_tokenizer_decides_what_can_be_left_out() -> None:
     why = only(count, "dogdog", tokenizer=pairs)
     assert list(why.tokens) == ["do", "gd", "og"]
     assert why.relevance.tolist() == [[1, 2, 1]]  # do|gd|og: without gd, "doog" has no dog
+
+
+def test_a_spacy_pipeline_is_refused_with_the_function_to_pass() -> None:
+    with pytest.raises(
+        OptionError, match=r"got a spaCy pipeline.*Pass lambda texts: \[doc\.cats for doc in nlp"
+    ):
+        explain(spacy.blank("en"), "a cat", method="occlusion", classes=CLASSES)
+
+
+def test_a_note_names_the_mask() -> None:
+    assert only(wrap(count, classes=CLASSES, masked="___"), classes=None).notes[0].endswith("replaced by '___'.")
+    assert "'___'" not in "".join(only(count).notes)
+    assert repr(wrap(count, classes=CLASSES)).startswith("FunctionModel(")
 
 
 def test_the_fingerprint_changes_with_the_function_and_its_options() -> None:
@@ -478,9 +502,6 @@ def test_a_linear_pipeline_gets_the_map_that_follows_from_its_weights() -> None:
 
 
 def test_spacy_textcat_is_explained() -> None:
-    spacy = pytest.importorskip("spacy")
-    from spacy.training import Example
-
     nlp = spacy.blank("en")
     config = {"model": {"@architectures": "spacy.TextCatBOW.v3", "exclusive_classes": True, "ngram_size": 1,
                         "no_output_layer": False, "length": 4096}}  # fmt: skip

@@ -48,10 +48,15 @@ def as_classifier(
         from textlrp.models.wrapping import wrap
 
         return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows)
+    found = _recognized(model)
     for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows)):
         if value is not None and value is not False:
             what = f"left out for a {type(model).__name__}: it is for functions and models of Hugging Face"
             raise OptionError(must_be(name, what, value, f"Leave out {name}=, or pass it to textlrp.wrap."))
+    return found
+
+
+def _recognized(model: Any) -> Classifier:
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)

@@ -69,10 +69,13 @@ def _numbers(returned: Any, texts: int, classes: NDArray[Any]) -> NDArray[np.flo
             raise ValueError  # numpy would convert None to NaN, and "1" to 1
         return np.array(array, dtype=np.float64)
     except (TypeError, ValueError):
+        labels = isinstance(returned, (Sequence, np.ndarray)) and len(returned) and isinstance(returned[0], str)
+        hint = (
+            "the scores of all classes and not the predicted class" if labels else "an array (N, C) or a list of rows"
+        )
         raise ModelError(
             f"function must return numbers, one score for each class; got {_described(returned)} for {texts} "
-            f"{'text' if texts == 1 else 'texts'}. Return the scores of all classes and not the predicted class: "
-            "predict_proba or decision_function of a scikit-learn model, not predict."
+            f"{'text' if texts == 1 else 'texts'}. Return {hint}."
         ) from None
 
 
