@@ -20,8 +20,8 @@ ScoreKind = Literal["probability", "log-probability", "score"]
 
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 
-ROUNDING = 1e-5
-"""A probability may be outside of 0 to 1 by this much, because of rounding in float32."""
+ROUNDING = 1e-4
+"""A probability may be outside of 0 to 1 by this much: float32 rounds, and fastText adds 1e-5."""
 
 _LOG_ADVICE = "Return the logarithm of a probability above 0, such as np.log(np.clip(p, 1e-12, 1))."
 _ADVICE = "Return a finite number for every text and class."
