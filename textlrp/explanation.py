@@ -8,31 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
-from textlrp.records import BEFORE_SOFTMAX, Status, Target, Tokens, target_names
+from textlrp.predicted import highest, predicted_positions
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Pieces, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Phrase(NamedTuple):
-    """The phrase (n-gram) of a text that activates a filter of a CNN most: the window that wins the max-pooling.
-
-    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution, and ``filter`` the index of the filter
-    in it. ``relevance`` (K,): what the words of the phrase receive through this filter, for each target.
-    """
-
-    start: int
-    end: int
-    step: str
-    filter: int
-    relevance: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +69,9 @@ class Explanation:
     | ``notes`` | | warnings about how to read this explanation |
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
     | ``score_name`` | | what the scores are: ``"score before softmax"``, or for a function e.g. ``"probability"`` |
+    | ``thresholds`` | (C,) or None | multi-label: a label is predicted if its score is above its threshold |
+    | ``true_labels`` | | multi-label: the true labels as text, or None if they are unknown |
+    | ``pieces`` | | of a transformer: the :class:`textlrp.records.Pieces` of the words and their relevance, or None |
     """
 
     document_id: str
@@ -104,6 +94,9 @@ class Explanation:
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
     score_name: str = BEFORE_SOFTMAX
+    thresholds: NDArray[np.floating[Any]] | None = None
+    true_labels: tuple[str, ...] | None = None
+    pieces: Pieces | None = None
 
     # ---- derived numbers
 
@@ -114,8 +107,16 @@ class Explanation:
 
     @property
     def predicted(self) -> int:
-        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first."""
-        return int(np.argmax(self.scores))
+        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first.
+
+        Multi-label: the label whose score is highest relative to its threshold, predicted or not.
+        """
+        return highest(self.scores, self.thresholds)
+
+    @property
+    def predicted_labels(self) -> tuple[str, ...]:
+        """The predicted class or, multi-label, all labels with a score above their thresholds, highest first."""
+        return tuple(self.labels[c] for c in predicted_positions(self.scores, self.thresholds))
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -228,34 +229,28 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain data for JSON; :func:`textlrp.explanation_data.from_dict` restores it."""
+        optional = {
+            "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            "true_labels": None if self.true_labels is None else list(self.true_labels),
+            "pieces": None if self.pieces is None else self.pieces.to_dict(),
+        }
         return {
-            "document_id": self.document_id,
-            "text": self.text,
-            "spans": self.tokens.spans.tolist(),
-            "forms": list(self.tokens.forms),
-            "labels": list(self.labels),
-            "true_label": self.true_label,
-            "scores": self.scores.tolist(),
-            "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
+            "document_id": self.document_id, "text": self.text, "spans": self.tokens.spans.tolist(),
+            "forms": list(self.tokens.forms), "labels": list(self.labels), "true_label": self.true_label,
+            "scores": self.scores.tolist(), "relevance": self.relevance.tolist(),
             "targets": [list(t) if isinstance(t, tuple) else t for t in self.targets],
-            "relevance": self.relevance.tolist(),
-            "status": self.status.tolist(),
-            "counts": self.counts.tolist(),
+            "status": self.status.tolist(), "counts": self.counts.tolist(),
             "ledger": [
                 {"step": step, "cause": cause, "relevance": entry.tolist()}
                 for (step, cause), entry in self.ledger.items()
             ],
             "phrases": [{**phrase._asdict(), "relevance": phrase.relevance.tolist()} for phrase in self.phrases],
-            "method": self.method,
-            "rule": self.rule,
-            "model": self.model,
-            "version": self.version,
-            "start": self.start,
-            "notes": list(self.notes),
-            "target_notes": list(self.target_notes),
-            "score_name": self.score_name,
-            "dtype": str(self.scores.dtype),
-        }
+            "method": self.method, "rule": self.rule, "model": self.model, "version": self.version,
+            "start": self.start, "notes": list(self.notes), "target_notes": list(self.target_notes),
+            "score_name": self.score_name, "dtype": str(self.scores.dtype),
+            "probabilities": None if self.probabilities is None else self.probabilities.tolist(),
+            **{name: value for name, value in optional.items() if value is not None},
+        }  # fmt: skip
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return :meth:`to_dict` as JSON text."""

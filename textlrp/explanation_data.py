@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
-from textlrp.explanation import Explanation, Phrase
-from textlrp.records import BEFORE_SOFTMAX, Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Pieces, Tokens
 
 
 def from_dict(data: Mapping[str, Any]) -> Explanation:
@@ -22,6 +22,8 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
         dtype = np.dtype(data["dtype"])
         count = len(data["targets"])
         probabilities = data["probabilities"]
+        thresholds, true_labels = data.get("thresholds"), data.get("true_labels")  # only of multi-label models
+        pieces = data.get("pieces")  # only of transformers
         return Explanation(
             document_id=data["document_id"],
             tokens=Tokens(data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])),
@@ -43,6 +45,9 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
             score_name=data.get("score_name", BEFORE_SOFTMAX),
+            thresholds=None if thresholds is None else np.array(thresholds, dtype=dtype),
+            true_labels=None if true_labels is None else tuple(true_labels),
+            pieces=None if pieces is None else Pieces.from_dict(pieces, dtype),
         )
     except KeyError as missing:
         raise DataError(f"field {missing} of the explanation is missing. Write the explanation again.") from None

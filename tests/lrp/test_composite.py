@@ -10,15 +10,16 @@ import torch
 from cases import every
 
 from textlrp.errors import RuleError
-from textlrp.lrp.composite import LAYER_KINDS, UNWEIGHTED, Composite, Layer, is_rule
+from textlrp.lrp.composite import LAYER_KINDS, Composite, Layer, is_rule
 from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.product_rules import PRODUCT_RULES, Halves, SourceOnly
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, Zero, ZPlus
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Trace, layers_of
 from textlrp.lrp.trace_steps import Step
 
 CONVOLUTION, OUTPUT = Layer("conv2", "convolution", 0, 1), Layer("output", "dense", 1, 0)
-NAMES: dict[str, Any] = {kind.__name__: kind for kind in RULES} | {"Composite": Composite}
+NAMES: dict[str, Any] = {kind.__name__: kind for kind in (*RULES, *PRODUCT_RULES)} | {"Composite": Composite}
 
 
 # ---- precedence
@@ -40,13 +41,44 @@ def test_a_key_counts_for_its_layer_alone() -> None:
     assert composite.rule_for(Layer("lstm", "recurrent", 0, 1)) == Gamma()
 
 
-@pytest.mark.parametrize("kind", UNWEIGHTED)
+@every("kind", ["mean", "sum", "bag"])
 def test_layers_that_only_add_up_get_zero_unless_named(kind: str) -> None:
     layer = Layer("step", kind, None, None)
     assert Composite(default=Epsilon(0.1)).rule_for(layer) == Zero()
     assert Composite({0: Flat(), -1: Flat()}).rule_for(layer) == Zero()
     assert Composite({kind: Epsilon(0.2)}).rule_for(layer) == Epsilon(0.2)
     assert Composite({"step": Epsilon(0.3), kind: Epsilon(0.2)}).rule_for(layer) == Epsilon(0.3)
+
+
+def test_products_get_the_source_only_unless_named() -> None:
+    product, attention = Layer("mul", "product", None, None), Layer("matmul", "weighted sum", None, None)
+    for composite in (Composite(default=Epsilon(0.1)), Composite({0: Flat(), "sum": Flat()})):
+        assert composite.rule_for(product) == SourceOnly()
+    assert Composite(default=Epsilon(0.1)).rule_for(attention) == SourceOnly()
+    for layer in (product, attention):
+        assert Composite({"product": Halves(), "sum": Flat()}).rule_for(layer) == Halves()
+        assert Composite({layer.name: SourceOnly(), "product": Halves()}).rule_for(layer) == SourceOnly()
+
+
+def test_attention_is_a_sum_if_no_rule_for_products_is_given() -> None:
+    attention = Layer("matmul", "weighted sum", None, None)
+    assert Composite({"sum": Flat()}).rule_for(attention) == Flat()
+    assert Composite({"weighted sum": Gamma(), "sum": Flat(), "product": Halves()}).rule_for(attention) == Gamma()
+
+
+@every(
+    "layers, default",
+    [
+        ({"product": Zero()}, Epsilon()),
+        ({"dense": Halves()}, Epsilon()),
+        ({"sum": SourceOnly()}, Epsilon()),
+        ({0: SourceOnly()}, Epsilon()),
+        ({}, Halves()),
+    ],
+)
+def test_rules_for_products_and_other_rules_are_not_confused(layers: Any, default: Any) -> None:
+    with pytest.raises(RuleError, match=r"must be .*; got .*\. Pass "):
+        Composite(layers, default=default)
 
 
 # ---- positions
@@ -152,7 +184,8 @@ def test_the_error_of_an_unknown_layer_lists_all_layers(key: str | int) -> None:
 
 @every("key", ["conv2", "mean2", 0, 1, -1, -2, *LAYER_KINDS])
 def test_names_positions_and_all_kinds_are_known(key: str | int) -> None:
-    Composite({key: Zero()}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT])
+    rule = SourceOnly() if key == "product" else Zero()
+    Composite({key: rule}).check([CONVOLUTION, Layer("mean2", "mean", None, None), OUTPUT])
 
 
 @every(
@@ -174,7 +207,7 @@ def test_a_composite_of_other_values_than_rules_is_refused(layers: Any, default:
         Composite(layers, default=default)
 
 
-@every("rule", [kind() for kind in RULES])
+@every("rule", [kind() for kind in (*RULES, *PRODUCT_RULES)])
 def test_a_rule_is_a_rule_and_its_class_is_not(rule: Rule) -> None:
     assert is_rule(rule)
     assert not is_rule(type(rule))

@@ -61,7 +61,7 @@ def propagated(trace: Trace, rule: Rule | Composite) -> Propagated:
 
 
 def by_cause(found: Propagated, k: int) -> dict[str, float]:
-    sums = dict.fromkeys(("bias", "stabilizer", "empty", "ignored"), 0.0)
+    sums = dict.fromkeys(("bias", "stabilizer", "empty", "ignored", "softmax", "special"), 0.0)
     for (_, cause), entry in found.ledger.items():
         sums[cause] += float(entry[k, 0])
     return sums

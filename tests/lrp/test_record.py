@@ -353,7 +353,7 @@ class Inner(nn.Module):
         (torch.cosh, "no rule for the operation 'cosh' in module 'inner' (Inner).*@textlrp.register('cosh')"),
         (
             lambda x: x * x,
-            "propagated through 'mul' in module 'inner' (Inner): .*which of them is the gate.*register('mul')",
+            "propagated through 'mul' in module 'inner' (Inner): .*which of them is the gate.*attnlrp",
         ),
         (lambda x: 1 / x, "divides by a value"),
         (

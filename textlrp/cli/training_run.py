@@ -108,7 +108,7 @@ def train_corpus(
         log(f"warning: {classes:,} classes for {len(corpus):,} texts. Check --label.")
     started = time.perf_counter()
     with _training_log(log):
-        model.fit(corpus.documents, corpus.labels)
+        model.fit(corpus.documents, labels_to_train_on(corpus))
     seconds = time.perf_counter() - started
     log(f"trained in {seconds:.1f} s")
     held_out = None
@@ -154,6 +154,14 @@ def _training_log(log: Log) -> Iterator[None]:
     finally:
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
+
+
+def labels_to_train_on(corpus: Corpus) -> list[Any]:
+    """Return the labels (N,); if a document has a list of labels, those of all documents as lists."""
+    labels: list[Any] = corpus.labels
+    if any(isinstance(label, tuple) for label in labels):
+        return [label if isinstance(label, tuple) else (label,) for label in labels]
+    return labels
 
 
 def check_labeled(corpus: Corpus) -> None:

@@ -25,6 +25,7 @@ from textlrp.explainers.streams import BLOCK
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
+from textlrp.models.abilities import batch_limits
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
@@ -112,7 +113,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             found = known.class_of(document.label)
             true_label.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
-        for chosen in bucket(encoded.lengths, min(BLOCK, model.max_texts_per_trace)):
+        for chosen in bucket(encoded.lengths, min(BLOCK, batch_limits(model).texts)):
             batches.append(encoded.select(chosen.tolist()))
             rows.append(chosen + begin)
             scores.append((rows[-1], model.scores(batches[-1])))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
@@ -20,41 +20,45 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.other_methods import attribute_batch
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.targets import classes_of_targets, resolve_targets
-from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import propagate_fused
 from textlrp.lrp.starts import Start, Started, started
-from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.classifier import Classifier
+from textlrp.lrp.trace import Propagated, one_hot_seed, propagate
+from textlrp.models.abilities import Passes
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
-from textlrp.records import BEFORE_SOFTMAX, Target
+from textlrp.models.transformers.piece_batch import PIECES, PieceBatch
+from textlrp.records import BEFORE_SOFTMAX, Phrase, Target
 from textlrp.text.batches import Batch
 
 
 class ExplainSettings(NamedTuple):
     """The options of a call that are the same for every document.
 
-    ``method`` is None for LRP with the ``composite``. ``trace`` records the forward pass of a batch. ``name`` and
-    ``printed`` are the method and the rule as stored in an explanation. ``start`` None is the composite's default.
+    ``method`` is None for LRP with the ``composite``. ``trace`` records the forward pass of a batch, and ``fast``, if
+    the model has such an engine, takes its place. ``name`` and ``printed`` are the method and the rule as stored in
+    an explanation. ``start`` None is the composite's default.
     """
 
     method: Method | None
     composite: Composite
-    trace: Tracer
     name: str
     printed: str
+    trace: Tracer
     fingerprint: str
     dtype: str | None
-    phrases: int
-    start: Start | None = None
     score_name: str = BEFORE_SOFTMAX
+    phrases: int = 0
+    start: Start | None = None
+    fast: Passes | None = None
 
 
 class DocumentRelevance(NamedTuple):
     """The result for one document: scores (C,), targets (K), relevance (K, L) of the words the model reads, ledger.
 
-    ``fixed_sign`` and ``remarks`` are those of :class:`textlrp.lrp.starts.Started`.
+    ``fixed_sign`` and ``remarks`` are those of :class:`textlrp.lrp.starts.Started`. ``pieces`` (K, P) is the
+    relevance of the pieces of a transformer's tokenizer, None for other models.
     """
 
     scores: Array
@@ -65,6 +69,7 @@ class DocumentRelevance(NamedTuple):
     start: str = "score"
     fixed_sign: bool = False
     remarks: tuple[str, ...] = ()
+    pieces: Array | None = None
 
 
 _Targets = tuple[Target, ...]
@@ -107,31 +112,77 @@ def _check_finite(explained: Sequence[DocumentRelevance], batch: Batch, settings
 def _explain_by_lrp(
     model: Classifier, batch: Batch, target: Any, targets_per_document: list[Any] | None, settings: ExplainSettings
 ) -> _BatchResult:
+    fast = None if settings.fast is None else settings.fast(batch)
+    if fast is not None:
+        scores = _checked_scores(fast.scores, model, batch)
+        targets_of_each = _resolve(target, targets_per_document, model, scores)
+        propagated = fast.propagate(_seed(fast.scores, targets_of_each))
+        return _results(propagated, batch, scores, targets_of_each)
+    if len(batch) > model.max_texts_per_trace:
+        each_text = [
+            _explain_by_lrp(
+                model, batch.select([n]), target, targets_per_document and targets_per_document[n : n + 1], settings
+            )
+            for n in range(len(batch))
+        ]
+        return [found for explained, _ in each_text for found in explained], [
+            array for _, arrays in each_text for array in arrays
+        ]
     trace = settings.trace(batch)
-    scores = check_scores(trace.scores.cpu().numpy(), model.classes_, lambda n: batch.readings[n].document_id)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    scores = _checked_scores(trace.scores, model, batch)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     begun = started(trace, settings.composite, settings.start)
     trace = begun.trace
     if not settings.phrases and trace.windows is not None:
         return _explain_by_fused_sweep(begun, scores, batch, targets_of_each, settings)
-    # Documents may have different numbers of targets: the seed has rows of zeros for the missing ones.
-    most_targets = max(len(targets) for targets in targets_of_each)
-    seed = trace.scores.new_zeros((most_targets, *scores.shape))
+    watch = window_values(trace) if settings.phrases else (PIECES,) if isinstance(batch, PieceBatch) else ()
+    propagated = propagate(trace, settings.composite, _seed(trace.seed_scores, targets_of_each), watch=watch)
+    explained, arrays = _results(propagated, batch, scores, targets_of_each, begun)
+    if settings.phrases:
+        explained = [
+            each._replace(
+                phrases=winning_phrases(
+                    trace, propagated, settings.composite, batch, n, len(each.targets), settings.phrases
+                )
+            )
+            for n, each in enumerate(explained)
+        ]
+    return explained, arrays
+
+
+def _checked_scores(scores: Tensor, model: Classifier, batch: Batch) -> Array:
+    return check_scores(scores.cpu().numpy(), model.classes_, lambda n: batch.readings[n].document_id)
+
+
+def _seed(scores: Tensor, targets_of_each: Sequence[_Targets]) -> Tensor:
+    """The relevance (K, N, C) of the scores; a document with fewer targets than another one has rows of zeros."""
+    seed = scores.new_zeros((max(map(len, targets_of_each)), *scores.shape))
     for n, targets in enumerate(targets_of_each):
-        seed[: len(targets), n] = one_hot_seed(trace.seed_scores[n : n + 1], targets)[:, 0]
-    watch = window_values(trace) if settings.phrases else ()
-    propagated = propagate(trace, settings.composite, seed, watch=watch)
+        seed[: len(targets), n] = one_hot_seed(scores[n : n + 1], targets)[:, 0]
+    return seed
+
+
+def _results(
+    propagated: Propagated,
+    batch: Batch,
+    scores: Array,
+    targets_of_each: Sequence[_Targets],
+    begun: Started | None = None,
+) -> _BatchResult:
+    """The results for each text of a batch whose relevance was propagated together."""
     relevance = propagated.relevance.cpu().numpy()
     ledger = {key: entry.cpu().numpy() for key, entry in propagated.ledger.items()}
+    pieces = propagated.watched[PIECES].cpu().numpy() if PIECES in propagated.watched else None
     explained = []
     for n, targets in enumerate(targets_of_each):
         count, words = len(targets), int(batch.lengths[n])
         entries = {key: entry[:count, n] for key, entry in ledger.items()}
-        phrases = (
-            winning_phrases(trace, propagated, settings.composite, batch, n, count, settings.phrases) if watch else ()
-        )
-        on_words = relevance[:count, n, :words]
-        explained.append(DocumentRelevance(scores[n], targets, on_words, entries, phrases, *begun[1:]))
+        found = DocumentRelevance(scores[n], targets, relevance[:count, n, :words], entries)
+        if begun is not None:
+            found = found._replace(start=begun.start, fixed_sign=begun.fixed_sign, remarks=begun.remarks)
+        if pieces is not None:
+            found = found._replace(pieces=pieces[:count, n])
+        explained.append(found)
     return explained, [relevance, *ledger.values()]
 
 
@@ -165,7 +216,7 @@ def _explain_by_other_method(
     assert settings.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(settings.dtype or scores.dtype)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     needed = [classes_of_targets(targets) for targets in targets_of_each]
     classes = [each.classes for each in needed]
     attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
@@ -177,7 +228,8 @@ def _explain_by_other_method(
     return explained, [values for each in explained for values in (each.relevance, *each.ledger.values())]
 
 
-def _resolve(target: Any, per_document: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[_Targets]:
+def _resolve(target: Any, per_document: list[Any] | None, model: Classifier, scores: Array) -> list[_Targets]:
+    classes, thresholds = model.classes_, thresholds_of(model)
     if per_document is None:
-        return resolve_targets(target, classes, scores)
-    return [resolve_targets(per_document[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
+        return resolve_targets(target, classes, scores, thresholds)
+    return [resolve_targets(per_document[n], classes, scores[n : n + 1], thresholds)[0] for n in range(len(scores))]

@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import TargetError
 from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
-from textlrp.explainers.notes import notes_of_targets, tie_note
+from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.abilities import notes_of_text
-from textlrp.models.classifier import Classifier
-from textlrp.records import Document
+from textlrp.models.abilities import BatchLimits, batch_limits, notes_of_text
+from textlrp.models.classifier import Classifier, thresholds_of
+from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
+from textlrp.records import Document, Pieces, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
-
-PADDED_WORDS = 1 << 16
-"""A block with long texts is split so that documents × longest text stays below this, down to one text a batch."""
 
 
 def explain_block(
@@ -42,7 +40,7 @@ def explain_block(
             "none. Pass as many targets as documents, or target= for all of them."
         )
     done: dict[int, Explanation] = {}
-    labels = tuple(map(str, model.classes_))
+    labels, thresholds = tuple(map(str, model.classes_)), thresholds_of(model)
     for rows, batch, explained in relevance_in_batches(
         model, model.encode(block), target, targets_per_document, settings
     ):
@@ -50,7 +48,7 @@ def explain_block(
         for n, row in enumerate(rows):
             document_probabilities = None if probabilities is None else probabilities[n]
             done[row] = _explanation(
-                labels, block[row], batch, n, explained[n], document_probabilities, settings,
+                labels, thresholds, block[row], batch, n, explained[n], document_probabilities, settings,
                 notes_of_text(model, batch, n),
             )  # fmt: skip
     for row in range(len(block)):
@@ -64,7 +62,7 @@ def relevance_in_batches(
 
     Yields the rows of the block that are in the batch, the batch, and the results.
     """
-    for rows in batches_of_block(block.lengths, model.max_texts_per_trace):
+    for rows in batches_of_block(block.lengths, batch_limits(model)):
         batch = block if rows == list(range(len(block))) else block.select(rows)
         targets = None if targets_per_document is None else [targets_per_document[row] for row in rows]
         with threads_for(len(rows), int(batch.lengths.max(initial=0))):
@@ -72,11 +70,11 @@ def relevance_in_batches(
         yield rows, batch, explained
 
 
-def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator[list[int]]:
+def batches_of_block(lengths: NDArray[np.int32], limits: BatchLimits) -> Iterator[list[int]]:
     """Split the rows of a block into batches of texts of similar length, small enough to need little padding."""
     batch: list[int] = []
     for row in np.argsort(lengths, kind="stable").tolist():
-        if batch and (len(batch) == max_documents or (len(batch) + 1) * int(lengths[row]) > PADDED_WORDS):
+        if batch and (len(batch) == limits.texts or (len(batch) + 1) * int(lengths[row]) > limits.words):
             yield batch
             batch = []
         batch.append(row)
@@ -85,6 +83,7 @@ def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator
 
 def _explanation(
     labels: tuple[str, ...],
+    thresholds: Array | None,
     document: Document,
     batch: Batch,
     n: int,
@@ -96,7 +95,7 @@ def _explanation(
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
     on_tokens[:, reading.positions] = explained.relevance
-    by_lrp = settings.method is None
+    by_lrp, several = settings.method is None, thresholds is not None
     entries = np.array(list(explained.ledger.values())) if explained.ledger else np.zeros((0, 1))
     return Explanation(
         document_id=document.id,
@@ -114,10 +113,10 @@ def _explanation(
         rule=settings.printed,
         model=settings.fingerprint,
         version=__version__,
-        true_label=None if document.label is None else str(document.label),
+        true_label=None if several else label_text(document.label),
         start=explained.start,
         score_name=settings.score_name,
-        notes=(*explained.remarks, *notes, *tie_note(explained.scores, labels)),
+        notes=(*explained.remarks, *notes, *prediction_note(explained.scores, labels, thresholds)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,
@@ -129,4 +128,18 @@ def _explanation(
         )
         if by_lrp
         else (),
+        thresholds=thresholds.astype(explained.scores.dtype) if thresholds is not None else None,
+        true_labels=label_texts(document.label) if several else None,
+        pieces=_pieces(batch, n, explained.pieces),
     )
+
+
+def _pieces(batch: Batch, n: int, relevance: Array | None) -> Pieces | None:
+    """The pieces of text ``n`` with their relevance (K, P); None for models without pieces."""
+    if relevance is None or not isinstance(batch, PieceBatch):
+        return None
+    ids, word_of = batch.pieces(batch.text(n))
+    reading = batch.readings[n]
+    assert isinstance(reading, PieceReading)
+    words = reading.positions[word_of]
+    return Pieces(reading.piece_forms, reading.piece_spans, words, relevance[:, : len(ids)])

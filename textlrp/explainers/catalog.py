@@ -8,6 +8,7 @@ from typing import Any
 from textlrp.explainers.method_table import METHODS
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.presets import PRESETS
+from textlrp.lrp.product_rules import PRODUCT_RULES
 from textlrp.lrp.rules import RULES
 from textlrp.records import Listing
 
@@ -17,9 +18,10 @@ def catalog() -> tuple[Listing, ...]:
     rules = Listing(
         "Rules of LRP",
         "Pass one for all layers, such as --rule 'Gamma(0.5)', or one per layer: --rule 'Composite({0: Flat()}, "
-        "default=Zero())'.",
+        "default=Zero())'. SourceOnly and Halves are for products, such as attention: --rule "
+        "'Composite({\"product\": Halves()}, default=Zero())'.",
         ("rule", "how it distributes relevance"),
-        tuple((_short(rule()), _first_sentence(rule)) for rule in RULES),
+        tuple((_short(rule()), _first_sentence(rule)) for rule in (*RULES, *PRODUCT_RULES)),
     )
     composites = Listing(
         "Composites: rules by layer",

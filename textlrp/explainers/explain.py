@@ -20,7 +20,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
-from textlrp.models.abilities import default_rule, score_name_of
+from textlrp.models.abilities import default_rule, fast_passes, score_name_of
 from textlrp.models.adapt import as_classifier
 from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
@@ -171,19 +171,15 @@ def explain_settings(
     fingerprint = model.fingerprint_  # raises scikit-learn's NotFittedError if the model is not fitted
     with torch.inference_mode(False):  # so that cached tensors can be used in any grad mode
         trace = tracer(model, dtype=dtype, device=device)
-    name = score_name_of(model)
+    of_model = trace, fingerprint, dtype, score_name_of(model)
     if method == "lrp":
-        printed = composite.printed
-        return ExplainSettings(None, composite, trace, "lrp", printed, fingerprint, dtype, phrases, start, name)
+        fast = None if start == "centered" else fast_passes(model, composite, dtype)
+        return ExplainSettings(None, composite, "lrp", composite.printed, *of_model, phrases, start, fast)
     if rule is not None:
-        raise RuleError(
-            f"rule must be left out with method={method!r}, because rules belong to LRP; got {rule!r}. Leave out "
-            "rule= or method=."
-        )
+        what = f"left out with method={method!r}, because rules belong to LRP"
+        raise RuleError(must_be("rule", what, rule, "Leave out rule= or method=."))
     other = as_method(method)
     if start == "centered":
-        raise OptionError(
-            f"start must be 'score' with method={method!r}, because 'centered' is for LRP; got 'centered'. Leave "
-            "out start=."
-        )
-    return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0, None, name)
+        what = f"'score' with method={method!r}, because 'centered' is for LRP"
+        raise OptionError(must_be("start", what, start, "Leave out start=."))
+    return ExplainSettings(other, composite, other.name, repr(other), *of_model)

@@ -11,15 +11,25 @@ from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
 from textlrp.errors import RuleError, must_be
+from textlrp.lrp.product_rules import SourceOnly, is_product_rule
 from textlrp.lrp.rules import Epsilon, Zero
 from textlrp.lrp.shares import Rule, has_fixed_sign, remark_on_text
 
 __all__ = ["Composite", "Layer"]
 
-UNWEIGHTED: Mapping[str, Rule] = {"mean": Zero(), "sum": Zero(), "bag": Zero()}
-"""Kinds of layers that only add up their inputs, with their default rule.
+WEIGHTED_SUM = "weighted sum"
+"""The kind of a sum that is weighted by a gate, such as attention: a product and a sum."""
 
-They follow LRP-0 unless a composite names them: the output of a mean is small, so that a stabilizer such as 0.01
+UNWEIGHTED: Mapping[str, Rule] = {
+    "mean": Zero(),
+    "sum": Zero(),
+    "bag": Zero(),
+    "product": SourceOnly(),
+    WEIGHTED_SUM: SourceOnly(),
+}
+"""Kinds of layers that only add up or multiply their inputs, with their default rule.
+
+Sums follow LRP-0 unless a composite names them: the output of a mean is small, so that a stabilizer such as 0.01
 would absorb much of the score.
 """
 
@@ -31,7 +41,7 @@ class Layer(NamedTuple):
     """What a composite knows of a layer.
 
     ``depth`` is the number of weighted layers between it and the words, ``height`` the number between it and the
-    scores. ``depth`` is None for the kinds that only add up (:data:`UNWEIGHTED`), and ``height`` may be None.
+    scores. ``depth`` is None for the kinds without weights (:data:`UNWEIGHTED`), and ``height`` may be None.
     """
 
     name: str
@@ -43,7 +53,8 @@ class Layer(NamedTuple):
     def keys(self) -> tuple[str | int, ...]:
         """The keys that address the layer in a composite, in order of precedence."""
         positions = () if self.depth is None or self.height is None else (self.depth, -1 - self.height)
-        return (self.name, *positions, self.kind)
+        also = ("product", "sum") if self.kind == WEIGHTED_SUM else ()
+        return (self.name, *positions, self.kind, *also)
 
 
 def is_rule(value: object) -> TypeGuard[Rule]:
@@ -56,12 +67,14 @@ class Composite:
     """A map from layers to rules.
 
     A key of ``layers`` is the name of a layer ("conv2", "output"), its position, or its kind ("convolution", "dense",
-    "recurrent", "norm", "mean", "sum", "bag"). If several keys fit a layer, the name takes precedence over the
-    position, and the position over the kind. All other layers get the rule ``default``.
+    "recurrent", "norm", "mean", "sum", "bag", "product", "weighted sum"). If several keys fit a layer, the name takes
+    precedence over the position, and the position over the kind. All other layers get the rule ``default``.
 
     Position 0 is every weighted layer that reads the words, 1 the layers after it; -1 is the layer that writes the
     scores, -2 the layers before it. Averages, sums and embedding bags have no position and get :class:`Zero` unless
-    they are named. Source: Montavon et al. 2019, section 10.3, on choosing rules by depth.
+    they are named. Products of two values that depend on the words take a rule for products
+    (:mod:`textlrp.lrp.product_rules`); :class:`~.SourceOnly` is the default. A sum weighted by a gate, such as
+    attention, is both a product and a sum. Source: Montavon et al. 2019, section 10.3, on choosing rules by depth.
 
     Raises :class:`RuleError` if ``layers`` is not such a map, or ``default`` is not a rule.
 
@@ -91,7 +104,28 @@ class Composite:
                         "Try 'output', 0 or 'dense'.",
                     )
                 )
+        self._check_product_rules()
         object.__setattr__(self, "layers", dict(self.layers))
+
+    def _check_product_rules(self) -> None:
+        """Raise :class:`RuleError` if a rule for products is at another kind, or another rule at products."""
+        if is_product_rule(self.default):
+            raise RuleError(
+                f"default must be a rule for layers with weights; got {self.default!r}, which is for products. "
+                f"Pass Composite({{'product': {self.default!r}}}, default=Zero())."
+            )
+        for key, rule in self.layers.items():
+            if key == "product" and not is_product_rule(rule):
+                raise RuleError(
+                    must_be("the rule of 'product'", "one for products", rule, "Pass SourceOnly() or Halves().")
+                )
+            other = key in LAYER_KINDS and key not in ("product", WEIGHTED_SUM)
+            if is_product_rule(rule) and (other or isinstance(key, int)):
+                raise RuleError(
+                    must_be(
+                        f"the rule of {key!r}", "one for layers with weights or sums", rule, "Pass it at 'product'."
+                    )
+                )
 
     def __repr__(self) -> str:
         return f"Composite({dict(self.layers)!r}, default={self.default!r})"

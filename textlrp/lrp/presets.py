@@ -1,8 +1,10 @@
 """Named composites, and reading a rule or composite from text.
 
 Open this module to see what a name such as ``"epsilon-gamma"`` means, or to add one. The names are those of
-iNNvestigate 2.1 (they begin with ``lrp.`` or ``deep_taylor``) and Zennit 0.5.1. In all of them, averages, sums and
-embedding bags follow LRP-0, and position 0 is every weighted layer that reads the words.
+iNNvestigate 2.1 (they begin with ``lrp.`` or ``deep_taylor``) and Zennit 0.5.1, and those of the papers on
+transformers: ``cp-lrp`` (Ali et al. 2022, arXiv 2202.07304) and ``attnlrp`` (Achtibat et al. 2024, arXiv 2402.05602).
+In all of them, averages, sums and embedding bags follow LRP-0, and position 0 is every weighted layer that reads the
+words.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from textlrp.errors import RuleError, closest, must_be
 from textlrp.lrp.composite import Composite, is_rule
+from textlrp.lrp.product_rules import PRODUCT_RULES, Halves, SourceOnly
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZBox, Zero, ZPlus
 from textlrp.lrp.shares import Rule
 
@@ -42,6 +45,8 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
         "w-square": _one_rule(WSquare()),
         "flat": _one_rule(Flat()),
         "arras2017": _one_rule(Epsilon(0.01, bias="spread")),
+        "cp-lrp": Composite({"product": SourceOnly()}, default=Zero()),
+        "attnlrp": Composite({"product": Halves()}, default=Zero()),
         "epsilon-gamma": _layered(Gamma()),
         "epsilon-gamma-box": _layered(Gamma(), ZBox()),
         "epsilon-plus": _layered(ALPHA_1_BETA_0),
@@ -73,7 +78,7 @@ PRESETS: Mapping[str, Composite] = MappingProxyType(
 _PAPER_NAMES = {"alpha1beta0": "alpha1-beta0", "alpha2beta1": "alpha2-beta1"}
 """Names as they are written in papers, and our names."""
 
-PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in RULES} | {"Composite": Composite}
+PASTEABLE: Mapping[str, type] = {rule.__name__: rule for rule in (*RULES, *PRODUCT_RULES)} | {"Composite": Composite}
 """The classes that a rule given as text may call."""
 
 

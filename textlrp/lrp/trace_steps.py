@@ -153,7 +153,8 @@ class Sum:
     ruled: ClassVar[bool] = True
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        terms = torch.stack(self.inputs, dim=-1)
+        # in the dtype of the relevance, because a module may add in a lower precision
+        terms = torch.stack(self.inputs, dim=-1).to(relevance.dtype)
         outputs = terms.sum(dim=-1)
         no_bias = outputs.new_zeros((1,) * outputs.dim())
         added = Linear(self.name, self.kind, ("",), "", Added(terms), no_bias, outputs)

@@ -1,16 +1,64 @@
-"""Optional abilities of a :class:`.Classifier`, in one place: a model that lacks one gets the usual answer."""
+"""Optional abilities of a :class:`.Classifier`, asked for in one place: a model without one gets the usual answer.
+
+Letters: N texts, L words, C classes, K targets.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from torch import Tensor
+
+from textlrp.lrp.composite import Composite
+from textlrp.lrp.gradients.gradient_rules import gradient_rules
+from textlrp.lrp.trace import Propagated
 from textlrp.models.classifier import Classifier
 from textlrp.records import BEFORE_SOFTMAX
 from textlrp.text.batches import Batch
+
+PADDED_WORDS = 1 << 16
+"""Texts are in one batch as long as texts × longest text, in words, is at most this; a single text may be longer."""
+
+
+class BatchLimits(NamedTuple):
+    """The largest number of ``texts`` in a batch, and of ``words`` with padding if there are several texts."""
+
+    texts: int
+    words: int
+
+
+class BatchPass(Protocol):
+    """A forward pass of N texts through which relevance can be propagated; ``scores`` (N, C) are pre-softmax."""
+
+    scores: Tensor
+
+    def propagate(self, seed: Tensor) -> Propagated:
+        """Propagate relevance from the scores (K, N, C) to the words (K, N, L)."""
+        ...
+
+
+Passes = Callable[[Batch], BatchPass | None]
+"""A function from a batch to its forward pass, None if the recorded trace must take its place."""
+
+
+def batch_limits(model: Classifier) -> BatchLimits:
+    """Return how many texts a model explains in one batch: as many as one trace has, if it says nothing else."""
+    limits: BatchLimits = getattr(model, "batch_limits", BatchLimits(model.max_texts_per_trace, PADDED_WORDS))
+    return limits
 
 
 def default_rule(model: Classifier) -> str:
     """Return the name of the rule that explains a model if the user names none."""
     name: str = getattr(model, "default_rule", "epsilon")
     return name
+
+
+def fast_passes(model: Classifier, composite: Composite, dtype: str | None) -> Passes | None:
+    """Return the fast engine of a model for a composite; None if the model has none or it lacks the composite."""
+    make: Any = getattr(model, "gradient_pass", None)
+    rules = None if make is None else gradient_rules(composite)
+    return None if rules is None else lambda batch: make(batch, rules, dtype=dtype)
 
 
 def notes_of_text(model: Classifier, batch: Batch, n: int) -> tuple[str, ...]:

@@ -22,7 +22,9 @@ from textlrp.errors import DataError
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
-from textlrp.models.options import TextInputs, check_labels, check_texts
+from textlrp.models.label_balance import warn_of_constant_labels
+from textlrp.models.label_sets import training_labels
+from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
@@ -60,6 +62,8 @@ class TextClassifier(TextOptions):
     """{name: array}: the weights of all layers; see :meth:`tensor_specs` for names and shapes."""
     n_documents_: int
     """Number of training documents."""
+    thresholds_: NDArray[Any] | None = None
+    """Multi-label: (C,) a label is predicted if its score is above its threshold. None with one label a text."""
 
     @property
     def output_weight(self) -> NDArray[Any]:
@@ -77,7 +81,11 @@ class TextClassifier(TextOptions):
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
     ) -> None:
-        """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their classes (N,)."""
+        """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their labels.
+
+        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C). The method may
+        then also set ``thresholds_``, which are zero before.
+        """
 
     @abstractmethod
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -103,23 +111,29 @@ class TextClassifier(TextOptions):
 
     # ---- the methods of a scikit-learn classifier
 
-    def fit(self, X: TextInputs, y: Any) -> Self:
+    def fit(self, X: TextInputs, y: Any, *, classes: Sequence[Any] | None = None) -> Self:
         """Train on N texts ``X`` (strings or Documents) and their labels ``y`` (N,).
+
+        For multi-label classification, ``y`` has a set of labels for each text (a list, tuple or set; empty for a
+        text without labels), or is a 0/1 indicator matrix (N, C), dense, sparse or a DataFrame. ``classes`` (C,) are
+        then the labels in the order of the scores; by default all labels in ``y``, sorted, or the names of its columns.
 
         Texts without a word that the model can read are counted in one warning. They are predicted from the biases.
 
         Raises
         ------
         DataError
-            If a row has no text, no label or several labels, or if there is only one class.
+            If a row has no text or no label, if only some rows have a set of labels, or if there is only one class.
         OptionError
             If an option is out of its range.
         """
         self.check_options()
         seed = self._seed()
         documents = check_texts(X)
-        classes, codes = check_labels(y, len(documents))
-        self._class_weights(classes, codes)  # checked before the texts are tokenized, which can take minutes
+        labels, codes = training_labels(y, len(documents), classes)
+        if codes.ndim == 2:
+            warn_of_constant_labels(labels, codes)
+        self._class_weights(labels, codes)  # checked before the texts are tokenized, which can take minutes
         reader = self.reader()
         words = list(reader.words_of_all(documents))
         self._warn_of_script(documents)
@@ -131,23 +145,29 @@ class TextClassifier(TextOptions):
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self._fit_words(documents, words, codes, classes, seed)
-        self.classes_, self.n_documents_ = classes, len(documents)
+        self.thresholds_ = None if codes.ndim == 1 else np.zeros(len(labels), dtype=self.dtype)
+        self._fit_words(documents, words, codes, labels, seed)
+        self.classes_, self.n_documents_ = labels, len(documents)
         return self
 
     def decision_function(self, X: TextInputs) -> NDArray[Any]:
         """Return the pre-softmax scores (N, C); with two classes (N,), positive for ``classes_[1]``.
 
-        The shapes are those of scikit-learn.
+        The shapes are those of scikit-learn. Multi-label scores are always (N, C).
         """
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
-        return self._margin(scores) if len(self.classes_) == 2 else scores
+        return self._margin(scores) if len(self.classes_) == 2 and self.thresholds_ is None else scores
 
     def predict(self, X: TextInputs) -> NDArray[Any]:
-        """Return the class with the highest score for each text, (N,); of equal scores the first class."""
+        """Return the class with the highest score for each text, (N,); of equal scores the first class.
+
+        Multi-label: a 0/1 indicator matrix (N, C) of the labels whose scores are above ``thresholds_``.
+        """
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
+        if self.thresholds_ is not None:
+            return np.asarray(scores > self.thresholds_, dtype=np.int64)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
+from textlrp.models.linear_rows import fitted_label_rows, fitted_rows, svm_thresholds
 from textlrp.models.ngrams import WordOccurrences, frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
 from textlrp.models.packing import Ids
@@ -140,13 +141,15 @@ class BagOfWordsFeatures(TextClassifier):
         idfs = [TfidfTransformer().fit(counts).idf_ ** self.idf_power for counts in blocks if counts.shape[1]]
         idf = np.concatenate(idfs)
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
-        svm.fit(joint_tfidf(blocks, idf, self.sublinear_tf), classes[codes])
-        coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
-        if len(classes) == 2:  # LinearSVC has one row for two classes; explanations have two scores, -f and f
-            coefficients, intercepts = (
-                np.concatenate([-coefficients, coefficients]),
-                np.concatenate([-intercepts, intercepts]),
+        features = joint_tfidf(blocks, idf, self.sublinear_tf)
+        if codes.ndim == 1:
+            coefficients, intercepts = fitted_rows(svm, features, classes[codes])
+        else:
+            balance = self._class_weights(classes, codes)
+            self.thresholds_ = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed)).astype(
+                self.dtype
             )
+            coefficients, intercepts = fitted_label_rows(svm, features, codes, balance)
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
             "idf": idf.astype(self.dtype),

@@ -57,3 +57,9 @@ class Classifier(Protocol):
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return text ``n`` of a batch as an input to gradient methods."""
         ...
+
+
+def thresholds_of(model: object) -> NDArray[Any] | None:
+    """Return the thresholds (C,) of a multi-label model: a label is predicted if its score is above; else None."""
+    thresholds: NDArray[Any] | None = getattr(model, "thresholds_", None)
+    return thresholds

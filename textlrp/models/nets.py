@@ -27,6 +27,7 @@ from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, Documents
 from textlrp.models.torch_nets import net_point
 from textlrp.models.training import History, TrainingPlan, train
+from textlrp.models.training_objectives import objective_of
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vector_files import load_vectors
@@ -104,10 +105,13 @@ class NetClassifier(TextClassifier):
             start = self._starting_vectors(vocabulary, ids, outside, seed)
             table = torch.from_numpy(np.ascontiguousarray(start)).to(TORCH_DTYPES[self.dtype])
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
-            balance = self._class_weights(classes, codes)
-            balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
+            weights = self._class_weights(classes, codes)
+            objective = objective_of(codes, weights, self.label_smoothing, table.dtype)
+            net.weights["output.bias"] += torch.as_tensor(objective.initial_bias(), dtype=table.dtype)
             subwords = self._new_subwords(table, vocabulary)
-            self.history_ = train(net, ids, codes, balance_tensor, self.training_plan(), seed, subwords)
+            self.history_ = train(net, ids, objective, self.training_plan(), seed, subwords)
+        if self.history_.chosen is not None:
+            self.thresholds_ = self.history_.chosen.values
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
         if subwords is not None:
@@ -152,7 +156,6 @@ class NetClassifier(TextClassifier):
             weight_decay=self.weight_decay,
             dropout=self.dropout,
             word_dropout=self.word_dropout,
-            label_smoothing=self.label_smoothing,
             train_tokens=self.train_tokens,
             validation_fraction=self.validation_fraction,
             patience=self.patience,
@@ -191,12 +194,14 @@ class NetClassifier(TextClassifier):
         return self._net(weights.pop("embedding"), weights, self.vocabulary_)
 
     def predict_proba(self, X: TextInputs) -> NDArray[Any]:
-        """Return the class probabilities (N, C): the softmax of the scores."""
+        """Return the class probabilities (N, C): the softmax of the scores; multi-label: the sigmoid of each score."""
         self.check_fitted()
         return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
-        """Return the softmax of scores (N, C)."""
+        """Return the softmax of scores (N, C); multi-label: their sigmoid."""
+        if self.thresholds_ is not None:
+            return torch.sigmoid(torch.from_numpy(scores)).numpy()
         return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
 
     @property

@@ -27,6 +27,13 @@ TERMS: dict[str, str] = {
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
+    "piece": "A part of a word in the vocabulary of a transformer. The relevance of a word is the sum over its pieces.",
+    "special token": "A token that the tokenizer of a transformer adds to every text, such as [CLS]. It belongs to no "
+    "word.",
+    "position embedding, token-type embedding": "A vector that a transformer adds to the vector of each piece. It "
+    "belongs to no word.",
+    "softmax of attention": "It computes the weights of attention. AttnLRP propagates relevance through it and absorbs "
+    "its constant part.",
     "phrase (n-gram)": "Consecutive words that a filter of a convolutional network, or an n-gram feature, matches.",
     "layer-wise relevance propagation (LRP)": "The method that propagates a score backward through the layers of "
     "the model to the words.",
@@ -70,7 +77,10 @@ _EVERY_PAGE = (
     "score", "relevance", "predicted class", "true label", "supports, opposes", "score breakdown", "absorbed",
     "bias", "stabilizer", "ignored by the model", "layer-wise relevance propagation (LRP)", "rule",
 )  # fmt: skip
-_DOCUMENT = ("full color", "unknown word", "contrast", "phrase (n-gram)")
+_DOCUMENT = (
+    "full color", "unknown word", "contrast", "phrase (n-gram)", "piece", "special token",
+    "position embedding, token-type embedding", "softmax of attention",
+)  # fmt: skip
 _COMPARED = ("rank correlation", "top words in common")
 
 PAGE_TERMS: dict[str, tuple[str, ...]] = {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from textlrp.explanation import Explanation
 from textlrp.reports.marks import STRONG_FROM, TextRun, runs
+from textlrp.text.clusters import continues
 
 _STEPS = (15, STRONG_FROM, 65)
-_JOINER = "\u200d"  # zero-width joiner: an emoji such as a family is several emoji with joiners between them
 
 
 def strength(share: int) -> int:
@@ -57,16 +56,7 @@ def lines_of(text_runs: Sequence[TextRun]) -> Iterator[list[TextRun]]:
 def _continuation(before: str, text: str) -> int:
     """Count the characters at the start of ``text`` that belong to the grapheme cluster of ``before``."""
     for position, character in enumerate(text):
-        if before != _JOINER and not _extends(character):
+        if not continues(before, character):
             return position
         before = character
     return len(text)
-
-
-def _extends(character: str) -> bool:
-    """Whether this character modifies the one before it: an accent, a vowel sign, a joiner or a skin tone."""
-    return (
-        unicodedata.category(character) in ("Mn", "Mc", "Me")
-        or character == _JOINER
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
-    )

@@ -88,8 +88,21 @@ _RULES = {
         "For bounded inputs: relevance is proportional to each contribution minus its lowest possible value.",
     ),
 }
+_PRODUCT_RULES = {
+    "SourceOnly": DisplayName(
+        "CP-LRP", "Attention weights and gates are constants: what they weigh gets the relevance."
+    ),
+    "Halves": DisplayName(
+        "AttnLRP", "Attention weights and what they weigh get half of the relevance each, and so do query and key."
+    ),
+}
 _LETTERS = {"epsilon": "ε", "gamma": "γ", "alpha": "α", "beta": "β"}
-_LAYERS = {0: "at the first layer", -1: "at the last layer", "convolution": "at convolutions"}
+_LAYERS = {
+    0: "at the first layer",
+    -1: "at the last layer",
+    "convolution": "at convolutions",
+    "product": "at products",
+}
 
 
 def name_of(explanation: Explanation) -> DisplayName:
@@ -108,6 +121,8 @@ def _rule(call: ast.expr) -> DisplayName | None:
     match call:
         case ast.Call(func=ast.Name(id="Composite"), args=[ast.Dict() as layers], keywords=[ast.keyword(value=rest)]):
             return _composite_name(layers, rest)
+        case ast.Call(func=ast.Name(id=kind)) if kind in _PRODUCT_RULES:
+            return _PRODUCT_RULES[kind]
         case ast.Call(func=ast.Name(id=kind), keywords=options) if kind in _RULES:
             values = {each.arg: _constant(each.value) for each in options}
             return _single(kind, values)
@@ -137,6 +152,8 @@ def _composite_name(layers: ast.Dict, rest: ast.expr) -> DisplayName | None:
     parts = [(_constant(key), _rule(rule)) for key, rule in zip(layers.keys, layers.values, strict=True) if key]
     if default is None or any(rule is None for _, rule in parts):
         return None
+    if len(parts) == 1 and parts[0][0] == "product" and parts[0][1] is not None:
+        return DisplayName(f"{default.title} ({parts[0][1].title})", parts[0][1].sentence)
     named = [f"{rule.title} {_LAYERS.get(layer, f'at {layer}')}" for layer, rule in parts if rule is not None]
     title = "; ".join([*named, f"{default.title} elsewhere"])
     return DisplayName(title, "A composite: different layers use different rules.")

@@ -46,6 +46,8 @@ _ONLY_WHOLE = {
     "method": _TEXT, "rule": _TEXT, "model": _TEXT, "version": _TEXT, "start": _TEXT, "score_name": _TEXT,
     "notes": _TEXTS, "target_notes": _TEXTS,
 }  # fmt: skip
+_ONLY_LABEL_SETS = {"predicted_labels": _TEXTS, "true_labels": _TEXTS}
+"""The additional columns of a multi-label model."""
 _OF_ELEMENTS = ".list.element"
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
@@ -78,6 +80,7 @@ class RunMetadata:
     start: str = "score"
     notes: tuple[str, ...] = ()
     score_name: str = BEFORE_SOFTMAX
+    thresholds: tuple[float, ...] | None = None
 
     def schema(self) -> pa.Schema:
         """Return the columns of a bulk run, with this metadata.
@@ -88,16 +91,24 @@ class RunMetadata:
             hint = "Pass precision='float32' for exact relevance."
             raise OptionError(must_be("precision", "'float16' or 'float32'", self.precision, hint))
         kinds = _ALWAYS | {"relevance": pa.list_(pa.list_(getattr(pa, self.precision)()))}
-        return _schema(kinds, asdict(self))
+        metadata = asdict(self)
+        if self.thresholds is None:  # the metadata of other models is as it was without this field
+            del metadata["thresholds"]
+            return _schema(kinds, metadata)
+        return _schema(kinds | _ONLY_LABEL_SETS, metadata)
 
 
 def _schema(kinds: Mapping[str, pa.DataType], metadata: Mapping[str, Any]) -> pa.Schema:
-    columns = [pa.field(name, kind, name in ("true_label", "probabilities")) for name, kind in kinds.items()]
+    nullable = ("true_label", "true_labels", "probabilities")
+    columns = [pa.field(name, kind, name in nullable) for name, kind in kinds.items()]
     return pa.schema(columns, metadata={METADATA: json.dumps({"format": VERSION, **metadata})})
 
 
 WHOLE_SCHEMA = _schema(_ALWAYS | _ONLY_WHOLE, {})
 """The columns of whole explanations. Each row has its own model and rule."""
+
+LABEL_SETS_SCHEMA = _schema(_ALWAYS | _ONLY_WHOLE | _ONLY_LABEL_SETS | {"thresholds": _SINGLES}, {})
+"""The columns of whole explanations of multi-label models."""
 
 
 def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
@@ -113,7 +124,7 @@ def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
         version, metadata = content.pop("format"), None
         if version == VERSION:
             if content:
-                tuples = {name: tuple(content[name]) for name in ("classes", "notes")}
+                tuples = {name: tuple(content[name]) for name in ("classes", "notes", "thresholds") if name in content}
                 metadata = RunMetadata(**content | tuples)
             known = {"score_name": _TEXT} | {column.name: column.type for column in schema}  # it may be missing
             if all(known[each.name] == each.type for each in (metadata.schema() if metadata else WHOLE_SCHEMA)):
@@ -145,6 +156,8 @@ class TableRow:
     relevance: NDArray[Any]
     absorbed: NDArray[Any]
     left_out: NDArray[Any]
+    predicted_labels: Sequence[str] = ()
+    true_labels: Sequence[str] | None = None
 
     def most_relevant(self, top_k: int) -> TableRow:
         """Return the row with only the ``top_k`` words of each target, those with the largest absolute relevance.

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
-from textlrp.lrp.maps import Bounds
+from textlrp.lrp.recorded.moved_bounds import moved_bounds
+from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.steps import Applied, Bilinear, Moved, Passed, Stopped
 from textlrp.lrp.recorded.trace_builder import Squash, TraceBuilder
 from textlrp.lrp.recorded.watch import replayed, tensors_in
@@ -27,12 +28,13 @@ class Call:
 
     A handler reads the operation with :meth:`argument`, :meth:`tracks` and :meth:`numbers`. It then calls one of
     these methods to define how relevance passes through the operation: :meth:`passes` (unchanged), :meth:`moves` (as
-    the values move), :meth:`linear` (distributed by a rule), :meth:`sums`, :meth:`product`, or :meth:`stops` (not at
-    all).
+    the values move), :meth:`linear` (distributed by a rule), :meth:`sums`, :meth:`product`, :meth:`expands` (as the
+    operations that it is made of), or :meth:`stops` (not at all).
 
     ``args``, ``kwargs`` and ``result`` are those of the call. ``before`` and ``names`` contain, by id(), the values
     that the tracked tensors had before it, and their names in the trace. ``ordinal`` is the position of the last
-    softmax or sigmoid among all of these in the forward pass so far.
+    softmax or sigmoid among all of these in the forward pass so far. ``recorded`` calls a function and records the
+    operations in it.
     """
 
     trace: TraceBuilder
@@ -44,6 +46,7 @@ class Call:
     before: dict[int, Tensor]
     names: dict[int, str]
     ordinal: int
+    recorded: Callable[[Callable[[], Any]], Any]
 
     # ---- reading the operation
 
@@ -69,16 +72,17 @@ class Call:
         """The tensors among the arguments that depend on the words, each once."""
         return list({id(t): t for t in tensors_in((self.args, self.kwargs)) if self.tracks(t)}.values())
 
-    def gate(self, tensor: Tensor) -> bool:
-        """Whether a value is the result of a sigmoid or softmax."""
-        return self.names[id(tensor)] in self.trace.gates
+    def role(self, tensor: Tensor) -> Role:
+        """Return what a tracked value is as a factor of a product."""
+        return self.trace.roles[self.names[id(tensor)]]
 
     # ---- defining how relevance passes
 
-    def passes(self, *, blocked: Tensor | None = None) -> str:
+    def passes(self, *, blocked: Tensor | None = None, role: Role = Role.VALUE) -> str:
         """Let relevance pass unchanged through an elementwise operation of one tracked value.
 
-        Relevance is absorbed where ``blocked`` is True. Returns the name of the result. Raises :class:`ModelError` if
+        Relevance is absorbed where ``blocked`` is True. ``role`` is what the result is, at least, as a factor of a
+        product. Returns the name of the result. Raises :class:`ModelError` if
         the operation reads several tracked values.
         """
         if len(self.tracked) > 1:
@@ -90,8 +94,7 @@ class Call:
         name = self.trace.step_name(self.operation)
         value = self._write(self.outputs[0])
         self.trace.steps.append(Passed(name, self.operation, (read,), value, blocked))
-        if self.gate(self.tracked[0]):
-            self.trace.gates.add(value)
+        self.trace.roles.follows(value, [self.names[id(self.tracked[0])]], at_least=role)
         return value
 
     def moves(self, *, into: Tensor | None = None, like: Callable[..., Any] | None = None) -> None:
@@ -119,12 +122,11 @@ class Call:
             value = self._write(output)
             reads = tuple(self.names[key] for key in keys)
             self.trace.steps.append(Moved(name, reads, value, replay, inputs, reached))
-            if all(read in self.trace.gates for read in reads):
-                self.trace.gates.add(value)
+            self.trace.roles.set(value, min(self.trace.roles[read] for read in reads))
             if len(reads) == 1 and reads[0] in self.trace.squashed:
                 self.trace.squashed[value] = self.trace.squashed[reads[0]]
             if all(read in self.trace.boxes for read in reads):
-                self.trace.boxes[value] = _moved_box([self.trace.boxes[read] for read in reads], replay, reached)
+                self.trace.boxes[value] = moved_bounds([self.trace.boxes[read] for read in reads], replay, reached)
 
     def linear(
         self,
@@ -168,12 +170,25 @@ class Call:
         value = self._write(self.outputs[0])
         inputs = tuple(sign * numbers[None] for (_, numbers), sign in zip(expanded, signs, strict=True))
         self.trace.steps.append(Sum(name, tuple(read for read, _ in expanded), value, inputs))
+        self.trace.roles.follows(value, [self.names[id(tensor)] for tensor in tensors])
 
     def product(self, gate: Tensor, source: Tensor) -> None:
         """Let all relevance of gate × source pass to the source (Arras et al. 2017, arXiv 1706.07206)."""
         (gated, _), (read, _) = self.expanded(gate), self.expanded(source)
         name = self.trace.step_name(self.operation)
-        self.trace.steps.append(Product(name, (gated, read), self._write(self.outputs[0])))
+        value = self._write(self.outputs[0])
+        self.trace.steps.append(Product(name, (gated, read), value))
+        self.trace.roles.multiplies(value, [self.names[id(gate)], self.names[id(source)]])
+
+    def expands(self, function: Callable[..., Any]) -> None:
+        """Record the operations that ``function`` of the same arguments performs instead of this one."""
+        # the values before the call, which may have changed them in place
+        for key, name in self.names.items():
+            self.trace.name(self.before[key], name)
+        result = self.recorded(lambda: replayed(function, self.args, self.kwargs, self.before))
+        for output, own in zip(self.outputs, tensors_in(result), strict=True):
+            if id(own) in self.trace.values:
+                self.trace.name(output, self.trace.values[id(own)].name)
 
     def expanded(self, tensor: Tensor) -> tuple[str, Tensor]:
         """Return the name and the values of a tracked tensor, expanded to the shape of the result."""
@@ -217,25 +232,3 @@ class Call:
 
     def _write(self, tensor: Tensor) -> str:
         return self.trace.write(tensor, self.operation)
-
-
-def _moved_box(
-    boxes: Sequence[Bounds], replay: Callable[[Sequence[Tensor]], Tensor], reached: Tensor | None
-) -> Bounds:
-    """The bounds of values, moved as the values are; padding gets the bounds of the values next to it."""
-
-    def moved() -> Box:
-        ends = list(zip(*(box() for box in boxes), strict=True))
-        # clones, because the operation may work in place
-        return Box(*(_with_padding(list(end), replay([each.clone() for each in end]), reached) for end in ends))
-
-    return moved
-
-
-def _with_padding(before: Sequence[Tensor], after: Tensor, reached: Tensor | None) -> Tensor:
-    """The moved bounds ``after``, with those of padding taken from the edge of the axis that has grown."""
-    if reached is None or len(before) > 1 or before[0].dim() != after.dim():
-        return after
-    grown = [axis for axis in range(after.dim()) if before[0].shape[axis] != after.shape[axis]]
-    edge = before[0].narrow(grown[0], 0, 1) if len(grown) == 1 else torch.zeros((), dtype=after.dtype)
-    return torch.where(reached == 0, edge, after)

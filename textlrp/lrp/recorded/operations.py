@@ -1,8 +1,9 @@
 """How relevance passes through each torch operation: one handler per operation, and the table of all handlers.
 
 Open this module to add an operation: write a handler, a function of a :class:`.Call`, and add it to the table. An
-operation that is not in the table stops the recording with an error that names it. Handlers of products, sums and
-averages are in ``arithmetic.py``, those of recurrent layers in ``recurrent_operations.py``.
+operation that is not in the table stops the recording with an error that names it. Handlers of sums and averages are
+in ``arithmetic.py``, those of products in ``products.py``, of attention in ``attention.py``, of layers that normalize
+in ``normalization.py``, and of recurrent layers in ``recurrent_operations.py``.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from textlrp.errors import ModelError
-from textlrp.lrp.recorded import arithmetic as products
+from textlrp.lrp.recorded import arithmetic, attention, multi_head, normalization, products
 from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.randomness import names
 from textlrp.lrp.recorded.recurrent_operations import recurrent_layer
-from textlrp.lrp.recorded.steps import Fold
+from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import MOVES, operation_of
 
 Handler = Callable[[Call], None]
 
 
-def activation(call: Call) -> None:
-    """An elementwise operation: relevance passes through unchanged."""
+def unchanged(call: Call) -> None:
+    """An elementwise operation that relevance passes through unchanged, such as dropout or a change of dtype."""
     call.passes()
+
+
+def activation(call: Call) -> None:
+    """An activation: relevance passes through unchanged. In a product it gates a value, as in a gated layer."""
+    call.passes(role=Role.ACTIVATION)
 
 
 def constant(call: Call) -> None:
@@ -37,15 +43,6 @@ def constant(call: Call) -> None:
 def sigmoid(call: Call) -> None:
     """Relevance passes through unchanged; the result is a gate, or the probability at the end of the module."""
     call.squashes(call.passes())
-
-
-def softmax(call: Call) -> None:
-    """No relevance passes through; the result may be a gate (attention), or the probabilities at the end."""
-    refusal = call.refuse(
-        "it has no rule.",
-        "A softmax may only be the last operation of the module, or weigh other values as a gate (attention).",
-    )
-    call.squashes(call.stops(str(refusal)))
 
 
 def move(call: Call) -> None:
@@ -110,66 +107,19 @@ def convolution(call: Call) -> None:
         call.trace.scalable.add(value)
 
 
-def dense_of_matrices(call: Call) -> None:
-    """``addmm``: a dense layer as bias + inputs @ weights."""
-    bias, inputs, weight = call.argument(0, "input"), call.argument(1, "mat1"), call.argument(2, "mat2")
-    plain = call.kwargs.get("beta", 1) == 1 == call.kwargs.get("alpha", 1)
-    if call.tracks(weight) or call.tracks(bias) or not plain:
-        raise call.refuse("only bias + inputs @ weights is supported, with alpha=1, beta=1 and constant weights.")
-    call.linear("dense", inputs, weight, torch.matmul, bias=bias, layer=(weight, bias))
-
-
-def batch_norm(call: Call) -> None:
-    """A diagonal linear step with the running statistics, folded into the weighted step before it if possible."""
-    inputs = call.argument(0, "input")
-    mean, variance = call.argument(1, "running_mean"), call.argument(2, "running_var")
-    weight, bias, training = call.argument(3, "weight"), call.argument(4, "bias"), call.argument(5, "training", False)
-    if mean is None or variance is None or training is True:
-        raise call.refuse(
-            "it normalizes by the statistics of the batch.",
-            "Use running statistics: track_running_stats=True and eval mode.",
-        )
-    scale = (variance + call.argument(7, "eps", 1e-5)).rsqrt()
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    shape = (-1, *(1 for _ in inputs.shape[2:]))
-    value = call.linear(
-        "norm", inputs, scale.reshape(shape), torch.mul, bias=shift.reshape(shape), layer=(mean, weight)
-    )
-    call.trace.folds[value] = Fold(scale.detach(), shift.reshape(shape).detach())
-
-
-def layer_norm(call: Call) -> None:
-    """Subtracting the mean is a linear step; the deviation is a constant (Ali et al. 2022, arXiv 2202.07304)."""
-    inputs, over = call.argument(0, "input"), call.argument(1, "normalized_shape")
-    weight, bias, eps = call.argument(2, "weight"), call.argument(3, "bias"), call.argument(4, "eps", 1e-5)
-    numbers, axes = call.numbers(inputs), len(over)
-    deviation = (numbers.flatten(-axes).var(dim=-1, unbiased=False) + eps).rsqrt()
-    size = numbers.flatten(-axes).shape[-1]
-    centering = torch.eye(size, dtype=numbers.dtype) - 1 / size
-    if weight is not None:
-        centering = centering * weight.reshape(-1)
-    call.linear(
-        "norm",
-        inputs,
-        centering,
-        lambda a, w: (a.flatten(-axes) @ w).reshape(a.shape),
-        bias=bias,
-        layer=(weight, bias),
-        scale=deviation.reshape(*deviation.shape, *(1 for _ in over)),
-    )
-
-
 # ---- the table
 
 _TABLE: tuple[tuple[str, Handler], ...] = (
     ("relu relu6 leaky_relu prelu rrelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign", activation),
-    ("hardtanh hardswish threshold clamp clamp_min clip neg negative positive alias identity", activation),
-    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d", activation),
-    ("to float double type type_as requires_grad", activation),
+    ("hardtanh hardswish threshold erf", activation),
+    ("clamp clamp_min clip neg negative positive alias identity as_subclass", unchanged),
+    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d", unchanged),
+    ("to float double type type_as requires_grad", unchanged),
     ("detach data", constant),
     ("sigmoid hardsigmoid logsigmoid", sigmoid),
-    ("softmax log_softmax softmin", softmax),
+    ("softmax log_softmax softmin", attention.softmax),
+    ("scaled_dot_product_attention", attention.scaled_dot_product_attention),
+    ("multi_head_attention_forward", multi_head.multi_head_attention),
     (" ".join(MOVES), move),
     ("max_pool1d max_pool2d max_pool1d_with_indices max_pool2d_with_indices", move),
     ("adaptive_max_pool1d adaptive_max_pool2d", move),
@@ -180,18 +130,23 @@ _TABLE: tuple[tuple[str, Handler], ...] = (
     ("glu", gated_linear_unit),
     ("linear", dense),
     ("conv1d conv2d", convolution),
-    ("addmm", dense_of_matrices),
-    ("batch_norm", batch_norm),
-    ("layer_norm", layer_norm),
+    ("addmm baddbmm addbmm", products.matrices_and_sum),
+    ("batch_norm", normalization.batch_norm),
+    ("layer_norm", normalization.layer_norm),
+    ("rms_norm normalize", normalization.divided_by_length),
+    (
+        "pow rpow square sqrt rsqrt reciprocal norm vector_norm linalg_norm linalg_vector_norm std var",
+        products.length,
+    ),
     ("lstm gru rnn_tanh rnn_relu", recurrent_layer),
-    ("add radd sub subtract rsub", products.addition),
+    ("add radd sub subtract rsub", arithmetic.addition),
     ("mul rmul multiply div truediv divide true_divide rdiv rtruediv", products.multiplication),
-    ("matmul mm bmm mv rmatmul", products.matrix_product),
+    ("matmul mm spmm bmm mv rmatmul", products.matrix_product),
     ("einsum", products.einsum),
-    ("mean sum nanmean nansum", products.mean_or_sum),
-    ("avg_pool1d adaptive_avg_pool1d", products.average_pool_1d),
-    ("avg_pool2d adaptive_avg_pool2d", products.average_pool_2d),
-    ("bag", products.embedding_bag),
+    ("mean sum nanmean nansum", arithmetic.mean_or_sum),
+    ("avg_pool1d adaptive_avg_pool1d", arithmetic.average_pool_1d),
+    ("avg_pool2d adaptive_avg_pool2d", arithmetic.average_pool_2d),
+    ("bag", arithmetic.embedding_bag),
 )
 
 HANDLERS: dict[str, Handler] = {operation: handler for listed, handler in _TABLE for operation in names(listed)}

@@ -72,9 +72,9 @@ class Recorder(Watch):
                 "max_norm of an embedding must be None; got "
                 f"{arguments.max_norm!r}. With max_norm a look-up changes the weights. Set max_norm=None."
             )
-        read = positions >= 0
+        read = torch.ones_like(positions, dtype=torch.bool)
         if arguments.padding is not None:
-            read = read & (arguments.ids != arguments.padding)
+            read = arguments.ids != arguments.padding
         table = arguments.table.detach()
         name = self.trace.layers.get(id(arguments.table), "embedding")
         value = self.trace.write(vectors, "embedding")
@@ -91,7 +91,10 @@ class Recorder(Watch):
             if tracked:  # the number to fill the new tensor with
                 raise self._leaves_torch(operation)
         if not tracked or (operation in LIKE and id(args[0]) not in self.trace.values):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            if not tracked:
+                self.trace.constants.follow(operation, function, args, kwargs, result)
+            return result
         if is_random(operation, args, kwargs):
             raise ModelError(
                 f"{self.describe(operation)} draws random numbers in eval mode: the scores differ from call to call, "
@@ -109,8 +112,18 @@ class Recorder(Watch):
         self._check_result(operation, args, result)
         self._stale |= {tensor.untyped_storage().data_ptr() for tensor in written if id(tensor) not in names}
         if written or any(tensor.is_floating_point() for tensor in tensors_in(result)):
-            call = Call(self.trace, operation, function, args, kwargs, result, before, names, self.squashes - 1)
+            ordinal, recorded = self.squashes - 1, self._recorded
+            call = Call(self.trace, operation, function, args, kwargs, result, before, names, ordinal, recorded)
             handler_of(call)(call)
+        return result
+
+    def _recorded(self, function: Callable[[], Any]) -> Any:
+        """Call a function and record its operations. They do not count as operations of the module."""
+        squashes, skip = self.squashes, self.skip
+        self.skip = None
+        with self:
+            result = function()
+        self.squashes, self.skip = squashes, skip
         return result
 
     def _check_stale(self, operation: str, args: Sequence[Any], kwargs: dict[str, Any]) -> None:

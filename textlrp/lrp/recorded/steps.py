@@ -16,7 +16,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.maps import Bounds, FactorPair, factor_pairs, sum_tensors
 from textlrp.lrp.shares import Box, Part, Rule
-from textlrp.lrp.trace_steps import Absorbed, sum_outputs
+from textlrp.lrp.trace_steps import Absorbed, Linear, sum_outputs
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
 """apply(input, weight), linear in each of the two."""
@@ -87,7 +87,8 @@ class Moved:
         absorbed: Absorbed = {}
         if self.reached is not None:
             absorbed["ignored"] = sum_outputs(relevance * (1 - self.reached))
-        leaves = [value.detach().clone().requires_grad_() for value in self.inputs]
+        # in the dtype of the relevance, because a module may compute in a lower precision
+        leaves = [value.detach().to(relevance.dtype).clone().requires_grad_() for value in self.inputs]
         # clones, because the operation may work in place, which autograd does not allow on a leaf
         result = self.function([leaf.clone() for leaf in leaves])
         return vector_jacobian_products(result, leaves, relevance), absorbed
@@ -141,7 +142,8 @@ class TokenLookup:
     """The look-up of word vectors (..., D) for the words (1, T): sums relevance over D and by word.
 
     ``positions`` (...) has the index of the word of each vector, -1 for none; ``read`` is False for vectors of
-    padding. Relevance of a vector without a word is absorbed (cause ``ignored``).
+    padding, whose relevance is absorbed (cause ``ignored``). Relevance of any other vector without a word, such as
+    that of [CLS], is absorbed too (cause ``special``).
     """
 
     name: str
@@ -155,10 +157,43 @@ class TokenLookup:
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         per_id = relevance.sum(dim=-1).flatten(start_dim=2)
-        # column T, after the words, collects the relevance of vectors without a word
-        column = torch.where(self.read & (self.positions >= 0), self.positions, self.words).reshape(-1)
-        on_words = per_id.new_zeros((*per_id.shape[:2], self.words + 1)).index_add_(2, column, per_id)
-        return [on_words[..., : self.words]], {"ignored": on_words[..., self.words]}
+        # columns T and T + 1, after the words, collect the relevance of padding and of vectors without a word
+        column = torch.where(self.positions >= 0, self.positions, self.words + 1)
+        column = torch.where(self.read, column, self.words).reshape(-1)
+        on_words = per_id.new_zeros((*per_id.shape[:2], self.words + 2)).index_add_(2, column, per_id)
+        absorbed = {"ignored": on_words[..., self.words]}
+        if bool((self.read & (self.positions < 0)).any()):
+            absorbed["special"] = on_words[..., self.words + 1]
+        return [on_words[..., : self.words]], absorbed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedShift:
+    """The addition of a constant that has a name in the ledger; its bias is absorbed as ``cause``."""
+
+    layer: Linear
+    cause: str
+    ruled: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        return self.layer.name
+
+    @property
+    def kind(self) -> str:
+        return self.layer.kind
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.layer.reads
+
+    @property
+    def writes(self) -> str:
+        return self.layer.writes
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        received, absorbed = self.layer.back(relevance, rule)
+        return received, {self.cause if cause == "bias" else cause: entry for cause, entry in absorbed.items()}
 
 
 class Fold(NamedTuple):

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from types import FrameType
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from textlrp.lrp.maps import Bounds
-from textlrp.lrp.recorded.steps import Fold
-from textlrp.lrp.trace_steps import Step
+from textlrp.lrp.recorded.named_constants import NamedConstants
+from textlrp.lrp.recorded.roles import Role, Roles
+from textlrp.lrp.recorded.steps import Fold, NamedShift
+from textlrp.lrp.trace_steps import Linear, Step
 
 
 class Squash(NamedTuple):
@@ -38,7 +41,8 @@ class TraceBuilder:
     ``values`` has the tensors that depend on the words, by id(). The other attributes use the names of values:
 
     - ``boxes``: the bounds of a value;
-    - ``gates``: results of a sigmoid or softmax, also after moves and elementwise operations;
+    - ``roles``: what a value is as a factor of a product, also after moves and elementwise operations;
+    - ``constants``: position and token-type embeddings, by the id() of the tensor;
     - ``squashed``: results of a sigmoid or softmax that may be the probabilities at the end of the module;
     - ``folds``: results of a scaling or a shift that can be folded into the weighted step before it;
     - ``scalable``: outputs of a weighted step with one row of weights per channel (axis 1).
@@ -50,7 +54,7 @@ class TraceBuilder:
         self.steps: list[Step] = []
         self.values: dict[int, NamedValue] = {}
         self.boxes: dict[str, Bounds] = {}
-        self.gates: set[str] = set()
+        self.roles = Roles()
         self.squashed: dict[str, Squash] = {}
         self.folds: dict[str, Fold] = {}
         self.scalable: set[str] = set()
@@ -65,6 +69,7 @@ class TraceBuilder:
             for tensor in (*part.parameters(recurse=False), *part.buffers(recurse=False))
         }
         """The name of the layer of each parameter and buffer, by id()."""
+        self.constants = NamedConstants(module, self.layers)
 
     # ---- values
 
@@ -76,10 +81,14 @@ class TraceBuilder:
     def write(self, tensor: Tensor, operation: str) -> str:
         """Give the value of a tensor a name, and return it."""
         name = self.new_value(operation)
-        self._alive.append(tensor)
-        self.values[id(tensor)] = NamedValue(name, _version(tensor))
+        self.name(tensor, name)
         self.elements = max(self.elements, tensor.numel())
         return name
+
+    def name(self, tensor: Tensor, value: str) -> None:
+        """Note that a tensor is the value of this name."""
+        self._alive.append(tensor)
+        self.values[id(tensor)] = NamedValue(value, _version(tensor))
 
     def changed(self, tensor: Tensor) -> bool:
         """Whether a named tensor was changed in place since it was named."""
@@ -87,8 +96,14 @@ class TraceBuilder:
 
     def squash(self, value: str, squash: Squash) -> None:
         """Mark a value as the result of a softmax or sigmoid: a gate, or the probabilities at the end."""
-        self.gates.add(value)
+        self.roles.set(value, Role.WEIGHT if squash.operation in ("softmax", "log_softmax", "softmin") else Role.GATE)
         self.squashed[value] = squash
+
+    def name_bias(self, step: str, cause: str) -> None:
+        """Give the last step, the addition of a constant, a name, and its bias a cause in the ledger."""
+        last = self.steps[-1]
+        assert isinstance(last, Linear)
+        self.steps[-1] = NamedShift(replace(last, name=step), cause)
 
     # ---- names of steps and modules
 
@@ -99,15 +114,18 @@ class TraceBuilder:
             if name := self.layers.get(id(parameter)):
                 return name
         # weights that are computed in each forward pass, as by a parametrization, belong to the module that runs
-        if given and (name := self._modules[id(self._innermost())]):
+        if given and (name := self.module_name()):
             return name
         self._counted[operation] += 1
         return operation if self._counted[operation] == 1 else f"{operation}_{self._counted[operation]}"
 
+    def module_name(self) -> str:
+        """Return the name of the innermost module whose forward is running; empty for the whole module."""
+        return self._modules[id(self._innermost())]
+
     def describe(self, operation: str) -> str:
         """Return an operation, and the innermost named module whose forward is running, for messages."""
-        owner = self._innermost()
-        name = self._modules[id(owner)]
+        owner, name = self._innermost(), self.module_name()
         return f"{operation!r} in {f'module {name!r} ({type(owner).__name__})' if name else type(owner).__name__}"
 
     def _innermost(self) -> nn.Module:

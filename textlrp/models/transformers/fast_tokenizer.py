@@ -58,6 +58,10 @@ class FastTokenizer:
     digest: str
     """A hash of the vocabulary and of all rules of the tokenizer."""
 
+    def frame_of(self, pieces: int) -> Frame:
+        """Return the special tokens around that many pieces: one of padding if the model had nothing to read else."""
+        return self.frame if pieces or self.frame.size else Frame((self.padding or self.unknown or 0,), ())
+
 
 _COPIES: WeakKeyDictionary[Any, tuple[int, FastTokenizer]] = WeakKeyDictionary()
 """Copying a large vocabulary takes up to a second: user's tokenizer -> its number of ids, and the copy."""

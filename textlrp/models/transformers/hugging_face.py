@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from textlrp.errors import ModelError, OptionError
@@ -47,10 +48,11 @@ def hugging_face_model(
         )
     labels = [config.id2label[c] for c in range(config.num_labels)] if classes is None else classes
     found = distinct_labels(labels, max(2, config.num_labels))
-    single = config.problem_type == "multi_label_classification" or config.num_labels == 1
-    link: Link = "sigmoid" if single else "softmax"
+    several = config.problem_type == "multi_label_classification" and config.num_labels > 1
+    link: Link = "sigmoid" if several or config.num_labels == 1 else "softmax"
+    thresholds = np.zeros(len(found)) if several else None  # a probability of 0.5
     reader = PieceReader(fast_tokenizer(tokenizer), longest_input(model), windows)
-    return TransformerModel(model, reader, classes=found, link=link)
+    return TransformerModel(model, reader, classes=found, link=link, thresholds=thresholds)
 
 
 def longest_input(model: nn.Module) -> int | None:

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from textlrp.text.batches import Batch, Reading
 
+PIECES = "pieces"
+"""The value with the pieces of a text, in a trace and among what propagation watches. Its relevance is (K, N, P)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PieceReading(Reading):

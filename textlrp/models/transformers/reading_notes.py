@@ -17,6 +17,11 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
     ``windows`` is the number of windows. ``half`` is the half-precision dtype of the model's weights, or None.
     """
     notes = []
+    if not len(reading.positions) and not reader.tokenizer.frame.size:
+        notes.append(
+            "The model reads no word of the text, and its tokenizer adds no special tokens: the model got one token "
+            "of padding instead."
+        )
     truncated = int((reading.status == Status.TRUNCATED).sum())
     if truncated:
         notes.append(
@@ -26,9 +31,9 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
     if windows > 1:
         assert reader.room is not None
         notes.append(
-            f"The text was read in {windows} overlapping windows of at most {reader.room} pieces. Consecutive windows "
-            f"share at most {overlap_of(reader.room)} pieces. Scores, relevance and score breakdown are means over "
-            "the windows; a word in two windows has the sum of both parts."
+            f"The text was read in {windows} overlapping windows of at most {reader.room} pieces. Consecutive "
+            f"windows share at most {overlap_of(reader.room)} pieces. Scores, relevance and score breakdown are "
+            "means over the windows; a word in two windows has the sum of both parts."
         )
     if reading.unknown:
         names = ", ".join(repr(word) for word in reading.unknown[:SHOWN])

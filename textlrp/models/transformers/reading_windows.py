@@ -36,7 +36,9 @@ def windows_of_words(sizes: NDArray[np.int64], room: int | None) -> list[tuple[i
             windows.append((min(first, begin), last))
             return windows
         windows.append((first, last))
-        first = max(first + 1, int(np.searchsorted(ends, ends[last] - overlap_of(room))))
+        shared = int(np.searchsorted(ends, ends[last] - overlap_of(room)))
+        room_for_next = int(np.searchsorted(ends, ends[last + 1] - room))
+        first = min(last, max(first + 1, shared, room_for_next))
 
 
 def words_within(sizes: NDArray[np.int64], room: int | None) -> int:

@@ -24,9 +24,9 @@ Side = Literal["right", "left", "none"]
 class SequenceBatches:
     """Batches of sequences for one module.
 
-    Where padding can be put depends on the module: some read it in spite of the attention mask, some look for the last
-    token of a text, and some refuse more than one text. With the first batch, each side is tried, beginning with that
-    of the tokenizer, until a padded text has the scores that it has alone.
+    Where padding can be put depends on the module: some read it in spite of the attention mask, some look for the
+    last token of a text, and some refuse more than one text. With the first batch, each side is tried, beginning with
+    that of the tokenizer, until a padded text has the scores that it has alone.
     """
 
     def __init__(self, tokenizer: FastTokenizer) -> None:
@@ -56,11 +56,10 @@ class SequenceBatches:
             yield rows, self._padded([sequences[row] for row in rows], side)
 
     def _padded(self, sequences: Sequence[PieceIds], side: Side) -> Padded:
-        tokenizer = self._tokenizer
-        return padded(sequences, tokenizer.frame, tokenizer.padding or 0, left=side == "left")
+        return padded(sequences, self._tokenizer, left=side == "left")
 
     def _side_for(self, module: nn.Module, sequences: Sequence[PieceIds]) -> Side:
-        longest = max(sequences, key=len, default=())
+        longest = max(sequences, key=len, default=np.zeros(0, np.int64))
         if self._side is None and len(sequences) > 1 and len(longest) > 1:
             self._side = self._tried(module, [longest[:1], longest])
         return self._side or "none"

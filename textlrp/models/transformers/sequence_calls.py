@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from textlrp.lrp.recorded.replaced_vectors import output_of
 from textlrp.models.outputs import LOGITS
-from textlrp.models.transformers.fast_tokenizer import Frame
+from textlrp.models.transformers.fast_tokenizer import FastTokenizer
 
 PieceIds = NDArray[np.int64]
 """The ids (P,) of the pieces of one sequence, without special tokens."""
@@ -41,14 +41,15 @@ class Padded(NamedTuple):
         return called(module, self.ids, self.mask, self.types)
 
 
-def padded(sequences: Sequence[PieceIds], frame: Frame, padding: int, *, left: bool) -> Padded:
+def padded(sequences: Sequence[PieceIds], tokenizer: FastTokenizer, *, left: bool) -> Padded:
     """Put special tokens around sequences of pieces, and padding after them, or with ``left`` before them."""
-    longest = max((len(each) for each in sequences), default=0) + frame.size
-    ids = np.full((len(sequences), longest), padding, dtype=np.int64)
+    frames = [tokenizer.frame_of(len(each)) for each in sequences]
+    sizes = [len(each) + frame.size for each, frame in zip(sequences, frames, strict=True)]
+    longest = max(sizes, default=0)
+    ids = np.full((len(sequences), longest), tokenizer.padding or 0, dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     pieces = np.full_like(ids, NO_PIECE)
-    for row, sequence in enumerate(sequences):
-        size = len(sequence) + frame.size
+    for row, (sequence, frame, size) in enumerate(zip(sequences, frames, sizes, strict=True)):
         place = slice(longest - size, longest) if left else slice(0, size)
         ids[row, place] = [*frame.prefix, *sequence.tolist(), *frame.suffix]
         mask[row, place] = 1
@@ -56,10 +57,12 @@ def padded(sequences: Sequence[PieceIds], frame: Frame, padding: int, *, left: b
         first = place.start + len(frame.prefix)
         pieces[row, first : first + len(sequence)] = np.arange(len(sequence))
     as_tensors = [torch.from_numpy(each) for each in (ids, mask, types, pieces)]
-    return Padded(as_tensors[0], as_tensors[1], None if frame.types is None else as_tensors[2], as_tensors[3])
+    return Padded(
+        as_tensors[0], as_tensors[1], None if tokenizer.frame.types is None else as_tensors[2], as_tensors[3]
+    )
 
 
-def framed(module: nn.Module, frame: Frame) -> Callable[[Tensor], Tensor]:
+def framed(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[Tensor], Tensor]:
     """Return the function from the pieces (M, P) of sequences of one length to their scores (M, C).
 
     It puts the special tokens around the pieces, so that a recorder of the function knows them from the text.
@@ -67,12 +70,12 @@ def framed(module: nn.Module, frame: Frame) -> Callable[[Tensor], Tensor]:
 
     def forward(pieces: Tensor) -> Tensor:
         count, length = pieces.shape
+        frame = tokenizer.frame_of(length)
         prefix, suffix = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
         ids = torch.cat([prefix, pieces, suffix], dim=1) if frame.size else pieces
         types = frame.types_of(length)
-        return called(
-            module, ids, torch.ones(ids.shape, dtype=torch.int64), types and torch.tensor([types]).expand(count, -1)
-        )
+        of_all = None if types is None else torch.tensor([types]).expand(count, -1)
+        return called(module, ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
 
     return forward
 

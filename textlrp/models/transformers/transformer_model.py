@@ -5,6 +5,7 @@ Letters: N texts, L words read, P pieces, C classes, D dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from textlrp.errors import ModelError
+from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.record import recording
 from textlrp.lrp.recorded.replaced_vectors import (
     class_scores,
@@ -22,6 +25,7 @@ from textlrp.lrp.recorded.replaced_vectors import (
     replacing,
 )
 from textlrp.lrp.trace import Trace
+from textlrp.models.abilities import BatchLimits
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_copies import ModuleCopies
@@ -32,6 +36,7 @@ from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.sequence_calls import framed
+from textlrp.models.transformers.transformer_pass import TextPieces, TransformerPass
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -46,20 +51,30 @@ class TransformerModel:
     """A module from ``input_ids`` and ``attention_mask`` (N, P) to scores (N, C), as a classifier of texts.
 
     ``reader`` cuts texts into words and pieces. ``classes`` are the C labels. ``link`` is how scores become
-    probabilities. A module with a single output f has the scores (-f, f).
+    probabilities. A module with a single output f has the scores (-f, f). ``thresholds`` (C,) are those of a
+    multi-label model: a label is predicted if its score is above.
     """
 
-    default_rule = "zero"
     max_texts_per_trace = 1
+    batch_limits = BatchLimits(texts=16, words=768)
+    default_rule = "cp-lrp"
 
     def __init__(
-        self, module: nn.Module, reader: PieceReader, *, classes: NDArray[Any], link: Link = "softmax"
+        self,
+        module: nn.Module,
+        reader: PieceReader,
+        *,
+        classes: NDArray[Any],
+        link: Link = "softmax",
+        thresholds: NDArray[Any] | None = None,
     ) -> None:
         self.module = module
         self.reader = reader
         self.link = link
+        self.thresholds_ = thresholds
         self._classes = classes
         self._copies = ModuleCopies(module)
+        self._needs_trace = False  # the fast engine does not know an operation of the module
         self._batches = SequenceBatches(reader.tokenizer)
 
     # ---- the Classifier protocol
@@ -88,30 +103,23 @@ class TransformerModel:
         A word with ``keep`` (N, L) False is removed, and the words around it become neighbors: a zero vector is far
         from everything that a transformer has seen.
         """
-        texts = batch.texts() if keep is None else batch.kept(keep)
+        texts = self._texts(batch, batch.texts() if keep is None else batch.kept(keep))
+        sequences = [text.ids[first:end] for text in texts for first, end in text.windows]
         module = self._copies.in_dtype()
-        sequences, owners = [], []
-        for n, words in enumerate(texts):
-            windows = self._windows(batch, words)
-            sequences += windows
-            owners += [n] * len(windows)
         with torch.no_grad(), evaluating(module):
             scores = self._batches.scores(module, sequences, PIECES_TOGETHER)
-        total = scores.new_zeros(len(texts), scores.shape[1]).index_add_(0, torch.tensor(owners), scores)
-        return (total / torch.bincount(torch.tensor(owners))[:, None]).numpy()
+        counts = torch.tensor([len(text.windows) for text in texts])
+        owners = torch.repeat_interleave(torch.arange(len(texts)), counts)
+        total = scores.new_zeros(len(texts), scores.shape[1]).index_add_(0, owners, scores)
+        return (total / counts[:, None]).numpy()
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """Record the trace of the forward pass of one text."""
-        (words,) = batch.texts()
-        assert isinstance(batch, PieceBatch)
+        (text,) = self._texts(batch, batch.texts())
         module = self._copies.in_dtype(dtype)
-        pieces, word_of = batch.pieces(words)
-        bounds = self._window_bounds(batch, words)
-        traces = []
-        for first, end in bounds:
-            ids = torch.from_numpy(pieces[first:end])[None]
-            traces.append(recording(module, ids, framed(module, self.reader.tokenizer.frame)).trace)
-        return trace_of_windows(traces, bounds, word_of, len(words))
+        forward = framed(module, self.reader.tokenizer)
+        traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
+        return trace_of_windows(traces, text.windows, text.word_of, text.words)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Return the class probabilities (N, C) of scores (N, C)."""
@@ -120,17 +128,13 @@ class TransformerModel:
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
-        assert isinstance(batch, PieceBatch)
-        module, frame = self._copies.in_dtype(dtype), self.reader.tokenizer.frame
-        words = batch.text(n)
-        pieces, word_of = batch.pieces(words)
-        bounds = self._window_bounds(batch, words)
-        windows = [torch.from_numpy(pieces[first:end])[None] for first, end in bounds]
-        forward = framed(module, frame)
+        (text,) = self._texts(batch, [batch.text(n)])
+        module = self._copies.in_dtype(dtype)
+        windows, forward = _windows_of(text), framed(module, self.reader.tokenizer)
         of_windows = [looked_up_vectors(module, ids, forward) for ids in windows]
         sizes = [table.shape[1] for table in of_windows[0]]
-        inputs = of_windows[0][0].new_zeros(len(pieces), sum(sizes))
-        for (first, end), tables in zip(bounds, of_windows, strict=True):
+        inputs = of_windows[0][0].new_zeros(len(text.ids), sum(sizes))
+        for (first, end), tables in zip(text.windows, of_windows, strict=True):
             inputs[first:end] = torch.cat(tables, dim=1)
 
         def scores(alternatives: Tensor) -> Tensor:
@@ -139,32 +143,47 @@ class TransformerModel:
                 output_with_vectors(
                     module, ids.expand(count, -1), forward, replacing(alternatives[:, first:end], sizes), None
                 )
-                for ids, (first, end) in zip(windows, bounds, strict=True)
+                for ids, (first, end) in zip(windows, text.windows, strict=True)
             ]
             return class_scores(torch.stack(found).mean(dim=0), count)
 
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(word_of), len(words)))
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
 
-    # ---- what explain asks of a transformer
+    # ---- optional abilities
+
+    def gradient_pass(
+        self, batch: Batch, rules: GradientRules, *, dtype: str | None = None
+    ) -> TransformerPass | None:
+        """Return a forward pass of the fast engine; None if the engine does not know an operation of the module."""
+        if self._needs_trace:
+            return None
+        try:
+            return TransformerPass(
+                self._copies.in_dtype(dtype), self._texts(batch, batch.texts()), self._batches, rules
+            )
+        except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
+            self._needs_trace = True
+            return None
 
     def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
         """Return sentences on how text ``n`` of a batch was read, for its explanation."""
+        (text,) = self._texts(batch, [batch.text(n)])
         reading = batch.readings[n]
         assert isinstance(reading, PieceReading)
-        return notes_of_reading(
-            reading, self.reader, len(self._window_bounds(batch, batch.text(n))), self._copies.own_half()
-        )
+        return notes_of_reading(reading, self.reader, len(text.windows), self._copies.own_half())
 
-    # ---- reading in windows
-
-    def _window_bounds(self, batch: Batch, words: NDArray[np.int64]) -> list[tuple[int, int]]:
-        """The first piece of each window of a text and the piece after its last one; ``words`` (L,) are its ids."""
+    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[TextPieces]:
+        """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
-        sizes = batch.sizes(words)
-        ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-        return [(ends[first], ends[last]) for first, last in windows_of_words(sizes, self.reader.room)]
+        found = []
+        for each in words:
+            sizes = batch.sizes(each)
+            ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+            windows = [(ends[first], ends[last]) for first, last in windows_of_words(sizes, self.reader.room)]
+            found.append(TextPieces(*batch.pieces(each), len(each), windows))
+        return found
 
-    def _windows(self, batch: Batch, words: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        assert isinstance(batch, PieceBatch)
-        pieces, _ = batch.pieces(words)
-        return [pieces[first:end] for first, end in self._window_bounds(batch, words)]
+
+def _windows_of(text: TextPieces) -> list[Tensor]:
+    """The ids (1, P) of the pieces of each window."""
+    return [torch.from_numpy(text.ids[first:end])[None] for first, end in text.windows]

@@ -5,21 +5,23 @@ Letters: K targets, L words, P pieces of the text, W windows, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from textlrp.lrp.recorded.record import SCORES
+from textlrp.lrp.shares import Rule
 from textlrp.lrp.trace import Trace
-from textlrp.lrp.trace_steps import Routing, Step, Sum
+from textlrp.lrp.trace_steps import Absorbed, Routing, Step, Sum
+from textlrp.models.transformers.piece_batch import PIECES
 
-PIECES = "pieces"
-"""The value of a trace with the pieces of the text. Its relevance is (K, 1, P)."""
+TEXT = "text"
+"""The value with the words of the text, from which the pieces are read."""
 
 
 def trace_of_windows(
@@ -31,20 +33,52 @@ def trace_of_windows(
     each piece. Pieces of two windows get the sum of both parts, and words the sum of their pieces.
     """
     to_words = partial(summed_by, torch.from_numpy(word_of), words)
-    steps: list[Step] = [Routing("words", "pieces", ("words",), PIECES, to_words)]
-    outputs = []
-    for number, (trace, (first, end)) in enumerate(zip(traces, windows, strict=True)):
-        input, output = _named(trace.input, number), _named(trace.output, number)
-        steps.append(Routing("window", "move", (PIECES,), input, _into(first, end, len(word_of))))
-        steps += [_renamed(step, number) for step in trace.steps]
-        outputs.append(output)
-    scores = [trace.scores for trace in traces]
+    begin = Routing("words", "pieces", (TEXT,), PIECES, to_words)
     if len(traces) == 1:
-        steps.append(Routing("scores", "scores", (outputs[0],), "scores"))
-    else:
-        steps.append(Sum("windows", tuple(outputs), "scores", tuple(scores)))
+        (only,) = traces
+        same = Routing("words", "pieces", (PIECES,), only.input)
+        return replace(only, steps=(begin, same, *only.steps), input=TEXT)
+    steps: list[Step] = [begin]
+    for number, (trace, (first, end)) in enumerate(zip(traces, windows, strict=True)):
+        input = _named(trace.input, number)
+        steps.append(Routing("window", "move", (PIECES,), input, _into(first, end, len(word_of))))
+        steps += [InWindow(step, number) for step in trace.steps]
+    scores = tuple(trace.scores for trace in traces)
+    outputs = tuple(_named(trace.output, number) for number, trace in enumerate(traces))
+    steps.append(Sum("windows", outputs, SCORES, scores))
     mean = torch.stack(scores).mean(dim=0)
-    return Trace(tuple(steps), mean, "words", "scores", max(trace.elements for trace in traces))
+    return Trace(tuple(steps), mean, TEXT, SCORES, max(trace.elements for trace in traces))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InWindow:
+    """A step of the trace of one window, with other names for the values that it reads and writes."""
+
+    step: Step
+    window: int
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    @property
+    def kind(self) -> str:
+        return self.step.kind
+
+    @property
+    def ruled(self) -> bool:
+        return self.step.ruled
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return tuple(_named(value, self.window) for value in self.step.reads)
+
+    @property
+    def writes(self) -> str:
+        return _named(self.step.writes, self.window)
+
+    def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
+        return self.step.back(relevance, rule)
 
 
 def summed_by(word_of: Tensor, words: int, values: Tensor) -> Tensor:
@@ -52,15 +86,10 @@ def summed_by(word_of: Tensor, words: int, values: Tensor) -> Tensor:
     return values.new_zeros(*values.shape[:-1], words).index_add_(-1, word_of, values)
 
 
-def _into(first: int, end: int, pieces: int) -> Any:
+def _into(first: int, end: int, pieces: int) -> Callable[[Tensor], Tensor]:
     """Return the function from the relevance of the pieces of a window to that of all pieces of the text."""
     return lambda relevance: torch.nn.functional.pad(relevance, (first, pieces - end))
 
 
-def _named(value: str, number: int) -> str:
-    return f"{value}@{number}"
-
-
-def _renamed(step: Any, number: int) -> Any:
-    reads = tuple(_named(value, number) for value in step.reads)
-    return replace(step, reads=reads, writes=_named(step.writes, number))
+def _named(value: str, window: int) -> str:
+    return f"{value}@{window}"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.text.clusters import continues
 from textlrp.text.scripts import is_spaceless
 
 
@@ -30,8 +31,8 @@ def word_spans(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
     """Join pieces to words.
 
     Consecutive pieces belong to one word if the tokenizer gives both the same word id and there is no boundary
-    between them: a blank, a change between letters or digits and other characters, or a character of a script without
-    spaces between words. Pieces of the same characters (an emoji in several bytes) always belong together. A piece of
+    between them: a blank, a character that is no letter or digit, or one of a script without spaces between words.
+    Pieces of the same characters (an emoji in several bytes) always belong together. A piece of
     blanks only, or of no character, belongs to the next word, or to the last one at the end. A word of more than
     ``most`` pieces is cut between pieces.
     """
@@ -80,7 +81,9 @@ def _boundary(text: str, end: int, start: int) -> bool:
     if any(map(str.isspace, text[end:start])):
         return True
     before, after = text[end - 1], text[start]
-    return _is_letter(before) != _is_letter(after) or is_spaceless(before) or is_spaceless(after)
+    if continues(before, after):
+        return False
+    return not (_is_letter(before) and _is_letter(after)) or is_spaceless(before) or is_spaceless(after)
 
 
 def _is_letter(character: str) -> bool:

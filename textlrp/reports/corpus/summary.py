@@ -180,6 +180,7 @@ def _settings(explanation: Explanation) -> tuple[Fact, ...]:
 
 def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
     """Return the explanation with some of its targets only, selected by their positions."""
+    pieces = explanation.pieces
     return replace(
         explanation,
         targets=tuple(explanation.targets[row] for row in rows),
@@ -187,6 +188,7 @@ def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
         ledger={key: entry[rows] for key, entry in explanation.ledger.items()},
         phrases=tuple(phrase._replace(relevance=phrase.relevance[rows]) for phrase in explanation.phrases),
         target_notes=tuple(explanation.target_notes[row] for row in rows if explanation.target_notes),
+        pieces=pieces and replace(pieces, relevance=pieces.relevance[rows]),
     )
 
 

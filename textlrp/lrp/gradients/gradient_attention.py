@@ -1,0 +1,145 @@
+"""Modified gradients of the softmax and of attention.
+
+By :class:`.SourceOnly` attention weights are constants. By :class:`.Halves` what comes to a softmax is propagated by
+its Taylor expansion: R_i = x_i (R_i - s_i sum R) (Achtibat et al. 2024, arXiv 2402.05602, proposition 3.1).
+
+Letters: N documents, K targets, H heads, T queries, S keys, D features of a head.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from textlrp.lrp.gradients.document_axis import sum_by_document
+from textlrp.lrp.gradients.gradient_moves import sum_to
+from textlrp.lrp.gradients.gradient_products import rows_times, times_columns
+from textlrp.lrp.gradients.observed_operation import Operation
+from textlrp.lrp.gradients.tracked_values import Backward
+from textlrp.lrp.recorded.attention import attention_weights
+from textlrp.lrp.recorded.multi_head import multi_head_forward
+from textlrp.lrp.recorded.roles import Role
+
+_SOFTMAX_AS_VALUE = (
+    "it has no rule. A softmax may only be the last operation of the module, or weigh other values as a gate "
+    '(attention). To propagate through it, pass rule="attnlrp".'
+)
+
+
+def softmax(operation: Operation) -> Tensor:
+    """Attention weights, or the probabilities at the end."""
+    inputs, result = operation.single(), operation.result()
+    value, given = operation.value(inputs), operation.argument(1, "dim", -1)
+    axis = given % inputs.dim() - inputs.dim()
+    operation.check_axes(inputs, axis)
+    if operation.name != "softmax" or not operation.halves:
+        why = str(operation.refuse(_SOFTMAX_AS_VALUE))
+        operation.tape.names.module_name() or operation.step_name()
+        result = operation.stop(result, why, value.documents, squash=operation.ordinal)
+    else:
+        name = operation.tape.names.module_name() or operation.step_name()
+
+        def back(multipliers: Tensor) -> Backward:
+            received, absorbed = _through_softmax(result.to(multipliers.dtype), inputs, multipliers, axis)
+            return Backward((received,), {(name, "softmax"): sum_by_document(absorbed, value.documents)})
+
+        result = operation.put(
+            result, [inputs], back, documents=value.documents, squash=operation.ordinal, saved=[inputs, result]
+        )
+    operation.set_role(result, Role.WEIGHT)
+    return result
+
+
+def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Return the multipliers of the inputs of a softmax, and what is absorbed (K, ...), both of the inputs' shape."""
+    weighted = multipliers * weights
+    received = weighted - weights * weighted.sum(dim=axis, keepdim=True)
+    return received, weighted - torch.where(weights == 0, 0, received * inputs)
+
+
+def attention(operation: Operation) -> Tensor:
+    """``scaled_dot_product_attention``: softmax(query key^T scale + mask) value."""
+    if operation.argument(4, "dropout_p", 0.0):
+        raise operation.refuse("its dropout_p is not 0. Pass dropout_p=0.0 in eval mode.")
+    query, key, value = (operation.argument(at, name) for at, name in enumerate(("query", "key", "value")))
+    documents, weights, scores = operation.documents(), *_weights(operation, query, key)
+    groups = _groups(operation, query, key)
+    name = operation.tape.names.module_name() or operation.step_name()
+    tracked = operation.tracks(query) and operation.tracks(key) and operation.tracks(value)
+    if (
+        not tracked
+        or (documents is not None and documents.axis > -3)
+        or (groups > 1 and documents is not None and documents.axis == -3)
+    ):
+        raise operation.refuse("the fast engine supports attention within documents only.")
+    spread = value if groups == 1 else value.repeat_interleave(groups, -3)
+    scale = _scale(operation, query)
+
+    def of_source(multipliers: Tensor) -> Backward:
+        return Backward((None, None, _ungrouped(times_columns(weights.mT, multipliers), value, groups)))
+
+    def halves(multipliers: Tensor) -> Backward:
+        multipliers = multipliers * 0.5
+        to_weights = rows_times(multipliers, spread.mT)
+        received, absorbed = _through_softmax(weights, scores, to_weights, -1)
+        entries = {(name, "softmax"): sum_by_document(absorbed, documents)}
+        received = received * (0.5 * scale)
+        spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
+        parts = (
+            sum_to(rows_times(received, spread_key), query.shape),
+            _ungrouped(received.mT @ query, key, groups),
+            _ungrouped(times_columns(weights.mT, multipliers), value, groups),
+        )
+        return Backward(parts, entries)
+
+    return operation.put(
+        weights @ spread,
+        [query, key, value],
+        halves if operation.halves else of_source,
+        documents=documents,
+        saved=[query, key, value],
+    )
+
+
+def _weights(operation: Operation, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """The attention weights (N, H, T, S), and the scores that they are the softmax of."""
+    groups = _groups(operation, query, key)
+    key = key if groups == 1 else key.repeat_interleave(groups, -3)
+    scores = (query * _scale(operation, query)) @ key.mT
+    mask = operation.argument(3, "attn_mask")
+    if operation.argument(5, "is_causal", False):
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is None:
+        return torch.softmax(scores, dim=-1), scores
+    added = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    return attention_weights(scores, mask), added
+
+
+def _scale(operation: Operation, query: Tensor) -> float:
+    given = operation.argument(6, "scale", operation.kwargs.get("scale"))
+    return 1 / math.sqrt(query.shape[-1]) if given is None else float(given)
+
+
+def _groups(operation: Operation, query: Tensor, key: Tensor) -> int:
+    """The number of query heads for each head of keys and values."""
+    grouped = operation.argument(7, "enable_gqa", operation.kwargs.get("enable_gqa", False))
+    return query.shape[-3] // key.shape[-3] if grouped else 1
+
+
+def _ungrouped(multipliers: Tensor, value: Tensor, groups: int) -> Tensor:
+    """Sum multipliers (K, ..., H, S, D) over the query heads that share a head of keys and values."""
+    if groups > 1:
+        multipliers = multipliers.unflatten(-3, (-1, groups)).sum(dim=-3)
+    return sum_to(multipliers, value.shape)
+
+
+def multi_head_attention(operation: Operation) -> Any:
+    """``multi_head_attention_forward``: the operations that it is made of."""
+    if operation.argument(13, "training", True) and operation.argument(10, "dropout_p"):
+        raise operation.refuse("its dropout_p is not 0 and training is True. Pass training=False in eval mode.")
+    if operation.argument(21, "static_k") is not None or operation.argument(22, "static_v") is not None:
+        raise operation.refuse("static_k and static_v are not supported.")
+    return operation.record(multi_head_forward, *operation.args, **operation.kwargs)

@@ -1,0 +1,162 @@
+"""The fast engine for the presets of transformers: one forward pass of any module, and relevance of many targets.
+
+The forward pass of the user's module runs unchanged while a torch function mode observes its operations. Their
+gradients are modified: multipliers g = R / x take the place of relevance, so that no rule divides. The relevance of a
+piece is its vector × multipliers, summed over the features. The ledger has what biases, position embeddings, special
+tokens and the softmax absorb. The recorded trace (:mod:`textlrp.lrp.recorded`) is the second opinion: it gives the
+same results for one document at a time, and for any rule.
+
+Letters: N documents, L pieces with special tokens and padding, C classes, K targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from textlrp.errors import ModelError
+from textlrp.lrp.gradients.gradient_rules import GradientRules
+from textlrp.lrp.gradients.gradient_tape import GradientTape, add_entries
+from textlrp.lrp.gradients.gradient_watch import GradientWatch, LookedUp
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Rows, Value
+from textlrp.lrp.recorded.replaced_vectors import evaluating, output_of
+from textlrp.lrp.trace import BACKWARD_ELEMENTS, Propagated
+
+_CACHED_ELEMENTS = 1 << 20
+"""On a CPU, targets are propagated together as long as the largest value stays below this number of elements.
+
+Larger tensors do not fit into the cache of a core and make each class slower.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradientPass:
+    """A forward pass of N documents, through which relevance can be propagated any number of times.
+
+    ``scores`` (N, C) are pre-softmax scores; for a module with a single output f they are (-f, f).
+    """
+
+    scores: Tensor
+    output: Value
+    tape: GradientTape
+    lookups: Sequence[LookedUp]
+    pieces: Tensor
+    words: int
+
+    @torch.no_grad()
+    def propagate(self, seed: Tensor) -> Propagated:
+        """Propagate relevance from the scores to the pieces.
+
+        ``seed`` (K, N, C) is the relevance of the scores; a score of 0 receives none. Returns the relevance
+        (K, N, words), and ledger entries (K, N). Raises :class:`ModelError` if relevance reaches an operation that it
+        cannot pass.
+        """
+        multipliers = self._multipliers(seed)
+        bound = _CACHED_ELEMENTS if seed.is_cpu else BACKWARD_ELEMENTS
+        together = max(1, bound // self.tape.elements)
+        self.tape.products.rows = len(seed) * self.pieces.numel()
+        chunks = [self._propagate_chunk(chunk) for chunk in torch.split(multipliers, together)]
+        ledger = {key: torch.cat([chunk.ledger[key] for chunk in chunks]) for key in chunks[0].ledger}
+        return Propagated(torch.cat([chunk.relevance for chunk in chunks]), ledger, {})
+
+    def _multipliers(self, seed: Tensor) -> Tensor:
+        """The multipliers (K, *output) of the output of the module."""
+        values = self.scores
+        if self.output.shape.numel() == len(values):  # a single output, the score of the second class
+            seed, values = seed.sum(dim=-1, keepdim=True), values[:, 1:]
+        multipliers = torch.where(values == 0, 0, seed / torch.where(values == 0, 1, values))
+        return multipliers.reshape(len(seed), *self.output.shape)
+
+    def _propagate_chunk(self, seed: Tensor) -> Propagated:
+        multipliers: dict[int, Multipliers] = {self.output.number: seed}
+        ledger: dict[Key, Tensor] = {}
+        for node in reversed(self.tape.nodes):
+            arriving = multipliers.pop(node.writes.number, None)
+            if arriving is None:
+                continue
+            if node.changed:
+                raise ModelError("the module changed a tensor in place that is needed to propagate relevance.")
+            parts, absorbed = node.backward(arriving)
+            for value, part in zip(node.reads, parts, strict=True):
+                if part is not None:
+                    earlier = multipliers.get(value.number)
+                    multipliers[value.number] = part if earlier is None else _dense(earlier) + _dense(part)
+            add_entries(ledger, absorbed)
+        received = seed.new_zeros(len(seed), len(self.scores) * self.words)
+        for looked_up in self.lookups:
+            if looked_up.value.number in multipliers:
+                self._collect(looked_up, _dense(multipliers[looked_up.value.number]), received, ledger)
+        return Propagated(received.reshape(len(seed), len(self.scores), self.words), ledger, {})
+
+    def _collect(self, looked_up: LookedUp, arriving: Tensor, received: Tensor, ledger: dict[Key, Tensor]) -> None:
+        """Add the relevance of word vectors to their pieces, and that of other vectors to the ledger."""
+        relevance = (arriving * looked_up.vectors).sum(dim=-1).flatten(start_dim=1)
+        documents = len(self.pieces)
+        positions = looked_up.positions.reshape(-1)
+        inside = positions.clamp_min(0)
+        piece = torch.where(positions >= 0, self.pieces.reshape(-1)[inside], -1)
+        document = _documents_of(looked_up, documents)
+        is_word = piece >= 0
+        received.index_add_(1, (document * self.words + piece)[is_word], relevance[:, is_word].to(received.dtype))
+        special = received.new_zeros(len(received), documents)
+        special.index_add_(1, document[~is_word], relevance[:, ~is_word].to(received.dtype))
+        add_entries(ledger, {(looked_up.layer, "special"): special})
+
+
+def _documents_of(looked_up: LookedUp, documents: int) -> Tensor:
+    """The document of each looked-up vector, all in one row."""
+    shape = looked_up.vectors.shape
+    axis = looked_up.value.documents
+    if axis is None:
+        return looked_up.positions.new_zeros(shape[:-1].numel())
+    return axis.index(shape, looked_up.vectors.device)[..., 0].reshape(-1)
+
+
+def _dense(multipliers: Multipliers) -> Tensor:
+    return multipliers.dense() if isinstance(multipliers, Rows) else multipliers
+
+
+def gradient_pass(
+    module: nn.Module,
+    call: Callable[[], Any],
+    *,
+    ids: Tensor,
+    pieces: Tensor,
+    rules: GradientRules,
+    words: int | None = None,
+) -> GradientPass:
+    """Run ``call()``, a forward pass of ``module``, and return it with the modified gradients of its operations.
+
+    ``ids`` (N, L) is the tensor of ids that the module looks up. ``pieces`` (N, L) has the position of each piece
+    among the pieces of its document, and -1 for special tokens and padding. ``words`` is the largest number of pieces
+    of a document. The module is in eval mode during the forward pass and unchanged afterwards. Raises
+    :class:`ModelError` if the engine does not know an operation.
+    """
+    skip: int | None = None
+    with evaluating(module), torch.no_grad():
+        while True:
+            watch = GradientWatch(module, ids, rules, skip)
+            with watch:
+                output = output_of(call())
+            value = watch.tape.value_of(output)
+            if value is None:
+                raise ModelError("the output of the module does not depend on the vectors of the token ids.")
+            if value.squash is None:
+                scores = _class_scores(output, len(ids))
+                words = int(pieces.max()) + 1 if words is None else words
+                return GradientPass(scores, value, watch.tape, watch.lookups, pieces, words)
+            skip = value.squash
+
+
+def _class_scores(output: Tensor, documents: int) -> Tensor:
+    """The scores (N, C) in the output of a module."""
+    if output.numel() == documents:
+        single = output.reshape(documents, 1)
+        return torch.cat([-single, single], dim=1)
+    if output.numel() // documents != output.shape[-1] or output.dim() > 2:
+        raise ModelError(f"the module must return scores of shape (N, C); got the shape {tuple(output.shape)}.")
+    return output.reshape(documents, -1).clone()

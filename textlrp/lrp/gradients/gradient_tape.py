@@ -1,0 +1,80 @@
+"""The tape of the fast engine: what it has observed of a forward pass so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from textlrp.lrp.gradients.document_axis import DocumentAxis, sum_by_document
+from textlrp.lrp.gradients.gradient_rules import GradientRules
+from textlrp.lrp.gradients.row_products import RowProducts
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Rows, Value
+from textlrp.lrp.recorded.roles import Roles
+from textlrp.lrp.recorded.trace_builder import TraceBuilder
+
+
+@dataclass(slots=True, eq=False)
+class GradientTape:
+    """The operations in forward order, and the tensors that depend on the words.
+
+    ``names`` names layers and operations as the recorded trace does. ``values`` has the value of each tensor, and the
+    version that the tensor had. ``elements`` is the number of elements of the largest value.
+    """
+
+    names: TraceBuilder
+    rules: GradientRules
+    nodes: list[Node] = field(default_factory=list)
+    roles: Roles = field(default_factory=Roles)
+    values: Any = field(default_factory=WeakTensorKeyDictionary)
+    products: RowProducts = field(default_factory=RowProducts)
+    elements: int = 1
+    _count: int = 0
+
+    def value_of(self, tensor: Tensor) -> Value | None:
+        """Return the value of a tensor, None if it does not depend on the words."""
+        found: tuple[Value, int] | None = self.values.get(tensor)
+        return None if found is None else found[0]
+
+    def write(self, tensor: Tensor, documents: DocumentAxis | None, squash: int | None = None) -> Value:
+        """Register a tensor as a new value."""
+        value = Value(self._count, tensor.shape, tensor.dtype, documents, squash)
+        self._count += 1
+        self.elements = max(self.elements, tensor.numel())
+        self.name(tensor, value)
+        return value
+
+    def name(self, tensor: Tensor, value: Value) -> None:
+        """Note that a tensor has a value."""
+        self.values[tensor] = (value, tensor._version)
+
+
+def absorbed_constant(
+    key: Key, multipliers: Multipliers, constant: Tensor, documents: DocumentAxis | None
+) -> dict[Key, Tensor]:
+    """Return the ledger entry of a constant that was added: multipliers × constant, summed by document: (K, N).
+
+    An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
+    """
+    if isinstance(multipliers, Rows):
+        rows = multipliers
+        by_row = (rows.base * rows.of_rows(constant)).sum(dim=-1, keepdim=True)
+        by_row = by_row * rows.scale if rows.position is None else by_row
+        return {key: sum_by_document(by_row, documents)}
+    one_per_feature = constant.dim() <= 1 and constant.numel() == multipliers.shape[-1]
+    if one_per_feature and (documents is None or documents.axis < -1):
+        return {key: sum_by_document(multipliers, documents, keep=1) @ constant.reshape(-1).to(multipliers.dtype)}
+    product = multipliers * constant
+    if not bool(torch.isfinite(constant).all()):
+        product = torch.where(multipliers == 0, 0, product)
+    return {key: sum_by_document(product, documents)}
+
+
+def add_entries(ledger: dict[Key, Tensor], entries: Mapping[Key, Tensor]) -> None:
+    """Add ledger entries (K, N) to a ledger."""
+    for key, entry in entries.items():
+        ledger[key] = ledger[key] + entry if key in ledger else entry
