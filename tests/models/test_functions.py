@@ -399,11 +399,11 @@ def test_pages_and_files_name_probabilities(tmp_path: Path) -> None:
     page = whys[1].to_html()
     assert "(probability 1.000)" in page
     assert "All classes · probability" in page or "Class to explain · probability" in page
-    assert "softmax" not in page
+    assert "before softmax" not in page
     assert "probability 100.0%" not in page  # not the same number twice
     fragment = whys[1].to_html(fragment=True)
     assert "(probability 1.000)" in fragment
-    assert "softmax" not in fragment
+    assert "before softmax" not in fragment
     plain = only(count)
     assert "All classes · score<" in plain.to_html()
     assert "rest (joint effects of words, and the score without words)" in only(second(share), "dog cat").to_html()
@@ -412,7 +412,7 @@ def test_pages_and_files_name_probabilities(tmp_path: Path) -> None:
         back = list(store.read(store.write(whys, tmp_path / name)))
         assert [why.score_name for why in back] == ["probability"] * 3
     write_report(whys, tmp_path / "report.html")
-    assert "softmax" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "before softmax" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_bulk_table_keeps_the_name_of_the_scores() -> None:
