@@ -32,6 +32,7 @@ from textlrp.explainers.methods import (
     GradientTimesInput,
     GuidedBackprop,
     IntegratedGradients,
+    KernelShap,
     Lime,
     Method,
     Occlusion,
@@ -705,14 +706,17 @@ def test_the_tree_of_positions_halves_every_group(words: int) -> None:
 # ---- extras
 
 
-@pytest.mark.parametrize(("method", "module"), [(LIME, "lime.lime_base"), (SHAP, "shap.explainers")])
+@pytest.mark.parametrize(
+    ("method", "module"), [(LIME, "lime.lime_base"), (SHAP, "shap.explainers"), (KernelShap(), "shap.explainers")]
+)
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     method: Method, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
+    package = module.partition(".")[0]
     with pytest.raises(
         MissingExtraError,
-        match=rf"^method '{method.name}' needs the package {method.name}, which is not installed\. "
+        match=rf"^method '{method.name}' needs the package {package}, which is not installed\. "
         r"Run: pip install 'textlrp\[baselines\]'$",
     ):
         found(fitted("boe"), KNOWN[0], method)

@@ -17,8 +17,8 @@ def check_sendable(model: Any) -> None:
     reason = _why_not(model)
     if reason:
         raise OptionError(
-            f"workers must be 1 for this function, because it cannot be sent to another process ({reason}). Define it "
-            "at the top level of a module, or pass WorkerOptions(workers=1)."
+            f"workers must be 1 for this function, because it cannot be sent to another process ({reason}). Define "
+            "it at the top level of a module, or pass WorkerOptions(workers=1)."
         )
 
 

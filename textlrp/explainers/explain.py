@@ -96,7 +96,8 @@ def explain(
 ) -> Explanation | Iterator[Explanation]:
     """Explain the score of a class by the words of a text, with layer-wise relevance propagation (LRP).
 
-    Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax.
+    Returns an :class:`Explanation` for one text and an iterator of them for an iterable. The score is pre-softmax, or
+    what a function returns.
 
     - ``model``: a fitted textlrp classifier, a fitted scikit-learn Pipeline of text vectorizers and a linear model,
       a sequence classifier or a text-classification pipeline of Hugging Face, a SentenceTransformer with its

@@ -118,8 +118,9 @@ class GuidedBackprop(Method):
 class Occlusion(Method):
     """R_t = f_c(text) − f_c(text without word t). The vector of word t is set to zero; its position stays.
 
-    The sum has no meaning unless the score is a sum over words. Costs L forward passes. Words that can replace each
-    other get little relevance. Source: Zeiler and Fergus 2014 (arXiv 1311.2901); for words Li et al. 2016 (arXiv
+    A function of texts gets the text without the word instead. The sum has no meaning unless the score is a sum over
+    words: the ledger entry ``unsummed`` is the score minus this sum. Costs L forward passes. Words that can replace
+    each other get little relevance. Source: Zeiler and Fergus 2014 (arXiv 1311.2901); for words Li et al. 2016 (arXiv
     1612.08220).
     """
 
@@ -175,9 +176,9 @@ class Lime(Method):
 
     It is fitted on the text and ``samples`` - 1 copies with random words left out, by lime's ``LimeBase`` with the
     sampling, distance and kernel of ``LimeTextExplainer(bow=False)``: every position is a feature, and a word that is
-    left out is the zero vector. The intercept is the ledger entry ``baseline``; the rest of the score that the
-    regression does not explain is ``unsummed``. Needs the extra ``baselines``. Source: Ribeiro et al. 2016 (arXiv
-    1602.04938).
+    left out is the zero vector (for a function of texts, it is cut out). The intercept is the ledger entry
+    ``baseline``; the rest of the score that the regression does not explain is ``unsummed``. Needs the extra
+    ``baselines``. Source: Ribeiro et al. 2016 (arXiv 1602.04938).
     """
 
     samples: int = 1000

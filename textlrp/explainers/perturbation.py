@@ -9,6 +9,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,7 @@ def _shap_explainer(kind: str, method: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shap's plots, unused here, call a deprecated function of matplotlib
-            from shap import explainers
+            explainers = import_module("shap.explainers")
     except ImportError as error:
         raise MissingExtraError(
             f"method {method!r} needs the package shap, which is not installed. Run: pip install 'textlrp[baselines]'"

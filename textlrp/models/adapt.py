@@ -59,11 +59,16 @@ def as_classifier(
         from textlrp.models.wrapping import wrap
 
         return wrap(model, classes=classes, tokenizer=tokenizer, windows=windows, head=head)
+    found = _recognized(model)
     for name, value in (("classes", classes), ("tokenizer", tokenizer), ("windows", windows), ("head", head)):
         if value is not None and value is not False:
             kinds = "a SentenceTransformer" if name == "head" else "functions and models of Hugging Face"
             what = f"left out for a {type(model).__name__}: it is for {kinds}"
             raise OptionError(must_be(name, what, value, f"Leave out {name}=, or pass it to textlrp.wrap."))
+    return found
+
+
+def _recognized(model: Any) -> Classifier:
     if isinstance(model, TextClassifier):
         return model
     check_wrapped(model)

@@ -73,13 +73,16 @@ class FunctionModel:
     score_name: ScoreKind
     batch_size: int
 
+    def __repr__(self) -> str:
+        return f"FunctionModel({callable_path(self.function)}, {len(self.classes_)} classes)"
+
     @cached_property
     def fingerprint_(self) -> str:
         """Hash of the name of the function, its options, and its scores of :data:`TRIAL_TEXT`, computed once.
 
         The code of the function and what it depends on are not part of it.
         """
-        scores = self._called([TRIAL_TEXT], ["trial text"]).ravel()
+        scores = self._called([TRIAL_TEXT], [TRIAL_TEXT]).ravel()
         options = (self.classes_.tolist(), self.tokenizer.name, self.masked, self.score_name)
         parts = [callable_path(self.function), repr(options), *(f"{score:.6g}" for score in scores)]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -122,9 +125,13 @@ class FunctionModel:
             return None
         return scores if self.score_name == "probability" else np.exp(scores)
 
+    def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
+        """Return a sentence on how words are left out of text ``n``, unless they are cut out."""
+        return () if self.masked == REMOVE else (f"Words that are left out are replaced by {self.masked!r}.",)
+
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """Raise :class:`ModelError`: a function has no layers that relevance could be propagated through."""
-        _refuse("lrp")
+        _refuse("'lrp'")
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Raise :class:`ModelError`: a function has no gradient."""
@@ -166,8 +173,8 @@ class FunctionModel:
 
 
 def is_text_function(model: object) -> bool:
-    """Whether a model is a plain callable: no class, no module, and no model of textlrp."""
-    return callable(model) and not isinstance(model, (type, nn.Module, Classifier))
+    """Whether a model is a plain callable: no class, no module, no model of textlrp, and no estimator."""
+    return callable(model) and not (isinstance(model, (type, nn.Module, Classifier)) or hasattr(model, "predict"))
 
 
 def method_refusal(got: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from textlrp.errors import OptionError, must_be
@@ -36,6 +36,11 @@ def function_model(
 
     Raises :class:`OptionError` for a wrong option, and for a function that returns labels.
     """
+    if hasattr(function, "pipe_names"):
+        raise OptionError(
+            "model must be a function of a list of texts; got a spaCy pipeline, which reads one text. Pass lambda "
+            "texts: [doc.cats for doc in nlp.pipe(texts)]."
+        )
     owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
     others = [other for other in ("predict_proba", "decision_function") if hasattr(owner, other)]
     if name == "predict" and others:
@@ -45,7 +50,7 @@ def function_model(
         )
     if classes is None:
         classes = getattr(owner, "classes_", None)
-    if classes is None or isinstance(classes, (str, bytes, set, frozenset)):
+    if not isinstance(classes, Iterable) or isinstance(classes, (str, bytes, Set, Mapping)):
         what = "a list with the labels of the function's scores, in their order"
         raise OptionError(must_be("classes", what, classes, "Pass classes=['no', 'yes'], for example."))
     if scores is None:

@@ -20,8 +20,8 @@ ScoreKind = Literal["probability", "log-probability", "score"]
 
 SCORE_KINDS: tuple[ScoreKind, ...] = get_args(ScoreKind)
 
-ROUNDING = 1e-5
-"""A probability may be outside of 0 to 1 by this much, because of rounding in float32."""
+ROUNDING = 1e-4
+"""A probability may be outside of 0 to 1 by this much: float32 rounds, and fastText adds 1e-5."""
 
 _LOG_ADVICE = "Return the logarithm of a probability above 0, such as np.log(np.clip(p, 1e-12, 1))."
 _ADVICE = "Return a finite number for every text and class."
@@ -65,14 +65,17 @@ def _numbers(returned: Any, texts: int, classes: NDArray[Any]) -> NDArray[np.flo
         returned = returned[classes.tolist()]
     try:
         array = np.asarray(returned)
-        if array.dtype.kind in "US":
-            raise ValueError("strings")
+        if returned is None or array.dtype.kind in "US":
+            raise ValueError  # numpy would convert None to NaN, and "1" to 1
         return np.array(array, dtype=np.float64)
     except (TypeError, ValueError):
+        labels = isinstance(returned, (Sequence, np.ndarray)) and len(returned) and isinstance(returned[0], str)
+        hint = (
+            "the scores of all classes and not the predicted class" if labels else "an array (N, C) or a list of rows"
+        )
         raise ModelError(
             f"function must return numbers, one score for each class; got {_described(returned)} for {texts} "
-            f"{'text' if texts == 1 else 'texts'}. Return the scores of all classes and not the predicted class: "
-            "predict_proba or decision_function of a scikit-learn model, not predict."
+            f"{'text' if texts == 1 else 'texts'}. Return {hint}."
         ) from None
 
 
