@@ -27,7 +27,13 @@ def sampled_rows(sample: Sequence[str], dialect: Dialect) -> list[list[str]]:
 def _parsed(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
     """Return the rows that :func:`sampled_rows` describes, and the error that ended them, empty if there is none."""
     if dialect.delimiter == "\t" and not (sample and is_quoted(sample[0], "\t")):
-        return [fields for line in sample if (fields := tab_fields(line))], ""
+        simple = [fields for line in sample if (fields := tab_fields(line))]
+        quoted, error = _strict_rows(sample, dialect)
+        return (simple, "") if error or _is_table(simple) or not _is_table(quoted) else (quoted, "")
+    return _strict_rows(sample, dialect)
+
+
+def _strict_rows(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
     found: list[list[str]] = []
     try:
         with unlimited_fields():
@@ -64,19 +70,18 @@ def find_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool]
 
 
 def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
-    """Return how fields are quoted: as in RFC 4180, unless only another way fits all lines of the sample.
+    """Return how fields are quoted: as in RFC 4180, unless another way fits all lines of the sample.
 
-    The other ways: single quotes, if all names in the header have them; a backslash before a quote; a blank after a
-    delimiter.
+    The other ways: single quotes, if all names in the header have them; a backslash before quotes; a blank after a
+    delimiter, if the fields do not fit without it.
     """
     plain = Dialect(delimiter)
     if sample and delimiter != "\t" and _is_single_quoted(sample[0], delimiter):
         single = Dialect(delimiter, quote="'")
         if _fits(sample, single):
             return single
-    if _fits(sample, plain):
-        return plain
-    ways = [Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in (None, "\\")]
+    escapes = ("\\", None) if any('\\"' in line for line in sample) else (None,)
+    ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in escapes)
     return next((way for way in ways if _fits(sample, way)), plain)
 
 

@@ -49,6 +49,7 @@ __all__ = [
 _CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
 """The control characters that Windows-1252 punctuation becomes if it is decoded as Latin-1."""
 _CORRECT = "Correct it or drop the row."
+_TO_SKIP = " To skip such rows, pass skip_bad=True."
 
 
 class Record(NamedTuple):
@@ -85,7 +86,7 @@ def read_table(
 
 
 def _bad(row: BadRow) -> DataError:
-    return DataError(f"{row.wrong} To skip such rows, pass skip_bad=True.")
+    return DataError(f"{row.wrong}{_TO_SKIP}")
 
 
 def read_rows(
@@ -103,7 +104,7 @@ def read_rows(
     check_regular(path)
     rows = rows_of(path)
     warned = _Warned(known_encoding(encoding))
-    with errors_of(path, encoding):
+    with errors_of(path, encoding, _TO_SKIP if errors == "strict" else ""):
         for row in rows(path, columns, layout, known_encoding(encoding), errors):
             record = _record(row, encoding, warned)
             if isinstance(record, Record):
