@@ -150,7 +150,7 @@ def rejected_path(source: str, output: str | Path | None) -> Path:
 
 
 def list_rejected_rows(corpus: Corpus, path: Path) -> None:
-    """Write the rows of a corpus that were skipped, if any, and say so on standard error."""
+    """Write the rows of a corpus that were skipped, if any, and report it on standard error."""
     if rows := corpus.rejected:
         write_rejected(path, rows.items())
         shown = os.path.relpath(path)

@@ -1,6 +1,6 @@
 """Read the rows of text files: one text per line, fastText's format, or a table with another suffix than .csv.
 
-Open this module to change how a text file is told from a table.
+Open this module to change how a table is recognized.
 """
 
 from __future__ import annotations

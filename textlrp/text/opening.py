@@ -186,7 +186,8 @@ def errors_of(path: Path, encoding: str, otherwise: str = "") -> Iterator[None]:
     except UnicodeError:
         raise DataError(
             f"line {_undecodable_line(path, known_encoding(encoding))} ({path}): the text is not {encoding.upper()}. "
-            f"Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'.{otherwise}"
+            f"Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
+            f"{otherwise}"
         ) from None
     except READ_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
