@@ -80,15 +80,25 @@ def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
         single = Dialect(delimiter, quote="'")
         if _fits(sample, single):
             return single
+    if _fits(sample, plain) and not _has_escapes(sampled_rows(sample, plain)):
+        return plain
     escapes = ("\\", None) if any('\\"' in line for line in sample) else (None,)
     ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in escapes)
     return next((way for way in ways if _fits(sample, way)), plain)
+
+
+def _has_escapes(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether fields contain quotes, each of them after a backslash."""
+    quoted = [field for row in rows for field in row if '"' in field]
+    return bool(quoted) and all('"' not in field.replace('\\"', "") for field in quoted)
 
 
 def has_row_names(rows: Sequence[Sequence[str]]) -> bool:
     """Whether each row begins with its number, and the header has no name for that column, as R writes tables."""
     numbers = [row[0] for row in rows[1:]]
     if not numbers or any(len(row) != len(rows[0]) + 1 for row in rows[1:]):
+        return False
+    if not any(row[-1] for row in rows[1:]):  # rows that end with a delimiter
         return False
     return any(numbers == [str(first + n) for n in range(len(numbers))] for first in (0, 1))
 

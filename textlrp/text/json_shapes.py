@@ -32,12 +32,13 @@ def rows_in(value: Mapping[str, Any], requested: Columns, split: str | None) -> 
     if isinstance(value.get("columns"), list) and _is_list_of(value.get("data"), list):
         return [dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"]]
     parts = {name: part for name, part in value.items() if _is_list_of(part, dict)}
-    if parts and not any(isinstance(value.get(name), str) for name in TEXT_COLUMNS):
+    texts = {folded(name) for name in split_columns(requested.text) or (*TEXT_COLUMNS, *OTHER_TEXT_COLUMNS)}
+    if parts and not any(isinstance(field, str) and folded(name) in texts for name, field in value.items()):
         return _one_of(parts, split)
     columns = {name: column for name, column in value.items() if isinstance(column, list)}
     if columns and len(columns) == len(value) and len({len(column) for column in columns.values()}) == 1:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if len(value) > 1 and all(isinstance(each, dict) for each in value.values()):
+    if (len(value) > 1 or "".join(value).isdecimal()) and all(isinstance(each, dict) for each in value.values()):
         return _objects_of_objects(value, requested)
     return None
 

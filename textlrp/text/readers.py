@@ -102,10 +102,9 @@ def read_rows(
     Errors of the whole file, such as a missing column, still raise.
     """
     check_regular(path)
-    rows = rows_of(path)
     warned = _Warned(known_encoding(encoding))
     with errors_of(path, encoding, _TO_SKIP if errors == "strict" else ""):
-        for row in rows(path, columns, layout, known_encoding(encoding), errors):
+        for row in rows_of(path, layout)(path, columns, layout, known_encoding(encoding), errors):
             record = _record(row, encoding, warned)
             if isinstance(record, Record):
                 warned.of_controls(row.place, record.text)

@@ -57,11 +57,14 @@ def find_header(path: Path, requested: Columns, layout: Layout, rows: Sequence[S
 
 
 def _rows_above(requested: Columns, rows: Sequence[Sequence[str]]) -> int:
-    """Return the number of rows above the header: titles and comments, which have fewer fields than the header."""
+    """Return the number of rows above the header: titles, which have one field, and comments."""
     for n, row in enumerate(rows[: MOST_ABOVE + 1]):
         if names_columns(row, requested):
-            above = [before for before in rows[:n] if not before[0].startswith("#")]
-            return n if all(_filled(before) < _filled(row) for before in above) else 0
+            return (
+                n
+                if all(before[0].startswith("#") or _filled(before) <= 1 < _filled(row) for before in rows[:n])
+                else 0
+            )
     return 0
 
 
