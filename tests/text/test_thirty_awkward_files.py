@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from awkward_files import FILES, PLAIN, ROWS, AwkwardFile, read_pairs, saved_dataset, workbook
+from awkward_files import FILES, PLAIN, ROWS, AwkwardFile, frame, read_pairs, saved_dataset, workbook
 from cases import every
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import textlrp
 from textlrp.cli import main
 from textlrp.errors import DataError, MissingExtraError, TextlrpError
+from textlrp.text.readers import read_rows
+from textlrp.text.row_layout import Columns
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 BY_WHAT = {file.what: file for file in FILES}
@@ -209,3 +217,116 @@ def test_the_chosen_columns_are_reported(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,topic,intent\na,b,c\n")
     with pytest.warns(UserWarning, match="several columns may be the label: 'topic', 'intent'. No label is read"):
         assert textlrp.load_corpus(tmp_path / "a.csv").labels == [None]
+
+
+@every("name", ["a.csv", "a.jsonl", "a.json", "a.parquet", "a.xlsx", "saved"])
+def test_several_columns_of_every_format_are_joined(tmp_path: Path, name: str) -> None:
+    rows = [{"Title": "One", "Body": "two", "text": "x"}, {"Title": "three", "Body": None, "text": "y"}]
+    path, table = tmp_path / name, pa.Table.from_pylist(rows)
+    if name == "a.xlsx":
+        workbook({"A": [list(rows[0]), *(list(row.values()) for row in rows)]})(path)
+    elif name == "saved":
+        saved_dataset({"": ROWS})(path)
+        with (
+            pa.OSFile(str(path / "data-00000-of-00001.arrow"), "wb") as sink,
+            pa.ipc.new_stream(sink, table.schema) as out,
+        ):
+            out.write_table(table)
+    elif name == "a.parquet":
+        pq.write_table(table, path)
+    elif name == "a.csv":
+        path.write_text("Title,Body,text\nOne,two,x\nthree,,y\n")
+    else:
+        path.write_text(json.dumps(rows) if name == "a.json" else "".join(json.dumps(row) + "\n" for row in rows))
+    assert textlrp.load_corpus(path, text="title, body").texts == ["One\n\ntwo", "three"]
+
+
+@every("what", ["a workbook: a merged title", "datasets, a split of several", "one list per column"])
+def test_many_documents_are_explained_from_an_awkward_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = BY_WHAT[what]
+    if file.name.endswith(".xlsx"):
+        pytest.importorskip("openpyxl")
+    file.write(tmp_path / file.name)
+    textlrp.BagOfWordsClassifier().fit(["good film", "dull film"] * 2, ["pos", "neg"] * 2).save("model")
+    assert main(["explain", "model", file.name, "-o", "why", "--workers", "1"]) == 0
+    assert [why.text for why in textlrp.store.read("why")] == [text for text, _ in file.pairs]
+
+
+def test_cells_that_are_merged_with_the_one_above_have_its_value(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    rows = [["label", "text"], ["pos", "a"], [None, "b"], [None, None], [None, "c"], ["neg", "d"], [None, "e"]]
+    workbook({"A": rows}, merged="A2:A5")(tmp_path / "first.xlsx")
+    found = textlrp.load_corpus(tmp_path / "first.xlsx")
+    assert list(zip(found.texts, found.labels, strict=True)) == [
+        ("a", "pos"), ("b", "pos"), ("c", "pos"), ("d", "neg"), ("e", None)
+    ]  # fmt: skip
+    workbook({"A": [["text", "label"], ["a", "pos"], ["b"], ["c"]]}, merged="B2:B4")(tmp_path / "last.xlsx")
+    assert textlrp.load_corpus(tmp_path / "last.xlsx").labels == ["pos"] * 3
+
+
+def test_a_workbook_is_read_one_row_at_a_time(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "a.xlsx"
+    workbook({"A": [["text"], *([f"{n} " + "some words " * 100] for n in range(2000))]})(path)
+    rows = read_rows(path, Columns())
+    next(rows)
+    tracemalloc.start()
+    assert sum(1 for _ in rows) == 1999
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+# ---- what is written is read back
+
+SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+TEXTS = st.text("ab\\\",;|\t\n '#é1", max_size=8) | st.sampled_from(
+    ["text", "label", "review", "sep=;", "a, b; c and d"]
+)
+PAIRS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg", "1"])), min_size=1, max_size=5)
+
+
+@SHARED_FOLDER
+@given(
+    rows=PAIRS,
+    delimiter=st.sampled_from(",;|"),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_no_rule_for_other_dialects_changes_a_standard_file(
+    tmp_path: Path, rows: list[tuple[str, str]], delimiter: str, quoting: Any, line_end: str
+) -> None:
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=line_end)
+        writer.writerows([("text", "label"), *rows])
+    found = textlrp.load_corpus(tmp_path / "a.csv", delimiter=delimiter)
+    assert list(zip(found.texts, found.labels, strict=True)) == rows
+
+
+@SHARED_FOLDER
+@given(
+    rows=PAIRS,
+    orient=st.sampled_from(["columns", "records", "index", "split", "table", "lines"]),
+    indent=st.sampled_from([0, 2]),
+)
+def test_every_shape_of_json_has_the_same_rows(
+    tmp_path: Path, rows: list[tuple[str, str]], orient: Any, indent: int
+) -> None:
+    lines = orient == "lines"
+    options = {"lines": True} if lines else {"indent": indent}
+    frame(rows).to_json(tmp_path / "a.json", orient="records" if lines else orient, **options)
+    found = textlrp.load_corpus(tmp_path / "a.json")
+    assert list(zip(found.texts, found.labels, strict=True)) == rows
+
+
+@settings(SHARED_FOLDER, max_examples=10)
+@given(rows=PAIRS)
+def test_a_workbook_has_the_rows_that_were_written(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    pytest.importorskip("openpyxl")
+    rows = [(f"x{text}", label) for text, label in rows]  # a text that begins with = would be a formula
+    workbook({"A": [["text", "label"], *rows]})(tmp_path / "a.xlsx")
+    found = textlrp.load_corpus(tmp_path / "a.xlsx")
+    assert list(zip(found.texts, found.labels, strict=True)) == rows

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 
 from textlrp.text.separated import Dialect, is_quoted, strict_reader, tab_fields, unlimited_fields
@@ -15,6 +16,7 @@ SAMPLE_LINES = 200
 
 DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 
+_ESCAPED = re.compile(r"\\.")
 _UNFINISHED = "unexpected end of data"
 """The csv module's error for a quoted field that does not end."""
 
@@ -82,9 +84,17 @@ def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
             return single
     if _fits(sample, plain) and not _has_escapes(sampled_rows(sample, plain)):
         return plain
-    escapes = ("\\", None) if any('\\"' in line for line in sample) else (None,)
+    escapes = ("\\", None) if _may_escape(sample, delimiter) else (None,)
     ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in escapes)
     return next((way for way in ways if _fits(sample, way)), plain)
+
+
+def _may_escape(sample: Sequence[str], delimiter: str) -> bool:
+    """Whether a backslash is before a quote, and no quote inside a field is doubled."""
+    doubled = re.compile(rf'[^{re.escape(delimiter)}\r\n]""|""[^{re.escape(delimiter)}\r\n]')
+    return any('\\"' in line for line in sample) and not any(
+        doubled.search(_ESCAPED.sub("", line)) for line in sample
+    )
 
 
 def _has_escapes(rows: Sequence[Sequence[str]]) -> bool:

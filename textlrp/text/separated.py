@@ -63,7 +63,6 @@ def strict_reader(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         escapechar=dialect.escape,
-        doublequote=dialect.escape is None,
         skipinitialspace=dialect.skip_space,
         strict=True,
     )
