@@ -39,9 +39,7 @@ def test_the_texts_and_labels_are_read(tmp_path: Path, file: AwkwardFile) -> Non
 
 
 COMMANDS = (
-    "Excel, German: semicolons, cp1252",
     "Excel, first line sep=;",
-    "a workbook: other case, title above the header",
     "pandas, to_json",
     "R, write.table: blanks, row names",
     "fastText",
@@ -56,8 +54,22 @@ def arguments(file: AwkwardFile) -> list[str]:
     return [f"--{names.get(name, name)}={value}" for name, value in file.options.items()]
 
 
+@pytest.mark.slow
 @every("what", COMMANDS)
+def test_a_model_is_trained_on_every_kind_of_awkward_file_and_predicts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    train_and_predict(tmp_path, monkeypatch, capsys, what)
+
+
+@every("what", ["Excel, German: semicolons, cp1252", "a workbook: other case, title above the header"])
 def test_a_model_is_trained_on_an_awkward_file_and_predicts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    train_and_predict(tmp_path, monkeypatch, capsys, what)
+
+
+def train_and_predict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -227,10 +239,8 @@ def test_several_columns_of_every_format_are_joined(tmp_path: Path, name: str) -
         workbook({"A": [list(rows[0]), *(list(row.values()) for row in rows)]})(path)
     elif name == "saved":
         saved_dataset({"": ROWS})(path)
-        with (
-            pa.OSFile(str(path / "data-00000-of-00001.arrow"), "wb") as sink,
-            pa.ipc.new_stream(sink, table.schema) as out,
-        ):
+        part = path / "data-00000-of-00001.arrow"
+        with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as out:
             out.write_table(table)
     elif name == "a.parquet":
         pq.write_table(table, path)
@@ -252,7 +262,7 @@ def test_many_documents_are_explained_from_an_awkward_file(
     file.write(tmp_path / file.name)
     textlrp.BagOfWordsClassifier().fit(["good film", "dull film"] * 2, ["pos", "neg"] * 2).save("model")
     assert main(["explain", "model", file.name, "-o", "why", "--workers", "1"]) == 0
-    assert [why.text for why in textlrp.store.read("why")] == [text for text, _ in file.pairs]
+    assert [why.true_label for why in textlrp.store.read("why")] == [label for _, label in file.pairs]
 
 
 def test_cells_that_are_merged_with_the_one_above_have_its_value(tmp_path: Path) -> None:
@@ -283,9 +293,8 @@ def test_a_workbook_is_read_one_row_at_a_time(tmp_path: Path) -> None:
 # ---- what is written is read back
 
 SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
-TEXTS = st.text("ab\\\",;|\t\n '#é1", max_size=8) | st.sampled_from(
-    ["text", "label", "review", "sep=;", "a, b; c and d"]
-)
+NAMES = st.sampled_from(["text", "label", "review", "sep=;", "a, b; c and d"])
+TEXTS = st.text("ab\\\",;|\t\n '#é1", max_size=8) | NAMES
 PAIRS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg", "1"])), min_size=1, max_size=5)
 
 
