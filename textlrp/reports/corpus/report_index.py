@@ -52,9 +52,7 @@ def index_page(
     summary: Summary, title: str, palette: str, sections: ReportSections, parts: list[Markup] | None
 ) -> str:
     """Render the index page. ``parts`` are the rendered documents of a list; None for a folder of pages."""
-    rows = sorted(
-        summary.rows, key=lambda r: (r.true_label < 0, r.true_label, r.true_label != r.predicted, r.predicted)
-    )
+    rows = sorted(summary.rows, key=lambda row: row.sort_key)
     first_of: dict[str, int] = {}
     for row in rows:
         if row.true_label >= 0:
@@ -76,6 +74,7 @@ def index_page(
         accuracy=percentage(summary.correct / summary.labeled) if summary.labeled else "",
         confusions=summary.confusions(),
         matrix=summary.matrix(),
+        counts=summary.label_counts(),
         words=words,
         unseen=any(word.in_training == 0 for each in words for word in each.words),
         map=None if positions is None else document_map(positions, summary.rows, summary.names),
