@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError
+from textlrp.label_measures import LabelCounts
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
@@ -29,6 +30,7 @@ from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.text_options import Documents, TextOptions
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.weights_fingerprint import fingerprint_of
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
@@ -64,6 +66,8 @@ class TextClassifier(TextOptions):
     """Number of training documents."""
     thresholds_: NDArray[Any] | None = None
     """Multi-label: (C,) a label is predicted if its score is above its threshold. None with one label a text."""
+    held_out_labels_: LabelCounts | None = None
+    """Multi-label: counts on the training texts that were held out to choose the thresholds. Not saved."""
 
     @property
     def output_weight(self) -> NDArray[Any]:
@@ -80,11 +84,11 @@ class TextClassifier(TextOptions):
     @abstractmethod
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their labels.
 
-        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C). The method may
-        then also set ``thresholds_``, which are zero before.
+        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C); only then does
+        the method return thresholds.
         """
 
     @abstractmethod
@@ -145,8 +149,9 @@ class TextClassifier(TextOptions):
             )
         if empty:
             warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self.thresholds_ = None if codes.ndim == 1 else np.zeros(len(labels), dtype=self.dtype)
-        self._fit_words(documents, words, codes, labels, seed)
+        chosen = self._fit_words(documents, words, codes, labels, seed)
+        self.thresholds_ = None if chosen is None else chosen.values.astype(self.dtype)
+        self.held_out_labels_ = None if chosen is None else chosen.counts
         self.classes_, self.n_documents_ = labels, len(documents)
         return self
 

@@ -25,6 +25,7 @@ from textlrp.models.options import TextInputs, check_flag, check_fraction, check
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, Documents
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.torch_nets import net_point
 from textlrp.models.training import History, TrainingPlan, train
 from textlrp.models.training_objectives import objective_of
@@ -95,7 +96,7 @@ class NetClassifier(TextClassifier):
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that have a vector but are in no training document count 0 documents
@@ -110,12 +111,11 @@ class NetClassifier(TextClassifier):
             net.weights["output.bias"] += torch.as_tensor(objective.initial_bias(), dtype=table.dtype)
             subwords = self._new_subwords(table, vocabulary)
             self.history_ = train(net, ids, objective, self.training_plan(), seed, subwords)
-        if self.history_.chosen is not None:
-            self.thresholds_ = self.history_.chosen.values
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
         if subwords is not None:
             self.weights_["subwords"] = subwords.table.numpy()
+        return self.history_.chosen
 
     def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
         """Character n-gram vectors to train with the words, or None; their means are subtracted from ``table``."""

@@ -112,9 +112,8 @@ def train(
     loop.restore(best_state)
     if subwords is not None:
         net.table.add_(subwords.means())
-    held_out_scores = scores_of(net, [texts[row] for row in loop.held_out])
-    of_sets = objective.thresholds(loop.held_out, held_out_scores)
-    return History(len(loop.held_out), tuple(accuracies), best_epoch, objective.measure, of_sets)
+    chosen = objective.thresholds(loop.held_out, lambda: scores_of(net, [texts[row] for row in loop.held_out]))
+    return History(len(loop.held_out), tuple(accuracies), best_epoch, objective.measure, chosen)
 
 
 def _log_expected_time(seconds: float, epochs: int) -> None:
