@@ -113,7 +113,7 @@ def randomization_check(
         pairs = zip(originals, changed, strict=True)
         # a multi-label model may have several targets for a document
         values = np.concatenate(
-            [rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs]
+            [np.zeros(0), *(rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs)]
         )
         defined = _defined(values)
         mean, interval = float(defined.mean()), bootstrap_interval(defined)

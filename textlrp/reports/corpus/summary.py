@@ -16,6 +16,7 @@ from scipy.special import expit
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
 from textlrp.label_measures import LabelCounts
+from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
@@ -119,7 +120,10 @@ class Summary:
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
     def add(self, explanation: Explanation) -> Row:
-        """Add an explanation and return its row. Its words count for the target that is shown first."""
+        """Add an explanation and return its row.
+
+        Its words count for the target that is shown first; multi-label: for all predicted labels.
+        """
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
         self.several = explanation.thresholds is not None
@@ -129,7 +133,9 @@ class Summary:
         true = tuple(sorted(self.classes[name] for name in given)) if given is not None and known else None
         shown = explanation.row()
         self._settings = self._settings or _settings(explanation)
-        self._words.add(with_targets(explanation, [shown]))
+        chosen = predicted_positions(explanation.scores, explanation.thresholds) if self.several else ()
+        counted = [explanation.targets.index(c) for c in chosen if c in explanation.targets]
+        self._words.add(with_targets(explanation, counted or [shown]))
         self.targets = max(self.targets, len(explanation.targets))
         self.probabilities = self.probabilities and explanation.probabilities is not None
         best = explanation.predicted
