@@ -106,6 +106,11 @@ def mean_form(forms: Sequence[Form], shares: Sequence[float] | None = None) -> F
     return Form(_merged([term for form in scaled for term in form.terms]), forms[0].width)
 
 
+def contrasted(form: Form) -> Form:
+    """Return scores minus their mean over classes, which changes neither the prediction nor the softmax."""
+    return affine(form, np.eye(form.width) - 1 / form.width)
+
+
 def joined_form(forms: Sequence[Form]) -> Form:
     """Return the form with the outputs of several forms, one after the other."""
     terms, width = [], 0

@@ -139,8 +139,9 @@ class PipelineModel:
 
         A classifier that predicts by other numbers than its scores is called for this, and a note says so.
         """
-        if not self.decision.note:
-            return OwnResults(scores.argmax(axis=1), self.probabilities(scores), ((),) * len(scores))
+        if not self.decision.note or self.decision.probabilities is not None:
+            notes = (self.decision.note,) if self.decision.note else ()
+            return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
         texts = [source.text for source in _checked_batch(batch).sources]
         return own_predictions(self.estimator, texts, self.decision, scores)
 
