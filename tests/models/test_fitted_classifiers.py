@@ -15,7 +15,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -75,7 +75,13 @@ MIXING: dict[str, Callable[[], list[Any]]] = {
     "robust": lambda: [TruncatedSVD(4, random_state=0), RobustScaler(), SelectKBest(f_classif, k=2)],
     "gaussian": lambda: [GaussianRandomProjection(7, random_state=0)],
     "sparse": lambda: [SparseRandomProjection(9, dense_output=True, random_state=0), FunctionTransformer(None)],
-    "union": lambda: [make_union(TruncatedSVD(4, random_state=0), SelectKBest(f_classif, k=9)), Normalizer()],
+    "union": lambda: [
+        make_union(
+            TruncatedSVD(4, random_state=0),
+            make_pipeline(VarianceThreshold(), FunctionTransformer(dense, accept_sparse=True)),
+        ),
+        Normalizer(),
+    ],
 }
 VECTORIZERS: dict[str, Callable[[], Any]] = {
     "words": lambda: TfidfVectorizer(ngram_range=(1, 2), strip_accents="unicode", stop_words=["the"]),
