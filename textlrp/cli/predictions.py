@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple, Protocol
 from textlrp.explainers.explain import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
 from textlrp.files.written_file import atomic_file, check_output
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, own_results
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Label
 from textlrp.text.surrogates import without_surrogates
@@ -67,11 +67,12 @@ def predict(model: Classifier, documents: Iterable[Document]) -> Iterator[Predic
     classes = model.classes_.tolist()
     known = KnownLabels(classes)
     while block := list(islice(rest, BLOCK)):
-        scores = model.scores(model.encode(block))
-        probabilities = model.probabilities(scores)
+        batch = model.encode(block)
+        scores = model.scores(batch)
+        own = own_results(model, batch, scores)
         for n, document in enumerate(block):
-            best = int(scores[n].argmax())
-            probability = None if probabilities is None else float(probabilities[n, best])
+            best = int(own.predicted[n])
+            probability = None if own.probabilities is None else float(own.probabilities[n, best])
             true_label = None if document.label is None else known.class_of(document.label)
             yield Prediction(document.id, classes[best], float(scores[n, best]), probability, true_label)
     known.warn()

@@ -18,7 +18,7 @@ from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSetting
 from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.classifier import Classifier, thresholds_of
+from textlrp.models.classifier import Classifier, OwnResults, own_results, thresholds_of
 from textlrp.records import Document, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
@@ -45,12 +45,9 @@ def explain_block(
     for rows, batch, explained in relevance_in_batches(
         model, model.encode(block), target, targets_per_document, settings
     ):
-        probabilities = model.probabilities(np.stack([each.scores for each in explained]))
+        own = own_results(model, batch, np.stack([each.scores for each in explained]))
         for n, row in enumerate(rows):
-            document_probabilities = None if probabilities is None else probabilities[n]
-            done[row] = _explanation(
-                labels, thresholds, block[row], batch, n, explained[n], document_probabilities, settings
-            )
+            done[row] = _explanation(labels, thresholds, block[row], batch, n, explained[n], own, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -88,7 +85,7 @@ def _explanation(
     batch: Batch,
     n: int,
     explained: DocumentRelevance,
-    probabilities: Array | None,
+    own: OwnResults,
     settings: ExplainSettings,
 ) -> Explanation:
     reading = batch.readings[n]
@@ -101,7 +98,7 @@ def _explanation(
         tokens=reading.tokens,
         labels=labels,
         scores=explained.scores,
-        probabilities=probabilities,
+        probabilities=None if own.probabilities is None else own.probabilities[n],
         targets=explained.targets,
         relevance=on_tokens,
         status=batch.status[n],
@@ -114,7 +111,7 @@ def _explanation(
         version=__version__,
         true_label=None if several else label_text(document.label),
         start=explained.start,
-        notes=(*explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
+        notes=(*own.notes[n], *explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,
