@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest, label_set_fields, predicted_positions
 from textlrp.records import Phrase, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
@@ -251,15 +251,8 @@ class Explanation:
             "notes": list(self.notes),
             "target_notes": list(self.target_notes),
             "dtype": str(self.scores.dtype),
-            **self._multilabel_fields(),
+            **label_set_fields(self.thresholds, self.true_labels),
         }
-
-    def _multilabel_fields(self) -> dict[str, Any]:
-        """The fields that only explanations of a multi-label model have, for JSON."""
-        if self.thresholds is None:
-            return {}
-        labels = None if self.true_labels is None else list(self.true_labels)
-        return {"thresholds": self.thresholds.tolist(), "true_labels": labels}
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return :meth:`to_dict` as JSON text."""

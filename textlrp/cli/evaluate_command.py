@@ -153,7 +153,9 @@ def cli_evaluate(
     )
     documents = None
     if source is not None:
-        files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
+        files = file_options(
+            column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator
+        )
         documents = open_texts(source, None, files, limit=limit)
     name = source or str(rationales)
     evaluate(

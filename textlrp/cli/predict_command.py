@@ -62,8 +62,9 @@ def cli_predict(
     """Predict the class of each text.
 
     Writes one line per text: id, predicted class, its score before the softmax, and its probability if the model
-    computes one. If the texts are labeled, the accuracy is printed last. A multi-label model gives all predicted labels
-    of a text, and micro F1, macro F1 and subset accuracy.
+    computes one. If the texts are labeled, the accuracy is printed last.
+
+    A multi-label model gives all predicted labels of each text, and micro F1, macro F1 and subset accuracy.
 
     [bold]Examples[/bold]
 

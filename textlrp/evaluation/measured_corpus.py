@@ -43,9 +43,9 @@ class ScoredCorpus:
     ``rows[b]`` contains the positions in the corpus of the documents of ``batches[b]``. ``true_label`` (N,) is the
     position of each label in ``classes_``, or -1 for a label that the model does not know.
 
-    A multi-label model is measured on one label of each document, ``predicted``: the one with the highest score relative
-    to its threshold. ``true_label`` is the same if it is one of the true labels, else the first of these, or -1.
-    ``counts`` are then those of all labels.
+    A multi-label model is measured on one label of each document, ``predicted``: the one with the highest score
+    relative to its threshold. ``true_label`` is the same if it is one of the true labels, else the first of these, or
+    -1. ``counts`` are then those of all labels.
     """
 
     model: Classifier

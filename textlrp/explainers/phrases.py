@@ -21,7 +21,7 @@ from textlrp.lrp.trace_steps import Linear
 from textlrp.lrp.window_maps import WinningWindows
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
-from textlrp.records import Phrase, Document
+from textlrp.records import Document, Phrase
 from textlrp.text.batches import Batch, Reading
 
 __all__ = ["Filter", "filter_phrases"]

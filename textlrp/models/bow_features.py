@@ -23,8 +23,8 @@ from textlrp.models.packing import Ids
 from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import spelled_of
 from textlrp.models.text_options import ClassWeight, Documents, SkipOption, Tokenizing
-from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.tfidf import are_keys, feature_counts, joint_tfidf, word_tables
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 

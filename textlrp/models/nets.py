@@ -106,8 +106,7 @@ class NetClassifier(TextClassifier):
             start = self._starting_vectors(vocabulary, ids, outside, seed)
             table = torch.from_numpy(np.ascontiguousarray(start)).to(TORCH_DTYPES[self.dtype])
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
-            weights = self._class_weights(classes, codes)
-            objective = objective_of(codes, weights, self.label_smoothing, table.dtype)
+            objective = objective_of(codes, self._class_weights(classes, codes), self.label_smoothing, table.dtype)
             net.weights["output.bias"] += torch.as_tensor(objective.initial_bias(), dtype=table.dtype)
             subwords = self._new_subwords(table, vocabulary)
             self.history_ = train(net, ids, objective, self.training_plan(), seed, subwords)
@@ -194,15 +193,14 @@ class NetClassifier(TextClassifier):
         return self._net(weights.pop("embedding"), weights, self.vocabulary_)
 
     def predict_proba(self, X: TextInputs) -> NDArray[Any]:
-        """Return the class probabilities (N, C): the softmax of the scores; multi-label: the sigmoid of each score."""
+        """Return the class probabilities (N, C): the softmax of the scores; multi-label: the sigmoid of each."""
         self.check_fitted()
         return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
         """Return the softmax of scores (N, C); multi-label: their sigmoid."""
-        if self.thresholds_ is not None:
-            return torch.sigmoid(torch.from_numpy(scores)).numpy()
-        return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
+        found = torch.from_numpy(scores)
+        return (torch.softmax(found, dim=1) if self.thresholds_ is None else torch.sigmoid(found)).numpy()
 
     @property
     def word_vectors_(self) -> Vectors:

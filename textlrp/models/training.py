@@ -76,9 +76,9 @@ def train(
 ) -> History:
     """Train ``net`` in place and leave the best weights in it.
 
-    ``texts`` are N arrays of ids (L,), and ``objective`` knows their labels. With ``subwords``, the vector of a word is its row
-    in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C ends
-    the training and keeps the best weights so far; before the first epoch is complete it raises KeyboardInterrupt.
+    ``texts`` are N arrays of ids (L,), and ``objective`` has their labels. With ``subwords``, the vector of a word is
+    its row in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C
+    ends the training and keeps the best weights; before the first epoch is complete it raises KeyboardInterrupt.
     """
     loop = _Loop(net, texts, objective, plan, seed, subwords)
     accuracies: list[float] = []

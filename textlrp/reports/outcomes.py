@@ -1,4 +1,4 @@
-"""Predicted and true labels of an explanation as pages show them: one class, or the label sets of a multi-label model."""
+"""Predicted and true labels of an explanation as pages show them: one class, or all labels of a multi-label model."""
 
 from __future__ import annotations
 

@@ -70,13 +70,13 @@ class EvaluationRun:
 
     def _note_label_sets(self, counts: LabelCounts) -> None:
         self.notes.append(
-            "The model is multi-label. Each document is measured on one label: the one with the highest score relative to "
-            "its threshold."
+            "The model is multi-label. Each document is measured on one label: the one with the highest score "
+            "relative to its threshold."
         )
         if unknown := len(self.corpus) - counts.documents:
             self.notes.append(
-                f"{counted(unknown, 'document has', 'documents have')} a label that is not a class of the model. F1 and "
-                "subset accuracy leave them out."
+                f"{counted(unknown, 'document has', 'documents have')} a label that is not a class of the model. F1 "
+                "and subset accuracy leave them out."
             )
 
     def _sample(self) -> Array:

@@ -30,8 +30,8 @@ from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 EARLIER_LABELS = "earlier labels"
 """The cause of relevance that the predicted labels of a chain absorb."""
 CHAIN_NOTE = (
-    "The model is a chain: a predicted label enters the scores of later labels as a constant, shown as earlier labels "
-    "in the score breakdown."
+    "The model is a chain: a predicted label enters the scores of later labels as a constant, shown as earlier "
+    "labels in the score breakdown."
 )
 
 
@@ -62,7 +62,9 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
         raise not_fitted(name, estimator)
     if isinstance(estimator, ClassifierChain):
         return _chain(estimator, name, before, sources, within)
-    classes = estimator.classes_ if isinstance(estimator, OneVsRestClassifier) else np.arange(len(estimator.estimators_))
+    classes = (
+        estimator.classes_ if isinstance(estimator, OneVsRestClassifier) else np.arange(len(estimator.estimators_))
+    )
     found = [_binary(each, name, before, sources, within) for each in estimator.estimators_]
     form = joined_form([each.form for each in found])
     return Decision(np.asarray(classes), form, _probabilities(found), thresholds=np.zeros(len(found)))
@@ -72,8 +74,8 @@ def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: W
     method = getattr(estimator, "chain_method_", "predict")
     if before is None or method not in ("predict", "decision_function", "predict_proba"):
         raise ModelError(
-            f"the ClassifierChain {name!r} must get features and pass on predictions, decisions or probabilities; got "
-            f"{'texts' if before is None else method}. Put a vectorizer before it, and pass chain_method='predict'."
+            f"the ClassifierChain {name!r} must get features and pass on predictions, decisions or probabilities; "
+            f"got {'texts' if before is None else method}. Put a vectorizer before it, and pass chain_method='predict'."
         )
     features = [as_form(before)]
     found: list[Decision] = []
@@ -82,7 +84,9 @@ def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: W
         found.append(_binary(each, name, inputs, sources, within))
         score = found[-1].form
         if method == "predict":
-            features.append(Form((Term(None, np.ones((1, 1)), norms=(Norm(score, _predicted),), cause=EARLIER_LABELS),), 1))
+            features.append(
+                Form((Term(None, np.ones((1, 1)), norms=(Norm(score, _predicted),), cause=EARLIER_LABELS),), 1)
+            )
         elif method == "decision_function":
             features.append(score)
         else:
@@ -107,8 +111,8 @@ def _binary(estimator: Any, name: str, before: Value, sources: Sources, within: 
     if found.note or found.thresholds is not None or found.classes.tolist() not in ([0, 1], [False, True]):
         raise ModelError(
             f"{name!r} must have outputs of 0 and 1 and predict each by a decision above 0; got a "
-            f"{type(estimator).__name__} of the classes {found.classes.tolist()[:5]}. Use linear classifiers, and fit "
-            f"the pipeline on an indicator matrix. {OTHER_WAY}"
+            f"{type(estimator).__name__} of the classes {found.classes.tolist()[:5]}. Use linear classifiers, and "
+            f"fit the pipeline on an indicator matrix. {OTHER_WAY}"
         )
     second = np.array([[-1.0, 1.0]]) if found.likelihoods else np.array([[0.0, 1.0]])
     return Decision(found.classes, affine(found.form, second), found.probabilities, likelihoods=found.likelihoods)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.charts.map import MIN_MAP_DOCUMENTS, document_map
-from textlrp.reports.corpus.summary import Row, Summary
+from textlrp.reports.corpus.document_row import Row
+from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import palette as palette_of

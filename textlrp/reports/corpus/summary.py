@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -18,6 +18,7 @@ from textlrp.explanation import Explanation
 from textlrp.label_measures import LabelCounts
 from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
+from textlrp.reports.corpus.document_row import Row
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
@@ -31,60 +32,6 @@ MAX_MATRIX_CLASSES = 60
 
 CONFUSIONS = 8
 """Number of most frequent confusions that are kept."""
-
-
-Positions = tuple[int, ...]
-"""Positions of labels in :attr:`Summary.names`."""
-
-
-class Row(NamedTuple):
-    """A document in the list.
-
-    ``position`` counts documents in input order from 0. ``predicted`` and ``true_label`` are positions in
-    :attr:`Summary.names`; ``true_label`` is -1 without a label, or if the label is not a class of the model.
-    ``confidence`` is 0 to 1000, for sorting; ``score`` is the probability, or the score without one, as text.
-    ``label_sets`` are the predicted and the true labels of a multi-label model, each ascending; the true ones are
-    None if they are unknown. ``true_label`` is then -1, and ``predicted`` the highest score above its threshold.
-    """
-
-    position: int
-    id: str
-    predicted: int
-    true_label: int
-    confidence: int
-    score: str
-    words: tuple[str, ...]
-    snippet: str
-    label_sets: tuple[Positions, Positions | None] | None = None
-
-    @property
-    def predicted_labels(self) -> Positions:
-        """The predicted class; multi-label: all predicted labels."""
-        return (self.predicted,) if self.label_sets is None else self.label_sets[0]
-
-    @property
-    def true_labels(self) -> Positions | None:
-        """The true label; multi-label: all true labels. None if unknown, or if one is not a class of the model."""
-        if self.label_sets is not None:
-            return self.label_sets[1]
-        return None if self.true_label < 0 else (self.true_label,)
-
-    @property
-    def correct(self) -> bool | None:
-        """Whether the predicted class is the true label, or the label sets are equal; None without true labels."""
-        return None if self.true_labels is None else self.true_labels == self.predicted_labels
-
-    @property
-    def cell(self) -> str:
-        """The identifier of the document's cell in the confusion matrix."""
-        return f"c{self.true_label}-{self.predicted}"
-
-
-    @property
-    def sort_key(self) -> tuple[Any, ...]:
-        """Sorts by true label; documents without one come last."""
-        true = self.true_labels
-        return (true is None, true or (), self.correct is not True, self.predicted_labels)
 
 
 class Confusion(NamedTuple):
@@ -153,7 +100,9 @@ class Summary:
             else f"score {number(float(explanation.scores[best]))}",
             tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
             snippet(explanation),
-            (tuple(sorted(self.classes[name] for name in explanation.predicted_labels)), true) if self.several else None,
+            (tuple(sorted(self.classes[name] for name in explanation.predicted_labels)), true)
+            if self.several
+            else None,
         )
         self.rows.append(row)
         return row
