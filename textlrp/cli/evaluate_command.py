@@ -20,6 +20,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     LimitOption,
     MaxRowLengthOption,
     NoHeaderOption,
@@ -102,6 +103,7 @@ def cli_evaluate(
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -158,7 +160,7 @@ def cli_evaluate(
     documents = None
     if source is not None:
         files = file_options(
-            column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+            column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
             sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
         )  # fmt: skip
         documents = open_texts(source, None, files, limit=limit, output=output)

@@ -51,6 +51,7 @@ from textlrp.cli.shared_options import (
     IdOption,
     InputArgument,
     LabelOption,
+    LabelSeparatorOption,
     LimitOption,
     MaxRowLengthOption,
     ModelArgument,
@@ -97,6 +98,7 @@ def cli_explain(
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -130,7 +132,7 @@ def cli_explain(
     """
     check_input(source, text)
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     methods = split_names(method or ())

@@ -99,6 +99,7 @@ def file_options(
     no_header: bool,
     columns: str | None,
     max_row_length: int | None,
+    label_separator: str | None = None,
     *,
     sheet: str | None = None,
     split: str | None = None,
@@ -108,7 +109,7 @@ def file_options(
     """Collect the options about the format of files."""
     header = False if no_header else None
     return FileOptions(
-        column, label, id, encoding, delimiter, header, columns, max_row_length,
+        column, label, id, encoding, delimiter, header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad, needs_label=needs_label,
     )  # fmt: skip
 

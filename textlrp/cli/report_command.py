@@ -34,6 +34,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
@@ -128,6 +129,7 @@ def cli_report(
     ] = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -160,7 +162,7 @@ def cli_report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
 

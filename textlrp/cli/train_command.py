@@ -21,6 +21,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     NoHeaderOption,
     SeedOption,
@@ -67,6 +68,7 @@ def cli_train(
         ),
     ] = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -129,7 +131,7 @@ def cli_train(
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
     files = file_options(
-        text, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
     )  # fmt: skip
     listed = rejected_path(source, output) if skip_bad else None

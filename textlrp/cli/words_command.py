@@ -29,6 +29,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     LimitOption,
     MaxRowLengthOption,
     ModelArgument,
@@ -74,6 +75,7 @@ def cli_words(
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -108,7 +110,7 @@ def cli_words(
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
         sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     documents = open_texts(source, None, files, limit=limit, output=output)

@@ -105,7 +105,8 @@ def _centered(trace: Trace) -> Trace | None:
         map: LinearMap | None = rows
     else:
         map = None if moves else _centered_map(last.map)
-        bias = _less_mean(last.bias.expand(trace.scores.shape[1:]))
+        # the bias is that of the layer, (C,), or one for each document, (N, C)
+        bias = _less_mean(last.bias.expand(trace.scores.shape[2 - max(1, last.bias.dim()) :]))
     if map is None:
         return None
     # z is computed from the centered weights and not as score - mean: where the mean is large, the two differ in

@@ -29,19 +29,16 @@ def as_classifier(model: Any) -> Classifier:
         return model
     check_wrapped(model)
     from sklearn.base import BaseEstimator  # imported late: textlrp's own classifiers do not need scikit-learn
-    from sklearn.pipeline import Pipeline
 
     from textlrp.models.pipeline.pipeline_model import PipelineModel, pipeline_model
+    from textlrp.models.pipeline.unwrapped import reads_texts
     from textlrp.models.torch_module.module_model import TorchTextModel
 
-    if isinstance(model, Pipeline):
-        return pipeline_model(model)
     if isinstance(model, (TorchTextModel, PipelineModel)):
         return model
-    if hasattr(model, "best_estimator_"):
-        hint = " Pass its best_estimator_."
-    else:
-        hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
+    if isinstance(model, BaseEstimator) and reads_texts(model):
+        return pipeline_model(model)
+    hint = " Put its vectorizer and it into a Pipeline." if isinstance(model, BaseEstimator) else ""
     raise OptionError(
         "model must be a fitted textlrp classifier, textlrp.load(...), textlrp.wrap(...) or a scikit-learn Pipeline; "
         f"got a {type(model).__name__}.{hint}"

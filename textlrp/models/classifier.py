@@ -5,7 +5,7 @@ Letters: N texts, L words read of one text, C classes.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +57,34 @@ class Classifier(Protocol):
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
         """Return text ``n`` of a batch as an input to gradient methods."""
         ...
+
+
+def thresholds_of(model: object) -> NDArray[Any] | None:
+    """Return the thresholds (C,) of a multi-label model: a label is predicted if its score is above; else None."""
+    thresholds: NDArray[Any] | None = getattr(model, "thresholds_", None)
+    return thresholds
+
+
+class OwnResults(NamedTuple):
+    """What a model itself says about N texts: shown next to its scores.
+
+    ``predicted`` (N,) are positions in ``classes_``, ``probabilities`` (N, C) or None. ``notes`` (N,) are sentences
+    about the scores, such as which scores they are.
+    """
+
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[Any] | None
+    notes: tuple[tuple[str, ...], ...]
+
+
+def own_results(model: Classifier, batch: Batch, scores: NDArray[Any]) -> OwnResults:
+    """Return the predictions, the probabilities and the notes of a model for a batch with these ``scores`` (N, C).
+
+    A model that predicts by other numbers than its scores has a method ``own_results`` of its own. All other models
+    predict the class with the highest score.
+    """
+    of_model = getattr(model, "own_results", None)
+    if of_model is not None:
+        found: OwnResults = of_model(batch, scores)
+        return found
+    return OwnResults(scores.argmax(axis=1), model.probabilities(scores), ((),) * len(scores))

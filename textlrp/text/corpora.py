@@ -13,7 +13,7 @@ from typing import overload
 
 from textlrp.errors import DataError, OptionError
 from textlrp.files.input_paths import check_regular, readable_name, user_path
-from textlrp.records import Document, Label, Ranges
+from textlrp.records import Document, Label, Labels, Ranges
 from textlrp.text.formats import is_table, layout_of
 from textlrp.text.readers import (
     BadRow,
@@ -73,8 +73,8 @@ class Corpus:
         return [document.text for document in self.documents]
 
     @property
-    def labels(self) -> list[Label | None]:
-        """The N labels; None for a document without a label."""
+    def labels(self) -> list[Label | Labels | None]:
+        """The N labels; None for a document without a label, a tuple for one with a list of labels."""
         return [document.label for document in self.documents]
 
     @property
@@ -85,11 +85,12 @@ class Corpus:
     @property
     def label_names(self) -> list[Label]:
         """The C distinct labels in scikit-learn's order; raises :class:`DataError` if their types differ."""
-        labels = {type(label): label for label in self.labels if label is not None}
+        every = [label for labels in self.labels for label in (labels if isinstance(labels, tuple) else (labels,))]
+        labels = {type(label): label for label in every if label is not None}
         if len(labels) > 1:
             some = " and ".join(repr(label) for label in labels.values())
             raise DataError(f"the labels of {self.name} must all have the same type; got {some}. Make them all text.")
-        return sorted({label for label in self.labels if label is not None})
+        return sorted({label for label in every if label is not None})
 
     @property
     def rejected(self) -> dict[int, str]:
@@ -112,6 +113,7 @@ def load_corpus(
     header: bool | None = None,
     columns: str | Sequence[str] | None = None,
     max_row_length: int | None = None,
+    label_separator: str | None = None,
     sheet: str | None = None,
     split: str | None = None,
     skip_bad: bool = False,
@@ -137,6 +139,9 @@ def load_corpus(
       delimiter and a missing header are detected from the first rows if that is certain, with a warning.
     - ``max_row_length`` is the maximum length of a row in characters (default: 100 million). Reading stops at a
       longer row before it fills the memory.
+    - ``label_separator`` separates the labels of a text in multi-label classification ("sports, politics" with
+      ``","``). Each label is then a tuple, ``()`` for an empty field. Lists of labels in JSON and Parquet files are
+      tuples without it.
     - ``sheet`` is the sheet of a workbook (default: the first that is not empty), and ``split`` the part of a dataset
       with several.
     - ``skip_bad`` skips rows that cannot be read or have no text, and lists them in ``Corpus.rejected``. With
@@ -150,19 +155,19 @@ def load_corpus(
     """
     path = user_path(path)
     check_regular(path)
-    layout = layout_of(delimiter, header, columns, max_row_length, sheet=sheet, split=split)
+    layout = layout_of(delimiter, header, columns, max_row_length, label_separator, sheet=sheet, split=split)
     if not path.exists():
         raise DataError(f"file not found: {path}. Pass one of {FILE_TYPES}.")
     if not is_table(path):
-        if text or label or id or delimiter or columns or header is not None:
+        if text or label or id or label_separator or delimiter or columns or header is not None:
             raise OptionError(
-                f"{path} is a folder and has no columns. Leave out text=, label=, id=, delimiter=, header= "
-                "and columns=."
+                f"{path} is a folder and has no columns. Leave out text=, label=, id=, label_separator=, delimiter=, "
+                "header= and columns=."
             )
         strict: Callable[[], Iterable[Record]] = partial(
             read_folder, path, encoding=encoding, max_length=layout.max_row_length
         )
-        lenient: Rows = partial(read_files, path, encoding=encoding, max_length=layout.max_row_length)
+        lenient: RowSource = partial(read_files, path, encoding=encoding, max_length=layout.max_row_length)
     else:
         names = Columns(text if text is None or isinstance(text, str) else tuple(text), label, id)
         strict = partial(read_table, path, names, layout=layout, encoding=encoding)
@@ -180,11 +185,11 @@ def load_corpus(
     return corpus
 
 
-Rows = Callable[[], Iterable[Record | BadRow]]
+RowSource = Callable[[], Iterable[Record | BadRow]]
 """Reads the rows of a source from the beginning."""
 
 
-def _skipping(rows: Rows, rejected: dict[int, str], needs_label: bool) -> Iterator[Record]:
+def _skipping(rows: RowSource, rejected: dict[int, str], needs_label: bool) -> Iterator[Record]:
     return readable_rows(rows(), rejected, needs_label=needs_label)
 
 

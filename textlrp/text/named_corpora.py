@@ -42,6 +42,7 @@ class FileOptions:
     header: bool | None = None
     columns: str | Sequence[str] | None = None
     max_row_length: int | None = None
+    label_separator: str | None = None
     sheet: str | None = None
     split: str | None = None
     skip_bad: bool = False
@@ -50,7 +51,13 @@ class FileOptions:
     def layout(self) -> Layout:
         """Return the layout of the file; raises :class:`OptionError` for wrong options."""
         return layout_of(
-            self.delimiter, self.header, self.columns, self.max_row_length, sheet=self.sheet, split=self.split
+            self.delimiter,
+            self.header,
+            self.columns,
+            self.max_row_length,
+            self.label_separator,
+            sheet=self.sheet,
+            split=self.split,
         )
 
     def names(self) -> Columns:
@@ -97,6 +104,7 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
         header=files.header,
         columns=files.columns,
         max_row_length=files.max_row_length,
+        label_separator=files.label_separator,
         sheet=files.sheet,
         split=files.split,
         skip_bad=files.skip_bad,

@@ -55,13 +55,15 @@ class Layout(NamedTuple):
 
     ``delimiter`` is the character between fields. ``header`` is whether the first row contains the column names.
     ``names`` are the column names of a file without a header. ``max_row_length`` is the maximum length of a row in
-    characters. ``sheet`` is the name of a sheet of a workbook, ``split`` that of a part of a dataset.
+    characters. ``label_separator`` separates the labels of a text; None reads one label. ``sheet`` is the name of a
+    sheet of a workbook, ``split`` that of a part of a dataset.
     """
 
     delimiter: str | None = None
     header: bool | None = None
     names: tuple[str, ...] | None = None
     max_row_length: int = MAX_ROW_LENGTH
+    label_separator: str | None = None
     sheet: str | None = None
     split: str | None = None
 

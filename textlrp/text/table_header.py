@@ -15,7 +15,7 @@ from textlrp.text.column_choice import (
     OTHER_LABEL_COLUMNS,
     OTHER_TEXT_COLUMNS,
     TEXT_COLUMNS,
-    folded,
+    folded_name,
     split_columns,
 )
 from textlrp.text.dialects import has_row_names
@@ -107,9 +107,9 @@ def names_columns(row: Sequence[str], requested: Columns) -> bool:
     """Whether a row contains a requested column name, or a usual one if none was requested."""
     asked = [name for name in (*split_columns(requested.text), requested.label, requested.id) if name is not None]
     usual = (*TEXT_COLUMNS, *LABEL_COLUMNS, *OTHER_TEXT_COLUMNS, *OTHER_LABEL_COLUMNS)
-    names = {folded(name) for name in row}
+    names = {folded_name(name) for name in row}
     whole = requested.text if isinstance(requested.text, str) else ""
-    return any(folded(name) in names for name in ((whole, *asked) if asked else usual) if name)
+    return any(folded_name(name) in names for name in ((whole, *asked) if asked else usual) if name)
 
 
 def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:

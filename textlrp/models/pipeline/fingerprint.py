@@ -13,12 +13,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from textlrp.models.pipeline.linear import Head
+from textlrp.models.pipeline.decisions import Decision
+from textlrp.models.pipeline.forms import nested_forms
+from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import TextVectorizer
 from textlrp.text.user_tokenizers import callable_path
 
 
-def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[Any], head: Head) -> str:
+def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[Any], scores: Decision) -> str:
     """Return 12 hexadecimal digits: a hash of options, vocabularies, fitted attributes, weights and classes."""
     content = hashlib.sha256()
     _add(content, pipeline)
@@ -26,14 +28,18 @@ def digest(pipeline: Any, readers: Sequence[TextVectorizer], learned: Sequence[A
         vocabulary = getattr(reader.vectorizer, "vocabulary_", {})
         _add(content, [reader.width, "\0".join(sorted(vocabulary, key=vocabulary.__getitem__))])
         _add(content, getattr(getattr(reader.vectorizer, "_tfidf", None), "idf_", None))
-    _add(content, [*learned, head.classes, head.weight, head.bias])
+    _add(content, [*learned, scores.classes])
+    for form in nested_forms(scores.form):
+        for term in form.terms:
+            _add(content, [term.start, term.absent, term.weight])
     return content.hexdigest()[:12]
 
 
 def _add(content: Any, value: Any) -> None:
     """Add a value to the hash by its content, never by its memory address."""
     if isinstance(value, BaseEstimator):
-        _add(content, [type(value).__name__, value.get_params(deep=False)])
+        used = unwrapped(value, type(value).__name__) if hasattr(value, "best_estimator_") else value
+        _add(content, [type(used).__name__, used.get_params(deep=False)])
     elif isinstance(value, Mapping):
         _add_all(content, "map", [pair for key in sorted(value, key=str) for pair in (key, value[key])])
     elif isinstance(value, (set, frozenset)):
@@ -41,7 +47,9 @@ def _add(content: Any, value: Any) -> None:
     elif isinstance(value, (list, tuple)):
         _add_all(content, "list", value)
     elif sparse.issparse(value):
-        _add(content, value.toarray())
+        rows = sparse.csr_array(value)
+        rows.sort_indices()
+        _add_all(content, "sparse", [list(rows.shape), rows.indptr, rows.indices, rows.data])
     elif isinstance(value, np.ndarray) and value.dtype.kind != "O":
         content.update(f"{value.dtype}{value.shape}".encode())
         content.update(np.ascontiguousarray(value).tobytes())

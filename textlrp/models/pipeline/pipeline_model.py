@@ -7,7 +7,6 @@ Letters: N documents, L tokens that the model reads, J features, E non-zero feat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,24 +15,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError, OptionError
-from textlrp.lrp.maps import Bounds, Features
-from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
-from textlrp.lrp.trace_steps import Linear, Step
+from textlrp.models.classifier import OwnResults
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
 from textlrp.models.options import TextInputs, check_texts
+from textlrp.models.pipeline.classifiers import decision
+from textlrp.models.pipeline.decisions import Decision, own_predictions
 from textlrp.models.pipeline.fingerprint import digest
-from textlrp.models.pipeline.linear import Head, linear_head
-from textlrp.models.pipeline.pipeline_steps import Stage, make_stage
+from textlrp.models.pipeline.form_trace import FEATURES, FormTrace
+from textlrp.models.pipeline.form_values import batch_evaluation, point_evaluation
+from textlrp.models.pipeline.forms import stages_of
+from textlrp.models.pipeline.pipeline_steps import Sources
 from textlrp.models.pipeline.provenance import ReadSource, read_document
+from textlrp.models.pipeline.stages import JointFeatures
+from textlrp.models.pipeline.unwrapped import reads_texts
 from textlrp.models.pipeline.vectorizers import TextVectorizer, check_rebuilt_counts, count_columns, vectorize
-from textlrp.models.sparse_tape import Absent, ToWords, joint_shares, padded_entries
+from textlrp.models.sparse_tape import ToWords, joint_shares
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.records import Document
 from textlrp.text.batches import Batch, end_to_end
@@ -59,19 +62,30 @@ class PipelineBatch(Batch):
 class PipelineModel:
     """A pipeline as a ``Classifier``; made by :func:`pipeline_model`.
 
-    ``readers`` are its vectorizers, ``stage`` the steps between them and the linear model, ``head`` that model.
-    ``used_columns``: for each vectorizer, which of its columns (V,) the linear model uses.
+    ``readers`` are its vectorizers, ``joint`` the features that its classifier reads, ``decision`` the scores of the
+    classifier as a function of these. ``used_columns``: for each vectorizer, which of its columns (V,) the classifier
+    uses. ``estimator`` is the pipeline itself.
     """
 
     max_texts_per_trace = 64
 
-    classes_: Array
     fingerprint_: str
     dtype: str
     readers: tuple[TextVectorizer, ...]
     used_columns: tuple[NDArray[np.bool_], ...]
-    stage: Stage
-    head: Head
+    joint: JointFeatures
+    decision: Decision
+    estimator: Any
+
+    @property
+    def classes_(self) -> Array:
+        """The labels (C,)."""
+        return self.decision.classes
+
+    @property
+    def thresholds_(self) -> Array | None:
+        """The thresholds (C,) of a multi-label classifier, else None."""
+        return self.decision.thresholds
 
     def encode(self, texts: TextInputs) -> PipelineBatch:
         """Convert texts to tokens and features.
@@ -98,7 +112,7 @@ class PipelineModel:
             *end_to_end([np.ones(len(reading.positions), dtype=np.int64) for reading in readings]),
             tuple(reading.status for reading in readings),
             tuple(np.full(len(reading.tokens), -1, dtype=np.int32) for reading in readings),
-            self.head.prepare(self.stage.run(values)),
+            self.joint.run(values),
             sources,
         )
 
@@ -110,7 +124,7 @@ class PipelineModel:
         """
         batch = _checked_batch(batch)
         if keep is None:
-            return self._finite(self.head.scores(batch.features, self.dtype), batch)
+            return self._finite(self._scores_of(batch.features), batch)
         kept = [keep[n, : int(batch.lengths[n])] for n in range(len(batch))]
         values = [
             count_columns(
@@ -119,64 +133,58 @@ class PipelineModel:
             )
             for number, reader in enumerate(self.readers)
         ]
-        return self._finite(self.head.scores(self.head.prepare(self.stage.run(values)), self.dtype), batch)
+        return self._finite(self._scores_of(self.joint.run(values)), batch)
 
     def probabilities(self, scores: Array) -> Array | None:
-        """Return ``predict_proba`` for these scores (N, C); None if the linear model has none."""
-        return None if self.head.probabilities is None else self.head.probabilities(scores)
+        """Return ``predict_proba`` for these scores (N, C); None if it is no function of them, or does not exist."""
+        return None if self.decision.probabilities is None else self.decision.probabilities(scores)
+
+    def own_results(self, batch: Batch, scores: Array) -> OwnResults:
+        """Return what the pipeline itself predicts for a batch with these ``scores`` (N, C).
+
+        A classifier that predicts by other numbers than its scores is called for this, and a note says so.
+        """
+        by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
+        if not self.decision.note or by_scores:
+            notes = (self.decision.note,) if self.decision.note else ()
+            return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
+        texts = [source.text for source in _checked_batch(batch).sources]
+        return own_predictions(self.estimator, texts, self.decision, scores)
 
     def trace(self, batch: Batch, *, dtype: str | None = None) -> Trace:
         """Return the trace of the forward pass: words to features, and features to scores."""
         batch, dtype = _checked_batch(batch), dtype or self.dtype
-        features, head = batch.features.astype(dtype), self.head
-        counts, values, weight = padded_entries(features, head.weight)
         longest = max(1, int(batch.lengths.max(initial=0)))
-        shares = joint_shares(self._shares(batch), counts, values.shape[1], longest, dtype)
-        steps: list[Step] = [ToWords("ngrams", ("words",), "features", shares, (len(batch), longest))]
-        if head.absent is not None:  # BernoulliNB: one extra entry for all features that the text does not have
-            missing = head.missing(batch.features).astype(dtype)
-            values = np.concatenate([np.ones((len(values), 1), dtype=dtype), values], axis=1)
-            weight = np.concatenate([missing[:, None], weight], axis=1)
-            counts = counts + 1
-            steps.append(Absent("output", ("features",), "present"))
-        scores = torch.from_numpy(head.scores(batch.features, dtype))
-        real = torch.from_numpy(counts)
-        bias = torch.from_numpy(head.bias.astype(dtype))
-        entries = Features(torch.from_numpy(values), torch.from_numpy(weight), real, self._box(dtype))
-        steps.append(Linear("output", "dense", (steps[-1].writes,), "scores", entries, bias, scores, entries))
-        return Trace(tuple(steps), scores, elements=max(values.size, len(batch) * (longest + 1)))
+        counts = np.diff(batch.features.indptr)
+        shares = joint_shares(self._shares(batch), counts, max(1, counts.max(initial=0)), longest, dtype)
+        words = ToWords("ngrams", ("words",), FEATURES, shares, (len(batch), longest))
+        values = batch_evaluation(self.joint, batch.features, dtype)
+        steps = FormTrace(self.joint, batch.features, values, [words])
+        scores = steps.layer(self.decision.form, "output", "scores")
+        return Trace(tuple(steps.steps), scores, elements=max(steps.elements, len(batch) * (longest + 1)))
 
     def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """Return the non-zero features of text ``n``, (E, 1), and the linear model that reads them.
+        """Return the non-zero features of text ``n``, (E, 1), and the classifier that reads them.
 
         ``to_words`` drops the relevance of an n-gram that consists of padding only, because no word belongs to it.
         """
         batch, dtype = _checked_batch(batch), dtype or self.dtype
         row = batch.features[[n]].astype(dtype)
-        weights, biases = self.head.as_linear(row.indices)
-        weight = torch.from_numpy(np.ascontiguousarray(weights.T.astype(dtype)))
-        bias = torch.from_numpy(biases.astype(dtype))
         words = self._shares(batch.select([n]))[0][:, :-1].astype(dtype)
 
         def forward(inputs: Tensor) -> Tensor:
-            return inputs[..., 0] @ weight + bias
+            return point_evaluation(self.joint, row.indices, inputs[..., 0]).values(self.decision.form)
 
         def to_words(values: Tensor) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray((words.T @ values.numpy().T).T))
 
         return InputPoint(torch.from_numpy(row.data[:, None].copy()), forward, to_words)
 
+    def _scores_of(self, features: Any) -> Array:
+        return batch_evaluation(self.joint, features, self.dtype).values(self.decision.form).numpy()
+
     def _finite(self, scores: Array, batch: Batch) -> Array:
         return check_scores(scores, self.classes_, lambda n: batch.readings[n].document_id)
-
-    def _box(self, dtype: str) -> Bounds | None:
-        """Bounds of the features, if both are known; ZBox needs them."""
-        low, high = (0.0, 1.0) if self.head.threshold is not None else self.stage.bounds
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return None
-        return lambda: Box(
-            torch.tensor(low, dtype=TORCH_DTYPES[dtype]), torch.tensor(high, dtype=TORCH_DTYPES[dtype])
-        )
 
     def _shares(self, batch: PipelineBatch) -> list[Any]:
         """For each text, how its non-zero features are distributed over its words: (E, L + 1).
@@ -186,7 +194,7 @@ class PipelineModel:
         shares = []
         for n, source in enumerate(batch.sources):
             entries = batch.features[[n]].indices
-            vectorizer, column = self.stage.vectorizer[entries], self.stage.column[entries]
+            vectorizer, column = self.joint.vectorizer[entries], self.joint.column[entries]
             parts, order = [], []
             for number, reader in enumerate(self.readers):
                 of_reader = np.flatnonzero(vectorizer == number)
@@ -200,45 +208,28 @@ class PipelineModel:
 def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
     """Convert a fitted scikit-learn ``Pipeline`` to a model that ``explain`` accepts. The pipeline is not changed.
 
-    Supported before the linear model: CountVectorizer, TfidfVectorizer and HashingVectorizer (words, characters,
-    ``char_wb``), TfidfTransformer, FeatureUnion, feature selectors, Normalizer, MaxAbsScaler, and StandardScaler and
-    RobustScaler without centering. The whole text is read, except for a Document's ``skip``, whose characters are
-    replaced by blanks. Raises :class:`ModelError` for any other step, which it names, and for a pipeline that is not
-    fitted.
+    Also accepted are a search or a classifier that contains such pipelines (``GridSearchCV``,
+    ``CalibratedClassifierCV``, ...). :mod:`.pipeline_steps` and :mod:`.classifiers` list the supported steps. The
+    whole text is read, except for a Document's ``skip``, whose characters are replaced by blanks. Raises
+    :class:`ModelError` for any other step, which it names, and for a pipeline that is not fitted.
     """
     if dtype not in TORCH_DTYPES:
         raise OptionError(f"dtype must be 'float32' or 'float64'; got {dtype!r}.")
-    if not isinstance(pipeline, Pipeline):
+    if not isinstance(pipeline, BaseEstimator) or not reads_texts(pipeline):
         raise ModelError(
             f"model must be a fitted scikit-learn Pipeline; got a {type(pipeline).__name__}. Pass "
             "make_pipeline(vectorizer, classifier): fitted parts stay fitted."
         )
-    (*steps, (last, estimator)) = pipeline.steps
-    while isinstance(estimator, Pipeline):
-        (*inner, (last, estimator)) = estimator.steps
-        steps += inner
-    readers: list[TextVectorizer] = []
-    learned: list[Any] = []
-    head = linear_head(estimator, last)
-    stage = make_stage(Pipeline(steps), "", None, readers, learned) if steps else None
-    if stage is None:
-        raise ModelError(
-            f"the pipeline must have a text vectorizer before its classifier; got none before {last!r}, a "
-            f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer "
-            "or HashingVectorizer."
-        )
-    if len(stage.column) != head.weight.shape[1]:
-        raise ModelError(
-            f"step {last!r} must be fitted on the features of the steps before it; got a {type(estimator).__name__} "
-            f"of {head.weight.shape[1]} features after steps that make {len(stage.column)}. Fit the pipeline again."
-        )
+    sources = Sources()
+    found = decision(pipeline, type(pipeline).__name__, None, sources)
+    joint = JointFeatures(tuple(stages_of(found.form)))
     used_columns = []
-    for number, reader in enumerate(readers):
+    for number, reader in enumerate(sources.readers):
         is_used = np.zeros(reader.width, dtype=bool)
-        is_used[stage.column[stage.vectorizer == number]] = True
+        is_used[joint.column[joint.vectorizer == number]] = True
         used_columns.append(is_used)
-    fingerprint = digest(pipeline, readers, learned, head)
-    return PipelineModel(head.classes, fingerprint, dtype, tuple(readers), tuple(used_columns), stage, head)
+    fingerprint = digest(pipeline, sources.readers, sources.learned, found)
+    return PipelineModel(fingerprint, dtype, tuple(sources.readers), tuple(used_columns), joint, found, pipeline)
 
 
 def _checked_batch(batch: Batch) -> PipelineBatch:

@@ -1,8 +1,8 @@
-"""The steps of a fitted scikit-learn pipeline before its linear model; each feature is traced to a vectorizer column.
+"""The steps of a fitted scikit-learn pipeline before its classifier, from texts to features.
 
-Every supported step keeps features separate: each output feature is one input feature with another value. So each
-feature of the last step belongs to exactly one column of one vectorizer. Open it to support another step, or for the
-messages that refuse one.
+A step that keeps features separate, such as a selector, makes a :class:`.Stage`: each of its features belongs to
+exactly one column of one vectorizer. A step that mixes or centers features makes a :class:`.Form`. Open it to support
+another step, or for the messages that refuse one.
 
 Letters: N texts, J features, V columns of a vectorizer.
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -24,62 +25,77 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
+from textlrp.models.pipeline.form_steps import is_affine, scaled_form, step_form
+from textlrp.models.pipeline.forms import Form, identity_form, joined_form
+from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS, TextVectorizer, text_vectorizer
 
 SUPPORTED_STEPS = (
     "CountVectorizer, TfidfVectorizer, HashingVectorizer, TfidfTransformer, FeatureUnion, Pipeline, selectors such "
-    "as SelectKBest, Normalizer, MaxAbsScaler, StandardScaler(with_mean=False), "
-    "RobustScaler(with_centering=False) and 'passthrough'"
+    "as SelectKBest, Normalizer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, TruncatedSVD, PCA, "
+    "IncrementalPCA, random projections and 'passthrough'"
 )
+Value = Stage | Form | None
+"""What a step returns: features, sums of features, or None for the texts themselves."""
 
 
-class ValueRange(NamedTuple):
-    """The range of a stage's values, 0 included; infinite where no bound is known."""
+@dataclass
+class Sources:
+    """What the steps of a pipeline read: its vectorizers, and what other steps learned."""
 
-    low: float
-    high: float
+    readers: list[TextVectorizer] = field(default_factory=list)
+    learned: list[Any] = field(default_factory=list)
+    known: dict[tuple[Any, int], tuple[Any, ...]] = field(default_factory=dict)
+    layers: set[str] = field(default_factory=lambda: {"output"})
+
+    def layer_name(self, *names: str) -> str:
+        """Return a name for a layer that no other layer has: the first name, all names, or these with a number."""
+        full = ".".join(reversed(names))
+        numbered = (f"{full}.{number}" for number in count(2))
+        name = next(each for each in chain([names[0], full], numbered) if each not in self.layers)
+        self.layers.add(name)
+        return name
+
+    def shared(self, key: Any, before: Value, make: Callable[[], Any]) -> Any:
+        """Return ``make()``, or what it returned when it was called with this key and value before.
+
+        Classifiers that read the same features so have them once.
+        """
+        if (key, id(before)) not in self.known:
+            self.known[key, id(before)] = (before, make())  # with the value, so that its id stays its own
+        return self.known[key, id(before)][-1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stage:
-    """The steps of a pipeline up to and including one of them.
+def read_step(step: Any, name: str, before: Value, sources: Sources) -> Value:
+    """Return the value of one step after the value ``before`` (None: the texts themselves).
 
-    ``run`` computes its features (N, J) from the outputs of the vectorizers, each (N, V). Feature j is column
-    ``column[j]`` of vectorizer ``vectorizer[j]``, both (J,). The values lie in ``bounds``.
+    The step's vectorizers and what it learned are added to ``sources``. Raises :class:`ModelError` for a step that
+    is not supported or not fitted.
     """
-
-    run: Callable[[Sequence[Any]], Any]
-    vectorizer: IntArray
-    column: IntArray
-    bounds: ValueRange
+    value: Value = sources.shared(id(step), before, lambda: _new_value(step, name, before, sources))
+    return value
 
 
-def make_stage(
-    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], fitted_parts: list[Any]
-) -> Stage | None:
-    """Return the stage of one step, or None if it gets and returns texts ('passthrough' before the vectorizers).
-
-    ``before`` is None if the step gets the texts themselves. The step's vectorizers are appended to ``readers``, and
-    what other steps learned to ``fitted_parts``. Raises :class:`ModelError` for a step that is not supported or not
-    fitted.
-    """
+def _new_value(step: Any, name: str, before: Value, sources: Sources) -> Value:
+    step = unwrapped(step, name)
     if _is_passthrough(step):
         return before
     if isinstance(step, Pipeline):
         for inner, each in step.steps:
-            before = make_stage(each, inner, before, readers, fitted_parts)
+            before = read_step(each, inner, before, sources)
         return before
     if isinstance(step, FeatureUnion):
-        return _union(step, name, before, readers, fitted_parts)
+        return _union(step, name, before, sources)
     if isinstance(step, VECTORIZERS):
         if before is not None:
             raise ModelError(
                 f"step {name!r} must come before other vectorizers; got a {type(step).__name__} after one, which "
                 "would read numbers. Put it first, or combine both in a FeatureUnion."
             )
-        return _vectorizer_stage(step, name, readers)
+        return _vectorizer_stage(step, name, sources.readers)
     if isinstance(step, ColumnTransformer):
         raise _column_transformer_error(name, before)
     if before is None:
@@ -87,7 +103,25 @@ def make_stage(
             f"step {name!r} must be a text vectorizer, because it gets the texts; got a {type(step).__name__}. Use "
             "CountVectorizer, TfidfVectorizer or HashingVectorizer, and pass what this step does as preprocessor=."
         )
-    return _feature_stage(step, name, before, fitted_parts)
+    if isinstance(before, Stage) and (stage := _feature_stage(step, name, before, sources.learned)) is not None:
+        return stage
+    return _mixing_step(step, name, before)
+
+
+def as_form(value: Stage | Form) -> Form:
+    """Return features as a form."""
+    return identity_form(value) if isinstance(value, Stage) else value
+
+
+def _mixing_step(step: Any, name: str, before: Stage | Form) -> Form:
+    if not is_affine(step):
+        raise ModelError(
+            f"step {name!r} must be linear in its features; got a {type(step).__name__}. Leave it out or replace it, "
+            f"and fit the pipeline again. Supported before the classifier: {SUPPORTED_STEPS}. {OTHER_WAY}"
+        )
+    if type(step) is not Normalizer:  # a Normalizer has no fitted state
+        _fitted(step, name)
+    return step_form(step, as_form(before))
 
 
 def _is_passthrough(step: Any) -> bool:
@@ -117,15 +151,13 @@ def _vectorizer_bounds(reader: TextVectorizer) -> ValueRange:
     return ValueRange(0.0, 1.0 if vectorizer.binary else math.inf)
 
 
-def _union(
-    step: Any, name: str, before: Stage | None, readers: list[TextVectorizer], fitted_parts: list[Any]
-) -> Stage | None:
+def _union(step: Any, name: str, before: Value, sources: Sources) -> Stage | Form:
     weights = step.transformer_weights or {}
     branches, factors = [], []
     for inner, each in step.transformer_list:
         if isinstance(each, str) and each == "drop":
             continue
-        branch = make_stage(each, inner, before, readers, fitted_parts)
+        branch = read_step(each, inner, before, sources)
         if branch is None:
             raise ModelError(
                 f"{inner!r} in the FeatureUnion {name!r} must be a vectorizer; got 'passthrough', which passes "
@@ -135,23 +167,33 @@ def _union(
         factors.append(float(weights.get(inner, 1.0)))
     if not branches:
         raise ModelError(f"the FeatureUnion {name!r} must have at least one vectorizer; got only 'drop'.")
-    fitted_parts.append(factors)
-    ends = [factor * end for branch, factor in zip(branches, factors, strict=True) for end in branch.bounds if factor]
+    sources.learned.append(factors)
+    return joined_branches(branches, factors)
+
+
+def joined_branches(branches: Sequence[Stage | Form], factors: Sequence[float]) -> Stage | Form:
+    """Return the features of several branches side by side, each multiplied by its factor."""
+    stages = [branch for branch in branches if isinstance(branch, Stage)]
+    if len(stages) < len(branches):
+        return joined_form(
+            [scaled_form(as_form(branch), factor) for branch, factor in zip(branches, factors, strict=True)]
+        )
+    ends = [factor * end for stage, factor in zip(stages, factors, strict=True) for end in stage.bounds if factor]
 
     def run(outputs: Sequence[Any]) -> Any:
-        parts = [branch.run(outputs) for branch in branches]
+        parts = [stage.run(outputs) for stage in stages]
         scaled = [part if factor == 1 else part * factor for part, factor in zip(parts, factors, strict=True)]
         return sparse.hstack(scaled, format="csr")
 
     return Stage(
         run,
-        np.concatenate([branch.vectorizer for branch in branches]),
-        np.concatenate([branch.column for branch in branches]),
+        np.concatenate([stage.vectorizer for stage in stages]),
+        np.concatenate([stage.column for stage in stages]),
         ValueRange(min([0.0, *ends]), max([0.0, *ends])),
     )
 
 
-def _column_transformer_error(name: str, before: Stage | None) -> ModelError:
+def _column_transformer_error(name: str, before: Value) -> ModelError:
     """Return the error that explains why a ColumnTransformer is not supported."""
     if before is None:
         return ModelError(
@@ -165,33 +207,25 @@ def _column_transformer_error(name: str, before: Stage | None) -> ModelError:
     )
 
 
-def _feature_stage(step: Any, name: str, before: Stage, fitted_parts: list[Any]) -> Stage:
-    """A step from features to features."""
+def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> Stage | None:
+    """A step that keeps features separate, or None if this step does not."""
     kind = type(step)
     if isinstance(step, SelectorMixin) and kind.transform is SelectorMixin.transform:
         chosen = np.asarray(_fitted(step, name).get_support(indices=True))
-        fitted_parts.append(chosen)
+        learned.append(chosen)
         return Stage(
             lambda outputs: before.run(outputs)[:, chosen],
             before.vectorizer[chosen],
             before.column[chosen],
             before.bounds,
         )
-    if option := _centering_option(step):
-        raise ModelError(
-            f"step {name!r} must not center features; got {kind.__name__}({option}=True). It also changes features "
-            f"that a text does not have, and their relevance would belong to no word. Pass {option}=False and fit "
-            "the pipeline again."
-        )
-    if kind not in _FEATURE_STEPS:
-        raise ModelError(
-            f"step {name!r} must keep features separate, so that each one belongs to words; got a {kind.__name__}. "
-            "Leave it out or replace it, and fit the pipeline again. Supported before the linear model: "
-            f"{SUPPORTED_STEPS}."
-        )
+    if kind is FunctionTransformer:
+        return _unchanged(step, name, before)
+    if kind not in _FEATURE_STEPS or _centers(step):
+        return None
     if kind is not Normalizer:  # a Normalizer has no fitted state
         _fitted(step, name)
-    fitted_parts.append({key: value for key, value in vars(step).items() if key.endswith("_")})
+    learned.append({key: value for key, value in vars(step).items() if key.endswith("_")})
 
     def run(outputs: Sequence[Any]) -> Any:
         values = before.run(outputs)
@@ -200,22 +234,32 @@ def _feature_stage(step: Any, name: str, before: Stage, fitted_parts: list[Any])
     return Stage(run, before.vectorizer, before.column, _FEATURE_STEPS[kind](step, before.bounds))
 
 
-def _centering_option(step: Any) -> str | None:
-    """The option with which a scaler subtracts a constant, or None."""
-    for kind, option in ((StandardScaler, "with_mean"), (RobustScaler, "with_centering")):
-        if type(step) is kind and getattr(step, option):
-            return option
-    return None
+def _unchanged(step: Any, name: str, before: Stage) -> Stage:
+    """A user's function after the vectorizer, such as one that makes an array: it must not change values."""
+
+    def run(outputs: Sequence[Any]) -> Any:
+        values = before.run(outputs)
+        changed = sparse.csr_matrix(step.transform(values)) if values.shape[0] else values
+        if changed.shape != values.shape or (changed != values).nnz:
+            raise ModelError(
+                f"step {name!r} must not change the values of features; got a FunctionTransformer whose function "
+                f"does. Leave it out, or use one of scikit-learn's own steps. {OTHER_WAY}"
+            )
+        return values
+
+    return Stage(run, before.vectorizer, before.column, before.bounds)
+
+
+def _centers(step: Any) -> bool:
+    """Whether a scaler subtracts a constant: its sums then have a bias, and features that a text lacks count too."""
+    return bool(getattr(step, "with_mean", False) or getattr(step, "with_centering", False))
 
 
 def _fitted(step: Any, name: str) -> Any:
     try:
         check_is_fitted(step)
     except NotFittedError:
-        raise ModelError(
-            f"step {name!r} must be fitted; got a {type(step).__name__} that is not. Call pipeline.fit(texts, "
-            "labels) first."
-        ) from None
+        raise not_fitted(name, step) from None
     return step
 
 

@@ -1,0 +1,137 @@
+"""The scores of a fitted classifier as a form of the features that it reads.
+
+Open it for what a classifier of a pipeline is to the rest of the package.
+
+Letters: N texts, J features, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.preprocessing import binarize
+
+from textlrp.arrays import Array
+from textlrp.errors import ModelError
+from textlrp.models.classifier import OwnResults
+from textlrp.models.pipeline.forms import Form, Term, affine
+from textlrp.models.pipeline.linear import BAYES, Head
+from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.step_errors import OTHER_WAY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """The scores (N, C) of a classifier: a ``form`` with one output for each of the ``classes`` (C,).
+
+    ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that says which
+    scores these are, if they are not the ones that the classifier itself predicts by. Its probabilities are then no
+    function of the scores. ``thresholded``: it does not predict the class with the highest probability either.
+    ``likelihoods``: they are joint log-likelihoods (naive Bayes). ``thresholds`` (C,): a multi-label classifier
+    predicts every label with a score above its threshold.
+    """
+
+    classes: Array
+    form: Form
+    probabilities: Callable[[Array], Array] | None = None
+    note: str = ""
+    thresholded: bool = False
+    likelihoods: bool = False
+    thresholds: Array | None = None
+
+
+Decide = Callable[[Any, str, Value, Sources], Decision]
+"""A function: fitted classifier, name of its step, value that it reads, sources -> its scores."""
+
+
+class Within(NamedTuple):
+    """The functions that read a classifier within another one: its scores, or its probabilities in their place."""
+
+    decide: Decide
+    probable: Decide
+
+
+def head_decision(head: Head, name: str, estimator: Any, before: Value, sources: Sources) -> Decision:
+    """Return the scores of a linear classifier, whose weights are ``head``, after the value ``before``.
+
+    Raises :class:`ModelError` if the classifier gets texts, or was fitted on other features.
+    """
+    if before is None:
+        raise needs_vectorizer(name, estimator)
+    check_width(before, head.weight.shape[1], name, type(estimator).__name__)
+    likelihoods = isinstance(estimator, BAYES)
+    if head.threshold is not None and not isinstance(before, Stage):
+        raise ModelError(
+            f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
+            f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
+        )
+    return Decision(head.classes, _head_form(head, before, sources), head.probabilities, likelihoods=likelihoods)
+
+
+def needs_vectorizer(name: str, estimator: Any) -> ModelError:
+    """Return the error for a classifier that gets the texts themselves."""
+    return ModelError(
+        f"the pipeline must have a text vectorizer before its classifier; got none before {name!r}, a "
+        f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer or "
+        "HashingVectorizer."
+    )
+
+
+def check_width(before: Stage | Form, fitted: int, name: str, kind: str) -> None:
+    """Raise :class:`ModelError` unless a classifier gets as many features as it was ``fitted`` on."""
+    width = len(before.column) if isinstance(before, Stage) else before.width
+    if width != fitted:
+        raise ModelError(
+            f"step {name!r} must be fitted on the features of the steps before it; got a {kind} of {fitted} features "
+            f"after steps that make {width}. Fit the pipeline again."
+        )
+
+
+def _head_form(head: Head, before: Stage | Form, sources: Sources) -> Form:
+    if head.threshold is not None and isinstance(before, Stage):
+        before = _binarized(before, head.threshold, sources)
+    form = affine(as_form(before), head.weight, head.bias)
+    if head.absent is None:
+        return form
+    if head.threshold is None or not isinstance(before, Stage):
+        bias = head.bias + head.absent.sum(axis=1)
+        return affine(as_form(before), head.weight - head.absent, bias)
+    return Form((*form.terms, Term(before, head.absent, absent=True)), form.width)
+
+
+def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
+    """The features above the threshold as 1, all others as 0 (BernoulliNB)."""
+
+    def make() -> Stage:
+        def run(outputs: Sequence[Any]) -> Any:
+            values = stage.run(outputs)
+            return sparse.csr_matrix(binarize(values, threshold=threshold)) if values.nnz else values
+
+        return replace(stage, run=run, bounds=ValueRange(0.0, 1.0))
+
+    return sources.shared(("binarized", threshold), stage, make)
+
+
+def own_predictions(estimator: Any, texts: Sequence[str], scores_are: Decision, scores: Array) -> OwnResults:
+    """Return what an estimator predicts for texts, and notes on which ``scores`` (N, C) are explained instead."""
+    probabilities, best = None, scores.argmax(axis=1)
+    if not texts:
+        return OwnResults(best, probabilities, ())
+    if hasattr(estimator, "predict_proba"):
+        probabilities = np.asarray(estimator.predict_proba(texts))
+    if probabilities is not None and not scores_are.thresholded:
+        predicted = probabilities.argmax(axis=1)
+    else:
+        positions = {label: position for position, label in enumerate(scores_are.classes.tolist())}
+        predicted = np.array([positions[label] for label in np.asarray(estimator.predict(texts)).tolist()])
+    notes = []
+    for own, highest in zip(predicted.tolist(), best.tolist(), strict=True):
+        labels = scores_are.classes[own], scores_are.classes[highest]
+        differs = (f"The model itself predicts {labels[0]}, but the highest score is that of {labels[1]}.",)
+        notes.append((scores_are.note, *(differs if own != highest else ())))
+    return OwnResults(predicted, probabilities, tuple(notes))

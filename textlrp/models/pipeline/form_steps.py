@@ -1,0 +1,107 @@
+"""Steps of a pipeline that mix or center features: each is a matrix and a bias, or a norm.
+
+Open it to support another step of this kind.
+
+Letters: J features of a step, O outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.feature_selection import SelectorMixin
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+from torch import Tensor
+
+from textlrp.arrays import Array
+from textlrp.models.pipeline.forms import Form, affine, normalized_form
+
+Matrix = tuple[Any, Array | None]
+"""A weight (O, J), an array or a sparse matrix, and a bias (O,) or None."""
+
+
+def is_affine(step: Any) -> bool:
+    """Whether :func:`step_form` supports a step."""
+    if isinstance(step, MinMaxScaler):
+        return type(step) is MinMaxScaler and not step.clip
+    return type(step) in _MATRICES or type(step) is Normalizer or _selects(step)
+
+
+def step_form(step: Any, form: Form) -> Form:
+    """Return the form of a fitted step that reads the outputs of ``form``."""
+    if type(step) is Normalizer:
+        return normalized_form(form, _FACTORS[step.norm])
+    if _selects(step):
+        chosen = np.asarray(step.get_support(indices=True))
+        return affine(form, sparse.eye_array(form.width, format="csr")[chosen])
+    return affine(form, *_MATRICES[type(step)](step))
+
+
+def _selects(step: Any) -> bool:
+    return isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform
+
+
+def scaled_form(form: Form, factor: float) -> Form:
+    """Return the form times a number."""
+    return affine(form, sparse.diags_array(np.full(form.width, float(factor)), format="csr"))
+
+
+def sum_to_1(form: Form) -> Form:
+    """Return numbers of one sign divided by their sum, which counts as a constant of the text."""
+    return normalized_form(form, _FACTORS["l1"])
+
+
+def _components(step: Any) -> Matrix:
+    return step.components_, None
+
+
+def _principal_components(step: Any) -> Matrix:
+    components = np.asarray(step.components_, dtype=np.float64)
+    if step.whiten:
+        deviation = np.sqrt(step.explained_variance_)
+        components = components / np.maximum(deviation, np.finfo(deviation.dtype).eps)[:, None]
+    return components, -components @ step.mean_
+
+
+def _centered_and_scaled(center: str, with_center: str) -> Callable[[Any], Matrix]:
+    """The matrix of a scaler: minus its ``center``, if its option ``with_center`` is set, divided by its scale."""
+
+    def matrix(step: Any) -> Matrix:
+        middle = getattr(step, center) if getattr(step, with_center) else None
+        width = step.n_features_in_
+        scale = np.ones(width) if step.scale_ is None else np.asarray(step.scale_)
+        bias = None if middle is None else -np.asarray(middle) / scale
+        return sparse.diags_array(1 / scale, format="csr"), bias
+
+    return matrix
+
+
+_MATRICES: Mapping[type, Callable[[Any], Matrix]] = {
+    TruncatedSVD: _components,
+    GaussianRandomProjection: _components,
+    SparseRandomProjection: _components,
+    PCA: _principal_components,
+    IncrementalPCA: _principal_components,
+    StandardScaler: _centered_and_scaled("mean_", "with_mean"),
+    RobustScaler: _centered_and_scaled("center_", "with_centering"),
+    MaxAbsScaler: lambda step: (sparse.diags_array(1 / step.scale_, format="csr"), None),
+    MinMaxScaler: lambda step: (sparse.diags_array(step.scale_, format="csr"), step.min_),
+}
+"""Supported steps -> the matrix of a fitted one. Subclasses may do anything: not included."""
+
+
+def _inverse(norm: Tensor) -> Tensor:
+    """1 / norm, and 1 for a norm of 0, as scikit-learn does."""
+    return 1 / norm.where(norm != 0, 1)
+
+
+_FACTORS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "l1": lambda values: _inverse(values.abs().sum(dim=-1, keepdim=True)),
+    "l2": lambda values: _inverse(values.norm(dim=-1, keepdim=True)),
+    "max": lambda values: _inverse(values.abs().amax(dim=-1, keepdim=True)),
+}
