@@ -1,7 +1,8 @@
 """Labeled corpora with several labels for each text: one drawn from topic models, one made of pairs of posts.
 
 ``topical_corpus`` draws inflected words from overlapping topics with Zipf frequencies, labels of very different
-frequency that occur together, weak evidence, and annotation errors. ``paired_posts`` joins one or two posts of 20 Newsgroups.
+frequency that occur together, weak evidence, and annotation errors. ``paired_posts`` joins one or two posts of 20
+Newsgroups.
 """
 
 import numpy as np

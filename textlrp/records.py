@@ -56,8 +56,9 @@ def no_ranges() -> Ranges:
 class Document:
     """A text with its id, its label, and the character ranges that a model must skip.
 
-    ``text`` is the complete, unchanged text. ``label`` is None if it is unknown; in multi-label classification it is a
-    tuple of labels, ``()`` for a text without labels. ``skip`` (S, 2) contains the character offsets of the ranges to skip.
+    ``text`` is the complete, unchanged text. ``label`` is None if it is unknown; in multi-label classification it is
+    a tuple of labels, ``()`` for a text without labels. ``skip`` (S, 2) contains the character offsets of the ranges
+    to skip.
     The estimators and :func:`textlrp.explain` accept a Document wherever they accept a string.
     """
 

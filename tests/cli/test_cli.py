@@ -258,7 +258,8 @@ def test_train_on_other_encodings(encoding: str, run: Run) -> None:
 
 def test_columns_of_other_names(run: Run) -> None:
     Path("t.csv").write_text("no,review,stars,other\na,good car,1,q\nb,bad doctor,2,q\n")
-    refused(run("train", "t.csv", "-o", "m"), "'text'", "--column", "'no', 'review', 'stars', 'other'")
+    Path("u.csv").write_text("no,opinion,stars,other\na,good car,1,q\n")
+    refused(run("train", "u.csv", "-o", "m"), "'text'", "--column", "'no', 'opinion', 'stars', 'other'")
     refused(run("train", "t.csv", "--text", "tekst", "-o", "m"), "no column 'tekst'", "'review'")
     refused(run("train", "t.csv", "--text", "review", "-o", "m"), "no labels", "--label")
     for option in ("--text", "--column"):

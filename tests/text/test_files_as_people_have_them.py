@@ -190,6 +190,12 @@ def test_a_layout_that_is_passed_gives_no_warning(
     assert pairs(write(tmp_path / name, content), **options) == GOOD
 
 
+def test_a_line_of_fasttext_may_have_several_labels(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="as in fastText"):
+        path = write(tmp_path / "a.txt", "__label__a __label__b good\n__label__a bad\nno label\n")
+        assert pairs(path) == [("good", ("a", "b")), ("bad", "a"), ("no label", None)]
+
+
 def test_lines_of_text_are_texts(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="each line is read as one text"):
         assert pairs(write(tmp_path / "a.txt", "one two\n\nthree\r\n")) == [("one two", None), ("three", None)]
@@ -208,7 +214,6 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
         ),
         ("a.csv", "text;label\ngood;a;b\n", {}, "the fields seem to be separated by ';'.*delimiter="),
         ("a.json", '[{"text": "a"}, {"text": "b"', {}, r"row 2 \(.*a\.json\): not valid JSON"),
-        ("a.txt", "__label__a __label__b good\n", {}, r"row 1 \(.*a\.txt, line 1\): label must be one label"),
         ("a.jsonl", '{"text": "a", "label": 36893488147419103232}', {}, r"label must be below 2\*\*63"),
         ("a.jsonl", '{"text": "a", "label": 1e30}', {}, r"label must be below 2\*\*63"),
     ],

@@ -51,7 +51,8 @@ class BatchExplainer:
     - ``kept``: projections that are already computed, to use instead.
 
     A batch must have the column ``text``. The columns ``document_id``, ``label`` (text, or a list of labels for a
-    multi-label model) and ``row`` (position in the whole input) are optional; other columns are ignored. The result has the columns that :mod:`textlrp.store` describes.
+    multi-label model) and ``row`` (position in the whole input) are optional; other columns are ignored. The result
+    has the columns that :mod:`textlrp.store` describes.
 
     Documents are explained in blocks of 64 by a single thread. Batches whose sizes are multiples of 64 therefore give
     the same bytes on every engine, whatever the batch size.

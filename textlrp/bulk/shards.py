@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from textlrp.bulk.sources import Source
 from textlrp.files.written_file import atomic_file
 from textlrp.records import label_text
-from textlrp.store.columns import arrow_table, write_parquet
+from textlrp.store.columns import arrow_table
+from textlrp.store.row_groups import write_parquet
 from textlrp.text.packed import open_for_arrow
 from textlrp.text.readers import BadRow, Record
 

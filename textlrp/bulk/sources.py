@@ -50,11 +50,8 @@ class FileSource:
             "encoding": self.encoding,
         }
         layout = [self.layout.delimiter, self.layout.header, self.layout.names]
-        described |= {
-            name: part
-            for name in ("label_separator", "sheet", "split")
-            if (part := getattr(self.layout, name)) is not None
-        }
+        parts = ("label_separator", "sheet", "split")
+        described |= {name: part for name in parts if (part := getattr(self.layout, name)) is not None}
         return described | ({} if layout == [None, None, None] else {"layout": layout})
 
     def count(self, rows: int, characters: int) -> int | None:

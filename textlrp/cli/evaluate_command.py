@@ -160,8 +160,8 @@ def cli_evaluate(
     documents = None
     if source is not None:
         files = file_options(
-            column, label, id, encoding, delimiter, no_header, columns, max_row_length,
-            label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
+            column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+            sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
         )  # fmt: skip
         documents = open_texts(source, None, files, limit=limit, output=output)
     name = source or str(rationales)

@@ -132,8 +132,8 @@ def cli_explain(
     """
     check_input(source, text)
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     methods = split_names(method or ())
     if output is not None and not output.suffix:

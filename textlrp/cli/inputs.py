@@ -99,8 +99,8 @@ def file_options(
     no_header: bool,
     columns: str | None,
     max_row_length: int | None,
-    *,
     label_separator: str | None = None,
+    *,
     sheet: str | None = None,
     split: str | None = None,
     skip_bad: bool = False,
@@ -109,8 +109,8 @@ def file_options(
     """Collect the options about the format of files."""
     header = False if no_header else None
     return FileOptions(
-        column, label, id, encoding, delimiter, header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=needs_label,
+        column, label, id, encoding, delimiter, header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad, needs_label=needs_label,
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def rejected_path(source: str, output: str | Path | None) -> Path:
 
 
 def list_rejected_rows(corpus: Corpus, path: Path) -> None:
-    """Write the rows of a corpus that were skipped, if any, and say so on standard error."""
+    """Write the rows of a corpus that were skipped, if any, and report it on standard error."""
     if rows := corpus.rejected:
         write_rejected(path, rows.items())
         shown = os.path.relpath(path)

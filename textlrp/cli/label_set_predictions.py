@@ -1,4 +1,4 @@
-"""The work of ``textlrp predict`` with a multi-label model: all predicted labels of each document, and their measures."""
+"""The work of ``textlrp predict`` with a multi-label model: all predicted labels of each document, and F1."""
 
 from __future__ import annotations
 
@@ -76,5 +76,6 @@ def measures_line(counts: LabelCounts) -> str:
     """Return micro F1, macro F1 and subset accuracy as one line."""
     return (
         f"micro F1 {percentage(counts.micro_f1)}, macro F1 {percentage(counts.macro_f1)}, "
-        f"subset accuracy {percentage(counts.subset_accuracy)} ({counts.exact:,} of {counts.documents:,} labeled texts)"
+        f"subset accuracy {percentage(counts.subset_accuracy)} "
+        f"({counts.exact:,} of {counts.documents:,} labeled texts)"
     )

@@ -68,8 +68,9 @@ def cli_predict(
     """Predict the class of each text.
 
     Writes one line per text: id, predicted class, its score before the softmax, and its probability if the model
-    computes one. If the texts are labeled, the accuracy is printed last. A multi-label model gives all predicted labels
-    of a text, and micro F1, macro F1 and subset accuracy.
+    computes one. If the texts are labeled, the accuracy is printed last.
+
+    A multi-label model gives all predicted labels of each text, and micro F1, macro F1 and subset accuracy.
 
     [bold]Examples[/bold]
 
@@ -79,8 +80,8 @@ def cli_predict(
     """
     check_input(source, text)
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of

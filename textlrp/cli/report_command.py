@@ -162,8 +162,8 @@ def cli_report(
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
 
     def documents(limit: int | None) -> InputTexts:

@@ -160,8 +160,8 @@ def cli_train(
         include_encoder=include_encoder,
     )
     files = file_options(
-        text, label, id, encoding, delimiter, no_header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
+        text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad, needs_label=True,
     )  # fmt: skip
     listed = rejected_path(source, output) if skip_bad else None
     training = train_corpus(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textlrp.cli.label_set_predictions import measures_line
 from textlrp.cli.predictions import accuracy, predict
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
@@ -137,7 +138,10 @@ def train_corpus(
     seconds = time.perf_counter() - started
     log(f"trained in {seconds:.1f} s")
     held_out = None
-    if isinstance(model, NetClassifier) and model.history_.accuracies:
+    if model.held_out_labels_ is not None:
+        held_out = model.held_out_labels_.subset_accuracy
+        log(f"on the texts kept out of training to choose the thresholds: {measures_line(model.held_out_labels_)}")
+    elif isinstance(model, NetClassifier) and model.history_.accuracies:
         held_out = model.history_.accuracies[model.history_.kept_epoch - 1]
         log(f"accuracy on the {model.history_.held_out:,} texts kept out of training: {percentage(held_out)}")
     tested = None

@@ -110,8 +110,8 @@ def cli_words(
         check_output(output, WORD_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     files = file_options(
-        column, label, id, encoding, delimiter, no_header, columns, max_row_length,
-        label_separator=label_separator, sheet=sheet, split=split, skip_bad=skip_bad,
+        column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator,
+        sheet=sheet, split=split, skip_bad=skip_bad,
     )  # fmt: skip
     documents = open_texts(source, None, files, limit=limit, output=output)
     found = words_of_classes(

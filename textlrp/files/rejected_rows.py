@@ -26,5 +26,5 @@ def write_rejected(path: str | Path, rows: Iterable[tuple[int, str]], *, force: 
 
 
 def rejected_sentence(count: int, path: str | Path, first: str) -> str:
-    """Say how many rows were skipped, where they are listed, and the reason of the first."""
+    """Return a sentence: how many rows were skipped, where they are listed, and the reason of the first."""
     return f"skipped {count:,} row{'s' * (count != 1)} that could not be read, listed in {path}; the first: {first}"

@@ -8,7 +8,6 @@ Letters: N documents, T tokens, L words read of one document, C classes, S alter
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,23 +17,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
+from textlrp.models.fitted_state import FittedState
 from textlrp.models.label_balance import warn_of_constant_labels
 from textlrp.models.label_sets import training_labels
 from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
-from textlrp.models.text_options import Documents, TextOptions
+from textlrp.models.text_options import Documents
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.weights_fingerprint import fingerprint_of
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
 
-class TextClassifier(TextOptions):
+class TextClassifier(FittedState):
     """Base class of the classifiers over strings or :class:`Document` objects.
 
     It does not derive from scikit-learn's base classes, so that a saved model can be used without importing
@@ -54,37 +54,16 @@ class TextClassifier(TextOptions):
     max_texts_per_trace = 64
     """Largest number of texts in one trace."""
 
-    classes_: NDArray[Any]
-    """(C,) the distinct training labels, sorted."""
-    vocabulary_: Vocabulary
-    """The words that the model reads, with the number of training documents that contain each."""
-    weights_: dict[str, NDArray[Any]]
-    """{name: array}: the weights of all layers; see :meth:`tensor_specs` for names and shapes."""
-    n_documents_: int
-    """Number of training documents."""
-    thresholds_: NDArray[Any] | None = None
-    """Multi-label: (C,) a label is predicted if its score is above its threshold. None with one label a text."""
-
-    @property
-    def output_weight(self) -> NDArray[Any]:
-        """Weights (C, features) of the last layer."""
-        return self.weights_["output.weight"]
-
-    @property
-    def output_bias(self) -> NDArray[Any]:
-        """Bias (C,) of the last layer."""
-        return self.weights_["output.bias"]
-
     # ---- for the subclasses
 
     @abstractmethod
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their labels.
 
-        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C). The method may
-        then also set ``thresholds_``, which are zero before.
+        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C); only then does
+        the method return thresholds.
         """
 
     @abstractmethod
@@ -116,7 +95,7 @@ class TextClassifier(TextOptions):
 
         For multi-label classification, ``y`` has a set of labels for each text (a list, tuple or set; empty for a
         text without labels), or is a 0/1 indicator matrix (N, C), dense, sparse or a DataFrame. ``classes`` (C,) are
-        then the labels in the order of the scores; by default all labels in ``y``, sorted, or the names of its columns.
+        then the labels in the order of the scores; by default all labels in ``y``, sorted, or its column names.
 
         Texts without a word that the model can read are counted in one warning. They are predicted from the biases.
 
@@ -137,16 +116,10 @@ class TextClassifier(TextOptions):
         reader = self.reader()
         words = list(reader.words_of_all(documents))
         self._warn_of_script(documents)
-        empty = sum(not forms for forms in words)
-        if empty == len(words):
-            raise DataError(
-                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
-                f"and skip={self.skip!r}. Check the texts, or change tokenizer= or skip=."
-            )
-        if empty:
-            warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self.thresholds_ = None if codes.ndim == 1 else np.zeros(len(labels), dtype=self.dtype)
-        self._fit_words(documents, words, codes, labels, seed)
+        self._check_words(words)
+        chosen = self._fit_words(documents, words, codes, labels, seed)
+        self.thresholds_ = None if chosen is None else chosen.values.astype(self.dtype)
+        self.held_out_labels_ = None if chosen is None else chosen.counts
         self.classes_, self.n_documents_ = labels, len(documents)
         return self
 
@@ -230,16 +203,6 @@ class TextClassifier(TextOptions):
         return save_model(self, path, force=force)
 
     # ---- helpers
-
-    def check_fitted(self) -> None:
-        """Raise scikit-learn's ``NotFittedError`` if the model is not fitted."""
-        if "weights_" not in self.__dict__:
-            from sklearn.exceptions import NotFittedError  # imported late: see the docstring of the class
-
-            raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
-                "before using this estimator."
-            )
 
     def _finite_scores(
         self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)

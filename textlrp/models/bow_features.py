@@ -24,6 +24,7 @@ from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import spelled_of
 from textlrp.models.text_options import ClassWeight, Documents, SkipOption, Tokenizing
 from textlrp.models.tfidf import are_keys, feature_counts, joint_tfidf, word_tables
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
@@ -114,7 +115,7 @@ class BagOfWordsFeatures(TextClassifier):
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         from sklearn.feature_extraction.text import TfidfTransformer  # imported late: only training needs them
         from sklearn.svm import LinearSVC
 
@@ -142,13 +143,12 @@ class BagOfWordsFeatures(TextClassifier):
         idf = np.concatenate(idfs)
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
         features = joint_tfidf(blocks, idf, self.sublinear_tf)
+        chosen = None
         if codes.ndim == 1:
             coefficients, intercepts = fitted_rows(svm, features, classes[codes])
         else:
             balance = self._class_weights(classes, codes)
-            self.thresholds_ = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed)).astype(
-                self.dtype
-            )
+            chosen = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed))
             coefficients, intercepts = fitted_label_rows(svm, features, codes, balance)
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
@@ -156,6 +156,7 @@ class BagOfWordsFeatures(TextClassifier):
             "output.weight": coefficients.astype(self.dtype),
             "output.bias": intercepts.astype(self.dtype),
         }
+        return chosen
 
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
         """Return shape and type of the keys of n-grams (single words have none), the idf, and the coefficients."""

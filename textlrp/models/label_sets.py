@@ -54,8 +54,8 @@ def training_labels(y: Any, rows: int, names: Sequence[Any] | None = None) -> Tr
         found = _of_sets(list(y), rows, known)
     if len(found.classes) < 2:
         raise DataError(
-            f"the labels must have at least two classes; got only {found.classes.tolist()[0]!r}. Add a label, or pass "
-            "one label for each text: this one or another."
+            f"the labels must have at least two classes; got only {found.classes.tolist()[0]!r}. Add a label, or "
+            "pass one label for each text: this one or another."
         )
     return found
 

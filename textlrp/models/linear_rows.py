@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.models.thresholds import choose_thresholds
+from textlrp.models.thresholds import ChosenThresholds, choose_thresholds
 from textlrp.models.training_objectives import hold_out_sets
 
 Rows = tuple[NDArray[Any], NDArray[Any]]
@@ -36,7 +36,7 @@ def svm_thresholds(
     indicator: NDArray[np.int64],
     weights: NDArray[np.float64] | None,
     rng: np.random.Generator,
-) -> NDArray[np.floating]:
+) -> ChosenThresholds:
     """Choose a threshold (C,) for each label of an indicator matrix (N, C) with an SVM fitted on 80% of the texts.
 
     The other texts are scored for the choice, so no text is scored by an SVM that was trained on it.
@@ -44,7 +44,7 @@ def svm_thresholds(
     training, held_out = hold_out_sets(indicator, HELD_OUT, rng)
     coefficients, intercepts = fitted_label_rows(svm, features[training], indicator[training], weights)
     scores = np.asarray(features[held_out] @ coefficients.T + intercepts)
-    return choose_thresholds(indicator[held_out], scores).values
+    return choose_thresholds(indicator[held_out], scores)
 
 
 def fitted_label_rows(

@@ -128,6 +128,17 @@ class TextOptions:
             )
         return vocabulary
 
+    def _check_words(self, words: list[list[str]]) -> None:
+        """Warn in ``fit`` about texts without a word to read; raise :class:`DataError` if no text has one."""
+        empty = sum(not forms for forms in words)
+        if empty == len(words):
+            raise DataError(
+                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
+                f"and skip={self.skip!r}. Check the texts, or change tokenizer= or skip=."
+            )
+        if empty:
+            warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=3)
+
     def _warn_of_script(self, documents: Documents) -> None:
         """Warn in ``fit`` if the script of the texts needs other options."""
         if self.tokenizer not in SPACE_TOKENIZERS and self.tokenizer != "auto":

@@ -76,9 +76,9 @@ def train(
 ) -> History:
     """Train ``net`` in place and leave the best weights in it.
 
-    ``texts`` are N arrays of ids (L,), and ``objective`` knows their labels. With ``subwords``, the vector of a word is its row
-    in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C ends
-    the training and keeps the best weights so far; before the first epoch is complete it raises KeyboardInterrupt.
+    ``texts`` are N arrays of ids (L,), and ``objective`` has their labels. With ``subwords``, the vector of a word is
+    its row in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C
+    ends the training and keeps the best weights; before the first epoch is complete it raises KeyboardInterrupt.
     """
     loop = _Loop(net, texts, objective, plan, seed, subwords)
     accuracies: list[float] = []
@@ -112,9 +112,8 @@ def train(
     loop.restore(best_state)
     if subwords is not None:
         net.table.add_(subwords.means())
-    held_out_scores = scores_of(net, [texts[row] for row in loop.held_out])
-    of_sets = objective.thresholds(loop.held_out, held_out_scores)
-    return History(len(loop.held_out), tuple(accuracies), best_epoch, objective.measure, of_sets)
+    chosen = objective.thresholds(loop.held_out, lambda: scores_of(net, [texts[row] for row in loop.held_out]))
+    return History(len(loop.held_out), tuple(accuracies), best_epoch, objective.measure, chosen)
 
 
 def _log_expected_time(seconds: float, epochs: int) -> None:

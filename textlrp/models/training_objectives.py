@@ -5,6 +5,7 @@ Letters: N texts, C classes, B texts of a batch, V held-out texts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,7 +44,7 @@ class Objective(Protocol):
         """Return the measure for scores (V, C) of texts ``rows`` (V,); larger is better."""
         ...
 
-    def thresholds(self, rows: Rows, scores: NDArray[np.floating]) -> ChosenThresholds | None:
+    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds | None:
         """Choose the thresholds of a multi-label model by the scores (V, C) of texts ``rows``; else None."""
         ...
 
@@ -87,7 +88,7 @@ class OneLabel:
         """Return the accuracy."""
         return float((scores.argmax(axis=1) == self.codes[rows]).mean())
 
-    def thresholds(self, rows: Rows, scores: NDArray[np.floating]) -> None:
+    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> None:
         """Return None: the class with the highest score is predicted."""
 
 
@@ -126,9 +127,9 @@ class LabelSets:
         """Return the largest micro F1 that one threshold for all labels reaches."""
         return best_shared_f1(self.codes[rows], scores)
 
-    def thresholds(self, rows: Rows, scores: NDArray[np.floating]) -> ChosenThresholds:
+    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds:
         """Choose a threshold for each label; see :func:`choose_thresholds`."""
-        return choose_thresholds(self.codes[rows], scores)
+        return choose_thresholds(self.codes[rows], scores())
 
 
 def hold_out(codes: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:

@@ -42,8 +42,8 @@ def _tables(explanations: Iterable[Explanation], schema: pa.Schema, several: boo
         for e in some:
             if (e.thresholds is not None) != several:
                 raise DataError(
-                    f"explanations must be all of multi-label models or none of them; that of {e.document_id!r} differs "
-                    "from the first. Write them to two files."
+                    "explanations must be all of multi-label models, or none of them; that of "
+                    f"{e.document_id!r} differs from the first. Write them to two files."
                 )
         columns: dict[str, list[Any]] = {
             "row": list(range(first, first + len(some))),

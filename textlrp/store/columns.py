@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError, must_be
@@ -27,8 +26,7 @@ METADATA = b"textlrp"
 """The key in the metadata of the schema: JSON with the format and, in a bulk run, a :class:`RunMetadata`."""
 VERSION = "explanations 2"
 OLDER_VERSIONS = ("explanations 1", "rows 1")
-GROUP_BYTES = 1 << 25
-"""Minimum size of a row group: 32 MiB. It bounds the memory of writers and readers."""
+
 
 _TEXT, _TEXTS, _WHOLE_SCHEMA_NUMBERS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int32())
 _SINGLES, _MATRIX = pa.list_(pa.float32()), pa.list_(pa.list_(pa.float32()))
@@ -48,17 +46,6 @@ _ONLY_WHOLE = {
 }  # fmt: skip
 _ONLY_LABEL_SETS = {"predicted_labels": _TEXTS, "true_labels": _TEXTS}
 """The additional columns of a multi-label model."""
-_OF_ELEMENTS = ".list.element"
-_PARQUET: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": [
-        "document_id", "true_label", "predicted", "method", "rule", "model", "version", "start", "score_name",
-        *(name + _OF_ELEMENTS for name in ("targets", "versus", "words", "status", "labels", "counts", "notes")),
-    ],
-    "column_encoding": dict.fromkeys(("row", "starts" + _OF_ELEMENTS, "ends" + _OF_ELEMENTS), "DELTA_BINARY_PACKED"),
-}  # fmt: skip
-"""Options for Parquet that make files small without making them slow to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +111,9 @@ def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
         version, metadata = content.pop("format"), None
         if version == VERSION:
             if content:
-                tuples = {name: tuple(content[name]) for name in ("classes", "notes", "thresholds") if name in content}
+                tuples = {
+                    name: tuple(content[name]) for name in ("classes", "notes", "thresholds") if name in content
+                }
                 metadata = RunMetadata(**content | tuples)
             known = {"score_name": _TEXT} | {column.name: column.type for column in schema}  # it may be missing
             if all(known[each.name] == each.type for each in (metadata.schema() if metadata else WHOLE_SCHEMA)):
@@ -234,30 +223,3 @@ def _flat_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 def _lists(lengths: Sequence[int] | NDArray[Any], items: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)), items)
-
-
-def write_parquet(
-    tables: Iterable[pa.Table], sink: Any, schema: pa.Schema, metadata: Mapping[bytes, str] | None = None
-) -> int:
-    """Write tables and the file's ``metadata`` to a sink, one row group at a time; return the number of rows."""
-    rows = 0
-    with pq.ParquetWriter(sink, schema, **_PARQUET) as writer:
-        for group in _row_groups(tables):
-            writer.write_table(group, row_group_size=len(group))
-            rows += len(group)
-        writer.add_key_value_metadata(metadata or {})
-    return rows
-
-
-def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Concatenate tables to row groups of at least :data:`GROUP_BYTES`; the last one may be smaller."""
-    group: list[pa.Table] = []
-    size = 0
-    for table in filter(len, tables):
-        group.append(table)
-        size += table.nbytes
-        if size >= GROUP_BYTES:
-            yield pa.concat_tables(group)
-            group, size = [], 0
-    if group:
-        yield pa.concat_tables(group)

@@ -13,8 +13,9 @@ from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.files.written_file import FileKind
 from textlrp.store.arrow_rows import explanation_of, schema_and_tables
-from textlrp.store.columns import METADATA, RunMetadata, run_metadata_of, write_parquet
+from textlrp.store.columns import METADATA, RunMetadata, run_metadata_of
 from textlrp.store.file_formats import KIND_NAME, Format
+from textlrp.store.row_groups import write_parquet
 from textlrp.store.stored_checks import WRONG_VALUES, consistent
 from textlrp.text.packed import open_for_arrow
 

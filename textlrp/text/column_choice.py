@@ -57,7 +57,7 @@ def resolve_columns(
     return FoundColumns(texts, label, id)
 
 
-def folded(name: str) -> str:
+def folded_name(name: str) -> str:
     """Return a column name without its case, white space at its edges, byte order mark and leading ``#``."""
     return without_blank_edges(without_blank_edges(name).removeprefix("#")).casefold()
 
@@ -85,7 +85,7 @@ def _requested_texts(text: str | tuple[str, ...] | None, names: Sequence[str], p
 def _matches(name: str, names: Sequence[str]) -> list[str]:
     """Return the columns with this name, or else those whose names differ only in case or white space."""
     exact = [each for each in names if each == name]
-    return exact[:1] or [each for each in names if folded(each) == folded(name)]
+    return exact[:1] or [each for each in names if folded_name(each) == folded_name(name)]
 
 
 def _named(name: str, names: Sequence[str], place: str) -> str:
@@ -102,7 +102,7 @@ def _named(name: str, names: Sequence[str], place: str) -> str:
 
 def _usual(names: Sequence[str], candidates: Sequence[str], taken: Sequence[str | None]) -> str | None:
     """Return the column with the first of the candidate names; of a nested object, also its last part."""
-    for shown in (folded, lambda name: folded(name.rpartition(".")[2])):
+    for shown in (folded_name, lambda name: folded_name(name.rpartition(".")[2])):
         for candidate in candidates:
             found = [name for name in names if shown(name) == candidate and name not in taken]
             if found:
@@ -112,7 +112,7 @@ def _usual(names: Sequence[str], candidates: Sequence[str], taken: Sequence[str 
 
 def _several(names: Sequence[str], candidates: Sequence[str], taken: Sequence[str | None]) -> list[str]:
     """Return all columns with one of the candidate names, in the order of the table."""
-    return [name for name in dict.fromkeys(names) if folded(name) in candidates and name not in taken]
+    return [name for name in dict.fromkeys(names) if folded_name(name) in candidates and name not in taken]
 
 
 def _usual_label(names: Sequence[str], taken: Sequence[str | None], place: str) -> str | None:

@@ -155,9 +155,7 @@ def load_corpus(
     """
     path = user_path(path)
     check_regular(path)
-    layout = layout_of(
-        delimiter, header, columns, max_row_length, label_separator=label_separator, sheet=sheet, split=split
-    )
+    layout = layout_of(delimiter, header, columns, max_row_length, label_separator, sheet=sheet, split=split)
     if not path.exists():
         raise DataError(f"file not found: {path}. Pass one of {FILE_TYPES}.")
     if not is_table(path):
@@ -169,7 +167,7 @@ def load_corpus(
         strict: Callable[[], Iterable[Record]] = partial(
             read_folder, path, encoding=encoding, max_length=layout.max_row_length
         )
-        lenient: Rows = partial(read_files, path, encoding=encoding, max_length=layout.max_row_length)
+        lenient: RowSource = partial(read_files, path, encoding=encoding, max_length=layout.max_row_length)
     else:
         names = Columns(text if text is None or isinstance(text, str) else tuple(text), label, id)
         strict = partial(read_table, path, names, layout=layout, encoding=encoding)
@@ -187,11 +185,11 @@ def load_corpus(
     return corpus
 
 
-Rows = Callable[[], Iterable[Record | BadRow]]
+RowSource = Callable[[], Iterable[Record | BadRow]]
 """Reads the rows of a source from the beginning."""
 
 
-def _skipping(rows: Rows, rejected: dict[int, str], needs_label: bool) -> Iterator[Record]:
+def _skipping(rows: RowSource, rejected: dict[int, str], needs_label: bool) -> Iterator[Record]:
     return readable_rows(rows(), rejected, needs_label=needs_label)
 
 

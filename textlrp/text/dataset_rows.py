@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from textlrp.errors import DataError
+from textlrp.errors import DataError, OptionError, must_be
+from textlrp.files.input_paths import check_regular
 from textlrp.text.column_choice import resolve_columns
 from textlrp.text.json_shapes import choose_split
 from textlrp.text.packed import open_for_arrow
@@ -40,11 +41,15 @@ def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
     import pyarrow as pa
 
     splits = dataset_splits(path)
+    if layout.split is not None and not splits:
+        hint = f"{path} has no splits: leave out split=."
+        raise OptionError(must_be("split", "None for a dataset without splits", layout.split, hint))
     folder = path / choose_split(splits, layout.split) if splits else path
     features = _json(folder / _INFO).get("features")
     number = 0
     try:
         for file in _data_files(folder):
+            check_regular(file)
             with open_for_arrow(file) as raw, pa.ipc.open_stream(raw) as stream:
                 fields = [(field.name, holds_strings(field.type)) for field in stream.schema]
                 columns = resolve_columns(fields, requested, f"{folder}")
@@ -63,10 +68,12 @@ def dataset_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
 
 
 def _json(path: Path) -> Mapping[str, Any]:
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST)
+    check_regular(path)
     try:
-        found = json.loads(raw)
+        with path.open("rb") as file:
+            found = json.loads(file.read(_LARGEST))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}. Save the dataset again.") from None
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 
 from textlrp.text.separated import Dialect, is_quoted, strict_reader, tab_fields, unlimited_fields
@@ -15,6 +16,7 @@ SAMPLE_LINES = 200
 
 DELIMITERS: tuple[str, ...] = (",", ";", "\t", "|")
 
+_ESCAPED = re.compile(r"\\.")
 _UNFINISHED = "unexpected end of data"
 """The csv module's error for a quoted field that does not end."""
 
@@ -27,7 +29,13 @@ def sampled_rows(sample: Sequence[str], dialect: Dialect) -> list[list[str]]:
 def _parsed(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
     """Return the rows that :func:`sampled_rows` describes, and the error that ended them, empty if there is none."""
     if dialect.delimiter == "\t" and not (sample and is_quoted(sample[0], "\t")):
-        return [fields for line in sample if (fields := tab_fields(line))], ""
+        simple = [fields for line in sample if (fields := tab_fields(line))]
+        quoted, error = _strict_rows(sample, dialect)
+        return (simple, "") if error or _is_table(simple) or not _is_table(quoted) else (quoted, "")
+    return _strict_rows(sample, dialect)
+
+
+def _strict_rows(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
     found: list[list[str]] = []
     try:
         with unlimited_fields():
@@ -64,26 +72,43 @@ def find_delimiter(sample: Sequence[str], usual: str) -> tuple[str | None, bool]
 
 
 def find_dialect(sample: Sequence[str], delimiter: str) -> Dialect:
-    """Return how fields are quoted: as in RFC 4180, unless only another way fits all lines of the sample.
+    """Return how fields are quoted: as in RFC 4180, unless another way fits all lines of the sample.
 
-    The other ways: single quotes, if all names in the header have them; a backslash before a quote; a blank after a
-    delimiter.
+    The other ways: single quotes, if all names in the header have them; a backslash before quotes; a blank after a
+    delimiter, if the fields do not fit without it.
     """
     plain = Dialect(delimiter)
     if sample and delimiter != "\t" and _is_single_quoted(sample[0], delimiter):
         single = Dialect(delimiter, quote="'")
         if _fits(sample, single):
             return single
-    if _fits(sample, plain):
+    if _fits(sample, plain) and not _has_escapes(sampled_rows(sample, plain)):
         return plain
-    ways = [Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in (None, "\\")]
+    escapes = ("\\", None) if _may_escape(sample, delimiter) else (None,)
+    ways = (Dialect(delimiter, escape=escape, skip_space=skip) for skip in (False, True) for escape in escapes)
     return next((way for way in ways if _fits(sample, way)), plain)
+
+
+def _may_escape(sample: Sequence[str], delimiter: str) -> bool:
+    """Whether a backslash is before a quote, and no quote inside a field is doubled."""
+    doubled = re.compile(rf'[^{re.escape(delimiter)}\r\n]""|""[^{re.escape(delimiter)}\r\n]')
+    return any('\\"' in line for line in sample) and not any(
+        doubled.search(_ESCAPED.sub("", line)) for line in sample
+    )
+
+
+def _has_escapes(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether fields contain quotes, each of them after a backslash."""
+    quoted = [field for row in rows for field in row if '"' in field]
+    return bool(quoted) and all('"' not in field.replace('\\"', "") for field in quoted)
 
 
 def has_row_names(rows: Sequence[Sequence[str]]) -> bool:
     """Whether each row begins with its number, and the header has no name for that column, as R writes tables."""
     numbers = [row[0] for row in rows[1:]]
     if not numbers or any(len(row) != len(rows[0]) + 1 for row in rows[1:]):
+        return False
+    if not any(row[-1] for row in rows[1:]):  # rows that end with a delimiter
         return False
     return any(numbers == [str(first + n) for n in range(len(numbers))] for first in (0, 1))
 

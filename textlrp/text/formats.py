@@ -13,7 +13,7 @@ from textlrp.text.line_rows import line_rows
 from textlrp.text.opening import MAX_ROW_LENGTH
 from textlrp.text.packed import content_suffixes
 from textlrp.text.parquet_rows import parquet_rows
-from textlrp.text.row_layout import FILE_TYPES, Layout, RowReader
+from textlrp.text.row_layout import AS_FOUND, FILE_TYPES, Layout, RowReader
 from textlrp.text.sheet_rows import NOT_A_WORKBOOK, sheet_rows
 from textlrp.text.table_rows import separated_rows
 
@@ -39,9 +39,15 @@ def is_table(path: Path) -> bool:
     return not path.is_dir() or is_dataset(path)
 
 
-def rows_of(path: Path) -> RowReader:
-    """Return the reader for the suffix of a file; raises :class:`DataError` for an unsupported suffix."""
+def rows_of(path: Path, layout: Layout = AS_FOUND) -> RowReader:
+    """Return the reader for the suffix of a file.
+
+    Raises :class:`DataError` for an unsupported suffix, and :class:`OptionError` for a sheet or split if the format
+    has none.
+    """
     if path.is_dir():
+        if layout.sheet is not None:
+            raise OptionError(must_be("sheet", "None for a folder", layout.sheet, "Leave out sheet=."))
         return dataset_rows
     kind, packing = content_suffixes(path)
     if kind in (".xls", ".ods"):
@@ -49,7 +55,12 @@ def rows_of(path: Path) -> RowReader:
     readers = _STREAMED if packing else _STREAMED | _WHOLE
     if kind not in readers:
         raise DataError(f"{path}: the file type {kind + packing} is not supported. Pass one of {FILE_TYPES}.")
-    return readers[kind]
+    reader = readers[kind]
+    for option, fits in (("sheet", reader is sheet_rows), ("split", reader is json_rows)):
+        value = getattr(layout, option)
+        if value is not None and not fits:
+            raise OptionError(must_be(option, f"None for a {kind or 'text'} file", value, f"Leave out {option}=."))
+    return reader
 
 
 def layout_of(
@@ -57,8 +68,8 @@ def layout_of(
     header: bool | None = None,
     columns: str | Sequence[str] | None = None,
     max_row_length: int | None = None,
-    *,
     label_separator: str | None = None,
+    *,
     sheet: str | None = None,
     split: str | None = None,
 ) -> Layout:

@@ -14,7 +14,7 @@ from textlrp.text.column_choice import (
     OTHER_LABEL_COLUMNS,
     OTHER_TEXT_COLUMNS,
     TEXT_COLUMNS,
-    folded,
+    folded_name,
     split_columns,
 )
 from textlrp.text.row_layout import Columns
@@ -32,12 +32,13 @@ def rows_in(value: Mapping[str, Any], requested: Columns, split: str | None) -> 
     if isinstance(value.get("columns"), list) and _is_list_of(value.get("data"), list):
         return [dict(zip(map(str, value["columns"]), row, strict=False)) for row in value["data"]]
     parts = {name: part for name, part in value.items() if _is_list_of(part, dict)}
-    if parts and not any(isinstance(value.get(name), str) for name in TEXT_COLUMNS):
+    texts = {folded_name(name) for name in split_columns(requested.text) or (*TEXT_COLUMNS, *OTHER_TEXT_COLUMNS)}
+    if parts and not any(isinstance(field, str) and folded_name(name) in texts for name, field in value.items()):
         return _one_of(parts, split)
     columns = {name: column for name, column in value.items() if isinstance(column, list)}
     if columns and len(columns) == len(value) and len({len(column) for column in columns.values()}) == 1:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if len(value) > 1 and all(isinstance(each, dict) for each in value.values()):
+    if (len(value) > 1 or "".join(value).isdecimal()) and all(isinstance(each, dict) for each in value.values()):
         return _objects_of_objects(value, requested)
     return None
 
@@ -79,8 +80,8 @@ def _objects_of_objects(value: Mapping[str, Row], requested: Columns) -> list[Ro
     """
     asked = [*split_columns(requested.text), *(name for name in (requested.label, requested.id) if name)]
     usual = (*TEXT_COLUMNS, *LABEL_COLUMNS, *OTHER_TEXT_COLUMNS, *OTHER_LABEL_COLUMNS)
-    names = {folded(name) for name in asked} or set(usual)
-    if not any(folded(name) in names for name in value):
+    names = {folded_name(name) for name in asked} or set(usual)
+    if not any(folded_name(name) in names for name in value):
         return list(value.values())
     rows: dict[str, Row] = {}
     for column, values in value.items():

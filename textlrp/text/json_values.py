@@ -69,7 +69,9 @@ def values_of_objects(file: io.TextIOWrapper, path: Path, requested: Columns, la
     if len(first) == 1 or (len(first) > 1 and _continues(*first)):
         text = list(lines)
         values = _values_in("".join(text))
-        rows = rows_in(values[0], requested, layout.split) if len(values) == 1 else values if len(first) > 1 else []
+        rows = rows_in(values[0], requested, layout.split) if len(values) == 1 else None
+        if rows is None and len(first) > 1:
+            rows = values
         if rows:
             yield from ((row_place(path, number), row) for number, row in enumerate(rows, start=1))
             return

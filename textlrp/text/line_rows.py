@@ -1,6 +1,6 @@
 """Read the rows of text files: one text per line, fastText's format, or a table with another suffix than .csv.
 
-Open this module to change how a text file is told from a table.
+Open this module to change how a table is recognized.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from textlrp.errors import DataError
-from textlrp.text.column_choice import LABEL_COLUMNS, TEXT_COLUMNS, folded
+from textlrp.text.column_choice import LABEL_COLUMNS, TEXT_COLUMNS, folded_name
 from textlrp.text.dialects import DELIMITERS, SAMPLE_LINES, find_dialect, sampled_rows
 from textlrp.text.opening import Lines, open_text
 from textlrp.text.row_layout import Columns, FoundRow, Layout, row_place, warn_of_guess
@@ -88,7 +88,7 @@ def _table_delimiter(sample: Sequence[str]) -> str | None:
         if delimiter not in sample[0]:
             continue
         rows = sampled_rows(sample, find_dialect(sample, delimiter))
-        names = {folded(name) for name in rows[0]} if rows else set()
+        names = {folded_name(name) for name in rows[0]} if rows else set()
         if names & {*TEXT_COLUMNS} and names & {*LABEL_COLUMNS}:
             return delimiter
         if len(rows) < 2 or len({len(row) for row in rows}) > 1 or len(rows[0]) < 2:

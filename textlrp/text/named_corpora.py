@@ -55,7 +55,7 @@ class FileOptions:
             self.header,
             self.columns,
             self.max_row_length,
-            label_separator=self.label_separator,
+            self.label_separator,
             sheet=self.sheet,
             split=self.split,
         )

@@ -176,14 +176,18 @@ class Lines:
 
 
 @contextmanager
-def errors_of(path: Path, encoding: str) -> Iterator[None]:
-    """Turn errors of decoding and of the operating system into :class:`DataError` with the file and line."""
+def errors_of(path: Path, encoding: str, otherwise: str = "") -> Iterator[None]:
+    """Turn errors of decoding and of the operating system into :class:`DataError` with the file and line.
+
+    ``otherwise`` ends the message about bytes that cannot be decoded.
+    """
     try:
         yield
     except UnicodeError:
         raise DataError(
             f"line {_undecodable_line(path, known_encoding(encoding))} ({path}): the text is not {encoding.upper()}. "
-            "Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
+            f"Pass the encoding of the file, such as encoding='cp1252', encoding='latin-1' or encoding='utf-16'."
+            f"{otherwise}"
         ) from None
     except READ_ERRORS as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]

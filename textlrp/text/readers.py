@@ -9,8 +9,6 @@ are not.
 from __future__ import annotations
 
 import os
-import re
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +17,8 @@ from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular, readable_name
 from textlrp.records import Label, Labels
 from textlrp.text.formats import rows_of
-from textlrp.text.invisible import without_blank_edges
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
+from textlrp.text.row_labels import CORRECT, RowWarnings, label_of, labels_of
 from textlrp.text.row_layout import (
     AS_FOUND,
     FILE_TYPES,
@@ -28,7 +26,6 @@ from textlrp.text.row_layout import (
     FoundRow,
     Layout,
     is_missing,
-    shortened,
     shown_value,
 )
 from textlrp.text.surrogates import has_surrogate
@@ -46,9 +43,7 @@ __all__ = [
     "readable_rows",
 ]
 
-_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")
-"""The control characters that Windows-1252 punctuation becomes if it is decoded as Latin-1."""
-_CORRECT = "Correct it or drop the row."
+_TO_SKIP = " To skip such rows, pass skip_bad=True."
 
 
 class Record(NamedTuple):
@@ -85,7 +80,7 @@ def read_table(
 
 
 def _bad(row: BadRow) -> DataError:
-    return DataError(f"{row.wrong} To skip such rows, pass skip_bad=True.")
+    return DataError(f"{row.wrong}{_TO_SKIP}")
 
 
 def read_rows(
@@ -101,60 +96,27 @@ def read_rows(
     Errors of the whole file, such as a missing column, still raise.
     """
     check_regular(path)
-    rows = rows_of(path)
-    warned = _Warned(known_encoding(encoding))
-    with errors_of(path, encoding):
-        for row in rows(path, columns, layout, known_encoding(encoding), errors):
+    warned = RowWarnings(known_encoding(encoding))
+    with errors_of(path, encoding, _TO_SKIP if errors == "strict" else ""):
+        for row in rows_of(path, layout)(path, columns, layout, known_encoding(encoding), errors):
             record = _record(row, encoding, warned, layout.label_separator)
             if isinstance(record, Record):
                 warned.of_controls(row.place, record.text)
             yield record
 
 
-class _Warned:
-    """Issues each warning only once for all rows of a file or folder."""
-
-    def __init__(self, codec: str) -> None:
-        self._codec = codec
-        self._controls = self._edges = False
-
-    def of_controls(self, place: str, text: str) -> None:
-        if self._controls or text.isascii() or (found := _CONTROLS.search(text)) is None:
-            return
-        self._controls = True
-        remedy = "Pass encoding='cp1252'."
-        if self._codec != "iso8859-1":
-            remedy = "If you have the original file, read it with encoding='cp1252'."
-        warnings.warn(
-            f"{place}: contains the control character U+{ord(found[0]):04X}, so this is probably Windows-1252 text "
-            f"that was decoded as Latin-1. The model ignores such characters. {remedy}",
-            UserWarning,
-            stacklevel=2,
-        )
-
-    def of_edges(self, place: str, label: str) -> None:
-        if self._edges:
-            return
-        self._edges = True
-        warnings.warn(
-            f"{place}: the label {label!a} begins or ends with white space, which is removed here and in other rows.",
-            UserWarning,
-            stacklevel=2,
-        )
-
-
-def _record(row: FoundRow, encoding: str, warned: _Warned, separator: str | None) -> Record | BadRow:
+def _record(row: FoundRow, encoding: str, warned: RowWarnings, separator: str | None) -> Record | BadRow:
     if row.wrong:
         return BadRow(row.number, row.wrong)
     if not isinstance(row.text, str):
         if is_missing(row.text):
             return BadRow(row.number, f"{row.place}: text is missing. Fill it in or drop the row.")
-        return BadRow(row.number, f"{row.place}: text must be a string; got {shown_value(row.text)}. {_CORRECT}")
+        return BadRow(row.number, f"{row.place}: text must be a string; got {shown_value(row.text)}. {CORRECT}")
     labels = row.label if isinstance(row.label, (list, tuple)) else (row.label,)
     if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.id, *labels)):
-        return BadRow(row.number, f"{row.place}: contains bytes that are not {encoding.upper()}. {_CORRECT}")
+        return BadRow(row.number, f"{row.place}: contains bytes that are not {encoding.upper()}. {CORRECT}")
     try:
-        label = _labels(row.place, row.label, warned, separator)
+        label = labels_of(row.place, row.label, warned, separator)
     except DataError as wrong:
         return BadRow(row.number, str(wrong))
     return Record(str(row.number if is_missing(row.id) else row.id), row.text, label)
@@ -198,7 +160,7 @@ def read_files(
 ) -> Iterator[Record | BadRow]:
     """Read files as :func:`read_folder` does, but yield a :class:`BadRow` for a file that cannot be read."""
     codec = known_encoding(encoding)
-    warned = _Warned(codec)
+    warned = RowWarnings(codec)
     number = 0
     for folder, below, names in os.walk(path, onerror=cannot_list):
         below[:] = sorted(name for name in below if not name.startswith("."))
@@ -216,41 +178,5 @@ def read_files(
                 continue
             warned.of_controls(f"{file}", text)
             name = readable_name(name.removesuffix(suffix))
-            stripped = _label(f"{file}", label, warned)
+            stripped = label_of(f"{file}", label, warned)
             yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, stripped)
-
-
-def _labels(place: str, value: object, warned: _Warned, separator: str | None) -> Label | Labels | None:
-    """The label of a row or, for a list and for text with a ``separator``, all its labels, each once."""
-    if separator is not None and isinstance(value, str):
-        value = [part for part in value.split(separator) if without_blank_edges(part)]
-        several = [_label(place, without_blank_edges(part), warned) for part in value]
-    elif isinstance(value, (list, tuple)):
-        several = [_label(place, part, warned) for part in value]
-    elif separator is None or is_missing(value):
-        return _label(place, value, warned)
-    else:
-        several = [_label(place, value, warned)]
-    if None in several:
-        raise DataError(f"{place}: label is missing in the list {shortened(str(value))}. Fill it in or drop it.")
-    return tuple(dict.fromkeys(label for label in several if label is not None))
-
-
-def _label(place: str, value: object, warned: _Warned) -> Label | None:
-    if is_missing(value):
-        return None
-    if isinstance(value, str):
-        stripped = without_blank_edges(value)
-        if stripped != value:
-            warned.of_edges(place, value)
-        return stripped or None
-    # a column of whole numbers with missing values is stored as floats
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, (bool, int)):
-        if not -(2**63) <= value < 2**63:
-            raise DataError(f"{place}: label must be below 2**63; got {shortened(str(value))}. Store it as text.")
-        return value
-    raise DataError(
-        f"{place}: label must be text, a whole number or true/false; got {shown_value(value)}. {_CORRECT}"
-    )

@@ -95,10 +95,10 @@ def is_missing(value: object) -> bool:
 def joined_text(values: list[object]) -> object:
     """Join the texts of several columns, separated by a blank line. Missing and blank ones are left out.
 
-    A single column, and a value that is not a string, is returned unchanged, so that its check can name it.
+    A value that is not a string is returned unchanged, so that its check can name it.
     """
     if len(values) == 1:
-        return values[0]
+        return values[0] if values[0] == "" or not is_missing(values[0]) else None
     present = [value for value in values if not is_missing(value)]
     strange = [value for value in present if not isinstance(value, str)]
     if strange or not present:

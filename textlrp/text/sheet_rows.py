@@ -7,8 +7,9 @@ to change how the value of a cell becomes text.
 from __future__ import annotations
 
 import datetime
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -29,6 +30,8 @@ _LARGEST, _LARGEST_RATIO = 1 << 29, 100
 """A workbook that unpacks to more bytes, and to more times its size, is refused: it would fill the memory."""
 
 _MOST_ROWS = 1 << 20  # the limit of the format; a damaged file may declare more
+_MERGED = re.compile(rb'<(?:\w+:)?mergeCell ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
+_LONGEST_RANGE = 60  # bytes that such an element has at most
 _MIDNIGHT = " 00:00:00"
 
 
@@ -36,7 +39,7 @@ def sheet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, er
     """Read a sheet of a workbook. Empty cells, and cells with an error, are missing; other values become text."""
     with _workbook(path) as book:
         sheet = _sheet(book, layout.sheet, path)
-        found = _filled_rows(sheet)
+        found = _filled_rows(sheet, _merged_down(sheet, path))
         first = list(islice(found, SAMPLE_LINES))
         width = max((len(row) for _, row in first), default=0)
         shown = [[cell or "" for cell in row] + [""] * (width - len(row)) for _, row in first]
@@ -110,13 +113,44 @@ def _sheet(book: Any, name: str | None, path: Path) -> Any:
     return filled[0]
 
 
-def _filled_rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:
-    """Yield the number, from 1, and the cells of each row that is not empty."""
+def _merged_down(sheet: Any, path: Path) -> dict[tuple[int, int], int]:
+    """Return the cells that are merged with those below: row and column, from 1, with the last row.
+
+    A file contains them after the rows, and openpyxl leaves them out if it reads one row at a time.
+    """
+    from openpyxl.utils import range_boundaries
+
+    found, text = dict[tuple[int, int], int](), b""
+    with zipfile.ZipFile(path) as archive, archive.open(sheet._worksheet_path) as part:
+        while chunk := part.read(1 << 20):
+            text = text[-_LONGEST_RANGE:] + chunk
+            for match in _MERGED.finditer(text):
+                first_column, first_row, _, last_row = range_boundaries(match[1].decode())
+                if last_row > first_row:
+                    found[first_row, first_column] = last_row
+    return found
+
+
+def _filled_rows(
+    sheet: Any, merged: Mapping[tuple[int, int], int] | None = None
+) -> Iterator[tuple[int, list[str | None]]]:
+    """Yield the number, from 1, and the cells of each row that is not empty. Merged cells have the same value."""
     sheet.reset_dimensions()  # the size that a file declares may be wrong
+    above: dict[int, tuple[str, int]] = {}
+    width = max((column for _, column in merged or ()), default=0)
     for number, row in enumerate(islice(sheet.iter_rows(), _MOST_ROWS), start=1):
-        cells = [_cell_text(cell) for cell in row]
+        cells = [_cell_text(cell) for cell in row] + [None] * (width - len(row))
+        for column, cell in enumerate(cells, start=1) if merged else ():
+            if cell is not None:
+                above[column] = cell, (merged or {}).get((number, column), 0)
         if any(cells):
-            yield number, cells
+            yield (
+                number,
+                [
+                    cell if cell is not None or above.get(column, ("", 0))[1] < number else above[column][0]
+                    for column, cell in enumerate(cells, start=1)
+                ],
+            )
 
 
 def _cell_text(cell: Any) -> str | None:

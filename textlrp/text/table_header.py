@@ -15,13 +15,13 @@ from textlrp.text.column_choice import (
     OTHER_LABEL_COLUMNS,
     OTHER_TEXT_COLUMNS,
     TEXT_COLUMNS,
-    folded,
+    folded_name,
     split_columns,
 )
 from textlrp.text.dialects import has_row_names
 from textlrp.text.row_layout import Columns, Layout, warn_of_guess
 
-_ABOVE = 20
+MOST_ABOVE = 20
 """Maximum number of rows above a header."""
 _SENTENCE = 8
 """A field with this many words is not a name of a column."""
@@ -57,11 +57,14 @@ def find_header(path: Path, requested: Columns, layout: Layout, rows: Sequence[S
 
 
 def _rows_above(requested: Columns, rows: Sequence[Sequence[str]]) -> int:
-    """Return the number of rows above the header: titles and comments, which have fewer fields than the header."""
-    for n, row in enumerate(rows[: _ABOVE + 1]):
-        if _names_columns(row, requested):
-            above = [before for before in rows[:n] if not before[0].startswith("#")]
-            return n if all(_filled(before) < _filled(row) for before in above) else 0
+    """Return the number of rows above the header: titles, which have one field, and comments."""
+    for n, row in enumerate(rows[: MOST_ABOVE + 1]):
+        if names_columns(row, requested):
+            return (
+                n
+                if all(before[0].startswith("#") or _filled(before) <= 1 < _filled(row) for before in rows[:n])
+                else 0
+            )
     return 0
 
 
@@ -81,7 +84,7 @@ def _names_of_no_header(
                 f"{len(layout.names)}. Name each column once."
             )
         return list(layout.names)
-    if layout.header or (layout.header is None and _names_columns(first, requested)):
+    if layout.header or (layout.header is None and names_columns(first, requested)):
         return None
     names = names_without_header(rows)
     if names is None and layout.header is None:
@@ -100,13 +103,13 @@ def _names_of_no_header(
     return names
 
 
-def _names_columns(row: Sequence[str], requested: Columns) -> bool:
+def names_columns(row: Sequence[str], requested: Columns) -> bool:
     """Whether a row contains a requested column name, or a usual one if none was requested."""
     asked = [name for name in (*split_columns(requested.text), requested.label, requested.id) if name is not None]
     usual = (*TEXT_COLUMNS, *LABEL_COLUMNS, *OTHER_TEXT_COLUMNS, *OTHER_LABEL_COLUMNS)
-    names = {folded(name) for name in row}
+    names = {folded_name(name) for name in row}
     whole = requested.text if isinstance(requested.text, str) else ""
-    return any(folded(name) in names for name in ((whole, *asked) if asked else usual) if name)
+    return any(folded_name(name) in names for name in ((whole, *asked) if asked else usual) if name)
 
 
 def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textlrp.errors import DataError
 from textlrp.text.column_choice import FoundColumns, resolve_columns
-from textlrp.text.dialects import SAMPLE_LINES, find_delimiter, find_dialect, sampled_rows, separator_line
+from textlrp.text.dialects import DELIMITERS, SAMPLE_LINES, find_delimiter, find_dialect, sampled_rows, separator_line
 from textlrp.text.opening import Lines, RowTooLongError, open_text
 from textlrp.text.row_layout import (
     Columns,
@@ -19,7 +19,7 @@ from textlrp.text.row_layout import (
     warn_of_guess,
 )
 from textlrp.text.separated import CommaRows, Dialect, TabRows, is_quoted
-from textlrp.text.table_header import Header, find_header
+from textlrp.text.table_header import MOST_ABOVE, Header, find_header, names_columns
 
 
 def separated_rows(
@@ -39,7 +39,7 @@ def separated_rows(
         if declared:
             next(lines)
             sample = lines.sample(SAMPLE_LINES)
-        delimiter = layout.delimiter or declared or _delimiter(path, sample, usual)
+        delimiter = layout.delimiter or declared or _delimiter(path, sample, usual, requested)
         dialect = find_dialect(_from_table(sample, delimiter), delimiter)
         tabs = TabRows(lines, None) if delimiter == "\t" and not _first_is_quoted(sample) else None
         reader = tabs or CommaRows(lines, dialect)
@@ -125,10 +125,8 @@ def _miscounted(got: int, expected: int, delimiter: str) -> str:
     return f"the row must have {expected} fields, like the header; got {got}. {hint}"
 
 
-def _delimiter(path: Path, sample: list[str], usual: str) -> str:
-    """Return the delimiter of a file, from the first line that has one and is not a comment."""
-    table = next((n for n, line in enumerate(sample) if line.strip(" \t\r\n;,|") and not line.startswith("#")), 0)
-    other, certain = find_delimiter(sample[table:], usual)
+def _delimiter(path: Path, sample: list[str], usual: str, requested: Columns) -> str:
+    other, certain = find_delimiter(sample[_table_start(sample, requested) :], usual)
     if other is None:
         return usual
     if not certain:
@@ -140,3 +138,12 @@ def _delimiter(path: Path, sample: list[str], usual: str) -> str:
         path, f"fields are separated by {other!r}, not {usual!r}. Pass delimiter={other!r} to confirm this."
     )
     return other
+
+
+def _table_start(sample: list[str], requested: Columns) -> int:
+    """Return the index of the first line of the table: one with names of columns, or else not a comment."""
+    for n, line in enumerate(sample[: MOST_ABOVE + 1]):
+        if any(mark in line and names_columns(line.split(mark), requested) for mark in DELIMITERS):
+            return n
+    blank = " \t\r\n" + "".join(DELIMITERS)
+    return next((n for n, line in enumerate(sample) if line.strip(blank) and not line.startswith("#")), 0)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from textlrp.arrays import Array
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.decisions import Decide, Decision
-from textlrp.models.pipeline.forms import mean_form
+from textlrp.models.pipeline.decisions import Decision, Within
+from textlrp.models.pipeline.form_steps import sum_to_1
+from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form, mean_form
+from textlrp.models.pipeline.links import TO_TWO, interpolated, logistic, one_vs_rest, softmax, two_classes
 from textlrp.models.pipeline.pipeline_steps import Sources, Value
+from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 
 
-def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sources, decide: Decide) -> Decision:
+def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
     """Return the mean of the decisions of the calibrated classifiers (one for each fold, or a single one).
 
     A sigmoid or an isotonic regression turns each decision into a probability; these are shown beside the scores, and
@@ -21,7 +29,7 @@ def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sourc
     not supported.
     """
     folds = fitted_folds(estimator, name)
-    decisions = [decide(fold.estimator, name, before, sources) for fold in folds]
+    decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]
     for each in decisions:
         if not np.array_equal(each.classes, estimator.classes_):
             raise ModelError(
@@ -30,28 +38,69 @@ def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sourc
             )
     number = f"the mean decision of the {len(folds)} classifiers" if len(folds) > 1 else "the decision"
     note = f"The score is {number} before calibration; the probabilities are calibrated."
-    return Decision(estimator.classes_, mean_form([each.form for each in decisions]), None, note)
+    likelihoods = all(each.likelihoods for each in decisions)
+    form = mean_form([each.form for each in decisions])
+    return Decision(estimator.classes_, form, None, note, likelihoods=likelihoods)
 
 
 def fitted_folds(estimator: Any, name: str) -> list[Any]:
     """Return the calibrated classifiers; raise :class:`ModelError` if there are none."""
     if not hasattr(estimator, "calibrated_classifiers_"):
-        raise ModelError(
-            f"step {name!r} must be fitted; got a CalibratedClassifierCV that is not. Call pipeline.fit(texts, "
-            "labels) first."
-        )
+        raise not_fitted(name, estimator)
     return list(estimator.calibrated_classifiers_)
 
 
-def thresholded_decision(estimator: Any, name: str, before: Value, sources: Sources, decide: Decide) -> Decision:
+def thresholded_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
     """Return the decision of the classifier in a FixedThresholdClassifier or a TunedThresholdClassifierCV.
 
     Raises :class:`ModelError` if it is not fitted.
     """
     if not hasattr(estimator, "estimator_"):
-        raise ModelError(
-            f"step {name!r} must be fitted; got a {type(estimator).__name__} that is not. Call pipeline.fit(texts, "
-            "labels) first."
-        )
+        raise not_fitted(name, estimator)
     note = "The score is that of the classifier before its decision threshold."
-    return replace(decide(estimator.estimator_, name, before, sources), note=note, thresholded=True)
+    scores = within.decide(estimator.estimator_, name, before, sources)
+    return replace(scores, probabilities=None, note=note, thresholded=True)
+
+
+def calibrated_probability(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+    """Return the mean of the calibrated probabilities: each decision through its sigmoid or isotonic regression.
+
+    Raises :class:`ModelError` for the calibration of probabilities by temperature.
+    """
+    forms = []
+    for fold in fitted_folds(estimator, name):
+        of_decisions = hasattr(fold.estimator, "decision_function")
+        if fold.method == "temperature" and not of_decisions:
+            raise ModelError(
+                f"{name!r} must calibrate decisions; got method='temperature' for the probabilities of a "
+                f"{type(fold.estimator).__name__}. Pass method='sigmoid' and fit it again. {OTHER_WAY}"
+            )
+        read = within.decide if of_decisions else within.probable
+        forms.append(_calibrated(read(fold.estimator, name, before, sources).form, fold, sources.layer_name(name)))
+    return Decision(estimator.classes_, mean_form(forms))
+
+
+def _calibrated(scores: Form, fold: Any, layer: str) -> Form:
+    """The probabilities of one fold from the scores, or the probabilities, of its classifier."""
+    classes = scores.width
+    if fold.method == "temperature":
+        scaled = affine(scores, float(fold.calibrators[0].beta_) * np.eye(classes))
+        return logistic(scaled, layer, slope=2.0) if classes == 2 else softmax(scaled, layer)
+    if classes == 2:  # one calibrator, for the second class
+        scores = affine(scores, np.array([[0.0, 1.0]]))
+    if fold.method == "sigmoid":
+        slopes, offsets = (np.array([getattr(each, key) for each in fold.calibrators]) for key in ("a_", "b_"))
+        logits = affine(scores, -np.diag(slopes), -offsets)
+        return one_vs_rest(logits, layer) if classes > 2 else logistic(affine(logits, TO_TWO), layer)
+    curves = [interpolated(each.X_thresholds_, each.y_thresholds_) for each in fold.calibrators]
+    at_zero = np.array([float(curve(torch.zeros(1, dtype=torch.float64))) for curve in curves])
+    units = identity_form(Hidden(layer, scores, partial(_risen, curves, at_zero), bounds=(-1.0, 1.0)))
+    if classes == 2:
+        return two_classes(affine(units, np.eye(1), at_zero - 0.5))
+    return sum_to_1(affine(units, np.eye(classes), at_zero))
+
+
+def _risen(curves: Sequence[Callable[[Tensor], Tensor]], at_zero: Array, values: Tensor) -> Tensor:
+    """Each value (..., C) through its curve, minus the height of the curve at 0."""
+    columns = [curve(values[..., c]) - float(at_zero[c]) for c, curve in enumerate(curves)]
+    return torch.stack(columns, dim=-1)

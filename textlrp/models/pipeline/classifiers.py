@@ -9,24 +9,40 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
-from textlrp.models.pipeline.calibrated import calibrated_decision, thresholded_decision
-from textlrp.models.pipeline.decisions import Decide, Decision, head_decision
+from textlrp.errors import ModelError
+from textlrp.models.pipeline.calibrated import calibrated_decision, calibrated_probability, thresholded_decision
+from textlrp.models.pipeline.constant import constant_decision
+from textlrp.models.pipeline.decisions import Decide, Decision, Within, head_decision
+from textlrp.models.pipeline.ensembles import bagging_decision, members_of, stacking_decision, voting_decision
+from textlrp.models.pipeline.forms import mean_form
+from textlrp.models.pipeline.layered import perceptron_decision
 from textlrp.models.pipeline.linear import linear_head
+from textlrp.models.pipeline.links import link_of
+from textlrp.models.pipeline.multi_output import label_set_decision, predicts_label_sets
 from textlrp.models.pipeline.pipeline_steps import Sources, Value, read_step
+from textlrp.models.pipeline.step_errors import OTHER_WAY
 from textlrp.models.pipeline.unwrapped import unwrapped
 
-Combined = Callable[[Any, str, Value, Sources, Decide], Decision]
-"""As :data:`Decide`; the last argument returns the scores of a classifier within the classifier."""
+Combined = Callable[[Any, str, Value, Sources, Within], Decision]
+"""As :data:`Decide`, for a classifier that contains others."""
 
 _COMBINED: Mapping[type, Combined] = {
     CalibratedClassifierCV: calibrated_decision,
     FixedThresholdClassifier: thresholded_decision,
     TunedThresholdClassifierCV: thresholded_decision,
+    VotingClassifier: voting_decision,
+    StackingClassifier: stacking_decision,
+    BaggingClassifier: bagging_decision,
 }
 """Classifiers that consist of others."""
+_ALONE: Mapping[type, Decide] = {MLPClassifier: perceptron_decision, DummyClassifier: constant_decision}
+"""Classifiers that are no single linear layer."""
 
 
 def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
@@ -42,7 +58,45 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
         for inner, each in steps:
             before = read_step(each, inner, before, sources)
         return decision(final, last, before, sources)
+    if predicts_label_sets(estimator):
+        return label_set_decision(estimator, name, before, sources, Within(decision, probability))
     for kind, combined in _COMBINED.items():
         if isinstance(estimator, kind):
-            return combined(estimator, name, before, sources, decision)
-    return head_decision(linear_head(estimator, name), name, type(estimator).__name__, before, sources)
+            return combined(estimator, name, before, sources, Within(decision, probability))
+    for kind, alone in _ALONE.items():
+        if isinstance(estimator, kind):
+            return alone(estimator, name, before, sources)
+    return head_decision(linear_head(estimator, name), name, estimator, before, sources)
+
+
+def probability(estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
+    """Return the probabilities of a fitted classifier, its ``predict_proba``, in place of its scores.
+
+    ``name`` is that of the classifier in an ensemble; it becomes the name of a layer. Raises :class:`ModelError` as
+    :func:`decision` does, and for a classifier whose probabilities cannot be propagated.
+    """
+    estimator = unwrapped(estimator, name)
+    if isinstance(estimator, Pipeline):
+        (*steps, (_, final)) = estimator.steps
+        for inner, each in steps:
+            before = read_step(each, inner, before, sources)
+        return probability(final, name, before, sources)
+    if isinstance(estimator, VotingClassifier) and estimator.voting == "soft":
+        return decision(estimator, name, before, sources)
+    if isinstance(estimator, CalibratedClassifierCV):
+        return calibrated_probability(estimator, name, before, sources, Within(decision, probability))
+    if isinstance(estimator, BaggingClassifier) and hasattr(estimator.estimators_[0], "predict_proba"):
+        found = [
+            probability(each, inner, value, sources) for inner, each, value in members_of(estimator, name, before)
+        ]
+        return Decision(estimator.classes_, mean_form([each.form for each in found]))
+    last = estimator.final_estimator_ if isinstance(estimator, StackingClassifier) else estimator
+    scores = decision(estimator, name, before, sources)
+    link = link_of(unwrapped(last, name))
+    if link is None:
+        raise ModelError(
+            f"{name!r} must have probabilities that are a logistic function or a softmax of a linear decision; got a "
+            f"{type(last).__name__}. Use LogisticRegression, naive Bayes or a CalibratedClassifierCV of a linear "
+            f"classifier, and fit it again. {OTHER_WAY}"
+        )
+    return Decision(scores.classes, link(scores.form, sources.layer_name(name)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -19,9 +19,10 @@ from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.abilities import OwnResults
 from textlrp.models.pipeline.forms import Form, Term, affine
-from textlrp.models.pipeline.linear import Head
+from textlrp.models.pipeline.linear import BAYES, Head
 from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
 from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.step_errors import OTHER_WAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,8 @@ class Decision:
     ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that says which
     scores these are, if they are not the ones that the classifier itself predicts by. Its probabilities are then no
     function of the scores. ``thresholded``: it does not predict the class with the highest probability either.
+    ``likelihoods``: they are joint log-likelihoods (naive Bayes). ``thresholds`` (C,): a multi-label classifier
+    predicts every label with a score above its threshold.
     """
 
     classes: Array
@@ -38,25 +41,45 @@ class Decision:
     probabilities: Callable[[Array], Array] | None = None
     note: str = ""
     thresholded: bool = False
+    likelihoods: bool = False
+    thresholds: Array | None = None
 
 
 Decide = Callable[[Any, str, Value, Sources], Decision]
 """A function: fitted classifier, name of its step, value that it reads, sources -> its scores."""
 
 
-def head_decision(head: Head, name: str, kind: str, before: Value, sources: Sources) -> Decision:
-    """Return the scores of a linear classifier of the type ``kind`` that reads the value ``before``.
+class Within(NamedTuple):
+    """The functions that read a classifier within another one: its scores, or its probabilities in their place."""
+
+    decide: Decide
+    probable: Decide
+
+
+def head_decision(head: Head, name: str, estimator: Any, before: Value, sources: Sources) -> Decision:
+    """Return the scores of a linear classifier, whose weights are ``head``, after the value ``before``.
 
     Raises :class:`ModelError` if the classifier gets texts, or was fitted on other features.
     """
     if before is None:
+        raise needs_vectorizer(name, estimator)
+    check_width(before, head.weight.shape[1], name, type(estimator).__name__)
+    likelihoods = isinstance(estimator, BAYES)
+    if head.threshold is not None and not isinstance(before, Stage):
         raise ModelError(
-            f"the pipeline must have a text vectorizer before its classifier; got none before {name!r}, a "
-            f"{kind}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer or "
-            "HashingVectorizer."
+            f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
+            f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
         )
-    check_width(before, head.weight.shape[1], name, kind)
-    return Decision(head.classes, _head_form(head, before, sources), head.probabilities)
+    return Decision(head.classes, _head_form(head, before, sources), head.probabilities, likelihoods=likelihoods)
+
+
+def needs_vectorizer(name: str, estimator: Any) -> ModelError:
+    """Return the error for a classifier that gets the texts themselves."""
+    return ModelError(
+        f"the pipeline must have a text vectorizer before its classifier; got none before {name!r}, a "
+        f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer or "
+        "HashingVectorizer."
+    )
 
 
 def check_width(before: Stage | Form, fitted: int, name: str, kind: str) -> None:
@@ -92,12 +115,6 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
         return replace(stage, run=run, bounds=ValueRange(0.0, 1.0))
 
     return sources.shared(("binarized", threshold), stage, make)
-
-
-def contrasted(form: Form) -> Form:
-    """Return scores minus their mean over classes, which changes neither the prediction nor the softmax."""
-    classes = form.width
-    return affine(form, np.eye(classes) - 1 / classes)
 
 
 def own_predictions(estimator: Any, texts: Sequence[str], scores_are: Decision, scores: Array) -> OwnResults:

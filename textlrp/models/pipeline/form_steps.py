@@ -51,6 +51,11 @@ def scaled_form(form: Form, factor: float) -> Form:
     return affine(form, sparse.diags_array(np.full(form.width, float(factor)), format="csr"))
 
 
+def sum_to_1(form: Form) -> Form:
+    """Return numbers of one sign divided by their sum, which counts as a constant of the text."""
+    return normalized_form(form, _FACTORS["l1"])
+
+
 def _components(step: Any) -> Matrix:
     return step.components_, None
 

@@ -61,7 +61,8 @@ class Term:
 
     The source is a stage of a pipeline, hidden units, or None for a single feature that is always 1. ``weight`` is
     an array or a sparse matrix. The term is multiplied by the factors of its ``norms``. ``absent``: each feature
-    counts as 1 minus its value, so that the features that a text does not have contribute their weights.
+    counts as 1 minus its value, so that the features that a text does not have contribute their weights. ``cause`` is
+    the name in the ledger of a constant that is no bias.
     """
 
     source: Stage | Hidden | None
@@ -69,6 +70,7 @@ class Term:
     start: int = 0
     norms: tuple[Norm, ...] = ()
     absent: bool = False
+    cause: str = ""
 
     @property
     def rows(self) -> slice:
@@ -106,6 +108,11 @@ def mean_form(forms: Sequence[Form], shares: Sequence[float] | None = None) -> F
     return Form(_merged([term for form in scaled for term in form.terms]), forms[0].width)
 
 
+def contrasted(form: Form) -> Form:
+    """Return scores minus their mean over classes, which changes neither the prediction nor the softmax."""
+    return affine(form, np.eye(form.width) - 1 / form.width)
+
+
 def joined_form(forms: Sequence[Form]) -> Form:
     """Return the form with the outputs of several forms, one after the other."""
     terms, width = [], 0
@@ -130,7 +137,7 @@ def _merged(terms: Sequence[Term]) -> tuple[Term, ...]:
     """Add up the weights of terms that have everything else in common."""
     merged: dict[tuple[Any, ...], Term] = {}
     for term in terms:
-        key = (id(term.source), *map(id, term.norms), term.absent, term.start, term.weight.shape[0])
+        key = (id(term.source), *map(id, term.norms), term.absent, term.cause, term.start, term.weight.shape[0])
         if key in merged:
             term = replace(term, weight=merged[key].weight + term.weight)
         merged[key] = term

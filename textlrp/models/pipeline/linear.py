@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
     LogisticRegression,
     PassiveAggressiveClassifier,
@@ -25,11 +26,13 @@ from sklearn.linear_model import (
 )
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
+from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 
 LINEAR = (
     LinearSVC,
@@ -39,14 +42,16 @@ LINEAR = (
     RidgeClassifierCV,
     Perceptron,
     PassiveAggressiveClassifier,
+    LinearDiscriminantAnalysis,
 )
 """Classifiers whose scores are those of ``decision_function``."""
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
 """Classifiers whose scores are those of ``predict_joint_log_proba``."""
 SUPPORTED_CLASSIFIERS = (
-    "LinearSVC, SVC and NuSVC with kernel='linear' for two classes, LogisticRegression, "
-    "SGDClassifier, RidgeClassifier, Perceptron, PassiveAggressiveClassifier, "
-    "OneVsRestClassifier of these, MultinomialNB, ComplementNB and BernoulliNB"
+    "LinearSVC, SVC and NuSVC with kernel='linear' for two classes, LogisticRegression, SGDClassifier, "
+    "RidgeClassifier, Perceptron, PassiveAggressiveClassifier, LinearDiscriminantAnalysis, NearestCentroid, "
+    "OneVsRestClassifier of these, MultinomialNB, ComplementNB, BernoulliNB, MLPClassifier, DummyClassifier, and "
+    "CalibratedClassifierCV, VotingClassifier, StackingClassifier and BaggingClassifier of these"
 )
 
 
@@ -74,22 +79,22 @@ def linear_head(estimator: Any, name: str) -> Head:
     classifier is not fitted, or is not linear.
     """
     kind = type(estimator).__name__
-    supported = (*LINEAR, *BAYES, OneVsRestClassifier)
+    supported = (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier)
     if isinstance(estimator, (SVC, NuSVC)):
         return _kernel_machine(estimator, name)
     if not isinstance(estimator, supported):
         raise ModelError(
             f"step {name!r} must be a linear classifier, because only these are explained exactly; got a {kind}. "
-            f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again."
+            f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again. {OTHER_WAY}"
         )
     if not hasattr(estimator, "classes_"):
-        raise ModelError(
-            f"step {name!r} must be fitted; got a {kind} that is not. Call pipeline.fit(texts, labels) first."
-        )
+        raise not_fitted(name, estimator)
     if isinstance(estimator, OneVsRestClassifier):
         return _one_vs_rest(estimator, name)
     if isinstance(estimator, BAYES):
         return _bayes(estimator)
+    if isinstance(estimator, NearestCentroid):
+        return _centroids(estimator, name)
     weight, bias = _weights(estimator)
     _check_single_label(estimator, len(weight), name)
     probabilities = _probabilities_of(estimator) if hasattr(estimator, "predict_proba") else None
@@ -106,18 +111,16 @@ def _kernel_machine(estimator: Any, name: str) -> Head:
         raise ModelError(
             f"step {name!r} must have a linear kernel, so that its score is linear in the features; got "
             f"{kind}(kernel={estimator.kernel!r}). Pass kernel='linear', or use LinearSVC, and fit the pipeline "
-            "again."
+            f"again. {OTHER_WAY}"
         )
     if not hasattr(estimator, "classes_"):
-        raise ModelError(
-            f"step {name!r} must be fitted; got a {kind} that is not. Call pipeline.fit(texts, labels) first."
-        )
+        raise not_fitted(name, estimator)
     classes = len(estimator.classes_)
     if classes > 2:
         raise ModelError(
             f"step {name!r} must be a linear classifier; got a {kind} with {classes} classes, which compares them "
             f"in pairs and counts votes. Use LinearSVC or OneVsRestClassifier({kind}(kernel='linear')), and fit the "
-            "pipeline again."
+            f"pipeline again. {OTHER_WAY}"
         )
     # no probabilities: predict_proba is calibrated separately and is no function of the scores
     return Head(estimator.classes_, *_rows_of_two_classes(*_weights(estimator)))
@@ -191,6 +194,25 @@ def _bayes(estimator: Any) -> Head:
     with np.errstate(divide="ignore"):
         absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
     return Head(classes, present, prior, absent, estimator.binarize, _softmax)
+
+
+def _centroids(estimator: Any, name: str) -> Head:
+    """A NearestCentroid: minus the squared distance to each centroid, plus the square of the features.
+
+    The square is the same for all classes, so that these scores are linear and rank the classes as the distances do.
+    """
+    if estimator.metric != "euclidean":
+        raise ModelError(
+            f"step {name!r} must compare Euclidean distances, whose differences are linear; got a "
+            f"NearestCentroid(metric={estimator.metric!r}). Pass metric='euclidean', and fit the pipeline again. "
+            f"{OTHER_WAY}"
+        )
+    centroids, prior = np.asarray(estimator.centroids_, dtype=np.float64), np.asarray(estimator.class_prior_)
+    if np.isclose(prior, 1 / len(prior)).all():  # scikit-learn then compares distances, and scales nothing
+        return Head(estimator.classes_, 2 * centroids, -(centroids**2).sum(axis=1))
+    deviation = np.asarray(estimator.within_class_std_dev_, dtype=np.float64).ravel()
+    scaled = centroids / np.where(deviation == 0, 1.0, deviation) ** 2
+    return Head(estimator.classes_, 2 * scaled, 2 * np.log(prior) - (centroids * scaled).sum(axis=1))
 
 
 # ---- probabilities, computed by scikit-learn itself

@@ -82,6 +82,11 @@ class PipelineModel:
         """The labels (C,)."""
         return self.decision.classes
 
+    @property
+    def thresholds_(self) -> Array | None:
+        """The thresholds (C,) of a multi-label classifier, else None."""
+        return self.decision.thresholds
+
     def encode(self, texts: TextInputs) -> PipelineBatch:
         """Convert texts to tokens and features.
 
@@ -139,8 +144,10 @@ class PipelineModel:
 
         A classifier that predicts by other numbers than its scores is called for this, and a note says so.
         """
-        if not self.decision.note:
-            return OwnResults(scores.argmax(axis=1), self.probabilities(scores), ((),) * len(scores))
+        by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
+        if not self.decision.note or by_scores:
+            notes = (self.decision.note,) if self.decision.note else ()
+            return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
         texts = [source.text for source in _checked_batch(batch).sources]
         return own_predictions(self.estimator, texts, self.decision, scores)
 

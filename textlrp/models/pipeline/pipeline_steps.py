@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from textlrp.errors import ModelError
 from textlrp.models.pipeline.form_steps import is_affine, scaled_form, step_form
 from textlrp.models.pipeline.forms import Form, identity_form, joined_form
 from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS, TextVectorizer, text_vectorizer
 
@@ -36,12 +38,6 @@ SUPPORTED_STEPS = (
     "as SelectKBest, Normalizer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, TruncatedSVD, PCA, "
     "IncrementalPCA, random projections and 'passthrough'"
 )
-OTHER_WAY = (
-    "Or explain it by leaving out words: pass a function that returns the scores of texts, such as "
-    "textlrp.explain(model.predict_proba, texts, method='occlusion', classes=model.classes_)."
-)
-"""The advice that ends the refusal of a model that LRP cannot explain."""
-
 Value = Stage | Form | None
 """What a step returns: features, sums of features, or None for the texts themselves."""
 
@@ -53,6 +49,15 @@ class Sources:
     readers: list[TextVectorizer] = field(default_factory=list)
     learned: list[Any] = field(default_factory=list)
     known: dict[tuple[Any, int], tuple[Any, ...]] = field(default_factory=dict)
+    layers: set[str] = field(default_factory=lambda: {"output"})
+
+    def layer_name(self, *names: str) -> str:
+        """Return a name for a layer that no other layer has: the first name, all names, or these with a number."""
+        full = ".".join(reversed(names))
+        numbered = (f"{full}.{number}" for number in count(2))
+        name = next(each for each in chain([names[0], full], numbered) if each not in self.layers)
+        self.layers.add(name)
+        return name
 
     def shared(self, key: Any, before: Value, make: Callable[[], Any]) -> Any:
         """Return ``make()``, or what it returned when it was called with this key and value before.
@@ -254,10 +259,7 @@ def _fitted(step: Any, name: str) -> Any:
     try:
         check_is_fitted(step)
     except NotFittedError:
-        raise ModelError(
-            f"step {name!r} must be fitted; got a {type(step).__name__} that is not. Call pipeline.fit(texts, "
-            "labels) first."
-        ) from None
+        raise not_fitted(name, step) from None
     return step
 
 

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from textlrp.errors import ModelError
+from textlrp.models.pipeline.step_errors import not_fitted
 
 
 def unwrapped(step: Any, name: str) -> Any:
@@ -50,4 +51,4 @@ def _best_estimator(search: Any, name: str) -> Any:
             f"step {name!r} must have a best estimator; got a {kind}(refit=False), which fits none. Pass refit=True "
             "and fit it again."
         )
-    raise ModelError(f"step {name!r} must be fitted; got a {kind} that is not. Call fit(texts, labels) first.")
+    raise not_fitted(name, search)

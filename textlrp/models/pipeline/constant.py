@@ -1,0 +1,34 @@
+"""Dummy classifiers, which score every text alike: all bias."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from textlrp.errors import ModelError
+from textlrp.models.pipeline.decisions import Decision, needs_vectorizer
+from textlrp.models.pipeline.forms import affine
+from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.step_errors import not_fitted
+
+
+def constant_decision(estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
+    """Return the probabilities of a DummyClassifier as its scores.
+
+    Raises :class:`ModelError` if it is not fitted, or draws its predictions at random.
+    """
+    if not hasattr(estimator, "classes_"):
+        raise not_fitted(name, estimator)
+    if estimator.strategy not in ("prior", "most_frequent", "constant"):
+        raise ModelError(
+            f"step {name!r} must predict the same class for the same text; got a DummyClassifier(strategy="
+            f"{estimator.strategy!r}), which draws classes at random. Pass strategy='prior'."
+        )
+    if before is None:
+        raise needs_vectorizer(name, estimator)
+    form = as_form(before)
+    scores = np.asarray(estimator.predict_proba(np.zeros((1, 1))), dtype=np.float64)[0]
+    nothing = sparse.csr_array((len(scores), form.width))
+    return Decision(estimator.classes_, affine(form, nothing, scores), lambda scores: scores)

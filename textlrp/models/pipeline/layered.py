@@ -1,0 +1,71 @@
+"""Multi-layer perceptrons of scikit-learn: each hidden layer is a step of the trace with its own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import expit
+from scipy.special import softmax as softmax_of
+from torch import Tensor
+
+from textlrp.arrays import Array
+from textlrp.errors import ModelError
+from textlrp.models.finite import finite_weights
+from textlrp.models.pipeline.decisions import Decision, check_width, needs_vectorizer
+from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
+from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.step_errors import not_fitted
+
+_ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = {
+    "identity": (lambda values: values, (-np.inf, np.inf)),
+    "logistic": (torch.sigmoid, (0.0, 1.0)),
+    "tanh": (torch.tanh, (-1.0, 1.0)),
+    "relu": (torch.relu, (0.0, np.inf)),
+}
+"""Name of an activation -> the function, and the range of its values."""
+
+
+def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
+    """Return the scores of an MLPClassifier before its last activation: (-f, f) for two classes.
+
+    Its hidden layers are the steps ``hidden1``, ``hidden2``, ... of the trace. Raises :class:`ModelError` if it is
+    not fitted, was fitted with several labels for each text, or gets texts.
+    """
+    kind = type(estimator).__name__
+    if not hasattr(estimator, "coefs_"):
+        raise not_fitted(name, estimator)
+    if str(getattr(estimator._label_binarizer, "y_type_", "")).startswith("multilabel"):
+        raise ModelError(
+            f"step {name!r} must be fitted with one label for each text; got a {kind} fitted with several."
+        )
+    if before is None:
+        raise needs_vectorizer(name, estimator)
+    check_width(before, len(estimator.coefs_[0]), name, kind)
+    form = as_form(before)
+    activation, bounds = _ACTIVATIONS[estimator.activation]
+    *hidden, last = [
+        _layer(weight, bias, kind) for weight, bias in zip(estimator.coefs_, estimator.intercepts_, strict=True)
+    ]
+    for number, (weight, bias) in enumerate(hidden, start=1):
+        layer = sources.layer_name(f"hidden{number}", name)
+        form = identity_form(Hidden(layer, affine(form, weight, bias), activation, bounds=bounds))
+    outputs: Form = affine(form, *last)
+    if outputs.width > 1:
+        return Decision(estimator.classes_, outputs, lambda scores: softmax_of(scores, axis=1))
+    return Decision(estimator.classes_, affine(outputs, np.array([[-1.0], [1.0]])), _two_probabilities)
+
+
+def _layer(weight: Array, bias: Array, kind: str) -> tuple[Array, Array]:
+    advice = "Fit it again with more regularization, or on finite features."
+    finite = [
+        finite_weights(np.asarray(each, dtype=np.float64), f"coefs_ and intercepts_ of the {kind}", advice)
+        for each in (weight.T, bias)
+    ]
+    return finite[0], finite[1]
+
+
+def _two_probabilities(scores: Array) -> Array:
+    return np.stack([expit(scores[:, 0]), expit(scores[:, 1])], axis=1)
