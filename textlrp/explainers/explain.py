@@ -126,6 +126,7 @@ def explain(
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
+    texts = getattr(classifier, "rows", _unchanged)(texts)
     checked = None if targets is None else _checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [_as_document(texts, 0)], target, checked, settings))
@@ -174,6 +175,11 @@ def explain_settings(
             "out start=."
         )
     return ExplainSettings(other, composite, trace, other.name, repr(other), fingerprint, dtype, 0)
+
+
+def _unchanged(texts: Any) -> Any:
+    """Most models read texts and no tables."""
+    return texts
 
 
 def _checked_targets(targets: Iterable[Any], texts: object) -> Iterable[Any]:

@@ -7,7 +7,7 @@ Letters: N texts, J features, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,10 +18,11 @@ from sklearn.preprocessing import binarize
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.classifier import OwnResults
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Term, affine
 from textlrp.models.pipeline.linear import BAYES, Head
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
-from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.sources import Sources, Value
+from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import OTHER_WAY
 
 
@@ -106,7 +107,7 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
     """The features above the threshold as 1, all others as 0 (BernoulliNB)."""
 
     def make() -> Stage:
-        def run(outputs: Sequence[Any]) -> Any:
+        def run(outputs: StepOutputs) -> Any:
             values = stage.run(outputs)
             return sparse.csr_matrix(binarize(values, threshold=threshold)) if values.nnz else values
 
@@ -115,10 +116,13 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
     return sources.shared(("binarized", threshold), stage, make)
 
 
-def own_predictions(estimator: Any, texts: Sequence[str], scores_are: Decision, scores: Array) -> OwnResults:
-    """Return what an estimator predicts for texts, and notes on which ``scores`` (N, C) are explained instead."""
+def own_predictions(estimator: Any, texts: Any, scores_are: Decision, scores: Array) -> OwnResults:
+    """Return what an estimator predicts for N texts or rows of a table.
+
+    The notes say which ``scores`` (N, C) are explained instead.
+    """
     probabilities, best = None, scores.argmax(axis=1)
-    if not texts:
+    if not len(texts):
         return OwnResults(best, probabilities, ())
     if hasattr(estimator, "predict_proba"):
         probabilities = np.asarray(estimator.predict_proba(texts))

@@ -17,8 +17,9 @@ from scipy import sparse
 from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.decisions import Decision, Within
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, affine, contrasted, joined_form, mean_form
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.sources import Sources, Value
 from textlrp.models.pipeline.step_errors import not_fitted
 
 

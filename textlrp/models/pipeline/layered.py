@@ -15,8 +15,9 @@ from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.decisions import Decision, check_width, needs_vectorizer
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.sources import Sources, Value
 from textlrp.models.pipeline.step_errors import not_fitted
 
 _ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = {
