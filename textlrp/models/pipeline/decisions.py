@@ -21,9 +21,9 @@ from textlrp.models.classifier import OwnResults
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Term, affine
 from textlrp.models.pipeline.linear import BAYES, Head
-from textlrp.models.pipeline.sources import Sources, Value
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import OTHER_WAY
+from textlrp.models.pipeline.step_values import Sources, Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,21 +60,22 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
 
     Raises :class:`ModelError` if the classifier gets texts, or was fitted on other features.
     """
-    if before is None:
-        raise needs_vectorizer(name, estimator)
-    check_width(before, head.weight.shape[1], name, type(estimator).__name__)
+    features = features_of(before, name, estimator)
+    check_width(features, head.weight.shape[1], name, type(estimator).__name__)
     likelihoods = isinstance(estimator, BAYES)
-    if head.threshold is not None and not isinstance(before, Stage):
+    if head.threshold is not None and not isinstance(features, Stage):
         raise ModelError(
             f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
             f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
         )
-    return Decision(head.classes, _head_form(head, before, sources), head.probabilities, likelihoods=likelihoods)
+    return Decision(head.classes, _head_form(head, features, sources), head.probabilities, likelihoods=likelihoods)
 
 
-def needs_vectorizer(name: str, estimator: Any) -> ModelError:
-    """Return the error for a classifier that gets the texts themselves."""
-    return ModelError(
+def features_of(before: Value, name: str, estimator: Any) -> Stage | Form:
+    """Return the features that a classifier reads; raise :class:`ModelError` if it gets the texts themselves."""
+    if isinstance(before, (Stage, Form)):
+        return before
+    raise ModelError(
         f"the pipeline must have a text vectorizer before its classifier; got none before {name!r}, a "
         f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer or "
         "HashingVectorizer."
@@ -113,7 +114,8 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
 
         return replace(stage, run=run, bounds=ValueRange(0.0, 1.0))
 
-    return sources.shared(("binarized", threshold), stage, make)
+    binarized: Stage = sources.shared(("binarized", threshold), stage, make)
+    return binarized
 
 
 def own_predictions(estimator: Any, texts: Any, scores_are: Decision, scores: Array) -> OwnResults:

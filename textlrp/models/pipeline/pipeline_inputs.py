@@ -18,11 +18,11 @@ from scipy import sparse
 
 from textlrp.errors import OptionError
 from textlrp.models.options import TextInputs, check_texts
+from textlrp.models.pipeline.frame_rows import TableRow, as_rows
 from textlrp.models.pipeline.provenance import ReadSource, read_document
-from textlrp.models.pipeline.sources import Sources
 from textlrp.models.pipeline.stages import JointFeatures, StepOutputs
+from textlrp.models.pipeline.step_values import Sources
 from textlrp.models.pipeline.table_columns import output_of
-from textlrp.models.pipeline.table_rows import TableRow, as_rows
 from textlrp.models.pipeline.vectorizers import check_rebuilt_counts, count_columns, vectorize
 from textlrp.models.sparse_tape import ToWords, joint_shares
 from textlrp.records import Document

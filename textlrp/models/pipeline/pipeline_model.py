@@ -28,8 +28,8 @@ from textlrp.models.pipeline.form_trace import FEATURES, FormTrace
 from textlrp.models.pipeline.form_values import batch_evaluation, point_evaluation
 from textlrp.models.pipeline.forms import nested_forms, stages_of
 from textlrp.models.pipeline.pipeline_inputs import PipelineBatch, PipelineInputs, checked_batch
-from textlrp.models.pipeline.sources import Sources
 from textlrp.models.pipeline.stages import JointFeatures
+from textlrp.models.pipeline.step_values import Sources
 from textlrp.models.pipeline.unwrapped import reads_texts
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.text.batches import Batch

@@ -27,9 +27,9 @@ from sklearn.utils.validation import check_is_fitted
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.form_steps import as_form, is_affine, joined_branches, step_form
 from textlrp.models.pipeline.forms import Form
-from textlrp.models.pipeline.sources import Sources, TextColumn, Value
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_values import Sources, TextColumn, Value
 from textlrp.models.pipeline.table_columns import columns_value
 from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS, TextVectorizer, text_vectorizer

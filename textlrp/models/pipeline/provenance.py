@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from textlrp.arrays import IntArray
-from textlrp.models.pipeline.table_rows import TableRow
+from textlrp.models.pipeline.frame_rows import TableRow
 from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyze
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading

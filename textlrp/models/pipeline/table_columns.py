@@ -19,9 +19,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from textlrp.errors import DataError, ModelError
 from textlrp.models.pipeline.form_steps import joined_branches
 from textlrp.models.pipeline.forms import Form
-from textlrp.models.pipeline.sources import OtherColumns, ReadStep, Sources, TextColumn, Value
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_values import OtherColumns, ReadStep, Sources, TextColumn, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS
 
@@ -37,7 +37,8 @@ def columns_value(step: Any, name: str, before: Value, sources: Sources, read: R
             "a feature selector such as SelectKBest, or combine vectorizers with a FeatureUnion."
         )
     weights = step.transformer_weights or {}
-    branches, factors = [], []
+    branches: list[Stage | Form] = []
+    factors = []
     if not hasattr(step, "transformers_"):
         raise not_fitted(name, step)
     for inner, each, chosen in step.transformers_:
@@ -46,7 +47,9 @@ def columns_value(step: Any, name: str, before: Value, sources: Sources, read: R
             continue
         columns, single = _column_names(step, name, chosen)
         if single and _starts_with_vectorizer(each, inner):
-            branches.append(read(each, inner, TextColumn(columns[0]), sources))
+            features = read(each, inner, TextColumn(columns[0]), sources)
+            assert isinstance(features, (Stage, Form))
+            branches.append(features)
         else:
             block = OtherColumns(inner, each, columns[0] if single else tuple(columns), places.stop - places.start)
             branches.append(_other_columns(block, columns, sources))
