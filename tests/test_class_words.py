@@ -12,8 +12,7 @@ from toys import LABELS, NAMES, TEXTS, fitted
 
 from textlrp import explain
 from textlrp.class_words import class_words
-from textlrp.explanation import Phrase
-from textlrp.records import Document
+from textlrp.records import Document, Phrase
 
 
 def explained(text, *relevance, id="1", targets=(0,), **fields):

@@ -8,31 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
-from textlrp.records import Status, Target, Tokens, target_names
+from textlrp.predicted import highest, label_set_fields, predicted_positions
+from textlrp.records import Phrase, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Phrase(NamedTuple):
-    """The phrase (n-gram) of a text that activates a filter of a CNN most: the window that wins the max-pooling.
-
-    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution, and ``filter`` the index of the filter
-    in it. ``relevance`` (K,): what the words of the phrase receive through this filter, for each target.
-    """
-
-    start: int
-    end: int
-    step: str
-    filter: int
-    relevance: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +68,8 @@ class Explanation:
     | ``start`` | | what propagation starts from: ``"score"`` or ``"centered"`` |
     | ``notes`` | | warnings about how to read this explanation |
     | ``target_notes`` | K or 0 | the same for each target, ``""`` for none; empty if no target has one |
+    | ``thresholds`` | (C,) or None | multi-label: a label is predicted if its score is above its threshold |
+    | ``true_labels`` | | multi-label: the true labels as text, or None if they are unknown |
     """
 
     document_id: str
@@ -102,6 +91,8 @@ class Explanation:
     start: str = "score"
     notes: tuple[str, ...] = ()
     target_notes: tuple[str, ...] = ()
+    thresholds: NDArray[np.floating[Any]] | None = None
+    true_labels: tuple[str, ...] | None = None
 
     # ---- derived numbers
 
@@ -112,8 +103,16 @@ class Explanation:
 
     @property
     def predicted(self) -> int:
-        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first."""
-        return int(np.argmax(self.scores))
+        """The predicted class, as a position in ``labels``: the one with the highest score, on a tie the first.
+
+        Multi-label: the label whose score is highest relative to its threshold, predicted or not.
+        """
+        return highest(self.scores, self.thresholds)
+
+    @property
+    def predicted_labels(self) -> tuple[str, ...]:
+        """The predicted class or, multi-label, all labels with a score above their thresholds, highest first."""
+        return tuple(self.labels[c] for c in predicted_positions(self.scores, self.thresholds))
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -252,6 +251,7 @@ class Explanation:
             "notes": list(self.notes),
             "target_notes": list(self.target_notes),
             "dtype": str(self.scores.dtype),
+            **label_set_fields(self.thresholds, self.true_labels),
         }
 
     def to_json(self, *, indent: int | None = None) -> str:

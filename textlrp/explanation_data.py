@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import DataError
-from textlrp.explanation import Explanation, Phrase
-from textlrp.records import Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import Phrase, Tokens
 
 
 def from_dict(data: Mapping[str, Any]) -> Explanation:
@@ -22,6 +22,7 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
         dtype = np.dtype(data["dtype"])
         count = len(data["targets"])
         probabilities = data["probabilities"]
+        thresholds, true_labels = data.get("thresholds"), data.get("true_labels")  # only of multi-label models
         return Explanation(
             document_id=data["document_id"],
             tokens=Tokens(data["text"], np.array(data["spans"], dtype=np.int32).reshape(-1, 2), tuple(data["forms"])),
@@ -39,9 +40,11 @@ def from_dict(data: Mapping[str, Any]) -> Explanation:
             model=data["model"],
             version=data["version"],
             true_label=data["true_label"],
-            start=data.get("start", "score"),  # the last three may be missing, as in rows of a bulk run
+            start=data.get("start", "score"),  # these three may be missing, as in rows of a bulk run
             notes=tuple(data.get("notes", ())),
             target_notes=tuple(data.get("target_notes", ())),
+            thresholds=None if thresholds is None else np.array(thresholds, dtype=dtype),
+            true_labels=None if true_labels is None else tuple(true_labels),
         )
     except KeyError as missing:
         raise DataError(f"field {missing} of the explanation is missing. Write the explanation again.") from None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Label = str | int | bool
 """A class label, as given in the training data."""
+
+Labels = tuple[Label, ...]
+"""The labels of a text in multi-label classification; empty for a text without labels."""
 
 Target = int | tuple[int, int]
 """An explained class as its position in ``classes_``, or a contrast: why the first class and not the second."""
@@ -50,13 +53,15 @@ def no_ranges() -> Ranges:
 class Document:
     """A text with its id, its label, and the character ranges that a model must skip.
 
-    ``text`` is the complete, unchanged text. ``skip`` (S, 2) contains the character offsets of the ranges to skip.
+    ``text`` is the complete, unchanged text. ``label`` is None if it is unknown; in multi-label classification it is
+    a tuple of labels, ``()`` for a text without labels. ``skip`` (S, 2) contains the character offsets of the ranges
+    to skip.
     The estimators and :func:`textlrp.explain` accept a Document wherever they accept a string.
     """
 
     id: str
     text: str
-    label: Label | None = None
+    label: Label | Labels | None = None
     skip: Ranges = field(default_factory=no_ranges)
 
     def __repr__(self) -> str:
@@ -114,6 +119,20 @@ class Tokens:
         return f"Tokens({len(self)} tokens of {len(self.text)} characters)"
 
 
+class Phrase(NamedTuple):
+    """The phrase (n-gram) of a text that activates a filter of a CNN most: the window that wins the max-pooling.
+
+    ``text[start:end]`` is the phrase. ``step`` is the name of the convolution, and ``filter`` the index of the filter
+    in it. ``relevance`` (K,): what the words of the phrase receive through this filter, for each target.
+    """
+
+    start: int
+    end: int
+    step: str
+    filter: int
+    relevance: NDArray[np.floating[Any]]
+
+
 class Listing(NamedTuple):
     """A table of text with a title and a note, for a terminal or a page."""
 
@@ -121,6 +140,19 @@ class Listing(NamedTuple):
     note: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def label_text(label: Label | Labels | None) -> str | None:
+    """Return the true label of a document as text, None without one; several labels are joined by commas."""
+    texts = label_texts(label)
+    return None if texts is None else ", ".join(texts)
+
+
+def label_texts(label: Label | Labels | None) -> tuple[str, ...] | None:
+    """Return the true labels of a document as text, None if they are unknown."""
+    if label is None:
+        return None
+    return tuple(map(str, label)) if isinstance(label, tuple) else (str(label),)
 
 
 def target_names(labels: Sequence[str], targets: Sequence[Target]) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from textlrp.explanation import Explanation, Phrase
-from textlrp.records import Status, Target, Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import Phrase, Status, Target, Tokens
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|\S")
 

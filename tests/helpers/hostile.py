@@ -11,8 +11,8 @@ import numpy as np
 from explanations import make_explanation
 from playwright.sync_api import Page
 
-from textlrp.explanation import Explanation, Phrase
-from textlrp.records import Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import Phrase, Tokens
 
 RUN = "top.pwned=1;alert(1)"
 AWAY = "//away.example/"

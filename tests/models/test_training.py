@@ -15,7 +15,8 @@ from toys import KINDS, LABELS, TEXTS, learner, small
 
 from textlrp.models import nets, training
 from textlrp.models.nets import VECTOR_SCALE, NetClassifier
-from textlrp.models.training import hold_out, one_cycle
+from textlrp.models.training import one_cycle
+from textlrp.models.training_objectives import hold_out
 from textlrp.text.vectors import Vectors
 
 NETS = ("cnn", "boe")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
 from textlrp.store import columns, read, to_frame
-from textlrp.store.columns import RunMetadata, TableRow, run_metadata_of, to_table, write_parquet
+from textlrp.store.columns import RunMetadata, TableRow, run_metadata_of, to_table
+from textlrp.store.row_groups import write_parquet
 
 CLASSES = ("autos", "med", "space")
 WORDS = ("the", "doctor", "café", "<b>", "🚀", "")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from textlrp import store
 from textlrp.errors import DataError
-from textlrp.explanation import Explanation, Phrase
-from textlrp.records import Tokens
+from textlrp.explanation import Explanation
+from textlrp.records import Phrase, Tokens
 from textlrp.store import arrow_rows, columns
 
 every_format = pytest.mark.parametrize("file", ["out.jsonl", "out.parquet"])

@@ -22,12 +22,13 @@ from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, started
 from textlrp.machine import KEPT_BYTES
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.models.torch_module.module_model import TorchTextModel
-from textlrp.records import Document
+from textlrp.predicted import highest, predicted_positions
+from textlrp.records import Document, label_text, label_texts
 from textlrp.store.columns import Precision, RunMetadata, TableRow, to_table
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
@@ -48,8 +49,9 @@ class BatchExplainer:
     - ``memory``: limit in bytes for the cached projections of frequent words.
     - ``kept``: projections that are already computed, to use instead.
 
-    A batch must have the column ``text``. The columns ``document_id``, ``label`` and ``row`` (position in the whole
-    input) are optional; other columns are ignored. The result has the columns that :mod:`textlrp.store` describes.
+    A batch must have the column ``text``. The columns ``document_id``, ``label`` (text, or a list of labels for a
+    multi-label model) and ``row`` (position in the whole input) are optional; other columns are ignored. The result
+    has the columns that :mod:`textlrp.store` describes.
 
     Documents are explained in blocks of 64 by a single thread. Batches whose sizes are multiples of 64 therefore give
     the same bytes on every engine, whatever the batch size.
@@ -89,6 +91,7 @@ class BatchExplainer:
         self._settings = settings
         names = tuple(str(name) for name in classes)
         start_name, notes = self._start()
+        thresholds = thresholds_of(self._model)
         self.metadata = RunMetadata(
             classes=names,
             method=settings.name,
@@ -99,7 +102,9 @@ class BatchExplainer:
             top_k=top_k,
             start=start_name,
             notes=notes,
+            thresholds=None if thresholds is None else tuple(thresholds.tolist()),
         )
+        self._thresholds = thresholds
         self.metadata.schema()  # raises for a wrong precision
 
     def _start(self) -> tuple[str, tuple[str, ...]]:
@@ -147,14 +152,15 @@ class BatchExplainer:
 
     def _row(self, document: Document, position: int, batch: Batch, n: int, explained: DocumentRelevance) -> TableRow:
         reading = batch.readings[n]
+        several, chosen = self._thresholds is not None, predicted_positions(explained.scores, self._thresholds)
         absorbed = np.zeros(len(explained.targets), explained.relevance.dtype)
         for entry in explained.ledger.values():
             absorbed = absorbed + entry
         return TableRow(
             row=position,
             document_id=document.id,
-            true_label=None if document.label is None else str(document.label),
-            predicted=self.metadata.classes[int(np.argmax(explained.scores))],
+            true_label=None if several else label_text(document.label),
+            predicted=self.metadata.classes[highest(explained.scores, self._thresholds)],
             scores=explained.scores,
             targets=[t[0] if isinstance(t, tuple) else t for t in explained.targets],
             versus=[t[1] if isinstance(t, tuple) else -1 for t in explained.targets],
@@ -164,6 +170,8 @@ class BatchExplainer:
             relevance=explained.relevance,
             absorbed=absorbed,
             left_out=np.zeros(len(explained.targets), np.float32),
+            predicted_labels=[self.metadata.classes[c] for c in chosen] if several else (),
+            true_labels=label_texts(document.label) if several else None,
         )
 
 
@@ -176,8 +184,11 @@ def _documents_of_batch(batch: pa.Table | pa.RecordBatch) -> Iterator[Document]:
     texts = batch["text"].to_pylist()
     ids = batch["document_id"].to_pylist() if "document_id" in names else [str(n) for n in range(count)]
     labels = batch["label"].to_pylist() if "label" in names else [None] * count
+    if "labels" in names:  # lists of labels; null for a document that has one label or none
+        lists = batch["labels"].to_pylist()
+        labels = [one if several is None else tuple(several) for one, several in zip(labels, lists, strict=True)]
     for n, (text, id, label) in enumerate(zip(texts, ids, labels, strict=True)):
         if not isinstance(text, str):
             kind = type(text).__name__
             raise DataError(f"row {n} of a batch: text must be a string; got {kind}. Drop the row or fill it in.")
-        yield Document(str(id), text, label)
+        yield Document(str(id), text, tuple(label) if isinstance(label, list) else label)

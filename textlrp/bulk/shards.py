@@ -23,7 +23,9 @@ import pyarrow.parquet as pq
 
 from textlrp.bulk.sources import Source
 from textlrp.files.written_file import atomic_file
-from textlrp.store.columns import arrow_table, write_parquet
+from textlrp.records import label_text
+from textlrp.store.columns import arrow_table
+from textlrp.store.row_groups import write_parquet
 from textlrp.text.opening import open_for_arrow
 from textlrp.text.readers import BadRow, Record
 
@@ -42,6 +44,7 @@ SHARD_SCHEMA = pa.schema(
         ("document_id", pa.string()),
         ("text", pa.string()),
         ("label", pa.string()),
+        ("labels", pa.list_(pa.string())),  # of a row with a list of labels, else null
         ("reason", pa.string()),  # why the row cannot be read; null for a readable row
     ]
 )
@@ -138,7 +141,8 @@ def _table(rows: list[Record | BadRow], first: int) -> pa.Table:
         "row": list(range(first, first + len(rows))),
         "document_id": [row.id for row in readable],
         "text": [row.text for row in readable],
-        "label": [None if row.label is None else str(row.label) for row in readable],
+        "label": [None if isinstance(row.label, tuple) else label_text(row.label) for row in readable],
+        "labels": [list(map(str, row.label)) if isinstance(row.label, tuple) else None for row in readable],
         "reason": [row.wrong if isinstance(row, BadRow) else None for row in rows],
     }
     return arrow_table(columns, SHARD_SCHEMA)

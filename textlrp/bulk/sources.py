@@ -49,6 +49,7 @@ class FileSource:
             "encoding": self.encoding,
         }
         layout = [self.layout.delimiter, self.layout.header, self.layout.names]
+        described |= {} if self.layout.label_separator is None else {"label_separator": self.layout.label_separator}
         return described | ({} if layout == [None, None, None] else {"layout": layout})
 
     def count(self, rows: int, characters: int) -> int | None:

@@ -130,7 +130,7 @@ def _without_help_type() -> Any:
 
 
 _OPTIONS = (
-    "encoding|engine|address|device|top_k|delimiter|columns|max_row_length|target|versus|rule|start|method|phrases"
+    "encoding|engine|address|device|top_k|delimiter|label_separator|columns|max_row_length|target|versus|rule|start|method|phrases"
     "|palette|evaluation|tokenizer|skip|workers|precision|measure|min_words|steps|sample"
 )
 _PARAMETER = re.compile(rf"\b({_OPTIONS}|text|label|id)=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from textlrp.models.classifier import Classifier
 from textlrp.models.given_files import inputs_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.models.nets import NetClassifier
+from textlrp.predicted import predicted_positions
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import is_page, write_report
 from textlrp.reports.corpus.report_folder import REPORT
@@ -113,8 +115,17 @@ def _results(folder: str | Path) -> dict[str, Any]:
 
 
 def _predicted_and_other(why: Explanation) -> Explanation:
-    """Keep two targets: the predicted class, and the true label or, if they agree, the second-highest score."""
+    """Keep two targets: the predicted class, and the true label or, if they agree, the second-highest score.
+
+    Multi-label: keep all predicted labels and all true labels, and add the highest other score to a single one.
+    """
     best = why.predicted
+    if why.thresholds is not None:
+        labels = predicted_positions(why.scores, why.thresholds) or (best,)
+        true_labels = [why.labels.index(name) for name in why.true_labels or () if name in why.labels]
+        kept = list(dict.fromkeys((*labels, *true_labels)))
+        rest = (c for c in np.argsort(why.thresholds - why.scores, kind="stable").tolist() if c not in kept)
+        return with_targets(why, kept if len(kept) > 1 else [*kept, *islice(rest, 1)])
     true = why.labels.index(why.true_label) if why.true_label in why.labels else best
     second = next((c for c in np.argsort(-why.scores, kind="stable").tolist() if c != best), best)
     other = true if true != best else second

@@ -20,6 +20,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     LimitOption,
     MaxRowLengthOption,
     NoHeaderOption,
@@ -99,6 +100,7 @@ def cli_evaluate(
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -151,7 +153,9 @@ def cli_evaluate(
     )
     documents = None
     if source is not None:
-        files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+        files = file_options(
+            column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator
+        )
         documents = open_texts(source, None, files, limit=limit)
     name = source or str(rationales)
     evaluate(

@@ -52,6 +52,7 @@ from textlrp.cli.shared_options import (
     IdOption,
     InputArgument,
     LabelOption,
+    LabelSeparatorOption,
     LimitOption,
     MaxRowLengthOption,
     ModelArgument,
@@ -104,6 +105,7 @@ def cli_explain(
     limit: LimitOption = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -133,7 +135,7 @@ def cli_explain(
     textlrp explain reviews-model million.parquet --target all --top-k 20 -o explained/
     """
     check_input(source, text)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
     methods = split_names(method or ())
     if output is not None and not output.suffix:
         several = {"method NAME,NAME": methods[1:], "trust-pickle": trust_pickle}

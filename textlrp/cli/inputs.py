@@ -81,10 +81,11 @@ def file_options(
     no_header: bool,
     columns: str | None,
     max_row_length: int | None,
+    label_separator: str | None = None,
 ) -> FileOptions:
     """Collect the options about the format of files."""
     header = False if no_header else None
-    return FileOptions(column, label, id, encoding, delimiter, header, columns, max_row_length)
+    return FileOptions(column, label, id, encoding, delimiter, header, columns, max_row_length, label_separator)
 
 
 def open_texts(source: str | None, text: str | None, files: FileOptions, *, limit: int | None = None) -> InputTexts:

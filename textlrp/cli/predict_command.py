@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from textlrp.cli.shared_options import (
     IdOption,
     InputArgument,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
@@ -47,6 +49,7 @@ def cli_predict(
     ] = "-",
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -61,6 +64,8 @@ def cli_predict(
     Writes one line per text: id, predicted class, its score before the softmax, and its probability if the model
     computes one. If the texts are labeled, the accuracy is printed last.
 
+    A multi-label model gives all predicted labels of each text, and micro F1, macro F1 and subset accuracy.
+
     [bold]Examples[/bold]
 
     textlrp predict 20newsgroups-cnn --text "The shuttle reached its orbit."
@@ -68,20 +73,28 @@ def cli_predict(
     textlrp predict reviews-model new.csv --column review -o predicted.csv
     """
     check_input(source, text)
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
     from textlrp.files.written_file import check_output
     from textlrp.models.given_files import inputs_of
 
     inputs = inputs_of(source, models=[model])
 
-    from textlrp.cli.predictions import PREDICTION_FILES, predict, stream_table, write_predictions
+    from textlrp.cli.label_set_predictions import measures_line, predict_label_sets
+    from textlrp.cli.predictions import PREDICTION_FILES, AnyPrediction, predict, stream_table, write_predictions
+    from textlrp.label_measures import LabelCounts
+    from textlrp.models.classifier import thresholds_of
 
     if output != "-":
         check_output(output, PREDICTION_FILES, inputs=inputs, force=force)
     classifier = load_model(model, trust_pickle=trust_pickle)
     documents = open_texts(source, text, files)
     outcomes: Counter[bool | None] = Counter()
-    predictions = count_outcomes(predict(classifier, documents), outcomes)
+    counts = LabelCounts(len(classifier.classes_))
+    predictions: Iterable[AnyPrediction]
+    if thresholds_of(classifier) is None:
+        predictions = count_outcomes(predict(classifier, documents), outcomes)
+    else:
+        predictions = predict_label_sets(classifier, documents, counts, separator=label_separator)
     if output == "-":
         stream_table(predictions, sys.stdout, delimiter="\t")
     else:
@@ -89,3 +102,5 @@ def cli_predict(
     if labeled := outcomes[True] + outcomes[False]:
         share = percentage(outcomes[True] / labeled)
         print(f"accuracy: {share} ({outcomes[True]:,} of {labeled:,} labeled texts)", file=sys.stderr)
+    if counts.documents:
+        print(measures_line(counts), file=sys.stderr)

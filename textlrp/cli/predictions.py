@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 from textlrp.explainers.explain import BLOCK
 from textlrp.files.kinds import csv_table, json_lines
@@ -16,6 +16,18 @@ from textlrp.models.classifier import Classifier, own_results
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Label
 from textlrp.text.surrogates import without_surrogates
+
+
+class AnyPrediction(Protocol):
+    """A prediction that can be written: of one class, or of a set of labels."""
+
+    def cells(self) -> list[str]:
+        """Return the fields of a table of predictions."""
+        ...
+
+    def values(self) -> list[Any]:
+        """Return the fields of a JSON file of predictions."""
+        ...
 
 
 class Prediction(NamedTuple):
@@ -30,6 +42,15 @@ class Prediction(NamedTuple):
     score: float
     probability: float | None
     true_label: Label | None
+
+    def cells(self) -> list[str]:
+        """Return the fields of a table of predictions."""
+        probability = "" if self.probability is None else f"{self.probability:.6g}"
+        return [self.id, str(self.predicted), f"{self.score:.6g}", probability]
+
+    def values(self) -> list[Any]:
+        """Return the fields of a JSON file of predictions."""
+        return [self.id, self.predicted, self.score, self.probability]
 
     @property
     def correct(self) -> bool | None:
@@ -64,7 +85,7 @@ PREDICTION_FILES = {
 }
 
 
-def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, force: bool = False) -> Path:
+def write_predictions(predictions: Iterable[AnyPrediction], path: str | Path, *, force: bool = False) -> Path:
     """Write predictions to a ``.jsonl`` or ``.csv`` file, one document per line; raises :class:`DataError`."""
     suffix = check_output(path, PREDICTION_FILES, force=force)
     with (
@@ -75,19 +96,17 @@ def write_predictions(predictions: Iterable[Prediction], path: str | Path, *, fo
             stream_table(predictions, file)
         else:
             for prediction in predictions:
-                values = dict(zip(PREDICTION_COLUMNS, prediction, strict=False))
+                values = dict(zip(PREDICTION_COLUMNS, prediction.values(), strict=True))
                 file.write(json.dumps(values) + "\n")
     return Path(path)
 
 
-def stream_table(predictions: Iterable[Prediction], file: IO[str], *, delimiter: str = ",") -> None:
+def stream_table(predictions: Iterable[AnyPrediction], file: IO[str], *, delimiter: str = ",") -> None:
     """Write a header line and one line per document, in input order."""
     table = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     table.writerow(PREDICTION_COLUMNS)
-    for id, predicted, score, probability, _ in predictions:
-        table.writerow(
-            [without_surrogates(id), predicted, f"{score:.6g}", "" if probability is None else f"{probability:.6g}"]
-        )
+    for prediction in predictions:
+        table.writerow(map(without_surrogates, prediction.cells()))
 
 
 def accuracy(predictions: Iterable[Prediction]) -> float:

@@ -34,6 +34,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     ModelArgument,
     NoHeaderOption,
@@ -125,6 +126,7 @@ def cli_report(
     ] = None,
     column: ColumnOption = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -153,7 +155,7 @@ def cli_report(
 
     textlrp report 20newsgroups-cnn sample --against-rule gamma -o compare.html
     """
-    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(column, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
 
     def documents(limit: int | None) -> InputTexts:
         return open_texts(source, None, files, limit=limit)

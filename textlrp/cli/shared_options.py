@@ -81,6 +81,16 @@ LabelOption = Annotated[
         rich_help_panel=READING,
     ),
 ]
+LabelSeparatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label-separator",
+        metavar="CHAR",
+        help="Character between the labels of a text in the column with the true label, such as ','. It makes the "
+        "model multi-label. Lists of labels in .json, .jsonl and .parquet files need no separator.",
+        rich_help_panel=READING,
+    ),
+]
 IdOption = Annotated[
     str | None,
     typer.Option(

@@ -16,9 +16,11 @@ from rich.text import Text
 from textlrp.cli.terminal_text import NO_BREAK, UnbrokenText, harmless, legend, mark_styles, names_of, print_text
 from textlrp.errors import OptionError
 from textlrp.explanation import Explanation
+from textlrp.predicted import predicted_positions
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import score_breakdowns
 from textlrp.reports.numbers import decimals, is_zero, number, percentage
+from textlrp.reports.outcomes import label_set_sentence
 
 NARROW = 70
 """Width in columns below which several targets are listed below each other instead of in a table."""
@@ -109,6 +111,9 @@ def _phrase_table(explanation: Explanation, count: int) -> Table:
 
 def _heading(explanation: Explanation) -> Text:
     """Document, predicted class, score, probability if the model has one, and the true label if it is known."""
+    if explanation.thresholds is not None:
+        found = label_set_sentence(explanation, _score_digits(explanation))
+        return Text.assemble((printable(explanation.document_id), "bold"), f": {printable(found)}")
     best = explanation.predicted
     score = number(float(explanation.scores[best]), _score_digits(explanation))
     line = Text.assemble(
@@ -166,8 +171,9 @@ def _target_table(explanation: Explanation, count: int) -> Table:
         _new_table("class", "score", "supports the class", "opposes the class"),
         _score_digits(explanation),
     )
+    chosen = predicted_positions(explanation.scores, explanation.thresholds)
     for row, name in enumerate(explanation.target_names):
-        predicted = explanation.targets[row] == explanation.predicted
+        predicted = explanation.targets[row] in chosen
         table.add_row(
             Text(printable(name), style="bold" if predicted else ""),
             Text(number(float(explanation.target_scores[row]), digits), justify="right"),
@@ -182,8 +188,9 @@ def _target_table(explanation: Explanation, count: int) -> Table:
 def _target_lines(explanation: Explanation, count: int) -> Group:
     """The content of :func:`_target_table` on separate lines, for a narrow terminal."""
     lines, digits = UnbrokenText(), _score_digits(explanation)
+    chosen = predicted_positions(explanation.scores, explanation.thresholds)
     for row, name in enumerate(explanation.target_names):
-        bold = "bold" if explanation.targets[row] == explanation.predicted else ""
+        bold = "bold" if explanation.targets[row] in chosen else ""
         lines.append(f"{printable(name)} {number(float(explanation.target_scores[row]), digits)}\n", bold)
         supports, opposes = (", ".join(map(_word, side)) for side in _sides(explanation, row, count))
         for sign, words, color in (("+", supports, "red"), ("−", opposes, "blue")):

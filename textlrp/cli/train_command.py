@@ -20,6 +20,7 @@ from textlrp.cli.shared_options import (
     ForceOption,
     IdOption,
     LabelOption,
+    LabelSeparatorOption,
     MaxRowLengthOption,
     NoHeaderOption,
     SeedOption,
@@ -63,6 +64,7 @@ def cli_train(
         ),
     ] = None,
     label: LabelOption = None,
+    label_separator: LabelSeparatorOption = None,
     id: IdOption = None,
     encoding: EncodingOption = None,
     delimiter: DelimiterOption = None,
@@ -121,5 +123,5 @@ def cli_train(
     check_model_folder(output, inputs=inputs_of(source, files=[vectors]), force=force)
     skipped = [name for name in skip or ["headers"] if name != "none"]
     untrained = new_model(model, seed=seed, epochs=epochs, vectors=vectors, skip=skipped, tokenizer=tokenizer)
-    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length)
+    files = file_options(text, label, id, encoding, delimiter, no_header, columns, max_row_length, label_separator)
     train_corpus(source, output, model=untrained, files=files, log=print_line, force=force)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textlrp.cli.label_set_predictions import measures_line
 from textlrp.cli.predictions import accuracy, predict
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
@@ -108,11 +109,14 @@ def train_corpus(
         log(f"warning: {classes:,} classes for {len(corpus):,} texts. Check --label.")
     started = time.perf_counter()
     with _training_log(log):
-        model.fit(corpus.documents, corpus.labels)
+        model.fit(corpus.documents, labels_to_train_on(corpus))
     seconds = time.perf_counter() - started
     log(f"trained in {seconds:.1f} s")
     held_out = None
-    if isinstance(model, NetClassifier) and model.history_.accuracies:
+    if model.held_out_labels_ is not None:
+        held_out = model.held_out_labels_.subset_accuracy
+        log(f"on the texts kept out of training to choose the thresholds: {measures_line(model.held_out_labels_)}")
+    elif isinstance(model, NetClassifier) and model.history_.accuracies:
         held_out = model.history_.accuracies[model.history_.kept_epoch - 1]
         log(f"accuracy on the {model.history_.held_out:,} texts kept out of training: {percentage(held_out)}")
     tested = None
@@ -154,6 +158,14 @@ def _training_log(log: Log) -> Iterator[None]:
     finally:
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
+
+
+def labels_to_train_on(corpus: Corpus) -> list[Any]:
+    """Return the labels (N,); if a document has a list of labels, those of all documents as lists."""
+    labels: list[Any] = corpus.labels
+    if any(isinstance(label, tuple) for label in labels):
+        return [label if isinstance(label, tuple) else (label,) for label in labels]
+    return labels
 
 
 def check_labeled(corpus: Corpus) -> None:

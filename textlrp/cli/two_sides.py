@@ -14,10 +14,11 @@ from textlrp.explanation import Explanation
 from textlrp.files.kinds import PAGES
 from textlrp.files.written_file import check_output
 from textlrp.lrp.starts import Start
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document
 from textlrp.reports.comparison.comparison_page import comparison_page
+from textlrp.reports.corpus.summary import with_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,18 @@ def explain_both_sides(
     if targets or not same_classes(model, other):
         seconds = explain_corpus(other, other_documents, targets=targets, rule=rule, start=other_start, method=method)
     else:
-        firsts, ahead = tee(firsts)
+        firsts, ahead = tee(map(_of_one_target, firsts))
         positions = {str(label): Index(position) for position, label in enumerate(other.classes_.tolist())}
         # the second side explains the class that the first one predicts, by its position in the second model
         predicted = (positions[why.labels[why.predicted]] for why in ahead)
         known = KnownLabels(other.classes_.tolist()).resolve(other_documents)
         seconds = explain(other, known, targets=predicted, rule=rule, start=other_start, method=method)
-    return zip(firsts, seconds, strict=True)
+    return zip(map(_of_one_target, firsts), map(_of_one_target, seconds), strict=True)
+
+
+def _of_one_target(why: Explanation) -> Explanation:
+    """Keep the first of several targets: of all predicted labels the one that is highest above its threshold."""
+    return with_targets(why, [why.row()]) if len(why.targets) > 1 and why.thresholds is not None else why
 
 
 def same_classes(one: Classifier, other: Classifier) -> bool:
@@ -102,6 +108,8 @@ def _explained_class(model: Classifier, compared: Comparison) -> str:
     """One sentence for the page: which class both sides explain."""
     if compared.target is not None:
         return f"Both sides explain the score of {compared.target}."
+    if thresholds_of(model) is not None:
+        return "Each text is explained for the predicted label that is highest above its threshold."
     if compared.against is None:
         return "Both sides explain the score of the class that the model predicts."
     if same_classes(model, compared.against):

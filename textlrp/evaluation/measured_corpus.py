@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +22,13 @@ from textlrp.explainers.batch_relevance import ExplainSettings, relevance_of_bat
 from textlrp.explainers.explain import BLOCK, explain_settings
 from textlrp.explainers.methods import Method
 from textlrp.explainers.targets import Index
+from textlrp.label_measures import LabelCounts
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
+from textlrp.predicted import highest, predicted_positions
 from textlrp.records import Document, Status
 from textlrp.text.batches import Batch, bucket
 
@@ -40,6 +42,10 @@ class ScoredCorpus:
 
     ``rows[b]`` contains the positions in the corpus of the documents of ``batches[b]``. ``true_label`` (N,) is the
     position of each label in ``classes_``, or -1 for a label that the model does not know.
+
+    A multi-label model is measured on one label of each document, ``predicted``: the one with the highest score
+    relative to its threshold. ``true_label`` is the same if it is one of the true labels, else the first of these, or
+    -1. ``counts`` are then those of all labels.
     """
 
     model: Classifier
@@ -48,6 +54,7 @@ class ScoredCorpus:
     rows: tuple[NDArray[np.int64], ...]
     true_label: NDArray[np.int64]
     scores: Array
+    counts: LabelCounts | None = None
 
     def __len__(self) -> int:
         return len(self.true_label)
@@ -55,7 +62,15 @@ class ScoredCorpus:
     @property
     def predicted(self) -> NDArray[np.int64]:
         """(N,) position of the class with the highest score; ties go to the first."""
-        return np.asarray(self.scores.argmax(axis=1))
+        thresholds = thresholds_of(self.model)
+        return np.asarray((self.scores if thresholds is None else self.scores - thresholds).argmax(axis=1))
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy on the documents whose labels the model knows; multi-label: the subset accuracy."""
+        if self.counts is not None:
+            return self.counts.subset_accuracy
+        return float((self.predicted == self.true_label)[self.true_label >= 0].mean())
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -99,7 +114,8 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     batches: list[Batch] = []
     rows: list[NDArray[np.int64]] = []
     ids: list[str] = []
-    true_label: list[int] = []
+    several = thresholds_of(model) is not None
+    true_sets: list[list[int]] = []
     scores: list[tuple[NDArray[np.int64], Array]] = []
     rest = iter(documents)
     while block := list(islice(rest, SORTED_TOGETHER)):
@@ -108,8 +124,8 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             if document.label is None:
                 raise DataError(f"document {document.id!r}: label is missing. Fill it in or drop the document.")
             ids.append(document.id)
-            found = known.class_of(document.label)
-            true_label.append(-1 if found is None else classes[str(found)])
+            true = known.classes_of(document.label) if several else (known.class_of(document.label),)
+            true_sets.append([-1 if found is None else classes[str(found)] for found in true])
         encoded = model.encode(block)
         for chosen in bucket(encoded.lengths, min(BLOCK, model.max_texts_per_trace)):
             batches.append(encoded.select(chosen.tolist()))
@@ -117,7 +133,7 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             scores.append((rows[-1], model.scores(batches[-1])))
     if not ids:
         raise DataError("documents must contain at least 1 document to measure on; got none.")
-    if max(true_label) < 0:
+    if max(chain.from_iterable(true_sets), default=-1) < 0:
         raise DataError(
             f"no label of the corpus is a class of the model ({', '.join(list(classes)[:5])}"
             f"{', ...' if len(classes) > 5 else ''}). Pass the corpus that the model was trained for."
@@ -126,8 +142,25 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
     all_scores = np.zeros((len(ids), len(classes)), dtype=scores[0][1].dtype)
     for batch_rows, batch_scores in scores:
         all_scores[batch_rows] = batch_scores
-    true_labels = np.array(true_label, dtype=np.int64)
-    return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_labels, all_scores)
+    if not several:
+        true_label = np.array([labels[0] for labels in true_sets], dtype=np.int64)
+        return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_label, all_scores)
+    true_label, counts = _of_label_sets(model, true_sets, all_scores)
+    return ScoredCorpus(model, tuple(ids), tuple(batches), tuple(rows), true_label, all_scores, counts)
+
+
+def _of_label_sets(
+    model: Classifier, true_sets: Sequence[Sequence[int]], scores: Array
+) -> tuple[NDArray[np.int64], LabelCounts]:
+    """The one label of each document to measure, and the counts of the documents whose labels are all known."""
+    thresholds, counts = thresholds_of(model), LabelCounts(scores.shape[1])
+    true_label = np.full(len(true_sets), -1, dtype=np.int64)
+    for n, (true, row) in enumerate(zip(true_sets, scores, strict=True)):
+        if min(true, default=0) >= 0:
+            counts.add(true, predicted_positions(row, thresholds))
+        best = highest(row, thresholds)
+        true_label[n] = best if best in true else next((label for label in true if label >= 0), -1)
+    return true_label, counts
 
 
 class MethodSpec(NamedTuple):

@@ -105,15 +105,16 @@ def randomization_check(
         )
     documents = list(documents)
     originals = list(explain(model, documents, method=method, rule=rule))
-    targets = [Index(explanation.predicted) for explanation in originals]
+    targets = [[Index(position) for position in each.targets] for each in originals]  # no contrasts
     layers, found = cascade_layers(model), []
     for depth, layer in enumerate(layers, start=1):
         other = randomize_weights(model, layers[:depth], seed=seed)
         changed = explain(other, documents, targets=targets, method=method, rule=rule)
         pairs = zip(originals, changed, strict=True)
-        values = np.array(
-            [rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs]
-        ).reshape(-1)
+        # a multi-label model may have several targets for a document
+        values = np.concatenate(
+            [np.zeros(0), *(rank_correlations(read_words(a).relevance, read_words(b).relevance) for a, b in pairs)]
+        )
         defined = _defined(values)
         mean, interval = float(defined.mean()), bootstrap_interval(defined)
         found.append(Randomization(layer, mean, interval, len(defined), len(values) - len(defined), defined))

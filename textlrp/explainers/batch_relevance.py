@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
@@ -20,15 +19,14 @@ from textlrp.explainers.methods import Method
 from textlrp.explainers.other_methods import attribute_batch
 from textlrp.explainers.phrases import window_values, winning_phrases
 from textlrp.explainers.targets import classes_of_targets, resolve_targets
-from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.fused import propagate_fused
 from textlrp.lrp.starts import Start, Started, started
 from textlrp.lrp.trace import one_hot_seed, propagate
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.finite import check_scores
 from textlrp.models.tapes import Tracer
-from textlrp.records import Target
+from textlrp.records import Phrase, Target
 from textlrp.text.batches import Batch
 
 
@@ -108,7 +106,7 @@ def _explain_by_lrp(
 ) -> _BatchResult:
     trace = settings.trace(batch)
     scores = check_scores(trace.scores.cpu().numpy(), model.classes_, lambda n: batch.readings[n].document_id)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     begun = started(trace, settings.composite, settings.start)
     trace = begun.trace
     if not settings.phrases and trace.windows is not None:
@@ -164,7 +162,7 @@ def _explain_by_other_method(
     assert settings.method is not None
     scores = model.scores(batch)
     dtype = np.dtype(settings.dtype or scores.dtype)
-    targets_of_each = _resolve(target, targets_per_document, model.classes_, scores)
+    targets_of_each = _resolve(target, targets_per_document, model, scores)
     needed = [classes_of_targets(targets) for targets in targets_of_each]
     classes = [each.classes for each in needed]
     attributions = attribute_batch(model, batch, classes, settings.method, dtype=settings.dtype)
@@ -176,7 +174,8 @@ def _explain_by_other_method(
     return explained, [values for each in explained for values in (each.relevance, *each.ledger.values())]
 
 
-def _resolve(target: Any, per_document: list[Any] | None, classes: NDArray[Any], scores: Array) -> list[_Targets]:
+def _resolve(target: Any, per_document: list[Any] | None, model: Classifier, scores: Array) -> list[_Targets]:
+    classes, thresholds = model.classes_, thresholds_of(model)
     if per_document is None:
-        return resolve_targets(target, classes, scores)
-    return [resolve_targets(per_document[n], classes, scores[n : n + 1])[0] for n in range(len(scores))]
+        return resolve_targets(target, classes, scores, thresholds)
+    return [resolve_targets(per_document[n], classes, scores[n : n + 1], thresholds)[0] for n in range(len(scores))]

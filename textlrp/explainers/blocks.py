@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textlrp.arrays import Array
 from textlrp.errors import TargetError
 from textlrp.explainers.batch_relevance import DocumentRelevance, ExplainSettings, relevance_of_batch
-from textlrp.explainers.notes import notes_of_targets, tie_note
+from textlrp.explainers.notes import notes_of_targets, prediction_note
 from textlrp.explanation import Explanation
 from textlrp.lrp.kernels.threads import threads_for
-from textlrp.models.classifier import Classifier, OwnResults, own_results
-from textlrp.records import Document
+from textlrp.models.classifier import Classifier, OwnResults, own_results, thresholds_of
+from textlrp.records import Document, label_text, label_texts
 from textlrp.text.batches import Batch
 from textlrp.version import __version__
 
@@ -40,13 +41,13 @@ def explain_block(
             "none. Pass as many targets as documents, or target= for all of them."
         )
     done: dict[int, Explanation] = {}
-    labels = tuple(map(str, model.classes_))
+    labels, thresholds = tuple(map(str, model.classes_)), thresholds_of(model)
     for rows, batch, explained in relevance_in_batches(
         model, model.encode(block), target, targets_per_document, settings
     ):
         own = own_results(model, batch, np.stack([each.scores for each in explained]))
         for n, row in enumerate(rows):
-            done[row] = _explanation(labels, block[row], batch, n, explained[n], own, settings)
+            done[row] = _explanation(labels, thresholds, block[row], batch, n, explained[n], own, settings)
     for row in range(len(block)):
         yield done.pop(row)
 
@@ -79,6 +80,7 @@ def batches_of_block(lengths: NDArray[np.int32], max_documents: int) -> Iterator
 
 def _explanation(
     labels: tuple[str, ...],
+    thresholds: Array | None,
     document: Document,
     batch: Batch,
     n: int,
@@ -89,7 +91,7 @@ def _explanation(
     reading = batch.readings[n]
     on_tokens = np.zeros((len(explained.targets), len(reading.tokens)), dtype=explained.relevance.dtype)
     on_tokens[:, reading.positions] = explained.relevance
-    by_lrp = settings.method is None
+    by_lrp, several = settings.method is None, thresholds is not None
     entries = np.array(list(explained.ledger.values())) if explained.ledger else np.zeros((0, 1))
     return Explanation(
         document_id=document.id,
@@ -107,9 +109,9 @@ def _explanation(
         rule=settings.printed,
         model=settings.fingerprint,
         version=__version__,
-        true_label=None if document.label is None else str(document.label),
+        true_label=None if several else label_text(document.label),
         start=explained.start,
-        notes=(*own.notes[n], *explained.remarks, *tie_note(explained.scores, labels)),
+        notes=(*own.notes[n], *explained.remarks, *prediction_note(explained.scores, labels, thresholds)),
         target_notes=notes_of_targets(
             explained.targets,
             labels,
@@ -121,4 +123,6 @@ def _explanation(
         )
         if by_lrp
         else (),
+        thresholds=thresholds.astype(explained.scores.dtype) if thresholds is not None else None,
+        true_labels=label_texts(document.label) if several else None,
     )

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from textlrp.arrays import Array
+from textlrp.predicted import highest as highest_of
+from textlrp.predicted import predicted_positions
 from textlrp.records import Target
 
 NOTHING_TO_DISTRIBUTE = "The score is exactly 0: the rule has nothing to distribute."
@@ -25,8 +27,20 @@ def note_of_table(start: str) -> str:
     )
 
 
-def tie_note(scores: Array, labels: Sequence[str]) -> tuple[str, ...]:
-    """Return a sentence if several classes share the highest score (C,): the prediction is then the first of them."""
+def prediction_note(scores: Array, labels: Sequence[str], thresholds: Array | None) -> tuple[str, ...]:
+    """Return a sentence about the prediction of scores (C,) if it is not obvious, else nothing.
+
+    It is needed if several classes share the highest score: the prediction is then the first of them. With the
+    ``thresholds`` (C,) of a multi-label model it is needed if no label is predicted.
+    """
+    if thresholds is not None:
+        if predicted_positions(scores, thresholds):
+            return ()
+        best = labels[highest_of(scores, thresholds)]
+        return (
+            f"No label is predicted, because no score is above its threshold. {best} has the highest score relative to "
+            "its threshold.",
+        )
     highest = scores == scores.max()
     if np.count_nonzero(highest) < 2:
         return ()

@@ -15,14 +15,13 @@ from torch import Tensor
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
-from textlrp.explanation import Phrase
 from textlrp.lrp.composite import Composite, Layer
 from textlrp.lrp.trace import Propagated, Trace, layers_of
 from textlrp.lrp.trace_steps import Linear
 from textlrp.lrp.window_maps import WinningWindows
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier, has_winning_windows
-from textlrp.records import Document
+from textlrp.records import Document, Phrase
 from textlrp.text.batches import Batch, Reading
 
 __all__ = ["Filter", "filter_phrases"]

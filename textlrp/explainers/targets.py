@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import OptionError, TargetError, closest
 from textlrp.models.options import is_whole
+from textlrp.predicted import highest, predicted_positions
 from textlrp.records import Target
 
 
@@ -48,20 +49,24 @@ def targets_from_text(targets: Sequence[str], versus: str | None = None) -> list
     return [(Named(name), Named(versus)) for name in targets]
 
 
-def resolve_targets(target: Any, classes: NDArray[Any], scores: NDArray[Any]) -> list[tuple[Target, ...]]:
+def resolve_targets(
+    target: Any, classes: NDArray[Any], scores: NDArray[Any], thresholds: NDArray[Any] | None = None
+) -> list[tuple[Target, ...]]:
     """Return the targets of each of N documents, as positions in ``classes``.
 
     ``target`` is None (the predicted class), a label, :class:`Index`, a tuple (A, B), ``"all"``, or a list of these;
-    ``scores`` (N, C). Raises :class:`TargetError` for a class that does not exist.
+    ``scores`` (N, C). With ``thresholds`` (C,) of a multi-label model, None is all predicted labels, or the label
+    with the highest score relative to its threshold if none is predicted. Raises :class:`TargetError` for a class
+    that does not exist.
     """
     if target is None:
-        return [(int(row.argmax()),) for row in scores]
+        return [predicted_positions(row, thresholds) or (highest(row, thresholds),) for row in scores]
     if isinstance(target, list):
         if not target:
             raise TargetError(
                 'target must name at least one class; got []. Pass a label, "all", or None for the predicted class.'
             )
-        per_document = [resolve_targets(single, classes, scores) for single in target]
+        per_document = [resolve_targets(single, classes, scores, thresholds) for single in target]
         return [sum((single[n] for single in per_document), ()) for n in range(len(scores))]
     if isinstance(target, str) and target == "all" and target not in classes.tolist():
         return [tuple(range(len(classes)))] * len(scores)

@@ -8,7 +8,6 @@ Letters: N documents, T tokens, L words read of one document, C classes, S alter
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,21 +17,24 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.errors import DataError
 from textlrp.lrp.trace import Trace
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.finite import check_scores
-from textlrp.models.options import TextInputs, check_labels, check_texts
+from textlrp.models.fitted_state import FittedState
+from textlrp.models.label_balance import warn_of_constant_labels
+from textlrp.models.label_sets import training_labels
+from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.saving import save_model
 from textlrp.models.schema import Sizes, TensorSpec
-from textlrp.models.text_options import Documents, TextOptions
+from textlrp.models.text_options import Documents
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.weights_fingerprint import fingerprint_of
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
 
-class TextClassifier(TextOptions):
+class TextClassifier(FittedState):
     """Base class of the classifiers over strings or :class:`Document` objects.
 
     It does not derive from scikit-learn's base classes, so that a saved model can be used without importing
@@ -52,32 +54,17 @@ class TextClassifier(TextOptions):
     max_texts_per_trace = 64
     """Largest number of texts in one trace."""
 
-    classes_: NDArray[Any]
-    """(C,) the distinct training labels, sorted."""
-    vocabulary_: Vocabulary
-    """The words that the model reads, with the number of training documents that contain each."""
-    weights_: dict[str, NDArray[Any]]
-    """{name: array}: the weights of all layers; see :meth:`tensor_specs` for names and shapes."""
-    n_documents_: int
-    """Number of training documents."""
-
-    @property
-    def output_weight(self) -> NDArray[Any]:
-        """Weights (C, features) of the last layer."""
-        return self.weights_["output.weight"]
-
-    @property
-    def output_bias(self) -> NDArray[Any]:
-        """Bias (C,) of the last layer."""
-        return self.weights_["output.bias"]
-
     # ---- for the subclasses
 
     @abstractmethod
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
-        """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their classes (N,)."""
+    ) -> ChosenThresholds | None:
+        """Set ``vocabulary_`` and ``weights_`` from N documents, the words of each, and their labels.
+
+        ``codes`` are classes (N,) or, in multi-label classification, a 0/1 indicator matrix (N, C); only then does
+        the method return thresholds.
+        """
 
     @abstractmethod
     def _scores(self, texts: Sequence[Ids]) -> NDArray[Any]:
@@ -103,51 +90,57 @@ class TextClassifier(TextOptions):
 
     # ---- the methods of a scikit-learn classifier
 
-    def fit(self, X: TextInputs, y: Any) -> Self:
+    def fit(self, X: TextInputs, y: Any, *, classes: Sequence[Any] | None = None) -> Self:
         """Train on N texts ``X`` (strings or Documents) and their labels ``y`` (N,).
+
+        For multi-label classification, ``y`` has a set of labels for each text (a list, tuple or set; empty for a
+        text without labels), or is a 0/1 indicator matrix (N, C), dense, sparse or a DataFrame. ``classes`` (C,) are
+        then the labels in the order of the scores; by default all labels in ``y``, sorted, or its column names.
 
         Texts without a word that the model can read are counted in one warning. They are predicted from the biases.
 
         Raises
         ------
         DataError
-            If a row has no text, no label or several labels, or if there is only one class.
+            If a row has no text or no label, if only some rows have a set of labels, or if there is only one class.
         OptionError
             If an option is out of its range.
         """
         self.check_options()
         seed = self._seed()
         documents = check_texts(X)
-        classes, codes = check_labels(y, len(documents))
-        self._class_weights(classes, codes)  # checked before the texts are tokenized, which can take minutes
+        labels, codes = training_labels(y, len(documents), classes)
+        if codes.ndim == 2:
+            warn_of_constant_labels(labels, codes)
+        self._class_weights(labels, codes)  # checked before the texts are tokenized, which can take minutes
         reader = self.reader()
         words = list(reader.words_of_all(documents))
         self._warn_of_script(documents)
-        empty = sum(not forms for forms in words)
-        if empty == len(words):
-            raise DataError(
-                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
-                f"and skip={self.skip!r}. Check the texts, or change tokenizer= or skip=."
-            )
-        if empty:
-            warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=2)
-        self._fit_words(documents, words, codes, classes, seed)
-        self.classes_, self.n_documents_ = classes, len(documents)
+        self._check_words(words)
+        chosen = self._fit_words(documents, words, codes, labels, seed)
+        self.thresholds_ = None if chosen is None else chosen.values.astype(self.dtype)
+        self.held_out_labels_ = None if chosen is None else chosen.counts
+        self.classes_, self.n_documents_ = labels, len(documents)
         return self
 
     def decision_function(self, X: TextInputs) -> NDArray[Any]:
         """Return the pre-softmax scores (N, C); with two classes (N,), positive for ``classes_[1]``.
 
-        The shapes are those of scikit-learn.
+        The shapes are those of scikit-learn. Multi-label scores are always (N, C).
         """
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
-        return self._margin(scores) if len(self.classes_) == 2 else scores
+        return self._margin(scores) if len(self.classes_) == 2 and self.thresholds_ is None else scores
 
     def predict(self, X: TextInputs) -> NDArray[Any]:
-        """Return the class with the highest score for each text, (N,); of equal scores the first class."""
+        """Return the class with the highest score for each text, (N,); of equal scores the first class.
+
+        Multi-label: a 0/1 indicator matrix (N, C) of the labels whose scores are above ``thresholds_``.
+        """
         self.check_fitted()
         scores = self._finite_scores_of(check_texts(X))
+        if self.thresholds_ is not None:
+            return np.asarray(scores > self.thresholds_, dtype=np.int64)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
     def _margin(self, scores: NDArray[Any]) -> NDArray[Any]:
@@ -210,16 +203,6 @@ class TextClassifier(TextOptions):
         return save_model(self, path, force=force)
 
     # ---- helpers
-
-    def check_fitted(self) -> None:
-        """Raise scikit-learn's ``NotFittedError`` if the model is not fitted."""
-        if "weights_" not in self.__dict__:
-            from sklearn.exceptions import NotFittedError  # imported late: see the docstring of the class
-
-            raise NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments "
-                "before using this estimator."
-            )
 
     def _finite_scores(
         self, texts: Sequence[Ids], name: Callable[[int], str] = lambda row: str(row + 1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError, ModelError, OptionError, must_be
 from textlrp.models.base import TextClassifier
 from textlrp.models.char_ngrams import MAX_LENGTH, CharNgrams, column_counts
+from textlrp.models.linear_rows import fitted_label_rows, fitted_rows, svm_thresholds
 from textlrp.models.ngrams import WordOccurrences, frequent_keys, occurrences
 from textlrp.models.options import check_flag, check_positive, check_whole, is_range, is_whole
 from textlrp.models.packing import Ids
@@ -23,6 +24,7 @@ from textlrp.models.schema import Sizes, TensorSpec
 from textlrp.models.spelled_batch import spelled_of
 from textlrp.models.text_options import ClassWeight, Documents, SkipOption, Tokenizing
 from textlrp.models.tfidf import are_keys, feature_counts, joint_tfidf, word_tables
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.text.batches import Batch
 from textlrp.text.vocabulary import Vocabulary
 
@@ -113,7 +115,7 @@ class BagOfWordsFeatures(TextClassifier):
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         from sklearn.feature_extraction.text import TfidfTransformer  # imported late: only training needs them
         from sklearn.svm import LinearSVC
 
@@ -140,19 +142,21 @@ class BagOfWordsFeatures(TextClassifier):
         idfs = [TfidfTransformer().fit(counts).idf_ ** self.idf_power for counts in blocks if counts.shape[1]]
         idf = np.concatenate(idfs)
         svm = LinearSVC(C=self.C, loss=self.loss, class_weight=self.class_weight, random_state=seed)
-        svm.fit(joint_tfidf(blocks, idf, self.sublinear_tf), classes[codes])
-        coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
-        if len(classes) == 2:  # LinearSVC has one row for two classes; explanations have two scores, -f and f
-            coefficients, intercepts = (
-                np.concatenate([-coefficients, coefficients]),
-                np.concatenate([-intercepts, intercepts]),
-            )
+        features = joint_tfidf(blocks, idf, self.sublinear_tf)
+        chosen = None
+        if codes.ndim == 1:
+            coefficients, intercepts = fitted_rows(svm, features, classes[codes])
+        else:
+            balance = self._class_weights(classes, codes)
+            chosen = svm_thresholds(svm, features, codes, balance, np.random.default_rng(seed))
+            coefficients, intercepts = fitted_label_rows(svm, features, codes, balance)
         self.vocabulary_ = vocabulary
         self.weights_ = weights | {
             "idf": idf.astype(self.dtype),
             "output.weight": coefficients.astype(self.dtype),
             "output.bias": intercepts.astype(self.dtype),
         }
+        return chosen
 
     def tensor_specs(self, sizes: Sizes) -> dict[str, TensorSpec]:
         """Return shape and type of the keys of n-grams (single words have none), the idf, and the coefficients."""

@@ -59,6 +59,12 @@ class Classifier(Protocol):
         ...
 
 
+def thresholds_of(model: object) -> NDArray[Any] | None:
+    """Return the thresholds (C,) of a multi-label model: a label is predicted if its score is above; else None."""
+    thresholds: NDArray[Any] | None = getattr(model, "thresholds_", None)
+    return thresholds
+
+
 class OwnResults(NamedTuple):
     """What a model itself says about N texts: shown next to its scores.
 

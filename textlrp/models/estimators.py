@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from textlrp.models import base, boe, bow, cnn, loading
+from textlrp.models.label_sets import true_indicator
 from textlrp.models.model_kinds import KINDS
 
 if TYPE_CHECKING:
@@ -30,7 +31,14 @@ class TextEstimator(ClassifierMixin, BaseEstimator, base.TextClassifier):  # typ
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = True
         return tags
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy on texts and labels; multi-label: the share of texts whose labels are all correct."""
+        if getattr(self, "thresholds_", None) is not None:
+            y = true_indicator(y, self.classes_)
+        return float(super().score(X, y, sample_weight))
 
 
 def _documented_as(plain: type[Any]) -> Callable[[type[Estimator]], type[Estimator]]:

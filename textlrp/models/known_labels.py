@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from textlrp.records import Document, Label
+from textlrp.records import Document, Label, Labels, label_text
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _SHOWN = 5  # labels or classes in a warning
@@ -20,7 +20,7 @@ class KnownLabels:
     """Find the class of a label, and count the labels that are not a class.
 
     A label is the class with the same text, or else the only class with the same number ("1", 1, "1.0").
-    ``known`` and ``unknown`` count the labels passed to :meth:`class_of`.
+    ``known`` and ``unknown`` count the labels passed to :meth:`class_of` and :meth:`classes_of`.
     """
 
     def __init__(self, classes: Iterable[Any]) -> None:
@@ -33,17 +33,25 @@ class KnownLabels:
         self.known = 0
         self.unknown: Counter[str] = Counter()
 
-    def class_of(self, label: Label) -> Label | None:
-        """Return the class of a label as it is in the model; None if the label is not a class."""
-        name: str | None = str(label)
+    def class_of(self, label: Label | Labels) -> Label | None:
+        """Return the class of a label as it is in the model; None if the label is not a class.
+
+        A tuple of one label counts as this label, a tuple of several labels is not a class.
+        """
+        text = label_text(label) or ""
+        name: str | None = text
         if name not in self._classes:
-            number = _number(str(label))
+            number = _number(text)
             name = None if number is None else self._numbers.get(number)
         if name is None:
-            self.unknown[str(label)] += 1
+            self.unknown[text] += 1
             return None
         self.known += 1
         return self._classes[name]
+
+    def classes_of(self, labels: Label | Labels) -> tuple[Label | None, ...]:
+        """Return the classes of all labels of a document; None for each label that is not a class."""
+        return tuple(map(self.class_of, labels if isinstance(labels, tuple) else (labels,)))
 
     def resolve(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Yield the documents; a label that matches a class becomes that class."""
@@ -52,8 +60,12 @@ class KnownLabels:
             if label is None:
                 yield document
                 continue
+            if isinstance(label, tuple) and len(label) != 1:
+                classes = zip(self.classes_of(label), label, strict=True)
+                yield dataclasses.replace(document, label=tuple(each if c is None else c for c, each in classes))
+                continue
             found = self.class_of(label)
-            same = found is None or str(found) == str(label)
+            same = found is None or str(found) == label_text(label)
             yield document if same else dataclasses.replace(document, label=found)
 
     def warn(self) -> None:

@@ -114,6 +114,8 @@ def _restore(
     model.check_weights(weights, vocabulary)
     model.vocabulary_, model.weights_, model.classes_ = vocabulary, weights, np.array(config["classes"])
     model.n_documents_ = config["documents"]
+    thresholds = config.get("thresholds")
+    model.thresholds_ = None if thresholds is None else np.array(thresholds, dtype=model.dtype)
 
 
 def card(path: str | Path) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from textlrp.files.written_folder import FolderKind, atomic_folder, check_folder
 from textlrp.models.schema import MAX_CONFIG_BYTES, damaged, strict_json
 from textlrp.models.tensor_file import check_model_file
 
-FOLDER_FORMAT = 1
-"""Version of the folder's format; newer ones are refused."""
+FOLDER_FORMAT, MULTILABEL_FORMAT = 1, 2
+"""Versions of the folder's format; newer ones are refused. A version that cannot read thresholds refuses format 2."""
 CONFIG, TENSORS = "config.json", "model.safetensors"
 PIPELINE_FILES = (".skops", ".joblib", ".pkl", ".pickle")
 """File name extensions of scikit-learn pipelines."""
@@ -112,10 +112,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if config["format"] < 1:
         raise damaged(folder, f"format in {CONFIG} must be 1 or more; got {config['format']}")
-    if config["format"] > FOLDER_FORMAT:
+    if config["format"] > MULTILABEL_FORMAT:
         raise ModelError(
             f"{folder} was saved by a newer version, textlrp {config.get('textlrp', '?')} in format "
-            f"{config['format']}; this version reads formats up to {FOLDER_FORMAT}. Upgrade textlrp."
+            f"{config['format']}; this version reads formats up to {MULTILABEL_FORMAT}. Upgrade textlrp."
         )
     return config
 

@@ -25,8 +25,10 @@ from textlrp.models.options import TextInputs, check_flag, check_fraction, check
 from textlrp.models.packing import Ids, Packed
 from textlrp.models.subword_table import SubwordTable
 from textlrp.models.text_options import TORCH_DTYPES, Documents
+from textlrp.models.thresholds import ChosenThresholds
 from textlrp.models.torch_nets import net_point
 from textlrp.models.training import History, TrainingPlan, train
+from textlrp.models.training_objectives import objective_of
 from textlrp.text.batches import Batch
 from textlrp.text.cooccurrence import ppmi_vectors
 from textlrp.text.vector_files import load_vectors
@@ -94,7 +96,7 @@ class NetClassifier(TextClassifier):
 
     def _fit_words(
         self, documents: Documents, words: list[list[str]], codes: NDArray[np.int64], classes: NDArray[Any], seed: int
-    ) -> None:
+    ) -> ChosenThresholds | None:
         outside = self._outside_vectors()
         vocabulary = self._build_vocabulary(words)
         if outside is not None:  # words that have a vector but are in no training document count 0 documents
@@ -104,14 +106,15 @@ class NetClassifier(TextClassifier):
             start = self._starting_vectors(vocabulary, ids, outside, seed)
             table = torch.from_numpy(np.ascontiguousarray(start)).to(TORCH_DTYPES[self.dtype])
             net = self._net(table, self._new_weights(table, len(classes), seed), vocabulary)
-            balance = self._class_weights(classes, codes)
-            balance_tensor = None if balance is None else torch.from_numpy(balance).to(table.dtype)
+            objective = objective_of(codes, self._class_weights(classes, codes), self.label_smoothing, table.dtype)
+            net.weights["output.bias"] += torch.as_tensor(objective.initial_bias(), dtype=table.dtype)
             subwords = self._new_subwords(table, vocabulary)
-            self.history_ = train(net, ids, codes, balance_tensor, self.training_plan(), seed, subwords)
+            self.history_ = train(net, ids, objective, self.training_plan(), seed, subwords)
         self.vocabulary_ = vocabulary
         self.weights_ = {"embedding": table.numpy(), **{name: w.detach().numpy() for name, w in net.weights.items()}}
         if subwords is not None:
             self.weights_["subwords"] = subwords.table.numpy()
+        return self.history_.chosen
 
     def _new_subwords(self, table: Tensor, vocabulary: Vocabulary) -> SubwordTable | None:
         """Character n-gram vectors to train with the words, or None; their means are subtracted from ``table``."""
@@ -152,7 +155,6 @@ class NetClassifier(TextClassifier):
             weight_decay=self.weight_decay,
             dropout=self.dropout,
             word_dropout=self.word_dropout,
-            label_smoothing=self.label_smoothing,
             train_tokens=self.train_tokens,
             validation_fraction=self.validation_fraction,
             patience=self.patience,
@@ -191,13 +193,14 @@ class NetClassifier(TextClassifier):
         return self._net(weights.pop("embedding"), weights, self.vocabulary_)
 
     def predict_proba(self, X: TextInputs) -> NDArray[Any]:
-        """Return the class probabilities (N, C): the softmax of the scores."""
+        """Return the class probabilities (N, C): the softmax of the scores; multi-label: the sigmoid of each."""
         self.check_fitted()
         return self.probabilities(self._finite_scores_of(check_texts(X)))
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any]:
-        """Return the softmax of scores (N, C)."""
-        return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
+        """Return the softmax of scores (N, C); multi-label: their sigmoid."""
+        found = torch.from_numpy(scores)
+        return (torch.softmax(found, dim=1) if self.thresholds_ is None else torch.sigmoid(found)).numpy()
 
     @property
     def word_vectors_(self) -> Vectors:

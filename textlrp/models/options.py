@@ -148,21 +148,32 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
     """Return the distinct labels (C,), sorted, and the position of each row's label in them (N,).
 
     Labels must be all strings, all ints or all bools. Leading and trailing blanks of strings are removed, and one
-    warning names classes that look the same. Raises :class:`DataError` for several labels in a row, missing labels,
-    mixed types, whole numbers of more than 64 bits, a single class, and if the number of labels is not ``rows``.
+    warning names classes that look the same. Raises :class:`DataError` for missing labels, mixed
+    types, whole numbers of more than 64 bits, a single class, and if the number of labels is not ``rows``.
     """
-    labels = _stripped(_flat_labels(y))
+    labels = _flat_labels(y)
     if len(labels) != rows:
         raise DataError(f"y must have {rows} labels, one for each text; got {len(labels)}. Pass one per text.")
     if not labels:
         raise DataError("the texts must be at least two, of two classes; got none. Check what was read.")
-    for row, label in enumerate(labels):
+    classes, codes = distinct_labels(labels, range(rows))
+    if len(classes) < 2:
+        raise DataError(
+            f"the labels must have at least two classes; got only {classes.tolist()[0]!r} in all {rows} texts. "
+            "Add texts of another class."
+        )
+    return classes, codes
+
+
+def distinct_labels(labels: Sequence[Any], rows: Sequence[int]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct labels (C,), sorted, and the position of each label in them.
+
+    ``rows`` are the rows of the labels, for messages. Warns and raises as :func:`check_labels` does.
+    """
+    labels = _stripped(labels, rows)
+    for row, label in zip(rows, labels, strict=True):
         if _is_missing(label):
             raise DataError(f"row {row}: label is missing. Fill it in or drop the row.")
-        if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
-            raise DataError(
-                f"row {row}: label must be a single label; got {label!r}. Keep one label or drop the row."
-            )
         if isinstance(label, (int, np.integer)) and not -(2**63) <= label < 2**63:
             raise DataError(f"row {row}: label must be a whole number below 2**63; got {label}. Pass str(label).")
         if not isinstance(label, (str, bool, int, np.bool_, np.integer)):
@@ -174,25 +185,20 @@ def check_labels(y: Iterable[Any], rows: int) -> tuple[NDArray[Any], NDArray[np.
     array = np.array(labels, dtype=np.int64 if kinds == [_kind(1)] else None)
     classes, codes = np.unique(array, return_inverse=True)
     _warn_of_look_alikes(classes)
-    if len(classes) < 2:
-        raise DataError(
-            f"the labels must have at least two classes; got only {labels[0]!r} in all {rows} texts. "
-            "Add texts of another class."
-        )
     return classes, codes.astype(np.int64)
 
 
-def _stripped(labels: Sequence[Any]) -> Sequence[Any]:
+def _stripped(labels: Sequence[Any], rows: Sequence[int]) -> Sequence[Any]:
     """The labels without leading and trailing blanks; a warning names the first that had some."""
     stripped = [without_blank_edges(label) if isinstance(label, str) else label for label in labels]
-    changed = [row for row, label in enumerate(labels) if isinstance(label, str) and label != stripped[row]]
+    changed = [n for n, label in enumerate(labels) if isinstance(label, str) and label != stripped[n]]
     if not changed:
         return labels
     warnings.warn(
         f"{len(changed):,} of {len(labels):,} labels have leading or trailing blanks, which were removed. The first "
-        f"is {labels[changed[0]]!a} in row {changed[0]}.",
+        f"is {labels[changed[0]]!a} in row {rows[changed[0]]}.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return stripped
 
@@ -214,7 +220,7 @@ def _warn_of_look_alikes(classes: NDArray[Any]) -> None:
         f"these labels look the same but are different classes: {examples}{more}. "
         "Use one spelling if they mean the same class.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
@@ -226,8 +232,7 @@ def _flat_labels(y: Iterable[Any]) -> Sequence[Any]:
         return list(np.asarray(y).ravel())
     if shape is not None and len(shape) != 1:
         raise DataError(
-            f"y must have one label for each text; got an array of shape {tuple(shape)}. "
-            "Multi-label classification is not supported: pass one column."
+            f"y must have one label for each text; got an array of shape {tuple(shape)}. Pass one column."
         )
     return list(y)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from textlrp.errors import ModelError
-from textlrp.models.model_folder import FOLDER_FORMAT, check_replaceable, write_folder
+from textlrp.models.model_folder import FOLDER_FORMAT, MULTILABEL_FORMAT, check_replaceable, write_folder
 from textlrp.models.options import plain_option
 from textlrp.models.schema import COUNTS, QUANTIZED, WORDS, Sizes, TensorSpec
 from textlrp.models.tensor_file import check_shapes, check_values
@@ -60,6 +60,8 @@ def save_model(
         "shapes": {name: list(weight.shape) for name, weight in model.weights_.items()},
         "card": dict(card or {}),
     }
+    if model.thresholds_ is not None:
+        config |= {"format": MULTILABEL_FORMAT, "thresholds": model.thresholds_.tolist()}
     try:
         write_folder(
             target, {name: np.ascontiguousarray(array) for name, array in tensors.items()}, config, force=force

@@ -172,6 +172,14 @@ def check_config(config: Mapping[str, Any]) -> None:
         "a list of two or more distinct labels, all strings, all whole numbers or all booleans",
         config,
     )
+    thresholds = config.get("thresholds")
+    _check_field(
+        thresholds is None
+        or (isinstance(thresholds, list) and len(thresholds) == len(classes) and all(map(_is_threshold, thresholds))),
+        "thresholds",
+        "a list of one number for each class",
+        config,
+    )
     shapes = config.get("shapes")
     _check_field(
         isinstance(shapes, dict) and all(map(is_shape, shapes.values())), "shapes", "lists of lengths", config
@@ -186,6 +194,10 @@ def _check_field(correct: bool, name: str, what: str, config: Mapping[str, Any])
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_DOCUMENTS
+
+
+def _is_threshold(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_SCORE
 
 
 def is_shape(value: Any) -> bool:

@@ -49,16 +49,17 @@ class ToWords:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Absent:
-    """Absorb the relevance of words that are not in the document, entry 0 of (K, N, 1 + E), as ``absent``."""
+    """Absorb the relevance of entry 0 of (K, N, 1 + E), by default that of words that are not in the document."""
 
     name: str
     reads: tuple[str]
     writes: str
     kind: str = "absent"
+    cause: str = "absent"
     ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
-        return [relevance[..., 1:]], {"absent": relevance[..., 0]}
+        return [relevance[..., 1:]], {self.cause: relevance[..., 0]}
 
 
 def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array]:

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError, must_be
+from textlrp.models.label_balance import label_weights
 from textlrp.models.options import check_flag, check_whole, is_whole
 from textlrp.records import Document
 from textlrp.text.encoding import Reader
@@ -98,12 +99,17 @@ class TextOptions:
         raise OptionError(must_be("random_state", what, state, self._hint("random_state")))
 
     def _class_weights(self, classes: NDArray[Any], codes: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """Weights (C,) that scikit-learn computes from ``class_weight``; None if all are equal."""
+        """Weights (C,) that scikit-learn computes from ``class_weight``; None if all are equal.
+
+        For an indicator matrix ``codes`` (N, C) they are (2, C): of texts without and with each label.
+        """
         if self.class_weight is None:
             return None
         from sklearn.utils.class_weight import compute_class_weight  # imported late: only training needs it
 
         try:
+            if codes.ndim == 2:
+                return label_weights(self.class_weight, classes, codes)
             weights = compute_class_weight(self.class_weight, classes=classes, y=classes[codes])
         except (ValueError, TypeError):
             labels = f"{', '.join(map(repr, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''}"
@@ -121,6 +127,17 @@ class TextOptions:
                 "or lower min_df."
             )
         return vocabulary
+
+    def _check_words(self, words: list[list[str]]) -> None:
+        """Warn in ``fit`` about texts without a word to read; raise :class:`DataError` if no text has one."""
+        empty = sum(not forms for forms in words)
+        if empty == len(words):
+            raise DataError(
+                f"none of the {len(words)} texts has a word to read with tokenizer={self.tokenizer!r} "
+                f"and skip={self.skip!r}. Check the texts, or change tokenizer= or skip=."
+            )
+        if empty:
+            warnings.warn(f"{empty} of {len(words)} texts have no word to read.", UserWarning, stacklevel=3)
 
     def _warn_of_script(self, documents: Documents) -> None:
         """Warn in ``fit`` if the script of the texts needs other options."""

@@ -12,7 +12,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ from textlrp.machine import progress_bar
 from textlrp.models.net_scores import Net, scores_of
 from textlrp.models.packing import Ids, pack
 from textlrp.models.subword_table import SubwordTable
+from textlrp.models.thresholds import ChosenThresholds
+from textlrp.models.training_objectives import Objective
 
 LOGGER = logging.getLogger(__name__)
 """Logs one line at level INFO after the first epoch: how long the training takes."""
@@ -42,7 +44,6 @@ class TrainingPlan:
     weight_decay: float
     dropout: float
     word_dropout: float
-    label_smoothing: float
     train_tokens: int | None
     validation_fraction: float
     patience: int
@@ -54,30 +55,32 @@ class History:
     """Record of a training run.
 
     ``held_out`` is the number of held-out texts, ``accuracies`` the accuracy on them after each epoch (empty without
-    held-out texts), and ``kept_epoch`` the epoch, counted from 1, whose weights the model has.
+    held-out texts), and ``kept_epoch`` the epoch, counted from 1, whose weights the model has. In multi-label
+    classification ``measure`` is "micro F1", which ``accuracies`` then are, and ``chosen`` are the thresholds.
     """
 
     held_out: int
     accuracies: tuple[float, ...]
     kept_epoch: int
+    measure: str = "accuracy"
+    chosen: ChosenThresholds | None = field(default=None, compare=False)
 
 
 def train(
     net: Net,
     texts: Sequence[Ids],
-    codes: NDArray[np.int64],
-    class_weights: Tensor | None,
+    objective: Objective,
     plan: TrainingPlan,
     seed: int,
     subwords: SubwordTable | None = None,
 ) -> History:
     """Train ``net`` in place and leave the best weights in it.
 
-    ``texts`` are N arrays of ids (L,), ``codes`` (N,) the classes. With ``subwords``, the vector of a word is its row
-    in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C ends
-    the training and keeps the best weights so far; before the first epoch is complete it raises KeyboardInterrupt.
+    ``texts`` are N arrays of ids (L,), and ``objective`` has their labels. With ``subwords``, the vector of a word is
+    its row in the network's table plus the mean of its n-gram vectors; after training the table has the sums. Ctrl-C
+    ends the training and keeps the best weights; before the first epoch is complete it raises KeyboardInterrupt.
     """
-    loop = _Loop(net, texts, codes, class_weights, plan, seed, subwords)
+    loop = _Loop(net, texts, objective, plan, seed, subwords)
     accuracies: list[float] = []
     best, best_epoch, best_state = -1.0, 0, loop.averages
     started = time.perf_counter()
@@ -92,8 +95,8 @@ def train(
                 if not len(loop.held_out):
                     best_epoch, best_state = epoch, loop.averaged()
                     continue
-                accuracies.append(loop.accuracy())
-                progress.update(task, note=f"held-out accuracy {accuracies[-1]:.1%}")
+                accuracies.append(loop.quality())
+                progress.update(task, note=f"held-out {objective.measure} {accuracies[-1]:.1%}")
                 if accuracies[-1] >= best:  # of equal accuracies the later epoch: its learning rate was lower
                     best, best_epoch, best_state = accuracies[-1], epoch, loop.averaged()
                 elif epoch - best_epoch >= plan.patience:
@@ -109,7 +112,8 @@ def train(
     loop.restore(best_state)
     if subwords is not None:
         net.table.add_(subwords.means())
-    return History(len(loop.held_out), tuple(accuracies), best_epoch)
+    chosen = objective.thresholds(loop.held_out, lambda: scores_of(net, [texts[row] for row in loop.held_out]))
+    return History(len(loop.held_out), tuple(accuracies), best_epoch, objective.measure, chosen)
 
 
 def _log_expected_time(seconds: float, epochs: int) -> None:
@@ -130,18 +134,16 @@ class _Loop:
         self,
         net: Net,
         texts: Sequence[Ids],
-        codes: NDArray[np.int64],
-        class_weights: Tensor | None,
+        objective: Objective,
         plan: TrainingPlan,
         seed: int,
         subwords: SubwordTable | None,
     ) -> None:
-        self.net, self.plan, self.texts, self.codes = net, plan, texts, codes
+        self.net, self.plan, self.texts, self.objective = net, plan, texts, objective
         self.subwords = subwords
-        self.class_weights = class_weights
         self.rng = np.random.default_rng(seed)
         self.noise = torch.Generator().manual_seed(seed)
-        self.training, self.held_out = hold_out(codes, plan.validation_fraction, self.rng)
+        self.training, self.held_out = objective.hold_out(plan.validation_fraction, self.rng)
         self.steps_per_epoch = math.ceil(len(self.training) / plan.batch_size)
         for weight in net.weights.values():
             weight.requires_grad_(True)
@@ -187,12 +189,8 @@ class _Loop:
         if plan.dropout > 0:
             kept = torch.rand((len(rows), net.features), generator=self.noise) >= plan.dropout
             drop = kept.to(net.table.dtype) / (1 - plan.dropout)
-        loss = torch.nn.functional.cross_entropy(
-            net.forward(vectors if parts is None else vectors + parts.means, packed, drop),
-            torch.from_numpy(self.codes[rows]),
-            weight=self.class_weights,
-            label_smoothing=plan.label_smoothing,
-        )
+        scores = net.forward(vectors if parts is None else vectors + parts.means, packed, drop)
+        loss = self.objective.loss(scores, rows)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         for group in self.optimizer.param_groups:
@@ -224,18 +222,18 @@ class _Loop:
             self.averages[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
-    def accuracy(self) -> float:
-        """Return the accuracy of the averaged weights on the held-out texts."""
+    def quality(self) -> float:
+        """Return the measure of the objective, for the averaged weights on the held-out texts."""
         now = {name: value.clone() for name, value in self._state().items()}
         self.restore(self.averages)
         if self.subwords is not None:
             self.net.table.add_(self.subwords.means())
         texts = [self.texts[row] for row in self.held_out]
-        accuracy = (scores_of(self.net, texts).argmax(axis=1) == self.codes[self.held_out]).mean()
+        quality = self.objective.quality(self.held_out, scores_of(self.net, texts))
         self.restore(now)
         for weight in self.net.weights.values():
             weight.requires_grad_(True)
-        return float(accuracy)
+        return quality
 
 
 AVERAGE_DECAY = 0.998
@@ -250,18 +248,3 @@ def one_cycle(done: float) -> float:
     if done < 0.3:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
     return (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
-
-
-def hold_out(
-    codes: NDArray[np.int64], fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the texts: positions to train on, and held-out positions, ``fraction`` of each class.
-
-    At least one text of each class remains for training.
-    """
-    held: list[NDArray[np.int64]] = []
-    for code in np.unique(codes):
-        members = rng.permutation(np.flatnonzero(codes == code))
-        held.append(members[: min(round(len(members) * fraction), len(members) - 1)])
-    held_out = np.sort(np.concatenate(held)).astype(np.int64)
-    return np.setdiff1d(np.arange(len(codes)), held_out), held_out

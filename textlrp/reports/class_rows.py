@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from textlrp.explanation import Explanation
+from textlrp.predicted import predicted_positions
 from textlrp.reports.numbers import number, percentage
 
 
@@ -32,6 +33,8 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
     scores = explanation.scores.astype(np.float64)
     low, high = min(0.0, float(scores.min())), max(0.0, float(scores.max()))
     extent = (high - low) or 1.0
+    chosen = predicted_positions(explanation.scores, explanation.thresholds)
+    true = (explanation.true_label,) if explanation.thresholds is None else explanation.true_labels or ()
     rows = {target: row for row, target in enumerate(explanation.targets)}
     return tuple(
         ClassRow(
@@ -41,8 +44,8 @@ def class_rows(explanation: Explanation, digits: int) -> tuple[ClassRow, ...]:
             left=round(100 * (min(0.0, float(scores[c])) - low) / extent, 1),
             width=round(100 * abs(float(scores[c])) / extent, 1),
             row=rows.get(c),
-            predicted=c == explanation.predicted,
-            true_label=explanation.labels[c] == explanation.true_label,
+            predicted=c in chosen,
+            true_label=explanation.labels[c] in true,
         )
         for c in np.argsort(-scores, kind="stable").tolist()
     )

@@ -14,6 +14,10 @@ TERMS: dict[str, str] = {
     "predicted class": "The class with the highest score.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
     "label, else incorrect (✗).",
+    "predicted labels": "Multi-label: all labels whose scores are above their thresholds. A prediction is correct (✓) "
+    "if these are exactly the true labels of the document.",
+    "threshold": "Multi-label: a label is predicted if its score is above this number. Thresholds are chosen on "
+    "texts kept out of training, or are 0.",
     "supports, opposes": "A word with positive relevance supports the explained class; a word with negative "
     "relevance opposes it.",
     "full color": "The color of the largest |relevance| of the document. All other words are paler in proportion.",
@@ -34,6 +38,10 @@ TERMS: dict[str, str] = {
     "accuracy": "The share of correctly classified documents, among those with a label.",
     "confusion matrix": "The number of documents for each true label (row) and predicted class (column).",
     "recall": "The share of the documents of a true label that are correctly classified.",
+    "precision": "The share of the documents with a predicted label that have this label.",
+    "F1": "The harmonic mean of precision and recall. Macro F1 is the mean over labels; micro F1 counts all pairs of "
+    "a document and a label together.",
+    "subset accuracy": "The share of the documents whose predicted labels are exactly their true labels.",
     "most confident": "The highest probability of the predicted class; without probabilities, the largest lead over "
     "the second score.",
     "words of each class": "Words with the largest relevance, summed over the documents that are explained for the "
@@ -73,7 +81,14 @@ _EVERY_PAGE = (
 _DOCUMENT = ("full color", "unknown word", "contrast", "phrase (n-gram)")
 _COMPARED = ("rank correlation", "top words in common")
 
+_LABEL_SETS = ("predicted labels", "threshold")
+
 PAGE_TERMS: dict[str, tuple[str, ...]] = {
+    "multi-label document": (*_EVERY_PAGE, *_DOCUMENT, *_LABEL_SETS),
+    "multi-label list": (
+        *_EVERY_PAGE, *_LABEL_SETS, "full color", "unknown word", "contrast", "precision", "recall", "F1",
+        "subset accuracy", "most confident", "words of each class", "document map", "deletion curve",
+    ),
     "document": (*_EVERY_PAGE, *_DOCUMENT),
     "list": (
         *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",

@@ -23,6 +23,7 @@ from textlrp.files.written_file import atomic_file
 from textlrp.records import Status
 from textlrp.reports.glossary import glossary_of
 from textlrp.reports.marks import TextRun
+from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import Palette
 from textlrp.text.invisible import control_symbol
 
@@ -61,6 +62,7 @@ def _templates() -> Environment:
     )
     templates.filters["spans"] = spans
     templates.filters["in_colors"] = in_colors
+    templates.filters["percent"] = percentage
     templates.globals["page_mark"] = Markup(PAGE_MARK)
     templates.globals["glossary_of"] = glossary_of
     return templates

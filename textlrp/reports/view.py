@@ -26,6 +26,13 @@ from textlrp.reports.marks import (
     word_sums,
 )
 from textlrp.reports.numbers import decimals, is_zero, number
+from textlrp.reports.outcomes import (
+    PredictedLabel,
+    is_correct,
+    predicted_label_rows,
+    predicted_text,
+    true_text,
+)
 from textlrp.reports.rendering import today
 from textlrp.reports.view_titles import document_title, method_title, snippet, start_title
 from textlrp.text.sentences import sentence_spans
@@ -79,7 +86,8 @@ class DocumentView:
     """Everything a template shows of one document.
 
     ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
-    explained classes and contrasts, ``default`` is the one shown first.
+    explained classes and contrasts, ``default`` is the one shown first. ``labels`` are the predicted labels of a
+    multi-label model, else None.
     """
 
     id: str
@@ -99,6 +107,7 @@ class DocumentView:
     targets: tuple[TargetView, ...]
     classes: tuple[ClassRow, ...]
     facts: tuple[Fact, ...]
+    labels: tuple[PredictedLabel, ...] | None
 
     @property
     def runs_by_sentence(self) -> list[tuple[int | None, list[TextRun]]]:
@@ -131,13 +140,11 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
     return DocumentView(
         id=explanation.document_id,
         title=title or document_title(explanation),
-        predicted=explanation.labels[best],
+        predicted=predicted_text(explanation),
         score=number(float(explanation.scores[best]), digits),
         probability=probability_of(explanation, best),
-        true_label=explanation.true_label,
-        correct=explanation.true_label == explanation.labels[best]
-        if explanation.true_label in explanation.labels
-        else None,
+        true_label=true_text(explanation),
+        correct=is_correct(explanation),
         snippet=snippet(explanation),
         runs=text_runs,
         sentences=found,
@@ -148,6 +155,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         targets=_target_views(explanation, digits),
         classes=class_rows(explanation, digits),
         facts=_document_facts(explanation),
+        labels=predicted_label_rows(explanation, digits),
     )
 
 
@@ -228,7 +236,7 @@ def _top_rows(words: Sequence[str], sums: np.ndarray, counts: np.ndarray, sign: 
 def _document_facts(explanation: Explanation) -> tuple[Fact, ...]:
     facts = (
         Fact("document", explanation.document_id),
-        Fact("true label", explanation.true_label or ""),
+        Fact("true label" if explanation.thresholds is None else "true labels", true_text(explanation) or ""),
         Fact("method", method_title(explanation)),
         Fact("rule", explanation.rule),
         Fact("start", start_title(explanation)),

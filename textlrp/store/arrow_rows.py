@@ -7,25 +7,44 @@ from the stored words, and the ledger has at most two entries, for the columns `
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.explanation_data import from_dict
-from textlrp.store.columns import WHOLE_SCHEMA, RunMetadata, arrow_table
+from textlrp.store.columns import LABEL_SETS_SCHEMA, WHOLE_SCHEMA, RunMetadata, arrow_table
 
 ROWS_PER_TABLE = 32
 REBUILT = "The text was not stored: only the stored words are shown, at their offsets."
 """The note of explanations whose text is rebuilt from their words."""
 
 
-def tables_of(explanations: Iterable[Explanation]) -> Iterator[pa.Table]:
-    """Yield whole explanations as Arrow tables of :data:`ROWS_PER_TABLE` rows."""
+def schema_and_tables(explanations: Iterable[Explanation]) -> tuple[pa.Schema, Iterator[pa.Table]]:
+    """Return whole explanations as Arrow tables of :data:`ROWS_PER_TABLE` rows, and their schema.
+
+    The first explanation decides whether the tables have the columns of multi-label models. The iterator raises
+    :class:`DataError` for an explanation of the other kind.
+    """
+    rest = iter(explanations)
+    first = next(rest, None)
+    several = first is not None and first.thresholds is not None
+    schema = LABEL_SETS_SCHEMA if several else WHOLE_SCHEMA
+    return schema, _tables(chain(() if first is None else (first,), rest), schema, several)
+
+
+def _tables(explanations: Iterable[Explanation], schema: pa.Schema, several: bool) -> Iterator[pa.Table]:
     first, rest = 0, iter(explanations)
     while some := list(islice(rest, ROWS_PER_TABLE)):
+        for e in some:
+            if (e.thresholds is not None) != several:
+                raise DataError(
+                    "explanations must be all of multi-label models, or none of them; that of "
+                    f"{e.document_id!r} differs from the first. Write them to two files."
+                )
         columns: dict[str, list[Any]] = {
             "row": list(range(first, first + len(some))),
             "predicted": [e.labels[e.predicted] for e in some],
@@ -39,8 +58,8 @@ def tables_of(explanations: Iterable[Explanation]) -> Iterator[pa.Table]:
             "ledger": [[{"step": s, "cause": c, "relevance": r} for (s, c), r in e.ledger.items()] for e in some],
             "phrases": [[phrase._asdict() for phrase in e.phrases] for e in some],
         }
-        columns |= {name: [getattr(e, name) for e in some] for name in WHOLE_SCHEMA.names if name not in columns}
-        yield arrow_table(columns, WHOLE_SCHEMA)
+        columns |= {name: [getattr(e, name) for e in some] for name in schema.names if name not in columns}
+        yield arrow_table(columns, schema)
         first += len(some)
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from textlrp.errors import DataError, OptionError, must_be
@@ -26,8 +25,7 @@ METADATA = b"textlrp"
 """The key in the metadata of the schema: JSON with the format and, in a bulk run, a :class:`RunMetadata`."""
 VERSION = "explanations 2"
 OLDER_VERSIONS = ("explanations 1", "rows 1")
-GROUP_BYTES = 1 << 25
-"""Minimum size of a row group: 32 MiB. It bounds the memory of writers and readers."""
+
 
 _TEXT, _TEXTS, _WHOLE_SCHEMA_NUMBERS = pa.string(), pa.list_(pa.string()), pa.list_(pa.int32())
 _SINGLES, _MATRIX = pa.list_(pa.float32()), pa.list_(pa.list_(pa.float32()))
@@ -45,17 +43,8 @@ _ONLY_WHOLE = {
     "method": _TEXT, "rule": _TEXT, "model": _TEXT, "version": _TEXT, "start": _TEXT,
     "notes": _TEXTS, "target_notes": _TEXTS,
 }  # fmt: skip
-_OF_ELEMENTS = ".list.element"
-_PARQUET: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": [
-        "document_id", "true_label", "predicted", "method", "rule", "model", "version", "start",
-        *(name + _OF_ELEMENTS for name in ("targets", "versus", "words", "status", "labels", "counts", "notes")),
-    ],
-    "column_encoding": dict.fromkeys(("row", "starts" + _OF_ELEMENTS, "ends" + _OF_ELEMENTS), "DELTA_BINARY_PACKED"),
-}  # fmt: skip
-"""Options for Parquet that make files small without making them slow to write."""
+_ONLY_LABEL_SETS = {"predicted_labels": _TEXTS, "true_labels": _TEXTS}
+"""The additional columns of a multi-label model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +65,7 @@ class RunMetadata:
     top_k: int | None
     start: str = "score"
     notes: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] | None = None
 
     def schema(self) -> pa.Schema:
         """Return the columns of a bulk run, with this metadata.
@@ -86,16 +76,24 @@ class RunMetadata:
             hint = "Pass precision='float32' for exact relevance."
             raise OptionError(must_be("precision", "'float16' or 'float32'", self.precision, hint))
         kinds = _ALWAYS | {"relevance": pa.list_(pa.list_(getattr(pa, self.precision)()))}
-        return _schema(kinds, asdict(self))
+        metadata = asdict(self)
+        if self.thresholds is None:  # the metadata of other models is as it was without this field
+            del metadata["thresholds"]
+            return _schema(kinds, metadata)
+        return _schema(kinds | _ONLY_LABEL_SETS, metadata)
 
 
 def _schema(kinds: Mapping[str, pa.DataType], metadata: Mapping[str, Any]) -> pa.Schema:
-    columns = [pa.field(name, kind, name in ("true_label", "probabilities")) for name, kind in kinds.items()]
+    nullable = ("true_label", "true_labels", "probabilities")
+    columns = [pa.field(name, kind, name in nullable) for name, kind in kinds.items()]
     return pa.schema(columns, metadata={METADATA: json.dumps({"format": VERSION, **metadata})})
 
 
 WHOLE_SCHEMA = _schema(_ALWAYS | _ONLY_WHOLE, {})
 """The columns of whole explanations. Each row has its own model and rule."""
+
+LABEL_SETS_SCHEMA = _schema(_ALWAYS | _ONLY_WHOLE | _ONLY_LABEL_SETS | {"thresholds": _SINGLES}, {})
+"""The columns of whole explanations of multi-label models."""
 
 
 def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
@@ -111,7 +109,9 @@ def run_metadata_of(schema: pa.Schema, where: str) -> RunMetadata | None:
         version, metadata = content.pop("format"), None
         if version == VERSION:
             if content:
-                tuples = {name: tuple(content[name]) for name in ("classes", "notes")}
+                tuples = {
+                    name: tuple(content[name]) for name in ("classes", "notes", "thresholds") if name in content
+                }
                 metadata = RunMetadata(**content | tuples)
             expected = metadata.schema() if metadata else WHOLE_SCHEMA
             if all(schema.field(column.name).type == column.type for column in expected):
@@ -143,6 +143,8 @@ class TableRow:
     relevance: NDArray[Any]
     absorbed: NDArray[Any]
     left_out: NDArray[Any]
+    predicted_labels: Sequence[str] = ()
+    true_labels: Sequence[str] | None = None
 
     def most_relevant(self, top_k: int) -> TableRow:
         """Return the row with only the ``top_k`` words of each target, those with the largest absolute relevance.
@@ -219,30 +221,3 @@ def _flat_numbers(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 def _lists(lengths: Sequence[int] | NDArray[Any], items: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)), items)
-
-
-def write_parquet(
-    tables: Iterable[pa.Table], sink: Any, schema: pa.Schema, metadata: Mapping[bytes, str] | None = None
-) -> int:
-    """Write tables and the file's ``metadata`` to a sink, one row group at a time; return the number of rows."""
-    rows = 0
-    with pq.ParquetWriter(sink, schema, **_PARQUET) as writer:
-        for group in _row_groups(tables):
-            writer.write_table(group, row_group_size=len(group))
-            rows += len(group)
-        writer.add_key_value_metadata(metadata or {})
-    return rows
-
-
-def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Concatenate tables to row groups of at least :data:`GROUP_BYTES`; the last one may be smaller."""
-    group: list[pa.Table] = []
-    size = 0
-    for table in filter(len, tables):
-        group.append(table)
-        size += table.nbytes
-        if size >= GROUP_BYTES:
-            yield pa.concat_tables(group)
-            group, size = [], 0
-    if group:
-        yield pa.concat_tables(group)

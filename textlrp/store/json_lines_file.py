@@ -47,6 +47,7 @@ def _read_lines(path: Path) -> Iterator[Explanation]:
 
 
 _KEYS = {field.name for field in fields(Explanation)} - {"tokens"} | {"text", "spans", "forms", "dtype"}
+_ADDED = ("start", "notes", "target_notes", "thresholds", "true_labels")
 
 
-JSON_LINES = Format(json_lines(KIND_NAME, _KEYS, added=("start", "notes", "target_notes")), _write_lines, _read_lines)
+JSON_LINES = Format(json_lines(KIND_NAME, _KEYS, added=_ADDED), _write_lines, _read_lines)

@@ -12,16 +12,18 @@ import pyarrow.parquet as pq
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.files.written_file import FileKind
-from textlrp.store.arrow_rows import explanation_of, tables_of
-from textlrp.store.columns import METADATA, WHOLE_SCHEMA, RunMetadata, run_metadata_of, write_parquet
+from textlrp.store.arrow_rows import explanation_of, schema_and_tables
+from textlrp.store.columns import METADATA, RunMetadata, run_metadata_of
 from textlrp.store.file_formats import KIND_NAME, Format
+from textlrp.store.row_groups import write_parquet
 from textlrp.store.stored_checks import WRONG_VALUES, consistent
 from textlrp.text.opening import open_for_arrow
 
 
 def _write_rows(explanations: Iterable[Explanation], path: Path) -> None:
+    schema, tables = schema_and_tables(explanations)
     with open_for_arrow(path, "wb") as sink:
-        write_parquet(tables_of(explanations), sink, WHOLE_SCHEMA)
+        write_parquet(tables, sink, schema)
 
 
 @contextmanager

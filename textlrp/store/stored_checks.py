@@ -33,6 +33,7 @@ def checked_float32(explanations: Explanation | Iterable[Explanation]) -> Iterat
             each,
             scores=single(each.scores),
             probabilities=None if each.probabilities is None else single(each.probabilities),
+            thresholds=None if each.thresholds is None else single(each.thresholds),
             relevance=single(each.relevance),
             ledger={key: single(entry) for key, entry in each.ledger.items()},
             phrases=tuple(phrase._replace(relevance=single(phrase.relevance)) for phrase in each.phrases),
@@ -65,6 +66,8 @@ def consistent(explanation: Explanation, where: str) -> Explanation:
         and len(e.labels) > 0
         and e.scores.shape == (len(e.labels),)
         and (e.probabilities is None or e.probabilities.shape == e.scores.shape)
+        and (e.thresholds is None or (e.thresholds.shape == e.scores.shape and np.isfinite(e.thresholds).all()))
+        and (e.true_labels is None or all(isinstance(name, str) for name in e.true_labels))
         and all(isinstance(p, int) and 0 <= p < len(e.labels) for p in positions)
         and len(e.tokens.forms) == length
         and e.relevance.shape == (count, length)

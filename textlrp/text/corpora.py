@@ -15,7 +15,7 @@ from typing import overload
 
 from textlrp.errors import DataError, OptionError
 from textlrp.files.input_paths import check_regular, readable_name, user_path
-from textlrp.records import Document, Label, Ranges
+from textlrp.records import Document, Label, Labels, Ranges
 from textlrp.text.formats import layout_of
 from textlrp.text.newsgroups import (
     ARCHIVE_HINT,
@@ -74,8 +74,8 @@ class Corpus:
         return [document.text for document in self.documents]
 
     @property
-    def labels(self) -> list[Label | None]:
-        """The N labels; None for a document without a label."""
+    def labels(self) -> list[Label | Labels | None]:
+        """The N labels; None for a document without a label, a tuple for one with a list of labels."""
         return [document.label for document in self.documents]
 
     @property
@@ -86,11 +86,12 @@ class Corpus:
     @property
     def label_names(self) -> list[Label]:
         """The C distinct labels in scikit-learn's order; raises :class:`DataError` if their types differ."""
-        labels = {type(label): label for label in self.labels if label is not None}
+        every = [label for labels in self.labels for label in (labels if isinstance(labels, tuple) else (labels,))]
+        labels = {type(label): label for label in every if label is not None}
         if len(labels) > 1:
             some = " and ".join(repr(label) for label in labels.values())
             raise DataError(f"the labels of {self.name} must all have the same type; got {some}. Make them all text.")
-        return sorted({label for label in self.labels if label is not None})
+        return sorted({label for label in every if label is not None})
 
     def __repr__(self) -> str:
         count = "not counted yet" if self._length is None else f"{self._length} documents"
@@ -143,6 +144,7 @@ def load_corpus(
     header: bool | None = None,
     columns: str | Sequence[str] | None = None,
     max_row_length: int | None = None,
+    label_separator: str | None = None,
     skip: Skip = (),
 ) -> Corpus:
     """Load a CSV, TSV, text, JSON or Parquet file, or a folder of class folders.
@@ -161,6 +163,9 @@ def load_corpus(
       delimiter and a missing header are detected from the first rows if that is certain, with a warning.
     - ``max_row_length`` is the maximum length of a row in characters (default: 100 million). Reading stops at a
       longer row before it fills the memory.
+    - ``label_separator`` separates the labels of a text in multi-label classification ("sports, politics" with
+      ``","``). Each label is then a tuple, ``()`` for an empty field. Lists of labels in JSON and Parquet files are
+      tuples without it.
     - ``skip`` fills ``Document.skip``.
 
     A missing label becomes None. Labels of CSV files stay strings. White space at the edges of labels is removed,
@@ -170,14 +175,14 @@ def load_corpus(
     """
     path = user_path(path)
     check_regular(path)
-    layout = layout_of(delimiter, header, columns, max_row_length)
+    layout = layout_of(delimiter, header, columns, max_row_length, label_separator)
     if not path.exists():
         raise DataError(f"file not found: {path}. Pass one of {FILE_TYPES}.")
     if path.is_dir():
-        if text or label or id or delimiter or columns or header is not None:
+        if text or label or id or label_separator or delimiter or columns or header is not None:
             raise OptionError(
-                f"{path} is a folder and has no columns. Leave out text=, label=, id=, delimiter=, header= "
-                "and columns=."
+                f"{path} is a folder and has no columns. Leave out text=, label=, id=, label_separator=, delimiter=, "
+                "header= and columns=."
             )
         records: Callable[[], Iterable[Record]] = partial(
             read_folder, path, encoding=encoding, max_length=layout.max_row_length

@@ -38,6 +38,7 @@ def layout_of(
     header: bool | None = None,
     columns: str | Sequence[str] | None = None,
     max_row_length: int | None = None,
+    label_separator: str | None = None,
 ) -> Layout:
     """Return the layout for the options of :func:`textlrp.load_corpus`.
 
@@ -58,7 +59,11 @@ def layout_of(
         )
     if max_row_length is not None and max_row_length < 1:
         raise OptionError(must_be("max_row_length", "at least 1", max_row_length, "Leave it out for the default."))
-    return Layout(character, header, None if names is None else tuple(names), max_row_length or MAX_ROW_LENGTH)
+    if label_separator is not None and (not isinstance(label_separator, str) or not label_separator):
+        hint = "Pass label_separator=','."
+        raise OptionError(must_be("label_separator", "one or more characters", label_separator, hint))
+    fields = None if names is None else tuple(names)
+    return Layout(character, header, fields, max_row_length or MAX_ROW_LENGTH, label_separator)
 
 
 # ---- lines

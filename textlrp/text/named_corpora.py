@@ -40,10 +40,11 @@ class FileOptions:
     header: bool | None = None
     columns: str | Sequence[str] | None = None
     max_row_length: int | None = None
+    label_separator: str | None = None
 
     def layout(self) -> Layout:
         """Return the layout of the file; raises :class:`OptionError` for wrong options."""
-        return layout_of(self.delimiter, self.header, self.columns, self.max_row_length)
+        return layout_of(self.delimiter, self.header, self.columns, self.max_row_length, self.label_separator)
 
 
 def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = None) -> Corpus:
@@ -76,6 +77,7 @@ def open_corpus(source: str | Path, subset: Subset, files: FileOptions | None = 
         header=files.header,
         columns=files.columns,
         max_row_length=files.max_row_length,
+        label_separator=files.label_separator,
     )
 
 

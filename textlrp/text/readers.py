@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from textlrp.errors import DataError
 from textlrp.files.input_paths import check_regular, readable_name
-from textlrp.records import Label
+from textlrp.records import Label, Labels
 from textlrp.text.formats import rows_of
 from textlrp.text.invisible import without_blank_edges
 from textlrp.text.opening import MAX_ROW_LENGTH, cannot_list, errors_of, known_encoding, read_text
@@ -54,7 +54,7 @@ class Record(NamedTuple):
 
     id: str
     text: str
-    label: Label | None
+    label: Label | Labels | None
 
 
 class BadRow(NamedTuple):
@@ -73,7 +73,7 @@ def read_table(
     """Read the rows of a CSV, TSV, text, JSON, JSON lines or Parquet file.
 
     Raises :class:`DataError`, with the file and the row or line, for an unknown file type, a missing column, a
-    damaged file or row, a text that is not a string, or several labels in a row. Raises :class:`OptionError` for an
+    damaged file or row, or a text that is not a string. Raises :class:`OptionError` for an
     unknown encoding.
     """
     for row in read_rows(path, columns, layout=layout, encoding=encoding, errors="strict"):
@@ -99,7 +99,7 @@ def read_rows(
     warned = _Warned(known_encoding(encoding))
     with errors_of(path, encoding):
         for row in rows(path, columns, layout, known_encoding(encoding), errors):
-            record = _record(row, encoding, warned)
+            record = _record(row, encoding, warned, layout.label_separator)
             if isinstance(record, Record):
                 warned.of_controls(row.place, record.text)
             yield record
@@ -137,17 +137,18 @@ class _Warned:
         )
 
 
-def _record(row: FoundRow, encoding: str, warned: _Warned) -> Record | BadRow:
+def _record(row: FoundRow, encoding: str, warned: _Warned, separator: str | None) -> Record | BadRow:
     if row.wrong:
         return BadRow(row.number, row.wrong)
     if not isinstance(row.text, str):
         if is_missing(row.text):
             return BadRow(row.number, f"{row.place}: text is missing. Fill it in or drop the row.")
         return BadRow(row.number, f"{row.place}: text must be a string; got {shown_value(row.text)}. {_CORRECT}")
-    if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.label, row.id)):
+    labels = row.label if isinstance(row.label, (list, tuple)) else (row.label,)
+    if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.id, *labels)):
         return BadRow(row.number, f"{row.place}: contains bytes that are not {encoding.upper()}. {_CORRECT}")
     try:
-        label = _label(row.place, row.label, warned)
+        label = _labels(row.place, row.label, warned, separator)
     except DataError as wrong:
         return BadRow(row.number, str(wrong))
     return Record(str(row.number if is_missing(row.id) else row.id), row.text, label)
@@ -195,6 +196,22 @@ def read_files(
             yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, stripped)
 
 
+def _labels(place: str, value: object, warned: _Warned, separator: str | None) -> Label | Labels | None:
+    """The label of a row or, for a list and for text with a ``separator``, all its labels, each once."""
+    if separator is not None and isinstance(value, str):
+        value = [part for part in value.split(separator) if without_blank_edges(part)]
+        several = [_label(place, without_blank_edges(part), warned) for part in value]
+    elif isinstance(value, (list, tuple)):
+        several = [_label(place, part, warned) for part in value]
+    elif separator is None or is_missing(value):
+        return _label(place, value, warned)
+    else:
+        several = [_label(place, value, warned)]
+    if None in several:
+        raise DataError(f"{place}: label is missing in the list {shortened(str(value))}. Fill it in or drop it.")
+    return tuple(dict.fromkeys(label for label in several if label is not None))
+
+
 def _label(place: str, value: object, warned: _Warned) -> Label | None:
     if isinstance(value, str):
         stripped = without_blank_edges(value)
@@ -210,11 +227,6 @@ def _label(place: str, value: object, warned: _Warned) -> Label | None:
         if not -(2**63) <= value < 2**63:
             raise DataError(f"{place}: label must be below 2**63; got {shortened(str(value))}. Store it as text.")
         return value
-    if isinstance(value, (list, tuple)):
-        raise DataError(
-            f"{place}: label must be one label; got {shortened(str(value))}. Choose one label per text: textlrp does "
-            "not train multi-label models."
-        )
     raise DataError(
         f"{place}: label must be text, a whole number or true/false; got {shown_value(value)}. {_CORRECT}"
     )

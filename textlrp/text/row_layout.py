@@ -59,13 +59,14 @@ class Layout(NamedTuple):
 
     ``delimiter`` is the character between fields. ``header`` is whether the first row contains the column names.
     ``names`` are the column names of a file without a header. ``max_row_length`` is the maximum length of a row in
-    characters.
+    characters. ``label_separator`` separates the labels of a text; None reads one label.
     """
 
     delimiter: str | None = None
     header: bool | None = None
     names: tuple[str, ...] | None = None
     max_row_length: int = MAX_ROW_LENGTH
+    label_separator: str | None = None
 
 
 AS_FOUND = Layout()

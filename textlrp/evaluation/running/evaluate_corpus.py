@@ -18,14 +18,14 @@ from textlrp.evaluation.measured_corpus import empty_corpus, score_corpus
 from textlrp.evaluation.rationale_files import read_marked
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.measured import methods
-from textlrp.evaluation.running.measures import MEASURES, TITLES, measure_of
+from textlrp.evaluation.running.measures import MEASURES, ONE_LABEL_ONLY, TITLES, measure_of
 from textlrp.evaluation.running.plan import RATIONALES_ONLY, EvaluationPlan, default_methods, without_corpus
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence
 from textlrp.files.kinds import PAGE
 from textlrp.files.written_file import FileKind, atomic_file, check_file, json_text
 from textlrp.files.written_folder import FolderKind, check_folder, opened_folder
 from textlrp.models.adapt import check_wrapped
-from textlrp.models.classifier import Classifier
+from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.given_files import inputs_of
 from textlrp.records import Document
 from textlrp.reports.evaluation.evaluation_page import write_evaluation
@@ -81,10 +81,10 @@ def evaluate(
         "labels": [str(name) for name in model.classes_.tolist()],
         "seed": plan.seed,
         "date": date.today().isoformat(),
-        "accuracy": float((corpus.predicted == corpus.true_label)[corpus.true_label >= 0].mean())
-        if needs_corpus
-        else None,
+        "accuracy": corpus.accuracy if needs_corpus else None,
     }
+    if corpus.counts is not None:
+        results |= {"micro_f1": corpus.counts.micro_f1, "macro_f1": corpus.counts.macro_f1}
     try:
         results |= _results_of_measures(EvaluationRun(model, documents, corpus, plan, stages, log))
     except KeyboardInterrupt:
@@ -104,6 +104,9 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in MEASURES:
         if run.plan.measures is None or name in run.plan.measures:
+            if run.corpus.counts is not None and name in ONE_LABEL_ONLY:
+                run.notes.append(f"{TITLES[name].capitalize()}: not measured, because the model is multi-label.")
+                continue
             if run.plan.has_input_of(name):
                 run.log(f"measuring {TITLES[name]} ...")
             try:
@@ -115,7 +118,7 @@ def _results_of_measures(run: EvaluationRun) -> dict[str, Any]:
 
 def _stage_key(model: Classifier, documents: Sequence[Document], plan: EvaluationPlan) -> dict[str, Any]:
     """What the results of a stage depend on; stages with another key are not used."""
-    digest = hashlib.sha256()
+    digest, thresholds = hashlib.sha256(), thresholds_of(model)
     for document in documents:
         digest.update(repr((document.id, document.label, document.skip.tolist(), document.text)).encode())
     return {
@@ -130,7 +133,7 @@ def _stage_key(model: Classifier, documents: Sequence[Document], plan: Evaluatio
             plan.max_documents,
             plan.seed,
         ],
-    }
+    } | ({} if thresholds is None else {"thresholds": thresholds.tolist()})
 
 
 EVALUATION_FILES = ("index.html", "results.json", "stages")

@@ -46,6 +46,10 @@ TITLES: Mapping[str, str] = MappingProxyType(
 """What progress lines and notes call each measure."""
 
 
+ONE_LABEL_ONLY = ("deletion", "vectors", "pointing")
+"""The measures that need one true label for each document, and so do not apply to multi-label models."""
+
+
 def measure_of(name: str) -> Callable[[EvaluationRun], Any]:
     """The function that computes the measure ``name``, one of :data:`MEASURES`."""
     module, function = MEASURES[name].split(":")

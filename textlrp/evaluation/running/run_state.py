@@ -13,6 +13,7 @@ from textlrp.evaluation.deletion import DELETION_PROTOCOLS, protocol_documents
 from textlrp.evaluation.measured_corpus import MethodSpec, ScoredCorpus, word_relevances
 from textlrp.evaluation.running.kept_stages import Stages
 from textlrp.evaluation.running.plan import EvaluationPlan
+from textlrp.label_measures import LabelCounts
 from textlrp.machine import progress_bar
 from textlrp.models.classifier import Classifier
 from textlrp.records import Document
@@ -44,6 +45,9 @@ class EvaluationRun:
     def note_corpus_limits(self) -> None:
         """Add notes about labels, classes and documents that the measures cannot use."""
         corpus, classes = self.corpus, self.model.classes_.tolist()
+        if corpus.counts is not None:
+            self._note_label_sets(corpus.counts)
+            return
         if unknown := int((corpus.true_label < 0).sum()):
             self.notes.append(
                 f"{counted(unknown, 'document has', 'documents have')} a label that is not a class of the model. The "
@@ -63,6 +67,17 @@ class EvaluationRun:
                     f"No document of at least {self.plan.min_words} words is {kind} classified, so word deletion is "
                     "not measured on such documents."
                 )
+
+    def _note_label_sets(self, counts: LabelCounts) -> None:
+        self.notes.append(
+            "The model is multi-label. Each document is measured on one label: the one with the highest score "
+            "relative to its threshold."
+        )
+        if unknown := len(self.corpus) - counts.documents:
+            self.notes.append(
+                f"{counted(unknown, 'document has', 'documents have')} a label that is not a class of the model. F1 "
+                "and subset accuracy leave them out."
+            )
 
     def _sample(self) -> Array:
         """(N,) mask of the documents for slow methods, drawn from those that word deletion can use."""

@@ -24,6 +24,7 @@ from textlrp.models.pipeline.forms import mean_form
 from textlrp.models.pipeline.layered import perceptron_decision
 from textlrp.models.pipeline.linear import linear_head
 from textlrp.models.pipeline.links import link_of
+from textlrp.models.pipeline.multi_output import label_set_decision, predicts_label_sets
 from textlrp.models.pipeline.pipeline_steps import read_step
 from textlrp.models.pipeline.step_errors import OTHER_WAY
 from textlrp.models.pipeline.step_values import Sources, Value
@@ -58,6 +59,8 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
         for inner, each in steps:
             before = read_step(each, inner, before, sources)
         return decision(final, last, before, sources)
+    if predicts_label_sets(estimator):
+        return label_set_decision(estimator, name, before, sources, Within(decision, probability))
     for kind, combined in _COMBINED.items():
         if isinstance(estimator, kind):
             return combined(estimator, name, before, sources, Within(decision, probability))

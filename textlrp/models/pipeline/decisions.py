@@ -33,7 +33,8 @@ class Decision:
     ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that says which
     scores these are, if they are not the ones that the classifier itself predicts by. Its probabilities are then no
     function of the scores. ``thresholded``: it does not predict the class with the highest probability either.
-    ``likelihoods``: they are joint log-likelihoods (naive Bayes).
+    ``likelihoods``: they are joint log-likelihoods (naive Bayes). ``thresholds`` (C,): a multi-label classifier
+    predicts every label with a score above its threshold.
     """
 
     classes: Array
@@ -42,6 +43,7 @@ class Decision:
     note: str = ""
     thresholded: bool = False
     likelihoods: bool = False
+    thresholds: Array | None = None
 
 
 Decide = Callable[[Any, str, Value, Sources], Decision]

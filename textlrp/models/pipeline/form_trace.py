@@ -69,10 +69,15 @@ class FormTrace:
             inputs.append(self._entries(form, stages, of_features, name))
         value = self._joined(inputs, name)
         if missing := [term for term in form.terms if term.absent]:
-            inputs.insert(0, self._missing(form, missing))
+            inputs.insert(0, self._constants(form, missing))
             counts = None if counts is None else counts + 1
             self.steps.append(Absent(name, (value,), f"{name}.present"))
             value = f"{name}.present"
+        for cause in dict.fromkeys(term.cause for term in form.terms if term.cause):
+            inputs.insert(0, self._constants(form, [term for term in form.terms if term.cause == cause]))
+            counts = None if counts is None else counts + 1
+            self.steps.append(Absent(name, (value,), f"{name}.{cause}", cause=cause))
+            value = f"{name}.{cause}"
         outputs, bias = self.values.values(form), self._bias(form)
         if shift is not None:
             outputs, bias = outputs + shift, bias + shift
@@ -126,7 +131,7 @@ class FormTrace:
                 places = self.joint.places(term.source)
                 first, last = np.searchsorted(columns, [places.start, places.stop])
                 of_term = dense(term.weight[:, columns[first:last] - places.start])
-                if not term.absent:  # the weights of the absent features are those of the entry _missing
+                if not term.absent:  # the weights of the absent features are those of the entry _constants
                     weight[term.rows, first:last] += of_term
         return weight
 
@@ -175,8 +180,11 @@ class FormTrace:
         self.steps.append(Concat(value, tuple(each.value for each in inputs), value, sizes))
         return value
 
-    def _missing(self, form: Form, terms: Sequence[Term]) -> _Inputs:
-        """One input of 1 for all features that a text does not have (BernoulliNB); its weights are their sums."""
+    def _constants(self, form: Form, terms: Sequence[Term]) -> _Inputs:
+        """One input of 1 for terms whose sum is a constant of each text; its weights are these sums.
+
+        They are the features that a text does not have (BernoulliNB), or the labels that a chain predicted before.
+        """
         one = self.values.ones()
         weight = one.new_zeros((len(one), 1, form.width))
         for term in terms:
@@ -185,7 +193,7 @@ class FormTrace:
 
     def _bias(self, form: Form) -> Tensor:
         """(O,), or (N, O) if it depends on the text."""
-        constants = [term for term in form.terms if term.source is None]
+        constants = [term for term in form.terms if term.source is None and not term.cause]
         if any(term.norms for term in constants):
             bias = self.values.ones().new_zeros((self.features.shape[0], form.width))
         else:

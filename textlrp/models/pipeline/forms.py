@@ -61,7 +61,8 @@ class Term:
 
     The source is a stage of a pipeline, hidden units, or None for a single feature that is always 1. ``weight`` is
     an array or a sparse matrix. The term is multiplied by the factors of its ``norms``. ``absent``: each feature
-    counts as 1 minus its value, so that the features that a text does not have contribute their weights.
+    counts as 1 minus its value, so that the features that a text does not have contribute their weights. ``cause`` is
+    the name in the ledger of a constant that is no bias.
     """
 
     source: Stage | Hidden | None
@@ -69,6 +70,7 @@ class Term:
     start: int = 0
     norms: tuple[Norm, ...] = ()
     absent: bool = False
+    cause: str = ""
 
     @property
     def rows(self) -> slice:
@@ -135,7 +137,7 @@ def _merged(terms: Sequence[Term]) -> tuple[Term, ...]:
     """Add up the weights of terms that have everything else in common."""
     merged: dict[tuple[Any, ...], Term] = {}
     for term in terms:
-        key = (id(term.source), *map(id, term.norms), term.absent, term.start, term.weight.shape[0])
+        key = (id(term.source), *map(id, term.norms), term.absent, term.cause, term.start, term.weight.shape[0])
         if key in merged:
             term = replace(term, weight=merged[key].weight + term.weight)
         merged[key] = term

@@ -63,6 +63,11 @@ class PipelineModel:
         """The labels (C,)."""
         return self.decision.classes
 
+    @property
+    def thresholds_(self) -> Array | None:
+        """The thresholds (C,) of a multi-label classifier, else None."""
+        return self.decision.thresholds
+
     def rows(self, texts: Any) -> Any:
         """Return texts as they are, or the rows of a table if the pipeline reads the columns of a table.
 
@@ -97,7 +102,8 @@ class PipelineModel:
 
         A classifier that predicts by other numbers than its scores is called for this, and a note says so.
         """
-        if not self.decision.note or self.decision.probabilities is not None:
+        by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
+        if not self.decision.note or by_scores:
             notes = (self.decision.note,) if self.decision.note else ()
             return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
         return own_predictions(self.estimator, self.inputs.original(checked_batch(batch)), self.decision, scores)

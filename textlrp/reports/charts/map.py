@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.reports.corpus.summary import Row
+from textlrp.reports.corpus.document_row import Row
 
 WIDTH, HEIGHT, MARGIN = 960, 560, 26
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.charts.map import MIN_MAP_DOCUMENTS, document_map
-from textlrp.reports.corpus.summary import Row, Summary
+from textlrp.reports.corpus.document_row import Row
+from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.numbers import percentage
 from textlrp.reports.palette import palette as palette_of
@@ -52,9 +53,7 @@ def index_page(
     summary: Summary, title: str, palette: str, sections: ReportSections, parts: list[Markup] | None
 ) -> str:
     """Render the index page. ``parts`` are the rendered documents of a list; None for a folder of pages."""
-    rows = sorted(
-        summary.rows, key=lambda r: (r.true_label < 0, r.true_label, r.true_label != r.predicted, r.predicted)
-    )
+    rows = sorted(summary.rows, key=lambda row: row.sort_key)
     first_of: dict[str, int] = {}
     for row in rows:
         if row.true_label >= 0:
@@ -76,6 +75,7 @@ def index_page(
         accuracy=percentage(summary.correct / summary.labeled) if summary.labeled else "",
         confusions=summary.confusions(),
         matrix=summary.matrix(),
+        counts=summary.label_counts(),
         words=words,
         unseen=any(word.in_training == 0 for each in words for word in each.words),
         map=None if positions is None else document_map(positions, summary.rows, summary.names),

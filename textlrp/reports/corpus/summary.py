@@ -15,7 +15,10 @@ from scipy.special import expit
 
 from textlrp.class_words import ClassWords, ClassWordTally
 from textlrp.explanation import Explanation
+from textlrp.label_measures import LabelCounts
+from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
+from textlrp.reports.corpus.document_row import Row
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
@@ -29,34 +32,6 @@ MAX_MATRIX_CLASSES = 60
 
 CONFUSIONS = 8
 """Number of most frequent confusions that are kept."""
-
-
-class Row(NamedTuple):
-    """A document in the list.
-
-    ``position`` counts documents in input order from 0. ``predicted`` and ``true_label`` are positions in
-    :attr:`Summary.names`; ``true_label`` is -1 without a label, or if the label is not a class of the model.
-    ``confidence`` is 0 to 1000, for sorting; ``score`` is the probability, or the score without one, as text.
-    """
-
-    position: int
-    id: str
-    predicted: int
-    true_label: int
-    confidence: int
-    score: str
-    words: tuple[str, ...]
-    snippet: str
-
-    @property
-    def correct(self) -> bool | None:
-        """Whether the predicted class is the true label; None without a true label."""
-        return None if self.true_label < 0 else self.true_label == self.predicted
-
-    @property
-    def cell(self) -> str:
-        """The identifier of the document's cell in the confusion matrix."""
-        return f"c{self.true_label}-{self.predicted}"
 
 
 class Confusion(NamedTuple):
@@ -78,7 +53,8 @@ class Summary:
     """The summary of all explanations added so far.
 
     ``targets`` is the largest number of targets of a document; ``unknown_labels`` counts documents whose label is not
-    a class of the model; ``probabilities`` is whether all documents have probabilities.
+    a class of the model; ``probabilities`` is whether all documents have probabilities; ``several`` is whether the
+    model is multi-label.
     """
 
     classes: dict[str, int] = field(default_factory=dict)
@@ -86,21 +62,27 @@ class Summary:
     targets: int = 1
     unknown_labels: int = 0
     probabilities: bool = True
+    several: bool = False
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
     def add(self, explanation: Explanation) -> Row:
-        """Add an explanation and return its row. Its words count for the target that is shown first."""
+        """Add an explanation and return its row.
+
+        Its words count for the target that is shown first; multi-label: for all predicted labels.
+        """
         for label in explanation.labels:
             self.classes.setdefault(label, len(self.classes))
-        true_label = -1
-        if explanation.true_label is not None:
-            known = explanation.true_label in explanation.labels
-            true_label = self.classes[explanation.true_label] if known else -1
-            self.unknown_labels += not known
+        self.several = explanation.thresholds is not None
+        given = explanation.true_labels if self.several else explanation.true_label and (explanation.true_label,)
+        known = None if given is None else set(given) <= set(explanation.labels)
+        self.unknown_labels += known is False
+        true = tuple(sorted(self.classes[name] for name in given)) if given is not None and known else None
         shown = explanation.row()
         self._settings = self._settings or _settings(explanation)
-        self._words.add(with_targets(explanation, [shown]))
+        chosen = predicted_positions(explanation.scores, explanation.thresholds) if self.several else ()
+        counted = [explanation.targets.index(c) for c in chosen if c in explanation.targets]
+        self._words.add(with_targets(explanation, counted or [shown]))
         self.targets = max(self.targets, len(explanation.targets))
         self.probabilities = self.probabilities and explanation.probabilities is not None
         best = explanation.predicted
@@ -111,13 +93,16 @@ class Summary:
             len(self.rows),
             explanation.document_id,
             self.classes[explanation.labels[best]],
-            true_label,
+            true[0] if true and not self.several else -1,
             round(1000 * confidence),
             f"probability\N{NO-BREAK SPACE}{percentage(confidence)}"
             if explanation.probabilities is not None
             else f"score {number(float(explanation.scores[best]))}",
             tuple(sums.words[w] for w in order.tolist() if sums.sums[0, w] > 0),
             snippet(explanation),
+            (tuple(sorted(self.classes[name] for name in explanation.predicted_labels)), true)
+            if self.several
+            else None,
         )
         self.rows.append(row)
         return row
@@ -130,7 +115,7 @@ class Summary:
     @property
     def labeled(self) -> int:
         """The number of documents whose true label is a class of the model."""
-        return sum(row.true_label >= 0 for row in self.rows)
+        return sum(row.true_labels is not None for row in self.rows)
 
     @property
     def correct(self) -> int:
@@ -160,8 +145,20 @@ class Summary:
 
     def confusions(self) -> list[Confusion]:
         """Return the most frequent confusions, the most frequent first."""
-        counts = Counter((row.true_label, row.predicted) for row in self.rows if row.correct is False)
+        counts = Counter(
+            (row.true_label, row.predicted) for row in self.rows if row.correct is False and not self.several
+        )
         return [Confusion(*pair, n, 0) for pair, n in counts.most_common(CONFUSIONS)]
+
+    def label_counts(self) -> LabelCounts | None:
+        """Return the counts from which precision, recall and F1 follow; None unless the model is multi-label."""
+        if not self.several or not self.labeled:
+            return None
+        counts = LabelCounts(len(self.classes))
+        for row in self.rows:
+            if row.true_labels is not None:
+                counts.add(row.true_labels, row.predicted_labels)
+        return counts
 
     def facts(self) -> list[Fact]:
         """Return the settings of the explanations and the date of the report."""
@@ -193,10 +190,14 @@ def with_targets(explanation: Explanation, rows: list[int]) -> Explanation:
 def _confidence(explanation: Explanation) -> float:
     """Return the probability of the predicted class.
 
-    Without probabilities it is the logistic function of the margin to the second highest score.
+    Without probabilities it is the logistic function of the margin to the second highest score; multi-label: of the
+    margin of the highest score to its threshold.
     """
     if explanation.probabilities is not None:
         return float(explanation.probabilities[explanation.predicted])
-    ordered = np.sort(explanation.scores.astype(np.float64))
+    thresholds = 0.0 if explanation.thresholds is None else explanation.thresholds.astype(np.float64)
+    ordered = np.sort(explanation.scores.astype(np.float64) - thresholds)
+    if explanation.thresholds is not None:
+        return float(expit(ordered[-1]))
     margin = ordered[-1] - ordered[-2] if len(ordered) > 1 else ordered[-1]  # a single score is compared with 0
     return float(expit(margin))

@@ -76,7 +76,11 @@ def findings(results: Results) -> list[Sentence]:
     """The main results, one sentence each."""
     found: list[Sentence] = []
     accuracy, n_documents = finite(results.get("accuracy")), results.get("documents")
-    if accuracy is not None:
+    micro, macro = finite(results.get("micro_f1")), finite(results.get("macro_f1"))
+    if accuracy is not None and micro is not None and macro is not None:
+        pattern = "Micro F1 of the model: *{}*, macro F1: *{}*, subset accuracy: *{}* ({})."
+        found.append(sentence(pattern, *map(share_text, (micro, macro, accuracy)), documents(n_documents)))
+    elif accuracy is not None:
         found.append(sentence("Accuracy of the model: *{}* ({}).", share_text(accuracy), documents(n_documents)))
     protocols = (results.get("deletion") or {}).get("protocols") or ()
     zeroing = [protocol for protocol in protocols if protocol.get("mode", "zero") == "zero"]

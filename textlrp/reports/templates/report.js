@@ -40,13 +40,14 @@
       return rowTexts[n].includes(word) || (hits[k] && hits[k].has(+row.dataset.n));
     });
   };
+  const has = (labels, one) => labels.split(" ").includes(one);  // a multi-label document has several
   const show = () => {
     const matches = contains(), matching = new Map();
     let count = 0;
     rows.forEach((row, n) => {
       const { p, t } = row.dataset;
-      const shown = (!correct || !correct.value || (t >= 0 && (p === t) === (correct.value === "1")))
-        && (!predicted.value || p === predicted.value) && (!trueLabel || !trueLabel.value || t === trueLabel.value)
+      const shown = (!correct || !correct.value || (t !== "-1" && (p === t) === (correct.value === "1")))
+        && (!predicted.value || has(p, predicted.value)) && (!trueLabel || !trueLabel.value || has(t, trueLabel.value))
         && matches(row, n);
       matching.set(row, shown);
       count += shown;
