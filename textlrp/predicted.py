@@ -5,7 +5,6 @@ Only NumPy is needed. C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,10 +30,3 @@ def predicted_positions(scores: NDArray[Any], thresholds: NDArray[Any] | None) -
     margins = scores - thresholds
     order = np.argsort(-margins, kind="stable")
     return tuple(order[: np.count_nonzero(margins > 0)].tolist())
-
-
-def label_set_fields(thresholds: NDArray[Any] | None, true_labels: Sequence[str] | None) -> dict[str, Any]:
-    """Return the fields that only explanations of a multi-label model have, as plain data for JSON."""
-    if thresholds is None:
-        return {}
-    return {"thresholds": thresholds.tolist(), "true_labels": None if true_labels is None else list(true_labels)}

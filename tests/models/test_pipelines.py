@@ -749,8 +749,8 @@ def test_steps_that_cannot_be_explained_exactly_are_refused_with_the_reason() ->
             "got a SVC with 3 classes, which compares them in pairs",
         ),
         ((counts, SVC(kernel="linear")), "must be fitted; got a SVC that is not"),
-        ((ColumnTransformer([("a", counts, 0)]), linear), "reads the columns of a table"),
-        ((counts, ColumnTransformer([("a", "passthrough", [0])]), linear), "must not be a ColumnTransformer"),
+        ((ColumnTransformer([("a", counts, 0)]), linear), "must be fitted; got a ColumnTransformer that is not"),
+        ((counts, ColumnTransformer([("a", "passthrough", [0])]), linear), "must read the table itself; got a Colu"),
     ):
         with pytest.raises(ModelError, match=message):
             pipeline_model(make_pipeline(*parts))

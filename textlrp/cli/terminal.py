@@ -20,7 +20,7 @@ from textlrp.predicted import predicted_positions
 from textlrp.relevant_words import WordRelevance
 from textlrp.reports.balance import score_breakdowns
 from textlrp.reports.class_rows import probability_of
-from textlrp.reports.numbers import decimals, is_zero, number, percentage
+from textlrp.reports.numbers import decimals, is_zero, number
 from textlrp.reports.outcomes import label_set_sentence
 from textlrp.reports.view_titles import quantity_of
 

@@ -20,7 +20,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start, check_start
-from textlrp.models.abilities import default_rule, fast_passes, score_name_of
+from textlrp.models.abilities import default_rule, fast_passes, score_name_of, texts_of_rows
 from textlrp.models.adapt import as_classifier
 from textlrp.models.black_box import TextFunction
 from textlrp.models.classifier import Classifier
@@ -141,6 +141,7 @@ def explain(
     settings = explain_settings(classifier, rule, method, dtype, phrases, device, start)
     # raises for a wrong target now, not when the first explanation is requested
     resolve_targets(target, classifier.classes_, np.zeros((0, len(classifier.classes_))))
+    texts = texts_of_rows(classifier, texts)
     checked = None if targets is None else checked_targets(targets, texts)
     if isinstance(texts, (str, Document)):
         return next(explain_block(classifier, [as_document(texts, 0)], target, checked, settings))

@@ -99,3 +99,9 @@ def own_results(model: Classifier, batch: Batch, scores: NDArray[Any]) -> OwnRes
         return found
     notes = tuple(notes_of_text(model, batch, n) for n in range(len(batch)))
     return OwnResults(scores.argmax(axis=1), model.probabilities(scores), notes)
+
+
+def texts_of_rows(model: Classifier, texts: Any) -> Any:
+    """Return the texts of the rows of a table, for a model that reads several columns; other models read texts."""
+    of_rows = getattr(model, "rows", None)
+    return texts if of_rows is None else of_rows(texts)

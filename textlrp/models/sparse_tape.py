@@ -23,10 +23,10 @@ from textlrp.lrp.trace_steps import Absorbed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ToWords:
-    """Map relevance (K, N, E) of features to relevance (K, N, L) of words; the rest is absorbed as ``ignored``.
+    """Map relevance (K, N, E) of features to relevance (K, N, L) of words; the rest is absorbed.
 
-    ``shares`` (N × (L + 1), N × E) is a CSR matrix whose columns add up to 1; row L of a document takes what belongs
-    to no word. ``shape`` is (N, L).
+    ``shares`` (N × (L + R), N × E) is a CSR matrix whose columns add up to 1; the last R rows of a document take what
+    belongs to no word, one for each of the ``causes``. ``shape`` is (N, L).
     """
 
     name: str
@@ -34,14 +34,17 @@ class ToWords:
     writes: str
     shares: Any
     shape: tuple[int, int]
+    causes: tuple[str, ...] = ("ignored",)
     kind: str = "features"
     ruled: ClassVar[bool] = False
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         features = relevance.numpy().reshape(relevance.shape[0], -1)
         on_words = np.ascontiguousarray((self.shares @ features.T).T)
-        words = torch.from_numpy(on_words).reshape(relevance.shape[0], self.shape[0], self.shape[1] + 1)
-        return [words[..., :-1]], {"ignored": words[..., -1]}
+        rows, length = self.shape
+        words = torch.from_numpy(on_words).reshape(relevance.shape[0], rows, length + len(self.causes))
+        absorbed = {cause: words[..., length + number] for number, cause in enumerate(self.causes)}
+        return [words[..., :length]], absorbed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +77,20 @@ def padded_entries(features: Any, weight: Array) -> tuple[IntArray, Array, Array
     return counts.astype(np.int64), values, weights
 
 
-def joint_shares(shares: Sequence[Any], counts: Array, max_entries: int, max_words: int, dtype: str) -> Any:
-    """Return the shares (E, L + 1) of all texts as one CSR matrix (N × (max_words + 1), N × max_entries).
+def joint_shares(
+    shares: Sequence[Any], counts: Array, max_entries: int, max_words: int, dtype: str, rest: int = 1
+) -> Any:
+    """Return the shares (E, L + R) of all texts as one CSR matrix (N × (max_words + R), N × max_entries).
 
-    The last column of the shares of a text is what belongs to no word.
+    The last R = ``rest`` columns of the shares of a text are what belongs to no word.
     """
     rows, columns, data = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, dtype)]
     for n, of_text in enumerate(shares):
         entries = of_text.tocoo()
-        last = of_text.shape[1] - 1
-        word = np.where(entries.col == last, max_words, entries.col)
-        rows.append(n * (max_words + 1) + word.astype(np.int64))
+        length = of_text.shape[1] - rest
+        word = np.where(entries.col >= length, max_words + entries.col - length, entries.col)
+        rows.append(n * (max_words + rest) + word.astype(np.int64))
         columns.append(n * max_entries + entries.row.astype(np.int64))
         data.append(entries.data.astype(dtype))
-    shape = (len(counts) * (max_words + 1), len(counts) * max_entries)
+    shape = (len(counts) * (max_words + rest), len(counts) * max_entries)
     return sparse.csr_matrix((np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=shape)

@@ -17,8 +17,8 @@ from textlrp.models.pipeline.decisions import Decision, Within
 from textlrp.models.pipeline.form_steps import sum_to_1
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form, mean_form
 from textlrp.models.pipeline.links import TO_TWO, interpolated, logistic, one_vs_rest, softmax, two_classes
-from textlrp.models.pipeline.pipeline_steps import Sources, Value
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_values import Sources, Value
 
 
 def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:

@@ -25,8 +25,9 @@ from textlrp.models.pipeline.layered import perceptron_decision
 from textlrp.models.pipeline.linear import linear_head
 from textlrp.models.pipeline.links import link_of
 from textlrp.models.pipeline.multi_output import label_set_decision, predicts_label_sets
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, read_step
+from textlrp.models.pipeline.pipeline_steps import read_step
 from textlrp.models.pipeline.step_errors import OTHER_WAY
+from textlrp.models.pipeline.step_values import Sources, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 
 Combined = Callable[[Any, str, Value, Sources, Within], Decision]

@@ -7,7 +7,7 @@ Letters: N texts, J features, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -18,11 +18,12 @@ from sklearn.preprocessing import binarize
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.abilities import OwnResults
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Term, affine
 from textlrp.models.pipeline.linear import BAYES, Head
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
-from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import OTHER_WAY
+from textlrp.models.pipeline.step_values import Sources, Value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,21 +62,22 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
 
     Raises :class:`ModelError` if the classifier gets texts, or was fitted on other features.
     """
-    if before is None:
-        raise needs_vectorizer(name, estimator)
-    check_width(before, head.weight.shape[1], name, type(estimator).__name__)
+    features = features_of(before, name, estimator)
+    check_width(features, head.weight.shape[1], name, type(estimator).__name__)
     likelihoods = isinstance(estimator, BAYES)
-    if head.threshold is not None and not isinstance(before, Stage):
+    if head.threshold is not None and not isinstance(features, Stage):
         raise ModelError(
             f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
             f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
         )
-    return Decision(head.classes, _head_form(head, before, sources), head.probabilities, likelihoods=likelihoods)
+    return Decision(head.classes, _head_form(head, features, sources), head.probabilities, likelihoods=likelihoods)
 
 
-def needs_vectorizer(name: str, estimator: Any) -> ModelError:
-    """Return the error for a classifier that gets the texts themselves."""
-    return ModelError(
+def features_of(before: Value, name: str, estimator: Any) -> Stage | Form:
+    """Return the features that a classifier reads; raise :class:`ModelError` if it gets the texts themselves."""
+    if isinstance(before, (Stage, Form)):
+        return before
+    raise ModelError(
         f"the pipeline must have a text vectorizer before its classifier; got none before {name!r}, a "
         f"{type(estimator).__name__}. Pass make_pipeline(CountVectorizer(), classifier), or use TfidfVectorizer or "
         "HashingVectorizer."
@@ -108,19 +110,23 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
     """The features above the threshold as 1, all others as 0 (BernoulliNB)."""
 
     def make() -> Stage:
-        def run(outputs: Sequence[Any]) -> Any:
+        def run(outputs: StepOutputs) -> Any:
             values = stage.run(outputs)
             return sparse.csr_matrix(binarize(values, threshold=threshold)) if values.nnz else values
 
         return replace(stage, run=run, bounds=ValueRange(0.0, 1.0))
 
-    return sources.shared(("binarized", threshold), stage, make)
+    binarized: Stage = sources.shared(("binarized", threshold), stage, make)
+    return binarized
 
 
-def own_predictions(estimator: Any, texts: Sequence[str], scores_are: Decision, scores: Array) -> OwnResults:
-    """Return what an estimator predicts for texts, and notes on which ``scores`` (N, C) are explained instead."""
+def own_predictions(estimator: Any, texts: Any, scores_are: Decision, scores: Array) -> OwnResults:
+    """Return what an estimator predicts for N texts or rows of a table.
+
+    The notes say which ``scores`` (N, C) are explained instead.
+    """
     probabilities, best = None, scores.argmax(axis=1)
-    if not texts:
+    if not len(texts):
         return OwnResults(best, probabilities, ())
     if hasattr(estimator, "predict_proba"):
         probabilities = np.asarray(estimator.predict_proba(texts))

@@ -16,10 +16,12 @@ from scipy import sparse
 
 from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.decisions import Decision, Within
+from textlrp.models.pipeline.decisions import Decision, Within, features_of
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, affine, contrasted, joined_form, mean_form
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
+from textlrp.models.pipeline.stages import Stage
 from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_values import Sources, Value
 
 
 def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
@@ -63,12 +65,7 @@ def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources
         # for two classes the last classifier reads one number: f, or the probability of the second class
         forms.append(affine(form, np.array([[0.0, 1.0]])) if form.width == 2 else form)
     if estimator.passthrough:
-        if before is None:
-            raise ModelError(
-                f"the StackingClassifier {name!r} must get features; got texts with passthrough=True. Put a "
-                "vectorizer before it."
-            )
-        forms.append(as_form(before))
+        forms.append(as_form(features_of(before, name, estimator)))
     last = within.decide(estimator.final_estimator_, "final_estimator", joined_form(forms), sources)
     return Decision(estimator.classes_, last.form, last.probabilities, last.note)
 
@@ -110,8 +107,8 @@ def _comparable(scores: Decision) -> Form:
 
 def _columns(before: Value, columns: IntArray) -> Value:
     """The features that one classifier of a BaggingClassifier reads."""
-    if before is None:
-        return None
+    if not isinstance(before, (Stage, Form)):
+        return before
     form = as_form(before)
     if np.array_equal(columns, np.arange(form.width)):
         return before

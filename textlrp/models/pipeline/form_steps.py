@@ -7,7 +7,7 @@ Letters: J features of a step, O outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from sklearn.random_projection import GaussianRandomProjection, SparseRandomProj
 from torch import Tensor
 
 from textlrp.arrays import Array
-from textlrp.models.pipeline.forms import Form, affine, normalized_form
+from textlrp.models.pipeline.forms import Form, affine, identity_form, joined_form, normalized_form
+from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 
 Matrix = tuple[Any, Array | None]
 """A weight (O, J), an array or a sparse matrix, and a bias (O,) or None."""
@@ -49,6 +50,33 @@ def _selects(step: Any) -> bool:
 def scaled_form(form: Form, factor: float) -> Form:
     """Return the form times a number."""
     return affine(form, sparse.diags_array(np.full(form.width, float(factor)), format="csr"))
+
+
+def as_form(value: Stage | Form) -> Form:
+    """Return features as a form."""
+    return identity_form(value) if isinstance(value, Stage) else value
+
+
+def joined_branches(branches: Sequence[Stage | Form], factors: Sequence[float]) -> Stage | Form:
+    """Return the features of several branches side by side, each multiplied by its factor."""
+    stages = [branch for branch in branches if isinstance(branch, Stage)]
+    if len(stages) < len(branches):
+        return joined_form(
+            [scaled_form(as_form(branch), factor) for branch, factor in zip(branches, factors, strict=True)]
+        )
+    ends = [factor * end for stage, factor in zip(stages, factors, strict=True) for end in stage.bounds if factor]
+
+    def run(outputs: StepOutputs) -> Any:
+        parts = [stage.run(outputs) for stage in stages]
+        scaled = [part if factor == 1 else part * factor for part, factor in zip(parts, factors, strict=True)]
+        return sparse.hstack(scaled, format="csr")
+
+    return Stage(
+        run,
+        np.concatenate([stage.vectorizer for stage in stages]),
+        np.concatenate([stage.column for stage in stages]),
+        ValueRange(min([0.0, *ends]), max([0.0, *ends])),
+    )
 
 
 def sum_to_1(form: Form) -> Form:

@@ -14,10 +14,11 @@ from torch import Tensor
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-from textlrp.models.pipeline.decisions import Decision, check_width, needs_vectorizer
+from textlrp.models.pipeline.decisions import Decision, check_width, features_of
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
 from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_values import Sources, Value
 
 _ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = {
     "identity": (lambda values: values, (-np.inf, np.inf)),
@@ -41,10 +42,9 @@ def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sourc
         raise ModelError(
             f"step {name!r} must be fitted with one label for each text; got a {kind} fitted with several."
         )
-    if before is None:
-        raise needs_vectorizer(name, estimator)
-    check_width(before, len(estimator.coefs_[0]), name, kind)
-    form = as_form(before)
+    features = features_of(before, name, estimator)
+    check_width(features, len(estimator.coefs_[0]), name, kind)
+    form = as_form(features)
     activation, bounds = _ACTIVATIONS[estimator.activation]
     *hidden, last = [
         _layer(weight, bias, kind) for weight, bias in zip(estimator.coefs_, estimator.intercepts_, strict=True)

@@ -22,10 +22,11 @@ from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.decisions import Decision, Within, head_decision
+from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Norm, Term, affine, constant_form, joined_form
 from textlrp.models.pipeline.linear import Head
-from textlrp.models.pipeline.pipeline_steps import Sources, Value, as_form
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_values import Sources, Value
 
 EARLIER_LABELS = "earlier labels"
 """The cause of relevance that the predicted labels of a chain absorb."""

@@ -10,9 +10,8 @@ Letters: N texts, J features, V columns of a vectorizer.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, count
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,12 @@ from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer,
 from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.form_steps import is_affine, scaled_form, step_form
-from textlrp.models.pipeline.forms import Form, identity_form, joined_form
-from textlrp.models.pipeline.stages import Stage, ValueRange
+from textlrp.models.pipeline.form_steps import as_form, is_affine, joined_branches, step_form
+from textlrp.models.pipeline.forms import Form
+from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_values import Sources, TextColumn, Value
+from textlrp.models.pipeline.table_columns import columns_value
 from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS, TextVectorizer, text_vectorizer
 
@@ -38,35 +39,6 @@ SUPPORTED_STEPS = (
     "as SelectKBest, Normalizer, StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, TruncatedSVD, PCA, "
     "IncrementalPCA, random projections and 'passthrough'"
 )
-Value = Stage | Form | None
-"""What a step returns: features, sums of features, or None for the texts themselves."""
-
-
-@dataclass
-class Sources:
-    """What the steps of a pipeline read: its vectorizers, and what other steps learned."""
-
-    readers: list[TextVectorizer] = field(default_factory=list)
-    learned: list[Any] = field(default_factory=list)
-    known: dict[tuple[Any, int], tuple[Any, ...]] = field(default_factory=dict)
-    layers: set[str] = field(default_factory=lambda: {"output"})
-
-    def layer_name(self, *names: str) -> str:
-        """Return a name for a layer that no other layer has: the first name, all names, or these with a number."""
-        full = ".".join(reversed(names))
-        numbered = (f"{full}.{number}" for number in count(2))
-        name = next(each for each in chain([names[0], full], numbered) if each not in self.layers)
-        self.layers.add(name)
-        return name
-
-    def shared(self, key: Any, before: Value, make: Callable[[], Any]) -> Any:
-        """Return ``make()``, or what it returned when it was called with this key and value before.
-
-        Classifiers that read the same features so have them once.
-        """
-        if (key, id(before)) not in self.known:
-            self.known[key, id(before)] = (before, make())  # with the value, so that its id stays its own
-        return self.known[key, id(before)][-1]
 
 
 def read_step(step: Any, name: str, before: Value, sources: Sources) -> Value:
@@ -90,15 +62,15 @@ def _new_value(step: Any, name: str, before: Value, sources: Sources) -> Value:
     if isinstance(step, FeatureUnion):
         return _union(step, name, before, sources)
     if isinstance(step, VECTORIZERS):
-        if before is not None:
+        if isinstance(before, (Stage, Form)):
             raise ModelError(
                 f"step {name!r} must come before other vectorizers; got a {type(step).__name__} after one, which "
                 "would read numbers. Put it first, or combine both in a FeatureUnion."
             )
-        return _vectorizer_stage(step, name, sources.readers)
+        return _vectorizer_stage(step, name, before, sources.readers)
     if isinstance(step, ColumnTransformer):
-        raise _column_transformer_error(name, before)
-    if before is None:
+        return columns_value(step, name, before, sources, read_step)
+    if not isinstance(before, (Stage, Form)):
         raise ModelError(
             f"step {name!r} must be a text vectorizer, because it gets the texts; got a {type(step).__name__}. Use "
             "CountVectorizer, TfidfVectorizer or HashingVectorizer, and pass what this step does as preprocessor=."
@@ -106,11 +78,6 @@ def _new_value(step: Any, name: str, before: Value, sources: Sources) -> Value:
     if isinstance(before, Stage) and (stage := _feature_stage(step, name, before, sources.learned)) is not None:
         return stage
     return _mixing_step(step, name, before)
-
-
-def as_form(value: Stage | Form) -> Form:
-    """Return features as a form."""
-    return identity_form(value) if isinstance(value, Stage) else value
 
 
 def _mixing_step(step: Any, name: str, before: Stage | Form) -> Form:
@@ -133,12 +100,14 @@ def _is_passthrough(step: Any) -> bool:
 # ---- the supported steps
 
 
-def _vectorizer_stage(step: Any, name: str, readers: list[TextVectorizer]) -> Stage:
+def _vectorizer_stage(step: Any, name: str, before: TextColumn | None, readers: list[TextVectorizer]) -> Stage:
     number = len(readers)
-    reader = text_vectorizer(step, name)
+    reader = replace(text_vectorizer(step, name), column=None if before is None else before.name)
     readers.append(reader)
     columns = np.arange(reader.width)
-    return Stage(lambda outputs: outputs[number], np.full_like(columns, number), columns, _vectorizer_bounds(reader))
+    return Stage(
+        lambda outputs: outputs.texts[number], np.full_like(columns, number), columns, _vectorizer_bounds(reader)
+    )
 
 
 def _vectorizer_bounds(reader: TextVectorizer) -> ValueRange:
@@ -158,7 +127,7 @@ def _union(step: Any, name: str, before: Value, sources: Sources) -> Stage | For
         if isinstance(each, str) and each == "drop":
             continue
         branch = read_step(each, inner, before, sources)
-        if branch is None:
+        if not isinstance(branch, (Stage, Form)):
             raise ModelError(
                 f"{inner!r} in the FeatureUnion {name!r} must be a vectorizer; got 'passthrough', which passes "
                 "texts and no features. Use a vectorizer or 'drop'."
@@ -169,42 +138,6 @@ def _union(step: Any, name: str, before: Value, sources: Sources) -> Stage | For
         raise ModelError(f"the FeatureUnion {name!r} must have at least one vectorizer; got only 'drop'.")
     sources.learned.append(factors)
     return joined_branches(branches, factors)
-
-
-def joined_branches(branches: Sequence[Stage | Form], factors: Sequence[float]) -> Stage | Form:
-    """Return the features of several branches side by side, each multiplied by its factor."""
-    stages = [branch for branch in branches if isinstance(branch, Stage)]
-    if len(stages) < len(branches):
-        return joined_form(
-            [scaled_form(as_form(branch), factor) for branch, factor in zip(branches, factors, strict=True)]
-        )
-    ends = [factor * end for stage, factor in zip(stages, factors, strict=True) for end in stage.bounds if factor]
-
-    def run(outputs: Sequence[Any]) -> Any:
-        parts = [stage.run(outputs) for stage in stages]
-        scaled = [part if factor == 1 else part * factor for part, factor in zip(parts, factors, strict=True)]
-        return sparse.hstack(scaled, format="csr")
-
-    return Stage(
-        run,
-        np.concatenate([stage.vectorizer for stage in stages]),
-        np.concatenate([stage.column for stage in stages]),
-        ValueRange(min([0.0, *ends]), max([0.0, *ends])),
-    )
-
-
-def _column_transformer_error(name: str, before: Value) -> ModelError:
-    """Return the error that explains why a ColumnTransformer is not supported."""
-    if before is None:
-        return ModelError(
-            f"step {name!r} must read a text; got a ColumnTransformer, which reads the columns of a table. Make a "
-            "Pipeline of the vectorizer of the text column and the classifier, fit it on the texts, and explain "
-            "that."
-        )
-    return ModelError(
-        f"step {name!r} must not be a ColumnTransformer. Use a feature selector such as SelectKBest, or combine "
-        "vectorizers with a FeatureUnion."
-    )
 
 
 def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> Stage | None:
@@ -227,7 +160,7 @@ def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> S
         _fitted(step, name)
     learned.append({key: value for key, value in vars(step).items() if key.endswith("_")})
 
-    def run(outputs: Sequence[Any]) -> Any:
+    def run(outputs: StepOutputs) -> Any:
         values = before.run(outputs)
         return sparse.csr_matrix(step.transform(values)) if values.shape[0] else values
 
@@ -237,7 +170,7 @@ def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> S
 def _unchanged(step: Any, name: str, before: Stage) -> Stage:
     """A user's function after the vectorizer, such as one that makes an array: it must not change values."""
 
-    def run(outputs: Sequence[Any]) -> Any:
+    def run(outputs: StepOutputs) -> Any:
         values = before.run(outputs)
         changed = sparse.csr_matrix(step.transform(values)) if values.shape[0] else values
         if changed.shape != values.shape or (changed != values).nnz:

@@ -16,7 +16,7 @@ Letters: T tokens of a text, L of them read by the model, M units, O occurrences
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from textlrp.arrays import IntArray
+from textlrp.models.pipeline.frame_rows import TableRow
 from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyze
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading
@@ -87,9 +88,14 @@ class Occurrences:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadSource:
-    """A text as a pipeline reads it: ``text`` with skipped ranges blanked, and each vectorizer's occurrences."""
+    """A text as a pipeline reads it.
 
-    text: str
+    ``document`` has the text with skipped ranges blanked. ``texts`` are what each vectorizer reads of it, and
+    ``occurrences`` those of its features in it.
+    """
+
+    document: Document
+    texts: tuple[str, ...]
     occurrences: tuple[Occurrences, ...]
 
 
@@ -101,7 +107,11 @@ def read_document(
     ``used_columns``: for each vectorizer, which of its columns (V,) the linear model uses.
     """
     text = blank(document.text, document.skip)
-    analyses = [analyze(reader, text) for reader in readers]
+    places = [_place(document, reader) for reader in readers]
+    texts = tuple(text[start:end] for start, end in places)
+    analyses = [
+        _moved(analyze(reader, part), start) for reader, part, (start, _) in zip(readers, texts, places, strict=True)
+    ]
     if any(reader.characters for reader in readers):
         edges = np.arange(len(text) + 1, dtype=np.int32)
         spans = np.stack([edges[:-1], edges[1:]], axis=1)
@@ -127,7 +137,22 @@ def read_document(
         Occurrences(*analysis[3:], _unit_shares(*token_range, spans, number, len(positions)))
         for analysis, token_range in zip(analyses, reached, strict=True)
     )
-    return reading, ReadSource(text, occurrences)
+    return reading, ReadSource(replace(document, text=text), texts, occurrences)
+
+
+def _place(document: Document, reader: TextVectorizer) -> tuple[int, int]:
+    """Start and end of what a vectorizer reads of a document: all of a text, or a column of a row."""
+    return document.places[reader.column] if isinstance(document, TableRow) else (0, len(document.text))
+
+
+def _moved(analysis: Analysis, start: int) -> Analysis:
+    """The analysis of a part of a text that begins at ``start``."""
+    if not start:
+        return analysis
+    spans, stopped = (
+        np.where(each[:, :1] < each[:, 1:], each + start, each) for each in (analysis.spans, analysis.stopped)
+    )
+    return analysis._replace(spans=spans.astype(np.int32), stopped=stopped.astype(np.int32))
 
 
 def blank(text: str, skip: Ranges) -> str:

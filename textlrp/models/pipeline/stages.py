@@ -23,15 +23,23 @@ class ValueRange(NamedTuple):
     high: float
 
 
+class StepOutputs(NamedTuple):
+    """What the steps that read the input return: each of the vectorizers, (N, V), and each step of other columns."""
+
+    texts: Sequence[Any]
+    others: Sequence[Any] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """The steps of a pipeline up to and including one of them.
 
-    ``run`` computes its features (N, J) from the outputs of the vectorizers, each (N, V). Feature j is column
-    ``column[j]`` of vectorizer ``vectorizer[j]``, both (J,). The values lie in ``bounds``.
+    ``run`` computes its features (N, J) from the outputs of the vectorizers. Feature j is column ``column[j]`` of
+    vectorizer ``vectorizer[j]``, both (J,); a negative number -1 - q is other column q of a table, which has no
+    words. The values lie in ``bounds``.
     """
 
-    run: Callable[[Sequence[Any]], Any]
+    run: Callable[[StepOutputs], Any]
     vectorizer: IntArray
     column: IntArray
     bounds: ValueRange
@@ -59,7 +67,7 @@ class JointFeatures:
         start = sum(len(each.column) for each in self.stages[:number])
         return slice(start, start + len(stage.column))
 
-    def run(self, outputs: Sequence[Any]) -> Any:
+    def run(self, outputs: StepOutputs) -> Any:
         """Return the features (N, J), CSR with only non-zero entries, from the outputs of the vectorizers."""
         parts = [stage.run(outputs) for stage in self.stages]
         features = sparse.csr_matrix(parts[0]) if len(parts) == 1 else sparse.hstack(parts, format="csr")

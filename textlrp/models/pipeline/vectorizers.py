@@ -53,7 +53,8 @@ class TextVectorizer:
     """A copy of a fitted vectorizer, with what is needed to locate its features in a text.
 
     ``units`` splits a text, ``columns_of`` looks up the columns of features, ``separator`` joins the units of an
-    n-gram. ``present``: a feature counts once, however often it occurs.
+    n-gram. ``present``: a feature counts once, however often it occurs. ``column`` is the column of a table that it
+    reads, None if it reads the texts themselves.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TextVectorizer:
     columns_of: ColumnLookup
     separator: str
     present: bool
+    column: Any = None
 
     @property
     def characters(self) -> bool:
