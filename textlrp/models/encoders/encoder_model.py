@@ -38,7 +38,7 @@ from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.transformer_model import TransformerModel
-from textlrp.models.transformers.transformer_pass import TextPieces
+from textlrp.models.transformers.transformer_pass import PiecesOfText
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -170,7 +170,7 @@ class EncoderModel(TransformerModel):
 
     # ---- helpers
 
-    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[TextPieces]:
+    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
         found = []
@@ -178,10 +178,10 @@ class EncoderModel(TransformerModel):
             sizes = batch.sizes(each)
             ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
             windows = [(ends[first], ends[last]) for first, last in windows_side_by_side(sizes, self.reader.room)]
-            found.append(TextPieces(*batch.pieces(each), len(each), windows))
+            found.append(PiecesOfText(*batch.pieces(each), len(each), windows))
         return found
 
-    def _shares(self, text: TextPieces) -> list[float]:
+    def _shares(self, text: PiecesOfText) -> list[float]:
         """The share of each window in the embedding of a text."""
         return window_shares([[end - first for first, end in text.windows]], self.special).tolist()
 
