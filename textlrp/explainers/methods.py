@@ -215,9 +215,9 @@ class KernelShap(Method):
 
     Estimated by shap's ``KernelExplainer``: a regression that predicts the score from which words are present, with
     Shapley weights, on ``samples`` + 2 J texts of J words in which random words are left out. With all subsets of the
-    words among them (up to 11 words by default), the values are exact. Sums to f_c(text) minus the score of the empty
-    text, which is the ledger entry ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv
-    1705.07874), section 4.1.
+    words among them (up to 11 words by default), the values are exact. In a text of hundreds of words they are noisy:
+    pass more ``samples``. Sums to f_c(text) minus the score of the empty text, which is the ledger entry
+    ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv 1705.07874), section 4.1.
     """
 
     samples: int = 2048
