@@ -44,7 +44,7 @@ Passes = Callable[[Batch], BatchPass | None]
 
 
 def batch_limits(model: Classifier) -> BatchLimits:
-    """Return how many texts a model explains in one batch: as many as one trace has, if it says nothing else."""
+    """Return how many texts a model explains in one batch: as many as one trace has, unless it sets limits."""
     limits: BatchLimits = getattr(model, "batch_limits", BatchLimits(model.max_texts_per_trace, PADDED_WORDS))
     return limits
 
