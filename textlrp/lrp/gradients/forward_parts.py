@@ -40,7 +40,11 @@ def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: Va
     """
     found = Parts(length)
     for looked_up in lookups:
-        found.values[looked_up.value.number] = _parts_of_pieces(looked_up, length)
+        parts, special = _parts_of_pieces(looked_up, length), looked_up.positions < 0
+        if bool(special.any()):  # tokens that the module itself adds, which have no piece
+            vectors = (special.unsqueeze(-1) * looked_up.vectors)[None]
+            parts = _with_entry(found, (looked_up.layer, "special"), vectors, parts)
+        found.values[looked_up.value.number] = parts
     last_read = {value.number: at for at, node in enumerate(nodes) for value in node.reads}
     with torch.enable_grad():
         for at, node in enumerate(nodes):
