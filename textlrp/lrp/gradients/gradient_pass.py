@@ -142,7 +142,7 @@ def _documents_of(looked_up: LookedUp, documents: int) -> Tensor:
     axis = looked_up.value.documents
     if axis is None:
         return looked_up.positions.new_zeros(shape[:-1].numel())
-    return axis.index(shape, looked_up.vectors.device)[..., 0].reshape(-1)
+    return axis.owners(shape, looked_up.vectors.device)[..., 0].reshape(-1)
 
 
 def gradient_pass(
