@@ -408,21 +408,29 @@ def test_document_axis_follows_every_change_of_shape(data: st.DataObject) -> Non
     place = data.draw(st.integers(0, len(others)))
     shape = [*others[:place], documents, *others[place:]]
     axis = DocumentAxis(place - len(shape), 1, documents)
-    index = axis.index(shape, torch.device("cpu"))
+    index = axis.owners(shape, torch.device("cpu"))
     for merged in ([-1], [shape[0], -1], [-1, shape[-1]], [*shape, 1], [1, *shape]):
         again = index.reshape(merged)
         moved = reshaped_axis(axis, shape, again.shape)
         assert moved is not None
-        assert torch.equal(moved.index(again.shape, index.device), again)
+        assert torch.equal(moved.owners(again.shape, index.device), again)
         assert axis_of(again, documents) is not None
 
 
-@every("shape,axis", [((2, 3, 4), DocumentAxis(-3, 1, 2)), ((6, 4), DocumentAxis(-2, 3, 2)), ((6, 4), DocumentAxis(-2, 1, 2)), ((3, 4), None)])  # fmt: skip
+@every(
+    "shape,axis",
+    [
+        ((2, 3, 4), DocumentAxis(-3, 1, 2)),
+        ((6, 4), DocumentAxis(-2, 3, 2)),
+        ((6, 4), DocumentAxis(-2, 1, 2)),
+        ((3, 4), None),
+    ],
+)
 def test_sum_by_document_as_plain_loops(shape: tuple[int, ...], axis: DocumentAxis | None) -> None:
     values = torch.randn(2, *shape, dtype=torch.float64)
     count = 1 if axis is None else axis.documents
     expected = torch.zeros(2, count, shape[-1], dtype=torch.float64)
-    index = torch.zeros(shape, dtype=torch.long) if axis is None else axis.index(shape, values.device)
+    index = torch.zeros(shape, dtype=torch.long) if axis is None else axis.owners(shape, values.device)
     for k in range(2):
         for at in torch.cartesian_prod(*(torch.arange(size) for size in shape)).tolist():
             expected[k, index[tuple(at)], at[-1]] += values[k][tuple(at)]

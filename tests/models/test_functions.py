@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import spacy
 import torch
@@ -36,6 +37,7 @@ from textlrp.evaluation.deletion import OTHER_PROTOCOLS
 from textlrp.evaluation.running.plan import default_methods
 from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
+from textlrp.models.word_paths import path_scores
 from textlrp.models.wrapping import wrap
 from textlrp.records import Document
 from textlrp.reports.corpus.report_files import write_report
@@ -359,9 +361,7 @@ def test_a_tokenizer_decides_what_can_be_left_out() -> None:
 
 
 def test_a_spacy_pipeline_is_refused_with_the_function_to_pass() -> None:
-    with pytest.raises(
-        OptionError, match=r"got a spaCy pipeline.*Pass lambda texts: \[doc\.cats for doc in nlp"
-    ):
+    with pytest.raises(OptionError, match=r"got a spaCy pipeline.*Pass lambda texts: \[doc\.cats for doc in nlp"):
         explain(spacy.blank("en"), "a cat", method="occlusion", classes=CLASSES)
 
 
@@ -415,6 +415,13 @@ def test_pages_and_files_name_probabilities(tmp_path: Path) -> None:
     assert "before softmax" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_file_from_before_scores_had_names_can_be_read(tmp_path: Path) -> None:
+    table = pq.read_table(store.write(only(count), tmp_path / "whys.parquet"))
+    pq.write_table(table.drop_columns(["score_name"]), tmp_path / "older.parquet")
+    (why,) = store.read(tmp_path / "older.parquet")
+    assert why.score_name == "score before softmax"
+
+
 def test_a_bulk_table_keeps_the_name_of_the_scores() -> None:
     model = wrap(share, classes=CLASSES, scores="probability")
     table = bulk.BatchExplainer(model, method="occlusion", precision="float32")(pa.table({"text": TEXTS}))
@@ -451,6 +458,15 @@ def test_deletion_removes_words_from_the_text() -> None:
     assert removed.tolist() == deleted.tolist()
     # "" (a tie), "dog", "dog dog", "dog dog cat"; "" (a tie), "cat", "cat cat", "cat cat cat"
     assert inserted.tolist() == [[False, True, True, True], [True, True, True, True]]
+
+
+def test_a_step_that_removes_a_word_leaves_no_mask() -> None:
+    function = Recorder()
+    model = wrap(function, classes=CLASSES, masked="[MASK]")
+    batch = model.encode(["a cat sat"])
+    path_scores(model, batch, [np.array([1])], change="remove")
+    path_scores(model, batch, [np.array([1])], change="zero")
+    assert function.calls == [["a cat sat", "a sat"], ["a cat sat", "a [MASK] sat"]]
 
 
 def test_a_function_is_evaluated_except_for_measures_of_known_layers(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textlrp.records import Document
-from textlrp.text.cut_words import TextPieces, text_pieces
+from textlrp.text.cut_words import CutText, cut_text
 from textlrp.text.skip import merge_ranges
 from textlrp.text.tokens import make_tokenizer
 
@@ -19,16 +19,16 @@ TEXTS = st.text(st.sampled_from("ab é-'.,!?\n\t  中文\u200b𝒳"), max_size=4
 
 
 @st.composite
-def cut_texts(draw: Any) -> tuple[str, Any, Any, TextPieces]:
+def cases_of_text(draw: Any) -> tuple[str, Any, Any, CutText]:
     """A text, the spans of its words, which of them are kept, and its pieces."""
     text = draw(TEXTS)
     spans = AUTO.spans(text)
     keep = np.array(draw(st.lists(st.booleans(), min_size=len(spans), max_size=len(spans))), dtype=bool)
-    return text, spans, keep, text_pieces(text, spans, np.zeros((0, 2), dtype=np.int32))
+    return text, spans, keep, cut_text(text, spans, np.zeros((0, 2), dtype=np.int32))
 
 
-@given(cut_texts())
-def test_words_and_gaps_are_the_text(case: tuple[str, Any, Any, TextPieces]) -> None:
+@given(cases_of_text())
+def test_words_and_gaps_are_the_text(case: tuple[str, Any, Any, CutText]) -> None:
     text, spans, _, pieces = case
     assert pieces.text() == text
     assert pieces.words == tuple(text[start:end] for start, end in spans.tolist())
@@ -36,20 +36,20 @@ def test_words_and_gaps_are_the_text(case: tuple[str, Any, Any, TextPieces]) -> 
     assert pieces.without(everything) == pieces.masked(everything, "[MASK]") == text
 
 
-@given(cut_texts(), st.data())
-def test_skipped_ranges_are_cut_out_as_read_text_does(case: tuple[str, Any, Any, TextPieces], data: Any) -> None:
+@given(cases_of_text(), st.data())
+def test_skipped_ranges_are_cut_out_as_read_text_does(case: tuple[str, Any, Any, CutText], data: Any) -> None:
     text, spans, _, _ = case
     edges = st.integers(0, len(text))
     ranges = data.draw(st.lists(st.tuples(edges, edges).map(sorted), max_size=3))
     skip = merge_ranges(*(np.array([pair], dtype=np.int32) for pair in ranges if pair[0] < pair[1]))
     # a token that begins in a skipped range is not a word, as in every model of textlrp
     inside = [any(start <= span[0] < end for start, end in skip.tolist()) for span in spans.tolist()]
-    pieces = text_pieces(text, spans[~np.array(inside, dtype=bool)], skip)
+    pieces = cut_text(text, spans[~np.array(inside, dtype=bool)], skip)
     assert pieces.text() == Document("", text, skip=skip).read_text()
 
 
-@given(cut_texts())
-def test_a_mask_stands_exactly_where_the_word_was(case: tuple[str, Any, Any, TextPieces]) -> None:
+@given(cases_of_text())
+def test_a_mask_stands_exactly_where_the_word_was(case: tuple[str, Any, Any, CutText]) -> None:
     text, spans, keep, pieces = case
     expected = text
     for start, end in spans[~keep][::-1].tolist():  # from the right, so that offsets stay valid
@@ -57,8 +57,8 @@ def test_a_mask_stands_exactly_where_the_word_was(case: tuple[str, Any, Any, Tex
     assert pieces.masked(keep, "[MASK]") == expected
 
 
-@given(cut_texts())
-def test_only_words_and_blanks_are_lost(case: tuple[str, Any, Any, TextPieces]) -> None:
+@given(cases_of_text())
+def test_only_words_and_blanks_are_lost(case: tuple[str, Any, Any, CutText]) -> None:
     text, spans, keep, pieces = case
     rest = list(text)
     for start, end in spans[~keep].tolist():
@@ -66,8 +66,8 @@ def test_only_words_and_blanks_are_lost(case: tuple[str, Any, Any, TextPieces]) 
     assert "".join(pieces.without(keep).split()) == "".join("".join(rest).split())
 
 
-@given(cut_texts())
-def test_words_with_a_blank_between_them_never_join(case: tuple[str, Any, Any, TextPieces]) -> None:
+@given(cases_of_text())
+def test_words_with_a_blank_between_them_never_join(case: tuple[str, Any, Any, CutText]) -> None:
     text, spans, keep, pieces = case
     kept = spans[keep].tolist()
     found = pieces.without(keep)
@@ -83,7 +83,7 @@ def test_words_with_a_blank_between_them_never_join(case: tuple[str, Any, Any, T
 def test_words_with_one_blank_between_them_leave_one_blank(words: list[str], data: Any) -> None:
     keep = data.draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
     text = " ".join(words)
-    pieces = text_pieces(text, AUTO.spans(text), np.zeros((0, 2), dtype=np.int32))
+    pieces = cut_text(text, AUTO.spans(text), np.zeros((0, 2), dtype=np.int32))
     rest = " ".join(word for word, kept in zip(words, keep, strict=True) if kept)
     assert pieces.without(np.array(keep, dtype=bool)) == rest
 
@@ -110,4 +110,4 @@ def test_words_with_one_blank_between_them_leave_one_blank(words: list[str], dat
 def test_blanks(text: str, removed: list[str], expected: str) -> None:
     spans = AUTO.spans(text)
     keep = np.array([text[start:end] not in removed for start, end in spans.tolist()], dtype=bool)
-    assert text_pieces(text, spans, np.zeros((0, 2), dtype=np.int32)).without(keep) == expected
+    assert cut_text(text, spans, np.zeros((0, 2), dtype=np.int32)).without(keep) == expected

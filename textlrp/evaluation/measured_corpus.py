@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import DataError
 from textlrp.explainers.batch_relevance import ExplainSettings, relevance_of_batch
+from textlrp.explainers.blocks import batches_of_block
 from textlrp.explainers.explain import explain_settings
 from textlrp.explainers.methods import Method
-from textlrp.explainers.streams import BLOCK
 from textlrp.explainers.targets import Index
 from textlrp.label_measures import LabelCounts
 from textlrp.lrp.composite import Composite
@@ -32,7 +32,7 @@ from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
 from textlrp.predicted import highest, predicted_positions
 from textlrp.records import Document, Status
-from textlrp.text.batches import Batch, bucket
+from textlrp.text.batches import Batch
 
 SORTED_TOGETHER = 1024
 """Documents that are sorted by length before they are cut into batches, so that a batch needs little padding."""
@@ -129,9 +129,9 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             true = known.classes_of(document.label) if several else (known.class_of(document.label),)
             true_sets.append([-1 if found is None else classes[str(found)] for found in true])
         encoded = model.encode(block)
-        for chosen in bucket(encoded.lengths, min(BLOCK, batch_limits(model).texts)):
-            batches.append(encoded.select(chosen.tolist()))
-            rows.append(chosen + begin)
+        for chosen in batches_of_block(encoded.lengths, batch_limits(model)):
+            batches.append(encoded.select(chosen))
+            rows.append(np.array(chosen, dtype=np.int64) + begin)
             scores.append((rows[-1], model.scores(batches[-1])))
     if not ids:
         raise DataError("documents must contain at least 1 document to measure on; got none.")

@@ -61,9 +61,10 @@ class GradientTimesInput(Method):
 class IntegratedGradients(Method):
     """R_t = sum_d x_td · ∫ ∂f_c(α x) / ∂x_td dα for α from 0 to 1, by Gauss-Legendre quadrature with ``steps`` nodes.
 
-    The baseline input is zero vectors (for a pipeline: no tf-idf value). Sums to f_c(x) − f_c(0) except for the
-    ``unsummed`` remainder of the integral: 0 on linear models, about 1 / ``steps`` of the total where ReLU and max
-    pooling make the integrand discontinuous. Source: Sundararajan et al. 2017 (arXiv 1703.01365).
+    The baseline input is zero vectors (for a pipeline: no tf-idf value). A transformer's is the padding token b, and
+    the path leads from b to x. Sums to f_c(x) − f_c(0) except for the ``unsummed`` remainder of the integral: 0 on
+    linear models, about 1 / ``steps`` of the total where ReLU and max pooling make the integrand discontinuous.
+    Source: Sundararajan et al. 2017 (arXiv 1703.01365).
     """
 
     steps: int = 50
@@ -215,9 +216,9 @@ class KernelShap(Method):
 
     Estimated by shap's ``KernelExplainer``: a regression that predicts the score from which words are present, with
     Shapley weights, on ``samples`` + 2 J texts of J words in which random words are left out. With all subsets of the
-    words among them (up to 11 words by default), the values are exact. Sums to f_c(text) minus the score of the empty
-    text, which is the ledger entry ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv
-    1705.07874), section 4.1.
+    words among them (up to 11 words by default), the values are exact. In a text of hundreds of words they are noisy:
+    pass more ``samples``. Sums to f_c(text) minus the score of the empty text, which is the ledger entry
+    ``baseline``. Needs the extra ``baselines``. Source: Lundberg and Lee 2017 (arXiv 1705.07874), section 4.1.
     """
 
     samples: int = 2048

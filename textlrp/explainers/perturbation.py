@@ -186,7 +186,7 @@ def kernel_shap(case: Case, method: KernelShap) -> Attribution:
         return case.scores_keeping(masks.astype(bool))
 
     samples = int(method.samples) + 2 * words
-    with _numpy_seeded(int(method.seed)), warnings.catch_warnings():
+    with _numpy_seeded(int(method.seed)):
         made = explainer(scores, np.zeros((1, words)))
         values = made.shap_values(np.ones((1, words)), nsamples=samples, l1_reg=False, silent=True)
     baseline = np.array(made.expected_value, dtype=np.float64)

@@ -28,7 +28,7 @@ from textlrp.models.torch_module.refusals import on_one_line
 from textlrp.models.torch_module.word_reader import WordReader
 from textlrp.records import Document, no_ranges
 from textlrp.text.batches import Batch
-from textlrp.text.cut_words import TextPieces, text_pieces
+from textlrp.text.cut_words import CutText, cut_text
 from textlrp.text.tokens import Tokenizer
 from textlrp.text.user_tokenizers import callable_path
 
@@ -49,7 +49,7 @@ class FunctionBatch(Batch):
     ``known_scores`` maps complete texts to their scores (C,), so that the function is called once for each of them.
     """
 
-    pieces: tuple[TextPieces, ...]
+    pieces: tuple[CutText, ...]
     known_scores: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def select(self, rows: Sequence[int]) -> FunctionBatch:
@@ -94,7 +94,7 @@ class FunctionModel:
         pieces = []
         for document, reading in zip(documents, read.readings, strict=True):
             skip = document.skip if isinstance(document, Document) else no_ranges()
-            pieces.append(text_pieces(reading.tokens.text, reading.tokens.spans[reading.positions], skip))
+            pieces.append(cut_text(reading.tokens.text, reading.tokens.spans[reading.positions], skip))
         return FunctionBatch(read.readings, read.words, read.starts, read.status, read.counts, tuple(pieces))
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:

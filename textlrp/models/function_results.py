@@ -74,7 +74,7 @@ def _numbers(returned: Any, texts: int, classes: NDArray[Any]) -> NDArray[np.flo
             "the scores of all classes and not the predicted class" if labels else "an array (N, C) or a list of rows"
         )
         raise ModelError(
-            f"function must return numbers, one score for each class; got {_described(returned)} for {texts} "
+            f"function must return numbers, one score for each class; got {_shown_value(returned)} for {texts} "
             f"{'text' if texts == 1 else 'texts'}. Return {hint}."
         ) from None
 
@@ -127,7 +127,7 @@ def _first(classes: NDArray[Any]) -> str:
     return ", ".join(map(repr, classes.tolist()[:3])) + (", ..." if len(classes) > 3 else "")
 
 
-def _described(returned: Any) -> str:
+def _shown_value(returned: Any) -> str:
     if isinstance(returned, (Sequence, np.ndarray)) and len(returned):
         first = returned[0]
         return f"a {type(returned).__name__} of values such as {first!r:.60}"

@@ -15,7 +15,7 @@ from textlrp.records import Ranges
 
 
 @dataclass(frozen=True, slots=True)
-class TextPieces:
+class CutText:
     """A text as L ``words`` and the L + 1 ``gaps`` around them; together, in turn, they are the text."""
 
     words: tuple[str, ...]
@@ -43,11 +43,11 @@ class TextPieces:
                 parts += (gap, word)
                 gap = after
             else:
-                gap = _joined(gap, after, starts=not parts, ends=n == last)
+                gap = _closed_gap(gap, after, starts=not parts, ends=n == last)
         return "".join((*parts, gap))
 
 
-def text_pieces(text: str, spans: NDArray[np.int32], skip: Ranges) -> TextPieces:
+def cut_text(text: str, spans: NDArray[np.int32], skip: Ranges) -> CutText:
     """Split a text into its words and gaps, without the characters in the ranges ``skip`` (S, 2).
 
     ``spans`` (L, 2) are the offsets of the words: sorted and disjoint.
@@ -63,10 +63,10 @@ def text_pieces(text: str, spans: NDArray[np.int32], skip: Ranges) -> TextPieces
             "".join(text[start + at] for at in np.flatnonzero(read[start:end]).tolist())
             for start, end in pairwise(edges)
         ]
-    return TextPieces(tuple(pieces[1::2]), tuple(pieces[::2]))
+    return CutText(tuple(pieces[1::2]), tuple(pieces[::2]))
 
 
-def _joined(before: str, after: str, *, starts: bool, ends: bool) -> str:
+def _closed_gap(before: str, after: str, *, starts: bool, ends: bool) -> str:
     """Join the gaps around a word that is cut out. They are the first (``starts``) or last (``ends``) of the text."""
     stem, rest = before.rstrip(), after.lstrip()
     if starts and not stem:

@@ -12,6 +12,7 @@ from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PRO
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
+from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
@@ -25,6 +26,9 @@ RANDOM = "random"
 LRP = "LRP epsilon"
 """The title of LRP by the default rule, the reference that other methods are compared with."""
 
+_LRP_TITLES = {"cp-lrp": "CP-LRP", "attnlrp": "AttnLRP"}
+"""Default rule of a model -> the title of LRP by it, if it is not epsilon."""
+
 
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     """LRP by the default rule, which is the reference, and the other methods that are fast on this model.
@@ -34,7 +38,7 @@ def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     if isinstance(model, FunctionModel):
         return (MethodSpec("occlusion", "occlusion"),)
     specs = [
-        MethodSpec(LRP),
+        MethodSpec(_LRP_TITLES.get(default_rule(model), LRP)),
         MethodSpec("gradient × input", "gradient-x-input"),
         MethodSpec("squared gradient", "squared-gradient"),
         MethodSpec("integrated gradients", "integrated-gradients"),

@@ -1,10 +1,11 @@
 """Propagate from the words to the scores: faster than from the scores if a text has fewer pieces than targets.
 
-With its gates and lengths held constant, a module is an affine function of its word vectors. Each score is therefore a
-sum of parts: one of each piece, and one of each entry of the ledger. This module computes the parts of all scores in
-one forward sweep. The relevance of a piece is its part × the multiplier of the score, for any number of targets.
+Relevance is a linear function of the multipliers of the scores. Each score is therefore a sum of parts: one of each
+piece, and one of each entry of the ledger. This module computes the parts of all scores in one forward sweep. The
+relevance of a piece is its part × the multiplier of the score, for any number of targets.
 
-Each modified gradient is a linear function of multipliers, so that its own gradient propagates parts forward.
+The modified gradient of an operation is a linear function of multipliers, and its own gradient propagates parts
+forward.
 
 Letters: N documents, L pieces with special tokens and padding, K targets, P parts.
 """
@@ -40,7 +41,11 @@ def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: Va
     """
     found = Parts(length)
     for looked_up in lookups:
-        found.values[looked_up.value.number] = _parts_of_pieces(looked_up, length)
+        parts, special = _parts_of_pieces(looked_up, length), looked_up.positions < 0
+        if bool(special.any()):  # tokens that the module itself adds, which have no piece
+            vectors = (special.unsqueeze(-1) * looked_up.vectors)[None]
+            parts = _with_entry(found, (looked_up.layer, "special"), vectors, parts)
+        found.values[looked_up.value.number] = parts
     last_read = {value.number: at for at, node in enumerate(nodes) for value in node.reads}
     with torch.enable_grad():
         for at, node in enumerate(nodes):

@@ -138,7 +138,7 @@ def _groups(operation: Operation, query: Tensor, key: Tensor) -> int:
 def _ungrouped(multipliers: Tensor, value: Tensor, groups: int) -> Tensor:
     """Sum multipliers (K, ..., H, S, D) over the query heads that share a head of keys and values."""
     if groups > 1:
-        multipliers = multipliers.unflatten(-3, (-1, groups)).sum(dim=-3)
+        multipliers = multipliers.reshape(*multipliers.shape[:-3], -1, groups, *multipliers.shape[-2:]).sum(dim=-3)
     return sum_to(multipliers, value.shape)
 
 

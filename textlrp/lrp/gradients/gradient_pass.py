@@ -86,8 +86,8 @@ class GradientPass:
         received = relevance.new_zeros(*relevance.shape[:2], self.words + 1)
         column = torch.where(self.pieces >= 0, self.pieces, self.words).expand(len(relevance), -1, -1)
         received.scatter_add_(2, column, relevance[..., :length])
-        special = {(self.lookups[0].layer, "special"): received[..., -1]}
-        return Propagated(received[..., :-1], {**entries, **special}, {})
+        add_entries(entries, {(self.lookups[0].layer, "special"): received[..., -1]})
+        return Propagated(received[..., :-1], entries, {})
 
     def _multipliers(self, seed: Tensor) -> Tensor:
         """The multipliers (K, *output) of the output of the module."""
@@ -142,7 +142,7 @@ def _documents_of(looked_up: LookedUp, documents: int) -> Tensor:
     axis = looked_up.value.documents
     if axis is None:
         return looked_up.positions.new_zeros(shape[:-1].numel())
-    return axis.index(shape, looked_up.vectors.device)[..., 0].reshape(-1)
+    return axis.owners(shape, looked_up.vectors.device)[..., 0].reshape(-1)
 
 
 def gradient_pass(

@@ -121,7 +121,8 @@ class GradientWatch(Watch):
 
     def _in_place(self, call: Operation, written: Sequence[Tensor], handler: Handler | None) -> Tensor:
         """Run an operation that changes its first argument as one that makes a new tensor, then copy the result."""
-        target, function, tape = written[0], call.function, self.tape
+        function, tape = call.function, self.tape
+        target: Tensor = written[0]
         if len(written) > 1 or target is not call.args[0] or target not in tape.values or handler is None:
             raise in_place(call)
         before = target.clone()
@@ -129,12 +130,12 @@ class GradientWatch(Watch):
 
         def elsewhere(first: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             copy = first.clone()
-            result: Tensor = function(copy, *args, **kwargs)
-            return result
+            changed: Tensor = function(copy, *args, **kwargs)
+            return changed
 
         args = [before if each is target else each for each in call.args]
         tracked = [before if each is target else each for each in call.tracked]
-        result = handler(replace(call, function=elsewhere, args=args, tracked=tracked))
+        result: Tensor = handler(replace(call, function=elsewhere, args=args, tracked=tracked))
         if result.shape != target.shape:
             raise in_place(call)
         target.copy_(result)

@@ -26,7 +26,7 @@ class PieceReading(Reading):
 
     ``piece_forms`` (P,) are written as in the tokenizer's vocabulary, such as ``##ing``; ``piece_spans`` (P, 2) int32
     are character offsets, without blanks at the ends, and may be empty. ``unknown`` are the words, each
-    once per occurrence, with a piece that stands for anything unknown, such as ``[UNK]``.
+    once per occurrence, with a piece that represents anything unknown, such as ``[UNK]``.
     """
 
     piece_forms: tuple[str, ...]

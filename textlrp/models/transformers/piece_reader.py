@@ -27,10 +27,10 @@ from textlrp.text.surrogates import without_surrogates
 class PieceReader:
     """Reads texts for a model with a ``tokenizer``.
 
-    ``max_length`` is the largest number of ids that the model reads at once, special tokens included; None is the
+    ``max_length`` is the largest number of ids that the model reads in one sequence, special tokens included; None is the
     tokenizer's own limit. Words that do not fit are truncated, or with ``windows`` read in overlapping windows.
 
-    Raises :class:`OptionError` if ``max_length`` leaves no room for a piece.
+    Raises :class:`OptionError` if ``max_length`` is too small for a single piece.
     """
 
     tokenizer: FastTokenizer

@@ -100,8 +100,7 @@ class TransformerModel:
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C): means over windows, if a text is read in several.
 
-        A word with ``keep`` (N, L) False is removed, and the words around it become neighbors: a zero vector is far
-        from everything that a transformer has seen.
+        A word with ``keep`` (N, L) False is removed, and the words around it become neighbors.
         """
         texts = self._texts(batch, batch.texts() if keep is None else batch.kept(keep))
         sequences = [text.ids[first:end] for text in texts for first, end in text.windows]
@@ -147,7 +146,11 @@ class TransformerModel:
             ]
             return class_scores(torch.stack(found).mean(dim=0), count)
 
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
+        padding = self.reader.tokenizer.padding
+        nothing = None
+        if padding is not None:
+            nothing = torch.cat(looked_up_vectors(module, torch.tensor([[padding]]), forward), dim=1)[0]
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words), nothing)
 
     # ---- optional abilities
 

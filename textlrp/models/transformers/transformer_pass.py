@@ -111,4 +111,6 @@ class TransformerPass:
                 rules=self._rules,
                 words=max(len(self._sequences[row]) for row in rows),
             )
-            yield _PassOfWindows(forward, [self._owners[row][0] for row in rows], [self._owners[row][1] for row in rows])
+            yield _PassOfWindows(
+                forward, [self._owners[row][0] for row in rows], [self._owners[row][1] for row in rows]
+            )
