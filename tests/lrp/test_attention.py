@@ -20,7 +20,8 @@ from laws import gap, trace_gap
 from torch import Tensor, nn
 
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.recorded.record import record
+from textlrp.lrp.recorded.record import record, recording
+from textlrp.lrp.recorded.replaced_vectors import scores_with_vectors, squashes_in
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 
 IDS = torch.tensor([[3, 5, 2, 7, 5, 9]])
@@ -578,6 +579,11 @@ def test_the_softmax_of_attention_is_not_taken_for_the_one_at_the_end(end: Calla
             return end(self.inner(ids))
 
     module = Probabilities()
-    trace = record(module, IDS)
-    torch.testing.assert_close(trace.scores, module.inner(IDS).detach(), rtol=1e-12, atol=1e-12)
-    assert trace_gap(trace, propagated(trace, "attnlrp"), [1]) < 1e-13
+    found = recording(module, IDS, module)
+    torch.testing.assert_close(found.trace.scores, module.inner(IDS).detach(), rtol=1e-12, atol=1e-12)
+    assert trace_gap(found.trace, propagated(found.trace, "attnlrp"), [1]) < 1e-13
+    # other ways to run the module see an attention function as one operation
+    assert found.squashes == squashes_in(module, IDS, module)
+    assert found.squash is not None
+    same = scores_with_vectors(module, IDS, module, lambda n, vectors, positions: vectors, found.squash.ordinal)
+    torch.testing.assert_close(same.detach(), found.trace.scores, rtol=1e-12, atol=1e-12)
