@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_transformers import tiny_classifier, tiny_tokenizer
 
-LENGTH = 16
+LENGTH = 24
 """Pieces that the encoders read at once, special tokens included."""
 DIMENSIONS = 16
 DENSE = 6
