@@ -45,7 +45,7 @@ def save_encoder(
     length: int = LENGTH,
 ) -> Path:
     """Write an encoder; ``dense`` is the activation of a Dense module after the pooling, or None for none."""
-    transformer = tiny_classifier(architecture, seed=seed).base_model
+    transformer = tiny_classifier(architecture, seed=seed, dtype=torch.float32).base_model
     transformer.save_pretrained(folder)
     tiny_tokenizer(architecture).save_pretrained(folder)
     parts: list[tuple[str, dict[str, Any]]] = [("Transformer", {})]

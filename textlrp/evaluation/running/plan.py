@@ -12,9 +12,11 @@ from textlrp.evaluation.deletion import DELETION_PROTOCOLS, MIN_WORDS, OTHER_PRO
 from textlrp.evaluation.measured_corpus import MethodSpec
 from textlrp.evaluation.running.measures import MEASURES
 from textlrp.explainers.perturbation import check_installed
+from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
+from textlrp.models.encoders.encoder_scoring import EncoderScoring
 
 RATIONALES_ONLY = frozenset({"rationales"})
 """The measures that do not need a corpus."""
@@ -22,8 +24,10 @@ RATIONALES_ONLY = frozenset({"rationales"})
 RANDOM = "random"
 """The title of the random baseline in all tables and figures."""
 
-LRP = "LRP epsilon"
-"""The title of LRP by the default rule, the reference that other methods are compared with."""
+
+def lrp_title(model: Classifier) -> str:
+    """Return the title of LRP by the default rule, the reference that other methods are compared with."""
+    return f"LRP {default_rule(model)}"
 
 
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
@@ -34,11 +38,12 @@ def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     if isinstance(model, FunctionModel):
         return (MethodSpec("occlusion", "occlusion"),)
     specs = [
-        MethodSpec(LRP),
+        MethodSpec(lrp_title(model)),
         MethodSpec("gradient × input", "gradient-x-input"),
         MethodSpec("squared gradient", "squared-gradient"),
-        MethodSpec("integrated gradients", "integrated-gradients"),
     ]
+    if not isinstance(model, EncoderScoring):  # it would take a forward and a backward pass for each step
+        specs.append(MethodSpec("integrated gradients", "integrated-gradients"))
     if has_winning_windows(model):
         specs += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
     return tuple(specs)
@@ -102,7 +107,7 @@ def make_plan(
     :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
     measure.
     """
-    specs = [MethodSpec(LRP if name == "lrp" else name, name) for name in methods] or list(default_methods(model))
+    specs = [MethodSpec(lrp_title(model) if name == "lrp" else name, name) for name in methods] or list(default_methods(model))
     specs += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
     titles = {each.title for each in specs}
     slow_methods = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
