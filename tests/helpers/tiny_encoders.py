@@ -52,7 +52,9 @@ def save_encoder(
     size = DIMENSIONS * (1 if isinstance(pooling, str) else len(pooling))
     parts.append(("Pooling", {"embedding_dimension": DIMENSIONS, "pooling_mode": pooling}))
     if dense is not None:
-        activation = f"torch.nn.modules.activation.{dense}" if dense != "Identity" else "torch.nn.modules.linear.Identity"
+        activation = (
+            f"torch.nn.modules.activation.{dense}" if dense != "Identity" else "torch.nn.modules.linear.Identity"
+        )
         parts.append(
             ("Dense", {"in_features": size, "out_features": DENSE, "bias": True, "activation_function": activation})
         )
@@ -61,7 +63,9 @@ def save_encoder(
     listed = []
     for number, (kind, config) in enumerate(parts):
         path = "" if number == 0 else f"{number}_{kind}"
-        listed.append({"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"})
+        listed.append(
+            {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        )
         if path:
             (folder / path).mkdir()
             (folder / path / "config.json").write_text(json.dumps(config))

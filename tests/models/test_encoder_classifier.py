@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def fitted(encoder: Path) -> EncoderClassifier:
 
 
 @pytest.fixture
-def read_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def read_windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of windows of each call of an encoder."""
     calls: list[int] = []
     pool = PooledEncoder.pool
@@ -65,7 +64,7 @@ def read_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return pool(self, input_ids, *rest)
 
     monkeypatch.setattr(PooledEncoder, "pool", counted)
-    yield calls
+    return calls
 
 
 # ---- training and scores
@@ -314,7 +313,7 @@ def test_missing_or_changed_encoder(tmp_path: Path) -> None:
     model = EncoderClassifier(encoder=folder).fit(TEXTS, LABELS)
     path = model.save(tmp_path / "model")
     moved = shutil.move(folder, tmp_path / "moved")
-    with pytest.raises(ModelError, match="encoder of the model must be in the folder .*; there is none"):
+    with pytest.raises(ModelError, match=r"encoder of the model must be in the folder .*; there is none"):
         textlrp.load(path)
     assert same_results(model, textlrp.load(path, encoder=moved))
     config = moved / "sentence_bert_config.json"
@@ -346,7 +345,7 @@ def test_damaged_field_about_the_encoder(fitted: EncoderClassifier, tmp_path: Pa
     config = json.loads((path / "config.json").read_text())
     config["encoder"] = {**config["encoder"], **about} if isinstance(about, dict) and about else about
     (path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="is damaged: encoder in config.json must have"):
+    with pytest.raises(ModelError, match=r"is damaged: encoder in config\.json must have"):
         textlrp.load(path)
 
 

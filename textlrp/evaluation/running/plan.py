@@ -107,7 +107,8 @@ def make_plan(
     :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
     measure.
     """
-    specs = [MethodSpec(lrp_title(model) if name == "lrp" else name, name) for name in methods] or list(default_methods(model))
+    named = [MethodSpec(lrp_title(model) if name == "lrp" else name, name) for name in methods]
+    specs = named or list(default_methods(model))
     specs += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
     titles = {each.title for each in specs}
     slow_methods = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)
