@@ -89,7 +89,8 @@ def _new_encoder_model(
         raise OptionError("tokenizer must be left out for the model encoder: a sentence encoder has its own.")
     if encoder is None:
         raise OptionError(
-            "encoder must be the folder of a SentenceTransformer for the model encoder; got None. Pass --encoder FOLDER."
+            "encoder must be the folder of a SentenceTransformer for the model encoder; got None. Pass "
+            "--encoder FOLDER."
         )
     model = EncoderClassifier(encoder=encoder, skip=skip, random_state=seed)
     model.check_encoder_and_head()  # before the corpus is read
