@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 import textlrp
-from textlrp.store import write_explanations
+from textlrp.store import write
 
 
 def seconds(work: Callable[[], object], rounds: int) -> float:
@@ -52,11 +52,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def to_file(target: str | None) -> None:
-            write_explanations(textlrp.explain(model, posts, target=target), Path(folder) / "why.parquet")
+            write(textlrp.explain(model, posts, target=target), Path(folder) / "why.parquet")
 
-        to_file(None) if len(posts) < 50 else None  # the first call of a process compiles and loads
         plain = seconds(lambda: model.decision_function(posts), options.rounds)
-        print(f"{len(posts):,} posts, {classes} classes, one thread\n| work | documents/s | of the plain pass |\n|---|---|---|")
+        print(f"{len(posts):,} posts, {classes} classes, one thread")
+        print("| work | documents/s | of the plain pass |\n|---|---|---|")
         print(f"| plain forward pass | {len(posts) / plain:.2f} | 1 |", flush=True)
         for name, target in (("predicted class to Parquet", None), (f"all {classes} classes to Parquet", "all")):
             took = seconds(lambda target=target: to_file(target), options.rounds)  # type: ignore[misc]

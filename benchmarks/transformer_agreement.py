@@ -75,8 +75,8 @@ def law(subject: Subject, rule: str) -> float:
     return subject.relative(rule, found.relevance[:, 0].sum(-1) + absorbed - subject.scores[0])
 
 
-def held(subject: Subject, rule: str) -> float:
-    """Gradient × input of the model with its gates held constant (AttnLRP: with halved gradients)."""
+def with_constant_gates(subject: Subject, rule: str) -> float:
+    """Gradient × input of the model with its constant gates (AttnLRP: with halved gradients)."""
     table = subject.model.get_input_embeddings().weight
     halves = rule == "attnlrp"
     _, relevance = held_constant.relevance_of(subject.model, table, lambda: subject.run(subject.ids), halves=halves)
@@ -84,7 +84,7 @@ def held(subject: Subject, rule: str) -> float:
 
 
 def occluded(subject: Subject) -> float:
-    """The decrease of the score without each word, in the model with its gates held constant."""
+    """The decrease of the score without each word, in the model with its constant gates."""
     table, words = subject.model.get_input_embeddings().weight, subject.ids.numel()
     decreases = held_constant.occluded(subject.model, table, lambda: subject.run(subject.ids), words)
     return subject.relative("cp-lrp", decreases - subject.found["cp-lrp"].relevance[:, 0])
@@ -100,9 +100,9 @@ class Opinion(NamedTuple):
 OPINIONS: list[Opinion] = [
     Opinion("law, CP", partial(law, rule="cp-lrp")),
     Opinion("law, Attn", partial(law, rule="attnlrp")),
-    Opinion("CP - held G×I", partial(held, rule="cp-lrp")),
+    Opinion("CP - G×I, gates constant", partial(with_constant_gates, rule="cp-lrp")),
     Opinion("CP - occlusion", occluded),
-    Opinion("Attn - halved G×I", partial(held, rule="attnlrp")),
+    Opinion("Attn - G×I, halved", partial(with_constant_gates, rule="attnlrp")),
 ]
 """The columns; sdpa - eager is added for architectures that offer both."""
 

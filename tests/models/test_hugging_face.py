@@ -68,7 +68,7 @@ def test_relevance_plus_absorbed_is_score_and_a_batch_is_its_texts(name: str, pr
         )
 
 
-@pytest.mark.parametrize("name", ["bert", "roberta", "albert", "xlnet", "modernbert", "gpt2"])
+@pytest.mark.parametrize("name", ["bert", "roberta", "albert", "deberta-v2", "modernbert", "gpt2"])
 @every("preset", PRESETS)
 def test_the_fast_engine_is_the_recorded_trace(name: str, preset: str) -> None:
     fast, traced = model_of(name), model_of(name)
@@ -76,10 +76,11 @@ def test_the_fast_engine_is_the_recorded_trace(name: str, preset: str) -> None:
     for text in TEXTS[:3]:
         one, other = (textlrp.explain(model, text, target="all", rule=preset) for model in (fast, traced))
         assert not fast._needs_trace
-        assert difference(one, other) <= 1e-9
+        tolerance = 1e-6 if name in SINGLE_INSIDE else 1e-9
+        assert difference(one, other) <= tolerance
         assert one.pieces is not None
         assert other.pieces is not None
-        np.testing.assert_allclose(one.pieces.relevance, other.pieces.relevance, atol=1e-9)
+        np.testing.assert_allclose(one.pieces.relevance, other.pieces.relevance, atol=tolerance)
 
 
 @every("name", ["bert", "xlnet", "llama"])
@@ -88,7 +89,7 @@ def test_single_precision_is_near_double(name: str) -> None:
     for text in TEXTS:
         one, other = (textlrp.explain(model, text, target="all") for model in (single, double))
         assert one.relevance.dtype == np.float32
-        assert score_gap(one) <= 1e-6
+        assert score_gap(one) <= 3e-6
         assert difference(one, other) <= 1e-5
 
 
@@ -208,14 +209,19 @@ def test_the_ledger_has_special_tokens_positions_and_token_types() -> None:
 
 
 def state_of(module: torch.nn.Module) -> dict[str, Any]:
+    """Everything that an explanation could change, in values that are compared with ==."""
+    state = module.state_dict(keep_vars=True)
+    parts, parameters = list(module.modules()), list(module.parameters())
     return {
-        "weights": {name: (value.clone(), value._version, id(value)) for name, value in module.state_dict(keep_vars=True).items()},
-        "modes": [part.training for part in module.modules()],
-        "attributes": [sorted(vars(part)) for part in module.modules()],
-        "hooks": [(len(part._forward_hooks), len(part._forward_pre_hooks), len(part._backward_hooks)) for part in module.modules()],
-        "gradients": [parameter.grad for parameter in module.parameters()],
-        "needs": [parameter.requires_grad for parameter in module.parameters()],
-    }  # fmt: skip
+        "weights": [value.tolist() for value in state.values()],
+        "identity": [(name, value._version, id(value)) for name, value in state.items()],
+        "modes": [part.training for part in parts],
+        "attributes": [sorted(vars(part)) for part in parts],
+        "hooks": [
+            len(part._forward_hooks) + len(part._forward_pre_hooks) + len(part._backward_hooks) for part in parts
+        ],
+        "gradients": [(parameter.grad, parameter.requires_grad) for parameter in parameters],
+    }
 
 
 @every("method", ["lrp", "gradient-x-input", "integrated-gradients", "occlusion"])
@@ -225,13 +231,7 @@ def test_the_model_is_the_same_afterwards(method: str) -> None:
     model = textlrp.wrap(module, tokenizer=tiny_tokenizer("bert"))
     before, layer_norm = state_of(module), torch.nn.LayerNorm.forward
     textlrp.explain(model, TEXTS[0], target="all", method=method)
-    after = state_of(module)
-    for name, (value, version, identity) in before.pop("weights").items():
-        now = after["weights"][name]
-        assert torch.equal(now[0], value), name
-        assert now[1:] == (version, identity), name
-    after.pop("weights")
-    assert before == after
+    assert state_of(module) == before
     assert torch.nn.LayerNorm.forward is layer_norm
 
 
@@ -366,7 +366,7 @@ def test_wrong_calls_are_refused_in_one_sentence() -> None:
     bare = BertModel(
         BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=99)
     )
-    with pytest.raises(ModelError, match="model must classify texts; got a BertModel, .*EncoderClassifier"):
+    with pytest.raises(ModelError, match=r"model must classify texts; got a BertModel, .*EncoderClassifier"):
         textlrp.explain(bare, TEXTS[0], tokenizer=tokenizer)
     for name, value in (("tokenizer", tokenizer), ("windows", True)):
         with pytest.raises(OptionError, match=f"{name} must be left out for a BagOfWordsClassifier"):
@@ -409,11 +409,14 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert float(gradient[0, 3, 2]) == pytest.approx(float((up - down) / 2e-5), rel=1e-6)
 
 
-@every("method", ["lime", "shap"])
+@pytest.mark.slow
+@every("method", ["Lime(samples=40)", "Shap(samples=40)", "KernelShap(samples=40)"])
 def test_methods_of_other_packages(method: str) -> None:
-    pytest.importorskip(method)
-    found = textlrp.explain(model_of(), "the cat sat on", target="all", method=method)
-    assert score_gap(found) <= 1e-9
+    pytest.importorskip("lime")
+    pytest.importorskip("shap")
+    for name in ("bert", "gpt2"):
+        found = textlrp.explain(model_of(name), "the cat sat on", target="all", method=method)
+        assert score_gap(found) <= 1e-9
 
 
 def test_a_wrapped_model_is_pickled() -> None:

@@ -1,4 +1,4 @@
-"""Texts as words and pieces: the same ids as the tokenizer itself, spans of the original text, truncation, windows."""
+"""Texts as words and pieces: the ids of the tokenizer itself, spans of the original text, truncation."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_other_tokenizers_are_refused_in_one_sentence() -> None:
         def _convert_token_to_id(self, token: str) -> int:
             return 0
 
-    with pytest.raises(OptionError, match="tokenizer must be a fast tokenizer.*got a Slow.*use_fast=True"):
+    with pytest.raises(OptionError, match=r"tokenizer must be a fast tokenizer.*got a Slow.*use_fast=True"):
         fast_tokenizer(Slow())
     with pytest.raises(OptionError, match="tokenizer must be the model's own tokenizer; got a method_descriptor"):
         fast_tokenizer(str.split)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ Case = tuple[str, list[tuple[int, int]], list[int | None]]
 
 @st.composite
 def cut_texts(draw: st.DrawFn) -> Case:
-    """A text, pieces with offsets in order that may overlap, be empty or have blanks, and word ids that never fall."""
+    """A text, offsets of pieces that may overlap, be empty or have blanks, and word ids that never fall."""
     text = draw(TEXTS)
     place = st.integers(0, len(text))
     starts = sorted(draw(st.lists(place, max_size=12)))
@@ -111,7 +113,7 @@ def test_windows_fit_overlap_and_cover_every_word(sizes: list[int], room: int) -
     assert all(pieces[first:last].sum() <= room for first, last in windows)
     assert windows[0][0] == 0
     assert windows[-1][1] == len(sizes)
-    for (first, last), (next_first, next_last) in zip(windows, windows[1:], strict=False):
+    for (first, last), (next_first, next_last) in pairwise(windows):
         assert first < next_first <= last < next_last
         if (next_first, next_last) != windows[-1]:
             assert pieces[next_first:last].sum() <= overlap_of(room)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from textlrp.explainers.explain import BLOCK
+from textlrp.explainers.streams import BLOCK
 from textlrp.label_measures import LabelCounts
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels

@@ -118,8 +118,9 @@ def train_corpus(
     """Train ``model`` on a corpus and save it to the folder ``path``.
 
     A named corpus is split: the model is trained on its training part and tested on its test part; see
-    :func:`open_corpus`. ``include_encoder`` saves a copy of the encoder with an EncoderClassifier. ``log`` gets each line of
-    progress. With ``force``, other files at ``path`` are moved to a backup name; without it, :class:`ModelError` is raised before the training. Raises as the estimators do.
+    :func:`open_corpus`. ``include_encoder`` saves a copy of the encoder with an EncoderClassifier. ``log`` gets
+    each line of progress. With ``force``, other files at ``path`` are moved to a backup name; without it,
+    :class:`ModelError` is raised before the training. Raises as the estimators do.
     """
     given = [getattr(model, name, None) for name in ("vectors", "encoder")]
     files_read = [each for each in given if isinstance(each, (str, Path))]

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import DataError
 from textlrp.explainers.batch_relevance import ExplainSettings, relevance_of_batch
+from textlrp.explainers.blocks import batches_of_block
 from textlrp.explainers.explain import explain_settings
 from textlrp.explainers.methods import Method
-from textlrp.explainers.streams import BLOCK
 from textlrp.explainers.targets import Index
 from textlrp.lrp.composite import Composite
 from textlrp.lrp.shares import Rule
@@ -30,7 +30,7 @@ from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier
 from textlrp.models.known_labels import KnownLabels
 from textlrp.records import Document, Status
-from textlrp.text.batches import Batch, bucket
+from textlrp.text.batches import Batch
 
 SORTED_TOGETHER = 1024
 """Documents that are sorted by length before they are cut into batches, so that a batch needs little padding."""
@@ -113,9 +113,9 @@ def score_corpus(model: Classifier, documents: Iterable[Document]) -> ScoredCorp
             found = known.class_of(document.label)
             true_label.append(-1 if found is None else classes[str(found)])
         encoded = model.encode(block)
-        for chosen in bucket(encoded.lengths, min(BLOCK, batch_limits(model).texts)):
-            batches.append(encoded.select(chosen.tolist()))
-            rows.append(chosen + begin)
+        for chosen in batches_of_block(encoded.lengths, batch_limits(model)):
+            batches.append(encoded.select(chosen))
+            rows.append(np.array(chosen, dtype=np.int64) + begin)
             scores.append((rows[-1], model.scores(batches[-1])))
     if not ids:
         raise DataError("documents must contain at least 1 document to measure on; got none.")

@@ -117,7 +117,7 @@ def _explain_by_lrp(
         scores = _checked_scores(fast.scores, model, batch)
         targets_of_each = _resolve(target, targets_per_document, model, scores)
         propagated = fast.propagate(_seed(fast.scores, targets_of_each))
-        return _results(propagated, batch, scores, targets_of_each)
+        return _of_each_text(propagated, batch, scores, targets_of_each)
     if len(batch) > model.max_texts_per_trace:
         each_text = [
             _explain_by_lrp(
@@ -137,7 +137,7 @@ def _explain_by_lrp(
         return _explain_by_fused_sweep(begun, scores, batch, targets_of_each, settings)
     watch = window_values(trace) if settings.phrases else (PIECES,) if isinstance(batch, PieceBatch) else ()
     propagated = propagate(trace, settings.composite, _seed(trace.seed_scores, targets_of_each), watch=watch)
-    explained, arrays = _results(propagated, batch, scores, targets_of_each, begun)
+    explained, arrays = _of_each_text(propagated, batch, scores, targets_of_each, begun)
     if settings.phrases:
         explained = [
             each._replace(
@@ -162,7 +162,7 @@ def _seed(scores: Tensor, targets_of_each: Sequence[_Targets]) -> Tensor:
     return seed
 
 
-def _results(
+def _of_each_text(
     propagated: Propagated,
     batch: Batch,
     scores: Array,

@@ -57,15 +57,18 @@ def smoothgrad(case: Case, method: SmoothGrad) -> Attribution:
 
 
 def integrated_gradients(case: Case, method: IntegratedGradients) -> Attribution:
-    """Compute gradient × input with the mean gradient on the straight path from zero vectors.
+    """Compute (input - baseline) × the mean gradient on the straight path from the baseline to the inputs.
 
-    The ledger has the score of zero vectors, the relevance of inputs without a word, and the error of the integral.
+    The baseline is zero vectors, or what the model has in their place. The ledger has the score of the baseline, the
+    relevance of inputs without a word, and the error of the integral.
     """
     point = case.model.input_point(case.batch, case.n, dtype=case.dtype)
-    per_input = _times_input(point, case.classes, _along_path(point.inputs, method.steps))
+    empty = torch.zeros_like(point.inputs) if point.baseline is None else point.baseline.expand_as(point.inputs)
+    path = _along_path(empty, point.inputs, method.steps)
+    per_input = (_gradient(point, case.classes, path) * (point.inputs - empty)).sum(dim=-1)
     attribution = _attribution(case, point, per_input)
     with torch.no_grad():
-        empty_scores = point.forward(torch.zeros_like(point.inputs)[None])[0].double().numpy()
+        empty_scores = point.forward(empty[None])[0].double().numpy()
     baseline = empty_scores[list(case.classes)]
     ignored = _without_word(per_input.double().numpy(), attribution.relevance)
     unsummed = case.scores() - baseline - ignored - attribution.relevance.sum(axis=1)
@@ -80,13 +83,13 @@ def _at_inputs(inputs: Tensor) -> Iterator[Weighted]:
     yield inputs[None], inputs.new_ones(1)
 
 
-def _along_path(inputs: Tensor, steps: int) -> Iterator[Weighted]:
-    """Points on the straight path from zero vectors to the inputs, at the Gauss-Legendre nodes."""
+def _along_path(baseline: Tensor, inputs: Tensor, steps: int) -> Iterator[Weighted]:
+    """Points on the straight path from the baseline to the inputs, at the Gauss-Legendre nodes."""
     nodes, weights = gauss_legendre(steps)
     positions = torch.from_numpy((nodes + 1) / 2).to(inputs.dtype)
     counts = torch.from_numpy(weights / 2).to(inputs.dtype)
     for rows in _batches_of(steps, inputs.numel()):
-        yield positions[rows, None, None] * inputs, counts[rows]
+        yield baseline + positions[rows, None, None] * (inputs - baseline), counts[rows]
 
 
 @lru_cache(maxsize=4)

@@ -72,7 +72,7 @@ _ENTRIES = (
     MethodEntry(
         IntegratedGradients(),
         integrated_gradients,
-        "gradient × input, averaged on the path from zero vectors",
+        "gradient × input, averaged on the path from zero vectors (transformers: from padding)",
         "the score minus that of the empty text; rest in the score breakdown",
         exact=True,
     ),

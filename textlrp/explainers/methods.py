@@ -61,9 +61,10 @@ class GradientTimesInput(Method):
 class IntegratedGradients(Method):
     """R_t = sum_d x_td · ∫ ∂f_c(α x) / ∂x_td dα for α from 0 to 1, by Gauss-Legendre quadrature with ``steps`` nodes.
 
-    The baseline input is zero vectors (for a pipeline: no tf-idf value). Sums to f_c(x) − f_c(0) except for the
-    ``unsummed`` remainder of the integral: 0 on linear models, about 1 / ``steps`` of the total where ReLU and max
-    pooling make the integrand discontinuous. Source: Sundararajan et al. 2017 (arXiv 1703.01365).
+    The baseline input is zero vectors (for a pipeline: no tf-idf value). A transformer's is the padding token b, and
+    the path leads from b to x. Sums to f_c(x) − f_c(0) except for the ``unsummed`` remainder of the integral: 0 on
+    linear models, about 1 / ``steps`` of the total where ReLU and max pooling make the integrand discontinuous.
+    Source: Sundararajan et al. 2017 (arXiv 1703.01365).
     """
 
     steps: int = 50

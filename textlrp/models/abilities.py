@@ -6,6 +6,7 @@ Letters: N texts, L words, C classes, K targets.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
@@ -43,7 +44,7 @@ Passes = Callable[[Batch], BatchPass | None]
 
 
 def batch_limits(model: Classifier) -> BatchLimits:
-    """Return how many texts a model explains in one batch: as many as one trace has, if it says nothing else."""
+    """Return how many texts a model explains in one batch: as many as one trace has, unless it sets limits."""
     limits: BatchLimits = getattr(model, "batch_limits", BatchLimits(model.max_texts_per_trace, PADDED_WORDS))
     return limits
 
@@ -58,7 +59,7 @@ def fast_passes(model: Classifier, composite: Composite, dtype: str | None) -> P
     """Return the fast engine of a model for a composite; None if the model has none or it lacks the composite."""
     make: Any = getattr(model, "gradient_pass", None)
     rules = None if make is None else gradient_rules(composite)
-    return None if rules is None else lambda batch: make(batch, rules, dtype=dtype)
+    return None if rules is None else partial(make, rules=rules, dtype=dtype)
 
 
 def notes_of_text(model: Classifier, batch: Batch, n: int) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ class Classifier(Protocol):
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return the pre-softmax scores (N, C) of a batch; for a function of the user, whatever it returns.
 
-        A word with ``keep`` (N, L) False becomes the zero vector; the other words keep their positions.
+        A word with ``keep`` (N, L) False becomes the zero vector; the other words keep their positions. A transformer
+        removes the word instead, because a zero vector is far from everything that it has seen.
         """
         ...
 

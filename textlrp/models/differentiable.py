@@ -22,9 +22,12 @@ class InputPoint:
 
     ``inputs`` (I, D) are the vectors of the words read, or the feature values of a bag of words with D = 1.
     ``forward`` maps alternatives (S, I, D), each independently, to pre-softmax scores (S, C) and is differentiable.
-    ``to_words`` maps one number per input (K, I) to one per word read (K, L) and keeps the sum.
+    ``to_words`` maps one number per input (K, I) to one per word read (K, L) and keeps the sum. ``baseline`` (D,) is
+    the vector of an input without content, None for zeros: the padding token of a transformer, which a zero vector is
+    far from.
     """
 
     inputs: Tensor
     forward: Callable[[Tensor], Tensor]
     to_words: Callable[[Tensor], Tensor] = identity
+    baseline: Tensor | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from textlrp.errors import OptionError, must_be
 from textlrp.models.black_box import REMOVE, FunctionModel, TextFunction
 from textlrp.models.function_results import SCORE_KINDS, ScoreKind
-from textlrp.models.given_labels import distinct_labels
+from textlrp.models.given_labels import labels_given
 from textlrp.models.options import check_whole
 from textlrp.text.tokens import make_tokenizer
 from textlrp.text.user_tokenizers import UserTokenizer
@@ -58,4 +58,4 @@ def function_model(
         raise OptionError(must_be("masked", "'remove' or the text in place of a word", masked, hint))
     check_whole("batch_size", batch_size, hint="Pass batch_size=64.")
     reader = make_tokenizer("auto" if tokenizer is None else tokenizer)
-    return FunctionModel(function, distinct_labels(classes), reader, masked, scores, int(batch_size))
+    return FunctionModel(function, labels_given(classes), reader, masked, scores, int(batch_size))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from textlrp.errors import OptionError
 
 
-def distinct_labels(classes: Sequence[Any], scores: int | None = None) -> NDArray[Any]:
+def labels_given(classes: Sequence[Any], scores: int | None = None) -> NDArray[Any]:
     """Return labels as an array (C,).
 
     Raises :class:`OptionError` unless there are at least two, all different, and as many as ``scores`` if given.

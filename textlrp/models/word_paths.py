@@ -28,9 +28,9 @@ from textlrp.text.batches import Batch, end_to_end
 Change = Literal["zero", "insert", "remove", "single"]
 """What a step does to a word.
 
-``zero``: its vector becomes zero, and the other words keep their positions. ``insert``: all vectors are zero at the
-start, and each step restores one. ``remove``: the word is deleted, and its neighbors become adjacent. ``single``: as
-``zero``, but each step starts from the complete text.
+``zero``: its vector becomes zero, and the other words keep their positions (a transformer removes it). ``insert``:
+all vectors are zero at the start, and each step restores one. ``remove``: the word is deleted, and its neighbors
+become adjacent. ``single``: as ``zero``, but each step starts from the complete text.
 """
 
 MAX_POOLED_FEATURES = 1 << 24

@@ -27,13 +27,12 @@ TERMS: dict[str, str] = {
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
-    "piece": "A part of a word in the vocabulary of a transformer. The relevance of a word is the sum over its pieces.",
-    "special token": "A token that the tokenizer of a transformer adds to every text, such as [CLS]. It belongs to no "
-    "word.",
+    "piece": "A part of a word, in the vocabulary of a transformer. A word has the sum of the relevance of its pieces.",
+    "special token": "A token that a transformer’s tokenizer adds to every text, such as [CLS]. It belongs to no word.",
     "position embedding, token-type embedding": "A vector that a transformer adds to the vector of each piece. It "
     "belongs to no word.",
-    "softmax of attention": "It computes the weights of attention. AttnLRP propagates relevance through it and absorbs "
-    "its constant part.",
+    "softmax of attention": "It computes the weights of attention. AttnLRP propagates relevance through it and "
+    "absorbs its constant part.",
     "phrase (n-gram)": "Consecutive words that a filter of a convolutional network, or an n-gram feature, matches.",
     "layer-wise relevance propagation (LRP)": "The method that propagates a score backward through the layers of "
     "the model to the words.",

@@ -24,10 +24,14 @@ RATIONALES_ONLY = frozenset({"rationales"})
 RANDOM = "random"
 """The title of the random baseline in all tables and figures."""
 
+_LRP_TITLES = {"cp-lrp": "CP-LRP", "attnlrp": "AttnLRP"}
+"""Default rule of a model -> the title of LRP by it, if it is not epsilon."""
+
 
 def lrp_title(model: Classifier) -> str:
     """Return the title of LRP by the default rule, the reference that other methods are compared with."""
-    return f"LRP {default_rule(model)}"
+    rule = default_rule(model)
+    return _LRP_TITLES.get(rule, f"LRP {rule}")
 
 
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:

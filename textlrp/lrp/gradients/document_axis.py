@@ -19,15 +19,15 @@ from torch import Tensor
 class DocumentAxis(NamedTuple):
     """The axis along which documents differ.
 
-    ``axis`` is negative, so that it is the same after broadcasting. ``inner`` consecutive entries along the axis belong
-    to one document; after ``documents`` · ``inner`` entries the documents repeat.
+    ``axis`` is negative, so that it is the same after broadcasting. ``inner`` consecutive entries along the axis
+    belong to one document; after ``documents`` · ``inner`` entries the documents repeat.
     """
 
     axis: int
     inner: int
     documents: int
 
-    def index(self, shape: Sequence[int], device: torch.device) -> Tensor:
+    def owners(self, shape: Sequence[int], device: torch.device) -> Tensor:
         """Return the document of each entry of a value of the given shape, as an expanded tensor."""
         size = shape[self.axis]
         along = torch.arange(size, device=device).div(self.inner, rounding_mode="floor") % self.documents
@@ -49,7 +49,7 @@ def moved_axis(
     documents: DocumentAxis, shape: Sequence[int], move: Callable[[Tensor], Tensor], device: torch.device
 ) -> DocumentAxis | None:
     """Return the axis of the value that ``move`` makes of a value of the given shape; None if there is none."""
-    return axis_of(move(documents.index(shape, device)), documents.documents)
+    return axis_of(move(documents.owners(shape, device)), documents.documents)
 
 
 def axis_of(index: Tensor, documents: int) -> DocumentAxis | None:
@@ -63,7 +63,7 @@ def axis_of(index: Tensor, documents: int) -> DocumentAxis | None:
         if inner == 0 or len(along) % (inner * documents):
             continue
         found = DocumentAxis(axis, inner, documents)
-        if torch.equal(found.index(index.shape, index.device), index):
+        if torch.equal(found.owners(index.shape, index.device), index):
             return found
     return None
 

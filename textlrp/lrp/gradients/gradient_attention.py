@@ -17,6 +17,7 @@ from torch import Tensor
 from textlrp.lrp.gradients.document_axis import sum_by_document
 from textlrp.lrp.gradients.gradient_moves import sum_to
 from textlrp.lrp.gradients.gradient_products import rows_times, times_columns
+from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward
 from textlrp.lrp.recorded.attention import attention_weights
@@ -57,7 +58,7 @@ def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis:
     """Return the multipliers of the inputs of a softmax, and what is absorbed (K, ...), both of the inputs' shape."""
     weighted = multipliers * weights
     received = weighted - weights * weighted.sum(dim=axis, keepdim=True)
-    return received, weighted - torch.where(weights == 0, 0, received * inputs)
+    return received, weighted - received * torch.where(weights == 0, 0, inputs)
 
 
 def attention(operation: Operation) -> Tensor:
@@ -67,7 +68,10 @@ def attention(operation: Operation) -> Tensor:
     query, key, value = (operation.argument(at, name) for at, name in enumerate(("query", "key", "value")))
     documents, weights, scores = operation.documents(), *_weights(operation, query, key)
     groups = _groups(operation, query, key)
-    name = operation.tape.names.module_name() or operation.step_name()
+    names, mask = operation.tape.names, operation.argument(3, "attn_mask")
+    added = mask.detach() if mask is not None and mask.is_floating_point() else None
+    mask_key = ("", "") if added is None else (names.step_name("add"), "bias")
+    key_of_softmax = (names.module_name() or names.step_name("softmax"), "softmax")
     tracked = operation.tracks(query) and operation.tracks(key) and operation.tracks(value)
     if (
         not tracked
@@ -85,7 +89,9 @@ def attention(operation: Operation) -> Tensor:
         multipliers = multipliers * 0.5
         to_weights = rows_times(multipliers, spread.mT)
         received, absorbed = _through_softmax(weights, scores, to_weights, -1)
-        entries = {(name, "softmax"): sum_by_document(absorbed, documents)}
+        entries = {key_of_softmax: sum_by_document(absorbed, documents)}
+        if added is not None:
+            entries |= absorbed_constant(mask_key, received, added, documents)
         received = received * (0.5 * scale)
         spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
         parts = (
@@ -132,7 +138,7 @@ def _groups(operation: Operation, query: Tensor, key: Tensor) -> int:
 def _ungrouped(multipliers: Tensor, value: Tensor, groups: int) -> Tensor:
     """Sum multipliers (K, ..., H, S, D) over the query heads that share a head of keys and values."""
     if groups > 1:
-        multipliers = multipliers.unflatten(-3, (-1, groups)).sum(dim=-3)
+        multipliers = multipliers.reshape(*multipliers.shape[:-3], -1, groups, *multipliers.shape[-2:]).sum(dim=-3)
     return sum_to(multipliers, value.shape)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
@@ -21,7 +20,8 @@ _IN_PLACE_OF_ENTRIES = ("masked_fill", "where", "pad", "tril", "triu", "cat", "c
 def same(operation: Operation) -> Tensor:
     """An operation that returns its values unchanged, such as dropout, ``contiguous`` or a change of dtype."""
     inputs = operation.single()
-    value, result = operation.value(inputs), operation.result()
+    value = operation.value(inputs)
+    result: Tensor = operation.result()
     operation.step_name()
     if result is inputs:
         return inputs

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from textlrp.lrp.gradients.document_axis import DocumentAxis
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward, Rows
@@ -75,19 +76,24 @@ def scaled(operation: Operation, inputs: Tensor, factor: Tensor) -> Tensor:
 
 def length(operation: Operation) -> Tensor:
     """A power, root, norm or deviation: a constant wherever it is a factor or divisor."""
-    result, documents = operation.result(), operation.documents()
-    inputs = operation.tracked[0]
+    result, inputs = operation.result(), operation.tracked[0]
     operation.step_name()
-    if documents is not None:
-        if result.dim() != inputs.dim() or result.shape[documents.axis] != inputs.shape[documents.axis]:
-            lost = inputs.dim() - result.dim()
-            moved = documents._replace(axis=documents.axis + lost)
-            if documents.axis != -inputs.dim() or moved.axis != -result.dim():
-                raise operation.mixes()
-            documents = moved
+    documents = _documents_of_length(operation, result)
     why = str(operation.refuse("it has no rule. Its result may only be part of a length that scales another value."))
     result = operation.stop(result, why, documents)
     if result.shape == inputs.shape:
         operation.follows(result, *operation.tracked)
     operation.set_role(result, Role.LENGTH)
     return result
+
+
+def _documents_of_length(operation: Operation, result: Tensor) -> DocumentAxis | None:
+    """The document axis of a length, which may have fewer axes than the values that it is the length of."""
+    documents, shape = operation.documents(), operation.tracked[0].shape
+    if documents is None:
+        return None
+    if result.dim() == len(shape) and result.shape[documents.axis] == shape[documents.axis]:
+        return documents
+    if documents.axis != -len(shape) or result.dim() == 0 or result.shape[0] != shape[0]:
+        raise operation.mixes()
+    return documents._replace(axis=-result.dim())

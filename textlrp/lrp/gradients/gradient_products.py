@@ -1,8 +1,8 @@
 """Modified gradients of products and quotients.
 
-:class:`~textlrp.lrp.recorded.roles.Role` says which of two factors is the gate. A strict gate, such as the result of
-a sigmoid or the length that a value is divided by, never receives relevance. For attention weights and gated layers
-the rule for products decides: the source receives all (CP-LRP), or each factor half (AttnLRP).
+:class:`~textlrp.lrp.recorded.roles.Role` states which of two factors is the gate. A strict gate, such as the result
+of a sigmoid or the length that a value is divided by, never receives relevance. For attention weights and gated
+layers the rule for products decides: the source receives all (CP-LRP), or each factor half (AttnLRP).
 
 Letters: N documents, K targets.
 """
@@ -169,7 +169,8 @@ def rows_times(multipliers: Tensor, matrix: Tensor) -> Tensor:
         return multipliers @ matrix
     targets, rows = len(multipliers), multipliers.shape[-2]
     folded = multipliers.movedim(0, -3).flatten(-3, -2)
-    return (folded @ matrix).unflatten(-2, (targets, rows)).movedim(-3, 0)
+    product = folded @ matrix
+    return product.reshape(*product.shape[:-2], targets, rows, product.shape[-1]).movedim(-3, 0)
 
 
 def times_columns(matrix: Tensor, multipliers: Tensor) -> Tensor:
@@ -178,4 +179,5 @@ def times_columns(matrix: Tensor, multipliers: Tensor) -> Tensor:
         return (matrix @ multipliers[0])[None]
     targets, columns = len(multipliers), multipliers.shape[-1]
     folded = multipliers.movedim(0, -2).flatten(-2)
-    return (matrix @ folded).unflatten(-1, (targets, columns)).movedim(-2, 0)
+    product = matrix @ folded
+    return product.reshape(*product.shape[:-1], targets, columns).movedim(-2, 0)

@@ -68,10 +68,9 @@ def absorbed_constant(
     one_per_feature = constant.dim() <= 1 and constant.numel() == multipliers.shape[-1]
     if one_per_feature and (documents is None or documents.axis < -1):
         return {key: sum_by_document(multipliers, documents, keep=1) @ constant.reshape(-1).to(multipliers.dtype)}
-    product = multipliers * constant
-    if not bool(torch.isfinite(constant).all()):
-        product = torch.where(multipliers == 0, 0, product)
-    return {key: sum_by_document(product, documents)}
+    finite = torch.isfinite(constant)
+    constant = constant if bool(finite.all()) else torch.where(finite, constant, 0)
+    return {key: sum_by_document(multipliers * constant, documents)}
 
 
 def add_entries(ledger: dict[Key, Tensor], entries: Mapping[Key, Tensor]) -> None:

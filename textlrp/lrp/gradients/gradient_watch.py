@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -82,11 +83,16 @@ class GradientWatch(Watch):
         call = Operation(self.tape, operation, function, args, kwargs, tracked, self.squashes - 1, self._recorded)
         handler = handler_for(operation)
         written = written_in_place(function, args, kwargs)
+        if kwargs.get("inplace") is True:  # F.relu(x, inplace=True)
+            call, written = replace(call, kwargs={**kwargs, "inplace": False}), [args[0]]
         if written:
             return self._in_place(call, written, handler)
         if handler is None or (operation in _LEAVES_TORCH and kwargs == {} and len(args) == 1):
             return self._unknown(call, handler)
-        return handler(call)
+        result = handler(call)
+        if any(tensor._version != values[tensor][1] for tensor in tracked):
+            raise in_place(call)
+        return result
 
     def _recorded(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function and observe its operations. They do not count as operations of the module."""
@@ -115,7 +121,8 @@ class GradientWatch(Watch):
 
     def _in_place(self, call: Operation, written: Sequence[Tensor], handler: Handler | None) -> Tensor:
         """Run an operation that changes its first argument as one that makes a new tensor, then copy the result."""
-        target, function, tape = written[0], call.function, self.tape
+        function, tape = call.function, self.tape
+        target: Tensor = written[0]
         if len(written) > 1 or target is not call.args[0] or target not in tape.values or handler is None:
             raise in_place(call)
         before = target.clone()
@@ -123,13 +130,12 @@ class GradientWatch(Watch):
 
         def elsewhere(first: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             copy = first.clone()
-            function(copy, *args, **kwargs)
-            return copy
+            changed: Tensor = function(copy, *args, **kwargs)
+            return changed
 
         args = [before if each is target else each for each in call.args]
         tracked = [before if each is target else each for each in call.tracked]
-        observed = Operation(tape, call.name, elsewhere, args, call.kwargs, tracked, call.ordinal, self._recorded)
-        result = handler(observed)
+        result: Tensor = handler(replace(call, function=elsewhere, args=args, tracked=tracked))
         if result.shape != target.shape:
             raise in_place(call)
         target.copy_(result)

@@ -159,10 +159,19 @@ def _gradients(result: Tensor, leaves: Sequence[Tensor], multipliers: Tensor) ->
     """Multipliers (K, *result) times the derivative of ``result`` by each leaf: (K, *leaf)."""
     if not result.requires_grad:
         return [None] * len(leaves)
-    # a single target needs no batching rule, and all operations have a gradient
-    if len(multipliers) == 1:
-        found = torch.autograd.grad(result, list(leaves), multipliers[0], retain_graph=True, allow_unused=True)
+    # with gradients enabled, the multipliers have a gradient themselves (:mod:`.forward_parts`)
+    again = torch.is_grad_enabled()
+    if len(multipliers) == 1:  # a single target needs no batching rule, and all operations have a gradient
+        found = torch.autograd.grad(
+            result, list(leaves), multipliers[0], retain_graph=True, allow_unused=True, create_graph=again
+        )
         return [None if each is None else each[None] for each in found]
     return torch.autograd.grad(
-        result, list(leaves), multipliers, retain_graph=True, allow_unused=True, is_grads_batched=True
+        result,
+        list(leaves),
+        multipliers,
+        retain_graph=True,
+        allow_unused=True,
+        is_grads_batched=True,
+        create_graph=again,
     )

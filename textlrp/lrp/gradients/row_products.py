@@ -28,8 +28,10 @@ class RowProducts:
 
     def __call__(self, rows: Tensor, weight: Tensor) -> Tensor:
         """Return rows @ weight."""
+        if _linear is None or _pack is None:
+            return torch.mm(rows, weight)
         usable = self.rows >= _PACKED_ROWS and rows.dtype == weight.dtype == torch.float32 and rows.is_cpu
-        if not usable or _linear is None or weight.dim() != 2:
+        if not usable:
             return torch.mm(rows, weight)
         found = self._packed.get(id(weight))
         if found is None:  # the weight is kept, because the id() of a deleted tensor may be used again
@@ -39,7 +41,7 @@ class RowProducts:
 
 def _onednn() -> tuple[Callable[..., Tensor], Callable[..., Tensor]] | tuple[None, None]:
     """The operations of torch that pack a weight and multiply with it, or None if this build has none."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return None, None
     try:
         return torch.ops.mkldnn._linear_pointwise.default, torch.ops.mkldnn._reorder_linear_weight.default

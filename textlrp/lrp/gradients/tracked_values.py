@@ -76,6 +76,11 @@ class Rows(NamedTuple):
 Multipliers = Tensor | Rows
 
 
+def as_tensor(multipliers: Multipliers) -> Tensor:
+    """Return multipliers as one tensor."""
+    return multipliers.dense() if isinstance(multipliers, Rows) else multipliers
+
+
 class Backward(NamedTuple):
     """The multipliers (K, ...) of the values that an operation read (None: none), and ledger entries (K, N)."""
 

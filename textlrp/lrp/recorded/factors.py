@@ -105,9 +105,9 @@ class Softmax:
     """s = softmax(x) along ``axis`` (counted from the end): by :class:`.Halves` the Taylor expansion at x.
 
     x_i receives x_i (R_i - s_i sum_j R_j), and the constant term of the expansion absorbs the rest (cause
-    ``softmax``). Where s_i is 0 or x_i is the smallest number, as at a mask, x_i counts as 0. By :class:`.SourceOnly` a softmax receives no
-    relevance; ``why`` is the message of the error if it does. Source: Achtibat et al. 2024 (arXiv 2402.05602),
-    proposition 3.1.
+    ``softmax``). Where s_i is 0 or x_i is the smallest number, as at a mask, x_i counts as 0. By :class:`.SourceOnly`
+    a softmax receives no relevance; ``why`` is the message of the error if it does. Source: Achtibat et al. 2024
+    (arXiv 2402.05602), proposition 3.1.
     """
 
     name: str

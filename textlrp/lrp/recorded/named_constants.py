@@ -1,7 +1,8 @@
 """Constants that have a name in the ledger: position and token-type embeddings.
 
 A constant that is added to a value that depends on the words absorbs relevance as a bias. If it was looked up in a
-table of positions or of token types, the ledger says so. Open this module if such a table is not recognized.
+table of positions or of token types, the ledger has the name of that table. Open this module if such a table is not
+recognized.
 """
 
 from __future__ import annotations

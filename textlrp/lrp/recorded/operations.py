@@ -21,7 +21,7 @@ from textlrp.lrp.recorded.calls import Call
 from textlrp.lrp.recorded.randomness import names
 from textlrp.lrp.recorded.recurrent_operations import recurrent_layer
 from textlrp.lrp.recorded.roles import Role
-from textlrp.lrp.recorded.watch import MOVES, operation_of
+from textlrp.lrp.recorded.watch import MOVES, operation_of, tensors_in
 
 Handler = Callable[[Call], None]
 
@@ -135,7 +135,7 @@ _TABLE: tuple[tuple[str, Handler], ...] = (
     ("layer_norm", normalization.layer_norm),
     ("rms_norm normalize", normalization.divided_by_length),
     (
-        "pow rpow square sqrt rsqrt reciprocal norm vector_norm linalg_norm linalg_vector_norm std var",
+        "pow rpow square sqrt rsqrt reciprocal abs absolute norm vector_norm linalg_norm linalg_vector_norm std var",
         products.length,
     ),
     ("lstm gru rnn_tanh rnn_relu", recurrent_layer),
@@ -183,9 +183,10 @@ def handler_of(call: Call) -> Handler:
     """Return the handler of an operation; raise :class:`ModelError` if it has none."""
     if call.operation in HANDLERS:
         return HANDLERS[call.operation]
-    if len(call.tracked) > 1:
+    read = sum(call.tracks(tensor) for tensor in tensors_in((call.args, call.kwargs)))
+    if read > 1:
         raise ModelError(
-            f"no rule for the operation {call.trace.describe(call.operation)}, which reads {len(call.tracked)} "
+            f"no rule for the operation {call.trace.describe(call.operation)}, which reads {read} "
             f"values that depend on the words. Register how relevance is distributed among them: @textlrp.register("
             f"{call.operation!r}), then def _(call): call.sums(...), call.product(gate, source) or call.moves(); see "
             "textlrp.register."

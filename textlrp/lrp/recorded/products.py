@@ -1,8 +1,8 @@
 """Handlers of products: of a value and a constant, of a gate and a source, and of any two values.
 
-:class:`~textlrp.lrp.recorded.roles.Role` says which of two factors is the gate. A strict gate, such as the result of
-a sigmoid or the length that a value is divided by, never receives relevance. For attention weights and gated layers
-the rule for products decides.
+Each value has a :class:`~textlrp.lrp.recorded.roles.Role`, which defines which of two factors is the gate. A strict
+gate, such as the result of a sigmoid or the length that a value is divided by, never receives relevance. For
+attention weights and gated layers the rule for products decides.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _division(call: Call, left: Any, right: Tensor) -> None:
 
 def _multiplied(call: Call, left: Tensor, right: Tensor) -> None:
     roles, names = (call.role(left), call.role(right)), (call.names[id(left)], call.names[id(right)])
-    source = _source(*roles)
+    source = _position_of_source(*roles)
     strict = max(roles) in (Role.GATE, Role.LENGTH) or call.trace.roles.same_origin(names)
     if source is not None and strict:
         call.product(*((right, left) if source == 0 else (left, right)))
@@ -84,7 +84,7 @@ def _multiplied(call: Call, left: Tensor, right: Tensor) -> None:
         call.trace.roles.set(value, Role.LENGTH)
 
 
-def _source(left: Role, right: Role) -> int | None:
+def _position_of_source(left: Role, right: Role) -> int | None:
     """The position of the factor with the lower role; None if both have the same."""
     return None if left == right else int(left > right)
 
@@ -95,7 +95,8 @@ def length(call: Call) -> None:
         str(
             call.refuse(
                 "it has no rule.",
-                "Its result may only be part of a length or deviation that scales another value.",
+                "Its result may only scale another value, as a length or deviation. Otherwise define how relevance "
+                f"passes through it with @textlrp.register({call.operation!r}); see textlrp.register.",
             )
         )
     )
@@ -139,7 +140,7 @@ def multiplied_matrices(call: Call, left: Tensor, right: Tensor, apply: Bilinear
         call.linear("dense", (left, right)[source], constant, _one_of(apply, source), layer=(constant,))
         return
     roles, numbers = (call.role(left), call.role(right)), (call.numbers(left), call.numbers(right))
-    source_of_two = _source(*roles)
+    source_of_two = _position_of_source(*roles)
     if source_of_two is not None and max(roles) in (Role.GATE, Role.LENGTH):
         gate = numbers[1 - source_of_two]
         call.linear("sum", (left, right)[source_of_two], gate, _one_of(apply, source_of_two))
@@ -177,7 +178,10 @@ def matrices_and_sum(call: Call) -> None:
 
 
 def _added_product(product: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
-    def added(input: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta × input + alpha × product(left, right); torch names the factors mat1 and mat2, or batch1 and batch2."""
+
+    def added(input: Tensor, *factors: Tensor, beta: float = 1, alpha: float = 1, **named: Tensor) -> Tensor:
+        left, right = (*factors, *(named[name] for name in sorted(named)))
         found = product(left, right)
         found = found if alpha == 1 else found * alpha
         return found if beta == 0 else found + (input if beta == 1 else input * beta)

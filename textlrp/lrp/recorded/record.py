@@ -90,10 +90,11 @@ class Recorder(Watch):
             tracked = [tensor for tensor in tracked if tensor is not args[0]]
             if tracked:  # the number to fill the new tensor with
                 raise self._leaves_torch(operation)
-        if not tracked or (operation in LIKE and id(args[0]) not in self.trace.values):
+        if operation in LIKE:
+            tracked = [tensor for tensor in tracked if tensor is args[0]]
+        if not tracked:
             result = function(*args, **kwargs)
-            if not tracked:
-                self.trace.constants.follow(operation, function, args, kwargs, result)
+            self.trace.constants.follow(operation, function, args, kwargs, result)
             return result
         if is_random(operation, args, kwargs):
             raise ModelError(

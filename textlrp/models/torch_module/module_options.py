@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from textlrp.errors import OptionError
-from textlrp.models.given_labels import distinct_labels
+from textlrp.models.given_labels import labels_given
 from textlrp.models.options import is_whole
 from textlrp.models.torch_module.module_calls import ModuleCalls
 from textlrp.models.torch_module.module_model import TorchTextModel
@@ -61,7 +61,7 @@ def module_model(
         module,
         WordReader(make_tokenizer(tokenizer), vocabulary, unknown, padding),
         ModuleCalls(lengths=lengths, padding=padding, min_length=int(min_length), output=output),
-        classes=None if classes is None else distinct_labels(classes),
+        classes=None if classes is None else labels_given(classes),
         batch=batch,
     )
 

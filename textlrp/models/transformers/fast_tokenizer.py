@@ -79,7 +79,7 @@ def fast_tokenizer(tokenizer: Any) -> FastTokenizer:
     """Return the copy for a tokenizer of transformers or tokenizers.
 
     Raises :class:`OptionError` for anything else, and for a tokenizer that is written in Python, because it does not
-    tell which characters each piece stands for.
+    tell which characters each piece represents.
     """
     if not is_tokenizer(tokenizer):
         raise OptionError(

@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from textlrp.errors import ModelError, OptionError
-from textlrp.models.given_labels import distinct_labels
+from textlrp.models.given_labels import labels_given
 from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_reader import PieceReader
@@ -47,7 +47,7 @@ def hugging_face_model(
             "classes=['low', 'high'], for example, to explain the output f as two classes with the scores -f and f."
         )
     labels = [config.id2label[c] for c in range(config.num_labels)] if classes is None else classes
-    found = distinct_labels(labels, max(2, config.num_labels))
+    found = labels_given(labels, max(2, config.num_labels))
     several = config.problem_type == "multi_label_classification" and config.num_labels > 1
     link: Link = "sigmoid" if several or config.num_labels == 1 else "softmax"
     thresholds = np.zeros(len(found)) if several else None  # a probability of 0.5

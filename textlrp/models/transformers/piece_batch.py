@@ -26,7 +26,7 @@ class PieceReading(Reading):
 
     ``piece_forms`` (P,) are written as in the tokenizer's vocabulary, such as ``##ing``; ``piece_spans`` (P, 2) int32
     are character offsets, without blanks at the ends, and may be empty. ``unknown`` are the words, each
-    once per occurrence, with a piece that stands for anything unknown, such as ``[UNK]``.
+    once per occurrence, with a piece that represents anything unknown, such as ``[UNK]``.
     """
 
     piece_forms: tuple[str, ...]
@@ -54,8 +54,8 @@ class PieceBatch(Batch):
         return np.fromiter((len(self.sequences[word]) for word in words.tolist()), np.int64, len(words))
 
 
-class Sequences:
-    """Sequences of pieces, numbered from 1 in the order in which they were first met."""
+class PieceSequences:
+    """PieceSequences of pieces, numbered from 1 in the order in which they were first met."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, ...], int] = {(): 0}

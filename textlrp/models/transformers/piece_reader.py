@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from textlrp.errors import OptionError
 from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.transformers.fast_tokenizer import FastTokenizer
-from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading, Sequences
+from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading, PieceSequences
 from textlrp.models.transformers.reading_windows import words_within
 from textlrp.models.transformers.word_spans import WordSpans, word_spans
 from textlrp.records import Document, Status, Tokens
@@ -27,10 +27,10 @@ from textlrp.text.surrogates import without_surrogates
 class PieceReader:
     """Reads texts for a model with a ``tokenizer``.
 
-    ``max_length`` is the largest number of ids that the model reads at once, special tokens included; None is the
+    ``max_length`` is the largest number of ids that the model reads in one sequence, special tokens included; None is the
     tokenizer's own limit. Words that do not fit are truncated, or with ``windows`` read in overlapping windows.
 
-    Raises :class:`OptionError` if ``max_length`` leaves no room for a piece.
+    Raises :class:`OptionError` if ``max_length`` is too small for a single piece.
     """
 
     tokenizer: FastTokenizer
@@ -55,7 +55,7 @@ class PieceReader:
         documents = check_texts(texts)
         plain = [without_surrogates(each if isinstance(each, str) else each.text) for each in documents]
         encoded = self.tokenizer.backend.encode_batch(plain, add_special_tokens=False)
-        sequences = Sequences()
+        sequences = PieceSequences()
         readings, rows = [], []
         for number, (document, found) in enumerate(zip(documents, encoded, strict=True)):
             reading, words = self._read(document, number, found, sequences)
@@ -67,7 +67,7 @@ class PieceReader:
         return PieceBatch(tuple(readings), words, starts, statuses, counts, sequences.arrays())
 
     def _read(
-        self, document: str | Document, number: int, found: Any, sequences: Sequences
+        self, document: str | Document, number: int, found: Any, sequences: PieceSequences
     ) -> tuple[PieceReading, NDArray[np.int64]]:
         text = document if isinstance(document, str) else document.text
         words = word_spans(text, found.offsets, found.word_ids, self.room or len(found.ids))

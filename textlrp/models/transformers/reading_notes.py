@@ -36,12 +36,10 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
             "means over the windows; a word in two windows has the sum of both parts."
         )
     if reading.unknown:
-        names = ", ".join(repr(word) for word in reading.unknown[:SHOWN])
-        more = ", ..." if len(reading.unknown) > SHOWN else ""
+        distinct = list(dict.fromkeys(reading.unknown))
+        names = ", ".join(map(repr, distinct[:SHOWN])) + ", ..." * (len(distinct) > SHOWN)
         words = "1 word" if len(reading.unknown) == 1 else f"{len(reading.unknown):,} words"
-        notes.append(
-            f"The tokenizer has no pieces for {words} ({names}{more}): the model reads its unknown token instead."
-        )
+        notes.append(f"The tokenizer has no pieces for {words} ({names}): the model reads its unknown token instead.")
     if half:
         notes.append(f"The weights of the model are {half}; scores and relevance were computed in float32.")
     return tuple(notes)

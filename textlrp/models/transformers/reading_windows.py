@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OVERLAP = 4
-"""Consecutive windows share at most the room for pieces divided by this number."""
+"""Consecutive windows share at most the pieces of a window divided by this number."""
 
 
 def overlap_of(room: int) -> int:

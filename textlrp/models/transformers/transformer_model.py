@@ -36,7 +36,7 @@ from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.sequence_calls import framed
-from textlrp.models.transformers.transformer_pass import TextPieces, TransformerPass
+from textlrp.models.transformers.transformer_pass import PiecesOfText, TransformerPass
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -100,8 +100,7 @@ class TransformerModel:
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C): means over windows, if a text is read in several.
 
-        A word with ``keep`` (N, L) False is removed, and the words around it become neighbors: a zero vector is far
-        from everything that a transformer has seen.
+        A word with ``keep`` (N, L) False is removed, and the words around it become neighbors.
         """
         texts = self._texts(batch, batch.texts() if keep is None else batch.kept(keep))
         sequences = [text.ids[first:end] for text in texts for first, end in text.windows]
@@ -147,7 +146,11 @@ class TransformerModel:
             ]
             return class_scores(torch.stack(found).mean(dim=0), count)
 
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
+        padding = self.reader.tokenizer.padding
+        nothing = None
+        if padding is not None:
+            nothing = torch.cat(looked_up_vectors(module, torch.tensor([[padding]]), forward), dim=1)[0]
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words), nothing)
 
     # ---- optional abilities
 
@@ -172,7 +175,7 @@ class TransformerModel:
         assert isinstance(reading, PieceReading)
         return notes_of_reading(reading, self.reader, len(text.windows), self._copies.own_half())
 
-    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[TextPieces]:
+    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
         found = []
@@ -180,10 +183,10 @@ class TransformerModel:
             sizes = batch.sizes(each)
             ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
             windows = [(ends[first], ends[last]) for first, last in windows_of_words(sizes, self.reader.room)]
-            found.append(TextPieces(*batch.pieces(each), len(each), windows))
+            found.append(PiecesOfText(*batch.pieces(each), len(each), windows))
         return found
 
 
-def _windows_of(text: TextPieces) -> list[Tensor]:
+def _windows_of(text: PiecesOfText) -> list[Tensor]:
     """The ids (1, P) of the pieces of each window."""
     return [torch.from_numpy(text.ids[first:end])[None] for first, end in text.windows]

@@ -27,7 +27,7 @@ HELD = 1 << 12
 """If the sequences of a batch have more ids than this, not all forward passes are kept in memory at a time."""
 
 
-class TextPieces(NamedTuple):
+class PiecesOfText(NamedTuple):
     """One text as its pieces: their ids (P,), the word (P,) of each, the number of words, and its windows.
 
     ``windows`` are the first piece of each window and the piece after its last one.
@@ -39,7 +39,7 @@ class TextPieces(NamedTuple):
     windows: Sequence[tuple[int, int]]
 
 
-class _Windows(NamedTuple):
+class _PassOfWindows(NamedTuple):
     """A forward pass of some windows: the text (M,) of each, and its first piece and the one after its last."""
 
     forward: GradientPass
@@ -51,7 +51,7 @@ class TransformerPass:
     """A forward pass of N texts; ``scores`` (N, C) are means over the windows of a text."""
 
     def __init__(
-        self, module: nn.Module, texts: Sequence[TextPieces], batches: SequenceBatches, rules: GradientRules
+        self, module: nn.Module, texts: Sequence[PiecesOfText], batches: SequenceBatches, rules: GradientRules
     ) -> None:
         self._module = module
         self._texts = texts
@@ -101,7 +101,7 @@ class TransformerPass:
         share = torch.where(mean == 0, 0, scores / torch.where(mean == 0, 1, mean))
         return seed[:, texts] * torch.where(alone, 1, share)
 
-    def _passes(self) -> Iterator[_Windows]:
+    def _passes(self) -> Iterator[_PassOfWindows]:
         for rows, batch in self._batches.batches(self._module, self._sequences, TOGETHER):
             forward = gradient_pass(
                 self._module,
@@ -111,4 +111,6 @@ class TransformerPass:
                 rules=self._rules,
                 words=max(len(self._sequences[row]) for row in rows),
             )
-            yield _Windows(forward, [self._owners[row][0] for row in rows], [self._owners[row][1] for row in rows])
+            yield _PassOfWindows(
+                forward, [self._owners[row][0] for row in rows], [self._owners[row][1] for row in rows]
+            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,11 +41,11 @@ def trace_of_windows(
         return replace(only, steps=(begin, same, *only.steps), input=TEXT)
     steps: list[Step] = [begin]
     for number, (trace, (first, end)) in enumerate(zip(traces, windows, strict=True)):
-        input = _named(trace.input, number)
+        input = _in_window(trace.input, number)
         steps.append(Routing("window", "move", (PIECES,), input, _into(first, end, len(word_of))))
-        steps += [InWindow(step, number) for step in trace.steps]
+        steps += [(RuledInWindow if step.ruled else InWindow)(step, number) for step in trace.steps]
     scores = tuple(trace.scores for trace in traces)
-    outputs = tuple(_named(trace.output, number) for number, trace in enumerate(traces))
+    outputs = tuple(_in_window(trace.output, number) for number, trace in enumerate(traces))
     steps.append(Sum("windows", outputs, SCORES, scores))
     mean = torch.stack(scores).mean(dim=0)
     return Trace(tuple(steps), mean, TEXT, SCORES, max(trace.elements for trace in traces))
@@ -56,6 +57,7 @@ class InWindow:
 
     step: Step
     window: int
+    ruled: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -66,19 +68,21 @@ class InWindow:
         return self.step.kind
 
     @property
-    def ruled(self) -> bool:
-        return self.step.ruled
-
-    @property
     def reads(self) -> tuple[str, ...]:
-        return tuple(_named(value, self.window) for value in self.step.reads)
+        return tuple(_in_window(value, self.window) for value in self.step.reads)
 
     @property
     def writes(self) -> str:
-        return _named(self.step.writes, self.window)
+        return _in_window(self.step.writes, self.window)
 
     def back(self, relevance: Tensor, rule: Rule) -> tuple[Sequence[Tensor], Absorbed]:
         return self.step.back(relevance, rule)
+
+
+class RuledInWindow(InWindow):
+    """A step that needs a rule, in the trace of one window."""
+
+    ruled: ClassVar[bool] = True
 
 
 def summed_by(word_of: Tensor, words: int, values: Tensor) -> Tensor:
@@ -91,5 +95,5 @@ def _into(first: int, end: int, pieces: int) -> Callable[[Tensor], Tensor]:
     return lambda relevance: torch.nn.functional.pad(relevance, (first, pieces - end))
 
 
-def _named(value: str, window: int) -> str:
+def _in_window(value: str, window: int) -> str:
     return f"{value}@{window}"

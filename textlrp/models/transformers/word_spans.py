@@ -38,7 +38,7 @@ def word_spans(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
     """
     spans: list[list[int]] = []
     word_of: list[int] = []
-    trimmed = [_trimmed(text, start, end) for start, end in offsets]
+    trimmed = [_without_blanks(text, start, end) for start, end in offsets]
     previous: int | None = None
     blanks = size = 0
     for (start, end), word in zip(trimmed, word_ids, strict=True):
@@ -68,7 +68,7 @@ def _pairs(spans: Sequence[Sequence[int]]) -> NDArray[np.int32]:
     return np.array(spans, dtype=np.int32).reshape(-1, 2)
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():
