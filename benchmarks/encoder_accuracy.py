@@ -1,4 +1,4 @@
-"""Test accuracy of EncoderClassifier on 20 Newsgroups, headers ignored: windows against truncated texts, with its cost.
+"""Test accuracy of EncoderClassifier on 20 Newsgroups, headers ignored: windows and truncated texts, with cost.
 
 Each seed draws its own training and test posts. No option is chosen by the test posts.
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_transformers import tiny_classifier, tiny_tokenizer
 
-LENGTH = 16
+LENGTH = 24
 """Pieces that the encoders read at once, special tokens included."""
 DIMENSIONS = 16
 DENSE = 6
@@ -45,14 +45,16 @@ def save_encoder(
     length: int = LENGTH,
 ) -> Path:
     """Write an encoder; ``dense`` is the activation of a Dense module after the pooling, or None for none."""
-    transformer = tiny_classifier(architecture, seed=seed).base_model
+    transformer = tiny_classifier(architecture, seed=seed, dtype=torch.float32).base_model
     transformer.save_pretrained(folder)
     tiny_tokenizer(architecture).save_pretrained(folder)
     parts: list[tuple[str, dict[str, Any]]] = [("Transformer", {})]
     size = DIMENSIONS * (1 if isinstance(pooling, str) else len(pooling))
     parts.append(("Pooling", {"embedding_dimension": DIMENSIONS, "pooling_mode": pooling}))
     if dense is not None:
-        activation = f"torch.nn.modules.activation.{dense}" if dense != "Identity" else "torch.nn.modules.linear.Identity"
+        activation = (
+            f"torch.nn.modules.activation.{dense}" if dense != "Identity" else "torch.nn.modules.linear.Identity"
+        )
         parts.append(
             ("Dense", {"in_features": size, "out_features": DENSE, "bias": True, "activation_function": activation})
         )
@@ -61,7 +63,9 @@ def save_encoder(
     listed = []
     for number, (kind, config) in enumerate(parts):
         path = "" if number == 0 else f"{number}_{kind}"
-        listed.append({"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"})
+        listed.append(
+            {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        )
         if path:
             (folder / path).mkdir()
             (folder / path / "config.json").write_text(json.dumps(config))

@@ -122,7 +122,8 @@ def cli_train(
         typer.Option(
             "--include-encoder",
             metavar="",
-            help="Save a copy of the encoder with the model (encoder only). Default: the model names its folder.",
+            help="Save a copy of the encoder with the model (encoder only). Default: the model stores the path of "
+            "its folder.",
         ),
     ] = False,
     seed: SeedOption = 0,

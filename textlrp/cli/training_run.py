@@ -91,7 +91,8 @@ def _new_encoder_model(
         raise OptionError("tokenizer must be left out for the model encoder: a sentence encoder has its own.")
     if encoder is None:
         raise OptionError(
-            "encoder must be the folder of a SentenceTransformer for the model encoder; got nothing. Pass it."
+            "encoder must be the folder of a SentenceTransformer for the model encoder; got None. Pass "
+            "--encoder FOLDER."
         )
     model = EncoderClassifier(encoder=encoder, skip=skip, random_state=seed)
     model.check_encoder_and_head()  # before the corpus is read
@@ -119,12 +120,12 @@ def train_corpus(
     """Train ``model`` on a corpus and save it to the folder ``path``.
 
     A named corpus is split: the model is trained on its training part and tested on its test part; see
-    :func:`open_corpus`. ``include_encoder`` saves a copy of the encoder with an EncoderClassifier. ``log`` gets each line of progress. With ``force``, other files at ``path`` are moved to a
-    backup name; without it, :class:`ModelError` is raised before the training. Raises as the estimators do.
+    :func:`open_corpus`. ``include_encoder`` saves a copy of the encoder with an EncoderClassifier. ``log`` gets
+    each line of progress. With ``force``, other files at ``path`` are moved to a backup name; without it,
+    :class:`ModelError` is raised before the training. Raises as the estimators do.
     """
-    files_read = [
-        value for name in ("vectors", "encoder") if isinstance(value := getattr(model, name, None), (str, Path))
-    ]
+    given = [getattr(model, name, None) for name in ("vectors", "encoder")]
+    files_read = [each for each in given if isinstance(each, (str, Path))]
     check_model_folder(path, inputs=inputs_of(source, files=files_read), force=force)
     corpus = open_corpus(source, "train", files)
     check_labeled(corpus)

@@ -35,6 +35,7 @@ from textlrp.models.base import TextClassifier
 from textlrp.models.bow import BagOfWordsClassifier
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import CNNClassifier
+from textlrp.models.encoders.encoder_scoring import EncoderScoring
 from textlrp.models.nets import NetClassifier
 from textlrp.text.batches import Batch
 
@@ -51,7 +52,13 @@ WEIGHTINGS: dict[Weighting, str] = {
 
 
 def weightings_of(model: Classifier) -> tuple[Weighting, ...]:
-    """The weightings that a model supports; a bag of words has no word vectors for the element-wise ones."""
+    """The weightings that a model supports.
+
+    A bag of words has no word vectors for the element-wise ones. A sentence encoder has none at all: its words have
+    pieces, whose vectors depend on the text.
+    """
+    if isinstance(model, EncoderScoring):
+        return ()
     if isinstance(model, BagOfWordsClassifier):
         return ("lrp", "squared-gradient", "tfidf", "uniform")
     return tuple(WEIGHTINGS)

@@ -52,8 +52,8 @@ def as_classifier(
 ) -> Classifier:
     """Return the model as a :class:`Classifier`; raise :class:`OptionError` if it cannot be explained.
 
-    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, ``head`` and ``windows``
-    to sentence encoders, as :func:`textlrp.wrap` describes.
+    ``classes``, ``tokenizer`` and ``windows`` belong to functions and models of Hugging Face, ``head`` and
+    ``windows`` to sentence encoders, as :func:`textlrp.wrap` describes.
     """
     if is_hugging_face(model) or is_text_function(model) or is_encoder(model):
         from textlrp.models.wrapping import wrap

@@ -1,8 +1,8 @@
 """The classifiers and ``load`` as users import them: scikit-learn estimators.
 
 Each adds scikit-learn's base classes to the class of the same name in :mod:`textlrp.models.cnn`,
-:mod:`textlrp.models.boe`, :mod:`textlrp.models.bow` or :mod:`textlrp.models.encoders`. Commands that only use a saved model take those classes
-directly, because importing scikit-learn takes longer than explaining a short text.
+:mod:`textlrp.models.boe`, :mod:`textlrp.models.bow` or :mod:`textlrp.models.encoders`. Commands that only use a saved
+model take those classes directly, because importing scikit-learn takes longer than explaining a short text.
 """
 
 from __future__ import annotations

@@ -189,8 +189,9 @@ def _is_model(folder: Path) -> bool:
 def _is_encoder(folder: Path, about: object) -> bool:
     """Whether a folder has the encoder that a config is ``about``, and nothing else."""
     files = {each.relative_to(folder) for each in folder.rglob("*") if not each.is_dir()}
-    known = isinstance(about, dict) and files == set(encoder_files(folder))
-    return known and hash_of_files(folder) == about.get("files")
+    if not isinstance(about, dict) or files != set(encoder_files(folder)):
+        return False
+    return bool(hash_of_files(folder) == about.get("files"))
 
 
 MODEL = FolderKind("a model", replaced=True, names={CONFIG, TENSORS, ENCODER}, recognize=_is_model)

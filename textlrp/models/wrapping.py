@@ -40,7 +40,7 @@ def wrap(
     batch_size: int = BATCH_SIZE,
     head: Any = None,
 ) -> TorchTextModel | TransformerModel | FunctionModel:
-    """Wrap your own PyTorch module, a model of Hugging Face, a sentence encoder, or a function, so that textlrp can explain it.
+    """Wrap your own PyTorch module, a model of Hugging Face, a sentence encoder, or a function, to explain it.
 
     The result is accepted wherever a model is. Each kind of model has its own options.
 
@@ -70,8 +70,8 @@ def wrap(
 
     **A SentenceTransformer**, or a SetFitModel, whose body is one:
 
-    - ``head``: the linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFitModel has its
-      own.
+    - ``head``: the linear classifier of scikit-learn that was fitted on ``model.encode(texts)``; a SetFitModel has
+      its own.
     - ``windows``: True reads a text that is too long in windows side by side, whose embeddings are averaged; the
       default is to truncate it after the last whole word that fits (``encode`` cuts between any two pieces).
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from textlrp.errors import DataError
+from textlrp.errors import DataError, ModelError
 from textlrp.evaluation.docvectors import (
     WEIGHTINGS,
     document_vectors,
@@ -17,6 +17,7 @@ from textlrp.evaluation.docvectors import (
 )
 from textlrp.evaluation.running.run_state import EvaluationRun, as_sentence, progress
 from textlrp.lrp.presets import as_composite
+from textlrp.models.abilities import default_rule
 
 
 def vectors(run: EvaluationRun) -> dict[str, Any]:
@@ -24,9 +25,11 @@ def vectors(run: EvaluationRun) -> dict[str, Any]:
     if not run.corpus.known.any():
         raise DataError("no document has a word in the model's vocabulary. Check the corpus and its language.")
     labels = [str(document.label) for document in run.documents]
-    composite = as_composite(run.plan.methods[0].rule or "epsilon")
+    composite = as_composite(run.plan.methods[0].rule or default_rule(run.model))
     rows, maps = [], []
     names = weightings_of(run.model)
+    if not names:
+        raise ModelError(f"a {type(run.model).__name__} has no word vectors that do not depend on the text.")
     for weighting in names:
         has_map = weighting in (names[0], "uniform")
 

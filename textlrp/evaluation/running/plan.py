@@ -16,6 +16,7 @@ from textlrp.models.abilities import default_rule
 from textlrp.models.black_box import FunctionModel
 from textlrp.models.classifier import Classifier
 from textlrp.models.cnn import has_winning_windows
+from textlrp.models.encoders.encoder_scoring import EncoderScoring
 
 RATIONALES_ONLY = frozenset({"rationales"})
 """The measures that do not need a corpus."""
@@ -23,11 +24,14 @@ RATIONALES_ONLY = frozenset({"rationales"})
 RANDOM = "random"
 """The title of the random baseline in all tables and figures."""
 
-LRP = "LRP epsilon"
-"""The title of LRP by the default rule, the reference that other methods are compared with."""
-
 _LRP_TITLES = {"cp-lrp": "CP-LRP", "attnlrp": "AttnLRP"}
 """Default rule of a model -> the title of LRP by it, if it is not epsilon."""
+
+
+def lrp_title(model: Classifier) -> str:
+    """Return the title of LRP by the default rule, the reference that other methods are compared with."""
+    rule = default_rule(model)
+    return _LRP_TITLES.get(rule, f"LRP {rule}")
 
 
 def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
@@ -38,11 +42,12 @@ def default_methods(model: Classifier) -> tuple[MethodSpec, ...]:
     if isinstance(model, FunctionModel):
         return (MethodSpec("occlusion", "occlusion"),)
     specs = [
-        MethodSpec(_LRP_TITLES.get(default_rule(model), LRP)),
+        MethodSpec(lrp_title(model)),
         MethodSpec("gradient × input", "gradient-x-input"),
         MethodSpec("squared gradient", "squared-gradient"),
-        MethodSpec("integrated gradients", "integrated-gradients"),
     ]
+    if not isinstance(model, EncoderScoring):  # it would take a forward and a backward pass for each step
+        specs.append(MethodSpec("integrated gradients", "integrated-gradients"))
     if has_winning_windows(model):
         specs += [MethodSpec("occlusion", "occlusion"), MethodSpec("Grad-CAM", "grad-cam")]
     return tuple(specs)
@@ -106,7 +111,8 @@ def make_plan(
     :class:`MissingExtraError` for a method whose package is not installed, :class:`OptionError` for an unknown
     measure.
     """
-    specs = [MethodSpec(LRP if name == "lrp" else name, name) for name in methods] or list(default_methods(model))
+    named = [MethodSpec(lrp_title(model) if name == "lrp" else name, name) for name in methods]
+    specs = named or list(default_methods(model))
     specs += [MethodSpec(f"LRP {name}", rule=name) for name in rules]
     titles = {each.title for each in specs}
     slow_methods = tuple(each for each in SLOW_METHODS if slow and each.title not in titles)

@@ -38,8 +38,8 @@ def embed_texts(
 ) -> Array:
     """Return the embeddings (N, D) of N >= 1 texts. Equal texts are read only once.
 
-    ``special`` is the number of special tokens of a window, ``together`` the number of ids that are read together. With a ``cache``, known embeddings are taken
-    from it and new ones are added, group by group.
+    ``special`` is the number of special tokens of a window, ``together`` the number of ids that are read together.
+    With a ``cache``, known embeddings are taken from it and new ones are added, group by group.
     """
     keys = [key_of_text(windows) for windows in texts]
     first = {key: n for n, key in reversed(list(enumerate(keys)))}
@@ -86,7 +86,7 @@ def pool_windows(
 
 
 def joined(pooled: Tensor, sizes: Sequence[Sequence[int]], special: int) -> Tensor:
-    """Return the means (N, D) of the vectors (M, D) of the windows of each text, weighted by :func:`window_shares`."""
+    """Return the means (N, D) of the vectors (M, D) of the windows of each text by :func:`window_shares`."""
     shares = window_shares(sizes, special).to(pooled.dtype)
     texts = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor([len(each) for each in sizes]))
     return pooled.new_zeros(len(sizes), pooled.shape[1]).index_add_(0, texts, pooled * shares[:, None])

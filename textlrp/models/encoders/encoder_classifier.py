@@ -55,7 +55,7 @@ class EncoderClassifier(EncoderScoring):
     normalize : bool or None, default=None
         Whether embeddings are scaled to length 1. None: as the encoder does.
     max_length : int or None, default=None
-        Largest number of pieces that the encoder reads at once, special tokens included. None: that of the encoder.
+        Largest number of pieces that the encoder reads together, special tokens included. None: that of the encoder.
     batch_size : int, default=32
         Number of texts of the greatest length that the encoder reads together.
     cache : bool, default=True
@@ -141,7 +141,7 @@ class EncoderClassifier(EncoderScoring):
         return self
 
     def _read(self, model: EncoderModel, documents: Documents) -> tuple[list[WindowsOfText], Vocabulary]:
-        """The windows of N texts, and the vocabulary of their words; raises :class:`DataError` if there is no word."""
+        """The windows and the vocabulary of N texts; raises :class:`DataError` if there is no word."""
         texts: list[WindowsOfText] = []
         words: list[list[str]] = []
         for batch in self._batches(model, documents):

@@ -130,12 +130,14 @@ class EncoderModel(TransformerModel):
         shares = self._shares(text)
 
         def scores(alternatives: Tensor) -> Tensor:
+            count = len(alternatives)
             pooled = [
-                share * output_with_vectors(
-                    module, ids.expand(len(alternatives), -1), pool, replacing(alternatives[:, first:end], sizes), None
+                output_with_vectors(
+                    module, ids.expand(count, -1), pool, replacing(alternatives[:, first:end], sizes), None
                 )
+                * share
                 for share, ids, (first, end) in zip(shares, windows, text.windows, strict=True)
-            ]  # fmt: skip
+            ]
             found: Tensor = module.output(module.encoder.finish(torch.stack(pooled).sum(dim=0)))
             return found
 

@@ -32,7 +32,7 @@ class EncoderOptions(TextClassifier):
     cache: bool
 
     def check_options(self) -> None:
-        """Raise :class:`OptionError` if an option is out of its range. ``encoder`` and ``head`` are checked by fit."""
+        """Raise :class:`OptionError` if an option is out of its range; fit also checks ``encoder`` and ``head``."""
         if not isinstance(self.dtype, str) or self.dtype not in TORCH_DTYPES:
             raise OptionError(must_be("dtype", "'float32' or 'float64'", self.dtype, self._hint("dtype")))
         for name in ("windows", "cache"):
@@ -72,5 +72,6 @@ class EncoderOptions(TextClassifier):
         for name, value in (("C", self.C), ("class_weight", self.class_weight)):
             if value is not None:
                 raise OptionError(
-                    f"{name} must be None with an estimator as head, which has its own; got {value!r}. Leave out {name}=."
+                    f"{name} must be None with an estimator as head, which has its own; got {value!r}. Leave out "
+                    f"{name}=."
                 )

@@ -50,8 +50,8 @@ def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
         )
     if found.weight.shape[1] != dimensions:
         raise OptionError(
-            f"head must be fitted on the embeddings of the encoder, which have {dimensions} numbers; it was fitted on "
-            f"{found.weight.shape[1]}. Fit it on encoder.encode(texts)."
+            f"head must be fitted on the embeddings of the encoder, which have {dimensions} numbers; it was fitted "
+            f"on {found.weight.shape[1]}. Fit it on encoder.encode(texts)."
         )
     return EncoderHead(np.asarray(found.classes), found.weight, found.bias, found.probabilities)
 

@@ -66,13 +66,13 @@ def check_files(folder: Path, expected: str) -> None:
     """Raise :class:`ModelError` if an encoder's folder is missing, or has other files than in training."""
     if not folder.is_dir():
         raise ModelError(
-            f"the encoder of the model must be in the folder {str(folder)!r}; there is none. Put it back, or pass its "
-            "new folder: load(model, encoder=FOLDER)."
+            f"the encoder of the model must be in the folder {str(folder)!r}; there is none. Put it back, or pass "
+            "its new folder: load(model, encoder=FOLDER)."
         )
     if hash_of_files(folder) != expected:
         raise ModelError(
-            f"the encoder in {str(folder)!r} must be the one that the model was trained with; its files have changed. "
-            "Restore them, pass the folder of the old one, load(model, encoder=FOLDER), or train the model again."
+            f"the encoder in {str(folder)!r} must be the one that the model was trained with; its files have changed."
+            " Restore them, pass the folder of the old one, load(model, encoder=FOLDER), or train the model again."
         )
 
 

@@ -124,8 +124,8 @@ def encoder_folder(path: str | Path) -> Path:
     folder = Path(path)
     if not folder.is_dir() or not ((folder / MODULES).exists() or (folder / "config.json").exists()):
         raise OptionError(
-            f"encoder must be a SentenceTransformer or its folder, which has a {MODULES}; got {str(path)!r}. Download "
-            "one with SentenceTransformer(name).save(folder), and pass the folder."
+            f"encoder must be a SentenceTransformer or its folder, which has a {MODULES}; got {str(path)!r}. "
+            "Download one with SentenceTransformer(name).save(folder), and pass the folder."
         )
     return folder
 
@@ -223,9 +223,10 @@ def _longest(config: Any, tokenizer: Any) -> int:
 
 
 def _unsupported(what: str, where: str = "") -> ModelError:
+    got = f"{what} {where}".rstrip()
     return ModelError(
-        f"encoder must be a Transformer, a Pooling, and any number of Dense and Normalize modules; got {what} {where}".rstrip()
-        + ". Pass another encoder."
+        f"encoder must be a Transformer, a Pooling, and any number of Dense and Normalize modules; got {got}. Pass "
+        "another encoder."
     )
 
 

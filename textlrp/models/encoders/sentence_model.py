@@ -27,15 +27,16 @@ def sentence_model(model: Any, head: Any = None, *, windows: bool = False) -> En
     if is_sentence_transformer(model):
         if head is None:
             raise OptionError(
-                "head must be the linear classifier that was fitted on the embeddings; got None. Pass head=LogisticRegression()"
-                ".fit(model.encode(texts), labels), for example."
+                "head must be the linear classifier that was fitted on the embeddings; got None. Pass "
+                "head=LogisticRegression().fit(model.encode(texts), labels), for example."
             )
         encoder = encoder_of(model)
         check_module(encoder.module)
         return encoder_model(encoder, encoder_head(head, encoder.dimensions), windows=windows)
     if head is not None:
         raise OptionError(
-            f"head must be left out for a SetFitModel, which has its own; got a {type(head).__name__}. Leave out head=."
+            f"head must be left out for a SetFitModel, which has its own; got a {type(head).__name__}. Leave "
+            "out head=."
         )
     encoder = encoder_of(model.model_body).with_normalize(True if model.normalize_embeddings else None)
     check_module(encoder.module)
