@@ -71,7 +71,7 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
 
 
 def _thresholds(estimator: Any) -> Array:
-    """(C,) zeros, but 1/2 for decisions if a OneVsRestClassifier begins with a constant label, as in its ``predict``."""
+    """(C,) zeros; if a OneVsRestClassifier begins with a constant label, 1/2 for decisions, as in its ``predict``."""
     members = estimator.estimators_
     constant_first = isinstance(estimator, OneVsRestClassifier) and _is_constant(members[0])
     return np.array([0.5 if constant_first and hasattr(each, "decision_function") else 0.0 for each in members])
