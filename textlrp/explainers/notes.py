@@ -38,8 +38,8 @@ def prediction_note(scores: Array, labels: Sequence[str], thresholds: Array | No
             return ()
         best = labels[highest_of(scores, thresholds)]
         return (
-            f"No label is predicted, because no score is above its threshold. {best} has the highest score relative to "
-            "its threshold.",
+            f"No label is predicted, because no score is above its threshold. {best} has the highest score relative "
+            "to its threshold.",
         )
     highest = scores == scores.max()
     if np.count_nonzero(highest) < 2:

@@ -91,8 +91,10 @@ def true_indicator(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _are_sets(y: Any) -> bool:
-    """Whether ``y`` has a set of labels in at least one row."""
-    return not isinstance(y, (str, bytes)) and isinstance(y, Iterable) and any(map(is_label_set, y))
+    """Whether ``y`` has a set of labels in at least one row. Other arrays of two dimensions are single columns."""
+    if isinstance(y, (str, bytes)) or not isinstance(y, Iterable) or len(getattr(y, "shape", (0,))) != 1:
+        return False
+    return any(map(is_label_set, y))
 
 
 def _indicator(y: Any) -> Any:

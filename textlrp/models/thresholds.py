@@ -38,10 +38,10 @@ def choose_thresholds(indicator: NDArray[np.int64], scores: NDArray[np.floating]
     values = np.zeros(labels)
     if indicator.sum() >= FEWEST_LABELS:
         every = _RankedScores.of(indicator, scores)
-        shared = _best(every.cuts, every)
+        shared = _best_cut(every.cuts, every)
         for c in range(labels):
             own = _RankedScores.of(indicator[:, c], scores[:, c])
-            values[c] = _best(np.append(shared, own.cuts), own, every)
+            values[c] = _best_cut(np.append(shared, own.cuts), own, every)
     values = values.astype(scores.dtype)
     counts = LabelCounts(labels)
     for true, row in zip(indicator, scores, strict=True):
@@ -54,7 +54,7 @@ def best_shared_f1(indicator: NDArray[np.int64], scores: NDArray[np.floating]) -
     if not indicator.any():
         return 0.0
     every = _RankedScores.of(indicator, scores)
-    return float(every.f1_parts(_best(every.cuts, every)).ratio())
+    return float(every.f1_parts(_best_cut(every.cuts, every)).ratio())
 
 
 class _F1Parts(NamedTuple):
@@ -90,7 +90,7 @@ class _RankedScores(NamedTuple):
         return _F1Parts(2.0 * self.correct[first], len(self.scores) - first + float(self.correct[0]))
 
 
-def _best(cuts: NDArray[np.float64], own: _RankedScores, every: _RankedScores | None = None) -> float:
+def _best_cut(cuts: NDArray[np.float64], own: _RankedScores, every: _RankedScores | None = None) -> float:
     """The threshold among ``cuts`` with the largest F1, the first of equal ones; 0 without any."""
     if not len(cuts):
         return 0.0

@@ -148,7 +148,7 @@ def _record(row: FoundRow, encoding: str, warned: _Warned, separator: str | None
     if any(isinstance(value, str) and has_surrogate(value) for value in (row.text, row.id, *labels)):
         return BadRow(row.number, f"{row.place}: contains bytes that are not {encoding.upper()}. {_CORRECT}")
     try:
-        label = _labels(row.place, row.label, warned, separator)
+        label = _labels_of_row(row.place, row.label, warned, separator)
     except DataError as wrong:
         return BadRow(row.number, str(wrong))
     return Record(str(row.number if is_missing(row.id) else row.id), row.text, label)
@@ -196,7 +196,7 @@ def read_files(
             yield Record(name, text, None) if label == "." else Record(f"{label}/{name}", text, stripped)
 
 
-def _labels(place: str, value: object, warned: _Warned, separator: str | None) -> Label | Labels | None:
+def _labels_of_row(place: str, value: object, warned: _Warned, separator: str | None) -> Label | Labels | None:
     """The label of a row or, for a list and for text with a ``separator``, all its labels, each once."""
     if separator is not None and isinstance(value, str):
         value = [part for part in value.split(separator) if without_blank_edges(part)]
