@@ -25,8 +25,8 @@ def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sourc
     """Return the mean of the decisions of the calibrated classifiers (one for each fold, or a single one).
 
     A sigmoid or an isotonic regression turns each decision into a probability. These are shown next to the scores,
-    and the classifier predicts by their mean. Raises :class:`ModelError` if it is not fitted, or if a classifier in it is
-    not supported.
+    and the classifier predicts by their mean. Raises :class:`ModelError` if it is not fitted, or if a classifier in
+    it is not supported.
     """
     folds = fitted_folds(estimator, name)
     decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]
