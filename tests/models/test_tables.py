@@ -187,7 +187,7 @@ def test_something_else_than_the_table_is_refused(texts: Any, message: str) -> N
 
 def test_values_that_a_step_cannot_read_are_named() -> None:
     model = make_pipeline(transformer("numbers"), LinearSVC(random_state=0)).fit(FRAME, LABELS)
-    with pytest.raises(DataError, match=r"step 'color' must have values as in training; scikit-learn says: Fou"):
+    with pytest.raises(DataError, match=r"step 'color' must have values as in training; scikit-learn reports: F"):
         next(explain(model, FRAME.head(1).assign(color="violet")))
 
 

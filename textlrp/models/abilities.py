@@ -77,7 +77,7 @@ def score_name_of(model: Classifier) -> str:
 
 
 class OwnResults(NamedTuple):
-    """What a model itself says about N texts: shown next to its scores.
+    """The predictions and probabilities of a model for N texts, shown next to its scores.
 
     ``predicted`` (N,) are positions in ``classes_``, ``probabilities`` (N, C) or None. ``notes`` (N,) are sentences
     about the scores, such as which scores they are.

@@ -24,9 +24,9 @@ from textlrp.models.pipeline.step_values import Sources, Value
 def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
     """Return the mean of the decisions of the calibrated classifiers (one for each fold, or a single one).
 
-    A sigmoid or an isotonic regression turns each decision into a probability; these are shown beside the scores, and
-    the classifier predicts by their mean. Raises :class:`ModelError` if it is not fitted, or if a classifier in it is
-    not supported.
+    A sigmoid or an isotonic regression turns each decision into a probability. These are shown next to the scores,
+    and the classifier predicts by their mean. Raises :class:`ModelError` if it is not fitted, or if a classifier in
+    it is not supported.
     """
     folds = fitted_folds(estimator, name)
     decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]

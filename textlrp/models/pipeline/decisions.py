@@ -30,7 +30,7 @@ from textlrp.models.pipeline.step_values import Sources, Value
 class Decision:
     """The scores (N, C) of a classifier: a ``form`` with one output for each of the ``classes`` (C,).
 
-    ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that says which
+    ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that states which
     scores these are, if they are not the ones that the classifier itself predicts by. Its probabilities are then no
     function of the scores. ``thresholded``: it does not predict the class with the highest probability either.
     ``likelihoods``: they are joint log-likelihoods (naive Bayes). ``thresholds`` (C,): a multi-label classifier
@@ -123,7 +123,7 @@ def _binarized(stage: Stage, threshold: float, sources: Sources) -> Stage:
 def own_predictions(estimator: Any, texts: Any, scores_are: Decision, scores: Array) -> OwnResults:
     """Return what an estimator predicts for N texts or rows of a table.
 
-    The notes say which ``scores`` (N, C) are explained instead.
+    The notes state which ``scores`` (N, C) are explained instead.
     """
     probabilities, best = None, scores.argmax(axis=1)
     if not len(texts):

@@ -2,7 +2,7 @@
 
 What is explained is what the ensemble predicts by, where that is a sum: the mean probability of a soft vote, the
 decision of the last classifier of a stack. A hard vote and bagging count predictions, so their mean decision is
-explained instead, and a note says so. Open it for how classifiers are combined.
+explained instead, and a note states it. Open it for how classifiers are combined.
 
 Letters: C classes, J features.
 """

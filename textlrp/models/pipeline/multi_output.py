@@ -25,6 +25,7 @@ from textlrp.models.pipeline.decisions import Decision, Within, head_decision
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Norm, Term, affine, constant_form, joined_form
 from textlrp.models.pipeline.linear import Head
+from textlrp.models.pipeline.stages import Stage
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 
@@ -85,10 +86,10 @@ def _is_constant(estimator: Any) -> bool:
 
 def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
     method = getattr(estimator, "chain_method_", "predict")
-    if before is None or method not in ("predict", "decision_function", "predict_proba"):
+    if not isinstance(before, (Stage, Form)) or method not in ("predict", "decision_function", "predict_proba"):
         raise ModelError(
             f"the ClassifierChain {name!r} must get features and pass on predictions, decisions or probabilities; "
-            f"got {'texts' if before is None else method}. Put a vectorizer before it, and pass "
+            f"got {method if isinstance(before, (Stage, Form)) else 'texts'}. Put a vectorizer before it, and pass "
             "chain_method='predict'."
         )
     features = [as_form(before)]

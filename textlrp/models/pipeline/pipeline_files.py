@@ -26,12 +26,23 @@ TRUSTED = frozenset(
     {
         # check_parts validates the matrix, because scipy's compiled loops do not check indices
         "scipy.sparse._csr.csr_matrix",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.calibration._TemperatureScaling",
         "sklearn.feature_selection._mutual_info.mutual_info_classif",
         "sklearn.feature_selection._univariate_selection.chi2",
         "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+        "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.utils._bunch.Bunch",
     }
 )
 """Types that a pipeline may contain in addition to those that skops trusts."""
+FOLD = "_CalibratedClassifier"
+"""The class of a fold of a CalibratedClassifierCV: it contains an estimator and is none itself."""
 BROKEN = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, NotImplementedError, OSError,
     RecursionError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile,
@@ -103,7 +114,9 @@ def _attributes(found: Any) -> Iterator[tuple[Any, str, Any]]:
         seen.add(id(owner))
         if isinstance(owner, (list, tuple)):
             waiting += owner
-        elif isinstance(owner, BaseEstimator):
+        elif (
+            isinstance(owner, BaseEstimator) or type(owner).__name__ == "_CalibratedClassifier"
+        ):  # a fold: no estimator
             yield from ((owner, name, value) for name, value in vars(owner).items())
             waiting += vars(owner).values()
 

@@ -100,7 +100,7 @@ class PipelineModel:
     def own_results(self, batch: Batch, scores: Array) -> OwnResults:
         """Return what the pipeline itself predicts for a batch with these ``scores`` (N, C).
 
-        A classifier that predicts by other numbers than its scores is called for this, and a note says so.
+        A classifier that predicts by other numbers than its scores is called for this, and a note states it.
         """
         by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
         if not self.decision.note or by_scores:

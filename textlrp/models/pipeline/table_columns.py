@@ -84,8 +84,8 @@ def _other_columns(block: OtherColumns, columns: list[Any], sources: Sources) ->
 def _column_names(transformer: Any, name: str, chosen: Any) -> tuple[list[Any], bool]:
     """Return the names of the columns that one step of a fitted ColumnTransformer reads, and whether it is one text.
 
-    ``chosen`` is what the ColumnTransformer was told: a name or a position (then the step gets one column as texts),
-    or several. Raises :class:`ModelError` if it was not fitted on a DataFrame.
+    ``chosen`` is the ColumnTransformer's own description of them: a name or a position (then the step gets one column
+    as texts), or several. Raises :class:`ModelError` if it was not fitted on a DataFrame.
     """
     names = getattr(transformer, "feature_names_in_", None)
     if names is None:
@@ -172,6 +172,6 @@ def output_of(block: OtherColumns, rows: Sequence[Any]) -> Any:
     except (ValueError, TypeError) as reason:
         detail = " ".join(str(reason).split()).rstrip(".")
         raise DataError(
-            f"the columns of step {block.name!r} must have values as in training; scikit-learn says: {detail}. "
+            f"the columns of step {block.name!r} must have values as in training; scikit-learn reports: {detail}. "
             "Change the values, or fit the pipeline again."
         ) from None
