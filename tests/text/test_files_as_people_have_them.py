@@ -191,8 +191,8 @@ def test_a_layout_that_is_passed_gives_no_warning(
 
 
 def test_a_line_of_fasttext_may_have_several_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "__label__a __label__b good\n__label__a bad\nno label\n")
     with pytest.warns(UserWarning, match="as in fastText"):
-        path = write(tmp_path / "a.txt", "__label__a __label__b good\n__label__a bad\nno label\n")
         assert pairs(path) == [("good", ("a", "b")), ("bad", "a"), ("no label", None)]
 
 

@@ -307,7 +307,8 @@ PAIRS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg", "1"])), min_siz
         ('text,label\n"sch\\""on, oder",pos\nb,neg\n', 'sch\\"on, oder'),
         ("text,label\na\\nb,pos\nb,neg\n", "a\\nb"),
         ("id,text,label\n1,good,pos,\n2,bad,neg,\n", "good"),
-        (",text,label\n0,topic,pos\n1,bad,neg\n", "topic"),
+        ('text,label\n"\\\\",pos\nb,neg\n', "\\\\"),
+        (",story\n0,topic\n1,bad\n", "topic"),
         ("text,label\n'good','pos'\nb,neg\n", "'good'"),
     ],
 )

@@ -57,14 +57,11 @@ def find_header(path: Path, requested: Columns, layout: Layout, rows: Sequence[S
 
 
 def _rows_above(requested: Columns, rows: Sequence[Sequence[str]]) -> int:
-    """Return the number of rows above the header: titles, which have one field, and comments."""
+    """Return the number of rows above the header: titles, which have only a first field, and comments."""
     for n, row in enumerate(rows[: MOST_ABOVE + 1]):
         if names_columns(row, requested):
-            return (
-                n
-                if all(before[0].startswith("#") or _filled(before) <= 1 < _filled(row) for before in rows[:n])
-                else 0
-            )
+            titles = [before for before in rows[:n] if not before[0].startswith("#")]
+            return n if _filled(row) > 1 and not any(_filled(title[1:]) for title in titles) else 0
     return 0
 
 
