@@ -100,13 +100,15 @@ def _data_rows(
             warn_of_guess(path, f"line {lines.number} repeats the header, as in concatenated files. It was skipped.")
             continue
         number += 1
-        fields = _fitted(fields, names)
+        if len(fields) != len(names):
+            fields = _fitted(fields, names)
         if len(fields) != len(names):
             wrong_count = _miscounted(len(fields), len(names), dialect.delimiter)
             yield FoundRow(place, number, wrong=f"{place}: {wrong_count}")
             continue
         fields.append("")
-        yield FoundRow(place, number, joined_text([fields[n] for n in texts]), fields[label], fields[id])
+        text = fields[texts[0]] if len(texts) == 1 else joined_text([fields[n] for n in texts])
+        yield FoundRow(place, number, text, fields[label], fields[id])
 
 
 def _fitted(fields: list[str], names: list[str]) -> list[str]:
