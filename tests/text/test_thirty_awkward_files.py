@@ -304,7 +304,7 @@ PAIRS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg", "1"])), min_siz
         ('text,label\n"a \\\\""",pos\nb,neg\n', 'a \\\\"'),
         ('text,label\n"\\\\\\""",pos\nb,neg\n', '\\\\\\"'),
         ('text,label\n"C:\\films\\",pos\nb,neg\n', "C:\\films\\"),
-        ('text,label\n"sch\\""on, oder",pos\nb,neg\n', 'sch\\"on, oder'),
+        ('text,label\n"sch\\""on, naja",pos\nb,neg\n', 'sch\\"on, naja'),
         ("text,label\na\\nb,pos\nb,neg\n", "a\\nb"),
         ("id,text,label\n1,good,pos,\n2,bad,neg,\n", "good"),
         ('text,label\n"\\\\",pos\nb,neg\n', "\\\\"),

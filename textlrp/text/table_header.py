@@ -100,13 +100,14 @@ def _names_of_no_header(
     return names
 
 
-def names_columns(row: Sequence[str], requested: Columns) -> bool:
-    """Whether a row contains a requested column name, or a usual one if none was requested."""
+def names_columns(row: Sequence[str], requested: Columns, least: int = 1) -> bool:
+    """Whether a row contains at least ``least`` requested column names, or usual ones if none was requested."""
     asked = [name for name in (*split_columns(requested.text), requested.label, requested.id) if name is not None]
     usual = (*TEXT_COLUMNS, *LABEL_COLUMNS, *OTHER_TEXT_COLUMNS, *OTHER_LABEL_COLUMNS)
     names = {folded_name(name) for name in row}
     whole = requested.text if isinstance(requested.text, str) else ""
-    return any(folded_name(name) in names for name in ((whole, *asked) if asked else usual) if name)
+    found = {folded_name(name) for name in ((whole, *asked) if asked else usual) if name} & names
+    return len(found) >= least
 
 
 def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:

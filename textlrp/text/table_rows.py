@@ -128,10 +128,12 @@ def _miscounted(got: int, expected: int, delimiter: str) -> str:
 
 
 def _delimiter(path: Path, sample: list[str], usual: str, requested: Columns) -> str:
-    other, certain = find_delimiter(sample[_table_start(sample, requested) :], usual)
+    start = _table_start(sample, requested)
+    other, certain = find_delimiter(sample[start:], usual)
     if other is None:
         return usual
-    if not certain:
+    # a header with two known names is certain, even if a row below it is damaged
+    if not certain and not names_columns(sample[start].split(other), requested, least=2):
         raise DataError(
             f"{path}: the fields seem to be separated by {other!r}, not {usual!r}; the first line is "
             f"{shortened(sample[0].rstrip())!r}. Pass delimiter={other!r}, or {usual!r} if there is one column."
