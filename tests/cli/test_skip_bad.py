@@ -94,6 +94,13 @@ def test_every_command_lists_the_rows_that_it_skips(
     assert f"skipped 2 rows that could not be read, listed in {place}; the first: row 3" in capsys.readouterr().err
 
 
+def test_a_bad_row_leaves_the_delimiter_certain(svm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write("Review;Sentiment\na good car;auto\none;two;three\n")
+    assert main(["predict", svm, "t.csv", "--skip-bad"]) == 0
+    assert list(rejected("t.csv.rejected.jsonl")) == [2]
+    assert "(1 of 1 labeled texts)" in capsys.readouterr().err
+
+
 def test_an_unlabeled_row_is_predicted(svm: str, capsys: pytest.CaptureFixture[str]) -> None:
     write(HEAD + GOOD + UNLABELED)
     assert main(["predict", svm, "t.csv", "--skip-bad"]) == 0

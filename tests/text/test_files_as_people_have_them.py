@@ -191,8 +191,8 @@ def test_a_layout_that_is_passed_gives_no_warning(
 
 
 def test_a_line_of_fasttext_may_have_several_labels(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "__label__a __label__b good\n__label__a bad\nno label\n")
     with pytest.warns(UserWarning, match="as in fastText"):
-        path = write(tmp_path / "a.txt", "__label__a __label__b good\n__label__a bad\nno label\n")
         assert pairs(path) == [("good", ("a", "b")), ("bad", "a"), ("no label", None)]
 
 
@@ -212,7 +212,8 @@ def test_lines_of_text_are_texts(tmp_path: Path) -> None:
             {"columns": "label"},
             "columns must have one name for each of the 2 columns of the file; got 1",
         ),
-        ("a.csv", "text;label\ngood;a;b\n", {}, "the fields seem to be separated by ';'.*delimiter="),
+        ("a.csv", "text;label\ngood;a;b\n", {}, r"row 1 \(.*line 2\): the row must have 2 fields"),
+        ("a.csv", "text;kind\ngood;a;b\n", {}, "the fields seem to be separated by ';'.*delimiter="),
         ("a.json", '[{"text": "a"}, {"text": "b"', {}, r"row 2 \(.*a\.json\): not valid JSON"),
         ("a.jsonl", '{"text": "a", "label": 36893488147419103232}', {}, r"label must be below 2\*\*63"),
         ("a.jsonl", '{"text": "a", "label": 1e30}', {}, r"label must be below 2\*\*63"),

@@ -138,7 +138,7 @@ def test_a_file_of_a_folder_that_is_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"body;label\nx;y\nz\n", "the fields seem to be separated by ';'"),
+        (b"body;kind\nx;y\nz\n", "the fields seem to be separated by ';'"),
         (b"label,x,y\na,b,c\n", "there is no column 'text'; the columns are 'label', 'x', 'y'. Pass text="),
     ],
 )

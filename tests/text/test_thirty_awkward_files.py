@@ -298,6 +298,25 @@ TEXTS = st.text("ab\\\",;|\t\n '#é1", max_size=8) | NAMES
 PAIRS = st.lists(st.tuples(TEXTS, st.sampled_from(["pos", "neg", "1"])), min_size=1, max_size=5)
 
 
+@every(
+    "content, expected",
+    [
+        ('text,label\n"a \\\\""",pos\nb,neg\n', 'a \\\\"'),
+        ('text,label\n"\\\\\\""",pos\nb,neg\n', '\\\\\\"'),
+        ('text,label\n"C:\\films\\",pos\nb,neg\n', "C:\\films\\"),
+        ('text,label\n"sch\\""on, naja",pos\nb,neg\n', 'sch\\"on, naja'),
+        ("text,label\na\\nb,pos\nb,neg\n", "a\\nb"),
+        ("id,text,label\n1,good,pos,\n2,bad,neg,\n", "good"),
+        ('text,label\n"\\\\",pos\nb,neg\n', "\\\\"),
+        (",story\n0,topic\n1,bad\n", "topic"),
+        ("text,label\n'good','pos'\nb,neg\n", "'good'"),
+    ],
+)
+def test_what_only_resembles_another_dialect_is_kept(tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    assert textlrp.load_corpus(tmp_path / "a.csv").texts[0] == expected
+
+
 @SHARED_FOLDER
 @given(
     rows=PAIRS,

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 
-from textlrp.text.separated import Dialect, is_quoted, strict_reader, tab_fields, unlimited_fields
+from textlrp.text.separated import Dialect, is_quoted, strict_rows, tab_fields
 
 SAMPLE_LINES = 200
 """Number of lines from which the layout of a file is detected."""
@@ -30,19 +29,9 @@ def _parsed(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], s
     """Return the rows that :func:`sampled_rows` describes, and the error that ended them, empty if there is none."""
     if dialect.delimiter == "\t" and not (sample and is_quoted(sample[0], "\t")):
         simple = [fields for line in sample if (fields := tab_fields(line))]
-        quoted, error = _strict_rows(sample, dialect)
+        quoted, error = strict_rows(sample, dialect)
         return (simple, "") if error or _is_table(simple) or not _is_table(quoted) else (quoted, "")
-    return _strict_rows(sample, dialect)
-
-
-def _strict_rows(sample: Sequence[str], dialect: Dialect) -> tuple[list[list[str]], str]:
-    found: list[list[str]] = []
-    try:
-        with unlimited_fields():
-            found += (row for row in strict_reader(sample, dialect) if row)
-    except csv.Error as error:
-        return found, str(error)  # the rows before the invalid one are enough
-    return found, ""
+    return strict_rows(sample, dialect)
 
 
 def separator_line(line: str) -> str:

@@ -95,9 +95,13 @@ def _fields(rows: Sequence[Row | DataError]) -> list[tuple[str, bool]]:
 
 
 def _found_row(row: Row, columns: FoundColumns, place: str, number: int) -> FoundRow:
-    if not any(name in row for name in columns.texts):
+    first = columns.texts[0]
+    if len(columns.texts) == 1 and first in row:
+        text = row[first]
+    elif any(name in row for name in columns.texts):
+        text = joined_text([row.get(name) for name in columns.texts])
+    else:
         names = " and ".join(map(repr, columns.texts))
         wrong = f"{place}: {names} is missing; the fields are {column_list(list(row))}. Fill it in or drop the row."
         return FoundRow(place, number, wrong=wrong)
-    text = joined_text([row.get(name) for name in columns.texts])
     return FoundRow(place, number, text, row.get(columns.label or "label"), row.get(columns.id or "id"))

@@ -45,6 +45,11 @@ def rows_in(value: Mapping[str, Any], requested: Columns, split: str | None) -> 
 
 def flat_row(row: Row) -> Row:
     """Return a row with the fields of nested objects as ``outer.inner``, and the label that Label Studio nests."""
+    for value in row.values():
+        if isinstance(value, dict):
+            break
+    else:
+        return row
     nested = {name: value for name, value in row.items() if isinstance(value, dict)}
     flat = dict(row)
     for outer, fields in nested.items():

@@ -98,7 +98,7 @@ def joined_text(values: list[object]) -> object:
     A value that is not a string is returned unchanged, so that its check can name it.
     """
     if len(values) == 1:
-        return values[0] if values[0] == "" or not is_missing(values[0]) else None
+        return values[0]
     present = [value for value in values if not is_missing(value)]
     strange = [value for value in present if not isinstance(value, str)]
     if strange or not present:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from textlrp.errors import DataError
@@ -46,14 +45,17 @@ class CommaRows:
         Raises :class:`DataError`, which begins with ``place``, for a row that is not valid CSV.
         """
         self._lines.begin_row()
+        # the limit of the csv module is global, so the previous value is restored immediately
+        usual = csv.field_size_limit(_LONGEST_FIELD)
         try:
-            with unlimited_fields():
-                return next(self._reader, None)
+            return next(self._reader, None)
         except csv.Error as error:
             raise DataError(
                 f"{place}: not valid CSV ({error}). Put a field that contains double quotes in double quotes, "
                 "and double each inner quote."
             ) from None
+        finally:
+            csv.field_size_limit(usual)
 
 
 def strict_reader(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]:
@@ -68,14 +70,17 @@ def strict_reader(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]
     )
 
 
-@contextmanager
-def unlimited_fields() -> Iterator[None]:
-    """Lift the limit of the csv module for the length of a field. It is global, so it is restored immediately."""
+def strict_rows(lines: Iterable[str], dialect: Dialect) -> tuple[list[list[str]], str]:
+    """Return the rows of a few lines, without empty ones, and the error that ended them; empty if there is none."""
+    found: list[list[str]] = []
     usual = csv.field_size_limit(_LONGEST_FIELD)
     try:
-        yield
+        found += (row for row in strict_reader(lines, dialect) if row)
+    except csv.Error as error:
+        return found, str(error)  # the rows before the invalid one are enough
     finally:
         csv.field_size_limit(usual)
+    return found, ""
 
 
 class TabRows:

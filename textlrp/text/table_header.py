@@ -57,14 +57,11 @@ def find_header(path: Path, requested: Columns, layout: Layout, rows: Sequence[S
 
 
 def _rows_above(requested: Columns, rows: Sequence[Sequence[str]]) -> int:
-    """Return the number of rows above the header: titles, which have one field, and comments."""
+    """Return the number of rows above the header: titles, which have only a first field, and comments."""
     for n, row in enumerate(rows[: MOST_ABOVE + 1]):
         if names_columns(row, requested):
-            return (
-                n
-                if all(before[0].startswith("#") or _filled(before) <= 1 < _filled(row) for before in rows[:n])
-                else 0
-            )
+            titles = [before for before in rows[:n] if not before[0].startswith("#")]
+            return n if _filled(row) > 1 and not any(_filled(title[1:]) for title in titles) else 0
     return 0
 
 
@@ -103,13 +100,14 @@ def _names_of_no_header(
     return names
 
 
-def names_columns(row: Sequence[str], requested: Columns) -> bool:
-    """Whether a row contains a requested column name, or a usual one if none was requested."""
+def names_columns(row: Sequence[str], requested: Columns, least: int = 1) -> bool:
+    """Whether a row contains at least ``least`` requested column names, or usual ones if none was requested."""
     asked = [name for name in (*split_columns(requested.text), requested.label, requested.id) if name is not None]
     usual = (*TEXT_COLUMNS, *LABEL_COLUMNS, *OTHER_TEXT_COLUMNS, *OTHER_LABEL_COLUMNS)
     names = {folded_name(name) for name in row}
     whole = requested.text if isinstance(requested.text, str) else ""
-    return any(folded_name(name) in names for name in ((whole, *asked) if asked else usual) if name)
+    found = {folded_name(name) for name in ((whole, *asked) if asked else usual) if name} & names
+    return len(found) >= least
 
 
 def names_without_header(rows: Sequence[Sequence[str]]) -> list[str] | None:

@@ -100,13 +100,15 @@ def _data_rows(
             warn_of_guess(path, f"line {lines.number} repeats the header, as in concatenated files. It was skipped.")
             continue
         number += 1
-        fields = _fitted(fields, names)
+        if len(fields) != len(names):
+            fields = _fitted(fields, names)
         if len(fields) != len(names):
             wrong_count = _miscounted(len(fields), len(names), dialect.delimiter)
             yield FoundRow(place, number, wrong=f"{place}: {wrong_count}")
             continue
         fields.append("")
-        yield FoundRow(place, number, joined_text([fields[n] for n in texts]), fields[label], fields[id])
+        text = fields[texts[0]] if len(texts) == 1 else joined_text([fields[n] for n in texts])
+        yield FoundRow(place, number, text, fields[label], fields[id])
 
 
 def _fitted(fields: list[str], names: list[str]) -> list[str]:
@@ -126,10 +128,12 @@ def _miscounted(got: int, expected: int, delimiter: str) -> str:
 
 
 def _delimiter(path: Path, sample: list[str], usual: str, requested: Columns) -> str:
-    other, certain = find_delimiter(sample[_table_start(sample, requested) :], usual)
+    start = _table_start(sample, requested)
+    other, certain = find_delimiter(sample[start:], usual)
     if other is None:
         return usual
-    if not certain:
+    # a header with two known names is certain, even if a row below it is damaged
+    if not certain and not names_columns(sample[start].split(other), requested, least=2):
         raise DataError(
             f"{path}: the fields seem to be separated by {other!r}, not {usual!r}; the first line is "
             f"{shortened(sample[0].rstrip())!r}. Pass delimiter={other!r}, or {usual!r} if there is one column."
