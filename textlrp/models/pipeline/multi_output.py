@@ -67,13 +67,13 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
     classes = (
         estimator.classes_ if isinstance(estimator, OneVsRestClassifier) else np.arange(len(estimator.estimators_))
     )
-    found = [_binary(each, name, before, sources, within) for each in estimator.estimators_]
-    form = joined_form([each.form for each in found])
-    return Decision(np.asarray(classes), form, _probabilities(found), thresholds=_thresholds(estimator))
+    members = [_binary(each, name, before, sources, within) for each in estimator.estimators_]
+    form = joined_form([each.form for each in members])
+    return Decision(np.asarray(classes), form, _probabilities(members), thresholds=_thresholds(estimator))
 
 
 def _thresholds(estimator: Any) -> Array:
-    """(C,) zeros, but 1/2 for decisions if a OneVsRestClassifier begins with a constant label, as in its ``predict``."""
+    """(C,) zeros, but 1/2 for decisions if a OneVsRestClassifier begins with a constant label, as it predicts."""
     members = estimator.estimators_
     constant_first = isinstance(estimator, OneVsRestClassifier) and _is_constant(members[0])
     return np.array([0.5 if constant_first and hasattr(each, "decision_function") else 0.0 for each in members])
