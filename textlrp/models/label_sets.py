@@ -57,6 +57,8 @@ def training_labels(y: Any, rows: int, names: Sequence[Any] | None = None) -> Tr
             f"the labels must have at least two classes; got only {found.classes.tolist()[0]!r}. Add a label, or "
             "pass one label for each text: this one or another."
         )
+    if (found.codes == found.codes[0]).all():
+        raise DataError("the labels must differ between texts; all texts have the same labels. Add other texts.")
     return found
 
 
