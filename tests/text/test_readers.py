@@ -198,6 +198,7 @@ def test_a_label_may_be_missing_from_some_rows_of_jsonl(tmp_path: Path) -> None:
         ({"text": math.nan, "label": "x"}, "text is missing"),
         ({"text": 12, "label": "x"}, r"text must be a string; got 12 \(int\)"),
         ({"text": "b", "label": ["x", 0.5]}, "label must be text, a whole number or true/false; got 0.5"),
+        ({"text": "b", "label": ["x", None]}, r"label is missing in the list \['x', None\]"),
         ({"text": "b", "label": {"a": 1}}, "label must be text, a whole number or true/false; got .*dict"),
         ({"text": "b", "label": 0.5}, "label must be text, a whole number or true/false; got 0.5"),
         ({"label": "x"}, "'text' is missing; the fields are 'label'"),
