@@ -141,7 +141,7 @@ def move(operation: Operation) -> Any:
     outputs = [tensor for tensor in tensors_in(result) if tensor.is_floating_point()]
     role = min(operation.role(tensor) for tensor in reads)
     for index, output in enumerate(outputs):
-        if output in operation.tape.values:
+        if operation.tracks(output):
             raise operation.refuse("it returns a tensor itself.")
 
         def back(multipliers: Tensor, index: int = index) -> Backward:
