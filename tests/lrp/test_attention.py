@@ -20,7 +20,8 @@ from laws import gap, trace_gap
 from torch import Tensor, nn
 
 from textlrp.lrp.presets import PRESETS
-from textlrp.lrp.recorded.record import record
+from textlrp.lrp.recorded.record import record, recording
+from textlrp.lrp.recorded.replaced_vectors import scores_with_vectors, squashes_in
 from textlrp.lrp.trace import Propagated, Trace, one_hot_seed, propagate
 
 IDS = torch.tensor([[3, 5, 2, 7, 5, 9]])
@@ -134,11 +135,16 @@ def _one_row_masked(n: Any, x: Tensor) -> Tensor:
 
 
 def _grouped(n: Any, x: Tensor, attention: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
-    """Two heads of the query share one of key and value."""
-    return joined(attention(heads(n.query(x)), n.key(x)[:, None], n.value(x)[:, None]))
+    """Two of four heads of the query share one of key and value."""
+    q, k, v = (y.unflatten(-1, (-1, 3)).transpose(1, 2) for y in projected(n, x))
+    return joined(attention(q, k, v))[..., :SIZE]
 
 
-GROUPED = {"query": lambda: nn.Linear(SIZE, SIZE), **{name: lambda: nn.Linear(SIZE, 3) for name in ("key", "value")}}
+def _each_head_repeated(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return by_hand(q, k[:, [0, 0, 1, 1]], v[:, [0, 0, 1, 1]])
+
+
+GROUPED = {"query": lambda: nn.Linear(SIZE, 12), **linears("key", "value")}
 
 ATTENTION: dict[str, Twins] = {
     "sdpa": Twins(sdpa(), handwritten()),
@@ -155,7 +161,7 @@ ATTENTION: dict[str, Twins] = {
     "sdpa, a row that is masked": Twins(sdpa(attn_mask=torch.arange(LENGTH)[:, None] != 2), _one_row_masked),
     "sdpa, grouped heads": Twins(
         lambda n, x: _grouped(n, x, lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True)),
-        lambda n, x: _grouped(n, x, by_hand),
+        lambda n, x: _grouped(n, x, _each_head_repeated),
         GROUPED,
     ),
     "a mask added in place": Twins(
@@ -555,3 +561,29 @@ def test_one_block_equals_the_equations(seed: int, length: int, masked: bool, ha
         assert gap(found.relevance[target, 0].numpy() - expected.relevance, *size) < 1e-10
         for key, entry in expected.ledger.items():
             assert gap(ledger[key] - entry, *size) < 1e-10, key
+
+
+# ---- the end of the module
+
+
+@every("end", [lambda scores: scores.softmax(-1), torch.sigmoid, lambda scores: F.log_softmax(scores, dim=1)])
+def test_the_softmax_of_attention_is_not_taken_for_the_one_at_the_end(end: Callable[[Tensor], Tensor]) -> None:
+    """Scores are those before the last softmax, and softmax operations within an attention function do not count."""
+
+    class Probabilities(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = net(lambda n, x: n.layer(x, x, x)[0] + sdpa()(n, x), {**_multi_head(), **PROJECTIONS})
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return end(self.inner(ids))
+
+    module = Probabilities()
+    found = recording(module, IDS, module)
+    torch.testing.assert_close(found.trace.scores, module.inner(IDS).detach(), rtol=1e-12, atol=1e-12)
+    assert trace_gap(found.trace, propagated(found.trace, "attnlrp"), [1]) < 1e-13
+    # other ways to run the module see an attention function as one operation
+    assert found.squashes == squashes_in(module, IDS, module)
+    assert found.squash is not None
+    same = scores_with_vectors(module, IDS, module, lambda n, vectors, positions: vectors, found.squash.ordinal)
+    torch.testing.assert_close(same.detach(), found.trace.scores, rtol=1e-12, atol=1e-12)

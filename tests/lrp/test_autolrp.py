@@ -1,4 +1,4 @@
-"""Attention in autoLRP 0.2 (MIT): the same where both use the same rules, and different where their conventions differ.
+"""Attention in autoLRP 0.2 (MIT): the same where the rules are, and different conventions elsewhere.
 
 autoLRP starts from a relevance of 1 and adds ε = 1e-11 to denominators. Its sums divide relevance by magnitude,
 |a| / (|a| + |b|), where LRP-0 divides by a / (a + b): this concerns residual connections and biases. Its LayerNorm
