@@ -38,7 +38,7 @@ from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.transformer_model import TransformerModel
-from textlrp.models.transformers.transformer_pass import TextPieces
+from textlrp.models.transformers.transformer_pass import PiecesOfText
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -141,7 +141,11 @@ class EncoderModel(TransformerModel):
             found: Tensor = module.output(module.encoder.finish(torch.stack(pooled).sum(dim=0)))
             return found
 
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
+        padding = self.reader.tokenizer.padding
+        nothing = None
+        if padding is not None:
+            nothing = torch.cat(looked_up_vectors(module, torch.tensor([[padding]]), pool), dim=1)[0]
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words), nothing)
 
     # ---- optional abilities
 
@@ -172,7 +176,7 @@ class EncoderModel(TransformerModel):
 
     # ---- helpers
 
-    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[TextPieces]:
+    def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
         found = []
@@ -180,10 +184,10 @@ class EncoderModel(TransformerModel):
             sizes = batch.sizes(each)
             ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
             windows = [(ends[first], ends[last]) for first, last in windows_side_by_side(sizes, self.reader.room)]
-            found.append(TextPieces(*batch.pieces(each), len(each), windows))
+            found.append(PiecesOfText(*batch.pieces(each), len(each), windows))
         return found
 
-    def _shares(self, text: TextPieces) -> list[float]:
+    def _shares(self, text: PiecesOfText) -> list[float]:
         """The share of each window in the embedding of a text."""
         return window_shares([[end - first for first, end in text.windows]], self.special).tolist()
 

@@ -22,7 +22,7 @@ from textlrp.models.encoders.embedding import joined, pool_windows, window_share
 from textlrp.models.encoders.pooled_encoder import EncoderScores, UnitLength
 from textlrp.models.transformers.piece_batch import PIECES
 from textlrp.models.transformers.sequence_batches import SequenceBatches
-from textlrp.models.transformers.transformer_pass import HELD, TOGETHER, TextPieces
+from textlrp.models.transformers.transformer_pass import HELD, TOGETHER, PiecesOfText
 from textlrp.models.transformers.window_traces import summed_by
 
 Ledger = dict[tuple[str, str], Tensor]
@@ -41,7 +41,7 @@ class EncoderPass:
     def __init__(
         self,
         module: EncoderScores,
-        texts: Sequence[TextPieces],
+        texts: Sequence[PiecesOfText],
         batches: SequenceBatches,
         special: int,
         rules: GradientRules,
