@@ -36,10 +36,10 @@ def prediction_note(scores: Array, labels: Sequence[str], thresholds: Array | No
     if thresholds is not None:
         if predicted_positions(scores, thresholds):
             return ()
-        best = labels[highest_of(scores, thresholds)]
+        nearest = labels[highest_of(scores, thresholds)]
         return (
-            f"No label is predicted, because no score is above its threshold. {best} has the highest score relative to "
-            "its threshold.",
+            f"No label is predicted, because no score is above its threshold. {nearest} has the highest score "
+            "relative to its threshold.",
         )
     highest = scores == scores.max()
     if np.count_nonzero(highest) < 2:

@@ -29,7 +29,7 @@ def label_weights(
     if class_weight != "balanced":
         raise ValueError("unknown class_weight")
     counts = np.stack([(indicator == 0).sum(axis=0), (indicator == 1).sum(axis=0)])
-    return len(indicator) / (2 * np.maximum(counts, 1))
+    return np.asarray(len(indicator) / (2 * np.maximum(counts, 1)))
 
 
 def warn_of_constant_labels(classes: NDArray[Any], indicator: NDArray[np.int64]) -> None:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from textlrp.models.thresholds import ChosenThresholds, choose_thresholds
 from textlrp.models.training_objectives import hold_out_sets
 
-Rows = tuple[NDArray[Any], NDArray[Any]]
+LinearRows = tuple[NDArray[Any], NDArray[Any]]
 """Coefficients (C, J) and intercepts (C,)."""
 
 
-def fitted_rows(svm: Any, features: Any, labels: NDArray[Any]) -> Rows:
+def fitted_rows(svm: Any, features: Any, labels: NDArray[Any]) -> LinearRows:
     """Fit a ``LinearSVC`` on features (N, J) and labels (N,)."""
     svm.fit(features, labels)
     coefficients, intercepts = svm.coef_, np.atleast_1d(svm.intercept_)
@@ -52,7 +52,7 @@ def fitted_label_rows(
     features: Any,
     indicator: NDArray[np.int64],
     weights: NDArray[np.float64] | None,
-) -> Rows:
+) -> LinearRows:
     """Fit a ``LinearSVC`` for each column of an indicator matrix (N, C); ``weights`` (2, C) without and with a label.
 
     A label of all or no texts has zero coefficients, and the intercept 1 or -1.

@@ -175,7 +175,11 @@ def check_config(config: Mapping[str, Any]) -> None:
     thresholds = config.get("thresholds")
     _check_field(
         thresholds is None
-        or (isinstance(thresholds, list) and len(thresholds) == len(classes) and all(map(_is_threshold, thresholds))),
+        or (
+            isinstance(thresholds, list)
+            and len(thresholds) == len(classes or ())
+            and all(map(_is_threshold, thresholds))
+        ),
         "thresholds",
         "a list of one number for each class",
         config,

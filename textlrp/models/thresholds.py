@@ -38,10 +38,10 @@ def choose_thresholds(indicator: NDArray[np.int64], scores: NDArray[np.floating]
     values = np.zeros(labels)
     if indicator.sum() >= FEWEST_LABELS:
         every = _RankedScores.of(indicator, scores)
-        shared = _best(every.cuts, every)
+        shared = _best_cut(every.cuts, every)
         for c in range(labels):
             own = _RankedScores.of(indicator[:, c], scores[:, c])
-            values[c] = _best(np.append(shared, own.cuts), own, every)
+            values[c] = _best_cut(np.append(shared, own.cuts), own, every)
     values = values.astype(scores.dtype)
     counts = LabelCounts(labels)
     for true, row in zip(indicator, scores, strict=True):
@@ -54,17 +54,8 @@ def best_shared_f1(indicator: NDArray[np.int64], scores: NDArray[np.floating]) -
     if not indicator.any():
         return 0.0
     every = _RankedScores.of(indicator, scores)
-    return float(every.f1_parts(_best(every.cuts, every)).ratio())
-
-
-class _F1Parts(NamedTuple):
-    """Numerator and denominator of F1 at several thresholds."""
-
-    twice_correct: NDArray[np.float64]
-    total: NDArray[np.float64]
-
-    def ratio(self) -> NDArray[np.float64]:
-        return self.twice_correct / np.maximum(self.total, 1e-300)
+    numerator, denominator = every.f1_parts(np.array([_best_cut(every.cuts, every)]))
+    return float(numerator[0] / denominator[0])
 
 
 class _RankedScores(NamedTuple):
@@ -85,17 +76,21 @@ class _RankedScores(NamedTuple):
         """Thresholds between two neighboring scores."""
         return (self.scores[:-1] + self.scores[1:]) / 2
 
-    def f1_parts(self, cuts: NDArray[np.float64] | float) -> _F1Parts:
+    def f1_parts(self, cuts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return numerator and denominator of F1 if the scores above each cut are predicted."""
         first = np.searchsorted(self.scores, cuts, side="right")
-        return _F1Parts(2.0 * self.correct[first], len(self.scores) - first + float(self.correct[0]))
+        predicted = len(self.scores) - first
+        return 2 * self.correct[first].astype(np.float64), (predicted + self.correct[0]).astype(np.float64)
 
 
-def _best(cuts: NDArray[np.float64], own: _RankedScores, every: _RankedScores | None = None) -> float:
+def _best_cut(cuts: NDArray[np.float64], own: _RankedScores, every: _RankedScores | None = None) -> float:
     """The threshold among ``cuts`` with the largest F1, the first of equal ones; 0 without any."""
     if not len(cuts):
         return 0.0
-    parts = own.f1_parts(cuts)
+    numerator, denominator = own.f1_parts(cuts)
     if every is not None:
-        weight, shared = SHARED_TEXTS / float(every.correct[0]), every.f1_parts(cuts)
-        parts = _F1Parts(*(mine + weight * other for mine, other in zip(parts, shared, strict=True)))
-    return float(cuts[int(np.argmax(parts.ratio()))])
+        weight = SHARED_TEXTS / float(every.correct[0])
+        shared_numerator, shared_denominator = every.f1_parts(cuts)
+        numerator = numerator + weight * shared_numerator
+        denominator = denominator + weight * shared_denominator
+    return float(cuts[int(np.argmax(numerator / np.maximum(denominator, 1e-300)))])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from textlrp.models.thresholds import ChosenThresholds, best_shared_f1, choose_thresholds
 
-Rows = NDArray[np.int64]
+TextRows = NDArray[np.int64]
 """Positions of texts."""
 
 
@@ -32,19 +32,19 @@ class Objective(Protocol):
         """Return the bias (C,) of the last layer to start from, or one number for all classes."""
         ...
 
-    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
         """Split the texts: positions to train on, and held-out positions."""
         ...
 
-    def loss(self, scores: Tensor, rows: Rows) -> Tensor:
+    def loss(self, scores: Tensor, rows: TextRows) -> Tensor:
         """Return the loss of the scores (B, C) of texts ``rows`` (B,)."""
         ...
 
-    def quality(self, rows: Rows, scores: NDArray[np.floating]) -> float:
+    def quality(self, rows: TextRows, scores: NDArray[np.floating]) -> float:
         """Return the measure for scores (V, C) of texts ``rows`` (V,); larger is better."""
         ...
 
-    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds | None:
+    def thresholds(self, rows: TextRows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds | None:
         """Choose the thresholds of a multi-label model by the scores (V, C) of texts ``rows``; else None."""
         ...
 
@@ -74,21 +74,21 @@ class OneLabel:
         """Return 0."""
         return 0.0
 
-    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
         """Hold out ``fraction`` of each class; see :func:`hold_out`."""
         return hold_out(self.codes, fraction, rng)
 
-    def loss(self, scores: Tensor, rows: Rows) -> Tensor:
+    def loss(self, scores: Tensor, rows: TextRows) -> Tensor:
         """Return the cross-entropy."""
         return torch.nn.functional.cross_entropy(
             scores, torch.from_numpy(self.codes[rows]), weight=self.weights, label_smoothing=self.label_smoothing
         )
 
-    def quality(self, rows: Rows, scores: NDArray[np.floating]) -> float:
+    def quality(self, rows: TextRows, scores: NDArray[np.floating]) -> float:
         """Return the accuracy."""
         return float((scores.argmax(axis=1) == self.codes[rows]).mean())
 
-    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> None:
+    def thresholds(self, rows: TextRows, scores: Callable[[], NDArray[np.floating]]) -> None:
         """Return None: the class with the highest score is predicted."""
 
 
@@ -110,11 +110,11 @@ class LabelSets:
         counts = self.codes.sum(axis=0)
         return np.asarray(np.log((counts + 1) / (len(self.codes) - counts + 1)))
 
-    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
         """Hold out about ``fraction`` of the texts of each label; see :func:`hold_out_sets`."""
         return hold_out_sets(self.codes, fraction, rng)
 
-    def loss(self, scores: Tensor, rows: Rows) -> Tensor:
+    def loss(self, scores: Tensor, rows: TextRows) -> Tensor:
         """Return the binary cross-entropy, summed over the labels, as a mean over the texts."""
         present = torch.from_numpy(self.codes[rows]).to(scores.dtype)
         weight = None if self.weights is None else torch.where(present > 0, self.weights[1], self.weights[0])
@@ -123,16 +123,16 @@ class LabelSets:
         total: Tensor = torch.nn.functional.binary_cross_entropy_with_logits(scores, smooth, weight, reduction="sum")
         return total / len(rows)
 
-    def quality(self, rows: Rows, scores: NDArray[np.floating]) -> float:
+    def quality(self, rows: TextRows, scores: NDArray[np.floating]) -> float:
         """Return the largest micro F1 that one threshold for all labels reaches."""
         return best_shared_f1(self.codes[rows], scores)
 
-    def thresholds(self, rows: Rows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds:
+    def thresholds(self, rows: TextRows, scores: Callable[[], NDArray[np.floating]]) -> ChosenThresholds:
         """Choose a threshold for each label; see :func:`choose_thresholds`."""
         return choose_thresholds(self.codes[rows], scores())
 
 
-def hold_out(codes: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+def hold_out(codes: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
     """Split the texts: positions to train on, and held-out positions, ``fraction`` of each class.
 
     At least one text of each class remains for training.
@@ -145,27 +145,25 @@ def hold_out(codes: NDArray[np.int64], fraction: float, rng: np.random.Generator
     return np.setdiff1d(np.arange(len(codes)), held_out), held_out
 
 
-def hold_out_sets(indicator: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
+def hold_out_sets(
+    indicator: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> tuple[TextRows, TextRows]:
     """Split texts with label sets (N, C): positions to train on, and held-out positions.
 
-    The rarest label first, about ``fraction`` of the texts of each label are held out, then of the texts without
-    labels (after iterative stratification, Sechidis et al. 2011). At least one text of each label remains for
-    training.
+    About ``fraction`` of the texts of each label are held out, the rarest label first, and of the texts without
+    labels (after iterative stratification, Sechidis et al. 2011). At least one text of each label remains.
     """
     without = (indicator.sum(axis=1) == 0).astype(np.int64)
     columns = np.concatenate([indicator, without[:, None]], axis=1)
     counts = columns.sum(axis=0)
-    held = np.zeros(len(indicator), dtype=bool)
-    for column in np.argsort(counts, kind="stable"):
-        has = columns[:, column] == 1
-        wanted = min(round(counts[column] * fraction), counts[column] - 1) - int((has & held).sum())
-        if wanted <= 0:
-            continue
-        # no text whose rarer label would have no text left to train on
-        left = columns[~held].sum(axis=0)
-        free = rng.permutation(np.flatnonzero(has & ~held))
-        for row in free[: max(0, int(wanted))]:
+    wanted = np.minimum(np.round(counts * fraction).astype(np.int64), np.maximum(counts - 1, 0))
+    held, left = np.zeros(len(indicator), dtype=bool), counts
+    for column in np.argsort(counts, kind="stable").tolist():
+        missing = wanted - (counts - left)
+        free = rng.permutation(np.flatnonzero((columns[:, column] == 1) & ~held))
+        # first the texts without labels of which enough texts are held out
+        enough = columns[free] @ (missing <= 0)
+        for row in free[np.argsort(enough, kind="stable")][: max(0, int(missing[column]))].tolist():
             if (left[columns[row] == 1] > 1).all():
-                held[row] = True
-                left = left - columns[row]
+                held[row], left = True, left - columns[row]
     return np.flatnonzero(~held), np.flatnonzero(held)

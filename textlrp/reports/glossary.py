@@ -14,8 +14,8 @@ TERMS: dict[str, str] = {
     "predicted class": "The class with the highest score.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
     "label, else incorrect (✗).",
-    "predicted labels": "Multi-label: all labels whose scores are above their thresholds. A prediction is correct (✓) "
-    "if these are exactly the true labels of the document.",
+    "predicted labels": "Multi-label: all labels whose scores are above their thresholds. A prediction is correct "
+    "(✓) if these are exactly the true labels of the document.",
     "threshold": "Multi-label: a label is predicted if its score is above this number. Thresholds are chosen on "
     "texts kept out of training, or are 0.",
     "supports, opposes": "A word with positive relevance supports the explained class; a word with negative "

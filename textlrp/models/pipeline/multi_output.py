@@ -55,9 +55,9 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
         kind, advice = type(estimator).__name__, "Fit it again with more regularization, or on finite features."
         weight = finite_weights(np.asarray(estimator.coef_, dtype=np.float64), f"coef_ of the {kind}", advice)
         classes = np.arange(len(weight))
-        bias = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), classes.shape)
-        found = head_decision(Head(classes, weight, bias), name, estimator, before, sources)
-        return Decision(classes, found.form, thresholds=np.zeros(len(classes)))
+        bias = np.zeros(len(weight)) + estimator.intercept_
+        of_all = head_decision(Head(classes, weight, bias), name, estimator, before, sources)
+        return Decision(classes, of_all.form, thresholds=np.zeros(len(classes)))
     if not hasattr(estimator, "estimators_"):
         raise not_fitted(name, estimator)
     if isinstance(estimator, ClassifierChain):
@@ -67,7 +67,19 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
     )
     found = [_binary(each, name, before, sources, within) for each in estimator.estimators_]
     form = joined_form([each.form for each in found])
-    return Decision(np.asarray(classes), form, _probabilities(found), thresholds=np.zeros(len(found)))
+    return Decision(np.asarray(classes), form, _probabilities(found), thresholds=_thresholds(estimator))
+
+
+def _thresholds(estimator: Any) -> Array:
+    """(C,) zeros; if a OneVsRestClassifier begins with a constant label, 1/2 for decisions, as in its ``predict``."""
+    members = estimator.estimators_
+    constant_first = isinstance(estimator, OneVsRestClassifier) and _is_constant(members[0])
+    return np.array([0.5 if constant_first and hasattr(each, "decision_function") else 0.0 for each in members])
+
+
+def _is_constant(estimator: Any) -> bool:
+    """Whether a classifier of a OneVsRestClassifier is that of a label which all or no training texts have."""
+    return type(estimator).__name__ == "_ConstantPredictor"
 
 
 def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
@@ -75,7 +87,8 @@ def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: W
     if before is None or method not in ("predict", "decision_function", "predict_proba"):
         raise ModelError(
             f"the ClassifierChain {name!r} must get features and pass on predictions, decisions or probabilities; "
-            f"got {'texts' if before is None else method}. Put a vectorizer before it, and pass chain_method='predict'."
+            f"got {'texts' if before is None else method}. Put a vectorizer before it, and pass "
+            "chain_method='predict'."
         )
     features = [as_form(before)]
     found: list[Decision] = []
@@ -105,7 +118,7 @@ def _predicted(scores: Tensor) -> Tensor:
 
 def _binary(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
     """The score of one label, positive if it is predicted; its classes are without and with the label."""
-    if type(estimator).__name__ == "_ConstantPredictor":  # of a label that all or no training texts have
+    if _is_constant(estimator):
         return Decision(np.array([0, 1]), constant_form(np.asarray(estimator.y_, dtype=np.float64).ravel()))
     found = within.decide(estimator, name, before, sources)
     if found.note or found.thresholds is not None or found.classes.tolist() not in ([0, 1], [False, True]):
