@@ -278,10 +278,10 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
         b'{"text": "a", "label": 1}\n{"text": "b", "label": null}\n',
         "the label of document '2' is missing",
     ),
-    "a label in a list null": (
+    "several labels": (
         "t.jsonl",
-        b'{"text": "a", "label": ["x", null]}\n',
-        "line 1 (t.jsonl): label is missing in the list",
+        b'{"text": "a", "label": ["x", "y"]}\n',
+        "the labels must differ between texts; all texts have the same labels",
     ),
     "a text null": (
         "t.jsonl",
