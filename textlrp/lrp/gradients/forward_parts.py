@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_watch import LookedUp
-from textlrp.lrp.gradients.tracked_values import Key, Node, Value, as_tensor
+from textlrp.lrp.gradients.tracked_values import Key, Node, TrackedValue, as_tensor
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +34,7 @@ class Parts:
     values: dict[int, Tensor] = field(default_factory=dict)
 
 
-def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: Value, length: int) -> Parts:
+def forward_parts(nodes: Sequence[Node], lookups: Sequence[LookedUp], output: TrackedValue, length: int) -> Parts:
     """Return the parts of the output of a module: those of the ``length`` pieces of each document, and of the ledger.
 
     ``nodes`` are the operations, in forward order, that relevance of the output reaches.

@@ -28,7 +28,7 @@ def unchanged_gradient(operation: Operation) -> Tensor:
     return result
 
 
-def sigmoid(operation: Operation) -> Tensor:
+def sigmoid_gradient(operation: Operation) -> Tensor:
     """A sigmoid: a gate, or the probability at the end of the module."""
     result = _elementwise(operation, squash=operation.ordinal)
     operation.set_role(result, Role.GATE)
@@ -38,7 +38,7 @@ def sigmoid(operation: Operation) -> Tensor:
 def _elementwise(operation: Operation, squash: int | None = None) -> Tensor:
     inputs, result = operation.single(), operation.result()
     operation.step_name()
-    ratio = _ratio(operation, inputs, result)
+    ratio = _output_per_input(operation, inputs, result)
 
     def rows(multipliers: Rows) -> Backward:
         if multipliers.position is None:
@@ -55,7 +55,7 @@ def _elementwise(operation: Operation, squash: int | None = None) -> Tensor:
     )
 
 
-def _ratio(operation: Operation, inputs: Tensor, result: Tensor) -> Tensor:
+def _output_per_input(operation: Operation, inputs: Tensor, result: Tensor) -> Tensor:
     """f(x) / x; at 0 the derivative of f there, which is the limit of f(x) / x if f(0) = 0."""
     ratio = result / inputs
     if not bool(torch.isnan(ratio.sum())):  # 0 / 0 occurs nowhere

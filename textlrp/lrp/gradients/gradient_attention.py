@@ -30,7 +30,7 @@ _SOFTMAX_AS_VALUE = (
 )
 
 
-def softmax(operation: Operation) -> Tensor:
+def softmax_gradient(operation: Operation) -> Tensor:
     """Attention weights, or the probabilities at the end."""
     inputs, result = operation.single(), operation.result()
     value, given = operation.value(inputs), operation.argument(1, "dim", -1)
@@ -66,8 +66,8 @@ def attention(operation: Operation) -> Tensor:
     if operation.argument(4, "dropout_p", 0.0):
         raise operation.refuse("its dropout_p is not 0. Pass dropout_p=0.0 in eval mode.")
     query, key, value = (operation.argument(at, name) for at, name in enumerate(("query", "key", "value")))
-    documents, weights, scores = operation.documents(), *_weights(operation, query, key)
-    groups = _groups(operation, query, key)
+    documents, weights, scores = operation.documents(), *_weights_and_scores(operation, query, key)
+    groups = _query_heads_per_key(operation, query, key)
     names, mask = operation.tape.names, operation.argument(3, "attn_mask")
     added = mask.detach() if mask is not None and mask.is_floating_point() else None
     mask_key = ("", "") if added is None else (names.step_name("add"), "bias")
@@ -110,9 +110,9 @@ def attention(operation: Operation) -> Tensor:
     )
 
 
-def _weights(operation: Operation, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+def _weights_and_scores(operation: Operation, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
     """The attention weights (N, H, T, S), and the scores that they are the softmax of."""
-    groups = _groups(operation, query, key)
+    groups = _query_heads_per_key(operation, query, key)
     key = key if groups == 1 else key.repeat_interleave(groups, -3)
     scores = (query * _scale(operation, query)) @ key.mT
     mask = operation.argument(3, "attn_mask")
@@ -129,7 +129,7 @@ def _scale(operation: Operation, query: Tensor) -> float:
     return 1 / math.sqrt(query.shape[-1]) if given is None else float(given)
 
 
-def _groups(operation: Operation, query: Tensor, key: Tensor) -> int:
+def _query_heads_per_key(operation: Operation, query: Tensor, key: Tensor) -> int:
     """The number of query heads for each head of keys and values."""
     grouped = operation.argument(7, "enable_gqa", operation.kwargs.get("enable_gqa", False))
     return query.shape[-3] // key.shape[-3] if grouped else 1

@@ -61,7 +61,7 @@ def _dense(
     return operation.put(operation.result(), [inputs], back, documents=value.documents, rows=rows)
 
 
-def affine(operation: Operation) -> Tensor:
+def affine_gradient(operation: Operation) -> Tensor:
     """Any other operation that is linear in one value, plus a constant: its own gradient."""
     inputs = operation.single()
     result, documents = operation.result(), operation.value(inputs).documents

@@ -10,7 +10,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis, moved_axis, reshaped_axis
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows, Value
+from textlrp.lrp.gradients.tracked_values import Backward, Rows, TrackedValue
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
 _IN_PLACE_OF_ENTRIES = ("masked_fill", "where", "pad", "tril", "triu", "cat", "concat", "concatenate")
@@ -39,7 +39,7 @@ def same(operation: Operation) -> Tensor:
     return result
 
 
-def constant(operation: Operation) -> Any:
+def detached(operation: Operation) -> Any:
     """A detached value is a constant for relevance, as it is for the gradient."""
     return operation.result()
 
@@ -57,7 +57,7 @@ def reshape(operation: Operation) -> Tensor:
     def back(multipliers: Tensor) -> Backward:
         return Backward((multipliers.reshape(len(multipliers), *value.shape),))
 
-    return _moved(operation, result, value, back, documents)
+    return _put_moved(operation, result, value, back, documents)
 
 
 def permutation(operation: Operation) -> Tensor:
@@ -69,10 +69,14 @@ def permutation(operation: Operation) -> Tensor:
     documents = value.documents
     if documents is not None:
         documents = documents._replace(axis=order.index(inputs.dim() + documents.axis) - len(order))
-    return _moved(operation, result, value, lambda multipliers: Backward((multipliers.permute(inverse),)), documents)
+    return _put_moved(
+        operation, result, value, lambda multipliers: Backward((multipliers.permute(inverse),)), documents
+    )
 
 
-def _moved(operation: Operation, result: Tensor, value: Value, back: Any, documents: DocumentAxis | None) -> Tensor:
+def _put_moved(
+    operation: Operation, result: Tensor, value: TrackedValue, back: Any, documents: DocumentAxis | None
+) -> Tensor:
     operation.step_name()
     inputs = operation.tracked[0]
     result = operation.put(result, [inputs], back, documents=documents, squash=value.squash)
@@ -114,7 +118,7 @@ def select(operation: Operation) -> Any:
         base = multipliers.unsqueeze(-2) if multipliers.dim() == inputs.dim() else multipliers
         return Backward((Rows(base, scale, position),))
 
-    return _moved(operation, result, value, back, documents)
+    return _put_moved(operation, result, value, back, documents)
 
 
 def _single_row(inputs: Any, index: Any) -> int | None:
@@ -178,7 +182,7 @@ def expand(operation: Operation) -> Tensor:
     documents = value.documents
     if documents is not None and result.shape[documents.axis] != inputs.shape[documents.axis]:
         raise operation.mixes()
-    return _moved(
+    return _put_moved(
         operation, result, value, lambda multipliers: Backward((sum_to(multipliers, value.shape),)), documents
     )
 

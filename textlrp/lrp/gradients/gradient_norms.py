@@ -74,7 +74,7 @@ def scaled(operation: Operation, inputs: Tensor, factor: Tensor) -> Tensor:
     return result
 
 
-def length(operation: Operation) -> Tensor:
+def vector_length(operation: Operation) -> Tensor:
     """A power, root, norm or deviation: a constant wherever it is a factor or divisor."""
     result, inputs = operation.result(), operation.tracked[0]
     operation.step_name()

@@ -23,7 +23,7 @@ from textlrp.lrp.gradients.forward_parts import forward_parts
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.gradient_tape import GradientTape, add_entries
 from textlrp.lrp.gradients.gradient_watch import GradientWatch, LookedUp
-from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Value, as_tensor
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, TrackedValue, as_tensor
 from textlrp.lrp.recorded.replaced_vectors import evaluating, output_of
 from textlrp.lrp.trace import BACKWARD_ELEMENTS, Propagated
 
@@ -42,7 +42,7 @@ class GradientPass:
     """
 
     scores: Tensor
-    output: Value
+    output: TrackedValue
     tape: GradientTape
     lookups: Sequence[LookedUp]
     pieces: Tensor

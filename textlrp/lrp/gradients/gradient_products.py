@@ -14,7 +14,7 @@ from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_arithmetic import left_and_right
 from textlrp.lrp.gradients.gradient_moves import sum_to
-from textlrp.lrp.gradients.gradient_norms import length
+from textlrp.lrp.gradients.gradient_norms import vector_length
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward, Rows
 from textlrp.lrp.recorded.products import USE_HALVES, WHICH_GATE
@@ -30,7 +30,7 @@ def multiplication_gradient(operation: Operation) -> Tensor:
     if operation.tracks(left) and operation.tracks(right):
         return _of_values(operation, left, right, dividing)
     if dividing and operation.tracks(right):
-        return length(operation)
+        return vector_length(operation)
     source, constant = (left, right) if operation.tracks(left) else (right, left)
     return _by_constant(operation, source, constant, dividing)
 

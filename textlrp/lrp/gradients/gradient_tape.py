@@ -12,7 +12,7 @@ from torch import Tensor
 from textlrp.lrp.gradients.document_axis import DocumentAxis, sum_by_document
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.row_products import RowProducts
-from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Rows, Value
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Rows, TrackedValue
 from textlrp.lrp.recorded.roles import Roles
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
 
@@ -24,7 +24,7 @@ class _Mark(NamedTuple):
     """The tape that a tensor is on, its value, and its version when it was named."""
 
     tape: object
-    value: Value
+    value: TrackedValue
     version: int
 
 
@@ -46,7 +46,7 @@ class GradientTape:
     _count: int = 0
     _token: object = field(default_factory=object)
 
-    def value_of(self, tensor: Tensor) -> Value | None:
+    def value_of(self, tensor: Tensor) -> TrackedValue | None:
         """Return the value of a tensor, None if it does not depend on the words."""
         mark: _Mark | None = getattr(tensor, _MARK, None)
         return mark.value if mark is not None and mark.tape is self._token else None
@@ -56,15 +56,15 @@ class GradientTape:
         mark: _Mark = getattr(tensor, _MARK)
         return mark.version != tensor._version
 
-    def write(self, tensor: Tensor, documents: DocumentAxis | None, squash: int | None = None) -> Value:
+    def write(self, tensor: Tensor, documents: DocumentAxis | None, squash: int | None = None) -> TrackedValue:
         """Register a tensor as a new value."""
-        value = Value(self._count, tensor.shape, tensor.dtype, documents, squash)
+        value = TrackedValue(self._count, tensor.shape, tensor.dtype, documents, squash)
         self._count += 1
         self.elements = max(self.elements, tensor.numel())
         self.name(tensor, value)
         return value
 
-    def name(self, tensor: Tensor, value: Value) -> None:
+    def name(self, tensor: Tensor, value: TrackedValue) -> None:
         """Note that a tensor has a value."""
         setattr(tensor, _MARK, _Mark(self._token, value, tensor._version))
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import axis_of
 from textlrp.lrp.gradients.gradient_moves import in_place
-from textlrp.lrp.gradients.gradient_operations import Handler, handler_for
+from textlrp.lrp.gradients.gradient_operations import GradientHandler, handler_for
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.gradient_tape import GradientTape
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Value
+from textlrp.lrp.gradients.tracked_values import TrackedValue
 from textlrp.lrp.recorded.randomness import is_random, names
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
 from textlrp.lrp.recorded.watch import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
@@ -32,7 +32,7 @@ class LookedUp(NamedTuple):
     """The word vectors (..., D) that a layer looked up, and the positions (...) of their ids among all ids."""
 
     layer: str
-    value: Value
+    value: TrackedValue
     vectors: Tensor
     positions: Tensor
 
@@ -103,7 +103,7 @@ class GradientWatch(Watch):
         self.squashes, self.skip = squashes, skip
         return result
 
-    def _unknown(self, call: Operation, handler: Handler | None) -> Any:
+    def _unknown(self, call: Operation, handler: GradientHandler | None) -> Any:
         """Run an operation without a handler, whose result must not contain numbers that depend on the words."""
         result = call.result()
         results = list(tensors_in(result))
@@ -119,7 +119,7 @@ class GradientWatch(Watch):
             raise call.refuse("it makes integers of values that depend on the words.")
         return result
 
-    def _in_place(self, call: Operation, written: Sequence[Tensor], handler: Handler | None) -> Tensor:
+    def _in_place(self, call: Operation, written: Sequence[Tensor], handler: GradientHandler | None) -> Tensor:
         """Run an operation that changes its first argument as one that makes a new tensor, then copy the result."""
         function, tape = call.function, self.tape
         target: Tensor = written[0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis
 from textlrp.lrp.gradients.gradient_tape import GradientTape
-from textlrp.lrp.gradients.tracked_values import Backward, Node, Rows, Value
+from textlrp.lrp.gradients.tracked_values import Backward, Node, Rows, TrackedValue
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
@@ -51,7 +51,7 @@ class Operation:
         """Whether a value depends on the words."""
         return isinstance(value, Tensor) and self.tape.value_of(value) is not None
 
-    def value(self, tensor: Tensor) -> Value:
+    def value(self, tensor: Tensor) -> TrackedValue:
         """Return the value of a tracked tensor."""
         found = self.tape.value_of(tensor)
         assert found is not None

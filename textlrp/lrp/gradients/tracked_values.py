@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Value:
+class TrackedValue:
     """A value that depends on the words.
 
     ``documents`` is None for a single document. ``squash`` is the ordinal of the softmax or sigmoid that made the
@@ -96,8 +96,8 @@ class Node:
     are the tensors that the gradient uses, with their version when the operation ran.
     """
 
-    reads: tuple[Value, ...]
-    writes: Value
+    reads: tuple[TrackedValue, ...]
+    writes: TrackedValue
     back: Callable[[Tensor], Backward]
     rows: Callable[[Rows], Backward] | None = None
     saved: tuple[tuple[Tensor, int], ...] = ()

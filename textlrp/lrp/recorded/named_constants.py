@@ -26,7 +26,7 @@ _KEEPS = MOVES | DROPOUTS | names("to float double half type type_as detach mul 
 _ADDS = names("add radd")
 
 
-class Term(NamedTuple):
+class ConstantTerm(NamedTuple):
     """One term of a constant: the step and the cause that absorb its relevance, and its values."""
 
     step: str
@@ -47,16 +47,16 @@ class NamedConstants:
             for found in (module.named_parameters, module.named_buffers)
             for name, tensor in found(remove_duplicate=False)
         }
-        self._terms: dict[int, Sequence[Term]] = {}
+        self._terms: dict[int, Sequence[ConstantTerm]] = {}
         self._alive: list[Tensor] = []  # keeps the tensors, because the id() of a deleted tensor may be used again
 
-    def terms(self, constant: Any) -> Sequence[Term]:
+    def terms(self, constant: Any) -> Sequence[ConstantTerm]:
         """Return the named terms of a constant; empty if it has none."""
         if id(constant) in self._terms:
             return self._terms[id(constant)]
         name = self._parameters.get(id(constant), "")
         cause = cause_of(name)
-        return [Term(name, cause, constant.detach())] if cause and constant.is_floating_point() else []
+        return [ConstantTerm(name, cause, constant.detach())] if cause and constant.is_floating_point() else []
 
     def follow(
         self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], result: Any
@@ -64,10 +64,10 @@ class NamedConstants:
         """Keep track of named terms through an operation on constants."""
         if not isinstance(result, Tensor) or not result.is_floating_point():
             return
-        terms: Sequence[Term] = ()
+        terms: Sequence[ConstantTerm] = ()
         if operation == "embedding":
             layer = self._layers.get(id(Lookups(operation, args, kwargs).table), "")
-            terms = [Term(layer, cause, result)] if (cause := cause_of(layer)) else []
+            terms = [ConstantTerm(layer, cause, result)] if (cause := cause_of(layer)) else []
         elif operation in _KEEPS or operation in _ADDS:
             read = [(tensor, self.terms(tensor)) for tensor in tensors_in((args, kwargs))]
             named = [(tensor, found) for tensor, found in read if found]

@@ -137,13 +137,13 @@ def multiplied_matrices(call: Call, left: Tensor, right: Tensor, apply: Bilinear
     if not (call.tracks(left) and call.tracks(right)):
         source = 0 if call.tracks(left) else 1
         constant = right if source == 0 else left
-        call.linear("dense", (left, right)[source], constant, _one_of(apply, source), layer=(constant,))
+        call.linear("dense", (left, right)[source], constant, _source_first(apply, source), layer=(constant,))
         return
     roles, numbers = (call.role(left), call.role(right)), (call.numbers(left), call.numbers(right))
     source_of_two = _position_of_source(*roles)
     if source_of_two is not None and max(roles) in (Role.GATE, Role.LENGTH):
         gate = numbers[1 - source_of_two]
-        call.linear("sum", (left, right)[source_of_two], gate, _one_of(apply, source_of_two))
+        call.linear("sum", (left, right)[source_of_two], gate, _source_first(apply, source_of_two))
         return
     name = call.trace.step_name(call.operation)
     z = call.outputs[0]
@@ -162,7 +162,7 @@ def multiplied_matrices(call: Call, left: Tensor, right: Tensor, apply: Bilinear
     )
 
 
-def _one_of(apply: Bilinear, source: int) -> Bilinear:
+def _source_first(apply: Bilinear, source: int) -> Bilinear:
     """``apply`` as a function of the source and the other factor, in this order."""
     return apply if source == 0 else lambda inputs, weight: apply(weight, inputs)
 
