@@ -43,7 +43,7 @@ def score_table(returned: Any, names: Sequence[str], classes: NDArray[Any], kind
         raise ModelError(
             f"function must return an array (N, C), one row for each text and one score for each class; got shape "
             f"{numbers.shape} for {texts} {'text' if texts == 1 else 'texts'} and {len(classes)} classes "
-            f"({_first(classes)}).{_shape_hint(numbers, texts, classes)}"
+            f"({_first_classes(classes)}).{_shape_hint(numbers, texts, classes)}"
         )
     for n in np.flatnonzero(~np.isfinite(numbers).all(axis=1)).tolist():
         raise not_finite(numbers[n], classes, names[n], _LOG_ADVICE if kind == "log-probability" else _ADVICE)
@@ -123,7 +123,7 @@ def _shape_hint(numbers: NDArray[Any], texts: int, classes: NDArray[Any]) -> str
     return " Check what the function does with a list of several texts."
 
 
-def _first(classes: NDArray[Any]) -> str:
+def _first_classes(classes: NDArray[Any]) -> str:
     return ", ".join(map(repr, classes.tolist()[:3])) + (", ..." if len(classes) > 3 else "")
 
 

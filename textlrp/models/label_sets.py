@@ -44,11 +44,11 @@ def training_labels(y: Any, rows: int, names: Sequence[Any] | None = None) -> Tr
         if names is not None:
             raise OptionError(must_be("classes", "None unless y has a set of labels for each text", names))
         return TrainingLabels(*check_labels(y, rows))
-    known = None if names is None else _named(names)
+    known = None if names is None else _checked_label_names(names)
     if matrix is not None:
         columns = getattr(y, "columns", None)  # of a DataFrame: its columns are the labels
         if known is None and columns is not None:
-            known = _named(columns)
+            known = _checked_label_names(columns)
         found = _of_matrix(matrix, rows, known)
     else:
         found = _of_sets(list(y), rows, known)
@@ -175,7 +175,7 @@ def _check_mixture(sets: list[Any]) -> None:
             )
 
 
-def _named(names: Iterable[Any]) -> NDArray[Any]:
+def _checked_label_names(names: Iterable[Any]) -> NDArray[Any]:
     """The labels (C,) in the given order; raises :class:`OptionError` unless they are distinct and of one type."""
     given = list(names)
     try:

@@ -31,8 +31,10 @@ TERMS: dict[str, str] = {
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
-    "piece": "A part of a word, in the vocabulary of a transformer. A word has the sum of the relevance of its pieces.",
-    "special token": "A token that a transformer’s tokenizer adds to every text, such as [CLS]. It belongs to no word.",
+    "piece": "A part of a word, in the vocabulary of a transformer. A word has the sum of the relevance of its "
+    "pieces.",
+    "special token": "A token that a transformer’s tokenizer adds to every text, such as [CLS]. It belongs to no "
+    "word.",
     "position embedding, token-type embedding": "A vector that a transformer adds to the vector of each piece. It "
     "belongs to no word.",
     "softmax of attention": "It computes the weights of attention. AttnLRP propagates relevance through it and "

@@ -45,8 +45,8 @@ def resolve_columns(
     """
     names = [name for name, _ in columns]
     texts = _requested_texts(requested.text, names, place)
-    label = None if requested.label is None else _named(requested.label, names, place)
-    id = None if requested.id is None else _named(requested.id, names, place)
+    label = None if requested.label is None else _named_column(requested.label, names, place)
+    id = None if requested.id is None else _named_column(requested.id, names, place)
     label = label or _usual_label(names, (*texts, id), place)
     id = id or _usual(names, ID_COLUMNS, (*texts, label))
     texts = texts or (_usual_text(columns, label, id, place, has_header),)
@@ -78,8 +78,8 @@ def _requested_texts(text: str | tuple[str, ...] | None, names: Sequence[str], p
     if text is None:
         return ()
     if isinstance(text, str) and ("," not in text or _matches(text, names)):
-        return (_named(text, names, place),)
-    return tuple(_named(name, names, place) for name in split_columns(text))
+        return (_named_column(text, names, place),)
+    return tuple(_named_column(name, names, place) for name in split_columns(text))
 
 
 def _matches(name: str, names: Sequence[str]) -> list[str]:
@@ -88,7 +88,7 @@ def _matches(name: str, names: Sequence[str]) -> list[str]:
     return exact[:1] or [each for each in names if folded_name(each) == folded_name(name)]
 
 
-def _named(name: str, names: Sequence[str], place: str) -> str:
+def _named_column(name: str, names: Sequence[str], place: str) -> str:
     found = _matches(name, names)
     if not found:
         hint = closest(name, names)

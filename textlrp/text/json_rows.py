@@ -36,8 +36,8 @@ def json_rows(path: Path, requested: Columns, layout: Layout, encoding: str, err
             found = values_of_objects(file, path, requested, layout)
         first = _first_values(found)
         names, skipped = _names_of_fields(path, requested, layout, first) if array else (None, 0)
-        sample = [(place, _row(value, names, place, array)) for place, value in first[skipped:]]
-        rest = ((place, _row(value, names, place, array)) for place, value in found)
+        sample = [(place, _row_of_value(value, names, place, array)) for place, value in first[skipped:]]
+        rest = ((place, _row_of_value(value, names, place, array)) for place, value in found)
         columns: FoundColumns | None = None
         for number, (place, row) in enumerate(chain(sample, rest), start=1):
             if isinstance(row, DataError):
@@ -70,7 +70,7 @@ def _names_of_fields(
     return header.names, header.rows
 
 
-def _row(value: object, names: Sequence[str] | None, place: str, array: bool) -> Row | DataError:
+def _row_of_value(value: object, names: Sequence[str] | None, place: str, array: bool) -> Row | DataError:
     """Return a value as the fields of a row, or the error if it has none."""
     if isinstance(value, DataError):
         return value

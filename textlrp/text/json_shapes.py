@@ -34,7 +34,7 @@ def rows_in(value: Mapping[str, Any], requested: Columns, split: str | None) -> 
     parts = {name: part for name, part in value.items() if _is_list_of(part, dict)}
     texts = {folded_name(name) for name in split_columns(requested.text) or (*TEXT_COLUMNS, *OTHER_TEXT_COLUMNS)}
     if parts and not any(isinstance(field, str) and folded_name(name) in texts for name, field in value.items()):
-        return _one_of(parts, split)
+        return _rows_of_split(parts, split)
     columns = {name: column for name, column in value.items() if isinstance(column, list)}
     if columns and len(columns) == len(value) and len({len(column) for column in columns.values()}) == 1:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -70,7 +70,7 @@ def choose_split(names: Sequence[str], split: str | None) -> str:
     raise OptionError(must_be("split", f"one of {known}", split, hint))
 
 
-def _one_of(parts: Mapping[str, list[Row]], split: str | None) -> list[Row]:
+def _rows_of_split(parts: Mapping[str, list[Row]], split: str | None) -> list[Row]:
     return parts[choose_split(list(parts), split if len(parts) > 1 or split in parts else None)]
 
 

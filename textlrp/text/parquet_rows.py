@@ -33,7 +33,8 @@ def parquet_rows(path: Path, requested: Columns, layout: Layout, encoding: str, 
             for batch in _batches(file, [name for name in dict.fromkeys(read) if name is not None]):
                 nothing = [None] * batch.num_rows
                 table = (
-                    nothing if name is None else _values(batch.column(name), errors != "strict") for name in read
+                    nothing if name is None else _python_values(batch.column(name), errors != "strict")
+                    for name in read
                 )
                 for label, id, *texts in zip(*table, strict=True):
                     number += 1
@@ -63,7 +64,7 @@ def _batches(file: Any, columns: list[str]) -> Iterator[Any]:
         yield from file.iter_batches(batch_size=_PARQUET_BATCH, row_groups=[group], columns=columns)
 
 
-def _values(column: Any, lenient: bool) -> list[object]:
+def _python_values(column: Any, lenient: bool) -> list[object]:
     """Return the values of a column. With ``lenient``, bytes that are not UTF-8 become lone surrogates."""
     try:
         values: list[object] = column.to_pylist()

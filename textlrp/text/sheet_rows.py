@@ -70,7 +70,7 @@ def _workbook(path: Path) -> Iterator[Any]:
         if raw.read(4) == _OLD_FILE:
             raise DataError(f"{path}: is protected by a password, or in the old .xls format. {NOT_A_WORKBOOK}")
         try:
-            _check_size(path)
+            _check_unpacked_size(path)
             book = load_workbook(raw, read_only=True, data_only=True)
             try:
                 yield book
@@ -81,7 +81,7 @@ def _workbook(path: Path) -> Iterator[Any]:
             raise DataError(f"{path}: not a readable .xlsx workbook ({reason}). {NOT_A_WORKBOOK}") from None
 
 
-def _check_size(path: Path) -> None:
+def _check_unpacked_size(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     ratio = size / max(1, path.stat().st_size)

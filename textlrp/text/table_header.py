@@ -41,7 +41,7 @@ def find_header(path: Path, requested: Columns, layout: Layout, rows: Sequence[S
 
     Raises :class:`DataError` if ``layout`` does not fit the rows.
     """
-    blank = next((n for n, row in enumerate(rows) if _filled(row)), 0)
+    blank = next((n for n, row in enumerate(rows) if _count_filled(row)), 0)
     above = blank + (_rows_above(requested, rows[blank:]) if layout.header is None and layout.names is None else 0)
     if above > blank:
         first = "the first row was" if above == 1 else f"the first {above} rows were"
@@ -61,11 +61,11 @@ def _rows_above(requested: Columns, rows: Sequence[Sequence[str]]) -> int:
     for n, row in enumerate(rows[: MOST_ABOVE + 1]):
         if names_columns(row, requested):
             titles = [before for before in rows[:n] if not before[0].startswith("#")]
-            return n if _filled(row) > 1 and not any(_filled(title[1:]) for title in titles) else 0
+            return n if _count_filled(row) > 1 and not any(_count_filled(title[1:]) for title in titles) else 0
     return 0
 
 
-def _filled(row: Sequence[str]) -> int:
+def _count_filled(row: Sequence[str]) -> int:
     return sum(bool(field.strip()) for field in row)
 
 

@@ -101,7 +101,7 @@ def _data_rows(
             continue
         number += 1
         if len(fields) != len(names):
-            fields = _fitted(fields, names)
+            fields = _as_wide_as_names(fields, names)
         if len(fields) != len(names):
             wrong_count = _miscounted(len(fields), len(names), dialect.delimiter)
             yield FoundRow(place, number, wrong=f"{place}: {wrong_count}")
@@ -111,7 +111,7 @@ def _data_rows(
         yield FoundRow(place, number, text, fields[label], fields[id])
 
 
-def _fitted(fields: list[str], names: list[str]) -> list[str]:
+def _as_wide_as_names(fields: list[str], names: list[str]) -> list[str]:
     """Drop empty fields after the last column, and add those of columns without a name at the end of the header."""
     if len(fields) > len(names) and not any(fields[len(names) :]):
         return fields[: len(names)]

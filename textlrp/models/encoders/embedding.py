@@ -72,7 +72,9 @@ def embed_group(
     """Return the embeddings (N, D) of N >= 1 texts, without progress bar and cache."""
     with torch.no_grad(), evaluating(encoder):
         pooled = pool_windows(encoder, batches, [window for windows in texts for window in windows], together)
-        return encoder.finish(joined(pooled, [[len(each) for each in windows] for windows in texts], special))
+        return encoder.finish(
+            means_over_windows(pooled, [[len(each) for each in windows] for windows in texts], special)
+        )
 
 
 def pool_windows(
@@ -85,7 +87,7 @@ def pool_windows(
     return torch.stack([found[row] for row in range(len(windows))])
 
 
-def joined(pooled: Tensor, sizes: Sequence[Sequence[int]], special: int) -> Tensor:
+def means_over_windows(pooled: Tensor, sizes: Sequence[Sequence[int]], special: int) -> Tensor:
     """Return the means (N, D) of the vectors (M, D) of the windows of each text by :func:`window_shares`."""
     shares = window_shares(sizes, special).to(pooled.dtype)
     texts = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor([len(each) for each in sizes]))

@@ -30,7 +30,7 @@ WAIT_SECONDS = 5.0
 """How long to wait for another process that writes to the file."""
 KEYS_PER_QUERY = 500
 _END_OF_WINDOW = np.int64(-1).tobytes()
-_TABLE = "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, checksum INTEGER, vector BLOB)"
+_CREATE_TABLE = "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, checksum INTEGER, vector BLOB)"
 
 
 class EmbeddingCache:
@@ -69,7 +69,7 @@ class EmbeddingCache:
 
         def insert(database: sqlite3.Connection) -> None:
             with database:  # a transaction
-                database.execute(_TABLE)
+                database.execute(_CREATE_TABLE)
                 database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
                 oldest = "DELETE FROM embeddings WHERE rowid <= (SELECT max(rowid) FROM embeddings) - ?"
                 database.execute(oldest, (most,))

@@ -42,7 +42,7 @@ from textlrp.models.transformers.transformer_pass import PiecesOfText
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
-TEXTS_TOGETHER = 32
+TEXTS_EMBEDDED_TOGETHER = 32
 """Texts of the greatest length that the encoder reads together, unless another number is given."""
 
 
@@ -209,7 +209,7 @@ def encoder_model(
     *,
     windows: bool = False,
     max_length: int | None = None,
-    texts_together: int = TEXTS_TOGETHER,
+    texts_together: int = TEXTS_EMBEDDED_TOGETHER,
 ) -> EncoderModel:
     """Combine an encoder and a head to a model. ``windows`` and ``max_length`` are those of EncoderClassifier."""
     dtype = next(encoder.module.parameters()).dtype

@@ -18,7 +18,7 @@ from textlrp.lrp.gradients.gradient_pass import GradientPass, gradient_pass
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.replaced_vectors import evaluating
 from textlrp.lrp.trace import Propagated
-from textlrp.models.encoders.embedding import joined, pool_windows, window_shares
+from textlrp.models.encoders.embedding import means_over_windows, pool_windows, window_shares
 from textlrp.models.encoders.pooled_encoder import EncoderScores, UnitLength
 from textlrp.models.transformers.piece_batch import PIECES
 from textlrp.models.transformers.sequence_batches import SequenceBatches
@@ -53,7 +53,7 @@ class EncoderPass:
         self._held = list(self._passes()) if sum(map(len, self._sequences)) <= HELD else None
         with torch.no_grad(), evaluating(module):
             self._of_windows = self._pooled()
-            self._pooled_texts = joined(self._of_windows, sizes, special)
+            self._pooled_texts = means_over_windows(self._of_windows, sizes, special)
             self._values = _values_of_layers(module, self._pooled_texts)
         self._shares = window_shares(sizes, special).to(self._of_windows.dtype)
         self.scores = self._values[-1]

@@ -84,14 +84,14 @@ class EncoderScoring(EncoderOptions):
         """Encoded texts, some at a time. Their words are not yet counted."""
         skip, rest = make_skip(self.skip), enumerate(documents)
         while block := list(islice(rest, TEXTS_TOGETHER)):
-            yield model.encode([_skipping(skip, document, number) for number, document in block])
+            yield model.encode([_with_skipped(skip, document, number) for number, document in block])
 
     # ---- the Classifier protocol
 
     def encode(self, texts: TextInputs) -> Batch:
         """Return the words of texts; the number of training documents with each word is that of the vocabulary."""
         model, skip = self.encoder_model(), make_skip(self.skip)
-        documents = [_skipping(skip, text, number) for number, text in enumerate(check_texts(texts))]
+        documents = [_with_skipped(skip, text, number) for number, text in enumerate(check_texts(texts))]
         batch = model.encode(documents)
         vocabulary = self.vocabulary_
         counts = tuple(vocabulary.counts_of(vocabulary.ids(each.tokens.forms)) for each in batch.readings)
@@ -187,7 +187,7 @@ class EncoderScoring(EncoderOptions):
         raise NotImplementedError("check_options is replaced as a whole")
 
 
-def _skipping(skip: Callable[[str], Ranges], text: str | Document, number: int) -> Document:
+def _with_skipped(skip: Callable[[str], Ranges], text: str | Document, number: int) -> Document:
     """The text as a Document that also skips what ``skip`` finds in it."""
     document = text if isinstance(text, Document) else Document(str(number), text)
     return replace(document, skip=merge_ranges(document.skip, skip(document.text)))

@@ -20,7 +20,7 @@ from textlrp.models.encoders.linear_heads import EncoderHead, encoder_head
 STRENGTHS = {"logistic": (1.0, 3.0, 10.0, 30.0), "svm": (0.1, 0.3, 1.0, 3.0)}
 """The values of C that cross-validation chooses from."""
 FOLDS = 3
-Link = Literal["softmax", "none"]
+HeadLink = Literal["softmax", "none"]
 """How scores become probabilities; for two classes "softmax" is the sigmoid of the decision function."""
 
 
@@ -28,7 +28,7 @@ class FittedHead(NamedTuple):
     """A trained head, its link, and the chosen ``C``; None if the user's estimator chose it."""
 
     head: EncoderHead
-    link: Link
+    link: HeadLink
     C: float | None
 
 
@@ -48,15 +48,15 @@ def train_head(
     """
     if not isinstance(kind, str):
         estimator = clone(kind).fit(embeddings, labels)
-        return FittedHead(encoder_head(estimator, embeddings.shape[1]), link_of(estimator), None)
+        return FittedHead(encoder_head(estimator, embeddings.shape[1]), head_link(estimator), None)
     strengths = STRENGTHS[kind] if C is None else (C,)
     candidates = [_estimator(kind, strength, class_weight, seed) for strength in strengths]
-    best = 0 if len(candidates) == 1 else _best(candidates, embeddings, labels, seed)
+    best = 0 if len(candidates) == 1 else _most_accurate(candidates, embeddings, labels, seed)
     fitted = candidates[best].fit(embeddings, labels)
-    return FittedHead(encoder_head(fitted, embeddings.shape[1]), link_of(fitted), strengths[best])
+    return FittedHead(encoder_head(fitted, embeddings.shape[1]), head_link(fitted), strengths[best])
 
 
-def link_of(estimator: Any) -> Link:
+def head_link(estimator: Any) -> HeadLink:
     """Return the link of a fitted classifier: that of a multinomial or binary logistic regression, else none."""
     softmax = isinstance(estimator, LogisticRegression) and (
         len(estimator.classes_) == 2 or estimator.solver != "liblinear"
@@ -70,7 +70,7 @@ def _estimator(kind: str, strength: float, class_weight: Any, seed: int) -> Any:
     return LogisticRegression(C=strength, class_weight=class_weight, max_iter=1000)
 
 
-def _best(candidates: list[Any], embeddings: Array, labels: NDArray[Any], seed: int) -> int:
+def _most_accurate(candidates: list[Any], embeddings: Array, labels: NDArray[Any], seed: int) -> int:
     """The position of the candidate with the highest accuracy in cross-validation, the first of equals."""
     folds = min(FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
     if folds < 2:

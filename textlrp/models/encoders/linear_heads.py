@@ -74,7 +74,7 @@ def setfit_head(model: Any, dimensions: int) -> EncoderHead:
     found = encoder_head(head, dimensions)
     if labels is None or found.classes.dtype.kind not in "iu":
         return found
-    return EncoderHead(_named(found.classes, labels), found.weight, found.bias, found.probabilities)
+    return EncoderHead(_labels_at(found.classes, labels), found.weight, found.bias, found.probabilities)
 
 
 def _torch_head(head: Any, labels: Any) -> EncoderHead:
@@ -87,15 +87,15 @@ def _torch_head(head: Any, labels: Any) -> EncoderHead:
         else head.linear.bias.detach().cpu().double().numpy() * scale
     )
     classes = np.arange(len(weight))
-    return EncoderHead(classes if labels is None else _named(classes, labels), weight, bias, softmax)
+    return EncoderHead(classes if labels is None else _labels_at(classes, labels), weight, bias, softmax_of_scores)
 
 
-def softmax(scores: Array) -> Array:
+def softmax_of_scores(scores: Array) -> Array:
     """Return the softmax of scores (N, C)."""
     return torch.softmax(torch.from_numpy(scores), dim=1).numpy()
 
 
-def _named(classes: Array, labels: Any) -> Array:
+def _labels_at(classes: Array, labels: Any) -> Array:
     return np.array([labels[int(number)] for number in classes])
 
 
@@ -107,4 +107,4 @@ def link_function(link: str, classes: int) -> Probabilities | None:
     if link == "none":
         return None
     # two scores (-f, f): scikit-learn's probability is the sigmoid of f, the softmax of (-f / 2, f / 2)
-    return softmax if classes > 2 else lambda scores: softmax(scores / 2)
+    return softmax_of_scores if classes > 2 else lambda scores: softmax_of_scores(scores / 2)

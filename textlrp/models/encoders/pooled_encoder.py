@@ -104,11 +104,11 @@ def _weighted_mean(inside: Tensor) -> Tensor:
     return weights / weights.sum(dim=1, keepdim=True)
 
 
-def _first(inside: Tensor) -> Tensor:
+def _first_piece(inside: Tensor) -> Tensor:
     return inside * (inside.cumsum(dim=1) == 1)
 
 
-def _last(inside: Tensor) -> Tensor:
+def _last_piece(inside: Tensor) -> Tensor:
     return inside * (inside.cumsum(dim=1) == inside.sum(dim=1, keepdim=True))
 
 
@@ -117,8 +117,8 @@ LINEAR_POOLINGS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
         "mean": _mean,
         "mean_sqrt_len_tokens": _mean_by_root,
         "weightedmean": _weighted_mean,
-        "cls": _first,
-        "lasttoken": _last,
+        "cls": _first_piece,
+        "lasttoken": _last_piece,
     }
 )
 """The mask (M, L) of pieces, 1 or 0 -> their weights (M, L), by the names of sentence-transformers."""

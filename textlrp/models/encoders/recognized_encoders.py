@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textlrp.models.transformers.recognized import has_base
+
 
 def is_encoder(model: object) -> bool:
     """Whether this is a ``SentenceTransformer`` or a ``SetFitModel``."""
@@ -10,13 +12,9 @@ def is_encoder(model: object) -> bool:
 
 def is_sentence_transformer(model: object) -> bool:
     """Whether this is a ``SentenceTransformer``."""
-    return _has_base(model, "sentence_transformers", "SentenceTransformer")
+    return has_base(model, "sentence_transformers", "SentenceTransformer")
 
 
 def is_setfit(model: object) -> bool:
     """Whether this is a ``SetFitModel``."""
-    return _has_base(model, "setfit", "SetFitModel")
-
-
-def _has_base(model: object, package: str, name: str) -> bool:
-    return any(each.__name__ == name and each.__module__.partition(".")[0] == package for each in type(model).__mro__)
+    return has_base(model, "setfit", "SetFitModel")

@@ -155,7 +155,7 @@ def _modes_and_layers(parts: list[tuple[str, Mapping[str, Any], Any]]) -> tuple[
         if kind == "Normalize":
             layers.append(UnitLength())
         elif kind == "Dense":
-            layers += _dense(options, source)
+            layers += _dense_layers(options, source)
         elif kind != "Dropout":  # does nothing in evaluation mode
             raise _unsupported(kind)
     return modes, layers
@@ -179,7 +179,7 @@ ACTIVATIONS = {each.__name__: each for each in (nn.Identity, nn.Tanh, nn.ReLU, n
 """The activations of a Dense module that are supported, by name."""
 
 
-def _dense(options: Mapping[str, Any], source: Any) -> list[nn.Module]:
+def _dense_layers(options: Mapping[str, Any], source: Any) -> list[nn.Module]:
     """The linear layer and the activation of a Dense module, from the module itself or from its folder."""
     name = str(options.get("activation_function", "torch.nn.modules.activation.Tanh")).rpartition(".")[2]
     if name not in ACTIVATIONS:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Windows = list[tuple[int, int]]
+WordBounds = list[tuple[int, int]]
 """The first word of each window, and the word after its last one."""
 
 
-def windows_side_by_side(sizes: NDArray[np.int64], room: int | None) -> Windows:
+def windows_side_by_side(sizes: NDArray[np.int64], room: int | None) -> WordBounds:
     """Return the windows of a text; ``sizes`` (L,) are the pieces of each word, each at most ``room``.
 
     There are as few windows of at most ``room`` pieces (None: no limit) as possible, and the longest is as short as
@@ -21,19 +21,19 @@ def windows_side_by_side(sizes: NDArray[np.int64], room: int | None) -> Windows:
     if room is None or sizes.sum() <= room:
         return [(0, len(sizes))]
     ends = np.concatenate([[0], np.cumsum(sizes)])
-    found = _filled(ends, room)
+    found = _filled_windows(ends, room)
     low, high = -(-int(ends[-1]) // len(found)), room
     while low < high:  # the smallest length with as many windows, by bisection
         middle = (low + high) // 2
-        tried = _filled(ends, middle) if middle >= sizes.max() else None
+        tried = _filled_windows(ends, middle) if middle >= sizes.max() else None
         if tried is None or len(tried) > len(found):
             low = middle + 1
         else:
             found, high = tried, middle
-    return _filled(ends, low)
+    return _filled_windows(ends, low)
 
 
-def _filled(ends: NDArray[np.int64], length: int) -> Windows:
+def _filled_windows(ends: NDArray[np.int64], length: int) -> WordBounds:
     """Windows that have as many words as fit into ``length`` pieces, one after another."""
     found, first = [], 0
     while first < len(ends) - 1:

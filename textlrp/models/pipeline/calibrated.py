@@ -13,15 +13,17 @@ from torch import Tensor
 
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.decisions import Decision, Within
+from textlrp.models.pipeline.decisions import Decision, MemberReaders
 from textlrp.models.pipeline.form_steps import sum_to_1
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form, mean_form
-from textlrp.models.pipeline.links import TO_TWO, interpolated, logistic, one_vs_rest, softmax, two_classes
+from textlrp.models.pipeline.links import TO_TWO, interpolated, logistic, one_vs_rest, softmax_form, two_classes
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 
 
-def calibrated_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def calibrated_decision(
+    estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders
+) -> Decision:
     """Return the mean of the decisions of the calibrated classifiers (one for each fold, or a single one).
 
     A sigmoid or an isotonic regression turns each decision into a probability. These are shown next to the scores,
@@ -50,7 +52,9 @@ def fitted_folds(estimator: Any, name: str) -> list[Any]:
     return list(estimator.calibrated_classifiers_)
 
 
-def thresholded_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def thresholded_decision(
+    estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders
+) -> Decision:
     """Return the decision of the classifier in a FixedThresholdClassifier or a TunedThresholdClassifierCV.
 
     Raises :class:`ModelError` if it is not fitted.
@@ -62,7 +66,9 @@ def thresholded_decision(estimator: Any, name: str, before: Value, sources: Sour
     return replace(scores, probabilities=None, note=note, thresholded=True)
 
 
-def calibrated_probability(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def calibrated_probability(
+    estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders
+) -> Decision:
     """Return the mean of the calibrated probabilities: each decision through its sigmoid or isotonic regression.
 
     Raises :class:`ModelError` for the calibration of probabilities by temperature.
@@ -85,7 +91,7 @@ def _calibrated(scores: Form, fold: Any, layer: str) -> Form:
     classes = scores.width
     if fold.method == "temperature":
         scaled = affine(scores, float(fold.calibrators[0].beta_) * np.eye(classes))
-        return logistic(scaled, layer, slope=2.0) if classes == 2 else softmax(scaled, layer)
+        return logistic(scaled, layer, slope=2.0) if classes == 2 else softmax_form(scaled, layer)
     if classes == 2:  # one calibrator, for the second class
         scores = affine(scores, np.array([[0.0, 1.0]]))
     if fold.method == "sigmoid":

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.calibrated import calibrated_decision, calibrated_probability, thresholded_decision
 from textlrp.models.pipeline.constant import constant_decision
-from textlrp.models.pipeline.decisions import Decide, Decision, Within, head_decision
+from textlrp.models.pipeline.decisions import Decide, Decision, MemberReaders, head_decision
 from textlrp.models.pipeline.ensembles import bagging_decision, members_of, stacking_decision, voting_decision
 from textlrp.models.pipeline.forms import mean_form
 from textlrp.models.pipeline.layered import perceptron_decision
@@ -30,7 +30,7 @@ from textlrp.models.pipeline.step_errors import OTHER_WAY
 from textlrp.models.pipeline.step_values import Sources, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 
-Combined = Callable[[Any, str, Value, Sources, Within], Decision]
+Combined = Callable[[Any, str, Value, Sources, MemberReaders], Decision]
 """As :data:`Decide`, for a classifier that contains others."""
 
 _COMBINED: Mapping[type, Combined] = {
@@ -60,10 +60,10 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
             before = read_step(each, inner, before, sources)
         return decision(final, last, before, sources)
     if predicts_label_sets(estimator):
-        return label_set_decision(estimator, name, before, sources, Within(decision, probability))
+        return label_set_decision(estimator, name, before, sources, MemberReaders(decision, probability))
     for kind, combined in _COMBINED.items():
         if isinstance(estimator, kind):
-            return combined(estimator, name, before, sources, Within(decision, probability))
+            return combined(estimator, name, before, sources, MemberReaders(decision, probability))
     for kind, alone in _ALONE.items():
         if isinstance(estimator, kind):
             return alone(estimator, name, before, sources)
@@ -85,7 +85,7 @@ def probability(estimator: Any, name: str, before: Value, sources: Sources) -> D
     if isinstance(estimator, VotingClassifier) and estimator.voting == "soft":
         return decision(estimator, name, before, sources)
     if isinstance(estimator, CalibratedClassifierCV):
-        return calibrated_probability(estimator, name, before, sources, Within(decision, probability))
+        return calibrated_probability(estimator, name, before, sources, MemberReaders(decision, probability))
     if isinstance(estimator, BaggingClassifier) and hasattr(estimator.estimators_[0], "predict_proba"):
         found = [
             probability(each, inner, value, sources) for inner, each, value in members_of(estimator, name, before)

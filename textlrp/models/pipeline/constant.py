@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.decisions import Decision, features_of
+from textlrp.models.pipeline.decisions import Decision, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import affine
 from textlrp.models.pipeline.step_errors import not_fitted
@@ -27,7 +27,7 @@ def constant_decision(estimator: Any, name: str, before: Value, sources: Sources
             f"step {name!r} must predict the same class for the same text; got a DummyClassifier(strategy="
             f"{estimator.strategy!r}), which draws classes at random. Pass strategy='prior'."
         )
-    form = as_form(features_of(before, name, estimator))
+    form = as_form(features_before(before, name, estimator))
     scores = np.asarray(estimator.predict_proba(np.zeros((1, 1))), dtype=np.float64)[0]
     nothing = sparse.csr_array((len(scores), form.width))
     return Decision(estimator.classes_, affine(form, nothing, scores), lambda scores: scores)

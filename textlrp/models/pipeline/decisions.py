@@ -50,7 +50,7 @@ Decide = Callable[[Any, str, Value, Sources], Decision]
 """A function: fitted classifier, name of its step, value that it reads, sources -> its scores."""
 
 
-class Within(NamedTuple):
+class MemberReaders(NamedTuple):
     """The functions that read a classifier within another one: its scores, or its probabilities in their place."""
 
     decide: Decide
@@ -62,7 +62,7 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
 
     Raises :class:`ModelError` if the classifier gets texts, or was fitted on other features.
     """
-    features = features_of(before, name, estimator)
+    features = features_before(before, name, estimator)
     check_width(features, head.weight.shape[1], name, type(estimator).__name__)
     likelihoods = isinstance(estimator, BAYES)
     if head.threshold is not None and not isinstance(features, Stage):
@@ -73,7 +73,7 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
     return Decision(head.classes, _head_form(head, features, sources), head.probabilities, likelihoods=likelihoods)
 
 
-def features_of(before: Value, name: str, estimator: Any) -> Stage | Form:
+def features_before(before: Value, name: str, estimator: Any) -> Stage | Form:
     """Return the features that a classifier reads; raise :class:`ModelError` if it gets the texts themselves."""
     if isinstance(before, (Stage, Form)):
         return before

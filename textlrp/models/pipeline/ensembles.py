@@ -16,7 +16,7 @@ from scipy import sparse
 
 from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.decisions import Decision, Within, features_of
+from textlrp.models.pipeline.decisions import Decision, MemberReaders, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, affine, contrasted, joined_form, mean_form
 from textlrp.models.pipeline.stages import Stage
@@ -24,7 +24,7 @@ from textlrp.models.pipeline.step_errors import not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 
 
-def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the weighted mean probability of a soft vote, or the weighted mean decision of a hard vote."""
     members = _members(estimator, name)
     weights = np.ones(len(estimator.estimators)) if estimator.weights is None else np.asarray(estimator.weights)
@@ -35,19 +35,19 @@ def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, 
         return Decision(estimator.classes_, mean_form([each.form for each in found], shares), lambda p: p, note)
     decided = [within.decide(member, inner, before, sources) for inner, member in members]
     note = f"The score is the mean decision of {len(members)} classifiers; the model counts their predictions."
-    return Decision(estimator.classes_, mean_form([_comparable(each) for each in decided], shares), None, note)
+    return Decision(estimator.classes_, mean_form([_on_decision_scale(each) for each in decided], shares), None, note)
 
 
-def bagging_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def bagging_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the mean decision of the classifiers of a BaggingClassifier, its ``decision_function``."""
     members = members_of(estimator, name, before)
-    forms = [_comparable(within.decide(member, inner, value, sources)) for inner, member, value in members]
+    forms = [_on_decision_scale(within.decide(member, inner, value, sources)) for inner, member, value in members]
     counts = "averages their probabilities" if hasattr(members[0][1], "predict_proba") else "counts their predictions"
     note = f"The score is the mean decision of {len(members)} classifiers; the model {counts}."
     return Decision(estimator.classes_, mean_form(forms), None, note)
 
 
-def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the decision of the last classifier of a StackingClassifier, which reads those of the first ones.
 
     Raises :class:`ModelError` if a first classifier passes on its predictions, which are no numbers to explain.
@@ -65,7 +65,7 @@ def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources
         # for two classes the last classifier reads one number: f, or the probability of the second class
         forms.append(affine(form, np.array([[0.0, 1.0]])) if form.width == 2 else form)
     if estimator.passthrough:
-        forms.append(as_form(features_of(before, name, estimator)))
+        forms.append(as_form(features_before(before, name, estimator)))
     last = within.decide(estimator.final_estimator_, "final_estimator", joined_form(forms), sources)
     return Decision(estimator.classes_, last.form, last.probabilities, last.note)
 
@@ -93,7 +93,7 @@ def _check_fitted(ensemble: Any, name: str) -> None:
         raise not_fitted(name, ensemble)
 
 
-def _comparable(scores: Decision) -> Form:
+def _on_decision_scale(scores: Decision) -> Form:
     """Scores on the scale of decision functions.
 
     Joint log-likelihoods (naive Bayes) become their differences, because their sizes depend on the number of words.

@@ -23,7 +23,7 @@ from textlrp.lrp.maps import Bounds, Dense, Features, LinearMap
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace_steps import Concat, Linear, Routing, Step
 from textlrp.models.pipeline.form_values import row_sums
-from textlrp.models.pipeline.forms import Evaluation, Form, Hidden, Norm, Term, dense
+from textlrp.models.pipeline.forms import Evaluation, Form, Hidden, Norm, Term, dense_weight
 from textlrp.models.pipeline.stages import JointFeatures, Stage, ValueRange
 from textlrp.models.sparse_tape import Absent, padded_entries
 
@@ -99,7 +99,7 @@ class FormTrace:
         terms = [term for term in form.terms if term.source is hidden]
         weight = units.new_zeros((len(units) if any(t.norms for t in terms) else 1, hidden.form.width, form.width))
         for term in terms:
-            of_term = torch.from_numpy(dense(term.weight).T.copy()).to(units.dtype)[None]
+            of_term = torch.from_numpy(dense_weight(term.weight).T.copy()).to(units.dtype)[None]
             weight[..., term.rows] += of_term * self.values.factor(term.norms)[..., None] if term.norms else of_term
         return _Inputs(hidden.name, units, weight, ValueRange(*hidden.bounds))
 
@@ -130,7 +130,7 @@ class FormTrace:
             if isinstance(term.source, Stage) and [*map(id, term.norms)] == [*map(id, norms)]:
                 places = self.joint.places(term.source)
                 first, last = np.searchsorted(columns, [places.start, places.stop])
-                of_term = dense(term.weight[:, columns[first:last] - places.start])
+                of_term = dense_weight(term.weight[:, columns[first:last] - places.start])
                 if not term.absent:  # the weights of the absent features are those of the entry _constants
                     weight[term.rows, first:last] += of_term
         return weight

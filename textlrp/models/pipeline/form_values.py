@@ -12,7 +12,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from textlrp.models.pipeline.forms import Evaluation, Term, dense
+from textlrp.models.pipeline.forms import Evaluation, Term, dense_weight
 from textlrp.models.pipeline.stages import JointFeatures, Stage
 from textlrp.models.text_options import TORCH_DTYPES
 
@@ -34,7 +34,7 @@ def batch_evaluation(joint: JointFeatures, features: Any, dtype: str) -> Evaluat
         if key not in occurring:
             occurring[key] = entries(term.source)
         columns, values = occurring[key]
-        outputs = np.asarray(values @ dense(term.weight[:, columns]).T.astype(dtype))
+        outputs = np.asarray(values @ dense_weight(term.weight[:, columns]).T.astype(dtype))
         return torch.from_numpy(row_sums(term.weight).astype(dtype) - outputs if term.absent else outputs)
 
     return Evaluation(product, torch.zeros(features.shape[0], dtype=TORCH_DTYPES[dtype]))
@@ -47,7 +47,7 @@ def point_evaluation(joint: JointFeatures, columns: Any, inputs: Tensor) -> Eval
         assert isinstance(term.source, Stage)
         places = joint.places(term.source)
         of_stage = np.flatnonzero((columns >= places.start) & (columns < places.stop))
-        weight = torch.from_numpy(dense(term.weight[:, columns[of_stage] - places.start])).to(inputs.dtype)
+        weight = torch.from_numpy(dense_weight(term.weight[:, columns[of_stage] - places.start])).to(inputs.dtype)
         outputs = inputs[:, torch.from_numpy(of_stage)] @ weight.T
         return torch.from_numpy(row_sums(term.weight)).to(inputs.dtype) - outputs if term.absent else outputs
 

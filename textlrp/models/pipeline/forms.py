@@ -98,14 +98,14 @@ def affine(form: Form, weight: Any, bias: Array | None = None) -> Form:
     terms = [replace(term, weight=_product(columns[:, term.rows], term.weight), start=0) for term in form.terms]
     if bias is not None:
         terms += constant_form(bias).terms
-    return Form(_merged(terms), weight.shape[0])
+    return Form(_summed_terms(terms), weight.shape[0])
 
 
 def mean_form(forms: Sequence[Form], shares: Sequence[float] | None = None) -> Form:
     """Return the weighted sum of forms with the same outputs; the shares are equal unless they are given."""
     parts = shares if shares is not None else [1 / len(forms)] * len(forms)
     scaled = [affine(form, share * np.eye(form.width)) for form, share in zip(forms, parts, strict=True)]
-    return Form(_merged([term for form in scaled for term in form.terms]), forms[0].width)
+    return Form(_summed_terms([term for form in scaled for term in form.terms]), forms[0].width)
 
 
 def contrasted(form: Form) -> Form:
@@ -133,7 +133,7 @@ def _product(one: Any, other: Any) -> Any:
     return sparse.csr_array(product) if sparse.issparse(product) else np.asarray(product)
 
 
-def _merged(terms: Sequence[Term]) -> tuple[Term, ...]:
+def _summed_terms(terms: Sequence[Term]) -> tuple[Term, ...]:
     """Add up the weights of terms that have everything else in common."""
     merged: dict[tuple[Any, ...], Term] = {}
     for term in terms:
@@ -228,7 +228,7 @@ class Evaluation:
         """Return what a term contributes to its outputs, (..., R), without its norms."""
         if isinstance(term.source, Stage):
             return self._product(term)
-        weight = torch.from_numpy(dense(term.weight)).to(self._like.dtype)
+        weight = torch.from_numpy(dense_weight(term.weight)).to(self._like.dtype)
         if term.source is None:
             return weight[:, 0].expand(*self._like.shape, len(weight))
         return self.units(term.source) @ weight.T
@@ -243,6 +243,6 @@ class Evaluation:
         return self._known[id(key)]
 
 
-def dense(weight: Any) -> Array:
+def dense_weight(weight: Any) -> Array:
     """Return a weight as an array."""
     return np.asarray(weight.toarray() if sparse.issparse(weight) else weight)

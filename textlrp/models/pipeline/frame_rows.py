@@ -14,7 +14,7 @@ from textlrp.records import Document
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TableRow(Document):
+class FrameRow(Document):
     """A row of a table.
 
     ``values`` are the values of its columns by name. ``places`` are the (start, end) offsets of each text column in
@@ -31,26 +31,26 @@ def is_frame(texts: Any) -> bool:
 
 
 def as_rows(table: Any, text_columns: Sequence[Any], other_columns: Sequence[Any]) -> Any:
-    """Convert a DataFrame or dictionaries to an iterator of :class:`TableRow`, and one dictionary to one row.
+    """Convert a DataFrame or dictionaries to an iterator of :class:`FrameRow`, and one dictionary to one row.
 
     Rows that are converted already are returned as they are. Rows are named by their position, counted from 1.
     Raises :class:`DataError` for anything else, for a missing column, and for a text column whose value is no text.
     """
-    if isinstance(table, TableRow):
+    if isinstance(table, FrameRow):
         return table
     if isinstance(table, Mapping):
-        return _row(table, 0, text_columns, other_columns)
+        return _frame_row(table, 0, text_columns, other_columns)
     if is_frame(table):
         table = table.to_dict("records")
     if isinstance(table, (str, Document)) or not isinstance(table, Iterable):
         raise _no_table(table, text_columns, other_columns)
     return (
-        row if isinstance(row, TableRow) else _row(row, number, text_columns, other_columns)
+        row if isinstance(row, FrameRow) else _frame_row(row, number, text_columns, other_columns)
         for number, row in enumerate(table)
     )
 
 
-def _row(values: Any, number: int, text_columns: Sequence[Any], other_columns: Sequence[Any]) -> TableRow:
+def _frame_row(values: Any, number: int, text_columns: Sequence[Any], other_columns: Sequence[Any]) -> FrameRow:
     if not isinstance(values, Mapping):
         raise _no_table(values, text_columns, other_columns)
     missing = [column for column in (*text_columns, *other_columns) if column not in values]
@@ -68,7 +68,7 @@ def _row(values: Any, number: int, text_columns: Sequence[Any], other_columns: S
         text += ("\n\n" if text else "") + (f"{column}\n" if len(text_columns) > 1 else "")
         places[column] = (len(text), len(text) + len(value))
         text += value
-    return TableRow(str(number + 1), text, values=dict(values), places=places)
+    return FrameRow(str(number + 1), text, values=dict(values), places=places)
 
 
 def _no_table(value: Any, text_columns: Sequence[Any], other_columns: Sequence[Any]) -> DataError:

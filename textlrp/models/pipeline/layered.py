@@ -14,7 +14,7 @@ from torch import Tensor
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-from textlrp.models.pipeline.decisions import Decision, check_width, features_of
+from textlrp.models.pipeline.decisions import Decision, check_width, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
 from textlrp.models.pipeline.step_errors import not_fitted
@@ -42,7 +42,7 @@ def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sourc
         raise ModelError(
             f"step {name!r} must be fitted with one label for each text; got a {kind} fitted with several."
         )
-    features = features_of(before, name, estimator)
+    features = features_before(before, name, estimator)
     check_width(features, len(estimator.coefs_[0]), name, kind)
     form = as_form(features)
     activation, bounds = _ACTIVATIONS[estimator.activation]

@@ -40,9 +40,9 @@ def link_of(estimator: Any) -> Link | None:
     """Return how a fitted linear classifier makes probabilities of its scores; None if it is not known."""
     several = len(estimator.classes_) > 2
     if isinstance(estimator, BAYES):
-        return softmax if several else lambda scores, name: logistic(scores, name, slope=2.0)
+        return softmax_form if several else lambda scores, name: logistic(scores, name, slope=2.0)
     if isinstance(estimator, (LogisticRegression, LinearDiscriminantAnalysis, MLPClassifier)):
-        return softmax if several else logistic
+        return softmax_form if several else logistic
     if isinstance(estimator, SGDClassifier) and estimator.loss == "log_loss":
         return one_vs_rest if several else logistic
     if isinstance(estimator, SGDClassifier) and estimator.loss == "modified_huber" and not several:
@@ -68,7 +68,7 @@ def _half_tanh(values: Tensor) -> Tensor:
     return torch.tanh(values / 2) / 2
 
 
-def softmax(scores: Form, name: str) -> Form:
+def softmax_form(scores: Form, name: str) -> Form:
     """Return the softmax of the scores of C classes."""
     classes = scores.width
     above_mean = Hidden(
@@ -87,7 +87,7 @@ def one_vs_rest(scores: Form, name: str) -> Form:
     This is the softmax of their logarithms, which keeps its digits where all scores are far below 0.
     """
     logarithms = Hidden(f"{name}.logarithm", scores, lambda values: torch.nn.functional.logsigmoid(values) + LOG_2)
-    return softmax(identity_form(logarithms), name)
+    return softmax_form(identity_form(logarithms), name)
 
 
 def _huber(scores: Form, name: str) -> Form:

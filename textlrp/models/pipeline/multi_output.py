@@ -21,7 +21,7 @@ from torch import Tensor
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-from textlrp.models.pipeline.decisions import Decision, Within, head_decision
+from textlrp.models.pipeline.decisions import Decision, MemberReaders, head_decision
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Norm, Term, affine, constant_form, joined_form
 from textlrp.models.pipeline.linear import Head
@@ -47,7 +47,7 @@ def predicts_label_sets(estimator: Any) -> bool:
     return isinstance(estimator, (MultiOutputClassifier, ClassifierChain))
 
 
-def label_set_decision(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def label_set_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the scores of all labels: a label is predicted if its score is above 0.
 
     Raises :class:`ModelError` if the classifier is not fitted, has an output with other values than 0 and 1, or
@@ -84,7 +84,7 @@ def _is_constant(estimator: Any) -> bool:
     return type(estimator).__name__ == "_ConstantPredictor"
 
 
-def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     method = getattr(estimator, "chain_method_", "predict")
     if not isinstance(before, (Stage, Form)) or method not in ("predict", "decision_function", "predict_proba"):
         raise ModelError(
@@ -118,7 +118,7 @@ def _predicted(scores: Tensor) -> Tensor:
     return (scores > 0).to(scores.dtype)
 
 
-def _binary(estimator: Any, name: str, before: Value, sources: Sources, within: Within) -> Decision:
+def _binary(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """The score of one label, positive if it is predicted; its classes are without and with the label."""
     if _is_constant(estimator):
         return Decision(np.array([0, 1]), constant_form(np.asarray(estimator.y_, dtype=np.float64).ravel()))

@@ -18,11 +18,11 @@ from scipy import sparse
 
 from textlrp.errors import OptionError
 from textlrp.models.options import TextInputs, check_texts
-from textlrp.models.pipeline.frame_rows import TableRow, as_rows
+from textlrp.models.pipeline.frame_rows import FrameRow, as_rows
 from textlrp.models.pipeline.provenance import ReadSource, read_document
 from textlrp.models.pipeline.stages import JointFeatures, StepOutputs
 from textlrp.models.pipeline.step_values import Sources
-from textlrp.models.pipeline.table_columns import output_of
+from textlrp.models.pipeline.table_columns import features_of_rows
 from textlrp.models.pipeline.vectorizers import check_rebuilt_counts, count_columns, vectorize
 from textlrp.models.sparse_tape import ToWords, joint_shares
 from textlrp.records import Document
@@ -76,7 +76,7 @@ class PipelineInputs:
         return used
 
     def rows(self, texts: Any) -> Any:
-        """Return texts as they are, or the rows of a table as :class:`.TableRow` if the pipeline reads a table.
+        """Return texts as they are, or the rows of a table as :class:`.FrameRow` if the pipeline reads a table.
 
         Raises :class:`DataError` if the pipeline reads a table and gets something else.
         """
@@ -104,7 +104,8 @@ class PipelineInputs:
             values.append(vectorized)
         readings = tuple(reading for reading, _ in read)
         others = tuple(
-            output_of(block, [_values(document) for document in documents]) for block in self.sources.others
+            features_of_rows(block, [_values_read(document) for document in documents])
+            for block in self.sources.others
         )
         return PipelineBatch(
             readings,
@@ -134,7 +135,7 @@ class PipelineInputs:
             return [source.document.text for source in batch.sources]
         import pandas as pd  # imported late: only tables need it
 
-        return pd.DataFrame.from_records([_values(source.document) for source in batch.sources])
+        return pd.DataFrame.from_records([_values_read(source.document) for source in batch.sources])
 
     def words_step(self, batch: PipelineBatch, writes: str, dtype: str) -> ToWords:
         """Return the step of the trace that distributes the relevance of features over words and other columns."""
@@ -175,9 +176,9 @@ class PipelineInputs:
         return [*dict.fromkeys(column for columns in read for column in columns)]
 
 
-def _values(document: Document) -> dict[Any, Any]:
+def _values_read(document: Document) -> dict[Any, Any]:
     """The values of a row, with the text columns as the vectorizers read them: skipped ranges are blank."""
-    if not isinstance(document, TableRow):
+    if not isinstance(document, FrameRow):
         return {}
     texts = {column: document.text[start:end] for column, (start, end) in document.places.items()}
     return {**document.values, **texts}

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from textlrp.arrays import IntArray
-from textlrp.models.pipeline.frame_rows import TableRow
+from textlrp.models.pipeline.frame_rows import FrameRow
 from textlrp.models.pipeline.vectorizers import Analysis, TextVectorizer, analyze
 from textlrp.records import Document, Ranges, Status, Tokens
 from textlrp.text.batches import Reading
@@ -110,7 +110,8 @@ def read_document(
     places = [_place(document, reader) for reader in readers]
     texts = tuple(text[start:end] for start, end in places)
     analyses = [
-        _moved(analyze(reader, part), start) for reader, part, (start, _) in zip(readers, texts, places, strict=True)
+        _shifted_analysis(analyze(reader, part), start)
+        for reader, part, (start, _) in zip(readers, texts, places, strict=True)
     ]
     if any(reader.characters for reader in readers):
         edges = np.arange(len(text) + 1, dtype=np.int32)
@@ -142,10 +143,10 @@ def read_document(
 
 def _place(document: Document, reader: TextVectorizer) -> tuple[int, int]:
     """Start and end of what a vectorizer reads of a document: all of a text, or a column of a row."""
-    return document.places[reader.column] if isinstance(document, TableRow) else (0, len(document.text))
+    return document.places[reader.column] if isinstance(document, FrameRow) else (0, len(document.text))
 
 
-def _moved(analysis: Analysis, start: int) -> Analysis:
+def _shifted_analysis(analysis: Analysis, start: int) -> Analysis:
     """The analysis of a part of a text that begins at ``start``."""
     if not start:
         return analysis

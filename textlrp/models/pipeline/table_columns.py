@@ -156,7 +156,7 @@ def _columns_of_features(step: Any, columns: Sequence[Any], width: int, name: st
     return found
 
 
-def output_of(block: OtherColumns, rows: Sequence[Any]) -> Any:
+def features_of_rows(block: OtherColumns, rows: Sequence[Any]) -> Any:
     """Return the features (N, J), CSR, of the values of N rows.
 
     Raises :class:`DataError` for values that the step cannot read.

@@ -14,7 +14,7 @@ from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.recognized import is_pipeline
-from textlrp.models.transformers.transformer_model import Link, TransformerModel
+from textlrp.models.transformers.transformer_model import TransformerLink, TransformerModel
 
 HEAD = "ForSequenceClassification"
 """The end of the names of models with a head that classifies texts."""
@@ -49,7 +49,7 @@ def hugging_face_model(
     labels = [config.id2label[c] for c in range(config.num_labels)] if classes is None else classes
     found = labels_given(labels, max(2, config.num_labels))
     several = config.problem_type == "multi_label_classification" and config.num_labels > 1
-    link: Link = "sigmoid" if several or config.num_labels == 1 else "softmax"
+    link: TransformerLink = "sigmoid" if several or config.num_labels == 1 else "softmax"
     thresholds = np.zeros(len(found)) if several else None  # a probability of 0.5
     reader = PieceReader(fast_tokenizer(tokenizer), longest_input(model), windows)
     return TransformerModel(model, reader, classes=found, link=link, thresholds=thresholds)

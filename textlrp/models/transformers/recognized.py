@@ -5,13 +5,14 @@ from __future__ import annotations
 
 def is_hugging_face(model: object) -> bool:
     """Whether this is a model or a pipeline of transformers."""
-    return _has_base(model, "PreTrainedModel") or is_pipeline(model)
+    return has_base(model, "transformers", "PreTrainedModel") or is_pipeline(model)
 
 
 def is_pipeline(model: object) -> bool:
     """Whether this is a pipeline of transformers."""
-    return _has_base(model, "Pipeline")
+    return has_base(model, "transformers", "Pipeline")
 
 
-def _has_base(model: object, name: str) -> bool:
-    return any(each.__name__ == name and each.__module__.startswith("transformers.") for each in type(model).__mro__)
+def has_base(model: object, package: str, name: str) -> bool:
+    """Whether the class of a model, or one that it inherits from, is the class ``name`` of a package."""
+    return any(each.__name__ == name and each.__module__.partition(".")[0] == package for each in type(model).__mro__)

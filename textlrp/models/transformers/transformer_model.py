@@ -40,7 +40,7 @@ from textlrp.models.transformers.transformer_pass import PiecesOfText, Transform
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
-Link = Literal["softmax", "sigmoid"]
+TransformerLink = Literal["softmax", "sigmoid"]
 """How scores become probabilities: of one class among all, or of each class on its own."""
 
 PIECES_TOGETHER = 1 << 13
@@ -65,7 +65,7 @@ class TransformerModel:
         reader: PieceReader,
         *,
         classes: NDArray[Any],
-        link: Link = "softmax",
+        link: TransformerLink = "softmax",
         thresholds: NDArray[Any] | None = None,
     ) -> None:
         self.module = module

@@ -8,7 +8,7 @@ LabelPositions = tuple[int, ...]
 """LabelPositions of labels in :attr:`.Summary.names`."""
 
 
-class Row(NamedTuple):
+class DocumentRow(NamedTuple):
     """A document in the list.
 
     ``position`` counts documents in input order from 0. ``predicted`` and ``true_label`` are positions in

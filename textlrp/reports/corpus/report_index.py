@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.reports.charts.map import MIN_MAP_DOCUMENTS, document_map
-from textlrp.reports.corpus.document_row import Row
+from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.corpus.summary import Summary
 from textlrp.reports.evaluation.deletion_section import deletion_section
 from textlrp.reports.numbers import percentage
@@ -43,7 +43,7 @@ class ReportSections:
     evaluation: Mapping[str, Any] | None = None
 
 
-def document_part(explanation: Explanation, row: Row, summary: Summary, palette: str) -> Markup:
+def document_part(explanation: Explanation, row: DocumentRow, summary: Summary, palette: str) -> Markup:
     """Render one document of the list: its row, and its text that can be unfolded."""
     uid, doc, colors = f"d{row.position + 1}", view(explanation), palette_of(palette)
     return Markup(rendered("item.html", doc=doc, uid=uid, row=row, names=summary.names, palette=colors))

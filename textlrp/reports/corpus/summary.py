@@ -18,7 +18,7 @@ from textlrp.explanation import Explanation
 from textlrp.label_measures import LabelCounts
 from textlrp.predicted import predicted_positions
 from textlrp.reports.balance import Fact
-from textlrp.reports.corpus.document_row import Row
+from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
@@ -58,7 +58,7 @@ class Summary:
     """
 
     classes: dict[str, int] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[DocumentRow] = field(default_factory=list)
     targets: int = 1
     unknown_labels: int = 0
     probabilities: bool = True
@@ -66,7 +66,7 @@ class Summary:
     _settings: tuple[Fact, ...] = ()
     _words: ClassWordTally = field(default_factory=ClassWordTally)
 
-    def add(self, explanation: Explanation) -> Row:
+    def add(self, explanation: Explanation) -> DocumentRow:
         """Add an explanation and return its row.
 
         Its words count for the target that is shown first; multi-label: for all predicted labels.
@@ -89,7 +89,7 @@ class Summary:
         sums = word_sums(explanation, [shown])
         order = np.argsort(-sums.sums[0], kind="stable")[:ROW_WORDS]
         confidence = _confidence(explanation)
-        row = Row(
+        row = DocumentRow(
             len(self.rows),
             explanation.document_id,
             self.classes[explanation.labels[best]],
