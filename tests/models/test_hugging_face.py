@@ -171,7 +171,7 @@ def test_windows_are_means_over_texts_of_their_own(preset: str) -> None:
 def test_many_windows_do_not_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     model = model_of(windows=True)
     held = textlrp.explain(model, LONG, target="all")
-    monkeypatch.setattr("textlrp.models.transformers.transformer_pass.HELD", 0)
+    monkeypatch.setattr("textlrp.models.transformers.window_passes.HELD", 0)
     assert difference(textlrp.explain(model, LONG, target="all"), held) <= 1e-12
     model._needs_trace = True
     assert difference(textlrp.explain(model, LONG, target="all"), held) <= 1e-9

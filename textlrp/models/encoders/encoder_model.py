@@ -38,7 +38,7 @@ from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.transformer_model import TransformerModel
-from textlrp.models.transformers.transformer_pass import PiecesOfText
+from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_text
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -179,13 +179,7 @@ class EncoderModel(TransformerModel):
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
-        found = []
-        for each in words:
-            sizes = batch.sizes(each)
-            ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-            windows = [(ends[first], ends[last]) for first, last in windows_side_by_side(sizes, self.reader.room)]
-            found.append(PiecesOfText(*batch.pieces(each), len(each), windows))
-        return found
+        return [pieces_of_text(batch, each, self.reader.room, windows_side_by_side) for each in words]
 
     def _shares(self, text: PiecesOfText) -> list[float]:
         """The share of each window in the embedding of a text."""

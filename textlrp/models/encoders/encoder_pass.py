@@ -8,31 +8,20 @@ Letters: N texts, M windows of the texts, P pieces of a text, L words, C classes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from textlrp.lrp.gradients.gradient_pass import GradientPass, gradient_pass
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.replaced_vectors import evaluating
 from textlrp.lrp.trace import Propagated
 from textlrp.models.encoders.embedding import means_over_windows, pool_windows, window_shares
 from textlrp.models.encoders.pooled_encoder import EncoderScores, UnitLength
-from textlrp.models.transformers.piece_batch import PIECES
 from textlrp.models.transformers.sequence_batches import SequenceBatches
-from textlrp.models.transformers.transformer_pass import HELD, TOGETHER, PiecesOfText
-from textlrp.models.transformers.window_traces import summed_by
+from textlrp.models.transformers.window_passes import TOGETHER, PassOfWindows, PiecesOfText, WindowPasses
 
 Ledger = dict[tuple[str, str], Tensor]
-
-
-class _Windows(NamedTuple):
-    """A forward pass of some windows, given by their numbers among all M."""
-
-    forward: GradientPass
-    numbers: list[int]
 
 
 class EncoderPass:
@@ -46,16 +35,18 @@ class EncoderPass:
         special: int,
         rules: GradientRules,
     ) -> None:
-        self._module, self._texts, self._batches, self._rules = module, texts, batches, rules
-        self._owners = [(n, window) for n, text in enumerate(texts) for window in text.windows]
-        self._sequences = [texts[n].ids[first:end] for n, (first, end) in self._owners]
+        self._module = module
+        self._windows = WindowPasses(
+            module, texts, batches, rules, lambda batch: module.encoder.pool(batch.ids, batch.mask, batch.types)
+        )
         sizes = [[end - first for first, end in text.windows] for text in texts]
-        self._held = list(self._passes()) if sum(map(len, self._sequences)) <= HELD else None
         with torch.no_grad(), evaluating(module):
-            self._of_windows = self._pooled()
-            self._pooled_texts = means_over_windows(self._of_windows, sizes, special)
-            self._values = _values_of_layers(module, self._pooled_texts)
-        self._shares = window_shares(sizes, special).to(self._of_windows.dtype)
+            pooled = self._windows.outputs()
+            if pooled is None:
+                pooled = pool_windows(module.encoder, batches, self._windows.sequences, TOGETHER)
+            self._of_windows = pooled
+            self._values = _values_of_layers(module, means_over_windows(pooled, sizes, special))
+        self._shares = window_shares(sizes, special).to(pooled.dtype)
         self.scores = self._values[-1]
 
     @torch.no_grad()
@@ -66,44 +57,12 @@ class EncoderPass:
         relevance of the pieces (K, N, P) is watched.
         """
         multipliers, ledger = _through_layers(self._module, self._values, seed)
-        most = max((len(text.ids) for text in self._texts), default=0)
-        pieces = seed.new_zeros(*seed.shape[:2], most)
-        for forward, numbers in self._passes() if self._held is None else self._held:
-            texts = [self._owners[number][0] for number in numbers]
-            values = self._of_windows[numbers] * self._shares[numbers, None]
-            found = forward.propagate(multipliers[:, texts] * values)
-            for row, number in enumerate(numbers):
-                n, (first, end) = self._owners[number]
-                pieces[:, n, first:end] += found.relevance[:, row, : end - first]
-            for key, entry in found.ledger.items():
-                total = ledger.setdefault(key, seed.new_zeros(seed.shape[:2]))
-                total.index_add_(1, torch.tensor(texts), entry)
-        words = seed.new_zeros(*seed.shape[:2], max((text.words for text in self._texts), default=0))
-        for n, text in enumerate(self._texts):
-            words[:, n, : text.words] = summed_by(
-                torch.from_numpy(text.word_of), text.words, pieces[:, n, : len(text.ids)]
-            )
-        return Propagated(words, ledger, {PIECES: pieces})
 
-    def _pooled(self) -> Tensor:
-        """The pooled vectors (M, D) of all windows."""
-        if self._held is None:
-            return pool_windows(self._module.encoder, self._batches, self._sequences, TOGETHER)
-        rows = [number for each in self._held for number in each.numbers]
-        return torch.cat([each.forward.scores for each in self._held])[torch.tensor(rows).argsort()]
+        def seed_of_windows(windows: PassOfWindows) -> Tensor:
+            values = self._of_windows[windows.numbers] * self._shares[windows.numbers, None]
+            return multipliers[:, windows.texts] * values
 
-    def _passes(self) -> Iterator[_Windows]:
-        module = self._module
-        for numbers, batch in self._batches.batches(module, self._sequences, TOGETHER):
-            forward = gradient_pass(
-                module,
-                lambda batch=batch: module.encoder.pool(batch.ids, batch.mask, batch.types),  # type: ignore[misc]
-                ids=batch.ids,
-                pieces=batch.pieces,
-                rules=self._rules,
-                words=max(len(self._sequences[number]) for number in numbers),
-            )
-            yield _Windows(forward, numbers)
+        return self._windows.propagate(seed, seed_of_windows, ledger)
 
 
 # ---- the layers after the pooling

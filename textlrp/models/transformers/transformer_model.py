@@ -36,7 +36,8 @@ from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
 from textlrp.models.transformers.sequence_batches import SequenceBatches
 from textlrp.models.transformers.sequence_calls import framed
-from textlrp.models.transformers.transformer_pass import PiecesOfText, TransformerPass
+from textlrp.models.transformers.transformer_pass import TransformerPass
+from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_text
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
@@ -178,13 +179,7 @@ class TransformerModel:
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
         assert isinstance(batch, PieceBatch)
-        found = []
-        for each in words:
-            sizes = batch.sizes(each)
-            ends = np.concatenate([[0], np.cumsum(sizes)]).tolist()
-            windows = [(ends[first], ends[last]) for first, last in windows_of_words(sizes, self.reader.room)]
-            found.append(PiecesOfText(*batch.pieces(each), len(each), windows))
-        return found
+        return [pieces_of_text(batch, each, self.reader.room, windows_of_words) for each in words]
 
 
 def _windows_of(text: PiecesOfText) -> list[Tensor]:
