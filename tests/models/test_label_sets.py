@@ -99,8 +99,8 @@ def test_wrong_labels_are_named_with_their_row(y: Any, message: str) -> None:
 
 
 def test_unknown_labels_are_named_with_the_closest_class() -> None:
-    with pytest.raises(DataError, match=r"^row 1: label must be one of the 2 classes; got 'spport'\..*'sport'"):
-        training_labels([["sport"], ["spport"]], 2, ["sport", "news"])
+    with pytest.raises(DataError, match=r"^row 1: label must be one of the 2 classes; got 'sports'\..*'sport'"):
+        training_labels([["sport"], ["sports"]], 2, ["sport", "news"])
     with pytest.raises(DataError, match=r"^row 0: label must be one of the 2 classes; got 'x'"):
         indicator_of([["x"]], np.array(["a", "b"]))
 

@@ -75,8 +75,6 @@ class EncoderClassifier(EncoderScoring):
 
     kind = "encoder"
 
-    C_: float | None
-
     def __init__(
         self,
         *,

@@ -41,6 +41,8 @@ class EncoderScoring(EncoderOptions):
     """A hash of everything in the encoder that embeddings depend on."""
     encoder_files_: str | None
     """A hash of the files of the encoder; None if it was passed as an object."""
+    C_: float | None
+    """The ``C`` of the head; None if the head is an estimator of the user."""
     link_: str
     """How scores become probabilities; see :func:`link_function`."""
 

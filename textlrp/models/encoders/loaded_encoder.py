@@ -11,7 +11,8 @@ from typing import Any
 from textlrp.errors import ModelError
 from textlrp.models.encoders.encoder_files import hash_of_files
 from textlrp.models.encoders.pooled_encoder import PooledEncoder
-from textlrp.models.encoders.sentence_encoder import UNUSED, SentenceEncoder, encoder_of, load_encoder
+from textlrp.models.encoders.sentence_encoder import SentenceEncoder, encoder_of, load_encoder
+from textlrp.models.encoders.transformer_loading import UNUSED
 from textlrp.models.torch_module.module_digest import digest_of
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 

@@ -1,4 +1,4 @@
-"""The windows of a batch of texts in the fast engine: their forward passes, and the relevance of pieces back to words.
+"""The windows of a batch of texts in the fast engine: their forward passes, and relevance from pieces to words.
 
 Letters: N texts, M windows of the texts, P pieces of a text, L words, K targets.
 """
@@ -92,8 +92,8 @@ class WindowPasses:
     ) -> Propagated:
         """Propagate relevance from the outputs of the windows to the words of the texts; add to ``ledger``.
 
-        ``seed_of_windows`` is the relevance (K, M, ...) of the outputs of some windows. Relevance is (K, N, L), that of
-        the pieces (K, N, P); ``seed`` (K, N, C) only has their shape and dtype.
+        ``seed_of_windows`` returns the relevance (K, M, ...) of the outputs of some windows. Relevance is (K, N, L),
+        that of the pieces (K, N, P). Only the shape and dtype of ``seed`` (K, N, C) are used.
         """
         most = max((len(text.ids) for text in self._texts), default=0)
         pieces = seed.new_zeros(*seed.shape[:2], most)
