@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textlrp.errors import ModelError
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.record import recording
 from textlrp.lrp.recorded.replaced_vectors import looked_up_vectors, output_with_vectors, replacing
@@ -149,16 +148,8 @@ class EncoderModel(TransformerModel):
 
     # ---- optional abilities
 
-    def gradient_pass(self, batch: Batch, rules: GradientRules, *, dtype: str | None = None) -> Any:
-        """Return a forward pass of the fast engine; None if the engine does not know an operation of the encoder."""
-        if self._needs_trace:
-            return None
-        module: Any = self._copies.in_dtype(dtype)
-        try:
-            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, self.special, rules)
-        except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
-            self._needs_trace = True
-            return None
+    def _pass(self, module: Any, texts: Sequence[PiecesOfText], rules: GradientRules) -> EncoderPass:
+        return EncoderPass(module, texts, self._batches, self.special, rules)
 
     def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
         """Return sentences on how text ``n`` of a batch was read, for its explanation."""

@@ -55,10 +55,8 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
     """
     estimator = unwrapped(estimator, name)
     if isinstance(estimator, Pipeline):
-        (*steps, (last, final)) = estimator.steps
-        for inner, each in steps:
-            before = read_step(each, inner, before, sources)
-        return decision(final, last, before, sources)
+        last, final = estimator.steps[-1]
+        return decision(final, last, _before_last_step(estimator, before, sources), sources)
     if predicts_label_sets(estimator):
         return label_set_decision(estimator, name, before, sources, MemberReaders(decision, probability))
     for kind, combined in _COMBINED.items():
@@ -78,10 +76,7 @@ def probability(estimator: Any, name: str, before: Value, sources: Sources) -> D
     """
     estimator = unwrapped(estimator, name)
     if isinstance(estimator, Pipeline):
-        (*steps, (_, final)) = estimator.steps
-        for inner, each in steps:
-            before = read_step(each, inner, before, sources)
-        return probability(final, name, before, sources)
+        return probability(estimator.steps[-1][1], name, _before_last_step(estimator, before, sources), sources)
     if isinstance(estimator, VotingClassifier) and estimator.voting == "soft":
         return decision(estimator, name, before, sources)
     if isinstance(estimator, CalibratedClassifierCV):
@@ -101,3 +96,10 @@ def probability(estimator: Any, name: str, before: Value, sources: Sources) -> D
             f"classifier, and fit it again. {OTHER_WAY}"
         )
     return Decision(scores.classes, link(scores.form, sources.layer_name(name)))
+
+
+def _before_last_step(pipeline: Pipeline, before: Value, sources: Sources) -> Value:
+    """The value that the last step of a pipeline reads."""
+    for name, step in pipeline.steps[:-1]:
+        before = read_step(step, name, before, sources)
+    return before

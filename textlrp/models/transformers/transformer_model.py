@@ -25,7 +25,7 @@ from textlrp.lrp.recorded.replaced_vectors import (
     replacing,
 )
 from textlrp.lrp.trace import Trace
-from textlrp.models.abilities import BatchLimits
+from textlrp.models.abilities import BatchLimits, BatchPass
 from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_copies import ModuleCopies
@@ -155,19 +155,18 @@ class TransformerModel:
 
     # ---- optional abilities
 
-    def gradient_pass(
-        self, batch: Batch, rules: GradientRules, *, dtype: str | None = None
-    ) -> TransformerPass | None:
+    def gradient_pass(self, batch: Batch, rules: GradientRules, *, dtype: str | None = None) -> BatchPass | None:
         """Return a forward pass of the fast engine; None if the engine does not know an operation of the module."""
         if self._needs_trace:
             return None
         try:
-            return TransformerPass(
-                self._copies.in_dtype(dtype), self._texts(batch, batch.texts()), self._batches, rules
-            )
+            return self._pass(self._copies.in_dtype(dtype), self._texts(batch, batch.texts()), rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
+
+    def _pass(self, module: Any, texts: Sequence[PiecesOfText], rules: GradientRules) -> BatchPass:
+        return TransformerPass(module, texts, self._batches, rules)
 
     def notes(self, batch: Batch, n: int) -> tuple[str, ...]:
         """Return sentences on how text ``n`` of a batch was read, for its explanation."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textlrp.reports.corpus.document_row import Row
+from textlrp.reports.corpus.document_row import DocumentRow
 
 WIDTH, HEIGHT, MARGIN = 960, 560, 26
 
@@ -31,7 +31,7 @@ class Point(NamedTuple):
 
     x: float
     y: float
-    row: Row
+    row: DocumentRow
 
 
 class Name(NamedTuple):
@@ -54,7 +54,9 @@ class DocumentMap:
     height: int = HEIGHT
 
 
-def document_map(positions: NDArray[np.floating], rows: Sequence[Row], classes: Sequence[str]) -> DocumentMap | None:
+def document_map(
+    positions: NDArray[np.floating], rows: Sequence[DocumentRow], classes: Sequence[str]
+) -> DocumentMap | None:
     """Scale the positions of the documents (N, 2) to the map and place the class names.
 
     The scale ignores the outermost 0.5% on each side, and outliers are moved to the edge. Returns None if there are
