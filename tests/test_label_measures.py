@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 from textlrp.label_measures import LabelCounts
 from textlrp.models.thresholds import FEWEST_LABELS, best_shared_f1, choose_thresholds
 from textlrp.models.training_objectives import hold_out_sets
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 
 
 def counted(true: NDArray[np.int64], predicted: NDArray[np.int64]) -> LabelCounts:
@@ -42,7 +42,7 @@ def test_predicted_labels_are_those_above_their_thresholds(seed: int, labels: in
     found = predicted_positions(scores, thresholds)
     assert sorted(found) == np.flatnonzero(scores > thresholds).tolist()
     assert list(found) == sorted(found, key=lambda c: thresholds[c] - scores[c])
-    assert highest(scores, thresholds) == np.argmax(scores - thresholds)
+    assert highest_position(scores, thresholds) == np.argmax(scores - thresholds)
     assert predicted_positions(scores, None) == (np.argmax(scores),)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textlrp.errors import OptionError, TargetError, must_be
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 from textlrp.records import BEFORE_SOFTMAX, Phrase, Pieces, Status, Target, Tokens, target_names
 from textlrp.relevant_words import TokenRelevance, WordRelevance, ranked_tokens, ranked_words
 
@@ -111,7 +111,7 @@ class Explanation:
 
         Multi-label: the label whose score is highest relative to its threshold, predicted or not.
         """
-        return highest(self.scores, self.thresholds)
+        return highest_position(self.scores, self.thresholds)
 
     @property
     def predicted_labels(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def highest(scores: NDArray[Any], thresholds: NDArray[Any] | None) -> int:
+def highest_position(scores: NDArray[Any], thresholds: NDArray[Any] | None) -> int:
     """Return the position of the highest score (C,), on a tie the first.
 
     With ``thresholds`` (C,), each score counts relative to its threshold.
@@ -26,7 +26,7 @@ def predicted_positions(scores: NDArray[Any], thresholds: NDArray[Any] | None) -
     may be none.
     """
     if thresholds is None:
-        return (highest(scores, None),)
+        return (highest_position(scores, None),)
     margins = scores - thresholds
     order = np.argsort(-margins, kind="stable")
     return tuple(order[: np.count_nonzero(margins > 0)].tolist())

@@ -48,7 +48,7 @@ def test_pieces_are_those_of_the_tokenizer_and_spans_those_of_the_text(kind: str
     reading = batch.readings[0]
     assert isinstance(reading, PieceReading)
     pieces, word_of = batch.pieces(batch.text(0))
-    frame = own.tokenizer.frame
+    frame = own.tokenizer.special_tokens
     assert [*frame.prefix, *pieces.tolist(), *frame.suffix] == tokenizer(without_surrogates(text))["input_ids"]
     assert len(reading.piece_forms) == len(reading.piece_spans) == len(pieces)
     spans = reading.tokens.spans

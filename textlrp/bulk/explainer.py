@@ -28,7 +28,7 @@ from textlrp.models.loading import load_classifier
 from textlrp.models.options import is_whole
 from textlrp.models.tapes import kept_projections, tracer
 from textlrp.models.torch_module.module_model import TorchTextModel
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 from textlrp.records import Document, label_text, label_texts
 from textlrp.store.columns import Precision, RunMetadata, TableRow, to_table
 from textlrp.text.batches import Batch
@@ -162,7 +162,7 @@ class BatchExplainer:
             row=position,
             document_id=document.id,
             true_label=None if several else label_text(document.label),
-            predicted=self.metadata.classes[highest(explained.scores, self._thresholds)],
+            predicted=self.metadata.classes[highest_position(explained.scores, self._thresholds)],
             scores=explained.scores,
             targets=[t[0] if isinstance(t, tuple) else t for t in explained.targets],
             versus=[t[1] if isinstance(t, tuple) else -1 for t in explained.targets],

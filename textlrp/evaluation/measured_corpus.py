@@ -30,7 +30,7 @@ from textlrp.models.abilities import batch_limits
 from textlrp.models.adapt import check_wrapped
 from textlrp.models.classifier import Classifier, thresholds_of
 from textlrp.models.known_labels import KnownLabels
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 from textlrp.records import Document, Status
 from textlrp.text.batches import Batch
 
@@ -160,7 +160,7 @@ def _of_label_sets(
     for n, (true, row) in enumerate(zip(true_sets, scores, strict=True)):
         if min(true, default=0) >= 0:
             counts.add(true, predicted_positions(row, thresholds))
-        best = highest(row, thresholds)
+        best = highest_position(row, thresholds)
         true_label[n] = best if best in true else next((label for label in true if label >= 0), -1)
     return true_label, counts
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from textlrp.arrays import Array
-from textlrp.predicted import highest as highest_of
-from textlrp.predicted import predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 from textlrp.records import Target
 
 NOTHING_TO_DISTRIBUTE = "The score is exactly 0: the rule has nothing to distribute."
@@ -36,7 +35,7 @@ def prediction_note(scores: Array, labels: Sequence[str], thresholds: Array | No
     if thresholds is not None:
         if predicted_positions(scores, thresholds):
             return ()
-        nearest = labels[highest_of(scores, thresholds)]
+        nearest = labels[highest_position(scores, thresholds)]
         return (
             f"No label is predicted, because no score is above its threshold. {nearest} has the highest score "
             "relative to its threshold.",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from textlrp.arrays import Array
 from textlrp.errors import OptionError, TargetError, closest
 from textlrp.models.options import is_whole
-from textlrp.predicted import highest, predicted_positions
+from textlrp.predicted import highest_position, predicted_positions
 from textlrp.records import Document, Target
 
 
@@ -60,7 +60,7 @@ def resolve_targets(
     that does not exist.
     """
     if target is None:
-        return [predicted_positions(row, thresholds) or (highest(row, thresholds),) for row in scores]
+        return [predicted_positions(row, thresholds) or (highest_position(row, thresholds),) for row in scores]
     if isinstance(target, list):
         if not target:
             raise TargetError(

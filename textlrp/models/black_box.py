@@ -90,7 +90,7 @@ class FunctionModel:
     def encode(self, texts: TextInputs) -> FunctionBatch:
         """Convert texts to tokens. The function reads all of them, except for the skipped ranges of a Document."""
         documents = check_texts(texts)
-        read = WordReader(self.tokenizer, _one, None, 0).encode(documents)
+        read = WordReader(self.tokenizer, _word_id, None, 0).encode(documents)
         pieces = []
         for document, reading in zip(documents, read.readings, strict=True):
             skip = document.skip if isinstance(document, Document) else no_ranges()
@@ -167,7 +167,7 @@ class FunctionModel:
             except TextlrpError:
                 raise
             except Exception as problem:  # a user's function may raise anything
-                raise ModelError(_raised(problem, texts[some], names[some])) from problem
+                raise ModelError(_failure_of_function(problem, texts[some], names[some])) from problem
             scores.append(score_table(returned, names[some], self.classes_, self.score_name))
         return np.concatenate(scores)
 
@@ -189,7 +189,7 @@ def _refuse(method: str) -> NoReturn:
     raise ModelError(method_refusal(method))
 
 
-def _raised(problem: Exception, texts: Sequence[str], names: Sequence[str]) -> str:
+def _failure_of_function(problem: Exception, texts: Sequence[str], names: Sequence[str]) -> str:
     which = f"text {names[0]!r}" if names[0] == names[-1] else f"texts {names[0]!r} to {names[-1]!r}"
     if "" in texts:
         hint = (
@@ -201,7 +201,7 @@ def _raised(problem: Exception, texts: Sequence[str], names: Sequence[str]) -> s
     return f"function must return scores for a list of texts; it raised {on_one_line(problem)} for {which}. {hint}"
 
 
-def _one(word: str) -> int:
+def _word_id(word: str) -> int:
     """The id of every word: a function has no vocabulary."""
     return 1
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
 
@@ -40,7 +40,7 @@ def _elementwise(operation: Operation, squash: int | None = None) -> Tensor:
     operation.step_name()
     ratio = _output_per_input(operation, inputs, result)
 
-    def rows(multipliers: Rows) -> Backward:
+    def rows(multipliers: RowMultipliers) -> Backward:
         if multipliers.position is None:
             return Backward((multipliers.base * (multipliers.scale * ratio),))
         return Backward((multipliers._replace(base=multipliers.base * multipliers.of_rows(ratio)),))

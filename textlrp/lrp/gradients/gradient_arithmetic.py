@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from textlrp.lrp.gradients.gradient_moves import sum_to
+from textlrp.lrp.gradients.gradient_moves import sum_to_shape
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant, add_entries
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Key, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, Key, RowMultipliers
 from textlrp.lrp.recorded.products import REFLECTED
 
 
@@ -35,14 +35,14 @@ def addition_gradient(operation: Operation) -> Tensor:
     of_source, of_constant = (1.0, factor) if source is left else (factor, 1.0)
     added = _added_constants(operation, constant, of_constant, result)
 
-    def absorbed(multipliers: Tensor | Rows) -> dict[Key, Tensor]:
+    def absorbed(multipliers: Tensor | RowMultipliers) -> dict[Key, Tensor]:
         entries: dict[Key, Tensor] = {}
         for key, numbers in added:
             add_entries(entries, absorbed_constant(key, multipliers, numbers, value.documents))
         return entries
 
     def back(multipliers: Tensor) -> Backward:
-        received = sum_to(multipliers, value.shape)
+        received = sum_to_shape(multipliers, value.shape)
         return Backward((received if of_source == 1 else received * of_source,), absorbed(multipliers))
 
     result = operation.put(result, [source], back, documents=value.documents)
@@ -66,10 +66,10 @@ def _sum_of_values(operation: Operation, left: Tensor, right: Tensor, factor: fl
     result, shapes = operation.result(), (left.shape, right.shape)
 
     def back(multipliers: Tensor) -> Backward:
-        to_right = sum_to(multipliers, shapes[1])
-        return Backward((sum_to(multipliers, shapes[0]), to_right if factor == 1 else to_right * factor))
+        to_right = sum_to_shape(multipliers, shapes[1])
+        return Backward((sum_to_shape(multipliers, shapes[0]), to_right if factor == 1 else to_right * factor))
 
-    def rows(multipliers: Rows) -> Backward:
+    def rows(multipliers: RowMultipliers) -> Backward:
         return Backward((multipliers, multipliers))
 
     plain = shapes[0] == shapes[1] and factor == 1

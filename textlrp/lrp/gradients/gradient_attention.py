@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.document_axis import sum_by_document
-from textlrp.lrp.gradients.gradient_moves import sum_to
+from textlrp.lrp.gradients.gradient_moves import sum_to_shape
 from textlrp.lrp.gradients.gradient_products import rows_times, times_columns
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
@@ -61,7 +61,7 @@ def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis:
     return received, weighted - received * torch.where(weights == 0, 0, inputs)
 
 
-def attention(operation: Operation) -> Tensor:
+def attention_gradient(operation: Operation) -> Tensor:
     """``scaled_dot_product_attention``: softmax(query key^T scale + mask) value."""
     if operation.argument(4, "dropout_p", 0.0):
         raise operation.refuse("its dropout_p is not 0. Pass dropout_p=0.0 in eval mode.")
@@ -95,7 +95,7 @@ def attention(operation: Operation) -> Tensor:
         received = received * (0.5 * scale)
         spread_key = key if groups == 1 else key.repeat_interleave(groups, -3)
         parts = (
-            sum_to(rows_times(received, spread_key), query.shape),
+            sum_to_shape(rows_times(received, spread_key), query.shape),
             _ungrouped(received.mT @ query, key, groups),
             _ungrouped(times_columns(weights.mT, multipliers), value, groups),
         )
@@ -139,7 +139,7 @@ def _ungrouped(multipliers: Tensor, value: Tensor, groups: int) -> Tensor:
     """Sum multipliers (K, ..., H, S, D) over the query heads that share a head of keys and values."""
     if groups > 1:
         multipliers = multipliers.reshape(*multipliers.shape[:-3], -1, groups, *multipliers.shape[-2:]).sum(dim=-3)
-    return sum_to(multipliers, value.shape)
+    return sum_to_shape(multipliers, value.shape)
 
 
 def multi_head_attention_gradient(operation: Operation) -> Any:

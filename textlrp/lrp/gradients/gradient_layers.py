@@ -14,7 +14,7 @@ from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers
 from textlrp.lrp.recorded.products import MATRICES_AND_SUM
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
@@ -45,7 +45,7 @@ def _dense(
     operation.check_axes(inputs, -1)
     added = None if bias is None else bias.detach()
 
-    def absorbed(multipliers: Tensor | Rows) -> dict[tuple[str, str], Tensor]:
+    def absorbed(multipliers: Tensor | RowMultipliers) -> dict[tuple[str, str], Tensor]:
         return {} if added is None else absorbed_constant((name, "bias"), multipliers, added, value.documents)
 
     def times_weight(multipliers: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def _dense(
     def back(multipliers: Tensor) -> Backward:
         return Backward((times_weight(multipliers),), absorbed(multipliers))
 
-    def rows(multipliers: Rows) -> Backward:
+    def rows(multipliers: RowMultipliers) -> Backward:
         return Backward((multipliers._replace(base=times_weight(multipliers.base)),), absorbed(multipliers))
 
     return operation.put(operation.result(), [inputs], back, documents=value.documents, rows=rows)
@@ -106,7 +106,7 @@ def mean_or_sum_gradient(operation: Operation) -> Tensor:
         for axis in () if kept else summed:
             multipliers = multipliers.unsqueeze(1 + axis)
         if over_rows:
-            return Backward((Rows(multipliers, ones),))
+            return Backward((RowMultipliers(multipliers, ones),))
         return Backward((multipliers.expand(len(multipliers), *value.shape),))
 
     result = operation.put(result, [inputs], back, documents=documents)

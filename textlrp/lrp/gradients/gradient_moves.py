@@ -10,14 +10,14 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis, moved_axis, reshaped_axis
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows, TrackedValue
+from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers, TrackedValue
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
 _IN_PLACE_OF_ENTRIES = ("masked_fill", "where", "pad", "tril", "triu", "cat", "concat", "concatenate")
 """Moves after which documents are on the same axis, counted from the end."""
 
 
-def same(operation: Operation) -> Tensor:
+def unchanged_value(operation: Operation) -> Tensor:
     """An operation that returns its values unchanged, such as dropout, ``contiguous`` or a change of dtype."""
     inputs = operation.single()
     value = operation.value(inputs)
@@ -103,11 +103,11 @@ def _order(operation: Operation, dims: int) -> list[int]:
 
 
 def select(operation: Operation) -> Any:
-    """An index or slice; a single row, such as that of [CLS], has multipliers of the form :class:`.Rows`."""
+    """An index or slice; a single row, such as that of [CLS], has :class:`.RowMultipliers`."""
     inputs, index = operation.args
     position = _single_row(inputs, index)
     if position is None or not operation.tracks(inputs) or operation.tracks(index):
-        return any_move(operation)
+        return other_move(operation)
     value, result = operation.value(inputs), operation.result()
     scale = inputs.new_empty(1).expand(*inputs.shape[:-1], 1)
     documents = value.documents
@@ -116,7 +116,7 @@ def select(operation: Operation) -> Any:
 
     def back(multipliers: Tensor) -> Backward:
         base = multipliers.unsqueeze(-2) if multipliers.dim() == inputs.dim() else multipliers
-        return Backward((Rows(base, scale, position),))
+        return Backward((RowMultipliers(base, scale, position),))
 
     return _put_moved(operation, result, value, back, documents)
 
@@ -136,7 +136,7 @@ def _single_row(inputs: Any, index: Any) -> int | None:
     return listed[-1] % inputs.shape[-2]
 
 
-def any_move(operation: Operation) -> Any:
+def other_move(operation: Operation) -> Any:
     """Any other move: slices, indices, concatenations, masks that insert constants."""
     reads = list(operation.tracked)
     operation.step_name()
@@ -183,11 +183,11 @@ def expand(operation: Operation) -> Tensor:
     if documents is not None and result.shape[documents.axis] != inputs.shape[documents.axis]:
         raise operation.mixes()
     return _put_moved(
-        operation, result, value, lambda multipliers: Backward((sum_to(multipliers, value.shape),)), documents
+        operation, result, value, lambda multipliers: Backward((sum_to_shape(multipliers, value.shape),)), documents
     )
 
 
-def sum_to(multipliers: Tensor, shape: Sequence[int]) -> Tensor:
+def sum_to_shape(multipliers: Tensor, shape: Sequence[int]) -> Tensor:
     """Sum multipliers (K, ...) over the axes along which a value of this shape was broadcast: (K, *shape)."""
     extra = multipliers.dim() - 1 - len(shape)
     axes = list(range(1, 1 + extra))
@@ -195,6 +195,6 @@ def sum_to(multipliers: Tensor, shape: Sequence[int]) -> Tensor:
     return multipliers.sum(dim=axes, keepdim=True).reshape(len(multipliers), *shape) if axes else multipliers
 
 
-def in_place(operation: Operation) -> ModelError:
+def in_place_error(operation: Operation) -> ModelError:
     """Return the error for an operation that changes a tensor in place where this cannot be observed."""
     return operation.refuse("it changes a tensor in place. Write the result to a new tensor.")

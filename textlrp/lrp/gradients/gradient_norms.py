@@ -11,7 +11,7 @@ from torch import Tensor
 from textlrp.lrp.gradients.document_axis import DocumentAxis
 from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers
 from textlrp.lrp.recorded.roles import Role
 
 
@@ -25,14 +25,14 @@ def layer_norm_gradient(operation: Operation) -> Tensor:
     scale = None if weight is None else weight.detach()
     added = None if bias is None else bias.detach()
 
-    def absorbed(multipliers: Tensor | Rows) -> dict[tuple[str, str], Tensor]:
+    def absorbed(multipliers: Tensor | RowMultipliers) -> dict[tuple[str, str], Tensor]:
         return {} if added is None else absorbed_constant((name, "bias"), multipliers, added, value.documents)
 
     def back(multipliers: Tensor) -> Backward:
         scaled = multipliers * inverse if scale is None else (multipliers * scale).mul_(inverse)
         return Backward((scaled.sub_(scaled.mean(dim=axes, keepdim=True)),), absorbed(multipliers))
 
-    def rows(multipliers: Rows) -> Backward:
+    def rows(multipliers: RowMultipliers) -> Backward:
         scaled = multipliers.base if scale is None else multipliers.base * scale
         centered = multipliers._replace(base=scaled - scaled.mean(dim=-1, keepdim=True))
         return Backward((centered.times(inverse),), absorbed(multipliers))

@@ -15,7 +15,11 @@ from textlrp.lrp.gradients import gradient_moves as moves
 from textlrp.lrp.gradients import gradient_norms as norms
 from textlrp.lrp.gradients.gradient_activations import activation_gradient, sigmoid_gradient, unchanged_gradient
 from textlrp.lrp.gradients.gradient_arithmetic import addition_gradient
-from textlrp.lrp.gradients.gradient_attention import attention, multi_head_attention_gradient, softmax_gradient
+from textlrp.lrp.gradients.gradient_attention import (
+    attention_gradient,
+    multi_head_attention_gradient,
+    softmax_gradient,
+)
 from textlrp.lrp.gradients.gradient_products import matrix_product_gradient, multiplication_gradient
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.recorded.randomness import names
@@ -24,13 +28,16 @@ from textlrp.lrp.recorded.watch import MOVES
 GradientHandler = Callable[[Operation], Any]
 
 _GRADIENT_TABLE: tuple[tuple[str, GradientHandler], ...] = (
-    (" ".join(MOVES), moves.any_move),
+    (" ".join(MOVES), moves.other_move),
     ("getitem", moves.select),
     ("view reshape flatten ravel unflatten squeeze unsqueeze view_as reshape_as", moves.reshape),
     ("transpose swapaxes swapdims permute T mT t", moves.permutation),
     ("expand expand_as broadcast_to", moves.expand),
-    ("dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d contiguous clone", moves.same),
-    ("positive to float double type type_as requires_grad alias identity as_subclass", moves.same),
+    (
+        "dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d contiguous clone",
+        moves.unchanged_value,
+    ),
+    ("positive to float double type type_as requires_grad alias identity as_subclass", moves.unchanged_value),
     ("detach data", moves.detached),
     (
         "relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus tanh tanhshrink softsign",
@@ -40,7 +47,7 @@ _GRADIENT_TABLE: tuple[tuple[str, GradientHandler], ...] = (
     ("clamp clamp_min clip neg negative", unchanged_gradient),
     ("sigmoid hardsigmoid logsigmoid", sigmoid_gradient),
     ("softmax log_softmax softmin", softmax_gradient),
-    ("scaled_dot_product_attention", attention),
+    ("scaled_dot_product_attention", attention_gradient),
     ("multi_head_attention_forward", multi_head_attention_gradient),
     ("linear", layers.dense_gradient),
     ("addmm baddbmm addbmm", layers.dense_of_matrices),

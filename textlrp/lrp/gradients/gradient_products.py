@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_arithmetic import left_and_right
-from textlrp.lrp.gradients.gradient_moves import sum_to
+from textlrp.lrp.gradients.gradient_moves import sum_to_shape
 from textlrp.lrp.gradients.gradient_norms import vector_length
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, Rows
+from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers
 from textlrp.lrp.recorded.products import USE_HALVES, WHICH_GATE
 from textlrp.lrp.recorded.roles import Role
 
@@ -42,11 +42,11 @@ def _by_constant(operation: Operation, source: Tensor, constant: Tensor | float,
 
     def back(multipliers: Tensor) -> Backward:
         found = multipliers / factor if dividing else multipliers * factor
-        return Backward((sum_to(found, value.shape),))
+        return Backward((sum_to_shape(found, value.shape),))
 
     by_row = None if dividing else _factor_of_rows(factor, value.shape)
 
-    def rows(multipliers: Rows) -> Backward:
+    def rows(multipliers: RowMultipliers) -> Backward:
         assert by_row is not None
         return Backward((multipliers.times(by_row),))
 
@@ -91,9 +91,9 @@ def _of_values(operation: Operation, left: Tensor, right: Tensor, dividing: bool
     def back(multipliers: Tensor) -> Backward:
         multipliers = multipliers if share == 1 else multipliers * share
         if dividing:
-            return Backward((sum_to(multipliers / right, values[0].shape), None))
-        to_left = None if source == 1 else sum_to(multipliers * right, values[0].shape)
-        to_right = None if source == 0 else sum_to(multipliers * left, values[1].shape)
+            return Backward((sum_to_shape(multipliers / right, values[0].shape), None))
+        to_left = None if source == 1 else sum_to_shape(multipliers * right, values[0].shape)
+        to_right = None if source == 0 else sum_to_shape(multipliers * left, values[1].shape)
         return Backward((to_left, to_right))
 
     result = operation.put(result, [left, right], back, documents=documents, saved=[left, right])
@@ -144,8 +144,8 @@ def matrix_product_gradient(operation: Operation) -> Tensor:
     def back(multipliers: Tensor) -> Backward:
         multipliers = multipliers if share == 1 else multipliers * share
         parts = (
-            sum_to(rows_times(multipliers, right.mT), left_shape) if to[0] else None,
-            sum_to(times_columns(left.mT, multipliers), right_shape) if to[1] else None,
+            sum_to_shape(rows_times(multipliers, right.mT), left_shape) if to[0] else None,
+            sum_to_shape(times_columns(left.mT, multipliers), right_shape) if to[1] else None,
         )
         return Backward(parts if both else [part for part, is_read in zip(parts, to, strict=True) if is_read])
 

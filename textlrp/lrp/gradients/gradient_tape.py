@@ -12,7 +12,7 @@ from torch import Tensor
 from textlrp.lrp.gradients.document_axis import DocumentAxis, sum_by_document
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.row_products import RowProducts
-from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Rows, TrackedValue
+from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, RowMultipliers, TrackedValue
 from textlrp.lrp.recorded.roles import Roles
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
 
@@ -76,7 +76,7 @@ def absorbed_constant(
 
     An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
     """
-    if isinstance(multipliers, Rows):
+    if isinstance(multipliers, RowMultipliers):
         rows = multipliers
         by_row = (rows.base * rows.of_rows(constant)).sum(dim=-1, keepdim=True)
         by_row = by_row * rows.scale if rows.position is None else by_row

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import axis_of
-from textlrp.lrp.gradients.gradient_moves import in_place
+from textlrp.lrp.gradients.gradient_moves import in_place_error
 from textlrp.lrp.gradients.gradient_operations import GradientHandler, handler_for
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.gradients.gradient_tape import GradientTape
@@ -91,7 +91,7 @@ class GradientWatch(Watch):
             return self._unknown(call, handler)
         result = handler(call)
         if any(changed(tensor) for tensor in tracked):
-            raise in_place(call)
+            raise in_place_error(call)
         return result
 
     def _recorded(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -125,7 +125,7 @@ class GradientWatch(Watch):
         target: Tensor = written[0]
         value = tape.value_of(target)
         if len(written) > 1 or target is not call.args[0] or value is None or handler is None:
-            raise in_place(call)
+            raise in_place_error(call)
         before = target.clone()
         tape.name(before, value)
 
@@ -138,7 +138,7 @@ class GradientWatch(Watch):
         tracked = [before if each is target else each for each in call.tracked]
         result: Tensor = handler(replace(call, function=elsewhere, args=args, tracked=tracked))
         if result.shape != target.shape:
-            raise in_place(call)
+            raise in_place_error(call)
         target.copy_(result)
         tape.name(target, call.value(result))
         return written[0]

@@ -15,7 +15,7 @@ from torch import Tensor
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis
 from textlrp.lrp.gradients.gradient_tape import GradientTape
-from textlrp.lrp.gradients.tracked_values import Backward, Node, Rows, TrackedValue
+from textlrp.lrp.gradients.tracked_values import Backward, Node, RowMultipliers, TrackedValue
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed, tensors_in
 
@@ -102,14 +102,14 @@ class Operation:
         back: Callable[[Tensor], Backward],
         *,
         documents: DocumentAxis | None,
-        rows: Callable[[Rows], Backward] | None = None,
+        rows: Callable[[RowMultipliers], Backward] | None = None,
         squash: int | None = None,
         saved: Sequence[Tensor] = (),
     ) -> Tensor:
         """Put the operation on the tape, and return the result.
 
         ``back`` turns the multipliers (K, ...) of the result into those of ``reads``; ``rows`` does so for
-        :class:`.Rows`. ``saved`` are the tensors that they use and that the module could change in place.
+        :class:`.RowMultipliers`. ``saved`` are the tensors that they use and that the module could change in place.
         """
         values = tuple(self.value(tensor) for tensor in reads)
         if self.tracks(result):  # the operation returned a tracked tensor itself

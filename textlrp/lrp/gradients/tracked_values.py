@@ -40,7 +40,7 @@ class TrackedValue:
         return str(self.number)
 
 
-class Rows(NamedTuple):
+class RowMultipliers(NamedTuple):
     """Multipliers that are the same in every row of a value except for a factor, as those of a mean over pieces.
 
     ``base`` is (K, ..., 1, D) and ``scale`` (..., L, 1); the multipliers are base × scale. If ``position`` is given,
@@ -60,7 +60,7 @@ class Rows(NamedTuple):
         whole.narrow(-2, self.position, 1).copy_(self.base)
         return whole
 
-    def times(self, factor: Tensor) -> Rows:
+    def times(self, factor: Tensor) -> RowMultipliers:
         """Multiply with a factor (..., L, 1) of each row."""
         if self.position is None:
             return self._replace(scale=self.scale * factor)
@@ -73,12 +73,12 @@ class Rows(NamedTuple):
         return factor.narrow(-2, self.position, 1)
 
 
-Multipliers = Tensor | Rows
+Multipliers = Tensor | RowMultipliers
 
 
 def as_tensor(multipliers: Multipliers) -> Tensor:
     """Return multipliers as one tensor."""
-    return multipliers.dense() if isinstance(multipliers, Rows) else multipliers
+    return multipliers.dense() if isinstance(multipliers, RowMultipliers) else multipliers
 
 
 class Backward(NamedTuple):
@@ -92,19 +92,19 @@ class Backward(NamedTuple):
 class Node:
     """An operation on the tape: the values that it read and wrote, and its modified gradient.
 
-    ``rows`` is the modified gradient of multipliers that are :class:`Rows`, if the operation can use this. ``saved``
-    are the tensors that the gradient uses, with their version when the operation ran.
+    ``rows`` is the modified gradient of :class:`RowMultipliers`, if the operation has one. ``saved`` are the tensors
+    that the gradient uses, with their version when the operation ran.
     """
 
     reads: tuple[TrackedValue, ...]
     writes: TrackedValue
     back: Callable[[Tensor], Backward]
-    rows: Callable[[Rows], Backward] | None = None
+    rows: Callable[[RowMultipliers], Backward] | None = None
     saved: tuple[tuple[Tensor, int], ...] = ()
 
     def backward(self, multipliers: Multipliers) -> Backward:
         """Return the multipliers of the values read, and what the operation absorbs."""
-        if isinstance(multipliers, Rows):
+        if isinstance(multipliers, RowMultipliers):
             if self.rows is not None:
                 return self.rows(multipliers)
             multipliers = multipliers.dense()

@@ -74,7 +74,7 @@ class EncoderModel(TransformerModel):
     @property
     def special(self) -> int:
         """The number of special tokens of a window."""
-        return self.reader.tokenizer.frame.size
+        return self.reader.tokenizer.special_tokens.size
 
     def scores(self, batch: Batch, *, keep: NDArray[np.bool_] | None = None) -> NDArray[Any]:
         """Return pre-softmax scores (N, C). A word with ``keep`` (N, L) False is removed."""
@@ -178,10 +178,10 @@ class EncoderModel(TransformerModel):
 
     def _pooled(self, module: Any, pieces: Tensor) -> Tensor:
         """The pooled vectors (M, D) of windows of one length, given by their pieces (M, P)."""
-        frame, (count, length) = self.reader.tokenizer.frame, pieces.shape
-        before, after = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
+        special, (count, length) = self.reader.tokenizer.special_tokens, pieces.shape
+        before, after = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in special[:2])
         ids = torch.cat([before, pieces, after], dim=1)
-        types = self.reader.tokenizer.frame.types_of(length)
+        types = special.types_of(length)
         pooled: Tensor = module.encoder.pool(
             ids, torch.ones_like(ids), types and torch.tensor([types]).expand(count, -1)
         )

@@ -17,7 +17,7 @@ MODEL_MAX = 1 << 30
 """A larger maximum length of a tokenizer means that it has none."""
 
 
-class Frame(NamedTuple):
+class SpecialTokens(NamedTuple):
     """The special tokens that a tokenizer puts around a text.
 
     ``prefix`` and ``suffix`` are ids. ``types`` are the token-type ids of the prefix, of each piece of the text and
@@ -50,7 +50,7 @@ class FastTokenizer:
     """
 
     backend: Any
-    frame: Frame
+    special_tokens: SpecialTokens
     padding: int | None
     left: bool
     most: int | None
@@ -58,9 +58,11 @@ class FastTokenizer:
     digest: str
     """A hash of the vocabulary and of all rules of the tokenizer."""
 
-    def frame_of(self, pieces: int) -> Frame:
+    def special_tokens_of(self, pieces: int) -> SpecialTokens:
         """Return the special tokens around that many pieces: one of padding if the model had nothing to read else."""
-        return self.frame if pieces or self.frame.size else Frame((self.padding or self.unknown or 0,), ())
+        if pieces or self.special_tokens.size:
+            return self.special_tokens
+        return SpecialTokens((self.padding or self.unknown or 0,), ())
 
 
 _COPIES: WeakKeyDictionary[Any, tuple[int, FastTokenizer]] = WeakKeyDictionary()
@@ -113,7 +115,7 @@ def _copied(tokenizer: Any, backend: Any) -> FastTokenizer:
     most = getattr(tokenizer, "model_max_length", None)
     return FastTokenizer(
         own,
-        _frame(own),
+        _special_tokens(own),
         getattr(tokenizer, "pad_token_id", padding.get("pad_id")),
         getattr(tokenizer, "padding_side", padding.get("direction", "right")) == "left",
         None if most is None or most > MODEL_MAX else int(most),
@@ -122,7 +124,7 @@ def _copied(tokenizer: Any, backend: Any) -> FastTokenizer:
     )
 
 
-def _frame(own: Any) -> Frame:
+def _special_tokens(own: Any) -> SpecialTokens:
     """The special tokens around a text, found by reading one with and without them."""
     text = "a"
     plain, whole = own.encode(text, add_special_tokens=False), own.encode(text)
@@ -137,4 +139,4 @@ def _frame(own: Any) -> Frame:
     prefix, suffix = tuple(whole.ids[:start]), tuple(whole.ids[start + size :])
     types = whole.type_ids
     by_part = tuple(types[:start]), types[start], tuple(types[start + size :])
-    return Frame(prefix, suffix, by_part if any(types) else None)
+    return SpecialTokens(prefix, suffix, by_part if any(types) else None)

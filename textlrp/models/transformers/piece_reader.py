@@ -40,7 +40,7 @@ class PieceReader:
     def __post_init__(self) -> None:
         if self.room is not None and self.room < 1:
             raise OptionError(
-                f"max_length must be more than the {self.tokenizer.frame.size} special tokens; got "
+                f"max_length must be more than the {self.tokenizer.special_tokens.size} special tokens; got "
                 f"{self.max_length}. Pass the number of tokens that the model can read."
             )
 
@@ -48,7 +48,7 @@ class PieceReader:
     def room(self) -> int | None:
         """The largest number of pieces between the special tokens; None if there is no limit."""
         limits = [each for each in (self.max_length, self.tokenizer.most) if each is not None]
-        return min(limits) - self.tokenizer.frame.size if limits else None
+        return min(limits) - self.tokenizer.special_tokens.size if limits else None
 
     def encode(self, texts: TextInputs) -> PieceBatch:
         """Return the words and pieces of texts. Training counts of words are -1, because they are not known."""

@@ -17,7 +17,7 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
     ``windows`` is the number of windows. ``half`` is the half-precision dtype of the model's weights, or None.
     """
     notes = []
-    if not len(reading.positions) and not reader.tokenizer.frame.size:
+    if not len(reading.positions) and not reader.tokenizer.special_tokens.size:
         notes.append(
             "The model reads no word of the text, and its tokenizer adds no special tokens: the model got one token "
             "of padding instead."

@@ -47,7 +47,7 @@ class SequenceBatches:
         self, module: nn.Module, sequences: Sequence[PieceIds], together: int
     ) -> Iterator[tuple[list[int], Padded]]:
         """Yield batches of sequences, the longest first, with the rows in ``sequences`` that are in each."""
-        lengths = [len(each) + self.tokenizer.frame.size for each in sequences]
+        lengths = [len(each) + self.tokenizer.special_tokens.size for each in sequences]
         side = self._side_for(module, sequences)
         order = np.argsort(lengths, kind="stable").tolist()
         while order:

@@ -38,31 +38,31 @@ class Padded(NamedTuple):
 
     def scores(self, module: nn.Module) -> Tensor:
         """Call the module; return its scores (M, C)."""
-        return called(module, self.ids, self.mask, self.types)
+        return call_transformer(module, self.ids, self.mask, self.types)
 
 
 def padded(sequences: Sequence[PieceIds], tokenizer: FastTokenizer, *, left: bool) -> Padded:
     """Put special tokens around sequences of pieces, and padding after them, or with ``left`` before them."""
-    frames = [tokenizer.frame_of(len(each)) for each in sequences]
-    sizes = [len(each) + frame.size for each, frame in zip(sequences, frames, strict=True)]
+    all_special = [tokenizer.special_tokens_of(len(each)) for each in sequences]
+    sizes = [len(each) + special.size for each, special in zip(sequences, all_special, strict=True)]
     longest = max(sizes, default=0)
     ids = np.full((len(sequences), longest), tokenizer.padding or 0, dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     pieces = np.full_like(ids, NO_PIECE)
-    for row, (sequence, frame, size) in enumerate(zip(sequences, frames, sizes, strict=True)):
+    for row, (sequence, special, size) in enumerate(zip(sequences, all_special, sizes, strict=True)):
         place = slice(longest - size, longest) if left else slice(0, size)
-        ids[row, place] = [*frame.prefix, *sequence.tolist(), *frame.suffix]
+        ids[row, place] = [*special.prefix, *sequence.tolist(), *special.suffix]
         mask[row, place] = 1
-        types[row, place] = frame.types_of(len(sequence)) or 0
-        first = place.start + len(frame.prefix)
+        types[row, place] = special.types_of(len(sequence)) or 0
+        first = place.start + len(special.prefix)
         pieces[row, first : first + len(sequence)] = np.arange(len(sequence))
     as_tensors = [torch.from_numpy(each) for each in (ids, mask, types, pieces)]
     return Padded(
-        as_tensors[0], as_tensors[1], None if tokenizer.frame.types is None else as_tensors[2], as_tensors[3]
+        as_tensors[0], as_tensors[1], None if tokenizer.special_tokens.types is None else as_tensors[2], as_tensors[3]
     )
 
 
-def framed(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[Tensor], Tensor]:
+def scores_of_pieces(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[Tensor], Tensor]:
     """Return the function from the pieces (M, P) of sequences of one length to their scores (M, C).
 
     It puts the special tokens around the pieces, so that a recorder of the function knows them from the text.
@@ -70,17 +70,17 @@ def framed(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[Tensor], Te
 
     def forward(pieces: Tensor) -> Tensor:
         count, length = pieces.shape
-        frame = tokenizer.frame_of(length)
-        prefix, suffix = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in frame[:2])
-        ids = torch.cat([prefix, pieces, suffix], dim=1) if frame.size else pieces
-        types = frame.types_of(length)
+        special = tokenizer.special_tokens_of(length)
+        prefix, suffix = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in special[:2])
+        ids = torch.cat([prefix, pieces, suffix], dim=1) if special.size else pieces
+        types = special.types_of(length)
         of_all = None if types is None else torch.tensor([types]).expand(count, -1)
-        return called(module, ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
+        return call_transformer(module, ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
 
     return forward
 
 
-def called(module: nn.Module, ids: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
+def call_transformer(module: nn.Module, ids: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
     """Call a module with ids (M, P), their attention mask and token types; return its scores (M, C)."""
     more: dict[str, Any] = {} if types is None else {"token_type_ids": types}
     result = module(input_ids=ids, attention_mask=mask, **more)

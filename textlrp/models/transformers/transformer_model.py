@@ -35,7 +35,7 @@ from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
 from textlrp.models.transformers.sequence_batches import SequenceBatches
-from textlrp.models.transformers.sequence_calls import framed
+from textlrp.models.transformers.sequence_calls import scores_of_pieces
 from textlrp.models.transformers.transformer_pass import TransformerPass
 from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_text
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
@@ -117,7 +117,7 @@ class TransformerModel:
         """Record the trace of the forward pass of one text."""
         (text,) = self._texts(batch, batch.texts())
         module = self._copies.in_dtype(dtype)
-        forward = framed(module, self.reader.tokenizer)
+        forward = scores_of_pieces(module, self.reader.tokenizer)
         traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
 
@@ -130,7 +130,7 @@ class TransformerModel:
         """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
         (text,) = self._texts(batch, [batch.text(n)])
         module = self._copies.in_dtype(dtype)
-        windows, forward = _windows_of(text), framed(module, self.reader.tokenizer)
+        windows, forward = _windows_of(text), scores_of_pieces(module, self.reader.tokenizer)
         of_windows = [looked_up_vectors(module, ids, forward) for ids in windows]
         sizes = [table.shape[1] for table in of_windows[0]]
         inputs = of_windows[0][0].new_zeros(len(text.ids), sum(sizes))
