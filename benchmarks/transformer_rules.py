@@ -34,7 +34,7 @@ METHODS = {
     "CP-LRP": {"rule": "cp-lrp"},
     "AttnLRP": {"rule": "attnlrp"},
     "gradient × input": {"method": "gradient-x-input"},
-    "integrated gradients from zero vectors, 50 steps": {"method": "IntegratedGradients(steps=50)"},
+    "integrated gradients from [PAD], 50 steps": {"method": "IntegratedGradients(steps=50)"},
 }
 MEASURES = ("kept", "probability", "score")
 
@@ -51,7 +51,9 @@ def main() -> None:
     posts = textlrp.load_20newsgroups("train").documents
     order = np.random.default_rng(options.seed).permutation(len(posts))
     training = [posts[n] for n in order[: options.training]]
-    model = textlrp.EncoderClassifier(encoder=options.encoder, windows=False).fit(training, [post.label for post in training])
+    model = textlrp.EncoderClassifier(encoder=options.encoder, windows=False).fit(
+        training, [post.label for post in training]
+    )
     chosen = validation_posts(model, (posts[n] for n in order[options.training :]), options.posts)
     print(f"{len(chosen)} correctly classified validation posts, {PIECES} word pieces at most\n")
 
@@ -62,7 +64,7 @@ def main() -> None:
         seconds = (time.process_time() - start) / len(chosen)
         results[name] = (removed(model, chosen, relevances[name]), seconds)
     for name, function in (
-        ("integrated gradients from [PAD], 50 steps", integrated_gradients_from_padding),
+        ("integrated gradients from zero vectors, 50 steps", integrated_gradients_from_zero),
         ("attention rollout", rollout),
     ):
         start = time.process_time()
@@ -153,19 +155,15 @@ def random_relevance(model, posts, seed):
     return [generator.random(len(model.encode([post]).readings[0].tokens)) for post in posts]
 
 
-def integrated_gradients_from_padding(encoder, model, posts, steps=50):
-    """Integrated gradients (Sundararajan et al. 2017) along the line from the vector of [PAD], midpoint rule."""
-    from transformers import AutoModel
-
-    bert = AutoModel.from_pretrained(encoder)
-    padding = bert.get_input_embeddings().weight[bert.config.pad_token_id].detach()
+def integrated_gradients_from_zero(encoder, model, posts, steps=50):
+    """Integrated gradients (Sundararajan et al. 2017) along the line from zero vectors, by the midpoint rule."""
     alphas = (torch.arange(steps) + 0.5) / steps
     found = []
     for post in posts:
         batch = model.encode([post])
         predicted = int(model.scores(batch)[0].argmax())
         point = model.input_point(batch, 0)
-        start = padding.expand_as(point.inputs).clone()
+        start = torch.zeros_like(point.inputs)
         start[[0, -1]] = point.inputs[[0, -1]].detach()  # the special tokens stay
         change = point.inputs.detach() - start
         gradient = torch.zeros_like(change)
