@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
-from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers
+from textlrp.lrp.gradients.tracked_values import Backward, Key, RowMultipliers
 from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
 
@@ -37,31 +38,40 @@ def sigmoid_gradient(operation: Operation) -> Tensor:
 
 def _elementwise(operation: Operation, squash: int | None = None) -> Tensor:
     inputs, result = operation.single(), operation.result()
-    operation.step_name()
-    ratio = _output_per_input(operation, inputs, result)
+    name, documents = operation.step_name(), operation.value(inputs).documents
+    ratio, of_nothing = _output_per_input(operation, inputs, result)
+
+    def absorbed(multipliers: Tensor | RowMultipliers) -> dict[Key, Tensor]:
+        return {} if of_nothing is None else absorbed_constant((name, "empty"), multipliers, of_nothing, documents)
 
     def rows(multipliers: RowMultipliers) -> Backward:
         if multipliers.position is None:
-            return Backward((multipliers.base * (multipliers.scale * ratio),))
-        return Backward((multipliers._replace(base=multipliers.base * multipliers.of_rows(ratio)),))
+            return Backward((multipliers.base * (multipliers.scale * ratio),), absorbed(multipliers))
+        part = multipliers._replace(base=multipliers.base * multipliers.of_rows(ratio))
+        return Backward((part,), absorbed(multipliers))
 
     return operation.put(
         result,
         [inputs],
-        lambda multipliers: Backward((multipliers * ratio,)),
-        documents=operation.value(inputs).documents,
+        lambda multipliers: Backward((multipliers * ratio,), absorbed(multipliers)),
+        documents=documents,
         rows=rows if inputs.dim() > 1 else None,
         squash=squash,
     )
 
 
-def _output_per_input(operation: Operation, inputs: Tensor, result: Tensor) -> Tensor:
-    """f(x) / x; at 0 the derivative of f there, which is the limit of f(x) / x if f(0) = 0."""
-    ratio = result / inputs
-    if not bool(torch.isnan(ratio.sum())):  # 0 / 0 occurs nowhere
-        return ratio
+def _output_per_input(operation: Operation, inputs: Tensor, result: Tensor) -> tuple[Tensor, Tensor | None]:
+    """f(x) / x, and f(0) where x is 0, which no input receives; None if that is 0 everywhere.
+
+    Where x and f(0) are 0, the ratio is the derivative of f there, which is the limit of f(x) / x.
+    """
+    ratio, zero = result / inputs, inputs == 0
+    if bool(torch.isfinite(ratio.sum())):  # no input is 0
+        return ratio, None
     with torch.enable_grad():
         point = torch.zeros_like(inputs).requires_grad_()
         at_zero = replayed(operation.function, operation.args, operation.kwargs, {id(inputs): point})
         (limit,) = torch.autograd.grad(at_zero.sum(), point)
-    return torch.where(inputs == 0, limit, ratio)
+    empty = zero & (result != 0)
+    ratio = torch.where(zero, torch.where(empty, 0, limit), ratio)
+    return ratio, torch.where(empty, result, 0) if bool(empty.any()) else None

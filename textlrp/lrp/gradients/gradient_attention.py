@@ -21,6 +21,7 @@ from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward
 from textlrp.lrp.recorded.attention import attention_weights
+from textlrp.lrp.recorded.factors import masked
 from textlrp.lrp.recorded.multi_head import multi_head_forward
 from textlrp.lrp.recorded.roles import Role
 
@@ -33,7 +34,9 @@ _SOFTMAX_AS_VALUE = (
 def softmax_gradient(operation: Operation) -> Tensor:
     """Attention weights, or the probabilities at the end."""
     inputs, result = operation.single(), operation.result()
-    value, given = operation.value(inputs), operation.argument(1, "dim", -1)
+    value, given = operation.value(inputs), operation.argument(1, "dim")
+    if given is None:
+        raise operation.refuse("its dim is not given. Pass dim=-1, or the axis that it sums to 1 along.")
     axis = given % inputs.dim() - inputs.dim()
     operation.check_axes(inputs, axis)
     if operation.name != "softmax" or not operation.halves:
@@ -57,8 +60,9 @@ def softmax_gradient(operation: Operation) -> Tensor:
 def _through_softmax(weights: Tensor, inputs: Tensor, multipliers: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     """Return the multipliers of the inputs of a softmax, and what is absorbed (K, ...), both of the inputs' shape."""
     weighted = multipliers * weights
-    received = weighted - weights * weighted.sum(dim=axis, keepdim=True)
-    return received, weighted - received * torch.where(weights == 0, 0, inputs)
+    unseen = masked(weights, inputs)
+    received = torch.where(unseen, 0, weighted - weights * weighted.sum(dim=axis, keepdim=True))
+    return received, weighted - received * torch.where(unseen, 0, inputs)
 
 
 def attention_gradient(operation: Operation) -> Tensor:

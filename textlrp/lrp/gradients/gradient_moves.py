@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.document_axis import DocumentAxis, moved_axis, reshaped_axis
+from textlrp.lrp.gradients.gradient_tape import absorbed_constant
 from textlrp.lrp.gradients.observed_operation import Operation
 from textlrp.lrp.gradients.tracked_values import Backward, RowMultipliers, TrackedValue
 from textlrp.lrp.recorded.watch import replayed, tensors_in
@@ -108,6 +110,7 @@ def select(operation: Operation) -> Any:
     position = _single_row(inputs, index)
     if position is None or not operation.tracks(inputs) or operation.tracks(index):
         return other_move(operation)
+    operation.check_axes(inputs, -2)
     value, result = operation.value(inputs), operation.result()
     scale = inputs.new_empty(1).expand(*inputs.shape[:-1], 1)
     documents = value.documents
@@ -139,7 +142,8 @@ def _single_row(inputs: Any, index: Any) -> int | None:
 def other_move(operation: Operation) -> Any:
     """Any other move: slices, indices, concatenations, masks that insert constants."""
     reads = list(operation.tracked)
-    operation.step_name()
+    name = operation.step_name()
+    inserted = _inserted(operation, reads)
     result, gradients = operation.result(), operation.derivative(reads)
     squash = operation.value(reads[0]).squash if len(reads) == 1 else None
     outputs = [tensor for tensor in tensors_in(result) if tensor.is_floating_point()]
@@ -148,12 +152,30 @@ def other_move(operation: Operation) -> Any:
         if operation.tracks(output):
             raise operation.refuse("it returns a tensor itself.")
 
-        def back(multipliers: Tensor, index: int = index) -> Backward:
-            return Backward(gradients(index, multipliers))
+        documents, constants = _documents(operation, reads, index, output), inserted[index]
 
-        operation.put(output, reads, back, documents=_documents(operation, reads, index, output), squash=squash)
+        def back(
+            multipliers: Tensor,
+            index: int = index,
+            documents: DocumentAxis | None = documents,
+            constants: Tensor | None = constants,
+        ) -> Backward:
+            if constants is None:
+                return Backward(gradients(index, multipliers))
+            absorbed = absorbed_constant((name, "ignored"), multipliers, constants, documents)
+            return Backward(gradients(index, multipliers), absorbed)
+
+        operation.put(output, reads, back, documents=documents, squash=squash)
         operation.set_role(output, role)
     return result
+
+
+def _inserted(operation: Operation, reads: Sequence[Tensor]) -> list[Tensor | None]:
+    """The finite constants that a move inserts in each of its outputs; None if it inserts only 0 or an infinity."""
+    instead = {id(tensor): torch.zeros_like(tensor) for tensor in reads}
+    found = replayed(operation.function, operation.args, operation.kwargs, instead)
+    outputs = [tensor for tensor in tensors_in(found) if tensor.is_floating_point()]
+    return [each if bool((each.isfinite() & (each != 0)).any()) else None for each in outputs]
 
 
 def _documents(operation: Operation, reads: Sequence[Tensor], index: int, output: Tensor) -> DocumentAxis | None:

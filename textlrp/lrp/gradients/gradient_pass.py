@@ -167,6 +167,7 @@ def gradient_pass(
             watch = GradientWatch(module, ids, rules, skip)
             with watch:
                 output = output_of(call())
+            watch.tape.names.kept.check()
             value = watch.tape.value_of(output)
             if value is None:
                 raise ModelError("the output of the module does not depend on the vectors of the token ids.")

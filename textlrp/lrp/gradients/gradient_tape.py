@@ -76,6 +76,8 @@ def absorbed_constant(
 
     An infinite constant, as in masks, has multipliers of exactly 0 and counts as 0.
     """
+    finite = torch.isfinite(constant)
+    constant = constant if bool(finite.all()) else torch.where(finite, constant, 0)
     if isinstance(multipliers, RowMultipliers):
         rows = multipliers
         by_row = (rows.base * rows.of_rows(constant)).sum(dim=-1, keepdim=True)
@@ -84,8 +86,6 @@ def absorbed_constant(
     one_per_feature = constant.dim() <= 1 and constant.numel() == multipliers.shape[-1]
     if one_per_feature and (documents is None or documents.axis < -1):
         return {key: sum_by_document(multipliers, documents, keep=1) @ constant.reshape(-1).to(multipliers.dtype)}
-    finite = torch.isfinite(constant)
-    constant = constant if bool(finite.all()) else torch.where(finite, constant, 0)
     return {key: sum_by_document(multipliers * constant, documents)}
 
 

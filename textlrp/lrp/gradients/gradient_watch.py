@@ -60,7 +60,8 @@ class GradientWatch(Watch):
                 raise ModelError(f"{self.describe('embedding')} mixes the documents of a batch.")
         layer = self.tape.names.layers.get(id(arguments.table), "embedding")
         vectors = vectors.detach()
-        self.lookups.append(LookedUp(layer, self.tape.write(vectors, documents), vectors, positions))
+        copied = vectors.clone()  # the module may change the vectors in place
+        self.lookups.append(LookedUp(layer, self.tape.write(vectors, documents), copied, positions))
         return vectors
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -80,6 +81,7 @@ class GradientWatch(Watch):
             )
         if is_random(operation, args, kwargs):
             raise ModelError(f"{self.describe(operation)} draws random numbers in eval mode.")
+        self.tape.names.kept.keep(each for each in tensors_in((args, kwargs)) if value_of(each) is None)
         call = Operation(self.tape, operation, function, args, kwargs, tracked, self.squashes - 1, self._recorded)
         handler = handler_for(operation)
         written = written_in_place(function, args, kwargs)

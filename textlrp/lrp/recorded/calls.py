@@ -106,6 +106,7 @@ class Call:
         inputs = tuple(self.before[id(tensor)] for tensor in self.tracked)
         name = self.trace.step_name(self.operation)
         keys = [id(tensor) for tensor in self.tracked]
+        self.trace.kept.keep(each for each in tensors_in((self.args, self.kwargs)) if id(each) not in self.before)
         function, constant = like or self.function, {} if into is None else {id(into): self.before[id(into)]}
         for index, output in enumerate(self.outputs if into is None else [into]):
 
@@ -154,6 +155,7 @@ class Call:
         box = self.trace.boxes.get(read)
         mapped = Applied(self.numbers(inputs), weight.detach(), apply, box, connected, scale)
         added = z.new_zeros(()) if bias is None else bias.detach()
+        self.trace.kept.keep(tensor for tensor in (weight, bias) if isinstance(tensor, Tensor))
         # [None] adds the axis of the one document; z is cloned because the module may change it in place later
         self.trace.steps.append(Linear(name, kind, (read,), value, mapped, added[None], z.detach().clone()[None]))
         if box is not None and kind in ("mean", "sum", "bag") and bias is None and bool((weight >= 0).all()):

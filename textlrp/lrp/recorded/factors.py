@@ -127,12 +127,16 @@ class Softmax:
                 raise ModelError(self.why)
             return [torch.zeros_like(relevance)], {}
         outputs = self.outputs.to(relevance.dtype)
-        masked = (outputs == 0) | (self.inputs <= torch.finfo(self.inputs.dtype).min / 2)
-        inputs = torch.where(masked, 0, self.inputs.to(relevance.dtype))
+        inputs = torch.where(masked(outputs, self.inputs), 0, self.inputs.to(relevance.dtype))
         total = relevance.sum(dim=self.axis, keepdim=True)
         average = (outputs * inputs).sum(dim=self.axis, keepdim=True)
         constant = relevance * (1 - inputs + average)
         return [inputs * (relevance - outputs * total)], {"softmax": sum_outputs(constant)}
+
+
+def masked(weights: Tensor, scores: Tensor) -> Tensor:
+    """Whether each entry of a softmax is masked: its weight is 0, or its score is about the smallest number."""
+    return (weights == 0) | (scores <= torch.finfo(scores.dtype).min / 2)
 
 
 def _check_product_rule(name: str, rule: Rule) -> None:

@@ -190,6 +190,7 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
             skip = None if squash is None else squash.ordinal
             recorder = Recorder(module, ids, skip)
             output = single_output(watched_output(module, ids, forward, recorder, partial(Watch, ids, skip)))
+            recorder.trace.kept.check()
             value = recorder.trace.values.get(id(output))
             if value is None:
                 raise ModelError(

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from textlrp.lrp.maps import Bounds
+from textlrp.lrp.recorded.kept_constants import KeptConstants
 from textlrp.lrp.recorded.named_constants import NamedConstants
 from textlrp.lrp.recorded.roles import Role, Roles
 from textlrp.lrp.recorded.steps import Fold, NamedShift
@@ -43,6 +44,7 @@ class TraceBuilder:
     - ``boxes``: the bounds of a value;
     - ``roles``: what a value is as a factor of a product, also after moves and elementwise operations;
     - ``constants``: position and token-type embeddings, by the id() of the tensor;
+    - ``kept``: constants that the steps refer to;
     - ``squashed``: results of a sigmoid or softmax that may be the probabilities at the end of the module;
     - ``folds``: results of a scaling or a shift that can be folded into the weighted step before it;
     - ``scalable``: outputs of a weighted step with one row of weights per channel (axis 1).
@@ -70,6 +72,7 @@ class TraceBuilder:
         }
         """The name of the layer of each parameter and buffer, by id()."""
         self.constants = NamedConstants(module, self.layers)
+        self.kept = KeptConstants()
 
     # ---- values
 
