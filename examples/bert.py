@@ -1,0 +1,15 @@
+"""Explain a fine-tuned transformer: python examples/bert.py FOLDER TEXT PAGE"""
+
+import sys
+
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import textlrp
+
+folder, text, page = sys.argv[1:]
+model = AutoModelForSequenceClassification.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+
+why = textlrp.explain(model, text, tokenizer=tokenizer)
+print(why)
+why.to_html(page)
