@@ -404,7 +404,7 @@ def broken_inputs(folder: Path) -> Iterator[tuple[Path, dict[int, str]]]:
             11: "'text' is missing",
             12: "contains bytes that are not UTF-8",
             13: "text must be a string; got 1.5 (float)",
-            70: "label must be one label",
+            70: "contains bytes that are not UTF-8",
         },
     )
     path = folder / "some.parquet"

@@ -281,7 +281,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "several labels": (
         "t.jsonl",
         b'{"text": "a", "label": ["x", "y"]}\n',
-        "line 1 (t.jsonl): label must be one label",
+        "the labels must differ between texts; all texts have the same labels",
     ),
     "a text null": (
         "t.jsonl",

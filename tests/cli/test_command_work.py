@@ -129,7 +129,7 @@ def test_a_bag_of_words_has_no_vectors(svm: TextClassifier, tmp_path: Path) -> N
 
 
 def test_an_unknown_kind_lists_the_three_kinds() -> None:
-    with pytest.raises(OptionError, match="model must be one of cnn, boe, svm; got 'rnn'"):
+    with pytest.raises(OptionError, match="model must be one of cnn, boe, svm, encoder; got 'rnn'"):
         new_model("rnn")
 
 

@@ -68,6 +68,16 @@ def test_relevance_plus_absorbed_is_score_and_a_batch_is_its_texts(name: str, pr
         )
 
 
+def test_padding_is_put_where_it_changes_nothing() -> None:
+    for name, side in (("bert", "right"), ("roberta", "right"), ("xlnet", "left"), ("convbert", "none")):
+        model = model_of(name)
+        batch = model.encode(TEXTS)
+        together = model.scores(batch)
+        assert model._batches._side == side, name
+        for n in range(len(batch)):
+            np.testing.assert_allclose(together[n], model.scores(batch.select([n]))[0], atol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["bert", "roberta", "albert", "deberta-v2", "modernbert", "gpt2"])
 @every("preset", PRESETS)
 def test_the_fast_engine_is_the_recorded_trace(name: str, preset: str) -> None:

@@ -141,7 +141,7 @@ def test_classes_that_look_the_same_are_named(other: str) -> None:
     [
         [2**70, 1], [-(2**70), 1], [2**63, 1], np.array([2**63, 1], np.uint64), [1e30, 1.0], [1.5, 2.5],
         [1, "a"], [True, "a"], [True, 3], [None, "a"], [float("nan"), "a"], [b"a", b"b"], [object(), object()],
-        [["a"], ["b"]], [{}, {}], [2**70, "a"], [10**400, 1], [complex(1), complex(2)],
+        [[None], ["b"]], [{}, {}], [2**70, "a"], [10**400, 1], [complex(1), complex(2)],
     ],
 )  # fmt: skip
 def test_unusable_labels_are_refused_with_one_message(labels: Any) -> None:

@@ -118,7 +118,6 @@ def test_an_explanation_costs_few_forward_passes(model: TransformerModel) -> Non
 
     plain = fastest(lambda: model.scores(batch))
     one = fastest(lambda: textlrp.explain(model, text))
-    print(
-        f"{int(np.sum(batch.sizes(batch.text(0))))} pieces: {plain:.3f} s a forward pass, {one / plain:.1f} x to explain"
-    )
+    pieces = int(np.sum(batch.sizes(batch.text(0))))
+    print(f"{pieces} pieces: {plain:.3f} s for a forward pass; an explanation takes {one / plain:.1f} of them")
     assert one <= 8 * plain

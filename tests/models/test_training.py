@@ -70,7 +70,7 @@ def test_the_best_epoch_on_held_out_texts_is_kept(kind: str, monkeypatch: pytest
         states.append({name: value.numpy().tobytes() for name, value in self.averages.items()})
         return next(accuracies)
 
-    monkeypatch.setattr(training._Loop, "accuracy", accuracy)
+    monkeypatch.setattr(training._Loop, "quality", accuracy)
     model: Any = small(kind, max_epochs=9, validation_fraction=0.25, patience=3).fit(TEXTS, LABELS)
     assert model.history_.accuracies == (0.5, 0.75, 0.25, 0.75, 0.5, 0.6, 0.7)
     assert model.history_.kept_epoch == 4  # of equal accuracies the later epoch

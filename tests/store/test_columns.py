@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textlrp.errors import DataError, OptionError
-from textlrp.store import columns, read, to_frame
+from textlrp.store import read, row_groups, to_frame
 from textlrp.store.columns import RunMetadata, TableRow, run_metadata_of, to_table
 from textlrp.store.row_groups import write_parquet
 
@@ -266,7 +266,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path_factory: Any, rows: list[Tabl
 
 
 def test_a_folder_is_read_in_order_one_row_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "GROUP_BYTES", 1)
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1)
     tables = [to_table([make_row(np.full((1, 2), n), n, n)], about()) for n in range(6)]
     write_rows(tmp_path / "part-000001.parquet", *tables[3:])
     write_rows(tmp_path / "part-000000.parquet", *tables[:3])

@@ -18,7 +18,7 @@ from textlrp import store
 from textlrp.errors import DataError
 from textlrp.explanation import Explanation
 from textlrp.records import Phrase, Tokens
-from textlrp.store import arrow_rows, columns
+from textlrp.store import arrow_rows, columns, row_groups
 
 every_format = pytest.mark.parametrize("file", ["out.jsonl", "out.parquet"])
 
@@ -128,7 +128,7 @@ def test_files_are_written_and_read_one_explanation_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     monkeypatch.setattr(arrow_rows, "ROWS_PER_TABLE", 3)
-    monkeypatch.setattr(columns, "GROUP_BYTES", 1)
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1)
     store.write((make_explanation(document_id=str(n), seed=n) for n in range(10)), tmp_path / file)
     reader = store.read(tmp_path / file)
     assert iter(reader) is reader
@@ -288,7 +288,7 @@ def test_lines_of_versions_without_a_start_are_read(tmp_path: Path) -> None:
 def test_a_shard_of_a_bulk_run_is_not_replaced(tmp_path: Path) -> None:
     shared = columns.RunMetadata(("a",), "lrp", "", "", "", "float16", None)
     path = tmp_path / "part-000000.parquet"
-    columns.write_parquet([], str(path), shared.schema())
+    row_groups.write_parquet([], str(path), shared.schema())
     with pytest.raises(DataError, match="exists and is not a file of explanations that textlrp wrote"):
         store.write(make_explanation(), path)
     assert list(store.read(tmp_path)) == []

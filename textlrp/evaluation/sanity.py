@@ -105,7 +105,7 @@ def randomization_check(
         )
     documents = list(documents)
     originals = list(explain(model, documents, method=method, rule=rule))
-    targets = [[Index(position) for position in each.targets] for each in originals]  # no contrasts
+    targets = [[Index(t) for t in each.targets if isinstance(t, int)] for each in originals]
     layers, found = cascade_layers(model), []
     for depth, layer in enumerate(layers, start=1):
         other = randomize_weights(model, layers[:depth], seed=seed)

@@ -57,6 +57,8 @@ def training_labels(y: Any, rows: int, names: Sequence[Any] | None = None) -> Tr
             f"the labels must have at least two classes; got only {found.classes.tolist()[0]!r}. Add a label, or "
             "pass one label for each text: this one or another."
         )
+    if (found.codes == found.codes[0]).all():
+        raise DataError("the labels must differ between texts; all texts have the same labels. Add other texts.")
     return found
 
 
@@ -130,6 +132,8 @@ def _of_matrix(matrix: Any, rows: int, known: NDArray[Any] | None) -> TrainingLa
             f"row {row}: an indicator matrix must have only 0 and 1; got {dense[row, column]!r} in column {column}. "
             "Pass 1 for each label of the text and 0 elsewhere."
         )
+    if not dense.any():
+        raise DataError("y must have at least one label; got only 0. Check the columns of the labels.")
     classes = np.arange(dense.shape[1]) if known is None else known
     if len(classes) != dense.shape[1]:
         raise DataError(
@@ -156,7 +160,13 @@ def _of_sets(sets: list[Any], rows: int, known: NDArray[Any] | None) -> Training
 
 
 def _check_mixture(sets: list[Any]) -> None:
-    """Raise :class:`DataError` for the first row that is not a set of labels."""
+    """Raise :class:`DataError` for the first row that is not a set of labels, or for a set among single labels."""
+    are_sets = [is_label_set(labels) for labels in sets]
+    if 2 * sum(are_sets) < len(sets):
+        row = are_sets.index(True) if any(are_sets) else 0
+        raise DataError(
+            f"row {row}: label must be a single label; got {sets[row]!r}. Keep one label or drop the row."
+        )
     for row, labels in enumerate(sets):
         if not is_label_set(labels):
             raise DataError(

@@ -79,7 +79,8 @@ class _RankedScores(NamedTuple):
     def f1_parts(self, cuts: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return numerator and denominator of F1 if the scores above each cut are predicted."""
         first = np.searchsorted(self.scores, cuts, side="right")
-        return 2.0 * self.correct[first], np.asarray(len(self.scores) - first + float(self.correct[0]))
+        predicted = len(self.scores) - first
+        return 2 * self.correct[first].astype(np.float64), (predicted + self.correct[0]).astype(np.float64)
 
 
 def _best_cut(cuts: NDArray[np.float64], own: _RankedScores, every: _RankedScores | None = None) -> float:

@@ -75,7 +75,7 @@ class OneLabel:
         return 0.0
 
     def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
-        """Hold out ``fraction`` of each class; see :func:`hold_out`."""
+        """Keep out ``fraction`` of each class; see :func:`hold_out`."""
         return hold_out(self.codes, fraction, rng)
 
     def loss(self, scores: Tensor, rows: TextRows) -> Tensor:
@@ -111,7 +111,7 @@ class LabelSets:
         return np.asarray(np.log((counts + 1) / (len(self.codes) - counts + 1)))
 
     def hold_out(self, fraction: float, rng: np.random.Generator) -> tuple[TextRows, TextRows]:
-        """Hold out about ``fraction`` of the texts of each label; see :func:`hold_out_sets`."""
+        """Keep out about ``fraction`` of the texts of each label; see :func:`hold_out_sets`."""
         return hold_out_sets(self.codes, fraction, rng)
 
     def loss(self, scores: Tensor, rows: TextRows) -> Tensor:

@@ -14,14 +14,14 @@ from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
 
 
-def activation(operation: Operation) -> Tensor:
+def activation_gradient(operation: Operation) -> Tensor:
     """An activation; in a product it gates a value, as in a gated layer."""
     result = _elementwise(operation)
     operation.follows(result, operation.tracked[0], at_least=Role.ACTIVATION)
     return result
 
 
-def unchanged(operation: Operation) -> Tensor:
+def unchanged_gradient(operation: Operation) -> Tensor:
     """An elementwise operation that relevance passes through unchanged and that is no activation, as ``clamp``."""
     result = _elementwise(operation)
     operation.follows(result, operation.tracked[0])

@@ -17,15 +17,15 @@ from textlrp.lrp.gradients.tracked_values import Backward, Key, Rows
 from textlrp.lrp.recorded.products import REFLECTED
 
 
-def operands(operation: Operation) -> tuple[Any, Any]:
+def left_and_right(operation: Operation) -> tuple[Any, Any]:
     """Return the left and the right operand; the reflected operators of Python have them in reverse order."""
     left, right = operation.argument(0, "input"), operation.argument(1, "other")
     return (right, left) if operation.name in REFLECTED else (left, right)
 
 
-def addition(operation: Operation) -> Tensor:
+def addition_gradient(operation: Operation) -> Tensor:
     """A sum or difference of two values, or of a value and a constant, which is a bias."""
-    left, right = operands(operation)
+    left, right = left_and_right(operation)
     alpha = float(operation.kwargs.get("alpha", 1))
     factor = -alpha if operation.name in ("sub", "subtract", "rsub") else alpha  # the factor of the right operand
     if operation.tracks(left) and operation.tracks(right):

@@ -142,7 +142,7 @@ def _ungrouped(multipliers: Tensor, value: Tensor, groups: int) -> Tensor:
     return sum_to(multipliers, value.shape)
 
 
-def multi_head_attention(operation: Operation) -> Any:
+def multi_head_attention_gradient(operation: Operation) -> Any:
     """``multi_head_attention_forward``: the operations that it is made of."""
     if operation.argument(13, "training", True) and operation.argument(10, "dropout_p"):
         raise operation.refuse("its dropout_p is not 0 and training is True. Pass training=False in eval mode.")

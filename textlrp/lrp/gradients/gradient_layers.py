@@ -20,7 +20,7 @@ from textlrp.lrp.recorded.roles import Role
 from textlrp.lrp.recorded.watch import replayed
 
 
-def dense(operation: Operation) -> Tensor:
+def dense_gradient(operation: Operation) -> Tensor:
     """``linear(x, weight, bias)``."""
     inputs, weight, bias = (operation.argument(at, name) for at, name in enumerate(("input", "weight", "bias")))
     if operation.tracks(weight) or operation.tracks(bias):
@@ -83,7 +83,7 @@ def affine(operation: Operation) -> Tensor:
     return operation.put(result, [inputs], back, documents=documents)
 
 
-def mean_or_sum(operation: Operation) -> Tensor:
+def mean_or_sum_gradient(operation: Operation) -> Tensor:
     """A mean or a sum over some axes, or over all."""
     inputs = operation.single()
     value, result = operation.value(inputs), operation.result()

@@ -103,7 +103,7 @@ def select(operation: Operation) -> Any:
     inputs, index = operation.args
     position = _single_row(inputs, index)
     if position is None or not operation.tracks(inputs) or operation.tracks(index):
-        return move(operation)
+        return any_move(operation)
     value, result = operation.value(inputs), operation.result()
     scale = inputs.new_empty(1).expand(*inputs.shape[:-1], 1)
     documents = value.documents
@@ -132,7 +132,7 @@ def _single_row(inputs: Any, index: Any) -> int | None:
     return listed[-1] % inputs.shape[-2]
 
 
-def move(operation: Operation) -> Any:
+def any_move(operation: Operation) -> Any:
     """Any other move: slices, indices, concatenations, masks that insert constants."""
     reads = list(operation.tracked)
     operation.step_name()
@@ -141,7 +141,7 @@ def move(operation: Operation) -> Any:
     outputs = [tensor for tensor in tensors_in(result) if tensor.is_floating_point()]
     role = min(operation.role(tensor) for tensor in reads)
     for index, output in enumerate(outputs):
-        if output in operation.tape.values:
+        if operation.tracks(output):
             raise operation.refuse("it returns a tensor itself.")
 
         def back(multipliers: Tensor, index: int = index) -> Backward:

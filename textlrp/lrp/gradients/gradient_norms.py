@@ -15,7 +15,7 @@ from textlrp.lrp.gradients.tracked_values import Backward, Rows
 from textlrp.lrp.recorded.roles import Role
 
 
-def layer_norm(operation: Operation) -> Tensor:
+def layer_norm_gradient(operation: Operation) -> Tensor:
     """The mean subtraction is linear, the deviation a constant."""
     inputs, over = operation.single(), operation.argument(1, "normalized_shape")
     weight, bias = operation.argument(2, "weight"), operation.argument(3, "bias")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from textlrp.lrp.gradients.gradient_arithmetic import operands
+from textlrp.lrp.gradients.gradient_arithmetic import left_and_right
 from textlrp.lrp.gradients.gradient_moves import sum_to
 from textlrp.lrp.gradients.gradient_norms import length
 from textlrp.lrp.gradients.observed_operation import Operation
@@ -21,9 +21,9 @@ from textlrp.lrp.recorded.products import USE_HALVES, WHICH_GATE
 from textlrp.lrp.recorded.roles import Role
 
 
-def multiplication(operation: Operation) -> Tensor:
+def multiplication_gradient(operation: Operation) -> Tensor:
     """A product or quotient of two values, or of a value and a constant."""
-    left, right = operands(operation)
+    left, right = left_and_right(operation)
     dividing = "div" in operation.name
     if dividing and operation.tracks(right) and operation.role(right) != Role.LENGTH:
         raise operation.refuse("it divides by a value that depends on the words and is not a length or deviation.")
@@ -115,7 +115,7 @@ def source_of(left: Role, right: Role) -> int | None:
 # ---- matrices
 
 
-def matrix_product(operation: Operation) -> Tensor:
+def matrix_product_gradient(operation: Operation) -> Tensor:
     """A product with a constant matrix, or of two values, such as attention."""
     left = operation.argument(0, "input")
     right = operation.argument(1, "other", operation.kwargs.get("mat2", operation.kwargs.get("vec")))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from textlrp.lrp.gradients.document_axis import DocumentAxis, sum_by_document
 from textlrp.lrp.gradients.gradient_rules import GradientRules
@@ -17,28 +16,45 @@ from textlrp.lrp.gradients.tracked_values import Key, Multipliers, Node, Rows, V
 from textlrp.lrp.recorded.roles import Roles
 from textlrp.lrp.recorded.trace_builder import TraceBuilder
 
+_MARK = "_textlrp_value"
+"""The attribute of a tensor that depends on the words."""
+
+
+class _Mark(NamedTuple):
+    """The tape that a tensor is on, its value, and its version when it was named."""
+
+    tape: object
+    value: Value
+    version: int
+
 
 @dataclass(slots=True, eq=False)
 class GradientTape:
     """The operations in forward order, and the tensors that depend on the words.
 
-    ``names`` names layers and operations as the recorded trace does. ``values`` has the value of each tensor, and the
-    version that the tensor had. ``elements`` is the number of elements of the largest value.
+    ``names`` names layers and operations as the recorded trace does. ``elements`` is the number of elements of the
+    largest value. The value of a tensor is an attribute of the tensor, which is an intermediate result of the forward
+    pass, so that it lives as long as the tensor.
     """
 
     names: TraceBuilder
     rules: GradientRules
     nodes: list[Node] = field(default_factory=list)
     roles: Roles = field(default_factory=Roles)
-    values: Any = field(default_factory=WeakTensorKeyDictionary)
     products: RowProducts = field(default_factory=RowProducts)
     elements: int = 1
     _count: int = 0
+    _token: object = field(default_factory=object)
 
     def value_of(self, tensor: Tensor) -> Value | None:
         """Return the value of a tensor, None if it does not depend on the words."""
-        found: tuple[Value, int] | None = self.values.get(tensor)
-        return None if found is None else found[0]
+        mark: _Mark | None = getattr(tensor, _MARK, None)
+        return mark.value if mark is not None and mark.tape is self._token else None
+
+    def changed(self, tensor: Tensor) -> bool:
+        """Whether a tensor that depends on the words was changed in place since it was named."""
+        mark: _Mark = getattr(tensor, _MARK)
+        return mark.version != tensor._version
 
     def write(self, tensor: Tensor, documents: DocumentAxis | None, squash: int | None = None) -> Value:
         """Register a tensor as a new value."""
@@ -50,7 +66,7 @@ class GradientTape:
 
     def name(self, tensor: Tensor, value: Value) -> None:
         """Note that a tensor has a value."""
-        self.values[tensor] = (value, tensor._version)
+        setattr(tensor, _MARK, _Mark(self._token, value, tensor._version))
 
 
 def absorbed_constant(

@@ -64,16 +64,16 @@ class GradientWatch(Watch):
         return vectors
 
     def other(self, operation: str, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        values = self.tape.values
+        value_of, changed = self.tape.value_of, self.tape.changed
         if operation in _CONSTANT:
             return function(*args, **kwargs)
-        tracked = list({id(each): each for each in tensors_in((args, kwargs)) if each in values}.values())
-        if not tracked or (operation in LIKE and args[0] not in values):
+        tracked = list({id(each): each for each in tensors_in((args, kwargs)) if value_of(each)}.values())
+        if not tracked or (operation in LIKE and value_of(args[0]) is None):
             result = function(*args, **kwargs)
             self.tape.names.constants.follow(operation, function, args, kwargs, result)
             return result
         tracked = [args[0]] if operation in LIKE else tracked
-        if any(tensor._version != values[tensor][1] for tensor in tracked):
+        if any(changed(tensor) for tensor in tracked):
             raise ModelError(
                 f"a tensor was changed in place through a view of it before {self.describe(operation)}, and textlrp "
                 "cannot trace such a change. Write the result to a new tensor."
@@ -90,7 +90,7 @@ class GradientWatch(Watch):
         if handler is None or (operation in _LEAVES_TORCH and kwargs == {} and len(args) == 1):
             return self._unknown(call, handler)
         result = handler(call)
-        if any(tensor._version != values[tensor][1] for tensor in tracked):
+        if any(changed(tensor) for tensor in tracked):
             raise in_place(call)
         return result
 
@@ -123,10 +123,11 @@ class GradientWatch(Watch):
         """Run an operation that changes its first argument as one that makes a new tensor, then copy the result."""
         function, tape = call.function, self.tape
         target: Tensor = written[0]
-        if len(written) > 1 or target is not call.args[0] or target not in tape.values or handler is None:
+        value = tape.value_of(target)
+        if len(written) > 1 or target is not call.args[0] or value is None or handler is None:
             raise in_place(call)
         before = target.clone()
-        tape.name(before, tape.values[target][0])
+        tape.name(before, value)
 
         def elsewhere(first: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             copy = first.clone()
@@ -139,5 +140,5 @@ class GradientWatch(Watch):
         if result.shape != target.shape:
             raise in_place(call)
         target.copy_(result)
-        tape.name(target, tape.values[result][0])
-        return target
+        tape.name(target, call.value(result))
+        return written[0]

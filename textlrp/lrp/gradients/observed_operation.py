@@ -49,11 +49,12 @@ class Operation:
 
     def tracks(self, value: Any) -> bool:
         """Whether a value depends on the words."""
-        return isinstance(value, Tensor) and value in self.tape.values
+        return isinstance(value, Tensor) and self.tape.value_of(value) is not None
 
     def value(self, tensor: Tensor) -> Value:
         """Return the value of a tracked tensor."""
-        found: Value = self.tape.values[tensor][0]
+        found = self.tape.value_of(tensor)
+        assert found is not None
         return found
 
     def role(self, tensor: Tensor) -> Role:
@@ -111,7 +112,7 @@ class Operation:
         :class:`.Rows`. ``saved`` are the tensors that they use and that the module could change in place.
         """
         values = tuple(self.value(tensor) for tensor in reads)
-        if result in self.tape.values:  # the operation returned a tracked tensor itself
+        if self.tracks(result):  # the operation returned a tracked tensor itself
             result = result.view_as(result)
         written = self.tape.write(result, documents, squash)
         versions = tuple((tensor, tensor._version) for tensor in saved)

@@ -7,6 +7,7 @@ operations that only move them, to the embeddings that look up their vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -46,7 +47,7 @@ class Watch(TorchFunctionMode):
         self.squashes = 0
         self.draws: str | None = None  # the first operation that draws random numbers
         self.alive: list[Tensor] = [ids]  # keeps the tensors, because the id() of a deleted one may be used again
-        self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel()).reshape(ids.shape)}
+        self.positions: dict[int, Tensor] = {id(ids): torch.arange(ids.numel(), device=ids.device).reshape(ids.shape)}
 
     def looked_up(self, vectors: Tensor, positions: Tensor, arguments: Lookups) -> Any:
         """Return the result of an embedding or bag for the ``vectors`` (..., D) of the ids at ``positions`` (...)."""
@@ -192,6 +193,7 @@ MOVES = names(
 """Operations that only move values, or insert constants between them."""
 
 
+@lru_cache(maxsize=4096)
 def operation_of(function: Callable[..., Any]) -> str:
     """Return the plain name of a function, method or property: ``relu`` for F.relu, Tensor.relu_ and torch.relu."""
     name: str = resolve_name(function) or getattr(function, "__name__", str(function))

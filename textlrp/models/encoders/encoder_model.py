@@ -141,7 +141,11 @@ class EncoderModel(TransformerModel):
             found: Tensor = module.output(module.encoder.finish(torch.stack(pooled).sum(dim=0)))
             return found
 
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words))
+        padding = self.reader.tokenizer.padding
+        nothing = None
+        if padding is not None:
+            nothing = torch.cat(looked_up_vectors(module, torch.tensor([[padding]]), pool), dim=1)[0]
+        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words), nothing)
 
     # ---- optional abilities
 

@@ -58,8 +58,8 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
         weight = finite_weights(np.asarray(estimator.coef_, dtype=np.float64), f"coef_ of the {kind}", advice)
         classes = np.arange(len(weight))
         bias = np.zeros(len(weight)) + estimator.intercept_
-        found = head_decision(Head(classes, weight, bias), name, estimator, before, sources)
-        return Decision(classes, found.form, thresholds=np.zeros(len(classes)))
+        of_all = head_decision(Head(classes, weight, bias), name, estimator, before, sources)
+        return Decision(classes, of_all.form, thresholds=np.zeros(len(classes)))
     if not hasattr(estimator, "estimators_"):
         raise not_fitted(name, estimator)
     if isinstance(estimator, ClassifierChain):

@@ -27,8 +27,8 @@ from textlrp.text.surrogates import without_surrogates
 class PieceReader:
     """Reads texts for a model with a ``tokenizer``.
 
-    ``max_length`` is the largest number of ids that the model reads in one sequence, special tokens included; None is the
-    tokenizer's own limit. Words that do not fit are truncated, or with ``windows`` read in overlapping windows.
+    ``max_length`` is the largest number of ids that the model reads in one sequence, special tokens included; None is
+    the tokenizer's own limit. Words that do not fit are truncated, or with ``windows`` read in overlapping windows.
 
     Raises :class:`OptionError` if ``max_length`` is too small for a single piece.
     """
