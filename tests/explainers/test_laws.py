@@ -29,7 +29,6 @@ from reference import (
 )
 from toys import READ, TEXTS, VARIANTS, fitted, scrambled
 
-from textlrp.explainers import blocks as blocks_module
 from textlrp.explainers import streams as streams_module
 from textlrp.explainers.explain import explain
 from textlrp.explanation import Explanation
@@ -39,6 +38,7 @@ from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 from textlrp.lrp.shares import Rule
 from textlrp.lrp.starts import Start
+from textlrp.models import abilities as abilities_module
 from textlrp.models.base import TextClassifier
 from textlrp.records import Status
 
@@ -168,7 +168,7 @@ def test_batches_of_a_block_and_lists_of_targets_change_nothing(
     variant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = explanations(variant, "arras2017")
-    monkeypatch.setattr(blocks_module, "PADDED_WORDS", 20)
+    monkeypatch.setattr(abilities_module, "PADDED_WORDS", 20)
     monkeypatch.setattr(streams_module, "BLOCK", 5)
     monkeypatch.setattr(trace_module, "BACKWARD_ELEMENTS", 1)
     for one, other in zip(explanations(variant, "arras2017"), whole, strict=True):

@@ -41,12 +41,16 @@ class Recipe(NamedTuple):
 
 
 class Recipes(NamedTuple):
-    """The recipe of each kind of layer; ``first``, if given, is for the layer that reads the words."""
+    """The recipe of each kind of layer; ``first``, if given, is for the layer that reads the words.
+
+    ``products`` names the rule for products of two values; these networks have none.
+    """
 
     dense: Recipe
     convolution: Recipe
     first: Recipe | None = None
     adding: Recipe = Recipe()
+    products: str = ""
 
 
 def everywhere(recipe: Recipe) -> Recipes:
@@ -95,6 +99,8 @@ RECIPES: dict[str, Recipes] = {
     "lrp.sequential_preset_b_flat": Recipes(LRP_EPSILON, ALPHA_2, first=FLAT),
     "deep_taylor": Recipes(Z_PLUS, Z_PLUS, first=W_SQUARE),
     "deep_taylor.bounded": Recipes(Z_PLUS, Z_PLUS, first=Z_BOX),
+    "cp-lrp": Recipes(LRP_0, LRP_0, products="source"),
+    "attnlrp": Recipes(LRP_0, LRP_0, products="halves"),
 }
 """The recipes of the preset names, from the lists of iNNvestigate and Zennit."""
 

@@ -318,7 +318,7 @@ def test_a_grid_search_is_refused_with_a_hint() -> None:
     from sklearn.svm import LinearSVC
 
     search = GridSearchCV(LinearSVC(), {"C": [1.0]}, cv=2).fit([[0.0], [1.0], [0.1], [1.1]], [0, 1, 0, 1])
-    with pytest.raises(OptionError, match=r"got a GridSearchCV\. Pass its best_estimator_"):
+    with pytest.raises(OptionError, match=r"got a GridSearchCV\. Put its vectorizer and it into a Pipeline"):
         explain(search, TEXT)  # type: ignore[arg-type]
 
 

@@ -687,13 +687,6 @@ def test_only_a_fitted_text_pipeline_is_accepted() -> None:
         pipeline_model(make_pipeline(counts, counts, numbers))
 
 
-def test_multi_label_classifiers_are_refused() -> None:
-    labels = np.array([[1, 0, 1], [0, 1, 0]] * 12)
-    for head in (OneVsRestClassifier(LinearSVC()), RidgeClassifier()):
-        with pytest.raises(ModelError, match=r"one label for each text; got a .* fitted with several"):
-            pipeline_model(make_pipeline(CountVectorizer(), head).fit(TEXTS, labels))
-
-
 def test_pipelines_within_pipelines_and_a_composite_by_name() -> None:
     inner = make_pipeline(TfidfTransformer(), LinearSVC(random_state=0))
     nested = make_pipeline(CountVectorizer(), inner).fit(TEXTS, LABELS)

@@ -289,9 +289,9 @@ def test_a_config_that_is_not_one(text: bytes, saved: Path, tmp_path: Path) -> N
 
 
 def test_a_newer_format(saved: Path) -> None:
-    edit(saved, format=2, textlrp="9.0")
+    edit(saved, format=3, textlrp="9.0")
     assert refusal(saved) == (
-        f"{saved} was saved by a newer version, textlrp 9.0 in format 2; this version reads formats up to 1. "
+        f"{saved} was saved by a newer version, textlrp 9.0 in format 3; this version reads formats up to 2. "
         "Upgrade textlrp."
     )
 

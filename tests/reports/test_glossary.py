@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from explanations import make_explanation
 from specimens import PAGES, documents
 
+from textlrp.records import Pieces
 from textlrp.reports.corpus.report_folder import report_folder
-from textlrp.reports.document import mail_fragment, notebook_fragment
+from textlrp.reports.document import document_page, mail_fragment, notebook_fragment
 from textlrp.reports.glossary import PAGE_TERMS, TERMS, as_markdown, glossary_of
 
 GLOSSARY = re.compile(r'<details class="glossary">.*?</details>', re.DOTALL)
@@ -42,6 +45,15 @@ def test_every_kind_of_page_has_its_glossary_in_the_footer(name: str) -> None:
     assert page.index("<footer>") < page.index('class="glossary"') < page.index("</footer>")
 
 
+def test_documents_of_other_models_have_more_terms() -> None:
+    several = replace(make_explanation(), thresholds=np.zeros(len(make_explanation().labels)))
+    assert terms_on(document_page(several)) == glossary_of("document", "label sets")
+    pieces = Pieces(("x",), np.array([[0, 1]], dtype=np.int32), np.array([0]), make_explanation().relevance[:, :1])
+    assert terms_on(document_page(replace(several, pieces=pieces))) == glossary_of(
+        "document", "label sets", "transformer"
+    )
+
+
 def test_every_page_of_a_folder_has_a_glossary(tmp_path: Path) -> None:
     folder = report_folder([make_explanation(seed=n) for n in range(2)], tmp_path / "report")
     assert terms_on((folder / "index.html").read_text(encoding="utf-8")) == glossary_of("list")
@@ -65,8 +77,8 @@ def test_a_term_is_defined_in_one_line(term: str) -> None:
 
 def test_every_term_is_on_a_page_and_every_page_has_the_basic_ones() -> None:
     assert set().union(*PAGE_TERMS.values()) == set(TERMS)
-    for terms in PAGE_TERMS.values():
-        assert {
+    for kind, terms in PAGE_TERMS.items():
+        assert kind in ("label sets", "transformer") or {
             "relevance", "score", "predicted class", "true label", "supports, opposes", "score breakdown",
             "ignored by the model",
         } <= set(terms)  # fmt: skip

@@ -14,8 +14,8 @@ TERMS: dict[str, str] = {
     "predicted class": "The class with the highest score.",
     "true label": "The class of the document in the data, if known. A prediction is correct (✓) if it is the true "
     "label, else incorrect (✗).",
-    "predicted labels": "Multi-label: all labels whose scores are above their thresholds. A prediction is correct "
-    "(✓) if these are exactly the true labels of the document.",
+    "predicted labels": "Multi-label: all labels with a score above their threshold. They are correct (✓) if "
+    "they are exactly the true labels of the document.",
     "threshold": "Multi-label: a label is predicted if its score is above this number. Thresholds are chosen on "
     "texts kept out of training, or are 0.",
     "supports, opposes": "A word with positive relevance supports the explained class; a word with negative "
@@ -31,8 +31,10 @@ TERMS: dict[str, str] = {
     "ignored by the model": "Gray text without relevance: a skipped range (header, quote, footer), not a word "
     "(punctuation), an unknown word, or truncated text.",
     "unknown word": "A word that is not in the vocabulary of the model (dotted underline).",
-    "piece": "A part of a word, in the vocabulary of a transformer. A word has the sum of the relevance of its pieces.",
-    "special token": "A token that a transformer’s tokenizer adds to every text, such as [CLS]. It belongs to no word.",
+    "piece": "A part of a word, in the vocabulary of a transformer. A word has the sum of the relevance of its "
+    "pieces.",
+    "special token": "A token that a transformer’s tokenizer adds to every text, such as [CLS]. It belongs to no "
+    "word.",
     "position embedding, token-type embedding": "A vector that a transformer adds to the vector of each piece. It "
     "belongs to no word.",
     "softmax of attention": "It computes the weights of attention. AttnLRP propagates relevance through it and "
@@ -84,21 +86,19 @@ _EVERY_PAGE = (
     "score", "relevance", "predicted class", "true label", "supports, opposes", "score breakdown", "absorbed",
     "bias", "stabilizer", "ignored by the model", "layer-wise relevance propagation (LRP)", "rule",
 )  # fmt: skip
-_DOCUMENT = (
-    "full color", "unknown word", "contrast", "phrase (n-gram)", "piece", "special token",
-    "position embedding, token-type embedding", "softmax of attention",
-)  # fmt: skip
+_DOCUMENT = ("full color", "unknown word", "contrast", "phrase (n-gram)")
 _COMPARED = ("rank correlation", "top words in common")
 
 _LABEL_SETS = ("predicted labels", "threshold")
 
 PAGE_TERMS: dict[str, tuple[str, ...]] = {
-    "multi-label document": (*_EVERY_PAGE, *_DOCUMENT, *_LABEL_SETS),
     "multi-label list": (
         *_EVERY_PAGE, *_LABEL_SETS, "full color", "unknown word", "contrast", "precision", "recall", "F1",
         "subset accuracy", "most confident", "words of each class", "document map", "deletion curve",
     ),
     "document": (*_EVERY_PAGE, *_DOCUMENT),
+    "label sets": _LABEL_SETS,
+    "transformer": ("piece", "special token", "position embedding, token-type embedding", "softmax of attention"),
     "list": (
         *_EVERY_PAGE, "full color", "unknown word", "contrast", "accuracy", "confusion matrix", "recall",
         "most confident", "words of each class", "document map", "deletion curve",
@@ -111,12 +111,16 @@ PAGE_TERMS: dict[str, tuple[str, ...]] = {
         "sanity check", "rank correlation", "confidence interval (95%)", "significantly better, significantly worse",
     ),
 }  # fmt: skip
-"""Kind of page -> the terms of its glossary. The index of a report folder is of the kind ``list``."""
+"""Kind of page -> the terms of its glossary. The index of a report folder is of the kind ``list``.
+
+The last two kinds are added to ``document`` for a multi-label model and for a transformer.
+"""
 
 
-def glossary_of(page: str) -> list[tuple[str, str]]:
-    """Return the terms of a kind of page with their definitions, in the order of :data:`TERMS`."""
-    return [(term, meaning) for term, meaning in TERMS.items() if term in PAGE_TERMS[page]]
+def glossary_of(*kinds: str) -> list[tuple[str, str]]:
+    """Return the terms of some kinds of pages with their definitions, in the order of :data:`TERMS`."""
+    named = {term for kind in kinds for term in PAGE_TERMS[kind]}
+    return [(term, meaning) for term, meaning in TERMS.items() if term in named]
 
 
 def as_markdown() -> str:

@@ -34,7 +34,7 @@ from textlrp.reports.outcomes import (
     true_text,
 )
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import document_title, method_title, quantity_of, snippet, start_title
+from textlrp.reports.view_titles import document_title, method_title, more_terms, quantity_of, snippet, start_title
 from textlrp.text.sentences import sentence_spans
 
 LISTED_WORDS = 8
@@ -90,6 +90,7 @@ class DocumentView:
     ``correct`` is None without a true label, and if the true label is not a class of the model. ``targets`` are the
     explained classes and contrasts, ``default`` is the one shown first. ``quantity`` is the noun for ``score``, and
     ``score_name`` its full name. ``labels`` are the predicted labels of a multi-label model, else None.
+    ``more_terms`` are the additional kinds of terms for the glossary.
     """
 
     id: str
@@ -112,6 +113,7 @@ class DocumentView:
     classes: tuple[ClassRow, ...]
     facts: tuple[Fact, ...]
     labels: tuple[PredictedLabel, ...] | None
+    more_terms: tuple[str, ...]
 
     @property
     def runs_by_sentence(self) -> list[tuple[int | None, list[TextRun]]]:
@@ -162,6 +164,7 @@ def view(explanation: Explanation, *, title: str | None = None, sentences: bool 
         classes=class_rows(explanation, digits),
         facts=_document_facts(explanation),
         labels=predicted_label_rows(explanation, digits),
+        more_terms=more_terms(explanation),
     )
 
 

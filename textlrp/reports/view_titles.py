@@ -37,6 +37,12 @@ def quantity_of(explanation: Explanation) -> str:
     return "score" if name.startswith("score") else name
 
 
+def more_terms(explanation: Explanation) -> tuple[str, ...]:
+    """Return the kinds of terms that the glossary of a document needs besides those of every document."""
+    kinds = {"label sets": explanation.thresholds, "transformer": explanation.pieces}
+    return tuple(kind for kind, value in kinds.items() if value is not None)
+
+
 def method_title(explanation: Explanation) -> str:
     """Return the name of the method as pages show it."""
     return "layer-wise relevance propagation (LRP)" if explanation.method == "lrp" else explanation.method
