@@ -11,5 +11,6 @@ model = AutoModelForSequenceClassification.from_pretrained(folder)
 tokenizer = AutoTokenizer.from_pretrained(folder)
 
 why = textlrp.explain(model, text, tokenizer=tokenizer)
-print(why)
-why.to_html(page)
+for word in why.words()[:10]:
+    print(f"{word.relevance:+.2f}  {word.word}")
+why.to_html(page, force=True)

@@ -14,4 +14,4 @@ forest = make_pipeline(TfidfVectorizer(), RandomForestClassifier(random_state=0)
 text = "The shuttle reached orbit while my doctor slept."
 why = textlrp.explain(forest.predict_proba, text, method="occlusion", classes=forest.classes_)
 print(why)
-why.to_html(sys.argv[1])
+why.to_html(sys.argv[1], force=True)

@@ -15,4 +15,7 @@ pipeline = make_pipeline(TfidfVectorizer(), CalibratedClassifierCV(LinearSVC(), 
 search = GridSearchCV(pipeline, {"tfidfvectorizer__ngram_range": [(1, 1), (1, 2)]}, cv=3)
 search.fit(posts.texts, posts.labels)
 
-textlrp.explain(search, "The shuttle reached orbit while my doctor slept.").to_html(sys.argv[1])
+why = textlrp.explain(search, "The shuttle reached orbit while my doctor slept.")
+print(why)
+print(*why.notes, sep="\n")
+why.to_html(sys.argv[1], force=True)

@@ -10,4 +10,4 @@ model = textlrp.EncoderClassifier(encoder=encoder).fit(posts.documents, posts.la
 
 why = textlrp.explain(model, "The shuttle reached orbit while my doctor slept.", target="all")
 print(why)
-why.to_html(page)
+why.to_html(page, force=True)
