@@ -8,14 +8,14 @@ Letters: N texts, L words read, P pieces, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from textlrp.errors import ModelError
 from textlrp.lrp.gradients.gradient_rules import GradientRules
@@ -101,6 +101,7 @@ class EncoderModel(TransformerModel):
         """Record the trace of the forward pass of one text."""
         (text,) = self._texts(batch, batch.texts())
         module: Any = self._copies.in_dtype(dtype)
+        self._check_observable(module, text)
         shares = self._shares(text)
         ends = [end for _, end in text.windows[:-1]]
 
@@ -154,8 +155,10 @@ class EncoderModel(TransformerModel):
         if self._needs_trace:
             return None
         module: Any = self._copies.in_dtype(dtype)
+        texts = self._texts(batch, batch.texts())
+        self._check_observable(module, *texts[:1])
         try:
-            return EncoderPass(module, self._texts(batch, batch.texts()), self._batches, self.special, rules)
+            return EncoderPass(module, texts, self._batches, self.special, rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
@@ -175,6 +178,9 @@ class EncoderModel(TransformerModel):
         return (side_by_side, *notes)
 
     # ---- helpers
+
+    def _first_scores(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        return partial(self._pooled, module)
 
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
