@@ -137,7 +137,7 @@ def test_a_constant_that_changes_later_is_refused_and_never_read_again(name: str
     module = Around(CHANGED[name])
     with pytest.raises(ModelError, match="changed a tensor in place"):
         fast_pass(module, preset, IDS)
-    if name != "changed_factor":
+    if name not in ("changed_factor", "changed_mask"):  # the trace has copies of the numbers of these
         with pytest.raises(ModelError, match="changed a tensor in place"):
             record(module, IDS[:1])
         return

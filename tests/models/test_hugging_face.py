@@ -437,8 +437,8 @@ def test_a_wrapped_model_is_pickled() -> None:
 
 
 def test_an_operation_that_cannot_be_observed_is_refused() -> None:
-    module = tiny_classifier("BERT")
+    module = tiny_classifier("bert")
     layer = next(part for part in module.modules() if isinstance(part, torch.nn.Linear))
     layer.register_forward_hook(lambda _layer, _inputs, result: torch.func.vmap(lambda row: row * 2)(result) + result)
     with pytest.raises(ModelError, match="cannot observe"):
-        textlrp.explain(module, TEXTS[0], tokenizer=tiny_tokenizer("BERT"))
+        textlrp.explain(module, TEXTS[0], tokenizer=tiny_tokenizer("bert"))
