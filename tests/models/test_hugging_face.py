@@ -434,3 +434,11 @@ def test_a_wrapped_model_is_pickled() -> None:
     other = pickle.loads(pickle.dumps(model))
     assert other.fingerprint_ == model.fingerprint_
     assert difference(textlrp.explain(other, TEXTS[0]), textlrp.explain(model, TEXTS[0])) == 0.0
+
+
+def test_an_operation_that_cannot_be_observed_is_refused() -> None:
+    module = tiny_classifier("bert")
+    layer = next(part for part in module.modules() if isinstance(part, torch.nn.Linear))
+    layer.register_forward_hook(lambda _layer, _inputs, result: torch.func.vmap(lambda row: row * 2)(result) + result)
+    with pytest.raises(ModelError, match="cannot observe"):
+        textlrp.explain(module, TEXTS[0], tokenizer=tiny_tokenizer("bert"))

@@ -24,6 +24,7 @@ from textlrp.lrp.recorded.randomness import is_random, names
 from textlrp.lrp.recorded.replaced_vectors import class_scores, single_output, watched_output
 from textlrp.lrp.recorded.steps import TokenLookup
 from textlrp.lrp.recorded.trace_builder import Squash, TraceBuilder
+from textlrp.lrp.recorded.untracked import check_not_compiled
 from textlrp.lrp.recorded.watch import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
@@ -183,7 +184,7 @@ def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] |
 
 def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> Recording:
     """As :func:`record`; the result also describes the end of the module."""
-    _check_not_compiled(module)
+    check_not_compiled(module)
     squash: Squash | None = None
     with torch.inference_mode(False), torch.no_grad():
         while True:
@@ -202,17 +203,6 @@ def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) 
                 trace = _complete_trace(recorder.trace, output, value.name)
                 return Recording(trace, squash, output.numel() == 1, recorder.squashes)
             squash = recorder.trace.squashed[value.name]
-
-
-def _check_not_compiled(module: nn.Module) -> None:
-    """Raise :class:`ModelError` if a part of the module is compiled, because its operations cannot be observed."""
-    for name, part in module.named_modules():
-        compiled = hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
-        if compiled or isinstance(part, torch.jit.ScriptModule):
-            which = f"the module {name!r}" if name else "the module"
-            raise ModelError(
-                f"{which} is compiled, and textlrp cannot observe its operations. Pass the module that was compiled."
-            )
 
 
 def _complete_trace(recorded: TraceBuilder, output: Tensor, value: str) -> Trace:

@@ -30,6 +30,23 @@ def check_all_tracked(module: nn.Module, ids: Tensor, forward: Callable[[Tensor]
     watch.check([output], "the output of the module")
 
 
+def check_not_compiled(module: nn.Module) -> None:
+    """Raise :class:`ModelError` if a part of the module is compiled, because its operations cannot be observed."""
+    for name, part in module.named_modules():
+        compiled = hasattr(part, "_orig_mod") or getattr(part, "_compiled_call_impl", None) is not None
+        if compiled or isinstance(part, torch.jit.ScriptModule):
+            which = f"the module {name!r}" if name else "the module"
+            raise ModelError(
+                f"{which} is compiled, and textlrp cannot observe its operations. Pass the module that was compiled."
+            )
+
+
+def check_observable(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> None:
+    """Raise :class:`ModelError` if an operation of ``forward(ids)`` on values of the words cannot be observed."""
+    check_not_compiled(module)
+    check_all_tracked(module, ids, forward)
+
+
 class _Graph(Watch):
     """Runs a module with gradients, and compares the autograd graph with the operations observed."""
 

@@ -8,14 +8,14 @@ Letters: N texts, L words read, P pieces, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.record import recording
@@ -100,6 +100,7 @@ class EncoderModel(TransformerModel):
         """Record the trace of the forward pass of one text."""
         (text,) = self._texts(batch, batch.texts())
         module: Any = self._copies.in_dtype(dtype)
+        self._check_observable(module, text)
         shares = self._shares(text)
         ends = [end for _, end in text.windows[:-1]]
 
@@ -166,6 +167,9 @@ class EncoderModel(TransformerModel):
         return (side_by_side, *notes)
 
     # ---- helpers
+
+    def _first_scores(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        return partial(self._pooled, module)
 
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""

@@ -5,7 +5,7 @@ Letters: N texts, L words read, P pieces, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from textlrp.lrp.recorded.replaced_vectors import (
     output_with_vectors,
     replacing,
 )
+from textlrp.lrp.recorded.untracked import check_observable
 from textlrp.lrp.trace import Trace
 from textlrp.models.abilities import BatchLimits, BatchPass
 from textlrp.models.differentiable import InputPoint
@@ -75,6 +76,7 @@ class TransformerModel:
         self.thresholds_ = thresholds
         self._classes = classes
         self._copies = ModuleCopies(module)
+        self._observable = False  # whether all operations of the module were found to be observable
         self._needs_trace = False  # the fast engine does not know an operation of the module
         self._batches = SequenceBatches(reader.tokenizer)
 
@@ -117,6 +119,7 @@ class TransformerModel:
         """Record the trace of the forward pass of one text."""
         (text,) = self._texts(batch, batch.texts())
         module = self._copies.in_dtype(dtype)
+        self._check_observable(module, text)
         forward = scores_of_pieces(module, self.reader.tokenizer)
         traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
@@ -159,8 +162,10 @@ class TransformerModel:
         """Return a forward pass of the fast engine; None if the engine does not know an operation of the module."""
         if self._needs_trace:
             return None
+        module, texts = self._copies.in_dtype(dtype), self._texts(batch, batch.texts())
+        self._check_observable(module, *texts[:1])
         try:
-            return self._pass(self._copies.in_dtype(dtype), self._texts(batch, batch.texts()), rules)
+            return self._pass(module, texts, rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
@@ -174,6 +179,17 @@ class TransformerModel:
         reading = batch.readings[n]
         assert isinstance(reading, PieceReading)
         return notes_of_reading(reading, self.reader, len(text.windows), self._copies.own_half())
+
+    def _check_observable(self, module: nn.Module, *texts: PiecesOfText) -> None:
+        """Raise :class:`ModelError` if an operation of the module cannot be observed; checked with one text."""
+        for text in texts:
+            if not self._observable and len(text.ids):
+                check_observable(module, _windows_of(text)[0], self._first_scores(module))
+                self._observable = True
+
+    def _first_scores(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
+        """The function of the pieces (1, P) of a window whose operations are observed."""
+        return scores_of_pieces(module, self.reader.tokenizer)
 
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
