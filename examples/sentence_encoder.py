@@ -1,4 +1,4 @@
-"""Train a classifier on a frozen sentence encoder, and explain it: python examples/sentence_encoder.py ENCODER PAGE"""
+"""Train a classifier on a frozen encoder, and explain it: python examples/sentence_encoder.py ENCODER PAGE"""
 
 import sys
 
