@@ -143,6 +143,7 @@ HOSTILE: list[tuple[Any, dict[str, Any], str]] = [
     (raising, {}, r"it raised ConnectionError: the server is down for text 'This is a trial text\.'\. It is called"),
     (lambda text: text.lower().count("a"), {}, r"it raised AttributeError: 'list' object has no attribute 'lower'"),
     (lambda texts: None, {}, r"must return numbers, .*; got a value of type NoneType for 1 text"),
+    (lambda texts: np.ones((len(texts), 2), dtype=complex), {}, r"must return numbers, one score for each class"),
     (lambda texts: ["cat"] * len(texts), {}, r"got a list of values such as 'cat' for 1 text\. Return the"),
     (lambda texts: np.array(["1"] * len(texts)), {}, r"got a ndarray of values such as .*'1'.*\. Return"),
     (lambda texts: [[1, 2, 3]] * len(texts), {}, r"got shape \(1, 3\) for 1 text and 2 classes \('cat', 'dog'\)\."),

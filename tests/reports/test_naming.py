@@ -11,6 +11,7 @@ from textlrp.lrp.composite import Composite
 from textlrp.lrp.presets import PRESETS
 from textlrp.lrp.rules import RULES, AlphaBeta, Epsilon, Gamma, ZBox, Zero
 from textlrp.reports.naming import DisplayName, name_of
+from textlrp.reports.view_titles import rule_title
 
 
 def named(rule: object, method: str = "lrp") -> DisplayName:
@@ -64,3 +65,10 @@ def test_an_unknown_rule_keeps_its_recorded_name(rule: str) -> None:
 def test_an_explanation_without_a_rule_has_a_name() -> None:
     assert named("").title == "LRP"
     assert named("", "my-own").title == "my-own"
+
+
+def test_the_facts_of_a_page_name_a_composite_and_keep_its_code() -> None:
+    code = repr(PRESETS["cp-lrp"])
+    assert rule_title(make_explanation(rule=code)) == f"LRP-0 (CP-LRP): {code}"
+    assert rule_title(make_explanation(rule="Epsilon(epsilon=1e-06)")) == "Epsilon(epsilon=1e-06)"
+    assert rule_title(make_explanation(rule="Composite({0: Mine()}, default=Zero())")).startswith("Composite(")

@@ -129,13 +129,23 @@ def train_corpus(
     check_model_folder(path, inputs=inputs_of(source, files=files_read), force=force)
     corpus = open_corpus(source, "train", files)
     check_labeled(corpus)
+    labels = labels_to_train_on(corpus)
+    if (
+        files is not None
+        and files.label_separator is not None
+        and not any(isinstance(row, tuple) and len(row) > 1 for row in labels)
+    ):
+        raise DataError(
+            f"label_separator must occur in the labels; {files.label_separator!r} occurs in none of the "
+            f"{len(labels):,} texts of {corpus.name}. Pass the right one, or leave it out for one label per text."
+        )
     classes = len(corpus.label_names)
     log(f"read {len(corpus):,} texts of {classes} class{'es' * (classes != 1)} from {corpus.name}")
     if 2 * classes > len(corpus):
         log(f"warning: {classes:,} classes for {len(corpus):,} texts. Check --label.")
     started = time.perf_counter()
     with _training_log(log):
-        model.fit(corpus.documents, labels_to_train_on(corpus))
+        model.fit(corpus.documents, labels)
     seconds = time.perf_counter() - started
     log(f"trained in {seconds:.1f} s")
     held_out = None

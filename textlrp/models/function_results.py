@@ -65,8 +65,8 @@ def _numbers(returned: Any, texts: int, classes: NDArray[Any]) -> NDArray[np.flo
         returned = returned[classes.tolist()]
     try:
         array = np.asarray(returned)
-        if returned is None or array.dtype.kind in "US":
-            raise ValueError  # numpy would convert None to NaN, and "1" to 1
+        if returned is None or array.dtype.kind in "USc":
+            raise ValueError  # numpy would convert None to NaN, "1" to 1, and drop imaginary parts
         return np.array(array, dtype=np.float64)
     except (TypeError, ValueError):
         labels = isinstance(returned, (Sequence, np.ndarray)) and len(returned) and isinstance(returned[0], str)

@@ -34,7 +34,15 @@ from textlrp.reports.outcomes import (
     true_text,
 )
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import document_title, method_title, more_terms, quantity_of, snippet, start_title
+from textlrp.reports.view_titles import (
+    document_title,
+    method_title,
+    more_terms,
+    quantity_of,
+    rule_title,
+    snippet,
+    start_title,
+)
 from textlrp.text.sentences import sentence_spans
 
 LISTED_WORDS = 8
@@ -248,7 +256,7 @@ def _document_facts(explanation: Explanation) -> tuple[Fact, ...]:
         Fact("document", explanation.document_id),
         Fact("true label" if explanation.thresholds is None else "true labels", true_text(explanation) or ""),
         Fact("method", method_title(explanation)),
-        Fact("rule", explanation.rule),
+        Fact("rule", rule_title(explanation)),
         Fact("start", start_title(explanation)),
         Fact("model", explanation.model),
         Fact("textlrp", explanation.version),

@@ -6,6 +6,7 @@ import numpy as np
 
 from textlrp.explanation import Explanation
 from textlrp.records import UNNAMED, Status
+from textlrp.reports.naming import name_of
 
 
 def snippet(explanation: Explanation, length: int = 110) -> str:
@@ -51,6 +52,13 @@ def method_title(explanation: Explanation) -> str:
 def start_title(explanation: Explanation) -> str:
     """Describe what propagation started from; empty if that is the score itself."""
     return "score minus the mean over classes (centered)" if explanation.start == "centered" else ""
+
+
+def rule_title(explanation: Explanation) -> str:
+    """Return the rule as Python code, and before it the usual name if the rule is a composite that has one."""
+    name = name_of(explanation).title
+    named = explanation.method == "lrp" and explanation.rule.startswith("Composite(") and name != explanation.rule
+    return f"{name}: {explanation.rule}" if named else explanation.rule
 
 
 def rule_and_start(explanation: Explanation) -> str:

@@ -22,7 +22,7 @@ from textlrp.reports.corpus.document_row import DocumentRow
 from textlrp.reports.marks import word_sums
 from textlrp.reports.numbers import number, percentage
 from textlrp.reports.rendering import today
-from textlrp.reports.view_titles import method_title, snippet, start_title
+from textlrp.reports.view_titles import method_title, rule_title, snippet, start_title
 
 ROW_WORDS = 3
 """Most relevant words listed in the row of a document."""
@@ -168,7 +168,7 @@ class Summary:
 def _settings(explanation: Explanation) -> tuple[Fact, ...]:
     return (
         Fact("method", method_title(explanation)),
-        Fact("rule", explanation.rule),
+        Fact("rule", rule_title(explanation)),
         Fact("start", start_title(explanation)),
         Fact("model", explanation.model),
         Fact("textlrp", explanation.version),
