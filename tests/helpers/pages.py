@@ -59,7 +59,7 @@ def opened(
         reduced_motion="reduce",
         service_workers="block",
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     tab = context.new_page()
     watched, address = Opened(tab), ADDRESS if isinstance(page, str) else page.resolve().as_uri()
 
