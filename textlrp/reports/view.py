@@ -25,7 +25,7 @@ from textlrp.reports.marks import (
     shown_relevance,
     word_sums,
 )
-from textlrp.reports.numbers import decimals, is_zero, number
+from textlrp.reports.numbers import decimals, number
 from textlrp.reports.outcomes import (
     PredictedLabel,
     is_correct,
@@ -34,6 +34,7 @@ from textlrp.reports.outcomes import (
     true_text,
 )
 from textlrp.reports.rendering import today
+from textlrp.reports.top_rows import TopRow, top_phrases, top_rows
 from textlrp.reports.view_titles import (
     document_title,
     method_title,
@@ -45,28 +46,11 @@ from textlrp.reports.view_titles import (
 )
 from textlrp.text.sentences import sentence_spans
 
-LISTED_WORDS = 8
-"""Words listed that support a class, and that oppose it; phrases listed."""
-
 SENTENCES = range(2, 161)
 """Numbers of sentences that are drawn as bars. More bars would be too thin to distinguish."""
 
 MAX_SENTENCE_TEXT = 100_000
 """Longer texts, in characters, are not cut into sentences."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopRow:
-    """A word or phrase with its summed relevance.
-
-    ``share`` is the length of its bar in percent; ``note`` is the number of occurrences (``×2``) or of filters.
-    """
-
-    words: str
-    value: str
-    share: int
-    opposes: bool
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,55 +183,15 @@ def _target_views(explanation: Explanation, digits: int) -> tuple[TargetView, ..
             centered=number(float(explanation.start_scores[row]), digits, signed=True)
             if breakdown.mean is not None
             else None,
-            supporting=_top_rows(sums.words, sums.sums[row], sums.counts, 1.0),
-            opposing=_top_rows(sums.words, sums.sums[row], sums.counts, -1.0),
+            supporting=top_rows(sums.words, sums.sums[row], sums.counts, 1.0),
+            opposing=top_rows(sums.words, sums.sums[row], sums.counts, -1.0),
             breakdown=breakdown,
-            phrases=_top_phrases(explanation, row),
+            phrases=top_phrases(explanation, row),
             notes=explanation.notes_of(row),
         )
         for row, (target, breakdown) in enumerate(
             zip(explanation.targets, score_breakdowns(explanation), strict=True)
         )
-    )
-
-
-def _top_phrases(explanation: Explanation, row: int) -> tuple[TopRow, ...]:
-    """Return the most relevant phrases of one target, summed over the filters that match the same words."""
-    seen: dict[str, tuple[float, int]] = {}
-    for phrase in explanation.phrases:
-        words = " ".join(explanation.text[phrase.start : phrase.end].split())
-        total, filters = seen.get(words, (0.0, 0))
-        seen[words] = (total + float(phrase.relevance[row]), filters + 1)
-    order = sorted(seen.items(), key=lambda item: -abs(item[1][0]))[:LISTED_WORDS]
-    largest = abs(order[0][1][0]) if order else 0.0
-    return tuple(
-        TopRow(
-            words,
-            number(total, decimals(largest), signed=True),
-            round(100 * abs(total) / largest),
-            total < 0,
-            f"{filters} filters" if filters > 1 else "",
-        )
-        for words, (total, filters) in order
-        if total
-    )
-
-
-def _top_rows(words: Sequence[str], sums: np.ndarray, counts: np.ndarray, sign: float) -> tuple[TopRow, ...]:
-    """Return the words with the largest relevance of one sign; bars are relative to the largest of both signs."""
-    largest = float(np.abs(sums).max(initial=0.0))
-    digits = decimals(largest)
-    order = np.argsort(-sign * sums, kind="stable")[:LISTED_WORDS]
-    return tuple(
-        TopRow(
-            words[w],
-            number(float(sums[w]), digits, signed=True),
-            round(100 * abs(float(sums[w])) / largest),
-            sign < 0,
-            f"×{counts[w]}" if counts[w] > 1 else "",
-        )
-        for w in order.tolist()
-        if sign * sums[w] > 0.0 and not is_zero(number(float(sums[w]), digits))
     )
 
 
