@@ -33,7 +33,7 @@ def test_every_example_is_run_by_a_test() -> None:
 def test_a_searched_and_calibrated_svm(tmp_path: Path) -> None:
     printed = run("searched_svm.py", tmp_path / "page.html")
     assert "sci.space scored" in printed
-    assert "before the sigmoid" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "before calibration" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -41,8 +41,8 @@ def test_several_labels_of_one_text(tmp_path: Path) -> None:
     printed = run("multi_label.py", tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "predicted labels: sci.med, sci.space" in printed
-    assert "Why sci.med?" in page
-    assert "Why sci.space?" in page
+    assert "Why <bdi>sci.med</bdi>?" in page
+    assert "Why <bdi>sci.space</bdi>?" in page
 
 
 @pytest.mark.slow
