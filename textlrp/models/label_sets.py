@@ -129,7 +129,7 @@ def _of_matrix(matrix: Any, rows: int, known: NDArray[Any] | None) -> TrainingLa
     if len(wrong):
         row, column = wrong[0].tolist()
         raise DataError(
-            f"row {row}: an indicator matrix must have only 0 and 1; got {dense[row, column].item()!r} in column "
+            f"row {row}: an indicator matrix must have only 0 and 1; got {dense[row].tolist()[column]!r} in column "
             f"{column}. Pass 1 for each label of the text and 0 elsewhere."
         )
     if not dense.any():
