@@ -33,7 +33,9 @@ def test_every_example_is_run_by_a_test() -> None:
 def test_a_searched_and_calibrated_svm(tmp_path: Path) -> None:
     printed = run("searched_svm.py", tmp_path / "page.html")
     assert "sci.space scored" in printed
-    assert "before calibration" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "before calibration" in page
+    assert "before softmax" not in page
 
 
 @pytest.mark.slow
