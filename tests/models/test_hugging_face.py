@@ -40,6 +40,23 @@ def model_of(
     return found
 
 
+def test_a_tokenizer_that_is_changed_between_two_calls_is_read_anew() -> None:
+    model, tokenizer = tiny_classifier("bert", dtype=torch.float64), copy.deepcopy(tiny_tokenizer("bert"))
+    before = textlrp.explain(model, LONG, tokenizer=tokenizer)
+    tokenizer.model_max_length = 16
+    truncated = textlrp.explain(model, LONG, tokenizer=tokenizer)
+    assert truncated.seen.sum() < before.seen.sum()
+    tokenizer.backend_tokenizer.normalizer = None
+    as_written = textlrp.wrap(model, tokenizer=tokenizer).encode([LONG.upper()])
+    assert (
+        as_written.text(0).tolist()
+        != textlrp.wrap(model, tokenizer=tiny_tokenizer("bert"))
+        .encode([LONG.upper()])
+        .text(0)[: len(as_written.text(0))]
+        .tolist()
+    )
+
+
 # ---- laws, for every architecture
 
 

@@ -65,8 +65,8 @@ class FastTokenizer:
         return SpecialTokens((self.padding or self.unknown or 0,), ())
 
 
-_COPIES: WeakKeyDictionary[Any, tuple[int, FastTokenizer]] = WeakKeyDictionary()
-"""Copying a large vocabulary takes up to a second: user's tokenizer -> its number of ids, and the copy."""
+_COPIES: WeakKeyDictionary[Any, tuple[object, FastTokenizer]] = WeakKeyDictionary()
+"""Copying a large vocabulary takes up to a second: user's tokenizer -> its settings, and the copy with these."""
 
 
 def is_tokenizer(tokenizer: object) -> bool:
@@ -95,12 +95,24 @@ def fast_tokenizer(tokenizer: Any) -> FastTokenizer:
             f"{type(tokenizer).__name__}, which is written in Python. Pass "
             "tokenizer=AutoTokenizer.from_pretrained(..., use_fast=True)."
         )
-    size = backend.get_vocab_size()
+    settings = _settings(tokenizer, backend)
     known = _COPIES.get(tokenizer)
-    if known is None or known[0] != size:
-        known = size, _copied(tokenizer, backend)
+    if known is None or known[0] != settings:
+        known = settings, _copied(tokenizer, backend)
         _COPIES[tokenizer] = known
     return known[1]
+
+
+def _settings(tokenizer: Any, backend: Any) -> object:
+    """Everything that the copy depends on and that a user may change, except the entries of the vocabulary."""
+    own = ("model_max_length", "padding_side", "pad_token_id", "unk_token_id")
+    rules = ("normalizer", "pre_tokenizer", "post_processor", "padding")
+    return (
+        backend.get_vocab_size(),
+        backend.encode_special_tokens,
+        *(getattr(tokenizer, name, None) for name in own),
+        *(repr(getattr(backend, name)) for name in rules),
+    )
 
 
 def _copied(tokenizer: Any, backend: Any) -> FastTokenizer:
