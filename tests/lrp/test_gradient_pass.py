@@ -130,6 +130,7 @@ BODIES: dict[str, Callable[[], Encoder]] = {
     "root mean square": lambda: Encoder(root_mean_square),
     "rms_norm": lambda: Encoder(lambda x: F.rms_norm(x, (WIDTH,))),
     "normalize": lambda: Encoder(lambda x: F.normalize(x, dim=-1)),
+    "normalize, axes in a tuple": lambda: Encoder(lambda x: F.normalize(x, dim=(-1,))),
     "length": lambda: Encoder(lambda x: x / x.norm(dim=-1, keepdim=True).clamp_min(1e-9)),
     "handwritten gelu": lambda: Encoder(handwritten_gelu),
     "tanh, elu": lambda: Encoder(lambda x: F.elu(torch.tanh(x))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,26 @@ from textlrp.lrp.gradients.gradient_rules import gradient_rules
 from textlrp.lrp.presets import as_composite
 from textlrp.lrp.trace import one_hot_seed, propagate
 from textlrp.models.encoders.encoder_model import EncoderModel, encoder_model
+from textlrp.models.encoders.encoder_pass import _through_layers, _values_of_layers
 from textlrp.models.encoders.linear_heads import EncoderHead, link_function
 from textlrp.models.encoders.pooled_encoder import POOLINGS
 from textlrp.models.encoders.sentence_encoder import encoder_of, load_encoder
 from textlrp.models.encoders.side_windows import windows_side_by_side
 
 pytestmark = pytest.mark.transformers
+
+
+def test_the_value_of_an_activation_at_zero_is_absorbed() -> None:
+    layers = torch.nn.Sequential(torch.nn.Linear(2, 2, bias=False), torch.nn.Sigmoid())
+    torch.nn.init.eye_(layers[0].weight)
+    module: Any = SimpleNamespace(encoder=SimpleNamespace(layers=layers), output=torch.nn.Linear(2, 2))
+    with torch.no_grad():
+        values = _values_of_layers(module, torch.tensor([[0.0, 3.0]]))
+        multipliers, ledger = _through_layers(module, values, torch.diag_embed(values[-1][0])[:, None])
+    assert ledger["encoder.layers.1", "empty"].abs().min() > 0
+    sums = (multipliers * values[0]).sum(dim=-1) + sum(ledger.values())
+    torch.testing.assert_close(sums[:, 0], values[-1][0])
+
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "mean, unit length": {},

@@ -56,7 +56,8 @@ def root_mean_square_norm(operation: Operation) -> Tensor:
 def normalize(operation: Operation) -> Tensor:
     """x / |x|: the length is a constant."""
     inputs, p, axis = operation.single(), operation.argument(1, "p", 2.0), operation.argument(2, "dim", 1)
-    operation.check_axes(inputs, axis % inputs.dim() - inputs.dim())
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    operation.check_axes(inputs, *(each % inputs.dim() - inputs.dim() for each in axes))
     length = inputs.norm(p, axis, keepdim=True).clamp_min(operation.argument(3, "eps", 1e-12))
     return scaled(operation, inputs, length.reciprocal())
 
