@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -225,6 +227,15 @@ def test_unknown_words_are_named_in_a_note() -> None:
     assert (found.status == Status.READ).all()
 
 
+def test_unknown_words_are_named_as_written_and_not_at_full_length() -> None:
+    found = textlrp.explain(model_of(), "ÉTÉ漢 " + "z" * 3000)
+    (note,) = (note for note in found.notes if "no pieces" in note)
+    assert "'漢'" in note
+    assert "'" + "z" * 50 in note
+    assert len(note) < 250
+    assert "'STRAßE'" in textlrp.explain(model_of(), "STRAßE").notes[0]
+
+
 def test_the_ledger_has_special_tokens_positions_and_token_types() -> None:
     found = textlrp.explain(model_of(), TEXTS[0], target="all")
     causes = {cause for _, cause in found.ledger}
@@ -260,6 +271,20 @@ def test_the_model_is_the_same_afterwards(method: str) -> None:
     textlrp.explain(model, TEXTS[0], target="all", method=method)
     assert state_of(module) == before
     assert torch.nn.LayerNorm.forward is layer_norm
+
+
+@every("dtype", [torch.float64, torch.bfloat16])
+def test_threads_explain_one_model_in_training_mode(dtype: torch.dtype) -> None:
+    module = tiny_classifier("bert", dtype=dtype, hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.5)
+    wrapped = [textlrp.wrap(module.train(), tokenizer=tiny_tokenizer("bert")) for _ in range(2)]
+    expected = list(textlrp.explain(wrapped[0], TEXTS, target="all"))
+    modes = [part.training for part in module.modules()]
+    module.bert.register_forward_hook(lambda *_: time.sleep(0.001))  # so that other threads run in between
+    texts = [n % len(TEXTS) for n in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        found = threads.map(lambda n: textlrp.explain(wrapped[n % 2], TEXTS[n], target="all"), texts)
+        assert [difference(each, expected[n]) for n, each in zip(texts, found, strict=True)] == [0.0] * len(texts)
+    assert [part.training for part in module.modules()] == modes
 
 
 def test_training_mode_changes_nothing() -> None:

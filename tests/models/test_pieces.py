@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,18 @@ def test_unknown_pieces_are_read_and_named() -> None:
     assert (reading.status == Status.READ).all()
     assert reading.piece_forms[1] == "[UNK]"
     assert reading.unknown == ("😀", "漢")
+
+
+def test_reading_takes_time_in_proportion_to_the_text() -> None:
+    """The attributes of an encoding of the package tokenizers are made anew with every access."""
+    texts = ["the cat sat " * count for count in (2_000, 20_000)]
+    own = PieceReader(unlimited(fast_tokenizer(tiny_tokenizer("wordpiece"))), windows=True)
+    seconds = []
+    for text in texts:
+        start = time.process_time()
+        own.encode([text])
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 40 * max(seconds[0], 0.01)
 
 
 def test_skipped_ranges_are_left_out() -> None:

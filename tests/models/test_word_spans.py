@@ -82,6 +82,12 @@ def test_boundaries_inside_a_word_of_the_tokenizer() -> None:
     assert words_of("3-2", "3-2") == ["3-2"], "a piece is never cut"
 
 
+def test_a_mark_belongs_to_its_letter_also_with_another_word_id() -> None:
+    assert words_of("cafe\u0301s", "cafe", "\u0301", "s", ids=[0, 1, 2]) == ["cafe\u0301", "s"]
+    assert words_of("ที่", "ท", "ี", "่", ids=[0, 1, 2]) == ["ที่"]
+    assert words_of("a \u0301", "a", "\u0301", ids=[0, 1]) == ["a", "\u0301"]
+
+
 def test_pieces_of_the_same_characters_are_one_word() -> None:
     found = word_spans("x😀y", [(0, 1), (1, 2), (1, 2), (1, 2), (2, 3)], [0, 1, 1, 2, 3], MOST)
     assert found.spans.tolist() == [[0, 1], [1, 2], [2, 3]]

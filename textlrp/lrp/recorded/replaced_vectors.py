@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,22 +22,36 @@ VectorChange = Callable[[int, Tensor, Tensor], Tensor]
 """change(number of the look-up, vectors (..., D), positions (...)) -> the vectors (..., D) to use instead."""
 
 
+_LOCK = Lock()
+_MODES: dict[int, tuple[int, bool]] = {}
+"""id() of a submodule in eval mode -> the number of ``evaluating`` blocks it is in, and the mode it had before."""
+
+
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Set a module to eval mode inside the ``with`` block, and leave the caller's inference mode.
 
-    At the end, each submodule is set to the mode it had.
+    At the end, each submodule is set to the mode it had. A submodule that several threads evaluate stays in eval mode
+    until the last one ends.
     """
-    modes, gradients = [(part, part.training) for part in module.modules()], torch.is_grad_enabled()
+    parts, gradients = list(module.modules()), torch.is_grad_enabled()
+    with _LOCK:
+        for part in parts:
+            blocks, training = _MODES.get(id(part), (0, part.training))
+            _MODES[id(part)] = blocks + 1, training
+            part.training = False  # not module.eval(), because a module may override it
     try:
-        for part, _ in modes:  # not module.eval(), because a module may override it
-            part.training = False
         # inference_mode(False) alone would also enable gradients
         with torch.inference_mode(False), torch.set_grad_enabled(gradients):
             yield
     finally:
-        for part, training in modes:
-            part.training = training
+        with _LOCK:
+            for part in parts:
+                blocks, training = _MODES.pop(id(part))
+                if blocks > 1:
+                    _MODES[id(part)] = blocks - 1, training
+                else:
+                    part.training = training
 
 
 def output_of(result: Any) -> Tensor:

@@ -25,8 +25,8 @@ class PieceReading(Reading):
     """The tokens of a text, and the pieces of the words that the model reads.
 
     ``piece_forms`` (P,) are written as in the tokenizer's vocabulary, such as ``##ing``; ``piece_spans`` (P, 2) int32
-    are character offsets, without blanks at the ends, and may be empty. ``unknown`` are the words, each
-    once per occurrence, with a piece that represents anything unknown, such as ``[UNK]``.
+    are character offsets, without blanks at the ends, and may be empty. ``unknown`` are the words (as
+    written, each once per occurrence) with a piece that represents anything unknown, such as ``[UNK]``.
     """
 
     piece_forms: tuple[str, ...]
@@ -55,7 +55,7 @@ class PieceBatch(Batch):
 
 
 class PieceSequences:
-    """PieceSequences of pieces, numbered from 1 in the order in which they were first met."""
+    """Sequences of pieces, numbered from 1 in the order in which they were first met."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[int, ...], int] = {(): 0}

@@ -16,7 +16,7 @@ from textlrp.models.options import TextInputs, check_texts
 from textlrp.models.transformers.fast_tokenizer import FastTokenizer
 from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading, PieceSequences
 from textlrp.models.transformers.reading_windows import words_within
-from textlrp.models.transformers.word_spans import WordSpans, word_spans
+from textlrp.models.transformers.word_spans import word_spans
 from textlrp.records import Document, Status, Tokens
 from textlrp.text.batches import end_to_end
 from textlrp.text.skip import inside
@@ -70,7 +70,8 @@ class PieceReader:
         self, document: str | Document, number: int, found: Any, sequences: PieceSequences
     ) -> tuple[PieceReading, NDArray[np.int64]]:
         text = document if isinstance(document, str) else document.text
-        words = word_spans(text, found.offsets, found.word_ids, self.room or len(found.ids))
+        ids, pieces = found.ids, found.tokens  # each access to ``found`` makes a new list
+        words = word_spans(text, found.offsets, found.word_ids, self.room or len(ids))
         status = np.full(len(words.spans), Status.READ, dtype=np.uint8)
         if isinstance(document, Document):
             status[inside(words.spans[:, 0], document.skip)] = Status.SKIPPED
@@ -80,35 +81,23 @@ class PieceReader:
             fitting = words_within(np.diff(bounds)[positions], self.room)
             status[positions[fitting:]] = Status.TRUNCATED
             positions = positions[:fitting]
-        ids = [sequences.number(found.ids[bounds[t] : bounds[t + 1]]) for t in positions.tolist()]
-        forms = tuple(self._form(text[start:end]) for start, end in words.spans.tolist())
-        name = str(number) if isinstance(document, str) else document.id
-        return self._reading(name, text, words, status, positions.astype(np.int32), forms, found), np.array(
-            ids, dtype=np.int64
-        )
-
-    def _reading(
-        self,
-        name: str,
-        text: str,
-        words: WordSpans,
-        status: NDArray[np.uint8],
-        positions: NDArray[np.int32],
-        forms: tuple[str, ...],
-        found: Any,
-    ) -> PieceReading:
-        read = np.flatnonzero((status == Status.READ)[words.word_of]).tolist()
-        unknown = {int(words.word_of[p]) for p in read if found.ids[p] == self.tokenizer.unknown}
-        return PieceReading(
-            name,
+        read = np.flatnonzero((status == Status.READ)[words.word_of])
+        unknown = [p for p in read.tolist() if ids[p] == self.tokenizer.unknown]
+        as_written = [text[start:end] for start, end in words.spans.tolist()]
+        normalized = {word: self._form(word) for word in set(as_written)}
+        forms = tuple(normalized[word] for word in as_written)
+        reading = PieceReading(
+            str(number) if isinstance(document, str) else document.id,
             Tokens(text, words.spans, forms),
             status,
-            positions,
+            positions.astype(np.int32),
             tuple(forms[t] for t in positions.tolist()),
-            tuple(found.tokens[p] for p in read),
+            tuple(pieces[p] for p in read.tolist()),
             words.pieces[read],
-            tuple(forms[t] for t in sorted(unknown)),
+            tuple(as_written[t] for t in np.unique(words.word_of[unknown]).tolist()),
         )
+        of_words = [sequences.number(ids[bounds[t] : bounds[t + 1]]) for t in positions.tolist()]
+        return reading, np.array(of_words, dtype=np.int64)
 
     def _form(self, word: str) -> str:
         """The word as the tokenizer normalizes it, for example in lower case."""

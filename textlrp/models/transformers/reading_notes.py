@@ -6,6 +6,7 @@ from textlrp.models.transformers.piece_batch import PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_windows import overlap_of
 from textlrp.records import Status
+from textlrp.text.row_layout import shortened
 
 SHOWN = 3
 """Unknown words are named up to this number."""
@@ -37,7 +38,7 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
         )
     if reading.unknown:
         distinct = list(dict.fromkeys(reading.unknown))
-        names = ", ".join(map(repr, distinct[:SHOWN])) + ", ..." * (len(distinct) > SHOWN)
+        names = ", ".join(repr(shortened(word)) for word in distinct[:SHOWN]) + ", ..." * (len(distinct) > SHOWN)
         words = "1 word" if len(reading.unknown) == 1 else f"{len(reading.unknown):,} words"
         notes.append(f"The tokenizer has no pieces for {words} ({names}): the model reads its unknown token instead.")
     if half:

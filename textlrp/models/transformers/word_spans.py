@@ -32,9 +32,10 @@ def word_spans(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
 
     Consecutive pieces belong to one word if the tokenizer gives both the same word id and there is no boundary
     between them: a blank, a character that is no letter or digit, or one of a script without spaces between words.
-    Pieces of the same characters (an emoji in several bytes) always belong together. A piece of
-    blanks only, or of no character, belongs to the next word, or to the last one at the end. A word of more than
-    ``most`` pieces is cut between pieces.
+    Pieces of the same characters (an emoji in several bytes) always belong together. An accent belongs to its letter,
+    even if the tokenizer gives both different word ids, as byte-level tokenizers do. A piece of blanks only, or of
+    no character, belongs to the next word, or to the last one at the end. A word of more than ``most`` pieces is cut
+    between pieces.
     """
     spans: list[list[int]] = []
     word_of: list[int] = []
@@ -47,7 +48,7 @@ def word_spans(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
             continue
         joins = bool(spans) and (
             start < spans[-1][1]
-            or (word is not None and word == previous and size < most and not _boundary(text, spans[-1][1], start))
+            or (size < most and _joins(text, spans[-1][1], start, word is not None and word == previous))
         )
         if joins:
             spans[-1][1] = max(spans[-1][1], end)
@@ -76,14 +77,14 @@ def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _boundary(text: str, end: int, start: int) -> bool:
-    """Whether a word ends at the character before ``end`` and another one begins at ``start``."""
+def _joins(text: str, end: int, start: int, same: bool) -> bool:
+    """Whether the word that ends before ``end`` continues at ``start``. ``same``: both have the same word id."""
     if any(map(str.isspace, text[end:start])):
-        return True
+        return False
     before, after = text[end - 1], text[start]
     if continues(before, after):
-        return False
-    return not (_is_letter(before) and _is_letter(after)) or is_spaceless(before) or is_spaceless(after)
+        return True
+    return same and _is_letter(before) and _is_letter(after) and not (is_spaceless(before) or is_spaceless(after))
 
 
 def _is_letter(character: str) -> bool:
