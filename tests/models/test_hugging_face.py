@@ -392,6 +392,8 @@ def test_regression_is_refused_or_two_classes() -> None:
     assert score_gap(found) <= 1e-12
     assert found.probabilities is not None
     assert found.probabilities.sum() == pytest.approx(1)
+    several = model_of(problem_type="regression")
+    assert textlrp.explain(several, TEXTS[0]).probabilities is None
 
 
 # ---- what users pass
@@ -403,6 +405,57 @@ def test_a_pipeline_has_its_own_tokenizer() -> None:
     found = textlrp.explain(classify, TEXTS[0])
     assert difference(found, textlrp.explain(module, TEXTS[0], tokenizer=tokenizer)) == 0.0
     assert found.labels[found.predicted] == classify(TEXTS[0])[0]["label"]
+
+
+def test_wrappers_of_a_model_are_explained_as_the_model() -> None:
+    module, how = tiny_classifier("bert"), {"tokenizer": tiny_tokenizer("bert"), "target": "all"}
+
+    class PeftModel(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.base_model, self.config = module, module.config
+
+        def get_base_model(self) -> torch.nn.Module:
+            return self.base_model
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return self.base_model(*args, **kwargs)
+
+    PeftModel.__module__ = "peft.peft_model"
+    compiled, expected = torch.compile(module, backend="eager"), textlrp.explain(module, TEXTS[0], **how)
+    for wrapper in (compiled, torch.nn.DataParallel(compiled), PeftModel()):
+        assert difference(textlrp.explain(wrapper, TEXTS[0], **how), expected) == 0.0
+
+
+def test_other_pipelines_and_runtimes_are_refused() -> None:
+    module, tokenizer = tiny_classifier("bert"), tiny_tokenizer("bert")
+    zero_shot = pipeline("zero-shot-classification", model=module, tokenizer=tokenizer, device="cpu")
+    with pytest.raises(ModelError, match="for text classification; got a ZeroShotClassificationPipeline"):
+        textlrp.explain(zero_shot, TEXTS[0])
+
+    class OptimizedModel:
+        def __call__(self, **inputs: Any) -> None:
+            raise AssertionError
+
+    OptimizedModel.__module__ = "optimum.modeling_base"
+    with pytest.raises(ModelError, match=r"must be a PyTorch model, .* method='occlusion'"):
+        textlrp.explain(OptimizedModel(), TEXTS[0], tokenizer=tokenizer)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:torch.quantize_per_tensor")
+def test_quantized_models_are_refused_except_for_methods_without_gradients() -> None:
+    module = tiny_classifier("bert", dtype=torch.float32)
+    module = torch.ao.quantization.quantize_dynamic(module, {torch.nn.Linear}, dtype=torch.qint8)
+    model = textlrp.wrap(module, tokenizer=tiny_tokenizer("bert"))
+    for dtype in (None, "float64"):
+        with pytest.raises(ModelError, match=r"must have floating-point weights; .* is quantized") as refused:
+            textlrp.explain(model, TEXTS[0], dtype=dtype)
+        assert "passes" not in str(refused.value)
+    assert score_gap(textlrp.explain(model, TEXTS[0], method="occlusion")) <= 1e-6
+    plain = tiny_classifier("bert", dtype=torch.float32)
+    plain.classifier.weight = torch.nn.Parameter(torch.ones(3, 16, dtype=torch.int8), requires_grad=False)
+    with pytest.raises(ModelError, match=r"its 'classifier' \(Linear\) is quantized"):
+        textlrp.explain(plain, TEXTS[0], tokenizer=tiny_tokenizer("bert"))
 
 
 def test_wrong_calls_are_refused_in_one_sentence() -> None:

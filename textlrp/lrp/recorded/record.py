@@ -24,7 +24,7 @@ from textlrp.lrp.recorded.randomness import is_random, names
 from textlrp.lrp.recorded.replaced_vectors import class_scores, single_output, watched_output
 from textlrp.lrp.recorded.steps import TokenLookup
 from textlrp.lrp.recorded.trace_builder import Squash, TraceBuilder
-from textlrp.lrp.recorded.untracked import check_not_compiled
+from textlrp.lrp.recorded.untracked import check_not_compiled, check_not_quantized
 from textlrp.lrp.recorded.watch import FRESH, LIKE, Lookups, Watch, tensors_in, written_in_place
 from textlrp.lrp.shares import Box
 from textlrp.lrp.trace import Trace
@@ -185,6 +185,7 @@ def record(module: nn.Module, ids: Tensor, *, forward: Callable[[Tensor], Any] |
 def recording(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> Recording:
     """As :func:`record`; the result also describes the end of the module."""
     check_not_compiled(module)
+    check_not_quantized(module)
     squash: Squash | None = None
     with torch.inference_mode(False), torch.no_grad():
         while True:

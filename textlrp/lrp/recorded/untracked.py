@@ -37,13 +37,26 @@ def check_not_compiled(module: nn.Module) -> None:
         if compiled or isinstance(part, torch.jit.ScriptModule):
             which = f"the module {name!r}" if name else "the module"
             raise ModelError(
-                f"{which} is compiled, and textlrp cannot observe its operations. Pass the module that was compiled."
+                f"{which} is compiled, and textlrp cannot observe its operations. Pass the module that was compiled, "
+                "or one on which compile() was not called."
+            )
+
+
+def check_not_quantized(module: nn.Module) -> None:
+    """Raise :class:`ModelError` if a part of the module has integers as weights: it passes no gradients."""
+    for name, part in module.named_modules():
+        integers = any(not weight.is_floating_point() for weight in part.parameters(recurse=False))
+        if integers or "quantized" in type(part).__module__.split("."):
+            raise ModelError(
+                f"the module must have floating-point weights; its {name!r} ({type(part).__name__}) is quantized. "
+                "Load it without quantization, or use method='occlusion', 'lime' or 'shap'."
             )
 
 
 def check_observable(module: nn.Module, ids: Tensor, forward: Callable[[Tensor], Any]) -> None:
     """Raise :class:`ModelError` if an operation of ``forward(ids)`` on values of the words cannot be observed."""
     check_not_compiled(module)
+    check_not_quantized(module)
     check_all_tracked(module, ids, forward)
 
 

@@ -174,7 +174,7 @@ class Lookups:
             where = f"word {word + 1}" if word >= 0 else "padding"
             raise ModelError(
                 f"token ids must be from 0 to {rows - 1}, because the embedding of the module has {rows} rows; got "
-                f"{int(self.ids[outside][0])} for {where}. Pass the vocabulary that the module was trained with."
+                f"{int(self.ids[outside][0])} for {where}. Pass the vocabulary or tokenizer of the module."
             )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from textlrp.errors import ModelError
+from textlrp.lrp.recorded.untracked import check_not_quantized
 from textlrp.models.text_options import TORCH_DTYPES
 from textlrp.models.torch_module.refusals import on_one_line
 
@@ -57,6 +58,7 @@ class ModuleCopies:
         return {parameter.dtype for parameter in self.module.parameters() if parameter.is_floating_point()}
 
     def _copy(self, dtype: str) -> nn.Module:
+        check_not_quantized(self.module)
         try:
             with torch.inference_mode(False):  # so that gradients can be taken through the copy
                 return copy.deepcopy(self.module).to(TORCH_DTYPES[dtype])

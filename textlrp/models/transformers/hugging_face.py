@@ -13,7 +13,7 @@ from textlrp.models.given_labels import labels_given
 from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_reader import PieceReader
-from textlrp.models.transformers.recognized import is_pipeline
+from textlrp.models.transformers.recognized import has_base, is_pipeline, unwrapped
 from textlrp.models.transformers.transformer_model import TransformerLink, TransformerModel
 
 HEAD = "ForSequenceClassification"
@@ -25,14 +25,21 @@ def hugging_face_model(
 ) -> TransformerModel:
     """Return a sequence classifier of transformers with its tokenizer as a model for ``explain``.
 
-    A pipeline has both. ``classes`` are the labels, by default those of the model's configuration. With ``windows``
+    A pipeline has both. Models are explained without the wrappers of ``torch.compile`` and ``DataParallel``, whose
+    weights are the same. ``classes`` are the labels, by default those of the model's configuration. With ``windows``
     long texts are read in overlapping windows.
 
     Raises :class:`OptionError` without a fast tokenizer, and for ``classes`` of another number than the scores.
     Raises :class:`ModelError` for a model without such a head, for regression, and for one that is not on the CPU.
     """
     if is_pipeline(model):
+        if not has_base(model, "transformers", "TextClassificationPipeline"):
+            raise ModelError(
+                f"model must be a pipeline for text classification; got a {type(model).__name__}. Pass "
+                "pipeline('text-classification', ...)."
+            )
         model, tokenizer = model.model, model.tokenizer if tokenizer is None else tokenizer
+    model = unwrapped(model)
     if tokenizer is None:
         raise OptionError(
             f"tokenizer must be the tokenizer of the {type(model).__name__}; got None. Pass "
@@ -50,6 +57,8 @@ def hugging_face_model(
     found = labels_given(labels, max(2, config.num_labels))
     several = config.problem_type == "multi_label_classification" and config.num_labels > 1
     link: TransformerLink = "sigmoid" if several or config.num_labels == 1 else "softmax"
+    if config.problem_type == "regression":
+        link = "none"
     thresholds = np.zeros(len(found)) if several else None  # a probability of 0.5
     reader = PieceReader(fast_tokenizer(tokenizer), longest_input(model), windows)
     return TransformerModel(model, reader, classes=found, link=link, thresholds=thresholds)
@@ -69,7 +78,13 @@ def longest_input(model: nn.Module) -> int | None:
 
 
 def _check_head(model: Any) -> None:
-    if any(each.__name__.endswith(HEAD) for each in type(model).__mro__):
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"model must be a PyTorch model, because LRP needs its layers; got a {type(model).__name__}. Pass a "
+            "function from texts to scores with method='occlusion', 'lime' or 'shap'."
+        )
+    inside = model.get_base_model() if has_base(model, "peft", "PeftModel") else model
+    if any(each.__name__.endswith(HEAD) for each in type(inside).__mro__):
         return
     raise ModelError(
         f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "

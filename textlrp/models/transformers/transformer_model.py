@@ -42,8 +42,8 @@ from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_te
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
 from textlrp.text.batches import Batch
 
-TransformerLink = Literal["softmax", "sigmoid"]
-"""How scores become probabilities: of one class among all, or of each class on its own."""
+TransformerLink = Literal["softmax", "sigmoid", "none"]
+"""How scores become probabilities: of one class among all, of each class on its own, or not at all."""
 
 PIECES_TOGETHER = 1 << 13
 """Sequences are scored together as long as their ids, with padding, are at most this many."""
@@ -125,7 +125,9 @@ class TransformerModel:
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
-        """Return the class probabilities (N, C) of scores (N, C)."""
+        """Return the class probabilities (N, C) of scores (N, C); None if there are none (regression)."""
+        if self.link == "none":
+            return None
         values = torch.from_numpy(scores)
         return (torch.softmax(values, dim=1) if self.link == "softmax" else torch.sigmoid(values)).numpy()
 
