@@ -116,6 +116,7 @@ def moves(x: Tensor) -> Tensor:
 
 
 BODIES: dict[str, Callable[[], Encoder]] = {
+    "an empty part": lambda: Encoder(lambda x: torch.cat([x[..., :WIDTH] * 2, x[..., WIDTH:]], dim=-1)),
     "transformer after": transformer,
     "transformer before": lambda: transformer(first=True, activation="relu"),
     "attention": attention_of,

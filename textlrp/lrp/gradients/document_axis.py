@@ -48,8 +48,12 @@ def reshaped_axis(documents: DocumentAxis, before: Sequence[int], after: Sequenc
 def moved_axis(
     documents: DocumentAxis, shape: Sequence[int], move: Callable[[Tensor], Tensor], device: torch.device
 ) -> DocumentAxis | None:
-    """Return the axis of the value that ``move`` makes of a value of the given shape; None if there is none."""
-    return axis_of(move(documents.owners(shape, device)), documents.documents)
+    """Return the axis of the value that ``move`` makes of a value of the given shape; None if there is none.
+
+    A value without entries has the same axis as before.
+    """
+    moved = move(documents.owners(shape, device))
+    return axis_of(moved, documents.documents) if moved.numel() else documents
 
 
 def axis_of(index: Tensor, documents: int) -> DocumentAxis | None:
