@@ -320,6 +320,9 @@ def test_double_precision_on_request() -> None:
     found = textlrp.explain(model, TEXTS[0], target="all", dtype="float64")
     assert found.relevance.dtype == np.float64
     assert score_gap(found) <= 1e-12
+    half = model_of(dtype=torch.bfloat16)
+    (note,) = textlrp.explain(half, TEXTS[0], dtype="float64").notes
+    assert note.endswith("were computed in float32, or in the dtype that was passed.")
 
 
 # ---- the fingerprint
@@ -427,6 +430,32 @@ def test_wrappers_of_a_model_are_explained_as_the_model() -> None:
         found = textlrp.explain(wrapper, TEXTS[0], **how)
         assert (found.relevance == expected.relevance).all()
         assert score_gap(found) <= 1e-12
+
+
+def test_an_error_of_the_model_is_one_sentence() -> None:
+    class Single(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.dtype != torch.float32:
+                raise RuntimeError("expected Float\nat line 3")
+            return super().forward(x)
+
+    module = tiny_classifier("bert", dtype=torch.float32)
+    module.classifier = Single(16, 3)
+    model = textlrp.wrap(module, tokenizer=tiny_tokenizer("bert"))
+    assert score_gap(textlrp.explain(model, TEXTS[0])) <= 1e-6
+    with pytest.raises(
+        ModelError, match="BertForSequenceClassification raised an error: RuntimeError: expected Float"
+    ):
+        textlrp.explain(model, TEXTS[0], dtype="float64")
+    with pytest.raises(ModelError, match="raised an error: RuntimeError: expected Float"):
+        textlrp.explain(textlrp.wrap(module.double(), tokenizer=tiny_tokenizer("bert")), TEXTS[0], method="occlusion")
+
+
+def test_attention_that_cannot_be_observed_is_refused() -> None:
+    module = tiny_classifier("bert")
+    module.set_attn_implementation("flex_attention")
+    with pytest.raises(ModelError, match=r"must be 'sdpa' or 'eager', .* got 'flex_attention'. Call model\.set_attn"):
+        textlrp.explain(module, TEXTS[0], tokenizer=tiny_tokenizer("bert"))
 
 
 def test_other_pipelines_and_runtimes_are_refused() -> None:

@@ -5,10 +5,13 @@ Open it to change what a user reads when ``textlrp.wrap`` or ``textlrp.explain``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from textlrp.errors import DataError, ModelError, OptionError
+from textlrp.errors import DataError, ModelError, OptionError, TextlrpError
 from textlrp.models.finite import not_finite
 from textlrp.text.batches import Batch
 
@@ -81,6 +84,19 @@ def check_module(module: nn.Module) -> None:
                 f"module must be on the CPU; its {name!r} is on {str(tensor.device)!r}. Pass "
                 "copy.deepcopy(module).cpu()."
             )
+
+
+@contextmanager
+def errors_of_forward(module: nn.Module, advice: str) -> Iterator[None]:
+    """Convert an error that the forward pass of a module raises to one sentence and ``advice``."""
+    try:
+        yield
+    except TextlrpError:
+        raise
+    except FORWARD_ERRORS as problem:
+        raise ModelError(
+            f"the {type(module).__name__} raised an error: {on_one_line(problem)}. {advice}"
+        ) from problem
 
 
 def on_one_line(problem: Exception) -> str:

@@ -30,7 +30,8 @@ def hugging_face_model(
     long texts are read in overlapping windows.
 
     Raises :class:`OptionError` without a fast tokenizer, and for ``classes`` of another number than the scores.
-    Raises :class:`ModelError` for a model without such a head, for regression, and for one that is not on the CPU.
+    Raises :class:`ModelError` for a model without such a head, for one output without ``classes``, for another
+    attention than eager and sdpa, and for a model that is not on the CPU.
     """
     if is_pipeline(model):
         if not has_base(model, "transformers", "TextClassificationPipeline"):
@@ -45,8 +46,7 @@ def hugging_face_model(
             f"tokenizer must be the tokenizer of the {type(model).__name__}; got None. Pass "
             "tokenizer=AutoTokenizer.from_pretrained(...)."
         )
-    _check_head(model)
-    check_module(model)
+    _check_model(model)
     config = model.config
     if config.num_labels == 1 and classes is None:
         raise ModelError(
@@ -77,17 +77,23 @@ def longest_input(model: nn.Module) -> int | None:
     return int(most) if most and most > 0 else None
 
 
-def _check_head(model: Any) -> None:
+def _check_model(model: Any) -> None:
     if not isinstance(model, nn.Module):
         raise ModelError(
             f"model must be a PyTorch model, because LRP needs its layers; got a {type(model).__name__}. Pass a "
             "function from texts to scores with method='occlusion', 'lime' or 'shap'."
         )
     inside = model.get_base_model() if has_base(model, "peft", "PeftModel") else model
-    if any(each.__name__.endswith(HEAD) for each in type(inside).__mro__):
-        return
-    raise ModelError(
-        f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "
-        "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier(encoder=...) on "
-        "its vectors."
-    )
+    if not any(each.__name__.endswith(HEAD) for each in type(inside).__mro__):
+        raise ModelError(
+            f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "
+            "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier(encoder=...) "
+            "on its vectors."
+        )
+    attention = getattr(model.config, "_attn_implementation", None)
+    if attention not in (None, "eager", "sdpa"):
+        raise ModelError(
+            f"the attention of the model must be 'sdpa' or 'eager', which textlrp can observe; got {attention!r}. Call "
+            "model.set_attn_implementation('sdpa')."
+        )
+    check_module(model)

@@ -42,5 +42,8 @@ def notes_of_reading(reading: PieceReading, reader: PieceReader, windows: int, h
         words = "1 word" if len(reading.unknown) == 1 else f"{len(reading.unknown):,} words"
         notes.append(f"The tokenizer has no pieces for {words} ({names}): the model reads its unknown token instead.")
     if half:
-        notes.append(f"The weights of the model are {half}; scores and relevance were computed in float32.")
+        notes.append(
+            f"The weights of the model are {half}. Scores and relevance were computed in float32, or in the dtype "
+            "that was passed."
+        )
     return tuple(notes)

@@ -31,6 +31,7 @@ from textlrp.models.differentiable import InputPoint
 from textlrp.models.options import TextInputs
 from textlrp.models.torch_module.module_copies import ModuleCopies
 from textlrp.models.torch_module.module_digest import digest_of
+from textlrp.models.torch_module.refusals import errors_of_forward
 from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
@@ -47,6 +48,8 @@ TransformerLink = Literal["softmax", "sigmoid", "none"]
 
 PIECES_TOGETHER = 1 << 13
 """Sequences are scored together as long as their ids, with padding, are at most this many."""
+
+CALL_ADVICE = "Call the model with the tokens of the text to see where; pass its own tokenizer and leave out dtype=."
 
 
 class TransformerModel:
@@ -108,7 +111,7 @@ class TransformerModel:
         texts = self._texts(batch, batch.texts() if keep is None else batch.kept(keep))
         sequences = [text.ids[first:end] for text in texts for first, end in text.windows]
         module = self._copies.in_dtype()
-        with torch.no_grad(), evaluating(module):
+        with torch.no_grad(), evaluating(module), errors_of_forward(module, CALL_ADVICE):
             scores = self._batches.scores(module, sequences, PIECES_TOGETHER)
         counts = torch.tensor([len(text.windows) for text in texts])
         owners = torch.repeat_interleave(torch.arange(len(texts)), counts)
@@ -121,7 +124,8 @@ class TransformerModel:
         module = self._copies.in_dtype(dtype)
         self._check_observable(module, text)
         forward = scores_of_pieces(module, self.reader.tokenizer)
-        traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
+        with errors_of_forward(module, CALL_ADVICE):
+            traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
 
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
@@ -167,7 +171,8 @@ class TransformerModel:
         module, texts = self._copies.in_dtype(dtype), self._texts(batch, batch.texts())
         self._check_observable(module, *texts[:1])
         try:
-            return self._pass(module, texts, rules)
+            with errors_of_forward(module, CALL_ADVICE):
+                return self._pass(module, texts, rules)
         except ModelError:  # the recorded trace covers more operations, and names those that it does not cover
             self._needs_trace = True
             return None
