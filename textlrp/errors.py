@@ -52,15 +52,23 @@ class StoppedError(TextlrpError):
     """Ctrl-C stopped a long run. The message contains the path of the finished work."""
 
 
+LONGEST = 300
+"""The largest number of characters of a value in a message."""
+
+
 def must_be(parameter: str, what: str, got: object, hint: str = "") -> str:
     """Return the error message ``<parameter> must be <what>; got <value>. <hint>``.
 
-    ``got`` is the wrong value, shown as its ``repr``. ``hint`` is a sentence that tells the reader what to do.
+    ``got`` is the wrong value, shown as its ``repr``, or as its type if that has several lines or more than
+    :data:`LONGEST` characters. ``hint`` is a sentence that tells the reader what to do.
 
     >>> must_be("epochs", "at least 1", 0, "Pass epochs=20.")
     'epochs must be at least 1; got 0. Pass epochs=20.'
     """
-    return f"{parameter} must be {what}; got {got!r}. {hint}".rstrip()
+    shown = repr(got)
+    if len(shown) > LONGEST or "\n" in shown:
+        shown = f"an object of type {type(got).__name__}"
+    return f"{parameter} must be {what}; got {shown}. {hint}".rstrip()
 
 
 def closest(value: str, names: Iterable[str]) -> str:

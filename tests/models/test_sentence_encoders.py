@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import textlrp
@@ -230,15 +232,28 @@ def test_sentence_transformer_with_head(tmp_path: Path, classes: int) -> None:
     assert textlrp.explain(wrapped, TEXTS[0]).model == why.model
 
 
+def test_a_searched_head_and_a_compiled_encoder_are_those_inside(tmp_path: Path) -> None:
+    package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
+    theirs = package.SentenceTransformer(str(save_encoder(tmp_path / "encoder")), device="cpu")
+    search = GridSearchCV(LogisticRegression(), {"C": [100]}, cv=2).fit(theirs.encode(TEXTS), LABELS)
+    why = textlrp.explain(torch.compile(theirs, backend="eager"), TEXTS[0], head=search, target="all")
+    expected = textlrp.explain(theirs, TEXTS[0], head=search.best_estimator_, target="all")
+    assert (why.relevance == expected.relevance).all()
+
+
 def test_refusals_of_heads(tmp_path: Path) -> None:
     package = pytest.importorskip("sentence_transformers", exc_type=ImportError)
     theirs = package.SentenceTransformer(str(save_encoder(tmp_path / "encoder")), device="cpu")
     vectors = theirs.encode(TEXTS)
     with pytest.raises(OptionError, match="head must be the linear classifier"):
         textlrp.wrap(theirs)
-    with pytest.raises(ModelError, match="must be a linear classifier"):
-        textlrp.wrap(theirs, head=DecisionTreeClassifier().fit(vectors, LABELS))
-    with pytest.raises(ModelError, match="must be fitted"):
+    for head in (DecisionTreeClassifier(), MLPClassifier(max_iter=1)):
+        with pytest.raises(ModelError, match=r"head must be linear in the embedding; got a .* method='occlusion'"):
+            textlrp.wrap(theirs, head=head)
+    for head in (LogisticRegression(), GridSearchCV(LogisticRegression(), {"C": [1]})):
+        with pytest.raises(ModelError, match="must be fitted"):
+            textlrp.wrap(theirs, head=head)
+    with pytest.raises(ModelError, match=r"Call head\.fit\(encoder\.encode\(texts\), labels\)"):
         textlrp.wrap(theirs, head=LogisticRegression())
     with pytest.raises(OptionError, match=f"embeddings of the encoder, which have {DIMENSIONS} numbers"):
         textlrp.wrap(theirs, head=Perceptron().fit(vectors[:, :5], LABELS))

@@ -38,16 +38,27 @@ class EncoderHead:
 def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
     """Convert a fitted linear classifier of scikit-learn that was trained on embeddings of ``dimensions`` numbers.
 
+    A search, such as ``GridSearchCV``, stands for its best estimator.
+
     Raises :class:`ModelError` if it is not fitted or not linear, :class:`OptionError` if it reads other features.
     """
-    from textlrp.models.pipeline.linear import linear_head  # imported late: it needs scikit-learn
+    from textlrp.models.pipeline.linear import SUPPORTED_HEADS, linear_head  # imported late: it needs scikit-learn
+    from textlrp.models.pipeline.unwrapped import unwrapped
 
+    estimator = unwrapped(estimator, "head")
+    kind = type(estimator).__name__
+    if not isinstance(estimator, SUPPORTED_HEADS):
+        raise ModelError(
+            f"head must be linear in the embedding; got a {kind}. Use LogisticRegression or LinearSVC, or pass a "
+            "function that returns the scores of texts, with method='occlusion', 'lime' or 'shap'."
+        )
+    if not hasattr(estimator, "classes_"):
+        raise ModelError(
+            f"head must be fitted; got a {kind} that is not. Call head.fit(encoder.encode(texts), labels) first."
+        )
     found = linear_head(estimator, "head")
     if found.absent is not None or found.threshold is not None:
-        raise ModelError(
-            f"head must be linear in the embedding; got a {type(estimator).__name__}. Use LogisticRegression or "
-            "LinearSVC."
-        )
+        raise ModelError(f"head must be linear in the embedding; got a {kind}. Use LogisticRegression or LinearSVC.")
     if found.weight.shape[1] != dimensions:
         raise OptionError(
             f"head must be fitted on the embeddings of the encoder, which have {dimensions} numbers; it was fitted "

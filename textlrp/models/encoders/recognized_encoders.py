@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textlrp.models.transformers.recognized import has_base
+from textlrp.models.transformers.recognized import has_base, unwrapped
 
 
 def is_encoder(model: object) -> bool:
@@ -11,8 +11,8 @@ def is_encoder(model: object) -> bool:
 
 
 def is_sentence_transformer(model: object) -> bool:
-    """Whether this is a ``SentenceTransformer``."""
-    return has_base(model, "sentence_transformers", "SentenceTransformer")
+    """Whether this is a ``SentenceTransformer``, perhaps compiled."""
+    return has_base(unwrapped(model), "sentence_transformers", "SentenceTransformer")
 
 
 def is_setfit(model: object) -> bool:

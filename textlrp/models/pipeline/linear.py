@@ -47,6 +47,8 @@ LINEAR = (
 """Classifiers whose scores are those of ``decision_function``."""
 BAYES = (MultinomialNB, ComplementNB, BernoulliNB)
 """Classifiers whose scores are those of ``predict_joint_log_proba``."""
+SUPPORTED_HEADS = (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier, SVC, NuSVC)
+"""Classifiers that :func:`linear_head` converts, those with a kernel only if it is linear."""
 SUPPORTED_CLASSIFIERS = (
     "LinearSVC, SVC and NuSVC with kernel='linear' for two classes, LogisticRegression, SGDClassifier, "
     "RidgeClassifier, Perceptron, PassiveAggressiveClassifier, LinearDiscriminantAnalysis, NearestCentroid, "
@@ -79,10 +81,9 @@ def linear_head(estimator: Any, name: str) -> Head:
     classifier is not fitted, or is not linear.
     """
     kind = type(estimator).__name__
-    supported = (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier)
     if isinstance(estimator, (SVC, NuSVC)):
         return _kernel_machine(estimator, name)
-    if not isinstance(estimator, supported):
+    if not isinstance(estimator, SUPPORTED_HEADS):
         raise ModelError(
             f"step {name!r} must be a linear classifier, because only these are explained exactly; got a {kind}. "
             f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again. {OTHER_WAY}"

@@ -87,13 +87,13 @@ def _check_model(model: Any) -> None:
     if not any(each.__name__.endswith(HEAD) for each in type(inside).__mro__):
         raise ModelError(
             f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "
-            "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier(encoder=...) "
-            "on its vectors."
+            "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier("
+            "encoder=...) on its vectors."
         )
     attention = getattr(model.config, "_attn_implementation", None)
     if attention not in (None, "eager", "sdpa"):
         raise ModelError(
-            f"the attention of the model must be 'sdpa' or 'eager', which textlrp can observe; got {attention!r}. Call "
-            "model.set_attn_implementation('sdpa')."
+            f"the attention of the model must be 'sdpa' or 'eager', which textlrp can observe; got {attention!r}. "
+            "Call model.set_attn_implementation('sdpa')."
         )
     check_module(model)
