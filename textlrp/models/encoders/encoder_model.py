@@ -8,20 +8,17 @@ Letters: N texts, L words read, P pieces, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from textlrp.lrp.gradients.gradient_rules import GradientRules
 from textlrp.lrp.recorded.record import recording
-from textlrp.lrp.recorded.replaced_vectors import looked_up_vectors, output_with_vectors, replacing
 from textlrp.lrp.trace import Trace
-from textlrp.models.differentiable import InputPoint
 from textlrp.models.encoders.embedding import embed_group, window_shares
 from textlrp.models.encoders.encoder_pass import EncoderPass
 from textlrp.models.encoders.linear_heads import EncoderHead
@@ -36,9 +33,10 @@ from textlrp.models.transformers.piece_batch import PieceBatch, PieceReading
 from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.sequence_batches import SequenceBatches
+from textlrp.models.transformers.sequence_calls import OfPieces, of_pieces
 from textlrp.models.transformers.transformer_model import TransformerModel
 from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_text
-from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
+from textlrp.models.transformers.window_traces import trace_of_windows
 from textlrp.text.batches import Batch
 
 TEXTS_EMBEDDED_TOGETHER = 32
@@ -101,15 +99,13 @@ class EncoderModel(TransformerModel):
         (text,) = self._texts(batch, batch.texts())
         module: Any = self._copies.in_dtype(dtype)
         self._check_observable(module, text)
-        shares = self._shares(text)
+        pool = self._of_window(module)
         ends = [end for _, end in text.windows[:-1]]
 
         def forward(ids: Tensor) -> Tensor:
             # one window at a time: windows of unequal length would need padding
-            parts = [self._pooled(module, part) for part in torch.tensor_split(ids, ends, dim=1)]
-            weighted = [part * share for part, share in zip(parts, shares, strict=True)]
-            scores: Tensor = module.output(module.encoder.finish(sum(weighted[1:], weighted[0])))
-            return scores
+            outputs = [pool(part) for part in torch.tensor_split(ids, ends, dim=1)]
+            return self._scores_of_windows(module, outputs, text)
 
         recorded = recording(module, torch.from_numpy(text.ids)[None], forward).trace
         return trace_of_windows([recorded], [(0, len(text.ids))], text.word_of, text.words)
@@ -117,35 +113,6 @@ class EncoderModel(TransformerModel):
     def probabilities(self, scores: NDArray[Any]) -> NDArray[Any] | None:
         """Return the class probabilities (N, C), or None if the head has none."""
         return None if self._head.probabilities is None else self._head.probabilities(scores)
-
-    def input_point(self, batch: Batch, n: int, *, dtype: str | None = None) -> InputPoint:
-        """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
-        (text,) = self._texts(batch, [batch.text(n)])
-        module: Any = self._copies.in_dtype(dtype)
-        pool = partial(self._pooled, module)
-        windows = [torch.from_numpy(text.ids[first:end])[None] for first, end in text.windows]
-        of_windows = [looked_up_vectors(module, ids, pool) for ids in windows]
-        sizes = [table.shape[1] for table in of_windows[0]]
-        inputs = torch.cat([torch.cat(tables, dim=1) for tables in of_windows])
-        shares = self._shares(text)
-
-        def scores(alternatives: Tensor) -> Tensor:
-            count = len(alternatives)
-            pooled = [
-                output_with_vectors(
-                    module, ids.expand(count, -1), pool, replacing(alternatives[:, first:end], sizes), None
-                )
-                * share
-                for share, ids, (first, end) in zip(shares, windows, text.windows, strict=True)
-            ]
-            found: Tensor = module.output(module.encoder.finish(torch.stack(pooled).sum(dim=0)))
-            return found
-
-        padding = self.reader.tokenizer.padding
-        nothing = None
-        if padding is not None:
-            nothing = torch.cat(looked_up_vectors(module, torch.tensor([[padding]]), pool), dim=1)[0]
-        return InputPoint(inputs, scores, partial(summed_by, torch.from_numpy(text.word_of), text.words), nothing)
 
     # ---- optional abilities
 
@@ -168,8 +135,13 @@ class EncoderModel(TransformerModel):
 
     # ---- helpers
 
-    def _first_scores(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
-        return partial(self._pooled, module)
+    def _of_window(self, module: Any) -> OfPieces:
+        return of_pieces(module.encoder.pool, self.reader.tokenizer)
+
+    def _scores_of_windows(self, module: Any, outputs: Sequence[Tensor], text: PiecesOfText) -> Tensor:
+        pooled = [output * share for output, share in zip(outputs, self._shares(text), strict=True)]
+        scores: Tensor = module.output(module.encoder.finish(sum(pooled[1:], pooled[0])))
+        return scores
 
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
@@ -179,17 +151,6 @@ class EncoderModel(TransformerModel):
     def _shares(self, text: PiecesOfText) -> list[float]:
         """The share of each window in the embedding of a text."""
         return window_shares([[end - first for first, end in text.windows]], self.special).tolist()
-
-    def _pooled(self, module: Any, pieces: Tensor) -> Tensor:
-        """The pooled vectors (M, D) of windows of one length, given by their pieces (M, P)."""
-        special, (count, length) = self.reader.tokenizer.special_tokens, pieces.shape
-        before, after = (torch.tensor([part], dtype=torch.int64).expand(count, -1) for part in special[:2])
-        ids = torch.cat([before, pieces, after], dim=1)
-        types = special.types_of(length)
-        pooled: Tensor = module.encoder.pool(
-            ids, torch.ones_like(ids), types and torch.tensor([types]).expand(count, -1)
-        )
-        return pooled
 
 
 def encoder_model(

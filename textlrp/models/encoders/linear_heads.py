@@ -38,7 +38,7 @@ class EncoderHead:
 def encoder_head(estimator: Any, dimensions: int) -> EncoderHead:
     """Convert a fitted linear classifier of scikit-learn that was trained on embeddings of ``dimensions`` numbers.
 
-    A search, such as ``GridSearchCV``, stands for its best estimator.
+    Of a search, such as ``GridSearchCV``, the best estimator is read.
 
     Raises :class:`ModelError` if it is not fitted or not linear, :class:`OptionError` if it reads other features.
     """

@@ -83,8 +83,8 @@ def _check_model(model: Any) -> None:
             f"model must be a PyTorch model, because LRP needs its layers; got a {type(model).__name__}. Pass a "
             "function from texts to scores with method='occlusion', 'lime' or 'shap'."
         )
-    inside = model.get_base_model() if has_base(model, "peft", "PeftModel") else model
-    if not any(each.__name__.endswith(HEAD) for each in type(inside).__mro__):
+    base: Any = getattr(model, "get_base_model", None)  # of PEFT
+    if not any(each.__name__.endswith(HEAD) for each in type(base() if base else model).__mro__):
         raise ModelError(
             f"model must classify texts; got a {type(model).__name__}, which has no such head. Load it with "
             "AutoModelForSequenceClassification.from_pretrained(...), or fit a textlrp.EncoderClassifier("

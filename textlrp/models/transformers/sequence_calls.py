@@ -6,6 +6,7 @@ Letters: M sequences, P ids of the longest with its special tokens, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from textlrp.models.transformers.fast_tokenizer import FastTokenizer
 
 PieceIds = NDArray[np.int64]
 """The ids (P,) of the pieces of one sequence, without special tokens."""
+
+OfPieces = Callable[[Tensor], Tensor]
+"""The pieces (M, P) of sequences of one length, without special tokens -> an output of the module for each."""
 
 NO_PIECE = -1
 """The position of a special token or of padding."""
@@ -62,8 +66,8 @@ def padded(sequences: Sequence[PieceIds], tokenizer: FastTokenizer, *, left: boo
     )
 
 
-def scores_of_pieces(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[Tensor], Tensor]:
-    """Return the function from the pieces (M, P) of sequences of one length to their scores (M, C).
+def of_pieces(call: Callable[[Tensor, Tensor, Tensor | None], Tensor], tokenizer: FastTokenizer) -> OfPieces:
+    """Return the function from the pieces (M, P) of sequences of one length to ``call(ids, mask, types)``.
 
     It puts the special tokens around the pieces, so that a recorder of the function knows them from the text.
     """
@@ -75,9 +79,14 @@ def scores_of_pieces(module: nn.Module, tokenizer: FastTokenizer) -> Callable[[T
         ids = torch.cat([prefix, pieces, suffix], dim=1) if special.size else pieces
         types = special.types_of(length)
         of_all = None if types is None else torch.tensor([types]).expand(count, -1)
-        return call_transformer(module, ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
+        return call(ids, torch.ones(ids.shape, dtype=torch.int64), of_all)
 
     return forward
+
+
+def scores_of_pieces(module: nn.Module, tokenizer: FastTokenizer) -> OfPieces:
+    """Return the function from the pieces (M, P) of sequences of one length to their scores (M, C)."""
+    return of_pieces(partial(call_transformer, module), tokenizer)
 
 
 def call_transformer(module: nn.Module, ids: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ Letters: N texts, L words read, P pieces, C classes, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ from textlrp.models.transformers.piece_reader import PieceReader
 from textlrp.models.transformers.reading_notes import notes_of_reading
 from textlrp.models.transformers.reading_windows import windows_of_words
 from textlrp.models.transformers.sequence_batches import SequenceBatches
-from textlrp.models.transformers.sequence_calls import scores_of_pieces
+from textlrp.models.transformers.sequence_calls import OfPieces, scores_of_pieces
 from textlrp.models.transformers.transformer_pass import TransformerPass
 from textlrp.models.transformers.window_passes import PiecesOfText, pieces_of_text
 from textlrp.models.transformers.window_traces import summed_by, trace_of_windows
@@ -123,7 +123,7 @@ class TransformerModel:
         (text,) = self._texts(batch, batch.texts())
         module = self._copies.in_dtype(dtype)
         self._check_observable(module, text)
-        forward = scores_of_pieces(module, self.reader.tokenizer)
+        forward = self._of_window(module)
         with errors_of_forward(module, CALL_ADVICE):
             traces = [recording(module, ids, forward).trace for ids in _windows_of(text)]
         return trace_of_windows(traces, text.windows, text.word_of, text.words)
@@ -139,7 +139,7 @@ class TransformerModel:
         """Return the vectors (P, D) of the pieces of one text as an input to gradient methods."""
         (text,) = self._texts(batch, [batch.text(n)])
         module = self._copies.in_dtype(dtype)
-        windows, forward = _windows_of(text), scores_of_pieces(module, self.reader.tokenizer)
+        windows, forward = _windows_of(text), self._of_window(module)
         of_windows = [looked_up_vectors(module, ids, forward) for ids in windows]
         sizes = [table.shape[1] for table in of_windows[0]]
         inputs = of_windows[0][0].new_zeros(len(text.ids), sum(sizes))
@@ -148,13 +148,13 @@ class TransformerModel:
 
         def scores(alternatives: Tensor) -> Tensor:
             count = len(alternatives)
-            found = [
+            outputs = [
                 output_with_vectors(
                     module, ids.expand(count, -1), forward, replacing(alternatives[:, first:end], sizes), None
                 )
                 for ids, (first, end) in zip(windows, text.windows, strict=True)
             ]
-            return class_scores(torch.stack(found).mean(dim=0), count)
+            return self._scores_of_windows(module, outputs, text)
 
         padding = self.reader.tokenizer.padding
         nothing = None
@@ -191,12 +191,16 @@ class TransformerModel:
         """Raise :class:`ModelError` if an operation of the module cannot be observed; checked with one text."""
         for text in texts:
             if not self._observable and len(text.ids):
-                check_observable(module, _windows_of(text)[0], self._first_scores(module))
+                check_observable(module, _windows_of(text)[0], self._of_window(module))
                 self._observable = True
 
-    def _first_scores(self, module: nn.Module) -> Callable[[Tensor], Tensor]:
-        """The function of the pieces (1, P) of a window whose operations are observed."""
+    def _of_window(self, module: nn.Module) -> OfPieces:
+        """The function from the pieces (M, P) of windows to the output of the module for each."""
         return scores_of_pieces(module, self.reader.tokenizer)
+
+    def _scores_of_windows(self, module: nn.Module, outputs: Sequence[Tensor], text: PiecesOfText) -> Tensor:
+        """The scores (M, C) of a text from the outputs (M, ...) for each of its windows."""
+        return class_scores(torch.stack(list(outputs)).mean(dim=0), len(outputs[0]))
 
     def _texts(self, batch: Batch, words: Sequence[NDArray[np.int64]]) -> list[PiecesOfText]:
         """The pieces and windows of texts, each given by the ids (L,) of its words in ``batch``."""
