@@ -404,7 +404,7 @@ def test_refused_data(encoder: Path) -> None:
         EncoderClassifier(encoder=encoder).fit(TEXTS, LABELS, classes=["a", "b"])
     with pytest.raises(DataError, match="none of the 2 texts has a word"):
         EncoderClassifier(encoder=encoder).fit(["", " "], ["a", "b"])
-    with pytest.raises(ModelError, match="must be a linear classifier"):
+    with pytest.raises(ModelError, match="head must be linear in the embedding; got a DecisionTreeClassifier"):
         EncoderClassifier(encoder=encoder, head=DecisionTreeClassifier()).fit(TEXTS, LABELS)
     with pytest.raises(NotFittedError):
         EncoderClassifier(encoder=encoder).predict(TEXTS)
