@@ -23,7 +23,7 @@ VectorChange = Callable[[int, Tensor, Tensor], Tensor]
 
 
 _LOCK = Lock()
-_MODES: dict[int, tuple[int, bool]] = {}
+_IN_EVAL_MODE: dict[int, tuple[int, bool]] = {}
 """id() of a submodule in eval mode -> the number of ``evaluating`` blocks it is in, and the mode it had before."""
 
 
@@ -37,8 +37,8 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     parts, gradients = list(module.modules()), torch.is_grad_enabled()
     with _LOCK:
         for part in parts:
-            blocks, training = _MODES.get(id(part), (0, part.training))
-            _MODES[id(part)] = blocks + 1, training
+            blocks, training = _IN_EVAL_MODE.get(id(part), (0, part.training))
+            _IN_EVAL_MODE[id(part)] = blocks + 1, training
             part.training = False  # not module.eval(), because a module may override it
     try:
         # inference_mode(False) alone would also enable gradients
@@ -47,9 +47,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         with _LOCK:
             for part in parts:
-                blocks, training = _MODES.pop(id(part))
+                blocks, training = _IN_EVAL_MODE.pop(id(part))
                 if blocks > 1:
-                    _MODES[id(part)] = blocks - 1, training
+                    _IN_EVAL_MODE[id(part)] = blocks - 1, training
                 else:
                     part.training = training
 

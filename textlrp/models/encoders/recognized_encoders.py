@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textlrp.models.transformers.recognized import has_base, unwrapped
+from textlrp.models.transformers.recognized import has_base, model_inside
 
 
 def is_encoder(model: object) -> bool:
@@ -12,7 +12,7 @@ def is_encoder(model: object) -> bool:
 
 def is_sentence_transformer(model: object) -> bool:
     """Whether this is a ``SentenceTransformer``, perhaps compiled."""
-    return has_base(unwrapped(model), "sentence_transformers", "SentenceTransformer")
+    return has_base(model_inside(model), "sentence_transformers", "SentenceTransformer")
 
 
 def is_setfit(model: object) -> bool:

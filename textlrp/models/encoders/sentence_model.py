@@ -12,7 +12,7 @@ from textlrp.models.encoders.linear_heads import encoder_head, setfit_head
 from textlrp.models.encoders.recognized_encoders import is_sentence_transformer
 from textlrp.models.encoders.sentence_encoder import encoder_of
 from textlrp.models.torch_module.refusals import check_module
-from textlrp.models.transformers.recognized import unwrapped
+from textlrp.models.transformers.recognized import model_inside
 
 
 def sentence_model(model: Any, head: Any = None, *, windows: bool = False) -> EncoderModel:
@@ -31,7 +31,7 @@ def sentence_model(model: Any, head: Any = None, *, windows: bool = False) -> En
                 "head must be the linear classifier that was fitted on the embeddings; got None. Pass "
                 "head=LogisticRegression().fit(model.encode(texts), labels), for example."
             )
-        encoder = encoder_of(unwrapped(model))
+        encoder = encoder_of(model_inside(model))
         check_module(encoder.module)
         return encoder_model(encoder, encoder_head(head, encoder.dimensions), windows=windows)
     if head is not None:

@@ -13,7 +13,7 @@ from textlrp.models.given_labels import labels_given
 from textlrp.models.torch_module.refusals import check_module
 from textlrp.models.transformers.fast_tokenizer import fast_tokenizer
 from textlrp.models.transformers.piece_reader import PieceReader
-from textlrp.models.transformers.recognized import has_base, is_pipeline, unwrapped
+from textlrp.models.transformers.recognized import has_base, is_pipeline, model_inside
 from textlrp.models.transformers.transformer_model import TransformerLink, TransformerModel
 
 HEAD = "ForSequenceClassification"
@@ -40,7 +40,7 @@ def hugging_face_model(
                 "pipeline('text-classification', ...)."
             )
         model, tokenizer = model.model, model.tokenizer if tokenizer is None else tokenizer
-    model = unwrapped(model)
+    model = model_inside(model)
     if tokenizer is None:
         raise OptionError(
             f"tokenizer must be the tokenizer of the {type(model).__name__}; got None. Pass "

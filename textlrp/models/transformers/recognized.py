@@ -6,7 +6,7 @@ from __future__ import annotations
 def is_hugging_face(model: object) -> bool:
     """Whether this is a model or a pipeline of transformers, or a model of PEFT or of Optimum around one."""
     bases = (("transformers", "PreTrainedModel"), ("peft", "PeftModel"), ("optimum", "OptimizedModel"))
-    return is_pipeline(model) or any(has_base(unwrapped(model), *base) for base in bases)
+    return is_pipeline(model) or any(has_base(model_inside(model), *base) for base in bases)
 
 
 def is_pipeline(model: object) -> bool:
@@ -14,7 +14,7 @@ def is_pipeline(model: object) -> bool:
     return has_base(model, "transformers", "Pipeline")
 
 
-def unwrapped(model: object) -> object:
+def model_inside(model: object) -> object:
     """Return the model inside the wrappers that ``torch.compile`` and ``DataParallel`` put around it."""
     while True:
         if has_base(model, "torch", "OptimizedModule"):
