@@ -130,7 +130,9 @@ def test_what_cannot_be_explained_is_refused_in_one_sentence() -> None:
             textlrp.explain(pipeline, "a text")
 
     refused(
-        MultiOutputClassifier(LinearSVC()), MATRIX + 1, "must have outputs of 0 and 1 and predict each by a decision"
+        MultiOutputClassifier(LinearSVC()),
+        MATRIX + 1,
+        "must have outputs of 0 and 1 and predict each by a",
     )
     refused(ClassifierChain(BernoulliNB()), MATRIX, "which a BernoulliNB compares with a threshold")
     log = ClassifierChain(LogisticRegression(), chain_method="predict_log_proba")

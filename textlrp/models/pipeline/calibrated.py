@@ -32,8 +32,11 @@ def calibrated_decision(
     """
     folds = fitted_folds(estimator, name)
     decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]
-    for each in decisions:
-        if not np.array_equal(each.classes, estimator.classes_):
+    for fold, each in zip(folds, decisions, strict=True):
+        # scikit-learn fits on the positions of labels that are strings if it calibrates by temperature
+        of_positions = fold.method == "temperature" and each.classes.dtype.kind != estimator.classes_.dtype.kind
+        known = np.arange(len(estimator.classes_)) if of_positions else estimator.classes_
+        if not np.array_equal(each.classes, known):
             raise ModelError(
                 f"step {name!r} must know all {len(estimator.classes_)} classes in each of its {len(folds)} folds; "
                 f"one knows {len(each.classes)}. Fit it again with cv=StratifiedKFold()."

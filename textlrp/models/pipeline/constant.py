@@ -30,4 +30,5 @@ def constant_decision(estimator: Any, name: str, before: Value, sources: Sources
     form = as_form(features_before(before, name, estimator))
     scores = np.asarray(estimator.predict_proba(np.zeros((1, 1))), dtype=np.float64)[0]
     nothing = sparse.csr_array((len(scores), form.width))
-    return Decision(estimator.classes_, affine(form, nothing, scores), lambda scores: scores)
+    note = "The score of a class is its probability, which is the same for every text."
+    return Decision(estimator.classes_, affine(form, nothing, scores), lambda scores: scores, note)

@@ -45,6 +45,11 @@ class Decision:
     likelihoods: bool = False
     thresholds: Array | None = None
 
+    @property
+    def of_second_class(self) -> Form:
+        """The decision function of two classes: f for scores (-f, f), the difference of joint log-likelihoods."""
+        return affine(self.form, np.array([[-1.0, 1.0] if self.likelihoods else [0.0, 1.0]]))
+
 
 Decide = Callable[[Any, str, Value, Sources], Decision]
 """A function: fitted classifier, name of its step, value that it reads, sources -> its scores."""
@@ -70,7 +75,8 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
             f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
             f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
         )
-    return Decision(head.classes, _head_form(head, features, sources), head.probabilities, likelihoods=likelihoods)
+    form = _head_form(head, features, sources)
+    return Decision(head.classes, form, head.probabilities, head.note, bool(head.note), likelihoods)
 
 
 def features_before(before: Value, name: str, estimator: Any) -> Stage | Form:

@@ -19,6 +19,7 @@ from textlrp.errors import ModelError
 from textlrp.models.pipeline.decisions import Decision, MemberReaders, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, affine, contrasted, joined_form, mean_form
+from textlrp.models.pipeline.links import TO_TWO
 from textlrp.models.pipeline.stages import Stage
 from textlrp.models.pipeline.step_errors import not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
@@ -101,7 +102,7 @@ def _on_decision_scale(scores: Decision) -> Form:
     if not scores.likelihoods:
         return scores.form
     if len(scores.classes) == 2:
-        return affine(scores.form, np.array([[1.0, -1.0], [-1.0, 1.0]]))
+        return affine(scores.of_second_class, TO_TWO)
     return contrasted(scores.form)
 
 

@@ -8,7 +8,7 @@ Letters: N documents, J features, C classes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
 
+Probabilities = Callable[[Array], Array]
+"""Scores -> probabilities: of all classes (N, C), or of one of two classes (N,)."""
 LINEAR = (
     LinearSVC,
     LogisticRegression,
@@ -61,7 +63,7 @@ class Head:
 
     ``weight`` (C, J), ``bias`` (C,). ``absent`` (C, J) or None: what each feature adds to the scores of a text that
     does not have it, log(1 - p) (BernoulliNB). ``threshold`` or None: features above it become 1, others 0.
-    ``probabilities`` or None: scores (N, C) -> (N, C).
+    ``probabilities`` or None: scores (N, C) -> (N, C). ``note`` as in :class:`.Decision`.
     """
 
     classes: Array
@@ -69,7 +71,13 @@ class Head:
     bias: Array
     absent: Array | None = None
     threshold: float | None = None
-    probabilities: Callable[[Array], Array] | None = None
+    probabilities: Probabilities | None = None
+    note: str = ""
+
+
+def fitted_on_indicator(estimator: Any) -> bool:
+    """Whether a classifier with a label binarizer predicts a set of labels for each text."""
+    return str(getattr(getattr(estimator, "_label_binarizer", None), "y_type_", "")).startswith("multilabel")
 
 
 def linear_head(estimator: Any, name: str) -> Head:
@@ -79,10 +87,9 @@ def linear_head(estimator: Any, name: str) -> Head:
     classifier is not fitted, or is not linear.
     """
     kind = type(estimator).__name__
-    supported = (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier)
     if isinstance(estimator, (SVC, NuSVC)):
         return _kernel_machine(estimator, name)
-    if not isinstance(estimator, supported):
+    if not isinstance(estimator, (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier)):
         raise ModelError(
             f"step {name!r} must be a linear classifier, because only these are explained exactly; got a {kind}. "
             f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again. {OTHER_WAY}"
@@ -146,38 +153,31 @@ def _rows_of_two_classes(weight: Array, bias: Array) -> tuple[Array, Array]:
 
 def _check_single_label(estimator: Any, rows: int, name: str) -> None:
     classes = len(estimator.classes_)
-    kind = str(getattr(getattr(estimator, "_label_binarizer", None), "y_type_", ""))  # of a RidgeClassifier
-    if (
-        getattr(estimator, "multilabel_", False)
-        or kind.startswith("multilabel")
-        or rows != (1 if classes == 2 else classes)
-    ):
+    several = getattr(estimator, "multilabel_", False) or fitted_on_indicator(estimator)
+    if several or rows != (1 if classes == 2 else classes):
         raise ModelError(
             f"step {name!r} must be fitted with one label for each text; got a {type(estimator).__name__} fitted "
-            "with several. Multi-label models cannot be explained."
+            "with several. Fit it again on one label for each text."
         )
 
 
+def is_linear_one_vs_rest(estimator: Any) -> bool:
+    """Whether this is a fitted OneVsRestClassifier whose decision function is linear in its features."""
+    members = getattr(estimator, "estimators_", ()) if isinstance(estimator, OneVsRestClassifier) else ()
+    return bool(members) and all(isinstance(each, (*LINEAR, SVC, NuSVC)) for each in members)
+
+
 def _one_vs_rest(estimator: Any, name: str) -> Head:
-    rows = []
-    for each in estimator.estimators_:
-        if isinstance(each, (SVC, NuSVC)) and each.kernel == "linear":
-            rows.append(_weights(each))
-            continue
-        if not isinstance(each, LINEAR):
-            raise ModelError(
-                f"step {name!r} must be a OneVsRestClassifier of linear classifiers; got one of "
-                f"{type(each).__name__}. Use LinearSVC, SVC(kernel='linear'), LogisticRegression, SGDClassifier, "
-                "RidgeClassifier, Perceptron or PassiveAggressiveClassifier inside it."
-            )
-        rows.append(_weights(each))
-    _check_single_label(estimator, len(rows), name)
-    weight = np.concatenate([weights for weights, _ in rows])
-    bias = np.concatenate([biases for _, biases in rows])
-    has_probabilities = all(isinstance(each, LINEAR) for each in estimator.estimators_) and hasattr(
-        estimator, "predict_proba"
-    )
-    probabilities = _one_vs_rest_probabilities(estimator) if has_probabilities else None
+    if not is_linear_one_vs_rest(estimator):
+        raise ModelError(
+            f"step {name!r} must be a OneVsRestClassifier of linear classifiers; got one of "
+            f"{type(estimator.estimators_[0]).__name__}. Use LinearSVC or LogisticRegression inside it."
+        )
+    heads = [linear_head(each, name) for each in estimator.estimators_]
+    _check_single_label(estimator, len(heads), name)
+    weight = np.concatenate([each.weight[1:] for each in heads])
+    bias = np.concatenate([each.bias[1:] for each in heads])
+    probabilities = one_vs_rest_probabilities([probability_of_second(each.probabilities) for each in heads])
     return Head(estimator.classes_, *_rows_of_two_classes(weight, bias), probabilities=probabilities)
 
 
@@ -200,6 +200,7 @@ def _centroids(estimator: Any, name: str) -> Head:
     """A NearestCentroid: minus the squared distance to each centroid, plus the square of the features.
 
     The square is the same for all classes, so that these scores are linear and rank the classes as the distances do.
+    For two classes they are (-f, f), where f is the difference of the distances.
     """
     if estimator.metric != "euclidean":
         raise ModelError(
@@ -208,40 +209,63 @@ def _centroids(estimator: Any, name: str) -> Head:
             f"{OTHER_WAY}"
         )
     centroids, prior = np.asarray(estimator.centroids_, dtype=np.float64), np.asarray(estimator.class_prior_)
-    if np.isclose(prior, 1 / len(prior)).all():  # scikit-learn then compares distances, and scales nothing
-        return Head(estimator.classes_, 2 * centroids, -(centroids**2).sum(axis=1))
-    deviation = np.asarray(estimator.within_class_std_dev_, dtype=np.float64).ravel()
-    scaled = centroids / np.where(deviation == 0, 1.0, deviation) ** 2
-    return Head(estimator.classes_, 2 * scaled, 2 * np.log(prior) - (centroids * scaled).sum(axis=1))
+    if np.isclose(prior, 1 / len(prior)).all():  # scikit-learn then predicts by distances without scaling features
+        scaled, offset, note = centroids, np.zeros(len(prior)), CENTROID_NOTE
+    else:
+        deviation = np.asarray(estimator.within_class_std_dev_, dtype=np.float64).ravel()
+        scaled, offset, note = centroids / np.where(deviation == 0, 1.0, deviation) ** 2, 2 * np.log(prior), ""
+    weight, bias = 2 * scaled, offset - (centroids * scaled).sum(axis=1)
+    if len(prior) == 2:
+        weight, bias = _rows_of_two_classes(np.diff(weight, axis=0), np.diff(bias))
+    return Head(estimator.classes_, weight, bias, probabilities=None if note else _softmax_of_centroids, note=note)
+
+
+CENTROID_NOTE = (
+    "The score of a class decreases with the squared distance to its centroid; the probabilities are computed by "
+    "scikit-learn from distances of scaled features."
+)
+"""The note of a NearestCentroid that predicts by other distances than its probabilities."""
+
+
+def _softmax_of_centroids(scores: Array) -> Array:
+    return _softmax(scores / 2 if scores.shape[1] == 2 else scores)
 
 
 # ---- probabilities, computed by scikit-learn itself
+
+
+def probability_of_second(probabilities: Probabilities | None, slope: float = 1.0) -> Probabilities | None:
+    """Return the probability (N,) of the second class as a function of f (N,), from that of both by (-f, f).
+
+    The scores are ``slope`` times (-f, f).
+    """
+    return None if probabilities is None else lambda f: probabilities(slope * np.stack([-f, f], axis=1))[:, 1]
+
+
+def one_vs_rest_probabilities(members: Sequence[Probabilities | None]) -> Probabilities | None:
+    """Return the probabilities of a OneVsRestClassifier from those of its ``members``, score (N,) -> (N,)."""
+    known = [each for each in members if each is not None]
+    if len(known) < len(members):
+        return None
+
+    def probabilities(scores: Array) -> Array:
+        columns = scores[:, -len(known) :].T  # for two classes there is one member, with the score of the second
+        found = np.stack([each(score) for each, score in zip(known, columns, strict=True)], axis=1)
+        if len(known) == 1:
+            return np.concatenate([1 - found, found], axis=1)
+        total = found.sum(axis=1, keepdims=True)
+        return np.asarray(found / np.where(total == 0, 1.0, total))
+
+    return probabilities
 
 
 def _softmax(scores: Array) -> Array:
     return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
 
 
-def _probabilities_of(estimator: Any) -> Callable[[Array], Array]:
+def _probabilities_of(estimator: Any) -> Probabilities:
     """``predict_proba`` as a function of scores: of a copy with identity weights, whose features are the scores."""
     rows = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
-    reader = _copy_reading_scores(estimator, rows)
-    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
-
-
-def _one_vs_rest_probabilities(estimator: Any) -> Callable[[Array], Array]:
-    rows = len(estimator.estimators_)
     reader = copy.copy(estimator)
-    reader.estimators_ = [
-        _copy_reading_scores(each, rows, position) for position, each in enumerate(estimator.estimators_)
-    ]
+    reader.n_features_in_, reader.coef_, reader.intercept_ = rows, np.eye(rows), np.zeros(rows)
     return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
-
-
-def _copy_reading_scores(estimator: Any, features: int, position: int | None = None) -> Any:
-    """A copy that takes scores as its features: all of them, or only the one at ``position``."""
-    reader = copy.copy(estimator)
-    reader.n_features_in_ = features
-    reader.coef_ = np.eye(features) if position is None else np.eye(features)[position : position + 1]
-    reader.intercept_ = np.zeros(len(reader.coef_))
-    return reader

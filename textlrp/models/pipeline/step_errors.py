@@ -8,7 +8,8 @@ from textlrp.errors import ModelError
 
 OTHER_WAY = (
     "Or explain it by leaving out words: pass a function that returns the scores of texts, such as "
-    "textlrp.explain(model.predict_proba, texts, method='occlusion', classes=model.classes_)."
+    "textlrp.explain(model.predict_proba, texts, method='occlusion', classes=model.classes_), or "
+    "model.decision_function in its place."
 )
 """The advice that ends the refusal of a model that LRP cannot explain."""
 

@@ -32,13 +32,18 @@ def unwrapped(step: Any, name: str) -> Any:
 
 def is_search(step: Any) -> bool:
     """Whether this is a search over parameters: by its attributes, so that those of other packages are included."""
-    return hasattr(step, "best_estimator_") or (hasattr(step, "refit") and hasattr(step, "estimator"))
+    refits = hasattr(step, "refit") and hasattr(step, "estimator")
+    # a fitted TunedThresholdClassifierCV has refit= too, but its classifier is not all of it
+    return hasattr(step, "best_estimator_") or (refits and not hasattr(step, "estimator_"))
 
 
 def reads_texts(model: BaseEstimator) -> bool:
     """Whether an estimator is a pipeline, or contains one, as a search over a pipeline does."""
+    if isinstance(model, FrozenEstimator):  # it hides the parameters of its estimator
+        return isinstance(model.estimator, BaseEstimator) and reads_texts(model.estimator)
     return isinstance(model, Pipeline) or any(
-        isinstance(value, Pipeline) for value in model.get_params(deep=True).values()
+        isinstance(value, Pipeline) or (isinstance(value, FrozenEstimator) and reads_texts(value))
+        for value in model.get_params(deep=True).values()
     )
 
 
