@@ -50,7 +50,7 @@ LABELS: dict[str, tuple[Any, ...]] = {
     "numbers": (-1, 1, 7),
     "unordered": (3, 0, 1),
     "bools": (True, False, True),
-    "floats": (1.0, 0.5, 2.0),
+    "floats": (1.0, -2.0, 3.0),
     "objects": (np.array(["x", "y", "z"], dtype=object)),
     "one letter": ("", "0", "1"),
 }

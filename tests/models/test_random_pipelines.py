@@ -1,4 +1,4 @@
-"""Random fitted scikit-learn models: explained exactly, with scikit-learn's own numbers, or refused in one sentence."""
+"""Random fitted scikit-learn models: explained exactly, with scikit-learn's own numbers, or refused by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import every
-from laws import difference, score_gap
+from laws import difference
 from random_pipelines import Model, random_model
 from stated_scores import stated_scores
 
@@ -20,7 +20,7 @@ from textlrp.models.adapt import as_classifier
 RULES = ("epsilon", "zero", "arras2017", "alpha2-beta1")
 REFUSED = (
     r"must be a linear classifier, because only these are explained exactly; got a \w+\. Use one of",
-    r"must be linear in its features; got a (Binarizer|PolynomialFeatures|NMF|FunctionTransformer)\. Leave it out",
+    r"must be linear in its features; got a (Binarizer|PolynomialFeatures|NMF|\w+Transformer)\. Leave it out",
     r"must not change the values of features; got a FunctionTransformer whose function does\. Leave it out",
     r"must have a linear kernel, .*; got (SVC|NuSVC)\(kernel='rbf'\)\. Pass kernel='linear'",
     r"got a (SVC|NuSVC) with 3 classes, which compares them in pairs and counts votes\. Use LinearSVC",
@@ -31,6 +31,9 @@ REFUSED = (
     r"must pass on probabilities or decisions; got its predictions\. Pass stack_method='auto'",
     r"must have a vectorizer for a text column; got none\. Add one",
     r"must have outputs of 0 and 1 and predict each by a decision or a probability; .* Use linear classifiers",
+    r"must be finite; got .* Fit it again",
+    r"must pass on a decision that is linear in the features; got one with a NearestCentroid.* Use a linear",
+    r"must be fitted on one label for each text; got a DummyClassifier .* Put it into a MultiOutputClassifier",
     r"must predict the same class for the same text; .* Pass strategy='prior'",
 )
 """What is refused, and what to do: any other refusal is a fault."""
@@ -59,16 +62,14 @@ def check(seed: int) -> bool | None:
 
 def check_refusal(drawn: Model, message: str) -> None:
     assert "\n" not in message
+    warnings.simplefilter("ignore")  # scikit-learn's own
     assert any(re.search(pattern, message) for pattern in REFUSED), message
     of_scores = getattr(drawn.estimator, "predict_proba", getattr(drawn.estimator, "decision_function", None))
-    if "method='occlusion'" in message and of_scores is not None and isinstance(drawn.inputs, list):
+    one_label = isinstance(drawn.inputs, list) and np.ndim(drawn.estimator.predict(drawn.inputs[:1])) == 1
+    if "method='occlusion'" in message and of_scores is not None and one_label:
         classes = drawn.estimator.classes_
-        try:
-            (why,) = explain(of_scores, drawn.inputs[:1], method="occlusion", classes=classes)
-        except ModelError as other:
-            assert "function must return" in str(other)
-        else:
-            assert len(why.scores) == len(classes)
+        (why,) = explain(of_scores, drawn.inputs[:1], method="occlusion", classes=classes)
+        assert len(why.scores) == len(classes)
 
 
 def check_results(drawn: Model, whys: list[Any]) -> None:
@@ -77,28 +78,27 @@ def check_results(drawn: Model, whys: list[Any]) -> None:
         warnings.simplefilter("ignore")
         expected, predicted = stated_scores(model, inputs), model.predict(inputs)
         probable = model.predict_proba(inputs) if hasattr(model, "predict_proba") else None
-    single = np.float32 in [
-        getattr(each, "dtype", None) for each in model.get_params().values()
-    ] or "float32" in repr(model)
+    precision = 1e-5 if "float32" in repr(model.get_params()) else 1e-10
     scores = np.array([why.scores for why in whys])
     assert scores.shape == expected.shape
-    np.testing.assert_allclose(
-        scores, expected, rtol=0, atol=(1e-5 if single else 1e-10) * max(1e-9, abs(expected).max())
-    )
-    assert max(map(score_gap, whys)) < 1e-10
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=precision * max(1e-9, abs(expected).max()))
+    for why in whys:  # a score of 0 may have parts that only rounding leaves
+        size = abs(why.relevance).sum(axis=1) + sum(abs(entry) for entry in why.ledger.values())
+        missing = abs(why.relevance.sum(axis=1) + why.absorbed - why.start_scores)
+        assert (missing <= 1e-10 * size + 1e-15 * abs(why.scores).max() + 1e-300).all()
     labels = [str(label) for label in as_classifier(model).classes_.tolist()]
     for own, why in zip(np.asarray(predicted).tolist(), whys, strict=True):
         if isinstance(own, list):
             assert {labels[c] for c in np.flatnonzero(own)} == set(why.predicted_labels)
-        elif labels[why.predicted] != str(own):
-            assert f"The model itself predicts {own}, but the highest score is" in why.notes[-1]
+        elif labels[why.predicted] != str(own) and np.ptp(np.sort(why.scores)[-2:]) > 1e-12 * abs(why.scores).max():
+            assert any(f"The model itself predicts {own}, but the highest score is" in note for note in why.notes)
     if whys[0].probabilities is None:
         assert probable is None or whys[0].thresholds is not None
         return
     if isinstance(probable, list):
         probable = np.stack([each[:, 1] for each in probable], axis=1)
     shown = np.array([why.probabilities for why in whys])
-    np.testing.assert_allclose(shown, probable, rtol=0, atol=1e-5 if single else 1e-10)
+    np.testing.assert_allclose(shown, probable, rtol=0, atol=precision)
 
 
 @every("seed", range(24))

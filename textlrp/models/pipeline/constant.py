@@ -22,6 +22,11 @@ def constant_decision(estimator: Any, name: str, before: Value, sources: Sources
     """
     if not hasattr(estimator, "classes_"):
         raise not_fitted(name, estimator)
+    if isinstance(estimator.classes_, list):
+        raise ModelError(
+            f"step {name!r} must be fitted on one label for each text; got a DummyClassifier fitted with several. "
+            "Put it into a MultiOutputClassifier."
+        )
     if estimator.strategy not in ("prior", "most_frequent", "constant"):
         raise ModelError(
             f"step {name!r} must predict the same class for the same text; got a DummyClassifier(strategy="

@@ -9,6 +9,7 @@ Letters: C classes, J features.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,12 @@ def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, 
 def bagging_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the mean decision of the classifiers of a BaggingClassifier, its ``decision_function``."""
     members = members_of(estimator, name, before)
-    forms = [_on_decision_scale(within.decide(member, inner, value, sources)) for inner, member, value in members]
+    found = [within.decide(member, inner, value, sources) for inner, member, value in members]
+    form = mean_form([_on_decision_scale(each) for each in found])
+    own_decision = all(each.own_decision for each in found)
     counts = "averages their probabilities" if hasattr(members[0][1], "predict_proba") else "counts their predictions"
     note = f"The score is the mean decision of {len(members)} classifiers; the model {counts}."
-    return Decision(estimator.classes_, mean_form(forms), None, note)
+    return Decision(estimator.classes_, form, None, note, own_decision=own_decision)
 
 
 def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
@@ -61,14 +64,14 @@ def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources
                 f"{inner!r} in the StackingClassifier {name!r} must pass on probabilities or decisions; got its "
                 "predictions. Pass stack_method='auto' and fit it again."
             )
-        read = within.probable if method == "predict_proba" else within.decide
+        read = within.probable if method == "predict_proba" else within.own_decision
         form = read(member, inner, before, sources).form
         # for two classes the last classifier reads one number: f, or the probability of the second class
         forms.append(affine(form, np.array([[0.0, 1.0]])) if form.width == 2 else form)
     if estimator.passthrough:
         forms.append(as_form(features_before(before, name, estimator)))
     last = within.decide(estimator.final_estimator_, "final_estimator", joined_form(forms), sources)
-    return Decision(estimator.classes_, last.form, last.probabilities, last.note)
+    return replace(last, classes=estimator.classes_)
 
 
 def members_of(bagging: Any, name: str, before: Value) -> list[tuple[str, Any, Value]]:

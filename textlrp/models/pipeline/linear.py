@@ -63,7 +63,8 @@ class Head:
 
     ``weight`` (C, J), ``bias`` (C,). ``absent`` (C, J) or None: what each feature adds to the scores of a text that
     does not have it, log(1 - p) (BernoulliNB). ``threshold`` or None: features above it become 1, others 0.
-    ``probabilities`` or None: scores (N, C) -> (N, C). ``note`` as in :class:`.Decision`.
+    ``probabilities`` or None: scores (N, C) -> (N, C). ``note`` and
+    ``own_decision`` as in :class:`.Decision`.
     """
 
     classes: Array
@@ -73,6 +74,7 @@ class Head:
     threshold: float | None = None
     probabilities: Probabilities | None = None
     note: str = ""
+    own_decision: bool = True
 
 
 def fitted_on_indicator(estimator: Any) -> bool:
@@ -184,14 +186,17 @@ def _one_vs_rest(estimator: Any, name: str) -> Head:
 def _bayes(estimator: Any) -> Head:
     classes, present = estimator.classes_, estimator.feature_log_prob_.astype(np.float64, copy=False)
     prior = np.asarray(estimator.class_log_prior_, dtype=np.float64)
-    kind, advice = type(estimator).__name__, "Fit it again with alpha above 0, such as alpha=0.01."
+    kind, advice = (
+        type(estimator).__name__,
+        "Fit it again with alpha above 0, such as alpha=0.01, on features from 0 to 1.",
+    )
     present = finite_weights(present, f"feature_log_prob_ of the {kind}", advice)
     prior = finite_weights(prior, f"class_log_prior_ of the {kind}", "Give every class a prior above 0.")
     if isinstance(estimator, ComplementNB):  # scikit-learn uses its prior only if there is a single class
         prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
         return Head(classes, present, prior, probabilities=_softmax)
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
         absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
     return Head(classes, present, prior, absent, estimator.binarize, _softmax)
 
@@ -217,7 +222,9 @@ def _centroids(estimator: Any, name: str) -> Head:
     weight, bias = 2 * scaled, offset - (centroids * scaled).sum(axis=1)
     if len(prior) == 2:
         weight, bias = _rows_of_two_classes(np.diff(weight, axis=0), np.diff(bias))
-    return Head(estimator.classes_, weight, bias, probabilities=None if note else _softmax_of_centroids, note=note)
+    probabilities = None if note else _softmax_of_centroids
+    own_decision = len(prior) == 2 and not note  # that of more classes is without the square of the features
+    return Head(estimator.classes_, weight, bias, probabilities=probabilities, note=note, own_decision=own_decision)
 
 
 CENTROID_NOTE = (

@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.linear_model import RidgeClassifier, RidgeClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
-from sklearn.neighbors import NearestCentroid
 from torch import Tensor
 
 from textlrp.errors import ModelError
@@ -129,10 +128,10 @@ def _label(
     """
     if _is_constant(estimator):
         return _Label(constant_form(np.asarray(estimator.y_, dtype=np.float64).ravel()), 0.0, lambda score: score)
-    found = within.decide(estimator, name, before, sources)
-    own_decision = hasattr(estimator, "decision_function") and not isinstance(estimator, NearestCentroid)
+    by_decision = by_decision and hasattr(estimator, "decision_function")
+    found = (within.own_decision if by_decision else within.decide)(estimator, name, before, sources)
     if found.thresholds is None and found.classes.tolist() in ([0, 1], [False, True]):
-        if not found.note or (by_decision and own_decision):
+        if not found.note or by_decision:
             probability = probability_of_second(found.probabilities, 0.5 if found.likelihoods else 1.0)
             return _Label(found.of_second_class, 0.0, probability)
         if hasattr(estimator, "predict_proba") and not found.thresholded:
@@ -168,7 +167,7 @@ def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: M
             predicted = Norm(label.form, partial(_above, label.threshold))
             features.append(Form((Term(None, np.ones((1, 1)), norms=(predicted,), cause=EARLIER_LABELS),), 1))
         elif method == "decision_function":
-            features.append(within.decide(each, name, inputs, sources).of_second_class)
+            features.append(within.own_decision(each, name, inputs, sources).of_second_class)
         else:
             of_both = within.probable(each, f"{name} {position}", inputs, sources).form
             features.append(affine(of_both, np.array([[0.0, 1.0]])))

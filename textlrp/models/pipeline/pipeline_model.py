@@ -72,7 +72,14 @@ class PipelineModel:
     @property
     def score_name(self) -> str:
         """What pages call the scores: no softmax follows them if the classifier predicts by other numbers."""
-        return "score" if self.decision.note else BEFORE_SOFTMAX
+        return "score" if self.decision.note or self._separate_probabilities else BEFORE_SOFTMAX
+
+    @property
+    def _separate_probabilities(self) -> bool:
+        """Whether the pipeline has probabilities that are no function of the scores."""
+        scores = self.decision
+        known = scores.probabilities is not None or scores.thresholds is not None
+        return not known and hasattr(self.estimator, "predict_proba")
 
     def rows(self, texts: Any) -> Any:
         """Return texts as they are, or the rows of a table if the pipeline reads the columns of a table.
@@ -109,7 +116,7 @@ class PipelineModel:
         A classifier that predicts by other numbers than its scores is called for this, and a note states it.
         """
         by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
-        if not self.decision.note or by_scores:
+        if by_scores or not (self.decision.note or self._separate_probabilities):
             notes = (self.decision.note,) if self.decision.note else ()
             return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
         return own_predictions(self.estimator, self.inputs.original(checked_batch(batch)), self.decision, scores)
