@@ -204,7 +204,7 @@ class Grammar:
             lambda: model_selection.RandomizedSearchCV(estimator, {}, n_iter=1, cv=2),
             lambda: model_selection.GridSearchCV(estimator, {}, cv=2, scoring=["accuracy"], refit="accuracy"),
             lambda: model_selection.GridSearchCV(estimator, {}, cv=2, refit=best_index),
-            lambda: model_selection.HalvingGridSearchCV(estimator, {}, cv=2, min_resources=16),
+            lambda: model_selection.HalvingGridSearchCV(estimator, {}, cv=2, min_resources=16, random_state=0),
         )()
 
 

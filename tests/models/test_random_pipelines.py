@@ -8,11 +8,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
 from cases import every
 from laws import difference
-from random_pipelines import Model, random_model
+from random_pipelines import READ, TEXTS, Model, random_model, to_dense
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neighbors import NearestCentroid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
+from sklearn.svm import SVC, LinearSVC
 from stated_scores import stated_scores
 
+import textlrp
 from textlrp.errors import ModelError
 from textlrp.explainers.explain import explain
 from textlrp.models.adapt import as_classifier
@@ -101,7 +116,78 @@ def check_results(drawn: Model, whys: list[Any]) -> None:
     np.testing.assert_allclose(shown, probable, rtol=0, atol=precision)
 
 
-@every("seed", range(24))
+FOUND: dict[str, Any] = {
+    "tuned threshold": lambda: TunedThresholdClassifierCV(LogisticRegression(), cv=2),
+    "temperature of strings": lambda: CalibratedClassifierCV(LinearSVC(), method="temperature", cv=2),
+    "one-vs-rest of likelihoods": lambda: OneVsRestClassifier(MultinomialNB()),
+    "one-vs-rest of probabilities": lambda: OneVsRestClassifier(CalibratedClassifierCV(LinearSVC(), cv=2)),
+    "one-vs-rest of pipelines": lambda: OneVsRestClassifier(make_pipeline(MaxAbsScaler(), LogisticRegression())),
+    "one-vs-rest of bagging": lambda: OneVsRestClassifier(BaggingClassifier(LinearSVC(), 2, random_state=0)),
+    "centroids": lambda: NearestCentroid(priors="empirical"),
+    "separate probabilities": lambda: OneVsRestClassifier(SVC(kernel="linear", probability=True, random_state=0)),
+    "linear one-vs-rest": lambda: OneVsRestClassifier(LogisticRegression()),
+}
+"""Classifiers whose random models once had other scores, predictions or probabilities, or were refused."""
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning:sklearn")
+@every("name", FOUND)
+@every("classes", [2, 3])
+def test_a_model_that_was_wrong_once_is_exact(name: str, classes: int) -> None:
+    texts, labels = TEXTS[: 8 * classes], ["autos", "med", "space"][:classes]
+    classifier = FOUND[name]()
+    if name == "tuned threshold" and classes > 2:
+        return
+    model = make_pipeline(TfidfVectorizer(), classifier).fit(texts, np.repeat(labels, 8))
+    check_results(Model(model, READ), list(explain(model, READ, target="all", rule="zero")))
+
+
+@pytest.mark.filterwarnings("ignore:.*zero standard deviation")
+def test_a_decision_that_is_not_linear_is_not_passed_on() -> None:
+    """The decision_function of a NearestCentroid scales features, but its predictions do not."""
+    labels = np.repeat(["a", "b"], 8)
+    for classifier in (
+        OneVsRestClassifier(make_pipeline(MaxAbsScaler(), NearestCentroid())),
+        StackingClassifier([("a", NearestCentroid())], cv=2, stack_method="decision_function"),
+    ):
+        model = make_pipeline(TfidfVectorizer(), FunctionTransformer(to_dense), classifier).fit(TEXTS[:16], labels)
+        with pytest.raises(ModelError, match="must pass on a decision that is linear in the features; got one with"):
+            explain(model, TEXTS[0])
+
+
+def test_a_pipeline_is_found_within_frozen_estimators() -> None:
+    labels = np.repeat(["a", "b"], 8)
+    search = GridSearchCV(make_pipeline(TfidfVectorizer(), LinearSVC()), {}, cv=2).fit(TEXTS[:16], labels)
+    model = CalibratedClassifierCV(FrozenEstimator(search)).fit(TEXTS[:16], labels)
+    check_results(Model(model, READ), list(explain(model, READ, target="all")))
+
+
+def test_weights_of_naive_bayes_that_are_no_numbers_are_refused_without_a_warning() -> None:
+    model = make_pipeline(CountVectorizer(), BernoulliNB(binarize=None)).fit(
+        [f"{text} " * 9 for text in TEXTS[:16]], [0, 1] * 8
+    )
+    with pytest.raises(ModelError, match=r"must be finite; got .* on features from 0 to 1"):
+        explain(model, TEXTS[0])
+
+
+@pytest.mark.filterwarnings("default::sklearn.exceptions.InconsistentVersionWarning")
+def test_a_model_of_another_version_is_loaded_with_its_warning(tmp_path: Any, monkeypatch: Any) -> None:
+    model = make_pipeline(CountVectorizer(), LinearSVC()).fit(TEXTS[:16], [0, 1] * 8)
+    with monkeypatch.context() as patched:
+        patched.setattr("sklearn.base.__version__", "1.3.2")
+        skops.io.dump(model, tmp_path / "model.skops")
+    with pytest.warns(InconsistentVersionWarning, match=r"LinearSVC from version 1\.3\.2"):
+        textlrp.load(tmp_path / "model.skops")
+
+
+def test_a_classifier_without_an_attribute_of_this_version_is_refused() -> None:
+    model = make_pipeline(CountVectorizer(), NearestCentroid()).fit(TEXTS[:16], [0, 1] * 8)
+    del model[-1].class_prior_  # scikit-learn 1.5 had none
+    with pytest.raises(ModelError, match=r"must have the attributes of a model .* has no attribute 'class_prior_'"):
+        explain(model, TEXTS[0])
+
+
+@every("seed", range(16))
 def test_a_random_model_is_explained_exactly_or_refused(seed: int) -> None:
     check(seed)
 

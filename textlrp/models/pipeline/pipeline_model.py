@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
@@ -166,7 +167,13 @@ def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
             "make_pipeline(vectorizer, classifier): fitted parts stay fitted."
         )
     sources = Sources()
-    found = decision(pipeline, type(pipeline).__name__, None, sources)
+    try:
+        found = decision(pipeline, type(pipeline).__name__, None, sources)
+    except AttributeError as missing:
+        raise ModelError(
+            f"model must have the attributes of a model that scikit-learn {sklearn_version} fitted; {missing}. Fit "
+            "it again, or use the version of scikit-learn that it was fitted with."
+        ) from missing
     if len({reader.column is None for reader in sources.readers}) == 2:
         raise ModelError(
             "all vectorizers must read the columns of a table, or all must read texts; got both. Put every "
