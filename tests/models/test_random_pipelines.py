@@ -170,7 +170,7 @@ def test_weights_of_naive_bayes_that_are_no_numbers_are_refused_without_a_warnin
         explain(model, TEXTS[0])
 
 
-@pytest.mark.filterwarnings("default::sklearn.exceptions.InconsistentVersionWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 def test_a_model_of_another_version_is_loaded_with_its_warning(tmp_path: Any, monkeypatch: Any) -> None:
     model = make_pipeline(CountVectorizer(), LinearSVC()).fit(TEXTS[:16], [0, 1] * 8)
     with monkeypatch.context() as patched:

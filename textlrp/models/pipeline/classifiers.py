@@ -31,7 +31,7 @@ from textlrp.models.pipeline.multi_output import (
     predicts_label_sets,
 )
 from textlrp.models.pipeline.pipeline_steps import read_step
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_errors import OTHER_WAY, check_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 
@@ -62,12 +62,11 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
     if isinstance(estimator, Pipeline):
         last, final = estimator.steps[-1]
         return decision(final, last, _before_last_step(estimator, before, sources), sources)
+    check_fitted(estimator, name)
     within = MemberReaders(decision, probability)
     if predicts_label_sets(estimator):
         return label_set_decision(estimator, name, before, sources, within)
     if isinstance(estimator, OneVsRestClassifier) and not is_linear_one_vs_rest(estimator):
-        if not hasattr(estimator, "estimators_"):
-            raise not_fitted(name, estimator)
         return one_vs_rest_decision(estimator, name, before, sources, within)
     for kind, combined in _COMBINED.items():
         if isinstance(estimator, kind):

@@ -13,22 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from textlrp.arrays import IntArray
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.decisions import Decision, MemberReaders, features_before
-from textlrp.models.pipeline.form_steps import as_form
+from textlrp.models.pipeline.form_steps import as_form, chosen_outputs
 from textlrp.models.pipeline.forms import Form, affine, contrasted, joined_form, mean_form
 from textlrp.models.pipeline.links import TO_TWO
 from textlrp.models.pipeline.stages import Stage
-from textlrp.models.pipeline.step_errors import not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 
 
 def voting_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the weighted mean probability of a soft vote, or the weighted mean decision of a hard vote."""
-    members = _members(estimator, name)
+    members = _members(estimator)
     weights = np.ones(len(estimator.estimators)) if estimator.weights is None else np.asarray(estimator.weights)
     shares = (weights[_used(estimator)] / weights[_used(estimator)].sum()).tolist()
     if estimator.voting == "soft":
@@ -56,7 +54,7 @@ def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources
 
     Raises :class:`ModelError` if a first classifier passes on its predictions, which are no numbers to explain.
     """
-    members = _members(estimator, name)
+    members = _members(estimator)
     forms: list[Form] = []
     for (inner, member), method in zip(members, estimator.stack_method_, strict=True):
         if method == "predict":
@@ -76,25 +74,18 @@ def stacking_decision(estimator: Any, name: str, before: Value, sources: Sources
 
 def members_of(bagging: Any, name: str, before: Value) -> list[tuple[str, Any, Value]]:
     """Return the name, the classifier and the features that it reads, of each classifier of a BaggingClassifier."""
-    _check_fitted(bagging, name)
     chosen = zip(bagging.estimators_, bagging.estimators_features_, strict=True)
     return [(f"{name} {n}", each, _columns(before, columns)) for n, (each, columns) in enumerate(chosen, start=1)]
 
 
-def _members(ensemble: Any, name: str) -> list[tuple[str, Any]]:
+def _members(ensemble: Any) -> list[tuple[str, Any]]:
     """The fitted classifiers of a vote or a stack with their names."""
-    _check_fitted(ensemble, name)
     return list(zip([ensemble.estimators[n][0] for n in _used(ensemble)], ensemble.estimators_, strict=True))
 
 
 def _used(ensemble: Any) -> list[int]:
     """The positions of the classifiers that were not dropped."""
     return [n for n, (_, each) in enumerate(ensemble.estimators) if not (isinstance(each, str) and each == "drop")]
-
-
-def _check_fitted(ensemble: Any, name: str) -> None:
-    if not hasattr(ensemble, "estimators_"):
-        raise not_fitted(name, ensemble)
 
 
 def _on_decision_scale(scores: Decision) -> Form:
@@ -116,4 +107,4 @@ def _columns(before: Value, columns: IntArray) -> Value:
     form = as_form(before)
     if np.array_equal(columns, np.arange(form.width)):
         return before
-    return affine(form, sparse.eye_array(form.width, format="csr")[np.asarray(columns)])
+    return chosen_outputs(form, columns)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import expit
-from scipy.special import softmax as softmax_of
 from torch import Tensor
 
 from textlrp.arrays import Array
@@ -16,9 +15,9 @@ from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.decisions import Decision, check_width, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
+from textlrp.models.pipeline.head_probabilities import softmax_of_decisions
 from textlrp.models.pipeline.linear import fitted_on_indicator
 from textlrp.models.pipeline.links import TO_TWO
-from textlrp.models.pipeline.step_errors import not_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 
 _ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = {
@@ -34,11 +33,9 @@ def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sourc
     """Return the scores of an MLPClassifier before its last activation: (-f, f) for two classes.
 
     Its hidden layers are the steps ``hidden1``, ``hidden2``, ... of the trace. Fitted on an indicator matrix, it
-    predicts every label with a score above 0. Raises :class:`ModelError` if it is not fitted or gets texts.
+    predicts every label with a score above 0. Raises :class:`ModelError` if it gets texts.
     """
     kind = type(estimator).__name__
-    if not hasattr(estimator, "coefs_"):
-        raise not_fitted(name, estimator)
     features = features_before(before, name, estimator)
     check_width(features, len(estimator.coefs_[0]), name, kind)
     form = as_form(features)
@@ -52,9 +49,8 @@ def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sourc
     outputs: Form = affine(form, *last)
     if fitted_on_indicator(estimator):
         return Decision(estimator.classes_, outputs, expit, thresholds=np.zeros(outputs.width))
-    if outputs.width > 1:
-        return Decision(estimator.classes_, outputs, lambda scores: softmax_of(scores, axis=1))
-    return Decision(estimator.classes_, affine(outputs, TO_TWO), _two_probabilities)
+    of_classes = outputs if outputs.width > 1 else affine(outputs, TO_TWO)
+    return Decision(estimator.classes_, of_classes, softmax_of_decisions)
 
 
 def _layer(weight: Array, bias: Array, kind: str) -> tuple[Array, Array]:
@@ -64,7 +60,3 @@ def _layer(weight: Array, bias: Array, kind: str) -> tuple[Array, Array]:
         for each in (weight.T, bias)
     ]
     return finite[0], finite[1]
-
-
-def _two_probabilities(scores: Array) -> Array:
-    return np.stack([expit(scores[:, 0]), expit(scores[:, 1])], axis=1)

@@ -7,14 +7,11 @@ Letters: N documents, J features, C classes.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logsumexp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
     LogisticRegression,
@@ -32,10 +29,16 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.head_probabilities import (
+    Probabilities,
+    one_vs_rest_probabilities,
+    own_probabilities,
+    probability_of_second,
+    softmax_of_decisions,
+    softmax_of_joint,
+)
+from textlrp.models.pipeline.step_errors import OTHER_WAY, check_fitted
 
-Probabilities = Callable[[Array], Array]
-"""Scores -> probabilities: of all classes (N, C), or of one of two classes (N,)."""
 LINEAR = (
     LinearSVC,
     LogisticRegression,
@@ -55,6 +58,13 @@ SUPPORTED_CLASSIFIERS = (
     "OneVsRestClassifier of these, MultinomialNB, ComplementNB, BernoulliNB, MLPClassifier, DummyClassifier, and "
     "CalibratedClassifierCV, VotingClassifier, StackingClassifier and BaggingClassifier of these"
 )
+
+
+CENTROID_NOTE = (
+    "The score of a class decreases with the squared distance to its centroid; the probabilities are computed by "
+    "scikit-learn from distances of scaled features."
+)
+"""The note of a NearestCentroid that predicts by other distances than its probabilities."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +99,7 @@ def linear_head(estimator: Any, name: str) -> Head:
     classifier is not fitted, or is not linear.
     """
     kind = type(estimator).__name__
+    check_fitted(estimator, name)
     if isinstance(estimator, (SVC, NuSVC)):
         return _kernel_machine(estimator, name)
     if not isinstance(estimator, (*LINEAR, *BAYES, NearestCentroid, OneVsRestClassifier)):
@@ -96,8 +107,6 @@ def linear_head(estimator: Any, name: str) -> Head:
             f"step {name!r} must be a linear classifier, because only these are explained exactly; got a {kind}. "
             f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again. {OTHER_WAY}"
         )
-    if not hasattr(estimator, "classes_"):
-        raise not_fitted(name, estimator)
     if isinstance(estimator, OneVsRestClassifier):
         return _one_vs_rest(estimator, name)
     if isinstance(estimator, BAYES):
@@ -106,7 +115,7 @@ def linear_head(estimator: Any, name: str) -> Head:
         return _centroids(estimator, name)
     weight, bias = _weights(estimator)
     _check_single_label(estimator, len(weight), name)
-    probabilities = _probabilities_of(estimator) if hasattr(estimator, "predict_proba") else None
+    probabilities = own_probabilities(estimator) if hasattr(estimator, "predict_proba") else None
     return Head(estimator.classes_, *_rows_of_two_classes(weight, bias), probabilities=probabilities)
 
 
@@ -122,8 +131,6 @@ def _kernel_machine(estimator: Any, name: str) -> Head:
             f"{kind}(kernel={estimator.kernel!r}). Pass kernel='linear', or use LinearSVC, and fit the pipeline "
             f"again. {OTHER_WAY}"
         )
-    if not hasattr(estimator, "classes_"):
-        raise not_fitted(name, estimator)
     classes = len(estimator.classes_)
     if classes > 2:
         raise ModelError(
@@ -195,10 +202,10 @@ def _bayes(estimator: Any) -> Head:
     if isinstance(estimator, ComplementNB):  # scikit-learn uses its prior only if there is a single class
         prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
-        return Head(classes, present, prior, probabilities=_softmax)
+        return Head(classes, present, prior, probabilities=softmax_of_joint)
     with np.errstate(all="ignore"):
         absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
-    return Head(classes, present, prior, absent, estimator.binarize, _softmax)
+    return Head(classes, present, prior, absent, estimator.binarize, softmax_of_joint)
 
 
 def _centroids(estimator: Any, name: str) -> Head:
@@ -222,57 +229,6 @@ def _centroids(estimator: Any, name: str) -> Head:
     weight, bias = 2 * scaled, offset - (centroids * scaled).sum(axis=1)
     if len(prior) == 2:
         weight, bias = _rows_of_two_classes(np.diff(weight, axis=0), np.diff(bias))
-    probabilities = None if note else _softmax_of_centroids
+    probabilities = None if note else softmax_of_decisions
     own_decision = len(prior) == 2 and not note  # that of more classes is without the square of the features
     return Head(estimator.classes_, weight, bias, probabilities=probabilities, note=note, own_decision=own_decision)
-
-
-CENTROID_NOTE = (
-    "The score of a class decreases with the squared distance to its centroid; the probabilities are computed by "
-    "scikit-learn from distances of scaled features."
-)
-"""The note of a NearestCentroid that predicts by other distances than its probabilities."""
-
-
-def _softmax_of_centroids(scores: Array) -> Array:
-    return _softmax(scores / 2 if scores.shape[1] == 2 else scores)
-
-
-# ---- probabilities, computed by scikit-learn itself
-
-
-def probability_of_second(probabilities: Probabilities | None, slope: float = 1.0) -> Probabilities | None:
-    """Return the probability (N,) of the second class as a function of f (N,), from that of both by (-f, f).
-
-    The scores are ``slope`` times (-f, f).
-    """
-    return None if probabilities is None else lambda f: probabilities(slope * np.stack([-f, f], axis=1))[:, 1]
-
-
-def one_vs_rest_probabilities(members: Sequence[Probabilities | None]) -> Probabilities | None:
-    """Return the probabilities of a OneVsRestClassifier from those of its ``members``, score (N,) -> (N,)."""
-    known = [each for each in members if each is not None]
-    if len(known) < len(members):
-        return None
-
-    def probabilities(scores: Array) -> Array:
-        columns = scores[:, -len(known) :].T  # for two classes there is one member, with the score of the second
-        found = np.stack([each(score) for each, score in zip(known, columns, strict=True)], axis=1)
-        if len(known) == 1:
-            return np.concatenate([1 - found, found], axis=1)
-        total = found.sum(axis=1, keepdims=True)
-        return np.asarray(found / np.where(total == 0, 1.0, total))
-
-    return probabilities
-
-
-def _softmax(scores: Array) -> Array:
-    return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
-
-
-def _probabilities_of(estimator: Any) -> Probabilities:
-    """``predict_proba`` as a function of scores: of a copy with identity weights, whose features are the scores."""
-    rows = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
-    reader = copy.copy(estimator)
-    reader.n_features_in_, reader.coef_, reader.intercept_ = rows, np.eye(rows), np.zeros(rows)
-    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))

@@ -24,16 +24,16 @@ from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.decisions import Decision, MemberReaders, head_decision
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Norm, Term, affine, constant_form, joined_form
-from textlrp.models.pipeline.linear import (
-    Head,
+from textlrp.models.pipeline.head_probabilities import (
     Probabilities,
-    fitted_on_indicator,
+    label_probabilities,
     one_vs_rest_probabilities,
     probability_of_second,
 )
+from textlrp.models.pipeline.linear import Head, fitted_on_indicator
 from textlrp.models.pipeline.links import TO_TWO
 from textlrp.models.pipeline.stages import Stage
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_errors import OTHER_WAY
 from textlrp.models.pipeline.step_values import Sources, Value
 
 EARLIER_LABELS = "earlier labels"
@@ -60,7 +60,7 @@ class _Label(NamedTuple):
 def predicts_label_sets(estimator: Any) -> bool:
     """Whether a fitted classifier consists of binary classifiers and predicts a set of labels for each text."""
     if isinstance(estimator, OneVsRestClassifier):
-        return hasattr(estimator, "estimators_") and bool(estimator.multilabel_)
+        return bool(estimator.multilabel_)
     if isinstance(estimator, (RidgeClassifier, RidgeClassifierCV)):
         return fitted_on_indicator(estimator)
     return isinstance(estimator, (MultiOutputClassifier, ClassifierChain))
@@ -69,8 +69,8 @@ def predicts_label_sets(estimator: Any) -> bool:
 def label_set_decision(estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders) -> Decision:
     """Return the scores of all labels, which are predicted if they are above their thresholds.
 
-    Raises :class:`ModelError` if the classifier is not fitted, has an output with other values than 0 and 1, or
-    consists of classifiers that predict neither by their decision nor by their probability.
+    Raises :class:`ModelError` if the classifier has an output with other values than 0 and 1, or consists
+    of classifiers that predict neither by their decision nor by their probability.
     """
     if isinstance(estimator, (RidgeClassifier, RidgeClassifierCV)):
         kind, advice = type(estimator).__name__, "Fit it again with more regularization, or on finite features."
@@ -79,8 +79,6 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
         bias = np.zeros(len(weight)) + estimator.intercept_
         of_all = head_decision(Head(classes, weight, bias), name, estimator, before, sources)
         return Decision(classes, of_all.form, thresholds=np.zeros(len(classes)))
-    if not hasattr(estimator, "estimators_"):
-        raise not_fitted(name, estimator)
     if isinstance(estimator, ClassifierChain):
         return _chain(estimator, name, before, sources, within)
     by_decision = isinstance(estimator, OneVsRestClassifier)
@@ -91,7 +89,13 @@ def label_set_decision(estimator: Any, name: str, before: Value, sources: Source
         of_decisions = [hasattr(each, "decision_function") for each in estimator.estimators_]
         thresholds[of_decisions] = 0.5
     form = joined_form([each.form for each in found])
-    return Decision(np.asarray(classes), form, _probabilities(found), _note_of(found), thresholds=thresholds)
+    return Decision(
+        np.asarray(classes),
+        form,
+        label_probabilities([each.probability for each in found]),
+        _note_of(found),
+        thresholds=thresholds,
+    )
 
 
 def one_vs_rest_decision(
@@ -175,7 +179,8 @@ def _chain(estimator: Any, name: str, before: Value, sources: Sources, within: M
     form = joined_form([each.form for each in in_order])
     note = " ".join(filter(None, [CHAIN_NOTE if method == "predict" else "", _note_of(found)]))
     thresholds = np.array([each.threshold for each in in_order])
-    return Decision(np.arange(len(found)), form, _probabilities(in_order), note, thresholds=thresholds)
+    probabilities = label_probabilities([each.probability for each in in_order])
+    return Decision(np.arange(len(found)), form, probabilities, note, thresholds=thresholds)
 
 
 def _above(threshold: float, scores: Tensor) -> Tensor:
@@ -184,11 +189,3 @@ def _above(threshold: float, scores: Tensor) -> Tensor:
 
 def _note_of(found: Sequence[_Label]) -> str:
     return "The score of a class is its probability." if any(each.is_probability for each in found) else ""
-
-
-def _probabilities(found: Sequence[_Label]) -> Probabilities | None:
-    """``predict_proba`` of all labels as a function of scores (N, C); None if a classifier has none."""
-    known = [each.probability for each in found if each.probability is not None]
-    if len(known) < len(found):
-        return None
-    return lambda scores: np.stack([each(scores[:, c]) for c, each in enumerate(known)], axis=1)

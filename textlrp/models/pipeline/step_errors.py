@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
 from textlrp.errors import ModelError
 
 OTHER_WAY = (
@@ -14,9 +17,13 @@ OTHER_WAY = (
 """The advice that ends the refusal of a model that LRP cannot explain."""
 
 
-def not_fitted(name: str, step: Any) -> ModelError:
-    """Return the error for the step ``name`` that is not fitted."""
-    kind = type(step).__name__
-    return ModelError(
-        f"step {name!r} must be fitted; got a {kind} that is not. Call pipeline.fit(texts, labels) first."
-    )
+def check_fitted(step: Any, name: str) -> None:
+    """Raise :class:`ModelError` if the step ``name`` is not fitted."""
+    try:
+        if hasattr(step, "fit"):
+            check_is_fitted(step)
+    except NotFittedError:
+        raise ModelError(
+            f"step {name!r} must be fitted; got a {type(step).__name__} that is not. Call "
+            "pipeline.fit(texts, labels) first."
+        ) from None

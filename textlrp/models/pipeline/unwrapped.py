@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_errors import check_fitted
 
 
 def unwrapped(step: Any, name: str) -> Any:
@@ -50,10 +50,8 @@ def reads_texts(model: BaseEstimator) -> bool:
 def _best_estimator(search: Any, name: str) -> Any:
     if hasattr(search, "best_estimator_"):
         return search.best_estimator_
-    kind = type(search).__name__
-    if not search.refit:
-        raise ModelError(
-            f"step {name!r} must have a best estimator; got a {kind}(refit=False), which fits none. Pass refit=True "
-            "and fit it again."
-        )
-    raise not_fitted(name, search)
+    check_fitted(search, name)
+    raise ModelError(
+        f"step {name!r} must have a best estimator; got a {type(search).__name__}(refit=False), which fits none. "
+        "Pass refit=True and fit it again."
+    )
