@@ -93,7 +93,9 @@ def check_results(drawn: Model, whys: list[Any]) -> None:
         warnings.simplefilter("ignore")
         expected, predicted = stated_scores(model, inputs), model.predict(inputs)
         probable = model.predict_proba(inputs) if hasattr(model, "predict_proba") else None
-    precision = 1e-5 if "float32" in repr(model.get_params()) else 1e-10
+    options = repr(model.get_params())
+    # a support vector machine adds up its support vectors, whose weights may be large and cancel
+    precision = 1e-5 if "float32" in options else 1e-7 if "SVC(" in options.replace("LinearSVC(", "") else 1e-10
     scores = np.array([why.scores for why in whys])
     assert scores.shape == expected.shape
     np.testing.assert_allclose(scores, expected, rtol=0, atol=precision * max(1e-9, abs(expected).max()))
@@ -148,6 +150,7 @@ def test_a_decision_that_is_not_linear_is_not_passed_on() -> None:
     labels = np.repeat(["a", "b"], 8)
     for classifier in (
         OneVsRestClassifier(make_pipeline(MaxAbsScaler(), NearestCentroid())),
+        CalibratedClassifierCV(NearestCentroid(), cv=2),
         StackingClassifier([("a", NearestCentroid())], cv=2, stack_method="decision_function"),
     ):
         model = make_pipeline(TfidfVectorizer(), FunctionTransformer(to_dense), classifier).fit(TEXTS[:16], labels)

@@ -31,7 +31,7 @@ def calibrated_decision(
     classes.
     """
     folds = estimator.calibrated_classifiers_
-    decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]
+    decisions = [within.own_decision(fold.estimator, name, before, sources) for fold in folds]
     for fold, each in zip(folds, decisions, strict=True):
         # scikit-learn fits on the positions of labels that are strings if it calibrates by temperature
         of_positions = fold.method == "temperature" and each.classes.dtype.kind != estimator.classes_.dtype.kind
@@ -72,7 +72,7 @@ def calibrated_probability(
                 f"{name!r} must calibrate decisions; got method='temperature' for the probabilities of a "
                 f"{type(fold.estimator).__name__}. Pass method='sigmoid' and fit it again. {OTHER_WAY}"
             )
-        read = within.decide if of_decisions else within.probable
+        read = within.own_decision if of_decisions else within.probable
         forms.append(_calibrated(read(fold.estimator, name, before, sources).form, fold, sources.layer_name(name)))
     return Decision(estimator.classes_, mean_form(forms))
 
