@@ -321,7 +321,7 @@ def random_model(seed: int) -> Model | None:
         warnings.simplefilter("ignore")
         try:
             return _random_model(np.random.default_rng(seed))
-        except (ValueError, TypeError, AttributeError, NotImplementedError, LookupError, np.linalg.LinAlgError):
+        except (ValueError, TypeError, AttributeError, LookupError, RuntimeError):
             return None
 
 

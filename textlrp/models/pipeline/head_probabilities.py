@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from textlrp.arrays import Array
 
-Probabilities = Callable[[Array], Array]
+ProbabilityFunction = Callable[[Array], Array]
 """Scores -> probabilities: of all classes (N, C), or of one label (N,)."""
 
 
@@ -28,7 +28,9 @@ def softmax_of_decisions(scores: Array) -> Array:
     return softmax_of_joint(scores / 2 if scores.shape[1] == 2 else scores)
 
 
-def probability_of_second(probabilities: Probabilities | None, slope: float = 1.0) -> Probabilities | None:
+def probability_of_second(
+    probabilities: ProbabilityFunction | None, slope: float = 1.0
+) -> ProbabilityFunction | None:
     """Return the probability (N,) of the second class as a function of f (N,), from that of both by (-f, f).
 
     The scores are ``slope`` times (-f, f).
@@ -36,7 +38,7 @@ def probability_of_second(probabilities: Probabilities | None, slope: float = 1.
     return None if probabilities is None else lambda f: probabilities(slope * np.stack([-f, f], axis=1))[:, 1]
 
 
-def one_vs_rest_probabilities(members: Sequence[Probabilities | None]) -> Probabilities | None:
+def one_vs_rest_probabilities(members: Sequence[ProbabilityFunction | None]) -> ProbabilityFunction | None:
     """Return the probabilities of a OneVsRestClassifier from those of its ``members``, score (N,) -> (N,)."""
     of_labels = label_probabilities(members)
     if of_labels is None:
@@ -52,7 +54,7 @@ def one_vs_rest_probabilities(members: Sequence[Probabilities | None]) -> Probab
     return probabilities
 
 
-def own_probabilities(estimator: Any) -> Probabilities:
+def own_probabilities(estimator: Any) -> ProbabilityFunction:
     """Return ``predict_proba`` of a linear classifier as a function of its decisions.
 
     It is that of a copy with identity weights, whose features are the decisions.
@@ -63,7 +65,7 @@ def own_probabilities(estimator: Any) -> Probabilities:
     return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
 
 
-def label_probabilities(members: Sequence[Probabilities | None]) -> Probabilities | None:
+def label_probabilities(members: Sequence[ProbabilityFunction | None]) -> ProbabilityFunction | None:
     """Return the probabilities of labels from those of their classifiers, each (N,) -> (N,)."""
     known = [each for each in members if each is not None]
     if len(known) < len(members):

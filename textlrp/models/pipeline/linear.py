@@ -30,7 +30,7 @@ from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.head_probabilities import (
-    Probabilities,
+    ProbabilityFunction,
     one_vs_rest_probabilities,
     own_probabilities,
     probability_of_second,
@@ -82,7 +82,7 @@ class Head:
     bias: Array
     absent: Array | None = None
     threshold: float | None = None
-    probabilities: Probabilities | None = None
+    probabilities: ProbabilityFunction | None = None
     note: str = ""
     own_decision: bool = True
 

@@ -25,7 +25,7 @@ from textlrp.models.pipeline.decisions import Decision, MemberReaders, head_deci
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Norm, Term, affine, constant_form, joined_form
 from textlrp.models.pipeline.head_probabilities import (
-    Probabilities,
+    ProbabilityFunction,
     label_probabilities,
     one_vs_rest_probabilities,
     probability_of_second,
@@ -53,7 +53,7 @@ class _Label(NamedTuple):
 
     form: Form
     threshold: float = 0.0
-    probability: Probabilities | None = None
+    probability: ProbabilityFunction | None = None
     is_probability: bool = False
 
 
