@@ -198,9 +198,9 @@ def _bayes(estimator: Any) -> Head:
         "Fit it again with alpha above 0, such as alpha=0.01, on features from 0 to 1.",
     )
     present = finite_weights(present, f"feature_log_prob_ of the {kind}", advice)
+    if isinstance(estimator, ComplementNB) and len(classes) > 1:  # scikit-learn then does not use its prior
+        prior = np.zeros_like(prior)
     prior = finite_weights(prior, f"class_log_prior_ of the {kind}", "Give every class a prior above 0.")
-    if isinstance(estimator, ComplementNB):  # scikit-learn uses its prior only if there is a single class
-        prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
         return Head(classes, present, prior, probabilities=softmax_of_joint)
     with np.errstate(all="ignore"):
