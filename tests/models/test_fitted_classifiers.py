@@ -177,7 +177,7 @@ def weighted_votes(model: Any, X: Any) -> Any:
 def squared_distances(model: Any, X: Any) -> Any:
     X = X.toarray()
     distances = ((X[:, None] - model.centroids_) ** 2).sum(-1)
-    return (X**2).sum(1)[:, None] - distances
+    return rows(distances[:, 0] - distances[:, 1]) if len(model.classes_) == 2 else (X**2).sum(1)[:, None] - distances
 
 
 def own_decision(model: Any, X: Any) -> Any:

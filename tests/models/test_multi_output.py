@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -41,12 +44,20 @@ MODELS = {
     "one-vs-rest logistic": OneVsRestClassifier(LogisticRegression()),
     "one-vs-rest naive Bayes": OneVsRestClassifier(MultinomialNB()),
     "one-vs-rest Bernoulli": OneVsRestClassifier(BernoulliNB()),
+    "one-vs-rest calibrated": OneVsRestClassifier(CalibratedClassifierCV(LinearSVC(), cv=2)),
+    "calibrated outputs": MultiOutputClassifier(CalibratedClassifierCV(LinearSVC(), cv=2)),
+    "constant outputs": MultiOutputClassifier(DummyClassifier(strategy="prior")),
+    "chain of calibrated": ClassifierChain(CalibratedClassifierCV(LinearSVC(), cv=2), order=[1, 0, 2]),
+    "layers": MLPClassifier((4,), solver="lbfgs", max_iter=9, random_state=0),
     "several outputs": MultiOutputClassifier(LogisticRegression()),
     "ridge": RidgeClassifier(),
     "chain": ClassifierChain(LinearSVC(), order=[2, 0, 1]),
     "chain of decisions": ClassifierChain(LinearSVC(), chain_method="decision_function", order=[1, 2, 0]),
     "chain of probabilities": ClassifierChain(LogisticRegression(), chain_method="predict_proba"),
 }
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -130,7 +141,9 @@ def test_what_cannot_be_explained_is_refused_in_one_sentence() -> None:
             textlrp.explain(pipeline, "a text")
 
     refused(
-        MultiOutputClassifier(LinearSVC()), MATRIX + 1, "must have outputs of 0 and 1 and predict each by a decision"
+        MultiOutputClassifier(LinearSVC()),
+        MATRIX + 1,
+        "must have outputs of 0 and 1 and predict each by a",
     )
     refused(ClassifierChain(BernoulliNB()), MATRIX, "which a BernoulliNB compares with a threshold")
     log = ClassifierChain(LogisticRegression(), chain_method="predict_log_proba")

@@ -627,10 +627,6 @@ class OwnSelector(SelectKBest):  # type: ignore[misc]
             (CountVectorizer(), RandomForestClassifier(2)),
             "must be a linear classifier, because only these are explained exactly; got a Random",
         ),
-        (
-            (CountVectorizer(), OneVsRestClassifier(MultinomialNB())),
-            "must be a OneVsRestClassifier of linear classifiers; got one of MultinomialNB",
-        ),
     ],
 )
 def test_an_unsupported_step_is_refused_by_name(steps: tuple[Any, ...], message: str) -> None:

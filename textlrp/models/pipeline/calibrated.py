@@ -17,7 +17,7 @@ from textlrp.models.pipeline.decisions import Decision, MemberReaders
 from textlrp.models.pipeline.form_steps import sum_to_1
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form, mean_form
 from textlrp.models.pipeline.links import TO_TWO, interpolated, logistic, one_vs_rest, softmax_form, two_classes
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_errors import OTHER_WAY
 from textlrp.models.pipeline.step_values import Sources, Value
 
 
@@ -27,13 +27,16 @@ def calibrated_decision(
     """Return the mean of the decisions of the calibrated classifiers (one for each fold, or a single one).
 
     A sigmoid or an isotonic regression turns each decision into a probability. These are shown next to the scores,
-    and the classifier predicts by their mean. Raises :class:`ModelError` if it is not fitted, or if a classifier in
-    it is not supported.
+    and the classifier predicts by their mean. Raises :class:`ModelError` if a classifier in it does not know all
+    classes.
     """
-    folds = fitted_folds(estimator, name)
-    decisions = [within.decide(fold.estimator, name, before, sources) for fold in folds]
-    for each in decisions:
-        if not np.array_equal(each.classes, estimator.classes_):
+    folds = estimator.calibrated_classifiers_
+    decisions = [within.own_decision(fold.estimator, name, before, sources) for fold in folds]
+    for fold, each in zip(folds, decisions, strict=True):
+        # scikit-learn fits on the positions of labels that are strings if it calibrates by temperature
+        of_positions = fold.method == "temperature" and each.classes.dtype.kind != estimator.classes_.dtype.kind
+        known = np.arange(len(estimator.classes_)) if of_positions else estimator.classes_
+        if not np.array_equal(each.classes, known):
             raise ModelError(
                 f"step {name!r} must know all {len(estimator.classes_)} classes in each of its {len(folds)} folds; "
                 f"one knows {len(each.classes)}. Fit it again with cv=StratifiedKFold()."
@@ -45,22 +48,10 @@ def calibrated_decision(
     return Decision(estimator.classes_, form, None, note, likelihoods=likelihoods)
 
 
-def fitted_folds(estimator: Any, name: str) -> list[Any]:
-    """Return the calibrated classifiers; raise :class:`ModelError` if there are none."""
-    if not hasattr(estimator, "calibrated_classifiers_"):
-        raise not_fitted(name, estimator)
-    return list(estimator.calibrated_classifiers_)
-
-
 def thresholded_decision(
     estimator: Any, name: str, before: Value, sources: Sources, within: MemberReaders
 ) -> Decision:
-    """Return the decision of the classifier in a FixedThresholdClassifier or a TunedThresholdClassifierCV.
-
-    Raises :class:`ModelError` if it is not fitted.
-    """
-    if not hasattr(estimator, "estimator_"):
-        raise not_fitted(name, estimator)
+    """Return the decision of the classifier in a FixedThresholdClassifier or a TunedThresholdClassifierCV."""
     note = "The score is that of the classifier before its decision threshold."
     scores = within.decide(estimator.estimator_, name, before, sources)
     return replace(scores, probabilities=None, note=note, thresholded=True)
@@ -74,14 +65,14 @@ def calibrated_probability(
     Raises :class:`ModelError` for the calibration of probabilities by temperature.
     """
     forms = []
-    for fold in fitted_folds(estimator, name):
+    for fold in estimator.calibrated_classifiers_:
         of_decisions = hasattr(fold.estimator, "decision_function")
         if fold.method == "temperature" and not of_decisions:
             raise ModelError(
                 f"{name!r} must calibrate decisions; got method='temperature' for the probabilities of a "
                 f"{type(fold.estimator).__name__}. Pass method='sigmoid' and fit it again. {OTHER_WAY}"
             )
-        read = within.decide if of_decisions else within.probable
+        read = within.own_decision if of_decisions else within.probable
         forms.append(_calibrated(read(fold.estimator, name, before, sources).form, fold, sources.layer_name(name)))
     return Decision(estimator.classes_, mean_form(forms))
 

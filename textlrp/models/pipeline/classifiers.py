@@ -12,6 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 
@@ -22,11 +23,15 @@ from textlrp.models.pipeline.decisions import Decide, Decision, MemberReaders, h
 from textlrp.models.pipeline.ensembles import bagging_decision, members_of, stacking_decision, voting_decision
 from textlrp.models.pipeline.forms import mean_form
 from textlrp.models.pipeline.layered import perceptron_decision
-from textlrp.models.pipeline.linear import linear_head
+from textlrp.models.pipeline.linear import is_linear_one_vs_rest, linear_head
 from textlrp.models.pipeline.links import link_of
-from textlrp.models.pipeline.multi_output import label_set_decision, predicts_label_sets
+from textlrp.models.pipeline.multi_output import (
+    label_set_decision,
+    one_vs_rest_decision,
+    predicts_label_sets,
+)
 from textlrp.models.pipeline.pipeline_steps import read_step
-from textlrp.models.pipeline.step_errors import OTHER_WAY
+from textlrp.models.pipeline.step_errors import OTHER_WAY, check_fitted
 from textlrp.models.pipeline.step_values import Sources, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 
@@ -57,11 +62,15 @@ def decision(estimator: Any, name: str, before: Value, sources: Sources) -> Deci
     if isinstance(estimator, Pipeline):
         last, final = estimator.steps[-1]
         return decision(final, last, _before_last_step(estimator, before, sources), sources)
+    check_fitted(estimator, name)
+    within = MemberReaders(decision, probability)
     if predicts_label_sets(estimator):
-        return label_set_decision(estimator, name, before, sources, MemberReaders(decision, probability))
+        return label_set_decision(estimator, name, before, sources, within)
+    if isinstance(estimator, OneVsRestClassifier) and not is_linear_one_vs_rest(estimator):
+        return one_vs_rest_decision(estimator, name, before, sources, within)
     for kind, combined in _COMBINED.items():
         if isinstance(estimator, kind):
-            return combined(estimator, name, before, sources, MemberReaders(decision, probability))
+            return combined(estimator, name, before, sources, within)
     for kind, alone in _ALONE.items():
         if isinstance(estimator, kind):
             return alone(estimator, name, before, sources)
@@ -77,7 +86,7 @@ def probability(estimator: Any, name: str, before: Value, sources: Sources) -> D
     estimator = unwrapped(estimator, name)
     if isinstance(estimator, Pipeline):
         return probability(estimator.steps[-1][1], name, _before_last_step(estimator, before, sources), sources)
-    if isinstance(estimator, VotingClassifier) and estimator.voting == "soft":
+    if isinstance(estimator, DummyClassifier) or getattr(estimator, "voting", "") == "soft":  # scores already
         return decision(estimator, name, before, sources)
     if isinstance(estimator, CalibratedClassifierCV):
         return calibrated_probability(estimator, name, before, sources, MemberReaders(decision, probability))

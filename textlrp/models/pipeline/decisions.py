@@ -31,10 +31,11 @@ class Decision:
     """The scores (N, C) of a classifier: a ``form`` with one output for each of the ``classes`` (C,).
 
     ``probabilities`` maps scores to probabilities, both (N, C), or is None. ``note`` is a sentence that states which
-    scores these are, if they are not the ones that the classifier itself predicts by. Its probabilities are then no
-    function of the scores. ``thresholded``: it does not predict the class with the highest probability either.
+    scores these are, if they are not the decisions that the classifier itself predicts by. ``thresholded``: it does
+    not predict the class with the highest probability either.
     ``likelihoods``: they are joint log-likelihoods (naive Bayes). ``thresholds`` (C,): a multi-label classifier
-    predicts every label with a score above its threshold.
+    predicts every label with a score above its threshold. ``own_decision``: the scores are those of the classifier's
+    ``decision_function``, if it has one.
     """
 
     classes: Array
@@ -44,6 +45,12 @@ class Decision:
     thresholded: bool = False
     likelihoods: bool = False
     thresholds: Array | None = None
+    own_decision: bool = True
+
+    @property
+    def of_second_class(self) -> Form:
+        """The decision function of two classes: f for scores (-f, f), the difference of joint log-likelihoods."""
+        return affine(self.form, np.array([[-1.0, 1.0] if self.likelihoods else [0.0, 1.0]]))
 
 
 Decide = Callable[[Any, str, Value, Sources], Decision]
@@ -55,6 +62,19 @@ class MemberReaders(NamedTuple):
 
     decide: Decide
     probable: Decide
+
+    def own_decision(self, estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
+        """Return scores that are those of ``decision_function``, which the classifier around this one reads.
+
+        Raises :class:`ModelError` if they are no linear function of the features.
+        """
+        found = self.decide(estimator, name, before, sources)
+        if not found.own_decision:
+            raise ModelError(
+                f"{name!r} must pass on a decision that is linear in the features; got one with a NearestCentroid, "
+                f"whose decision_function is not. Use a linear classifier such as LinearSVC. {OTHER_WAY}"
+            )
+        return found
 
 
 def head_decision(head: Head, name: str, estimator: Any, before: Value, sources: Sources) -> Decision:
@@ -70,7 +90,11 @@ def head_decision(head: Head, name: str, estimator: Any, before: Value, sources:
             f"step {name!r} must get features of words; got sums of features, which a BernoulliNB compares with a "
             f"threshold. Put it directly after the vectorizer, and fit the pipeline again. {OTHER_WAY}"
         )
-    return Decision(head.classes, _head_form(head, features, sources), head.probabilities, likelihoods=likelihoods)
+    form = _head_form(head, features, sources)
+    return Decision(
+        head.classes, form, head.probabilities, head.note, thresholded=bool(head.note), likelihoods=likelihoods,
+        own_decision=head.own_decision,
+    )  # fmt: skip
 
 
 def features_before(before: Value, name: str, estimator: Any) -> Stage | Form:
@@ -125,19 +149,15 @@ def own_predictions(estimator: Any, texts: Any, scores_are: Decision, scores: Ar
 
     The notes state which ``scores`` (N, C) are explained instead.
     """
-    probabilities, best = None, scores.argmax(axis=1)
+    best = scores.argmax(axis=1)
     if not len(texts):
-        return OwnResults(best, probabilities, ())
-    if hasattr(estimator, "predict_proba"):
-        probabilities = np.asarray(estimator.predict_proba(texts))
-    if probabilities is not None and not scores_are.thresholded:
-        predicted = probabilities.argmax(axis=1)
-    else:
-        positions = {label: position for position, label in enumerate(scores_are.classes.tolist())}
-        predicted = np.array([positions[label] for label in np.asarray(estimator.predict(texts)).tolist()])
+        return OwnResults(best, None, ())
+    probabilities = np.asarray(estimator.predict_proba(texts)) if hasattr(estimator, "predict_proba") else None
+    positions = {label: position for position, label in enumerate(scores_are.classes.tolist())}
+    predicted = np.array([positions[label] for label in np.asarray(estimator.predict(texts)).tolist()])
     notes = []
     for own, highest in zip(predicted.tolist(), best.tolist(), strict=True):
         labels = scores_are.classes[own], scores_are.classes[highest]
         differs = (f"The model itself predicts {labels[0]}, but the highest score is that of {labels[1]}.",)
-        notes.append((scores_are.note, *(differs if own != highest else ())))
+        notes.append((*filter(None, [scores_are.note]), *(differs if own != highest else ())))
     return OwnResults(predicted, probabilities, tuple(notes))

@@ -18,7 +18,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, Normalizer, Robust
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 from torch import Tensor
 
-from textlrp.arrays import Array
+from textlrp.arrays import Array, IntArray
 from textlrp.models.pipeline.forms import Form, affine, identity_form, joined_form, normalized_form
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
 
@@ -38,13 +38,17 @@ def step_form(step: Any, form: Form) -> Form:
     if type(step) is Normalizer:
         return normalized_form(form, _FACTORS[step.norm])
     if _selects(step):
-        chosen = np.asarray(step.get_support(indices=True))
-        return affine(form, sparse.eye_array(form.width, format="csr")[chosen])
+        return chosen_outputs(form, step.get_support(indices=True))
     return affine(form, *_MATRICES[type(step)](step))
 
 
 def _selects(step: Any) -> bool:
     return isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform
+
+
+def chosen_outputs(form: Form, chosen: IntArray) -> Form:
+    """Return the form with only some outputs, in the order of their positions ``chosen``."""
+    return affine(form, sparse.eye_array(form.width, format="csr")[np.asarray(chosen)])
 
 
 def scaled_form(form: Form, factor: float) -> Form:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import expit
-from scipy.special import softmax as softmax_of
 from torch import Tensor
 
 from textlrp.arrays import Array
-from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
 from textlrp.models.pipeline.decisions import Decision, check_width, features_before
 from textlrp.models.pipeline.form_steps import as_form
 from textlrp.models.pipeline.forms import Form, Hidden, affine, identity_form
-from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.head_probabilities import softmax_of_decisions
+from textlrp.models.pipeline.linear import fitted_on_indicator
+from textlrp.models.pipeline.links import TO_TWO
 from textlrp.models.pipeline.step_values import Sources, Value
 
 _ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]]] = {
@@ -32,16 +32,10 @@ _ACTIVATIONS: Mapping[str, tuple[Callable[[Tensor], Tensor], tuple[float, float]
 def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sources) -> Decision:
     """Return the scores of an MLPClassifier before its last activation: (-f, f) for two classes.
 
-    Its hidden layers are the steps ``hidden1``, ``hidden2``, ... of the trace. Raises :class:`ModelError` if it is
-    not fitted, was fitted with several labels for each text, or gets texts.
+    Its hidden layers are the steps ``hidden1``, ``hidden2``, ... of the trace. Fitted on an indicator matrix, it
+    predicts every label with a score above 0. Raises :class:`ModelError` if it gets texts.
     """
     kind = type(estimator).__name__
-    if not hasattr(estimator, "coefs_"):
-        raise not_fitted(name, estimator)
-    if str(getattr(estimator._label_binarizer, "y_type_", "")).startswith("multilabel"):
-        raise ModelError(
-            f"step {name!r} must be fitted with one label for each text; got a {kind} fitted with several."
-        )
     features = features_before(before, name, estimator)
     check_width(features, len(estimator.coefs_[0]), name, kind)
     form = as_form(features)
@@ -53,9 +47,10 @@ def perceptron_decision(estimator: Any, name: str, before: Value, sources: Sourc
         layer = sources.layer_name(f"hidden{number}", name)
         form = identity_form(Hidden(layer, affine(form, weight, bias), activation, bounds=bounds))
     outputs: Form = affine(form, *last)
-    if outputs.width > 1:
-        return Decision(estimator.classes_, outputs, lambda scores: softmax_of(scores, axis=1))
-    return Decision(estimator.classes_, affine(outputs, np.array([[-1.0], [1.0]])), _two_probabilities)
+    if fitted_on_indicator(estimator):
+        return Decision(estimator.classes_, outputs, expit, thresholds=np.zeros(outputs.width))
+    of_classes = outputs if outputs.width > 1 else affine(outputs, TO_TWO)
+    return Decision(estimator.classes_, of_classes, softmax_of_decisions)
 
 
 def _layer(weight: Array, bias: Array, kind: str) -> tuple[Array, Array]:
@@ -65,7 +60,3 @@ def _layer(weight: Array, bias: Array, kind: str) -> tuple[Array, Array]:
         for each in (weight.T, bias)
     ]
     return finite[0], finite[1]
-
-
-def _two_probabilities(scores: Array) -> Array:
-    return np.stack([expit(scores[:, 0]), expit(scores[:, 1])], axis=1)

@@ -7,14 +7,11 @@ Letters: N documents, J features, C classes.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logsumexp
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
     LogisticRegression,
@@ -32,7 +29,15 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 from textlrp.arrays import Array
 from textlrp.errors import ModelError
 from textlrp.models.finite import finite_weights
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.head_probabilities import (
+    ProbabilityFunction,
+    one_vs_rest_probabilities,
+    own_probabilities,
+    probability_of_second,
+    softmax_of_decisions,
+    softmax_of_joint,
+)
+from textlrp.models.pipeline.step_errors import OTHER_WAY, check_fitted
 
 LINEAR = (
     LinearSVC,
@@ -57,13 +62,21 @@ SUPPORTED_CLASSIFIERS = (
 )
 
 
+CENTROID_NOTE = (
+    "The score of a class decreases with the squared distance to its centroid; the probabilities are computed by "
+    "scikit-learn from distances of scaled features."
+)
+"""The note of a NearestCentroid that predicts by other distances than its probabilities."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """A linear classifier: scores (N, C) = features (N, J) @ ``weight``.T + ``bias``.
 
     ``weight`` (C, J), ``bias`` (C,). ``absent`` (C, J) or None: what each feature adds to the scores of a text that
     does not have it, log(1 - p) (BernoulliNB). ``threshold`` or None: features above it become 1, others 0.
-    ``probabilities`` or None: scores (N, C) -> (N, C).
+    ``probabilities`` or None: scores (N, C) -> (N, C). ``note`` and
+    ``own_decision`` as in :class:`.Decision`.
     """
 
     classes: Array
@@ -71,7 +84,14 @@ class Head:
     bias: Array
     absent: Array | None = None
     threshold: float | None = None
-    probabilities: Callable[[Array], Array] | None = None
+    probabilities: ProbabilityFunction | None = None
+    note: str = ""
+    own_decision: bool = True
+
+
+def fitted_on_indicator(estimator: Any) -> bool:
+    """Whether a classifier with a label binarizer predicts a set of labels for each text."""
+    return str(getattr(getattr(estimator, "_label_binarizer", None), "y_type_", "")).startswith("multilabel")
 
 
 def linear_head(estimator: Any, name: str) -> Head:
@@ -81,6 +101,7 @@ def linear_head(estimator: Any, name: str) -> Head:
     classifier is not fitted, or is not linear.
     """
     kind = type(estimator).__name__
+    check_fitted(estimator, name)
     if isinstance(estimator, (SVC, NuSVC)):
         return _kernel_machine(estimator, name)
     if not isinstance(estimator, SUPPORTED_HEADS):
@@ -88,8 +109,6 @@ def linear_head(estimator: Any, name: str) -> Head:
             f"step {name!r} must be a linear classifier, because only these are explained exactly; got a {kind}. "
             f"Use one of {SUPPORTED_CLASSIFIERS}, and fit the pipeline again. {OTHER_WAY}"
         )
-    if not hasattr(estimator, "classes_"):
-        raise not_fitted(name, estimator)
     if isinstance(estimator, OneVsRestClassifier):
         return _one_vs_rest(estimator, name)
     if isinstance(estimator, BAYES):
@@ -98,7 +117,7 @@ def linear_head(estimator: Any, name: str) -> Head:
         return _centroids(estimator, name)
     weight, bias = _weights(estimator)
     _check_single_label(estimator, len(weight), name)
-    probabilities = _probabilities_of(estimator) if hasattr(estimator, "predict_proba") else None
+    probabilities = own_probabilities(estimator) if hasattr(estimator, "predict_proba") else None
     return Head(estimator.classes_, *_rows_of_two_classes(weight, bias), probabilities=probabilities)
 
 
@@ -114,8 +133,6 @@ def _kernel_machine(estimator: Any, name: str) -> Head:
             f"{kind}(kernel={estimator.kernel!r}). Pass kernel='linear', or use LinearSVC, and fit the pipeline "
             f"again. {OTHER_WAY}"
         )
-    if not hasattr(estimator, "classes_"):
-        raise not_fitted(name, estimator)
     classes = len(estimator.classes_)
     if classes > 2:
         raise ModelError(
@@ -147,60 +164,57 @@ def _rows_of_two_classes(weight: Array, bias: Array) -> tuple[Array, Array]:
 
 def _check_single_label(estimator: Any, rows: int, name: str) -> None:
     classes = len(estimator.classes_)
-    kind = str(getattr(getattr(estimator, "_label_binarizer", None), "y_type_", ""))  # of a RidgeClassifier
-    if (
-        getattr(estimator, "multilabel_", False)
-        or kind.startswith("multilabel")
-        or rows != (1 if classes == 2 else classes)
-    ):
+    several = getattr(estimator, "multilabel_", False) or fitted_on_indicator(estimator)
+    if several or rows != (1 if classes == 2 else classes):
         raise ModelError(
             f"step {name!r} must be fitted with one label for each text; got a {type(estimator).__name__} fitted "
-            "with several. Multi-label models cannot be explained."
+            "with several. Fit it again on one label for each text."
         )
 
 
+def is_linear_one_vs_rest(estimator: Any) -> bool:
+    """Whether this is a fitted OneVsRestClassifier whose decision function is linear in its features."""
+    members = getattr(estimator, "estimators_", ()) if isinstance(estimator, OneVsRestClassifier) else ()
+    return bool(members) and all(isinstance(each, (*LINEAR, SVC, NuSVC)) for each in members)
+
+
 def _one_vs_rest(estimator: Any, name: str) -> Head:
-    rows = []
-    for each in estimator.estimators_:
-        if isinstance(each, (SVC, NuSVC)) and each.kernel == "linear":
-            rows.append(_weights(each))
-            continue
-        if not isinstance(each, LINEAR):
-            raise ModelError(
-                f"step {name!r} must be a OneVsRestClassifier of linear classifiers; got one of "
-                f"{type(each).__name__}. Use LinearSVC, SVC(kernel='linear'), LogisticRegression, SGDClassifier, "
-                "RidgeClassifier, Perceptron or PassiveAggressiveClassifier inside it."
-            )
-        rows.append(_weights(each))
-    _check_single_label(estimator, len(rows), name)
-    weight = np.concatenate([weights for weights, _ in rows])
-    bias = np.concatenate([biases for _, biases in rows])
-    has_probabilities = all(isinstance(each, LINEAR) for each in estimator.estimators_) and hasattr(
-        estimator, "predict_proba"
-    )
-    probabilities = _one_vs_rest_probabilities(estimator) if has_probabilities else None
+    if not is_linear_one_vs_rest(estimator):
+        raise ModelError(
+            f"step {name!r} must be a OneVsRestClassifier of linear classifiers; got one of "
+            f"{type(estimator.estimators_[0]).__name__}. Use LinearSVC or LogisticRegression inside it."
+        )
+    heads = [linear_head(each, name) for each in estimator.estimators_]
+    _check_single_label(estimator, len(heads), name)
+    weight = np.concatenate([each.weight[1:] for each in heads])
+    bias = np.concatenate([each.bias[1:] for each in heads])
+    probabilities = one_vs_rest_probabilities([probability_of_second(each.probabilities) for each in heads])
     return Head(estimator.classes_, *_rows_of_two_classes(weight, bias), probabilities=probabilities)
 
 
 def _bayes(estimator: Any) -> Head:
     classes, present = estimator.classes_, estimator.feature_log_prob_.astype(np.float64, copy=False)
     prior = np.asarray(estimator.class_log_prior_, dtype=np.float64)
-    kind, advice = type(estimator).__name__, "Fit it again with alpha above 0, such as alpha=0.01."
+    kind, advice = (
+        type(estimator).__name__,
+        "Fit it again with alpha above 0, such as alpha=0.01, on features from 0 to 1.",
+    )
     present = finite_weights(present, f"feature_log_prob_ of the {kind}", advice)
+    if isinstance(estimator, ComplementNB) and len(classes) > 1:  # scikit-learn then does not use its prior
+        prior = np.zeros_like(prior)
     prior = finite_weights(prior, f"class_log_prior_ of the {kind}", "Give every class a prior above 0.")
-    if isinstance(estimator, ComplementNB):  # scikit-learn uses its prior only if there is a single class
-        prior = prior if len(classes) == 1 else np.zeros_like(prior)
     if not isinstance(estimator, BernoulliNB):
-        return Head(classes, present, prior, probabilities=_softmax)
-    with np.errstate(divide="ignore"):
+        return Head(classes, present, prior, probabilities=softmax_of_joint)
+    with np.errstate(all="ignore"):
         absent = finite_weights(np.log(1 - np.exp(present)), f"log(1 - exp(feature_log_prob_)) of the {kind}", advice)
-    return Head(classes, present, prior, absent, estimator.binarize, _softmax)
+    return Head(classes, present, prior, absent, estimator.binarize, softmax_of_joint)
 
 
 def _centroids(estimator: Any, name: str) -> Head:
     """A NearestCentroid: minus the squared distance to each centroid, plus the square of the features.
 
     The square is the same for all classes, so that these scores are linear and rank the classes as the distances do.
+    For two classes they are (-f, f), where f is the difference of the distances.
     """
     if estimator.metric != "euclidean":
         raise ModelError(
@@ -209,40 +223,14 @@ def _centroids(estimator: Any, name: str) -> Head:
             f"{OTHER_WAY}"
         )
     centroids, prior = np.asarray(estimator.centroids_, dtype=np.float64), np.asarray(estimator.class_prior_)
-    if np.isclose(prior, 1 / len(prior)).all():  # scikit-learn then compares distances, and scales nothing
-        return Head(estimator.classes_, 2 * centroids, -(centroids**2).sum(axis=1))
-    deviation = np.asarray(estimator.within_class_std_dev_, dtype=np.float64).ravel()
-    scaled = centroids / np.where(deviation == 0, 1.0, deviation) ** 2
-    return Head(estimator.classes_, 2 * scaled, 2 * np.log(prior) - (centroids * scaled).sum(axis=1))
-
-
-# ---- probabilities, computed by scikit-learn itself
-
-
-def _softmax(scores: Array) -> Array:
-    return np.asarray(np.exp(scores - logsumexp(scores, axis=1, keepdims=True)))
-
-
-def _probabilities_of(estimator: Any) -> Callable[[Array], Array]:
-    """``predict_proba`` as a function of scores: of a copy with identity weights, whose features are the scores."""
-    rows = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
-    reader = _copy_reading_scores(estimator, rows)
-    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
-
-
-def _one_vs_rest_probabilities(estimator: Any) -> Callable[[Array], Array]:
-    rows = len(estimator.estimators_)
-    reader = copy.copy(estimator)
-    reader.estimators_ = [
-        _copy_reading_scores(each, rows, position) for position, each in enumerate(estimator.estimators_)
-    ]
-    return lambda scores: np.asarray(reader.predict_proba(scores[:, -rows:]))
-
-
-def _copy_reading_scores(estimator: Any, features: int, position: int | None = None) -> Any:
-    """A copy that takes scores as its features: all of them, or only the one at ``position``."""
-    reader = copy.copy(estimator)
-    reader.n_features_in_ = features
-    reader.coef_ = np.eye(features) if position is None else np.eye(features)[position : position + 1]
-    reader.intercept_ = np.zeros(len(reader.coef_))
-    return reader
+    if np.isclose(prior, 1 / len(prior)).all():  # scikit-learn then predicts by distances without scaling features
+        scaled, offset, note = centroids, np.zeros(len(prior)), CENTROID_NOTE
+    else:
+        deviation = np.asarray(estimator.within_class_std_dev_, dtype=np.float64).ravel()
+        scaled, offset, note = centroids / np.where(deviation == 0, 1.0, deviation) ** 2, 2 * np.log(prior), ""
+    weight, bias = 2 * scaled, offset - (centroids * scaled).sum(axis=1)
+    if len(prior) == 2:
+        weight, bias = _rows_of_two_classes(np.diff(weight, axis=0), np.diff(bias))
+    probabilities = None if note else softmax_of_decisions
+    own_decision = len(prior) == 2 and not note  # that of more classes is without the square of the features
+    return Head(estimator.classes_, weight, bias, probabilities=probabilities, note=note, own_decision=own_decision)

@@ -33,7 +33,7 @@ Link = Callable[[Form, str], Form]
 LOG_2 = math.log(2)
 """Minus the logarithm of the logistic function at 0, so that a decision of 0 stays 0."""
 TO_TWO = np.array([[-1.0], [1.0]])
-"""From the probability of the second class minus 1/2 to both."""
+"""From the number f of the second class to those of both, (-f, f)."""
 
 
 def link_of(estimator: Any) -> Link | None:

@@ -114,9 +114,7 @@ def _attributes(found: Any) -> Iterator[tuple[Any, str, Any]]:
         seen.add(id(owner))
         if isinstance(owner, (list, tuple)):
             waiting += owner
-        elif (
-            isinstance(owner, BaseEstimator) or type(owner).__name__ == "_CalibratedClassifier"
-        ):  # a fold: no estimator
+        elif isinstance(owner, BaseEstimator) or type(owner).__name__ == FOLD:
             yield from ((owner, name, value) for name, value in vars(owner).items())
             waiting += vars(owner).values()
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
@@ -72,7 +73,14 @@ class PipelineModel:
     @property
     def score_name(self) -> str:
         """What pages call the scores: no softmax follows them if the classifier predicts by other numbers."""
-        return "score" if self.decision.note else BEFORE_SOFTMAX
+        return "score" if self.decision.note or self._separate_probabilities else BEFORE_SOFTMAX
+
+    @property
+    def _separate_probabilities(self) -> bool:
+        """Whether the pipeline has probabilities that are no function of the scores."""
+        scores = self.decision
+        known = scores.probabilities is not None or scores.thresholds is not None
+        return not known and hasattr(self.estimator, "predict_proba")
 
     def rows(self, texts: Any) -> Any:
         """Return texts as they are, or the rows of a table if the pipeline reads the columns of a table.
@@ -109,7 +117,7 @@ class PipelineModel:
         A classifier that predicts by other numbers than its scores is called for this, and a note states it.
         """
         by_scores = self.decision.probabilities is not None or self.decision.thresholds is not None
-        if not self.decision.note or by_scores:
+        if by_scores or not (self.decision.note or self._separate_probabilities):
             notes = (self.decision.note,) if self.decision.note else ()
             return OwnResults(scores.argmax(axis=1), self.probabilities(scores), (notes,) * len(scores))
         return own_predictions(self.estimator, self.inputs.original(checked_batch(batch)), self.decision, scores)
@@ -159,7 +167,13 @@ def pipeline_model(pipeline: Any, *, dtype: str = "float64") -> PipelineModel:
             "make_pipeline(vectorizer, classifier): fitted parts stay fitted."
         )
     sources = Sources()
-    found = decision(pipeline, type(pipeline).__name__, None, sources)
+    try:
+        found = decision(pipeline, type(pipeline).__name__, None, sources)
+    except AttributeError as missing:
+        raise ModelError(
+            f"model must have the attributes of a model that scikit-learn {sklearn_version} fitted; {missing}. Fit "
+            "it again, or use the version of scikit-learn that it was fitted with."
+        ) from missing
     if len({reader.column is None for reader in sources.readers}) == 2:
         raise ModelError(
             "all vectorizers must read the columns of a table, or all must read texts; got both. Put every "

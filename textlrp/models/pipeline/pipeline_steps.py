@@ -17,18 +17,16 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
-from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, RobustScaler, StandardScaler
-from sklearn.utils.validation import check_is_fitted
 
 from textlrp.errors import ModelError
 from textlrp.models.pipeline.form_steps import as_form, is_affine, joined_branches, step_form
 from textlrp.models.pipeline.forms import Form
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
-from textlrp.models.pipeline.step_errors import OTHER_WAY, not_fitted
+from textlrp.models.pipeline.step_errors import OTHER_WAY, check_fitted
 from textlrp.models.pipeline.step_values import Sources, TextColumn, Value
 from textlrp.models.pipeline.table_columns import columns_value
 from textlrp.models.pipeline.unwrapped import unwrapped
@@ -86,8 +84,7 @@ def _mixing_step(step: Any, name: str, before: Stage | Form) -> Form:
             f"step {name!r} must be linear in its features; got a {type(step).__name__}. Leave it out or replace it, "
             f"and fit the pipeline again. Supported before the classifier: {SUPPORTED_STEPS}. {OTHER_WAY}"
         )
-    if type(step) is not Normalizer:  # a Normalizer has no fitted state
-        _fitted(step, name)
+    check_fitted(step, name)
     return step_form(step, as_form(before))
 
 
@@ -144,7 +141,8 @@ def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> S
     """A step that keeps features separate, or None if this step does not."""
     kind = type(step)
     if isinstance(step, SelectorMixin) and kind.transform is SelectorMixin.transform:
-        chosen = np.asarray(_fitted(step, name).get_support(indices=True))
+        check_fitted(step, name)
+        chosen = np.asarray(step.get_support(indices=True))
         learned.append(chosen)
         return Stage(
             lambda outputs: before.run(outputs)[:, chosen],
@@ -156,8 +154,7 @@ def _feature_stage(step: Any, name: str, before: Stage, learned: list[Any]) -> S
         return _unchanged(step, name, before)
     if kind not in _FEATURE_STEPS or _centers(step):
         return None
-    if kind is not Normalizer:  # a Normalizer has no fitted state
-        _fitted(step, name)
+    check_fitted(step, name)
     learned.append({key: value for key, value in vars(step).items() if key.endswith("_")})
 
     def run(outputs: StepOutputs) -> Any:
@@ -186,14 +183,6 @@ def _unchanged(step: Any, name: str, before: Stage) -> Stage:
 def _centers(step: Any) -> bool:
     """Whether a scaler subtracts a constant: its sums then have a bias, and features that a text lacks count too."""
     return bool(getattr(step, "with_mean", False) or getattr(step, "with_centering", False))
-
-
-def _fitted(step: Any, name: str) -> Any:
-    try:
-        check_is_fitted(step)
-    except NotFittedError:
-        raise not_fitted(name, step) from None
-    return step
 
 
 def _normalized_range(step: Any, bounds: ValueRange) -> ValueRange:

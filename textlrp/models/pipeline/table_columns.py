@@ -20,7 +20,7 @@ from textlrp.errors import DataError, ModelError
 from textlrp.models.pipeline.form_steps import joined_branches
 from textlrp.models.pipeline.forms import Form
 from textlrp.models.pipeline.stages import Stage, StepOutputs, ValueRange
-from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_errors import check_fitted
 from textlrp.models.pipeline.step_values import OtherColumns, ReadStep, Sources, TextColumn, Value
 from textlrp.models.pipeline.unwrapped import unwrapped
 from textlrp.models.pipeline.vectorizers import VECTORIZERS
@@ -39,8 +39,7 @@ def columns_value(step: Any, name: str, before: Value, sources: Sources, read: R
     weights = step.transformer_weights or {}
     branches: list[Stage | Form] = []
     factors = []
-    if not hasattr(step, "transformers_"):
-        raise not_fitted(name, step)
+    check_fitted(step, name)
     for inner, each, chosen in step.transformers_:
         places = step.output_indices_[inner]
         if (isinstance(each, str) and each == "drop") or places.start == places.stop:

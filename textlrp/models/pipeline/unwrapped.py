@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from textlrp.errors import ModelError
-from textlrp.models.pipeline.step_errors import not_fitted
+from textlrp.models.pipeline.step_errors import check_fitted
 
 
 def unwrapped(step: Any, name: str) -> Any:
@@ -32,23 +32,26 @@ def unwrapped(step: Any, name: str) -> Any:
 
 def is_search(step: Any) -> bool:
     """Whether this is a search over parameters: by its attributes, so that those of other packages are included."""
-    return hasattr(step, "best_estimator_") or (hasattr(step, "refit") and hasattr(step, "estimator"))
+    refits = hasattr(step, "refit") and hasattr(step, "estimator")
+    # a fitted TunedThresholdClassifierCV has refit= too, but its classifier is not all of it
+    return hasattr(step, "best_estimator_") or (refits and not hasattr(step, "estimator_"))
 
 
 def reads_texts(model: BaseEstimator) -> bool:
     """Whether an estimator is a pipeline, or contains one, as a search over a pipeline does."""
+    if isinstance(model, FrozenEstimator):  # it hides the parameters of its estimator
+        return isinstance(model.estimator, BaseEstimator) and reads_texts(model.estimator)
     return isinstance(model, Pipeline) or any(
-        isinstance(value, Pipeline) for value in model.get_params(deep=True).values()
+        isinstance(value, Pipeline) or (isinstance(value, FrozenEstimator) and reads_texts(value))
+        for value in model.get_params(deep=True).values()
     )
 
 
 def _best_estimator(search: Any, name: str) -> Any:
     if hasattr(search, "best_estimator_"):
         return search.best_estimator_
-    kind = type(search).__name__
-    if not search.refit:
-        raise ModelError(
-            f"step {name!r} must have a best estimator; got a {kind}(refit=False), which fits none. Pass refit=True "
-            "and fit it again."
-        )
-    raise not_fitted(name, search)
+    check_fitted(search, name)
+    raise ModelError(
+        f"step {name!r} must have a best estimator; got a {type(search).__name__}(refit=False), which fits none. "
+        "Pass refit=True and fit it again."
+    )
