@@ -106,9 +106,9 @@ def load_encoder(folder: str | Path) -> SentenceEncoder:
     if settings.get("do_lower_case"):
         raise unsupported_module("Transformer(do_lower_case=True)")
     if (prompts := folder / "config_sentence_transformers.json").exists() and (
-        name := object_of_file(prompts).get("default_prompt_name")
+        prompt := object_of_file(prompts).get("default_prompt_name")
     ):
-        raise ModelError(f"encoder must have no default prompt; got default_prompt_name={name!r} in {prompts}.")
+        raise ModelError(f"encoder must have no default prompt; got default_prompt_name={prompt!r} in {prompts}.")
     limit = settings.get("max_seq_length") or _longest(transformer.config, tokenizer)
     found: list[tuple[str, Any, Path | None]] = []
     for kind, path in parts[1:]:
