@@ -110,8 +110,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     ):
         if isinstance(config, dict) and "model_type" in config:
             raise ModelError(
-                f"{folder} is a model of transformers, not of textlrp. Explain it in Python: "
-                "textlrp.explain(model, text, tokenizer=tokenizer)."
+                f"{folder} is a model of transformers, not of textlrp. Load it and its tokenizer "
+                "in Python, and pass both to textlrp.explain."
             )
         raise ModelError(
             f"{folder} is not a textlrp model: its {CONFIG} has no format and kind. "
